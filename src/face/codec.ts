@@ -1,0 +1,68 @@
+import type {
+  ApiVersion,
+  Attempt,
+  CreatedSession,
+  SessionKind,
+  SessionListItem,
+  SessionRequest,
+  SessionState,
+  VerifyImage,
+} from "./model.ts";
+
+/** One part of a multipart body, its content whole. */
+export interface BodyPart {
+  name: string;
+  /** Present when the part is a file. */
+  filename?: string;
+  contentType?: string;
+  content: Uint8Array | string;
+}
+
+/** A request body after its media type has been dealt with. */
+export type RequestBody = { type: "json"; value: unknown } | { type: "multipart"; parts: BodyPart[] };
+
+/** What a create request holds: the neutral request, the image where one came, and our own additions. */
+export interface CreateRequest {
+  request: SessionRequest;
+  image?: VerifyImage;
+  /** Names a held image instead of `image`. */
+  referenceImageId?: string;
+  /** The app's own reference, 1 to 128 characters. */
+  clientReferenceId?: string;
+}
+
+export interface Codec {
+  readonly version: ApiVersion;
+  /** Paths below `{endpoint}/face/{version}`, each beginning with a slash; ids are encoded for the path. Absent: no such operation. */
+  readonly paths: {
+    sessions(kind: SessionKind): string;
+    session(kind: SessionKind, sessionId: string): string;
+    audit?(kind: SessionKind, sessionId: string): string;
+    sessionImage?(sessionImageId: string): string;
+  };
+  /** Status of a successful DELETE: 200 in the previews, 204 in v1.2. */
+  readonly deletedStatus: 200 | 204;
+  readonly createRequest: {
+    /** Throws `ApiError` 400 in the service's words. Accepts our additions (`referenceImageId`, `clientReferenceId`). */
+    decode(kind: SessionKind, body: RequestBody): CreateRequest;
+    /** Throws `ApiError` 400 for what this version cannot carry. Never encodes our additions. */
+    encode(kind: SessionKind, request: SessionRequest, image?: VerifyImage): RequestBody;
+  };
+  readonly createResponse: {
+    decode(kind: SessionKind, body: unknown): CreatedSession;
+    encode(kind: SessionKind, created: CreatedSession): unknown;
+  };
+  readonly session: {
+    decode(kind: SessionKind, body: unknown): SessionState;
+    /** Never encodes `authToken`. */
+    encode(kind: SessionKind, state: SessionState): unknown;
+  };
+  readonly auditEntries?: {
+    decode(body: unknown): Attempt[];
+    encode(sessionId: string, attempts: readonly Attempt[]): unknown;
+  };
+  readonly list?: {
+    decode(body: unknown): SessionListItem[];
+    encode(items: readonly SessionListItem[]): unknown;
+  };
+}

@@ -1,0 +1,188 @@
+import type {
+  ApiVersion,
+  CreatedSession,
+  SessionKind,
+  SessionRequest,
+  SessionState,
+  VerifyImage,
+} from "../face/model.ts";
+import type { AuditRecord, SessionRecord, StoredSession } from "./session.ts";
+
+/**
+ * What the rules need of the world. `storage` and `face` implement these; absence is a value, never a throw. Every
+ * method may throw `ApiError` for what the caller should hear, and anything else for what nobody foresaw.
+ */
+
+/** Milliseconds since the epoch. */
+export type Clock = () => number;
+/** A fresh UUID. */
+export type NewId = () => string;
+
+/** The Face service in the configured upstream version. */
+export interface FaceService {
+  readonly version: ApiVersion;
+  create(kind: SessionKind, request: SessionRequest, image?: VerifyImage): Promise<Answered<CreatedSession>>;
+  /** The session with all its attempts, or undefined where the service does not know it (any more). */
+  get(kind: SessionKind, sessionId: string): Promise<Answered<SessionState> | undefined>;
+  /** Deletes the session, which revokes its token. False where the service did not know it. */
+  revoke(kind: SessionKind, sessionId: string): Promise<boolean>;
+  sessionImage(sessionImageId: string): Promise<Answered<{ bytes: Uint8Array; contentType: string }> | undefined>;
+  /** Asks for a session that cannot exist. Throws unless the service answers that it is not there. */
+  probe(): Promise<void>;
+}
+
+export interface Answered<T> {
+  value: T;
+  /** The service's `apim-request-id`. */
+  requestId?: string;
+}
+
+/** The device's `g` row: what the creation limits and the lock-out count. */
+export interface Guard {
+  /** Times of the last creations, ascending, RFC 3339. */
+  recent: string[];
+  rejectionsInARow: number;
+  lockedUntil?: string;
+}
+
+/** The `k_` row: one creation under way or done. */
+export interface CreationKey {
+  creationId: string;
+  bodyHash?: string;
+  owner?: string;
+  /** RFC 3339. Past it, a creation without `sessionId` is one that crashed. */
+  leaseUntil: string;
+  sessionId?: string;
+}
+
+export interface Reservation extends CreationKey {
+  /** Absent: the device is set in the client, and the partition is the creation's own. */
+  deviceCorrelationId?: string;
+  /** SHA-256 (hex) of the idempotency key; absent where none was sent. */
+  keyHash?: string;
+}
+
+/** A place taken in the device's partition. */
+export interface Reserved {
+  partition: string;
+  idempotencyRowKey: string;
+  etag: string;
+  key: CreationKey;
+}
+
+export type ReserveOutcome = { reserved: Reserved } | { existing: Reserved };
+
+export type Phase = "collect" | "prune" | "purge";
+
+/** A row of `expiry`: a session to look at when its time has come. */
+export interface DueRow {
+  creationId: string;
+  phase: Phase;
+  /** Where the session's row is, or will be. */
+  partition: string;
+  row: string;
+  idempotencyRowKey: string;
+  /** `{shard}_{bucket}`: made by `expiryPartition`. */
+  expiryPartition: string;
+}
+
+export interface Page<T> {
+  items: T[];
+  /** Opaque; absent on the last page. */
+  continuationToken?: string;
+}
+
+export interface SessionStore {
+  /**
+   * Takes a place: inserts the `k_` row and the guard in one transaction, or replaces the known guard by its ETag, as
+   * often as others get in between. `admit` sees the guard (undefined: a new device) and answers the new one, or throws
+   * to refuse. A key that is already there is answered as `existing`, and `admit`'s answer is dropped.
+   */
+  reserve(reservation: Reservation, admit: (guard: Guard | undefined) => Guard): Promise<ReserveOutcome>;
+  /** Gives the place back, as far as it is still ours. */
+  release(reserved: Reserved): Promise<void>;
+  /** Inserts the expiry row. Repeating it is harmless. */
+  schedule(due: DueRow): Promise<void>;
+  /** Name of the `s_` row of a creation. */
+  rowKey(createdOn: string, creationId: string): string;
+  /** Partition of `expiry` for a time: the 5-minute bucket in which it falls, in the creation's shard. */
+  expiryPartition(creationId: string, dueOn: string): string;
+  /**
+   * The commit point: inserts the `s_` row and completes the `k_` row by its ETag in one transaction, the id pointer
+   * beside it. False where the `k_` row is gone or was taken over: then nothing was written and the session is not ours.
+   */
+  commit(reserved: Reserved, record: SessionRecord): Promise<boolean>;
+  /** By the service's id, through the pointer. */
+  find(sessionId: string): Promise<StoredSession | undefined>;
+  /** By its place in the table; `prunedOn` is not known this way. */
+  load(partition: string, row: string): Promise<StoredSession | undefined>;
+  /**
+   * Replaces the record by its ETag and inserts (or overwrites) its audit entries, in one transaction where they fit,
+   * else the entries first. Undefined where somebody else wrote in between: read again and decide anew.
+   */
+  update(
+    stored: StoredSession,
+    record: SessionRecord,
+    entries?: readonly AuditRecord[],
+  ): Promise<StoredSession | undefined>;
+  /** Newest first. `top` 1 to 100. Throws `ApiError` 400 for a token that is not one of ours. */
+  sessionsOfDevice(deviceCorrelationId: string, top: number, continuationToken?: string): Promise<Page<SessionRecord>>;
+  /** Ascending by entry id. */
+  auditEntries(stored: StoredSession): Promise<AuditRecord[]>;
+  /** Rows of one shard (0 to 15) whose bucket has begun at `now`, oldest first, read page by page. */
+  dueRows(shard: number, now: string): AsyncIterable<DueRow>;
+  /** Inserts `next`, then removes `due`. */
+  reschedule(due: DueRow, next: DueRow): Promise<void>;
+  /** Removes rows that are done with. Rows already gone are no error. */
+  unschedule(rows: readonly DueRow[]): Promise<void>;
+  /** Marks the pointer, so that the dialects answer 404. */
+  markPruned(sessionId: string, prunedOn: string): Promise<void>;
+  /** Removes the record with its audit entries, key row and pointer, and the guard with the device's last record. */
+  purge(stored: StoredSession): Promise<void>;
+  /** One cheap read of the tables. Throws where they cannot be reached. */
+  probe(): Promise<void>;
+}
+
+/** What is known of an image by looking at its bytes. */
+export interface ImageFacts {
+  contentType: "image/jpeg" | "image/png" | "image/gif" | "image/bmp";
+  width: number;
+  height: number;
+  /** SHA-256, hex. */
+  sha256: string;
+}
+
+export interface StoredImageFacts extends ImageFacts {
+  createdOn: string;
+  etag: string;
+  sizeInBytes: number;
+  deviceCorrelationId?: string;
+  owner?: string;
+}
+
+export interface NewImage {
+  bytes: Uint8Array;
+  facts: ImageFacts;
+  deviceCorrelationId?: string;
+  owner?: string;
+}
+
+/** ETags as HTTP has them, or `*`. */
+export interface Conditions {
+  ifMatch?: string;
+  ifNoneMatch?: string;
+}
+
+/** Reference images: `held/{id}` put by apps, `sessions/{creationId}` come with a creation. */
+export type ImageName = `held/${string}` | `sessions/${string}`;
+
+export interface ImageStore {
+  /** Throws `ApiError` 412 `ConditionNotMet` where the conditions do not hold. */
+  put(name: ImageName, image: NewImage, conditions?: Conditions): Promise<{ etag: string; created: boolean }>;
+  get(name: ImageName): Promise<{ bytes: Uint8Array; facts: StoredImageFacts } | undefined>;
+  facts(name: ImageName): Promise<StoredImageFacts | undefined>;
+  /** False where there was none. Throws `ApiError` 412 `ConditionNotMet` where the conditions do not hold. */
+  delete(name: ImageName, conditions?: Conditions): Promise<boolean>;
+  /** One cheap read of the container. Throws where it cannot be reached. */
+  probe(): Promise<void>;
+}

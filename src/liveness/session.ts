@@ -1,0 +1,66 @@
+import type { ApiVersion, Attempt, SessionKind, SessionStatus } from "../face/model.ts";
+
+export type Decision = "accepted" | "rejected" | "inconclusive";
+
+/** A session as it is kept: one `s_` row of its device's partition. Times are RFC 3339 with milliseconds, UTC. */
+export interface SessionRecord {
+  /** UUID of the creation; names the row, the uploaded image and the expiry row before the service has named the session. */
+  creationId: string;
+  sessionId: string;
+  kind: SessionKind;
+  deviceCorrelationId?: string;
+  clientReferenceId?: string;
+  /** The dialect in which it was asked for. */
+  apiVersion: ApiVersion;
+  /** The version that the service was called with. */
+  upstreamVersion: ApiVersion;
+  createdOn: string;
+  /** End of the token's life. */
+  tokenExpiresOn: string;
+  /** End of the session's life at the service: 48 hours after its creation. */
+  expiresOn: string;
+  ttlSeconds: number;
+  /** When the service or we first saw an attempt. */
+  startedOn?: string;
+  /** The service's status, or `Expired`. */
+  status: SessionStatus;
+  /** How many attempts the service has told of. */
+  attempts: number;
+  final: boolean;
+  decision?: Decision;
+  reasons: string[];
+  /** When the outcome was last recorded. */
+  settledOn?: string;
+  /** A held image's id, or the creation's id where the image came with the creation. */
+  referenceImageId?: string;
+  /** SHA-256 (hex) of the verify image that the session was opened with. */
+  referenceImageHash?: string;
+  modelVersion?: string;
+  /** Lowest match confidence that is accepted, 0 to 1. */
+  threshold?: number;
+  clientName?: string;
+  owner?: string;
+  idempotencyRowKey: string;
+  /** Partition of the row of `expiry` that points here. */
+  expiryPartition: string;
+}
+
+/** A record with where and in which version it is stored. */
+export interface StoredSession {
+  record: SessionRecord;
+  /** The table's PartitionKey, already encoded. */
+  partition: string;
+  row: string;
+  etag: string;
+  /** Set on the pointer when the session was pruned: the dialects then answer 404. */
+  prunedOn?: string;
+}
+
+/** One stored entry of the audit trail. */
+export interface AuditRecord {
+  /** int64 as decimal digits. */
+  entryId: string;
+  sessionId: string;
+  receivedOn?: string;
+  entry: Attempt;
+}
