@@ -22,6 +22,8 @@ export interface SessionRequest {
   enableSessionImage?: boolean;
   /** `livenessSingleModalModel` of v1.2-preview.1, `livenessModelVersion` of v1.2. */
   modelVersion?: string;
+  /** The version whose dialect named `modelVersion`, as no other knows it. Absent: the upstream's own. */
+  modelVersionOf?: ApiVersion;
   returnVerifyImageHash?: boolean;
   /** 0 to 1. */
   verifyConfidenceThreshold?: number;
@@ -41,12 +43,16 @@ export interface FaceRectangle {
   height: number;
 }
 
+/** Fields of a response that no shape here names, so that they survive from one end to the other. */
+export type Extra = Record<string, unknown>;
+
 /** What the service saw in the verify image. */
 export interface VerifyReference {
   referenceType?: string;
   faceRectangle: FaceRectangle;
   /** `low`, `medium` or `high`; open. */
   qualityForRecognition: string;
+  extra?: Extra;
 }
 
 /** A session that the service has just opened. The token is for the device alone and is stored nowhere. */
@@ -55,6 +61,7 @@ export interface CreatedSession {
   authToken: string;
   modelVersion?: string;
   verifyReferences: VerifyReference[];
+  extra?: Extra;
 }
 
 export interface AttemptResult {
@@ -67,6 +74,7 @@ export interface AttemptResult {
   verifyResult?: { matchConfidence: number; isIdentical: boolean };
   /** SHA-256 (hex) of the verify image that the service used. */
   verifyImageHash?: string;
+  extra?: Extra;
 }
 
 export interface AttemptError {
@@ -74,6 +82,7 @@ export interface AttemptError {
   code: string;
   message: string;
   targets?: unknown;
+  extra?: Extra;
 }
 
 /** What only an audit entry of the previews tells about an attempt. */
@@ -88,6 +97,8 @@ export interface AuditFacts {
   latencyInMilliseconds?: number;
   /** The rest of `response.body`, as it came. */
   body?: Record<string, unknown>;
+  /** The rest of the entry: of one without a result also its `digest`, `sessionImageId` and `verifyImageHash`. */
+  extra?: Extra;
 }
 
 /** One attempt of a device. It has a result, or an error, or (while it runs) neither. */
@@ -99,6 +110,7 @@ export interface Attempt {
   result?: AttemptResult;
   error?: AttemptError;
   audit?: AuditFacts;
+  extra?: Extra;
 }
 
 /** `NotStarted`, `Running`, `Succeeded`, `Failed`, `Canceled`; open, as the service may add to them. */
@@ -120,8 +132,8 @@ export interface SessionState {
   authTokenTimeToLiveInSeconds?: number;
   /** Some v1.2 services answer it; never passed on by a GET of ours. */
   authToken?: string;
-  /** Response fields that no shape here names, so that they survive from one end to the other. */
-  extra?: Record<string, unknown>;
+  /** Of the session itself; what v1.2 has beside `results.attempts` stands below `results`. */
+  extra?: Extra;
 }
 
 /** A row of the previews' list. */

@@ -68,6 +68,8 @@ export interface Reserved {
   idempotencyRowKey: string;
   etag: string;
   key: CreationKey;
+  /** The time that `admit` added to the guard; given back by `release`. */
+  taken?: string;
 }
 
 export type ReserveOutcome = { reserved: Reserved } | { existing: Reserved };
@@ -78,6 +80,8 @@ export type Phase = "collect" | "prune" | "purge";
 export interface DueRow {
   creationId: string;
   phase: Phase;
+  /** When it is due, RFC 3339: buckets are five minutes wide, and nothing is done before its time. */
+  dueOn: string;
   /** Where the session's row is, or will be. */
   partition: string;
   row: string;
@@ -92,6 +96,28 @@ export interface Page<T> {
   continuationToken?: string;
 }
 
+/** What the pointer tells of a session without its record: enough for the previews' list. */
+export interface SessionPointer {
+  sessionId: string;
+  kind: SessionKind;
+  owner?: string;
+  deviceCorrelationId?: string;
+  createdOn: string;
+  startedOn?: string;
+  ttlSeconds: number;
+}
+
+export interface ListQuery {
+  kind: SessionKind;
+  /** 1 to 1000. */
+  top: number;
+  /** Session id: what comes after it, in the order of the ids. */
+  after?: string;
+  /** Only what belongs to this principal. */
+  owner?: string;
+  createdAfter: string;
+}
+
 export interface SessionStore {
   /**
    * Takes a place: inserts the `k_` row and the guard in one transaction, or replaces the known guard by its ETag, as
@@ -101,7 +127,9 @@ export interface SessionStore {
   reserve(reservation: Reservation, admit: (guard: Guard | undefined) => Guard): Promise<ReserveOutcome>;
   /** Gives the place back, as far as it is still ours. */
   release(reserved: Reserved): Promise<void>;
-  /** Inserts the expiry row. Repeating it is harmless. */
+  /** Removes the key row of a creation that was never committed, where it is still that creation's. */
+  dropKey(partition: string, idempotencyRowKey: string, creationId: string): Promise<void>;
+  /** Inserts or replaces the expiry row. */
   schedule(due: DueRow): Promise<void>;
   /** Name of the `s_` row of a creation. */
   rowKey(createdOn: string, creationId: string): string;
@@ -127,14 +155,14 @@ export interface SessionStore {
   ): Promise<StoredSession | undefined>;
   /** Newest first. `top` 1 to 100. Throws `ApiError` 400 for a token that is not one of ours. */
   sessionsOfDevice(deviceCorrelationId: string, top: number, continuationToken?: string): Promise<Page<SessionRecord>>;
+  /** Ascending by session id; without those marked as pruned. */
+  list(query: ListQuery): Promise<SessionPointer[]>;
   /** Ascending by entry id. */
   auditEntries(stored: StoredSession): Promise<AuditRecord[]>;
-  /** Rows of one shard (0 to 15) whose bucket has begun at `now`, oldest first, read page by page. */
+  /** Rows of one shard (0 to 15) that are due at `now`, oldest bucket first, read page by page. */
   dueRows(shard: number, now: string): AsyncIterable<DueRow>;
-  /** Inserts `next`, then removes `due`. */
-  reschedule(due: DueRow, next: DueRow): Promise<void>;
   /** Removes rows that are done with. Rows already gone are no error. */
-  unschedule(rows: readonly DueRow[]): Promise<void>;
+  unschedule(rows: readonly Pick<DueRow, "expiryPartition" | "creationId">[]): Promise<void>;
   /** Marks the pointer, so that the dialects answer 404. */
   markPruned(sessionId: string, prunedOn: string): Promise<void>;
   /** Removes the record with its audit entries, key row and pointer, and the guard with the device's last record. */

@@ -35,6 +35,10 @@ export interface SessionRecord {
   referenceImageId?: string;
   /** SHA-256 (hex) of the verify image that the session was opened with. */
   referenceImageHash?: string;
+  /** The digest that the client told of its latest attempt. */
+  clientDigest?: string;
+  /** Why the client could not go on, in its own words. */
+  clientError?: string;
   modelVersion?: string;
   /** Lowest match confidence that is accepted, 0 to 1. */
   threshold?: number;

@@ -1,0 +1,19 @@
+import type { Config, SettingFault } from "./config.ts";
+import type { Clock, FaceService, ImageStore, NewId, SessionStore } from "./liveness/ports.ts";
+import type { Readiness } from "./liveness/readiness.ts";
+import type { DecisionRules } from "./liveness/record-result.ts";
+
+/** Everything an endpoint may use, built once by `main.ts`. */
+export interface App {
+  config: Config;
+  face: FaceService;
+  sessions: SessionStore;
+  images: ImageStore;
+  readiness: Readiness;
+  rules: DecisionRules;
+  now: Clock;
+  newId: NewId;
+}
+
+/** The app, or the settings that keep it from being built: the functions register all the same and answer 503. */
+export type Composition = { app: App } | { faults: SettingFault[] };

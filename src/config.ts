@@ -1,0 +1,207 @@
+import { z } from "zod";
+import { apiVersions } from "./face/model.ts";
+
+/**
+ * The only reader of the environment. Every setting, its meaning, bounds and default stand in `settings` below; the
+ * README's table and the sample settings are checked against it.
+ */
+
+const emptyIsUnset = (value: unknown) => (typeof value === "string" && value.trim() === "" ? undefined : value);
+
+/** An app setting that need not be there. */
+function optional<T extends z.ZodType>(schema: T) {
+  return z.preprocess(emptyIsUnset, schema.optional());
+}
+
+function flag(byDefault: boolean) {
+  return z.preprocess(
+    emptyIsUnset,
+    z
+      .stringbool("must be true or false")
+      .optional()
+      .transform((value) => value ?? byDefault),
+  );
+}
+
+function integer(min: number, max: number) {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return z.string().regex(/^\d+$/, message).transform(Number).pipe(z.number().min(min, message).max(max, message));
+}
+
+function integerOr(byDefault: number, min: number, max: number) {
+  return optional(integer(min, max)).transform((value) => value ?? byDefault);
+}
+
+const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+
+const serviceUri = z
+  .url({ protocol: /^https?$/, error: "must be an http(s) URL" })
+  .transform((url) => url.replace(/\/+$/, ""));
+
+const faceEndpoint = z
+  .url({ protocol: /^https?$/, error: "must be the URL of a Face resource" })
+  .refine((url) => url.startsWith("https:") || loopback.test(new URL(url).hostname), "must be https")
+  .transform((url) => url.replace(/\/+$/, ""));
+
+const clientKeys = z
+  .string()
+  .transform((text, context) => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      context.addIssue({ code: "custom", message: "must be JSON: client name → list of SHA-256 hex digests" });
+      return z.NEVER;
+    }
+  })
+  .pipe(
+    z.record(
+      z.string().min(1).max(128),
+      z
+        .array(z.string().regex(/^[0-9a-fA-F]{64}$/, "must be SHA-256 digests of keys, 64 hex digits each"))
+        .min(1, "each client needs at least one digest"),
+      "must be JSON: client name → list of SHA-256 hex digests",
+    ),
+  );
+
+/** Every app setting that the code reads, by its name. */
+export const settings = z.object({
+  FACE_ENDPOINT: z.preprocess(emptyIsUnset, z.string("is required").pipe(faceEndpoint)),
+  FACE_KEY: optional(z.string()),
+  FACE_API_VERSION: optional(z.enum(apiVersions, `must be one of ${apiVersions.join(", ")}`)).transform(
+    (version) => version ?? "v1.2",
+  ),
+  FACE_TIMEOUT_SECONDS: integerOr(30, 1, 200),
+  AzureWebJobsStorage: optional(
+    z
+      .string()
+      .regex(/(^|;)\s*(AccountName|UseDevelopmentStorage|TableEndpoint)=/i, "must be a storage connection string"),
+  ),
+  AzureWebJobsStorage__accountName: optional(
+    z.string().regex(/^[a-z0-9]{3,24}$/, "must be the name of a storage account"),
+  ),
+  AzureWebJobsStorage__blobServiceUri: optional(serviceUri),
+  AzureWebJobsStorage__tableServiceUri: optional(serviceUri),
+  AzureWebJobsStorage__clientId: optional(z.string()),
+  AZURE_CLIENT_ID: optional(z.string()),
+  CLIENT_KEYS: optional(clientKeys).transform((keys) => keys ?? {}),
+  ALLOW_ANONYMOUS: flag(false),
+  WEBSITE_AUTH_ENABLED: flag(false),
+  WEBSITE_INSTANCE_ID: optional(z.string()),
+  REQUIRE_CLIENT_DIGEST: flag(false),
+  SESSION_RETENTION_HOURS: integerOr(48, 1, 720),
+  OUTCOME_RETENTION_DAYS: integerOr(90, 1, 3650),
+  MAINTENANCE_CONCURRENCY: integerOr(32, 1, 256),
+  MAINTENANCE_FACE_CALLS_PER_SECOND: integerOr(5, 1, 1000),
+  MAINTENANCE_BUDGET_SECONDS: integerOr(240, 5, 1800),
+});
+
+type Settings = z.infer<typeof settings>;
+
+/** Where tables and blobs are, and as whom to reach them. */
+export type StorageConfig =
+  | { connectionString: string }
+  | { tableUri: string; blobUri: string; identityClientId: string | undefined };
+
+export interface Config {
+  face: {
+    /** Without a trailing slash. */
+    endpoint: string;
+    /** Undefined: the app's identity is used. */
+    key: string | undefined;
+    apiVersion: Settings["FACE_API_VERSION"];
+    timeoutSeconds: number;
+    identityClientId: string | undefined;
+  };
+  storage: StorageConfig;
+  callers: {
+    /** Client name → lower-case SHA-256 hex digests of its keys. */
+    clientKeys: ReadonlyMap<string, readonly string[]>;
+    allowAnonymous: boolean;
+    /** The platform authenticates users and vouches for the principal header. */
+    platformAuthentication: boolean;
+  };
+  /** Without the client's digest nothing is accepted. */
+  requireClientDigest: boolean;
+  retention: { sessionHours: number; outcomeDays: number };
+  maintenance: { concurrency: number; faceCallsPerSecond: number; budgetSeconds: number };
+}
+
+/** A setting that is missing or wrong. Its value is never told. */
+export interface SettingFault {
+  setting: string;
+  message: string;
+}
+
+/** Reads and checks all settings at once, so that an operator hears of every fault the first time. */
+export function readConfig(env: Record<string, string | undefined>): { config: Config } | { faults: SettingFault[] } {
+  const parsed = settings.safeParse(env);
+  if (!parsed.success) {
+    return {
+      faults: parsed.error.issues.map((issue) => ({ setting: String(issue.path[0]), message: issue.message })),
+    };
+  }
+  const read = parsed.data;
+  const faults = [...contradictions(read)];
+  const storage = storageOf(read);
+  if (storage === undefined) {
+    faults.push({
+      setting: "AzureWebJobsStorage",
+      message:
+        "is required, or AzureWebJobsStorage__accountName, or both AzureWebJobsStorage__tableServiceUri and __blobServiceUri",
+    });
+  }
+  if (storage === undefined || faults.length > 0) return { faults };
+  return {
+    config: {
+      face: {
+        endpoint: read.FACE_ENDPOINT,
+        key: read.FACE_KEY,
+        apiVersion: read.FACE_API_VERSION,
+        timeoutSeconds: read.FACE_TIMEOUT_SECONDS,
+        identityClientId: read.AZURE_CLIENT_ID,
+      },
+      storage,
+      callers: {
+        clientKeys: new Map(
+          Object.entries(read.CLIENT_KEYS).map(([name, digests]) => [
+            name,
+            digests.map((digest) => digest.toLowerCase()),
+          ]),
+        ),
+        allowAnonymous: read.ALLOW_ANONYMOUS,
+        platformAuthentication: read.WEBSITE_AUTH_ENABLED,
+      },
+      requireClientDigest: read.REQUIRE_CLIENT_DIGEST,
+      retention: { sessionHours: read.SESSION_RETENTION_HOURS, outcomeDays: read.OUTCOME_RETENTION_DAYS },
+      maintenance: {
+        concurrency: read.MAINTENANCE_CONCURRENCY,
+        faceCallsPerSecond: read.MAINTENANCE_FACE_CALLS_PER_SECOND,
+        budgetSeconds: read.MAINTENANCE_BUDGET_SECONDS,
+      },
+    },
+  };
+}
+
+/** Settings that are each well formed and cannot stand together. */
+function* contradictions(read: Settings): Generator<SettingFault> {
+  if (read.FACE_KEY === undefined && new URL(read.FACE_ENDPOINT).hostname.endsWith(".api.cognitive.microsoft.com")) {
+    yield {
+      setting: "FACE_KEY",
+      message:
+        "is required with a regional endpoint, which takes keys only; an identity needs the resource's own subdomain",
+    };
+  }
+  if (read.ALLOW_ANONYMOUS && read.WEBSITE_INSTANCE_ID !== undefined) {
+    yield { setting: "ALLOW_ANONYMOUS", message: "is for the local stack and refused in Azure" };
+  }
+}
+
+function storageOf(read: Settings): StorageConfig | undefined {
+  const account = read.AzureWebJobsStorage__accountName;
+  const tableUri =
+    read.AzureWebJobsStorage__tableServiceUri ?? (account && `https://${account}.table.core.windows.net`);
+  const blobUri = read.AzureWebJobsStorage__blobServiceUri ?? (account && `https://${account}.blob.core.windows.net`);
+  if (read.AzureWebJobsStorage !== undefined) return { connectionString: read.AzureWebJobsStorage };
+  if (!tableUri || !blobUri) return undefined;
+  return { tableUri, blobUri, identityClientId: read.AzureWebJobsStorage__clientId ?? read.AZURE_CLIENT_ID };
+}

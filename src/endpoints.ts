@@ -1,0 +1,22 @@
+import { deviceEndpoints } from "./functions/devices.ts";
+import { faceHistoryEndpoints } from "./functions/face-history.ts";
+import { faceSessionEndpoints } from "./functions/face-sessions.ts";
+import { fallbackEndpoints } from "./functions/fallback.ts";
+import { healthEndpoints } from "./functions/health.ts";
+import { referenceImageEndpoints } from "./functions/reference-images.ts";
+import { sessionImageEndpoints } from "./functions/session-images.ts";
+import { sessionEndpoints } from "./functions/sessions.ts";
+import type { Endpoint } from "./http/endpoint.ts";
+
+/** What apps can call, in the Face API's words and in our own. The table of contents. */
+const named: Endpoint[] = [
+  ...faceSessionEndpoints,
+  ...faceHistoryEndpoints,
+  ...sessionImageEndpoints,
+  ...sessionEndpoints,
+  ...deviceEndpoints,
+  ...referenceImageEndpoints,
+  ...healthEndpoints,
+];
+
+export const endpoints: Endpoint[] = [...named, ...fallbackEndpoints(named)];

@@ -1,0 +1,175 @@
+import { ApiError, type ErrorDetail } from "../errors.ts";
+import type { ApiVersion } from "./model.ts";
+import { isRecord } from "./objects.ts";
+
+/**
+ * The errors of the Face service, each in the service's own sentence. What exactly is wrong stands in the details, which
+ * name the field at fault and never its value.
+ */
+
+export function invalidRequestBody(details?: ErrorDetail[]): ApiError {
+  return badRequest(
+    "InvalidRequestBody",
+    "Incorrect request body provided. Please check the operation schema and try again.",
+    details,
+  );
+}
+
+export function invalidTokenLifetime(details?: ErrorDetail[]): ApiError {
+  return badRequest(
+    "InvalidTokenLifetime",
+    "Invalid authTokenTimeToLiveInSeconds specified. Must be within 60 to 86400.",
+    details,
+  );
+}
+
+/** The text of v1.1 says more than is true: its newer documents allow both modes, and so do we. */
+export function invalidLivenessOperationMode(version: ApiVersion, details?: ErrorDetail[]): ApiError {
+  const sentence = "Invalid livenessOperationMode specified.";
+  const message = version === "v1.1-preview.1" ? `${sentence} Must be 'Passive'.` : sentence;
+  return badRequest("InvalidLivenessOperationMode", message, details);
+}
+
+export function invalidDeviceCorrelationId(details?: ErrorDetail[]): ApiError {
+  return badRequest(
+    "InvalidDeviceCorrelationId",
+    "A device correlation id is required in the request body during session create or session start. " +
+      "Must not be null or empty, and be no more than 64 characters.",
+    details,
+  );
+}
+
+/** @param message for an image that decodes, but shows no face, or several. */
+export function invalidImage(message = "Decoding error, image format unsupported.", details?: ErrorDetail[]): ApiError {
+  return badRequest("InvalidImage", message, details);
+}
+
+export function invalidImageSize(details?: ErrorDetail[]): ApiError {
+  return badRequest("InvalidImageSize", "The valid image file size is from 1KB to 6MB.", details);
+}
+
+/** For `start` and `top` of the previews' lists. */
+export function badArgument(details?: ErrorDetail[]): ApiError {
+  return badRequest("BadArgument", "Invalid argument specified.", details);
+}
+
+/** 415, with the very code that the service uses for wrong arguments too. */
+export function invalidMediaType(): ApiError {
+  return new ApiError(415, "BadArgument", "Invalid Media Type.");
+}
+
+/** 401. The service has no better code for it. */
+export function accessDenied(): ApiError {
+  return new ApiError(
+    401,
+    "Unspecified",
+    "Access denied due to invalid subscription key. " +
+      "Make sure you are subscribed to an API you are trying to call and provide the right key.",
+  );
+}
+
+export function unsupportedFeature(): ApiError {
+  return new ApiError(403, "UnsupportedFeature", "Feature is not supported, missing approval for it.");
+}
+
+/** 403 of the gateway, which counts in days. */
+export function outOfQuota(days: number): ApiError {
+  return new ApiError(403, "403", `Out of call volume quota. Quota will be replenished in ${days} days.`);
+}
+
+export function sessionNotFound(): ApiError {
+  return new ApiError(404, "SessionNotFound", "Session Id is not found. The session id is expired or does not exist.");
+}
+
+/** No document tells the service's words for this one; they follow those for a session. */
+export function sessionImageNotFound(): ApiError {
+  return new ApiError(404, "SessionImageNotFound", "Session image id is not found. It is expired or does not exist.");
+}
+
+/** 429 of the gateway. */
+export function rateLimitExceeded(seconds: number): ApiError {
+  return new ApiError(429, "429", `Rate limit is exceeded. Try again in ${seconds} seconds.`, {
+    retryAfter: String(seconds),
+  });
+}
+
+function badRequest(code: string, message: string, details: ErrorDetail[] | undefined): ApiError {
+  return new ApiError(400, code, message, details === undefined || details.length === 0 ? {} : { details });
+}
+
+/** 504. */
+export function faceTimeout(): ApiError {
+  return new ApiError(504, "FaceTimeout", "The Face service did not answer in time.");
+}
+
+/** 502: refused, reset, or no such host. */
+export function faceUnreachable(cause: unknown): ApiError {
+  return new ApiError(502, "FaceUnreachable", "The Face service could not be reached.", { cause });
+}
+
+/** 502: an answer that is not what the API documents. */
+export function faceResponseInvalid(cause: unknown, headers: ResponseHeaders = {}): ApiError {
+  return new ApiError(502, "FaceResponseInvalid", "The Face service's answer could not be understood.", {
+    cause,
+    headers: passedOn(headers),
+  });
+}
+
+/** Response headers by their names in lower case. */
+export type ResponseHeaders = Readonly<Record<string, string | undefined>>;
+
+/**
+ * An error of the service as an `ApiError` that tells a caller the same. The service answers with a `code`, its gateway
+ * with a `statusCode`, which then stands for the code, and what is in between with anything.
+ *
+ * @param status 400 to 599.
+ * @param body parsed JSON, or text.
+ */
+export function decodeErrorBody(status: number, body: unknown, headers: ResponseHeaders = {}): ApiError {
+  const parsed = typeof body === "string" ? parseOrUndefined(body) : body;
+  const outer = isRecord(parsed) ? (isRecord(parsed.error) ? parsed.error : parsed) : {};
+  // Where the service wraps an error, the inner one is the one that it documents.
+  const error = isRecord(outer.innererror) ? outer.innererror : outer;
+  const code = [error.code, headers["x-ms-error-code"]].find(isCode) ?? String(status);
+  const message =
+    typeof error.message === "string" && error.message !== ""
+      ? error.message.slice(0, 1000)
+      : `The Face service answered with status ${status} and no reason.`;
+  const retryAfter = headers["retry-after"] ?? secondsIn(status, message);
+  return new ApiError(status, code, message, {
+    ...(retryAfter !== undefined && isHeaderText(retryAfter) && { retryAfter }),
+    headers: passedOn(headers),
+  });
+}
+
+function parseOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A code also travels in a header. */
+function isCode(value: unknown): value is string {
+  return typeof value === "string" && /^[\w.-]{1,128}$/.test(value);
+}
+
+function isHeaderText(value: string): boolean {
+  return /^[\x20-\x7e]{1,128}$/.test(value);
+}
+
+/** The gateway may tell how long to wait in its sentence only. */
+function secondsIn(status: number, message: string): string | undefined {
+  return status === 429 ? /\bin (\d{1,6}) seconds?\b/.exec(message)?.[1] : undefined;
+}
+
+function passedOn(headers: ResponseHeaders): Record<string, string> {
+  const requestId = headers["apim-request-id"];
+  return requestId !== undefined && isHeaderText(requestId) ? { "apim-request-id": requestId } : {};
+}
+
+/** The gateway's errors carry nothing but a status for a code: they are told in its shape, with `statusCode`. */
+export function isGatewayError({ code, status }: ApiError): boolean {
+  return status === 429 || code === String(status);
+}

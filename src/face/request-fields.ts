@@ -1,0 +1,160 @@
+import * as z from "zod";
+import type { ApiError, ErrorDetail } from "../errors.ts";
+import {
+  invalidDeviceCorrelationId,
+  invalidLivenessOperationMode,
+  invalidRequestBody,
+  invalidTokenLifetime,
+} from "./errors.ts";
+import type { ApiVersion } from "./model.ts";
+
+/**
+ * The fields of a create request that several versions share, each with its rule in one sentence, which the caller gets
+ * to read. Requests are strict everywhere: a misspelt threshold that were dropped would let the wrong person in.
+ */
+
+/** `max` counts code points, as JSON Schema does; the service counts UTF-16 code units. */
+const wellFormed = (rule: string, maxLength: number) =>
+  z
+    .string({ error: rule })
+    .min(1, { error: rule })
+    .max(maxLength, { error: rule })
+    .refine((text) => text.length <= maxLength && text.isWellFormed(), { error: rule });
+
+const flag = (description: string) => z.boolean({ error: "Must be true or false." }).describe(description);
+
+const deviceCorrelationId = wellFormed("Must be 1 to 64 UTF-16 code units of well-formed Unicode.", 64)
+  .nullish()
+  .describe("The end user's device; required unless deviceCorrelationIdSetInClient is true, and absent or null then.");
+
+const authTokenTimeToLiveInSeconds = z
+  .int({ error: "Must be an integer." })
+  .min(60, { error: "Must be at least 60." })
+  .max(86_400, { error: "Must be at most 86400." })
+  .default(600)
+  .describe("Life of the session's token in seconds.");
+
+const clientReferenceId = wellFormed("Must be 1 to 128 UTF-16 code units of well-formed Unicode.", 128)
+  .optional()
+  .describe("The app's own reference for the session. An addition to the dialect.");
+
+/** What every version takes for either kind of session, and our own addition for both. */
+export const sharedFields = {
+  livenessOperationMode: z
+    .enum(["Passive", "PassiveActive"], { error: "Must be 'Passive' or 'PassiveActive'." })
+    .describe("What the device asks of the user."),
+  deviceCorrelationId,
+  deviceCorrelationIdSetInClient: flag("The device names itself when it starts.").default(false),
+  authTokenTimeToLiveInSeconds,
+  clientReferenceId,
+};
+
+/** Our own addition for sessions with verify. */
+export const referenceImageId = z
+  .string({ error: "Must match [A-Za-z0-9_-]{1,64}." })
+  .regex(/^[A-Za-z0-9_-]{1,64}$/, { error: "Must match [A-Za-z0-9_-]{1,64}." })
+  .optional()
+  .describe("Names a held reference image, which then stands for the verify image. An addition to the dialect.");
+
+export const sendResultsToClient = flag("The device gets to see its result.").optional();
+export const enableSessionImage = flag("The service keeps an image of each attempt.").optional();
+export const returnVerifyImageHash = flag("The result tells the SHA-256 of the verify image.").optional();
+
+export const verifyConfidenceThreshold = z
+  .number({ error: "Must be a number." })
+  .min(0, { error: "Must be at least 0." })
+  .max(1, { error: "Must be at most 1." })
+  .optional()
+  .describe("Lowest confidence of a match that counts as identical.");
+
+/** Model versions are an open set. */
+export const modelVersion = wellFormed("Must be 1 to 128 UTF-16 code units of well-formed Unicode.", 128)
+  .optional()
+  .describe("The model that classifies; the newest where absent.");
+
+/** Requires of a parsed request that the device is named by one side, here or in the client. */
+export function requireOneDevice(
+  request: { deviceCorrelationId?: string | null | undefined; deviceCorrelationIdSetInClient: boolean },
+  context: z.RefinementCtx,
+): void {
+  const isNamed = typeof request.deviceCorrelationId === "string";
+  if (isNamed !== request.deviceCorrelationIdSetInClient) return;
+  const message = isNamed
+    ? "Must be absent or null where deviceCorrelationIdSetInClient is true."
+    : "Required unless deviceCorrelationIdSetInClient is true.";
+  context.addIssue({ code: "custom", message, path: ["deviceCorrelationId"] });
+}
+
+/**
+ * Parses the fields of a request.
+ *
+ * @param problems what is wrong beside the fields, such as with the parts that they came in.
+ * @throws ApiError 400 for the first kind of error in the order of the service's table; all the details are told.
+ */
+export function parseRequest<Fields>(
+  version: ApiVersion,
+  schema: z.ZodType<Fields>,
+  value: unknown,
+  problems: readonly ErrorDetail[] = [],
+): Fields {
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw refusal(version, [...problems, ...parsed.error.issues.flatMap(toDetails)]);
+  if (problems.length > 0) throw refusal(version, problems);
+  return parsed.data;
+}
+
+type ErrorKind = "body" | "tokenLifetime" | "operationMode" | "device";
+
+const kindsByField = new Map<string, ErrorKind>([
+  ["authTokenTimeToLiveInSeconds", "tokenLifetime"],
+  ["livenessOperationMode", "operationMode"],
+  ["deviceCorrelationId", "device"],
+  ["deviceCorrelationIdSetInClient", "device"],
+]);
+
+const errorKinds: readonly ErrorKind[] = ["body", "tokenLifetime", "operationMode", "device"];
+
+/** Told to callers at most; a body may hold thousands of unknown fields. */
+const maxDetails = 20;
+
+function refusal(version: ApiVersion, problems: readonly ErrorDetail[]): ApiError {
+  const kindOf = ({ code, target }: ErrorDetail) => (code === "InvalidField" && kindsByField.get(target)) || "body";
+  // One is enough for each field: the first says it best.
+  const byTarget = new Map(problems.toReversed().map((problem) => [problem.target, problem]));
+  const once = problems.filter((problem) => byTarget.get(problem.target) === problem);
+  const details = errorKinds.flatMap((kind) => once.filter((problem) => kindOf(problem) === kind)).slice(0, maxDetails);
+  const [first] = details;
+  switch (first === undefined ? "body" : kindOf(first)) {
+    case "body":
+      return invalidRequestBody(details);
+    case "tokenLifetime":
+      return invalidTokenLifetime(details);
+    case "operationMode":
+      return invalidLivenessOperationMode(version, details);
+    case "device":
+      return invalidDeviceCorrelationId(details);
+  }
+}
+
+function toDetails(issue: z.core.$ZodIssue): ErrorDetail[] {
+  if (issue.code === "unrecognized_keys") return issue.keys.map(unknownField);
+  const target = issue.path.join(".") || "body";
+  return [target === "body" ? invalidField(target, "Must be an object.") : invalidField(target, issue.message)];
+}
+
+export function invalidField(target: string, message: string): ErrorDetail {
+  return { code: "InvalidField", message, target };
+}
+
+export function duplicateField(target: string, message: string): ErrorDetail {
+  return { code: "DuplicateField", message, target };
+}
+
+/** The name is the sender's own text, so it is told cut and mended. */
+export function unknownField(name: string): ErrorDetail {
+  return {
+    code: "UnknownField",
+    message: "There is no such field in this version of the API.",
+    target: name.slice(0, 64).toWellFormed(),
+  };
+}

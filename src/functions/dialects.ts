@@ -1,0 +1,54 @@
+import { z } from "zod";
+import { ApiError } from "../errors.ts";
+import type { Codec } from "../face/codec.ts";
+import { codecs } from "../face/codecs.ts";
+import { type ApiVersion, apiVersions, type SessionKind } from "../face/model.ts";
+
+/** Versions that share their paths. */
+export interface Dialect {
+  versions: readonly ApiVersion[];
+  /** Ends the names of the functions, which must differ where the routes do. */
+  suffix: string;
+  /** Route of the sessions of one kind. */
+  sessions(kind: SessionKind): string;
+  sessionImages: string;
+}
+
+const pathOf: Record<SessionKind, string> = {
+  liveness: "detectLiveness",
+  livenessWithVerify: "detectLivenessWithVerify",
+};
+
+export const stable: Dialect = {
+  versions: ["v1.2"],
+  suffix: "",
+  sessions: (kind) => `face/{apiVersion}/${pathOf[kind]}-sessions`,
+  sessionImages: "face/{apiVersion}/sessionImages/{sessionImageId}",
+};
+
+export const previews: Dialect = {
+  versions: ["v1.1-preview.1", "v1.2-preview.1"],
+  suffix: "Preview",
+  sessions: (kind) => `face/{apiVersion}/${pathOf[kind]}/singleModal/sessions`,
+  sessionImages: "face/{apiVersion}/session/sessionImages/{sessionImageId}",
+};
+
+export const versionParams = z.object({ apiVersion: z.string() });
+export const sessionParams = versionParams.extend({ sessionId: z.string() });
+
+/**
+ * The codec of the version in the path.
+ *
+ * @throws ApiError 404 `UnsupportedApiVersion` where the version is not spoken, or not with this path.
+ */
+export function codecFor(dialect: Dialect, apiVersion: string): Codec {
+  const version = dialect.versions.find((known) => known === apiVersion);
+  if (version === undefined) {
+    throw new ApiError(
+      404,
+      "UnsupportedApiVersion",
+      `This path is spoken in ${dialect.versions.join(" and ")}; versions supported at all: ${apiVersions.join(", ")}.`,
+    );
+  }
+  return codecs[version];
+}

@@ -1,0 +1,70 @@
+import { z } from "zod";
+import { badArgument } from "../face/errors.ts";
+import { type SessionKind, sessionKinds } from "../face/model.ts";
+import { defineEndpoint, type Endpoint } from "../http/endpoint.ts";
+import { listSessions, readAuditTrail } from "../liveness/history.ts";
+import { codecFor, previews, sessionParams, versionParams } from "./dialects.ts";
+
+const operations: Record<SessionKind, string> = {
+  liveness: "LivenessSession",
+  livenessWithVerify: "LivenessWithVerifySession",
+};
+
+/** How the previews page: what comes after `start`, `top` rows of it. Both have the service's bounds. */
+const pageQuery = z.object({
+  start: z.string().max(64, "must be at most 64 characters").optional(),
+  top: z
+    .string()
+    .regex(/^\d{1,4}$/, "must be a whole number from 1 to 1000")
+    .transform(Number)
+    .pipe(z.int().min(1, "must be at least 1").max(1000, "must be at most 1000"))
+    .default(1000),
+});
+
+/** The previews' lists. They are answered from our own store, so that they work for every upstream version. */
+export const faceHistoryEndpoints: Endpoint[] = sessionKinds.flatMap((kind) => [
+  listFaceSessions(kind),
+  listAudit(kind),
+]);
+
+function listFaceSessions(kind: SessionKind): Endpoint {
+  return defineEndpoint({
+    name: `get${operations[kind]}sPreview`,
+    summary: `List the ${kind} sessions that the caller may see, ascending by id`,
+    methods: ["GET"],
+    route: previews.sessions(kind),
+    access: "callers",
+    params: versionParams,
+    query: pageQuery,
+    async handle(app, { params, query, caller }) {
+      const codec = codecFor(previews, params.apiVersion);
+      const items = await listSessions(app, caller, kind, query);
+      return { status: 200, json: codec.list?.encode(items) };
+    },
+  });
+}
+
+function listAudit(kind: SessionKind): Endpoint {
+  return defineEndpoint({
+    name: `get${operations[kind]}AuditEntriesPreview`,
+    summary: `List the attempts of a ${kind} session`,
+    methods: ["GET"],
+    route: `${previews.sessions(kind)}/{sessionId}/audit`,
+    access: "callers",
+    params: sessionParams,
+    query: pageQuery,
+    async handle(app, { params, query, caller }) {
+      const codec = codecFor(previews, params.apiVersion);
+      const { start, top } = query;
+      if (start !== undefined && !/^\d{1,19}$/.test(start)) {
+        throw badArgument([{ code: "BadArgument", message: "must be the id of an audit entry", target: "start" }]);
+      }
+      const trail = await readAuditTrail(app, caller, kind, params.sessionId);
+      const page = trail
+        .filter(({ entryId }) => start === undefined || BigInt(entryId) > BigInt(start))
+        .slice(0, top)
+        .map(({ entry }) => entry);
+      return { status: 200, json: codec.auditEntries?.encode(params.sessionId, page) };
+    },
+  });
+}

@@ -1,0 +1,57 @@
+import type { HttpMethod } from "@azure/functions";
+import { z } from "zod";
+import { ApiError } from "../errors.ts";
+import { apiVersions } from "../face/model.ts";
+import { defineEndpoint, type Endpoint, noQuery, resourceNotFound } from "../http/endpoint.ts";
+
+const everyMethod: HttpMethod[] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE"];
+
+/**
+ * Catches what no other route takes: unknown paths and wrong methods. Without these the host answers 404 with an empty
+ * body, which tells a caller nothing.
+ */
+export function fallbackEndpoints(endpoints: readonly Endpoint[]): Endpoint[] {
+  const common = {
+    methods: everyMethod,
+    access: "everyone",
+    params: z.object({ rest: z.string().optional() }),
+    query: noQuery,
+  } as const;
+  return [
+    defineEndpoint({
+      ...common,
+      name: "faceFallback",
+      summary: "Answer unknown operations of the Face API",
+      route: "face/{*rest}",
+      async handle(_app, { method, url }) {
+        refuseMethod(endpoints, method, url.pathname);
+        throw resourceNotFound(
+          `There is no such operation of the Face API here. Versions supported: ${apiVersions.join(", ")}.`,
+        );
+      },
+    }),
+    defineEndpoint({
+      ...common,
+      name: "apiFallback",
+      summary: "Answer unknown paths",
+      route: "api/{*rest}",
+      async handle(_app, { method, url }) {
+        refuseMethod(endpoints, method, url.pathname);
+        throw resourceNotFound();
+      },
+    }),
+  ];
+}
+
+function refuseMethod(endpoints: readonly Endpoint[], method: string, path: string): void {
+  const allowed = endpoints.filter(({ route }) => pattern(route).test(path)).flatMap(({ methods }) => methods);
+  if (allowed.length === 0) return;
+  throw new ApiError(405, "MethodNotAllowed", `${method} is not possible here. Possible: ${allowed.join(", ")}.`, {
+    headers: { allow: allowed.join(", ") },
+  });
+}
+
+function pattern(route: string): RegExp {
+  const segments = route.split("/").map((segment) => (segment.startsWith("{") ? "[^/]+" : RegExp.escape(segment)));
+  return new RegExp(`^/${segments.join("/")}/?$`, "i");
+}

@@ -1,0 +1,88 @@
+import { z } from "zod";
+import { invalidRequestBody } from "../face/errors.ts";
+import { readRequestBody } from "../http/body.ts";
+import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
+import { settleSession } from "../liveness/settle-session.ts";
+import { findSession } from "../liveness/watch-session.ts";
+import { sessionResource } from "./session-resource.ts";
+
+const sessionParams = z.object({ sessionId: z.string() });
+
+const wellFormed = (max: number) =>
+  z
+    .string()
+    .min(1, "must not be empty")
+    .max(max, `must be at most ${max} characters`)
+    .refine((text) => text.isWellFormed(), "must be well-formed UTF-16");
+
+/** What an app tells when it settles a session; all of it is optional. */
+export const settleBody = z.strictObject({
+  digest: wellFormed(512).optional(),
+  deviceCorrelationId: wellFormed(64).optional(),
+  clientError: wellFormed(256).optional(),
+});
+
+/** Sessions as we keep them, long after the service has forgotten them. */
+export const sessionEndpoints: Endpoint[] = [
+  defineEndpoint({
+    name: "getSession",
+    summary: "Read a session and its outcome from the store",
+    methods: ["GET"],
+    route: "api/sessions/{sessionId}",
+    access: "callers",
+    params: sessionParams,
+    query: noQuery,
+    async handle(app, { params, caller }) {
+      const { record } = await findSession(app, caller, params.sessionId);
+      return { status: 200, json: sessionResource(record) };
+    },
+  }),
+  defineEndpoint({
+    name: "settleSession",
+    summary: "Fetch a session's result, check it, decide and record the outcome",
+    methods: ["POST"],
+    route: "api/sessions/{sessionId}/settle",
+    access: "callers",
+    params: sessionParams,
+    query: noQuery,
+    async handle(app, { params, caller, ...request }) {
+      const told = parseTold(await readRequestBody(request, ["json"]));
+      return { status: 200, json: sessionResource(await settleSession(app, caller, params.sessionId, told)) };
+    },
+  }),
+  defineEndpoint({
+    name: "listAuditEntries",
+    summary: "List a session's stored audit entries, the same for every version of the service",
+    methods: ["GET"],
+    route: "api/sessions/{sessionId}/audit-entries",
+    access: "callers",
+    params: sessionParams,
+    query: noQuery,
+    async handle(app, { params, caller }) {
+      const entries = await app.sessions.auditEntries(await findSession(app, caller, params.sessionId));
+      return {
+        status: 200,
+        json: { value: entries.map(({ entryId, receivedOn, entry }) => ({ entryId, receivedOn, ...entry })) },
+      };
+    },
+  }),
+];
+
+function parseTold(body: Awaited<ReturnType<typeof readRequestBody>>) {
+  const parsed = settleBody.safeParse(body.type === "json" ? body.value : undefined);
+  if (!parsed.success) {
+    throw invalidRequestBody(
+      parsed.error.issues.map(({ path, message }) => ({
+        code: "InvalidValue",
+        message,
+        target: path.join(".") || "body",
+      })),
+    );
+  }
+  const { digest, deviceCorrelationId, clientError } = parsed.data;
+  return {
+    ...(digest !== undefined && { digest }),
+    ...(deviceCorrelationId !== undefined && { deviceCorrelationId }),
+    ...(clientError !== undefined && { clientError }),
+  };
+}

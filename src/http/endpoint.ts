@@ -1,0 +1,116 @@
+import type { ReadableStream } from "node:stream/web";
+import type { HttpHandler, HttpMethod, HttpRequest } from "@azure/functions";
+import { z } from "zod";
+import type { App, Composition } from "../app.ts";
+import type { SettingFault } from "../config.ts";
+import { ApiError } from "../errors.ts";
+import { badArgument } from "../face/errors.ts";
+import type { Caller } from "../liveness/access.ts";
+import { authenticate } from "./callers.ts";
+import { createLog, describeError, type Log } from "./log.ts";
+import { type Reply, toErrorReply, toHttpResponse } from "./responses.ts";
+
+/** Who may call: everyone, without telling who they are; any caller who is let in; trusted services only. */
+export type Access = "everyone" | "callers" | "services";
+
+/** A request on its way through an endpoint: checked, and its caller known. */
+export interface EndpointRequest<Params, Query> {
+  params: Params;
+  query: Query;
+  caller: Caller;
+  method: string;
+  url: URL;
+  headers: Headers;
+  body: ReadableStream<Uint8Array> | null;
+  log: Log;
+}
+
+/** A route as data: the registration, the fallback routes and the tests all read it. */
+export interface Endpoint<Params = unknown, Query = unknown> {
+  /** The function's name, equal to the operation's id. */
+  name: string;
+  summary: string;
+  methods: HttpMethod[];
+  route: string;
+  access: Access;
+  /** Route parameters; what does not fit is a resource that is not there. */
+  params: z.ZodType<Params>;
+  query: z.ZodType<Query>;
+  /** Answered in place of 503 while the settings are wrong. */
+  unconfigured?: Reply;
+  handle(app: App, request: EndpointRequest<Params, Query>): Promise<Reply>;
+}
+
+/** Infers the types of parameters and query from their schemas. */
+export function defineEndpoint<Params, Query>(endpoint: Endpoint<Params, Query>): Endpoint {
+  return endpoint;
+}
+
+export const noParams = z.object({});
+export const noQuery = z.object({});
+
+/** The caller of a route that asks nobody who they are. */
+const nobody: Caller = { trusted: false };
+
+/** The way of every request: configured → authenticated → validated → handled → answered. */
+export function serve(endpoint: Endpoint, composition: Composition): HttpHandler {
+  return async (request, context) => {
+    const log = createLog(context);
+    try {
+      if ("faults" in composition) {
+        if (endpoint.unconfigured !== undefined) return toHttpResponse(endpoint.unconfigured);
+        throw notConfigured(composition.faults);
+      }
+      const { app } = composition;
+      const caller = endpoint.access === "everyone" ? nobody : authenticate(app.config.callers, request.headers);
+      if (endpoint.access === "services" && !caller.trusted) throw resourceNotFound();
+      const reply = await endpoint.handle(app, {
+        params: parseParams(endpoint.params, request.params),
+        query: parseQuery(endpoint.query, request.query),
+        caller,
+        method: request.method,
+        url: new URL(request.url),
+        headers: request.headers,
+        body: request.body,
+        log,
+      });
+      return toHttpResponse(reply);
+    } catch (error) {
+      const reply = toErrorReply(error, context.invocationId);
+      if (reply.status >= 500) {
+        log.error("RequestFailed", { function: endpoint.name, status: reply.status, ...describeError(error) });
+      }
+      return toHttpResponse(reply);
+    }
+  };
+}
+
+/** 404 that tells neither what is missing nor whether something is there for others. */
+export function resourceNotFound(message = "There is nothing here."): ApiError {
+  return new ApiError(404, "ResourceNotFound", message);
+}
+
+function notConfigured(faults: readonly SettingFault[]): ApiError {
+  const names = [...new Set(faults.map((fault) => fault.setting))].join(", ");
+  return new ApiError(503, "ServiceNotConfigured", `These settings are missing or wrong: ${names}.`, {
+    details: faults.map(({ setting, message }) => ({ code: "InvalidSetting", message, target: setting })),
+  });
+}
+
+function parseParams<Params>(schema: z.ZodType<Params>, params: HttpRequest["params"]): Params {
+  const parsed = schema.safeParse(params);
+  if (!parsed.success) throw resourceNotFound();
+  return parsed.data;
+}
+
+function parseQuery<Query>(schema: z.ZodType<Query>, query: URLSearchParams): Query {
+  const parsed = schema.safeParse(Object.fromEntries(query));
+  if (parsed.success) return parsed.data;
+  throw badArgument(
+    parsed.error.issues.map((issue) => ({
+      code: "BadArgument",
+      message: issue.message,
+      target: issue.path.join(".") || "query",
+    })),
+  );
+}

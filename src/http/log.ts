@@ -1,0 +1,37 @@
+import type { InvocationContext } from "@azure/functions";
+
+export type LogFields = Record<string, string | number | boolean | undefined>;
+
+/** One structured line per event. Fields are ids, codes and counts: nothing that a caller sent as a secret. */
+export interface Log {
+  info(event: string, fields?: LogFields): void;
+  warn(event: string, fields?: LogFields): void;
+  error(event: string, fields?: LogFields): void;
+}
+
+export function createLog(context: InvocationContext): Log {
+  const line = (event: string, fields?: LogFields) => JSON.stringify({ event, ...fields });
+  return {
+    info: (event, fields) => context.info(line(event, fields)),
+    warn: (event, fields) => context.warn(line(event, fields)),
+    error: (event, fields) => context.error(line(event, fields)),
+  };
+}
+
+/**
+ * An error and its causes for the log. Picked field by field: an SDK's error carries the request, and the request
+ * carries keys.
+ */
+export function describeError(error: unknown): LogFields {
+  if (!(error instanceof Error)) return { error: typeof error };
+  const { code, statusCode } = error as { code?: unknown; statusCode?: unknown };
+  const cause = error.cause === undefined ? undefined : describeError(error.cause);
+  return {
+    error: error.name,
+    message: error.message,
+    ...(typeof code === "string" && { code }),
+    ...(typeof statusCode === "number" && { statusCode }),
+    stack: error.stack,
+    ...(cause && { cause: `${cause.error}: ${cause.message ?? ""} ${cause.code ?? ""}`.trim() }),
+  };
+}

@@ -1,0 +1,33 @@
+import type { SessionStore } from "./ports.ts";
+import type { AuditRecord, SessionRecord, StoredSession } from "./session.ts";
+
+/** What to write: the record as it should be and the audit entries that are new. Undefined: nothing. */
+export type Amendment = { record: SessionRecord; entries?: readonly AuditRecord[] } | undefined;
+
+/** Somebody else may write at the same time; more often than this in a row it is not chance. */
+const maxRounds = 5;
+
+/**
+ * Writes a record on the ground of what is stored, and decides anew whenever somebody else wrote in between.
+ *
+ * @returns what is stored now, or undefined where the record is gone.
+ */
+export async function amendRecord(
+  sessions: SessionStore,
+  stored: StoredSession,
+  amend: (record: SessionRecord) => Amendment,
+): Promise<StoredSession | undefined> {
+  let current = stored;
+  for (let round = 0; round < maxRounds; round += 1) {
+    const amendment = amend(current.record);
+    if (amendment === undefined) return current;
+    const written = await sessions.update(current, amendment.record, amendment.entries);
+    if (written !== undefined) return written;
+    const reread = await sessions.load(current.partition, current.row);
+    if (reread === undefined) return undefined;
+    current = { ...reread, ...(stored.prunedOn !== undefined && { prunedOn: stored.prunedOn }) };
+  }
+  throw new Error(
+    `The record of session ${stored.record.sessionId} changed ${maxRounds} times while it was being written.`,
+  );
+}

@@ -1,0 +1,58 @@
+import { ApiError } from "../errors.ts";
+import type { Clock, FaceService, ImageStore, SessionStore } from "./ports.ts";
+
+export interface NotReady {
+  part: "tables" | "blobs" | "face";
+  code: string;
+  /** For the log. */
+  cause: string;
+}
+
+export interface Readiness {
+  /** What the app needs and does not reach just now; empty when all is well. */
+  failures(): Promise<NotReady[]>;
+}
+
+/** The service counts every call, so its answer is remembered for so long; storage is asked each time. */
+const rememberFaceMs = 30_000;
+
+export function createReadiness(deps: {
+  face: FaceService;
+  sessions: SessionStore;
+  images: ImageStore;
+  now: Clock;
+}): Readiness {
+  const askFace = remember(() => deps.face.probe(), rememberFaceMs, deps.now);
+  return {
+    async failures() {
+      const outcomes = await Promise.all([
+        check("tables", deps.sessions.probe()),
+        check("blobs", deps.images.probe()),
+        check("face", askFace()),
+      ]);
+      return outcomes.filter((outcome) => outcome !== undefined);
+    },
+  };
+}
+
+async function check(part: NotReady["part"], probe: Promise<void>): Promise<NotReady | undefined> {
+  try {
+    await probe;
+    return undefined;
+  } catch (error) {
+    return {
+      part,
+      code: error instanceof ApiError ? error.code : "Failed",
+      cause: error instanceof Error ? error.message : "unknown",
+    };
+  }
+}
+
+/** Answers the last outcome again while it is young; callers at the same time share one question. */
+function remember(ask: () => Promise<void>, forMs: number, now: Clock): () => Promise<void> {
+  let asked: { at: number; outcome: Promise<void> } | undefined;
+  return () => {
+    if (asked === undefined || now() - asked.at >= forMs) asked = { at: now(), outcome: ask() };
+    return asked.outcome;
+  };
+}

@@ -1,0 +1,144 @@
+import { type Attempt, auditEntryId, type SessionState } from "../face/model.ts";
+import { amendRecord } from "./amend-record.ts";
+import { decide } from "./decision.ts";
+import type { Clock, FaceService, SessionStore } from "./ports.ts";
+import { tokenIsOver } from "./retention.ts";
+import type { AuditRecord, SessionRecord, StoredSession } from "./session.ts";
+
+export interface RecordResultDeps {
+  face: FaceService;
+  sessions: SessionStore;
+  now: Clock;
+  rules: DecisionRules;
+}
+
+/** What an operator decides for all sessions. */
+export interface DecisionRules {
+  /** Without the client's digest nothing is accepted. */
+  requireClientDigest: boolean;
+}
+
+export interface RecordedResult {
+  stored: StoredSession;
+  /** What the service told; undefined where it no longer knows the session. */
+  state: SessionState | undefined;
+  /** The service's `apim-request-id`. */
+  requestId?: string;
+}
+
+/** What comes with the question, beside what the service tells. */
+export interface Occasion {
+  /** The session is being deleted: whatever its result, it is recorded as `Canceled`. */
+  revoking?: boolean;
+  /** The client's own digest of the latest attempt. */
+  digest?: string;
+  /** Why the client could not go on, in its own words. */
+  clientError?: string;
+}
+
+/**
+ * Fetches a session's result from the service and records it with its audit entries: the one path for GET, settle,
+ * delete and the timer. Writes only what is news.
+ */
+export async function recordResult(
+  deps: RecordResultDeps,
+  stored: StoredSession,
+  occasion: Occasion = {},
+): Promise<RecordedResult> {
+  const { record } = stored;
+  const isGone = record.status === "Canceled" || deps.now() >= Date.parse(record.expiresOn);
+  const answered = isGone ? undefined : await deps.face.get(record.kind, record.sessionId);
+  const state = answered?.value;
+  const told = endedAttempts(state);
+  // What the service has forgotten since, the audit trail still knows.
+  const attempts =
+    told.length < record.attempts ? (await deps.sessions.auditEntries(stored)).map(({ entry }) => entry) : told;
+  const seen: Observation = { ...occasion, state, attempts, nowMs: deps.now(), rules: deps.rules };
+  const written = await amendRecord(deps.sessions, stored, (current) => {
+    const next = settle(current, seen);
+    return next && { record: next, entries: newEntries(current, seen) };
+  });
+  // Erased meanwhile: there is nothing left to tell of.
+  if (written === undefined) return { stored, state: undefined };
+  return { stored: written, state, ...(answered?.requestId !== undefined && { requestId: answered.requestId }) };
+}
+
+/** All that bears on a session's outcome at one moment. */
+export interface Observation extends Occasion {
+  /** Undefined where the service no longer knows the session. */
+  state: SessionState | undefined;
+  /** Those that have ended, ascending: as the service tells them, or as they were recorded. */
+  attempts: readonly Attempt[];
+  nowMs: number;
+  rules: DecisionRules;
+}
+
+/** The record as it should be by what was seen, or undefined where nothing of it is new. Nothing recorded is ever lost. */
+export function settle(record: SessionRecord, seen: Observation): SessionRecord | undefined {
+  // Somebody recorded more in between: what is known here is too old to judge by.
+  if (seen.attempts.length < record.attempts) return undefined;
+  const { state, nowMs } = seen;
+  const over = state === undefined || tokenIsOver(record.tokenExpiresOn, nowMs);
+  const canceled = seen.revoking === true || record.status === "Canceled";
+  // A digest is an attempt's: without a result there is nothing that it could belong to.
+  const hasResult = seen.attempts.some(({ result }) => result !== undefined);
+  const clientDigest = (hasResult ? seen.digest : undefined) ?? record.clientDigest;
+  const clientError = seen.clientError ?? record.clientError;
+  const verdict = decide({
+    kind: record.kind,
+    attempts: seen.attempts,
+    threshold: record.threshold ?? 0,
+    digestIsNew: seen.digest !== undefined,
+    requireClientDigest: seen.rules.requireClientDigest,
+    clientFailed: clientError !== undefined,
+    closed: record.final || canceled || over,
+    earlierReasons: record.reasons,
+    ...(record.referenceImageHash !== undefined && { referenceImageHash: record.referenceImageHash }),
+    ...(clientDigest !== undefined && { clientDigest }),
+  });
+  const startedOn =
+    record.startedOn ?? state?.sessionStartDateTime ?? (seen.attempts.length > 0 ? iso(nowMs) : undefined);
+  const next: SessionRecord = {
+    ...record,
+    status: canceled ? "Canceled" : statusOf(record, state, over),
+    attempts: seen.attempts.length,
+    final: verdict.final,
+    reasons: verdict.reasons,
+    ...(verdict.decision !== undefined && { decision: verdict.decision }),
+    ...(startedOn !== undefined && { startedOn }),
+    ...(clientDigest !== undefined && { clientDigest }),
+    ...(clientError !== undefined && { clientError }),
+  };
+  if (sameRecord(next, record)) return undefined;
+  return { ...next, ...(verdict.final && { settledOn: iso(nowMs) }) };
+}
+
+function sameRecord(one: SessionRecord, other: SessionRecord): boolean {
+  const ordered = (record: SessionRecord) =>
+    JSON.stringify(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return ordered(one) === ordered(other);
+}
+
+/** `Expired` is our own word for a session whose time was over before the service saw it through. */
+function statusOf(record: SessionRecord, state: SessionState | undefined, over: boolean): string {
+  const told = state?.status ?? record.status;
+  return over && (told === "NotStarted" || told === "Running") ? "Expired" : told;
+}
+
+/** The attempts of a session that have come to an end, with a result or an error. */
+export function endedAttempts(state: SessionState | undefined): Attempt[] {
+  return (state?.attempts ?? []).filter(({ result, error }) => result !== undefined || error !== undefined);
+}
+
+function newEntries(record: SessionRecord, { attempts, nowMs }: Observation): AuditRecord[] {
+  return attempts.slice(record.attempts).map((attempt) => ({
+    entryId: auditEntryId(attempt),
+    sessionId: record.sessionId,
+    receivedOn: attempt.audit?.receivedDateTime ?? iso(nowMs),
+    entry: attempt,
+  }));
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,29 @@
+/** Sessions live so long at the service, whatever their token's life is: 48 hours after creation. */
+export const sessionLifeMs = 48 * 3_600_000;
+
+/** An attempt that began with the token's last breath may still come in; after this nothing can. */
+const lastAttemptMs = 2 * 60_000;
+
+/** When a session's result is fetched by the timer at the latest. RFC 3339, as all times here. */
+export function collectDueOn(tokenExpiresOn: string): string {
+  return later(tokenExpiresOn, lastAttemptMs);
+}
+
+/** When the service's session and the uploaded image go. */
+export function pruneDueOn(createdOn: string, sessionRetentionHours: number): string {
+  return later(createdOn, sessionRetentionHours * 3_600_000);
+}
+
+/** When the outcome and its audit trail go. */
+export function purgeDueOn(createdOn: string, outcomeRetentionDays: number): string {
+  return later(createdOn, outcomeRetentionDays * 86_400_000);
+}
+
+/** Whether no attempt can come any more, by the clock alone. */
+export function tokenIsOver(tokenExpiresOn: string, nowMs: number): boolean {
+  return nowMs > Date.parse(collectDueOn(tokenExpiresOn));
+}
+
+function later(time: string, ms: number): string {
+  return new Date(Date.parse(time) + ms).toISOString();
+}

@@ -1,0 +1,107 @@
+import { sessionNotFound } from "../face/errors.ts";
+import type { SessionKind, SessionState } from "../face/model.ts";
+import { type Caller, mayUse } from "./access.ts";
+import type { SessionStore } from "./ports.ts";
+import { type RecordResultDeps, recordResult } from "./record-result.ts";
+import type { SessionRecord, StoredSession } from "./session.ts";
+
+/** Wider than the UUIDs that the service gives, and narrow enough to be a key. */
+const sessionIdShape = /^[\w-]{1,64}$/;
+
+/**
+ * The session for a caller who may see it, from the store alone.
+ *
+ * @throws ApiError 404 `SessionNotFound`, the same for what is not there and for what is another's.
+ */
+export async function findSession(
+  { sessions }: { sessions: SessionStore },
+  caller: Caller,
+  sessionId: string,
+): Promise<StoredSession> {
+  const stored = sessionIdShape.test(sessionId) ? await sessions.find(sessionId) : undefined;
+  if (stored === undefined || !mayUse(caller, stored.record)) throw sessionNotFound();
+  return stored;
+}
+
+export interface Watched {
+  record: SessionRecord;
+  /** As the service tells it, with what only the store knows filled in. */
+  state: SessionState;
+  /** The service's `apim-request-id`. */
+  requestId?: string;
+}
+
+/**
+ * Asks the service for a session's state and records what is new of it.
+ *
+ * @throws ApiError 404 `SessionNotFound`, for deleted, pruned and expired sessions too; whatever the service has to say.
+ */
+export async function watchSession(
+  deps: RecordResultDeps,
+  caller: Caller,
+  kind: SessionKind,
+  sessionId: string,
+): Promise<Watched> {
+  const found = await findLiveSession(deps, caller, kind, sessionId);
+  const { stored, state, requestId } = await recordResult(deps, found);
+  if (state === undefined) throw sessionNotFound();
+  const { record } = stored;
+  return {
+    record,
+    ...(requestId !== undefined && { requestId }),
+    state: {
+      ...state,
+      sessionId: record.sessionId,
+      createdDateTime: state.createdDateTime ?? record.createdOn,
+      sessionExpired: state.sessionExpired ?? deps.now() >= Date.parse(record.tokenExpiresOn),
+      authTokenTimeToLiveInSeconds: record.ttlSeconds,
+      ...startAndDevice(record, state),
+    },
+  };
+}
+
+function startAndDevice(record: SessionRecord, state: SessionState): Partial<SessionState> {
+  const sessionStartDateTime = state.sessionStartDateTime ?? record.startedOn;
+  const deviceCorrelationId = state.deviceCorrelationId ?? record.deviceCorrelationId;
+  return {
+    ...(sessionStartDateTime !== undefined && { sessionStartDateTime }),
+    ...(deviceCorrelationId !== undefined && { deviceCorrelationId }),
+  };
+}
+
+/**
+ * Revokes a session at the service. Its outcome is collected first and its record stays, as `Canceled`. A repeat after
+ * the record was written and before the service heard of it revokes all the same.
+ *
+ * @throws ApiError 404 `SessionNotFound` where neither we nor the service have it (any more).
+ */
+export async function deleteSession(
+  deps: RecordResultDeps,
+  caller: Caller,
+  kind: SessionKind,
+  sessionId: string,
+): Promise<void> {
+  const stored = await findSession(deps, caller, sessionId);
+  const again = stored.record.status === "Canceled";
+  if (stored.record.kind !== kind || (stored.prunedOn !== undefined && !again)) throw sessionNotFound();
+  const wasKnown = !again && (await recordResult(deps, stored, { revoking: true })).state !== undefined;
+  const [revoked] = await Promise.all([
+    deps.face.revoke(kind, stored.record.sessionId),
+    deps.sessions.markPruned(stored.record.sessionId, new Date(deps.now()).toISOString()),
+  ]);
+  // Known a moment ago and gone now: revoked by the lost first try of the same call, or by somebody just as quick.
+  if (!revoked && !wasKnown) throw sessionNotFound();
+}
+
+/** @throws ApiError 404 `SessionNotFound`, as the service answers for what was deleted or has expired there. */
+export async function findLiveSession(
+  deps: { sessions: SessionStore },
+  caller: Caller,
+  kind: SessionKind,
+  sessionId: string,
+): Promise<StoredSession> {
+  const stored = await findSession(deps, caller, sessionId);
+  const { record, prunedOn } = stored;
+  if (record.kind !== kind || prunedOn !== undefined || record.status === "Canceled") throw sessionNotFound();
+  return stored;
+}

@@ -1,0 +1,119 @@
+import { createHash } from "node:crypto";
+import { ApiError } from "../errors.ts";
+
+/** Keys of the rows. All pure; the layout is described in the README. */
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+// What Azure Tables forbid in keys, and the sign that marks an encoded byte.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
+const forbidden = /[/\\#?!\u0000-\u001f\u007f-\u009f]/g;
+
+/**
+ * Partition of a device: its id as it is, but for each forbidden character the bytes of its UTF-8 as `!xx`. Two ids never
+ * share a partition. Throws `ApiError` 400 for a lone surrogate, which no key can hold.
+ */
+export function devicePartition(deviceCorrelationId: string): string {
+  if (!deviceCorrelationId.isWellFormed()) {
+    throw new ApiError(400, "BadArgument", "The device correlation id is not well-formed Unicode.");
+  }
+  return deviceCorrelationId.replace(forbidden, (character) =>
+    Array.from(encoder.encode(character), (byte) => `!${byte.toString(16).padStart(2, "0")}`).join(""),
+  );
+}
+
+/** The device of a partition; undefined where the partition belongs to a creation whose device is not known yet. */
+export function deviceOfPartition(partition: string): string | undefined {
+  if (partition.startsWith("!session_")) return undefined;
+  return partition.replace(/(?:![0-9a-f]{2})+/g, (bytes) =>
+    decoder.decode(Uint8Array.from(bytes.slice(1).split("!"), (byte) => Number.parseInt(byte, 16))),
+  );
+}
+
+/** Partition of a creation whose device is named later, by the client. No device's partition begins like this. */
+export function sessionPartition(creationId: string): string {
+  return `!session_${creationId}`;
+}
+
+export const guardRow = "g";
+
+const sessionPrefix = "s_";
+const keyPrefix = "k_";
+/** The character after `_`: what begins with a prefix is at least the prefix and less than the prefix ended by this. */
+const afterUnderscore = "`";
+
+/** Row keys from `from` up to, but without, `before`. */
+export interface RowRange {
+  from: string;
+  before: string;
+}
+
+export const sessionRows: RowRange = { from: sessionPrefix, before: `s${afterUnderscore}` };
+/** The guard, all creation keys and all sessions of a partition: neighbours in the order of the rows. */
+export const guardKeyAndSessionRows: RowRange = { from: guardRow, before: `s${afterUnderscore}` };
+
+export function isSessionRow(rowKey: string): boolean {
+  return rowKey.startsWith(sessionPrefix);
+}
+
+/** Newest first: Tables sort ascending, so the milliseconds are counted down. */
+export function sessionRow(createdOn: string, creationId: string): string {
+  return `${sessionPrefix}${invertedTime(createdOn)}_${creationId}`;
+}
+
+/** Audit entries of the session in `row`, in the order of their ids. */
+export function auditRow(row: string, entryId: string): string {
+  if (!/^\d{1,19}$/.test(entryId)) throw new TypeError("An audit entry's id must be 1 to 19 decimal digits");
+  return `${auditPrefix(row)}${entryId.padStart(19, "0")}`;
+}
+
+export function auditRows(row: string): RowRange {
+  const prefix = auditPrefix(row);
+  return { from: prefix, before: `${prefix.slice(0, -1)}${afterUnderscore}` };
+}
+
+/** Row of a creation's key: named by the hash of what the caller sent, or by the creation where nothing was sent. */
+export function creationKeyRow(creationId: string, keyHash?: string): string {
+  return `${keyPrefix}${keyHash ?? creationId}`;
+}
+
+/** `{shard}_{bucket}`: the 5-minute bucket, UTC, in which the time falls, in the creation's shard. */
+export function expiryPartition(creationId: string, dueOn: string): string {
+  return `${shardOf(creationId)}_${bucketOf(dueOn)}`;
+}
+
+/** Partitions of a shard (0 to 15) whose bucket has begun at `now`: from the first up to, and with, the last. */
+export function duePartitions(shard: number, now: string): { from: string; through: string } {
+  if (!Number.isInteger(shard) || shard < 0 || shard > 15)
+    throw new RangeError("A shard is a whole number from 0 to 15");
+  const digit = shard.toString(16);
+  return { from: `${digit}_`, through: `${digit}_${bucketOf(now)}` };
+}
+
+/** One hex digit, spread evenly whatever the ids look like. */
+function shardOf(creationId: string): string {
+  return createHash("sha256").update(creationId).digest("hex").slice(0, 1);
+}
+
+const bucketMs = 5 * 60 * 1000;
+
+function bucketOf(time: string): string {
+  const start = new Date(Math.floor(milliseconds(time) / bucketMs) * bucketMs);
+  return start.toISOString().replace(/\D/g, "").slice(0, "yyyyMMddHHmm".length);
+}
+
+function auditPrefix(row: string): string {
+  return `a_${row.slice(sessionPrefix.length)}_`;
+}
+
+function invertedTime(time: string): string {
+  return String(9_999_999_999_999 - milliseconds(time)).padStart(13, "0");
+}
+
+function milliseconds(time: string): number {
+  const value = Date.parse(time);
+  // Beyond these bounds (the year 2286), keys would lose their order.
+  if (!(value >= 0 && value <= 9_999_999_999_999)) throw new RangeError(`Not a usable time: ${time}`);
+  return value;
+}

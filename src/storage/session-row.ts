@@ -1,0 +1,56 @@
+import type { TableEntity } from "@azure/data-tables";
+import { z } from "zod";
+import { apiVersions, sessionKinds } from "../face/model.ts";
+import type { SessionRecord, StoredSession } from "../liveness/session.ts";
+import { json, readRow, wholeNumber, writeRow } from "./row.ts";
+import type { Entity } from "./table.ts";
+
+const text = z.string();
+
+/** Every field of a record by its name: one that is missing here does not compile. */
+const fields = {
+  creationId: text,
+  sessionId: text,
+  kind: z.enum(sessionKinds),
+  deviceCorrelationId: text.exactOptional(),
+  clientReferenceId: text.exactOptional(),
+  apiVersion: z.enum(apiVersions),
+  upstreamVersion: z.enum(apiVersions),
+  createdOn: text,
+  tokenExpiresOn: text,
+  expiresOn: text,
+  ttlSeconds: wholeNumber,
+  startedOn: text.exactOptional(),
+  status: text,
+  attempts: wholeNumber,
+  final: z.boolean(),
+  decision: z.enum(["accepted", "rejected", "inconclusive"]).exactOptional(),
+  reasons: json(z.array(text)),
+  settledOn: text.exactOptional(),
+  referenceImageId: text.exactOptional(),
+  referenceImageHash: text.exactOptional(),
+  clientDigest: text.exactOptional(),
+  clientError: text.exactOptional(),
+  modelVersion: text.exactOptional(),
+  threshold: z.number().exactOptional(),
+  clientName: text.exactOptional(),
+  owner: text.exactOptional(),
+  idempotencyRowKey: text,
+  expiryPartition: text,
+} satisfies Record<keyof SessionRecord, z.ZodType>;
+
+const schema: z.ZodType<SessionRecord> = z.object(fields);
+
+export function writeSession(partition: string, row: string, record: SessionRecord): TableEntity {
+  return writeRow(partition, row, record);
+}
+
+/** Throws where the row does not hold a session. */
+export function readSession(entity: Entity): StoredSession {
+  return {
+    record: readRow(schema, entity),
+    partition: entity.partitionKey,
+    row: entity.rowKey,
+    etag: entity.etag,
+  };
+}

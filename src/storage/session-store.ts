@@ -1,0 +1,108 @@
+import { isDeepStrictEqual } from "node:util";
+import { odata } from "@azure/data-tables";
+import type { ListQuery, SessionPointer, SessionStore } from "../liveness/ports.ts";
+import type { AuditRecord, SessionRecord, StoredSession } from "../liveness/session.ts";
+import type { StorageConnection } from "./connect.ts";
+import { createCreation } from "./creation.ts";
+import { createDeviceSessions } from "./device-sessions.ts";
+import { createExpiryStore } from "./expiry-store.ts";
+import { auditRows, expiryPartition, sessionRow } from "./keys.ts";
+import { createPurge } from "./purge.ts";
+import { readSession, writeSession } from "./session-row.ts";
+import { listedProperties, readAuditEntry, readListed, readPointer, writeAuditEntry } from "./small-rows.ts";
+import { inTransactions, maxTransactionRows } from "./transactions.ts";
+
+/** The sessions in Azure Tables. The device's partition is the truth; every other row only points to it. */
+export function createSessionStore(connection: StorageConnection): SessionStore {
+  const { sessions, sessionIds } = connection;
+
+  return {
+    ...createCreation(connection),
+    ...createDeviceSessions(connection),
+    ...createExpiryStore(connection),
+    ...createPurge(connection),
+    rowKey: sessionRow,
+    expiryPartition,
+    find,
+    load,
+    update,
+    list,
+    auditEntries,
+    markPruned,
+    probe,
+  };
+
+  async function find(sessionId: string): Promise<StoredSession | undefined> {
+    const entity = await sessionIds.get(sessionId, sessionId);
+    if (entity === undefined) return undefined;
+    const { partition, row, prunedOn } = readPointer(entity);
+    const stored = await load(partition, row);
+    return stored === undefined || prunedOn === undefined ? stored : { ...stored, prunedOn };
+  }
+
+  async function load(partition: string, row: string): Promise<StoredSession | undefined> {
+    const entity = await sessions.get(partition, row);
+    return entity === undefined ? undefined : readSession(entity);
+  }
+
+  async function update(
+    stored: StoredSession,
+    record: SessionRecord,
+    entries: readonly AuditRecord[] = [],
+  ): Promise<StoredSession | undefined> {
+    const { partition, row, etag } = stored;
+    const session = writeSession(partition, row, record);
+    const chunks = inTransactions(
+      entries.map((entry) => ["upsert", writeAuditEntry(partition, row, entry), "Replace"]),
+      maxTransactionRows - 1,
+    );
+    // What goes first is overwritten by the next try, should this one be lost; the outcome comes with the last entries.
+    const last = chunks.pop() ?? [];
+    for (const chunk of chunks) await sessions.transact(chunk);
+    const starts = record.startedOn !== undefined && stored.record.startedOn === undefined;
+    const [written] = await Promise.all([
+      sessions.transact([["update", session, "Replace", { etag }], ...last]),
+      starts && markStarted(record.sessionId, record.startedOn),
+    ]);
+    if (written.conflict === undefined) {
+      return { ...stored, record, etag: written.etags[0] ?? "*" };
+    }
+    if (!written.conflict.repeated) return undefined;
+    // An earlier try may have been the one that wrote: then the row holds just what we meant to write.
+    const current = await load(partition, row);
+    return isDeepStrictEqual(current?.record, record) ? current : undefined;
+  }
+
+  async function markStarted(sessionId: string, startedOn: string | undefined): Promise<void> {
+    await sessionIds.merge({ partitionKey: sessionId, rowKey: sessionId, startedOn });
+  }
+
+  async function markPruned(sessionId: string, prunedOn: string): Promise<void> {
+    await sessionIds.merge({ partitionKey: sessionId, rowKey: sessionId, prunedOn });
+  }
+
+  async function auditEntries({ partition, row }: StoredSession): Promise<AuditRecord[]> {
+    const { from, before } = auditRows(row);
+    const filter = odata`PartitionKey eq ${partition} and RowKey ge ${from} and RowKey lt ${before}`;
+    const entries: AuditRecord[] = [];
+    for await (const entity of sessions.query({ filter })) entries.push(readAuditEntry(entity));
+    return entries;
+  }
+
+  async function list({ kind, top, after = "", owner, createdAfter }: ListQuery): Promise<SessionPointer[]> {
+    const mine = owner === undefined ? "" : odata` and owner eq ${owner}`;
+    const filter = odata`PartitionKey gt ${after} and kind eq ${kind} and createdOn gt ${createdAfter}`.concat(mine);
+    const found: SessionPointer[] = [];
+    for await (const entity of sessionIds.query({ filter, select: listedProperties, pageSize: top })) {
+      const pointer = readListed(entity);
+      if (pointer !== undefined) found.push(pointer);
+      if (found.length === top) break;
+    }
+    return found;
+  }
+
+  async function probe(): Promise<void> {
+    // No device has this partition: its `!` would have been encoded.
+    await sessions.get("!probe", "probe");
+  }
+}

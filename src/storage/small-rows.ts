@@ -1,0 +1,104 @@
+import type { TableEntity } from "@azure/data-tables";
+import { z } from "zod";
+import { type Attempt, sessionKinds } from "../face/model.ts";
+import type { CreationKey, DueRow, Guard, SessionPointer } from "../liveness/ports.ts";
+import type { AuditRecord, SessionRecord } from "../liveness/session.ts";
+import { auditRow, guardRow } from "./keys.ts";
+import { json, readRow, wholeNumber, writeRow } from "./row.ts";
+import type { Entity } from "./table.ts";
+
+/** The rows beside the session's own: guard, creation key, id pointer, due row and audit entry. */
+
+const text = z.string();
+
+const guardSchema: z.ZodType<Guard> = z.object({
+  recent: json(z.array(text)),
+  rejectionsInARow: wholeNumber,
+  lockedUntil: text.exactOptional(),
+} satisfies Record<keyof Guard, z.ZodType>);
+
+export const writeGuard = (partition: string, guard: Guard): TableEntity => writeRow(partition, guardRow, guard);
+export const readGuard = (entity: Entity): Guard => readRow(guardSchema, entity);
+
+const keySchema: z.ZodType<CreationKey> = z.object({
+  creationId: text,
+  bodyHash: text.exactOptional(),
+  owner: text.exactOptional(),
+  leaseUntil: text,
+  sessionId: text.exactOptional(),
+} satisfies Record<keyof CreationKey, z.ZodType>);
+
+export const writeKey = (partition: string, row: string, key: CreationKey): TableEntity =>
+  writeRow(partition, row, key);
+export const readKey = (entity: Entity): CreationKey => readRow(keySchema, entity);
+
+/** The row of `sessionids`: where a session is, and all that the dialects' list tells of it. */
+export interface Pointer extends Omit<SessionPointer, "sessionId"> {
+  partition: string;
+  row: string;
+  prunedOn?: string;
+}
+
+const listed = {
+  kind: z.enum(sessionKinds),
+  owner: text.exactOptional(),
+  deviceCorrelationId: text.exactOptional(),
+  createdOn: text,
+  startedOn: text.exactOptional(),
+  ttlSeconds: wholeNumber,
+  prunedOn: text.exactOptional(),
+} satisfies Record<Exclude<keyof Pointer, "partition" | "row">, z.ZodType>;
+
+const listedSchema = z.object(listed);
+const pointerSchema: z.ZodType<Pointer> = z.object({ ...listed, partition: text, row: text });
+
+/** What a list selects of a pointer. */
+export const listedProperties = ["PartitionKey", "RowKey", ...Object.keys(listed)];
+
+export function writePointer(partition: string, row: string, record: SessionRecord): TableEntity {
+  const { sessionId, kind, owner, deviceCorrelationId, createdOn, startedOn, ttlSeconds } = record;
+  const values = { kind, owner, deviceCorrelationId, createdOn, startedOn, ttlSeconds };
+  return writeRow(sessionId, sessionId, { partition, row, ...values });
+}
+
+export const readPointer = (entity: Entity): Pointer => readRow(pointerSchema, entity);
+
+/** Undefined for a session that was pruned. */
+export function readListed(entity: Entity): SessionPointer | undefined {
+  const { prunedOn, ...pointer } = readRow(listedSchema, entity);
+  return prunedOn === undefined ? { sessionId: entity.partitionKey, ...pointer } : undefined;
+}
+
+const dueSchema = z.object({
+  phase: z.enum(["collect", "prune", "purge"]),
+  dueOn: text,
+  partition: text,
+  row: text,
+  idempotencyRowKey: text,
+});
+
+export function writeDue({ expiryPartition, creationId, ...due }: DueRow): TableEntity {
+  return writeRow(expiryPartition, creationId, due);
+}
+
+export function readDue(entity: Entity): DueRow {
+  return { ...readRow(dueSchema, entity), creationId: entity.rowKey, expiryPartition: entity.partitionKey };
+}
+
+const attemptSchema: z.ZodType<Attempt> = z.looseObject({ attemptId: z.int(), attemptStatus: text });
+
+const auditSchema = z.object({
+  sessionId: text,
+  receivedOn: text.exactOptional(),
+  entry: json(attemptSchema),
+});
+
+export function writeAuditEntry(partition: string, sessionRow: string, audit: AuditRecord): TableEntity {
+  const { entryId, ...values } = audit;
+  return writeRow(partition, auditRow(sessionRow, entryId), values);
+}
+
+export function readAuditEntry(entity: Entity): AuditRecord {
+  const digits = entity.rowKey.slice(-19);
+  return { entryId: String(BigInt(digits)), ...readRow(auditSchema, entity) };
+}

@@ -1,0 +1,143 @@
+import type { TableClient, TableEntity, TransactionAction } from "@azure/data-tables";
+import { type Patience, persist } from "./retry.ts";
+import { readFailure } from "./storage-errors.ts";
+
+/** A row as the SDK reads it: keys, `etag`, and properties not yet looked at. */
+export interface Entity {
+  readonly [property: string]: unknown;
+  readonly partitionKey: string;
+  readonly rowKey: string;
+  readonly etag: string;
+}
+
+/** Why a write was refused. */
+export interface Conflict {
+  reason: "exists" | "changed" | "missing";
+  /** The write was sent more than once, so that the conflict may be with itself. */
+  repeated: boolean;
+}
+
+/** ETags in the order of the actions, or why nothing was written. */
+export type Written = { etags: string[]; conflict?: never } | { conflict: Conflict };
+
+/** What a query looks for. `filter` must come from the SDK's `odata` tag, which quotes what is put into it. */
+export interface Query {
+  filter: string;
+  select?: string[];
+  /** Rows asked for at a time, 1 to 1,000 (default). */
+  pageSize?: number;
+}
+
+/**
+ * One table, made when it is found missing. Absence and conflicts are values; what storage cannot do at the moment is
+ * `ApiError` 503; anything else is the SDK's error.
+ */
+export interface Table {
+  readonly name: string;
+  get(partitionKey: string, rowKey: string): Promise<Entity | undefined>;
+  /** Inserts the row or replaces it whole. */
+  put(entity: TableEntity): Promise<void>;
+  /** Sets the given properties and leaves the others. False where there is no such row. */
+  merge(entity: TableEntity): Promise<boolean>;
+  /** Removes the row in the given version, or in any. */
+  remove(partitionKey: string, rowKey: string, etag?: string): Promise<"removed" | Conflict["reason"]>;
+  /** All or nothing: up to 100 rows of one partition. A delete in here ignores ETags: the SDK cannot send one. */
+  transact(actions: TransactionAction[]): Promise<Written>;
+  /** In the order of the keys, fetched page by page as they are asked for. */
+  query(query: Query): AsyncIterable<Entity>;
+}
+
+const reasons: Record<string, Conflict["reason"]> = {
+  EntityAlreadyExists: "exists",
+  UpdateConditionNotSatisfied: "changed",
+  ConditionNotMet: "changed",
+  ResourceNotFound: "missing",
+  EntityNotFound: "missing",
+};
+
+export function openTable(client: TableClient, patience: Patience): Table {
+  /** The request as it is; only where the table turns out to be missing, the table is made and the request repeated. */
+  async function call<T>(operation: (abortSignal: AbortSignal, repeated: boolean) => Promise<T>): Promise<T> {
+    try {
+      return await persist(patience, operation);
+    } catch (error) {
+      if (readFailure(error)?.code !== "TableNotFound") throw error;
+    }
+    // Somebody else may be creating it too: the SDK takes "already exists" for success.
+    await persist(patience, (abortSignal) => client.createTable({ abortSignal }));
+    return persist(patience, operation);
+  }
+
+  return {
+    name: client.tableName,
+    get: (partitionKey, rowKey) =>
+      call(async (abortSignal) => {
+        try {
+          return withKeys(await client.getEntity(partitionKey, rowKey, { abortSignal }));
+        } catch (error) {
+          if (reasonOf(error) === "missing") return undefined;
+          throw error;
+        }
+      }),
+    async put(entity) {
+      await call((abortSignal) => client.upsertEntity(entity, "Replace", { abortSignal }));
+    },
+    merge: (entity) =>
+      call(async (abortSignal) => {
+        try {
+          await client.updateEntity(entity, "Merge", { abortSignal });
+          return true;
+        } catch (error) {
+          if (reasonOf(error) === "missing") return false;
+          throw error;
+        }
+      }),
+    remove: (partitionKey, rowKey, etag = "*") =>
+      call(async (abortSignal, repeated) => {
+        try {
+          await client.deleteEntity(partitionKey, rowKey, { abortSignal, etag });
+          return "removed";
+        } catch (error) {
+          const reason = reasonOf(error);
+          if (reason === undefined) throw error;
+          return reason === "missing" && repeated ? "removed" : reason;
+        }
+      }),
+    transact: (actions) =>
+      call(async (abortSignal, repeated) => {
+        try {
+          const { subResponses } = await client.submitTransaction(actions, { abortSignal });
+          return { etags: subResponses.map(({ etag }) => etag ?? "*") };
+        } catch (error) {
+          const reason = reasonOf(error);
+          if (reason === undefined) throw error;
+          return { conflict: { reason, repeated } };
+        }
+      }),
+    async *query({ filter, select, pageSize = 1000 }) {
+      const queryOptions = select === undefined ? { filter } : { filter, select };
+      let continuationToken: string | undefined;
+      do {
+        const from = continuationToken === undefined ? {} : { continuationToken };
+        const page = await call(async (abortSignal) => {
+          const pages = client.listEntities({ queryOptions, abortSignal });
+          const { value } = await pages.byPage({ maxPageSize: pageSize, ...from }).next();
+          return { entities: value ?? [], continuationToken: value?.continuationToken };
+        });
+        for (const entity of page.entities) yield withKeys(entity);
+        continuationToken = page.continuationToken;
+      } while (continuationToken !== undefined);
+    },
+  };
+}
+
+function reasonOf(error: unknown): Conflict["reason"] | undefined {
+  const failure = readFailure(error);
+  return failure?.code === undefined ? undefined : reasons[failure.code];
+}
+
+function withKeys(entity: { etag: string; partitionKey?: string; rowKey?: string }): Entity {
+  const { partitionKey, rowKey } = entity;
+  if (partitionKey === undefined || rowKey === undefined) throw new TypeError("The row was selected without its keys");
+  return { ...entity, partitionKey, rowKey };
+}

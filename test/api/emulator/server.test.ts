@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { request } from "node:http";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { startFaceEmulator } from "../../local/emulator/emulator.ts";
+import { assertError, at, startStandIn } from "./stand-in.ts";
+
+const v12 = "/face/v1.2/detectLiveness-sessions";
+const verify = "/face/v1.2/detectLivenessWithVerify-sessions";
+const valid = { livenessOperationMode: "Passive", deviceCorrelationId: "a-device" };
+const main = fileURLToPath(new URL("../../local/emulator/main.ts", import.meta.url));
+
+test("a taken port is a clear error", async (t) => {
+  const emulator = await startStandIn(t);
+  await assert.rejects(startFaceEmulator({ port: emulator.port }), {
+    message: `The Face emulator cannot listen on port ${emulator.port} of 127.0.0.1: it is already in use.`,
+  });
+});
+
+test("close ends what is under way", async () => {
+  const emulator = await startFaceEmulator();
+  const fault = { operation: "get", delayMs: 3_600_000 };
+  await fetch(`${emulator.url}/emulator/faults`, { method: "POST", body: JSON.stringify(fault) });
+  const waiting = assert.rejects(fetch(`${emulator.url}${v12}/x`));
+  for (let calls: unknown = 0; calls !== 1; ) {
+    calls = at(await (await fetch(`${emulator.url}/emulator/state`)).json(), "calls", "get");
+  }
+  await emulator.close();
+  await waiting;
+});
+
+test("it runs by itself, and one line tells of a taken port", async (t) => {
+  const start = (port: number) => {
+    const child = spawn(process.execPath, [main], { env: { ...process.env, FACE_EMULATOR_PORT: String(port) } });
+    t.after(() => child.kill("SIGKILL"));
+    return child;
+  };
+  const first = start(0);
+  const [greeting] = await once(first.stdout, "data");
+  const url = /http:\/\/127\.0\.0\.1:(\d+)/.exec(String(greeting));
+  assert.ok(url, String(greeting));
+  assert.equal((await fetch(`${url[0]}/emulator/state`)).status, 200);
+
+  const second = start(Number(url[1]));
+  let complaint = "";
+  second.stderr.on("data", (chunk) => {
+    complaint += String(chunk);
+  });
+  const [code] = await once(second, "close");
+  assert.equal(code, 1);
+  assert.match(complaint, /^The Face emulator cannot listen on port \d+ of 127\.0\.0\.1: it is already in use\.\n$/);
+
+  first.kill("SIGTERM");
+  const [exitCode] = await once(first, "exit");
+  assert.equal(exitCode, 0);
+});
+
+test("unknown paths, versions and methods have no operation", async (t) => {
+  const emulator = await startStandIn(t);
+  for (const [method, path] of [
+    ["GET", "/"],
+    ["GET", "/face/v1.3/detectLiveness-sessions/x"],
+    ["POST", "/face/v1.2/detectLiveness/singleModal/sessions"],
+    ["POST", "/face/v1.1-preview.1/detectLiveness-sessions"],
+    ["PUT", `${v12}/x`],
+    ["GET", `${v12}/`],
+    ["GET", "//face/v1.2/detectLiveness-sessions/x"],
+    ["GET", "//"],
+  ] as const) {
+    assertError(await emulator.face(path, { method }), 404, "404");
+  }
+  assertError(await emulator.face(`${v12}/%E0%A4%A`), 404, "SessionNotFound");
+});
+
+test("media types: JSON for liveness, forms for v1.2 with verify, both for the previews with verify", async (t) => {
+  const emulator = await startStandIn(t);
+  const body = JSON.stringify(valid);
+  const post = (path: string, type: string) => emulator.face(path, { body, headers: { "content-type": type } });
+  assert.equal((await post(v12, "Application/JSON; charset=utf-8")).status, 200);
+  for (const type of ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"]) {
+    assertError(await post(v12, type), 415, "BadArgument");
+  }
+  assertError(await post(verify, "application/json"), 415, "BadArgument");
+  const preview = "/face/v1.1-preview.1/detectLivenessWithVerify/singleModal/sessions";
+  assert.equal((await post(preview, "application/json")).status, 200);
+  for (const type of ["multipart/form-data", "multipart/form-data; boundary=b"]) {
+    assertError(await post(preview, type), 400, "InvalidRequestBody");
+    assertError(await post(verify, type), 400, "InvalidRequestBody");
+  }
+});
+
+test("bodies that are no JSON are refused", async (t) => {
+  const emulator = await startStandIn(t);
+  const headers = { "content-type": "application/json" };
+  for (const body of ["", "{", "null", "1", "[]", Buffer.from([0x7b, 0xff, 0x7d])]) {
+    assertError(await emulator.face(v12, { method: "POST", headers, body }), 400, "InvalidRequestBody");
+  }
+});
+
+test("a body without end is refused, and its sender hears it", async (t) => {
+  const emulator = await startStandIn(t);
+  const body = Buffer.alloc(17 * 1024 * 1024, 0x20);
+  const headers = { "content-type": "application/json" };
+  assertError(await emulator.face(v12, { body, headers }), 413, "BadArgument");
+});
+
+test("a chunked body is read whole", async (t) => {
+  const emulator = await startStandIn(t);
+  const headers = { "ocp-apim-subscription-key": emulator.key, "content-type": "application/json" };
+  const call = request(`${emulator.url}${v12}`, { method: "POST", headers });
+  const answered = once(call, "response");
+  const text = JSON.stringify(valid);
+  call.write(text.slice(0, 10));
+  call.end(text.slice(10));
+  const [response] = await answered;
+  response.resume();
+  assert.equal(response.statusCode, 200);
+});
+
+test("every answer has a request id of its own", async (t) => {
+  const emulator = await startStandIn(t);
+  const answers = [
+    await emulator.face(v12, { json: valid }),
+    await emulator.face(`${v12}/x`),
+    await emulator.call(v12),
+    await emulator.call("/emulator/state"),
+  ];
+  const ids = answers.map((answer) => answer.headers.get("apim-request-id"));
+  for (const id of ids) assert.match(id ?? "", /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+  assert.equal(new Set(ids).size, ids.length);
+});

@@ -1,0 +1,217 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { request as httpRequest } from "node:http";
+import { connect } from "node:net";
+import { after, before, describe, it } from "node:test";
+import fc from "fast-check";
+import { endpoints } from "../../src/endpoints.ts";
+import { type Stack, startStack } from "../local/stack.ts";
+import { type Answer, assertError, createAppClient } from "./support/app-client.ts";
+
+const session = "face/v1.2/detectLiveness-sessions";
+const verify = "face/v1.2/detectLivenessWithVerify-sessions";
+const good = { livenessOperationMode: "Passive", deviceCorrelationId: "phone" };
+
+describe("malformed requests", () => {
+  let stack: Stack;
+  let app: ReturnType<typeof createAppClient>;
+  before(async () => {
+    stack = await startStack();
+    app = createAppClient(stack.url);
+  });
+  after(() => stack.stop());
+
+  function assertRefused(answer: Answer, what: string) {
+    const error = (answer.body as { error?: { code?: unknown; message?: unknown } }).error;
+    assert.ok(answer.status >= 400 && answer.status < 500, `${answer.status} for ${what}`);
+    assert.ok(typeof error?.code === "string" && typeof error.message === "string", `no error shape for ${what}`);
+    assert.equal(answer.headers.get("x-ms-error-code"), error.code, what);
+  }
+
+  const fieldErrors: [Record<string, unknown>, string][] = [
+    [{ livenessOperationMode: "Active" }, "InvalidLivenessOperationMode"],
+    [{ livenessOperationMode: undefined }, "InvalidLivenessOperationMode"],
+    [{ livenessOperationMode: 1 }, "InvalidLivenessOperationMode"],
+    [{ authTokenTimeToLiveInSeconds: 59 }, "InvalidTokenLifetime"],
+    [{ authTokenTimeToLiveInSeconds: 86_401 }, "InvalidTokenLifetime"],
+    [{ authTokenTimeToLiveInSeconds: 600.5 }, "InvalidTokenLifetime"],
+    [{ authTokenTimeToLiveInSeconds: "600" }, "InvalidTokenLifetime"],
+    [{ deviceCorrelationId: undefined }, "InvalidDeviceCorrelationId"],
+    [{ deviceCorrelationId: "" }, "InvalidDeviceCorrelationId"],
+    [{ deviceCorrelationId: "x".repeat(65) }, "InvalidDeviceCorrelationId"],
+    [{ deviceCorrelationId: "\ud800" }, "InvalidDeviceCorrelationId"],
+    [{ deviceCorrelationId: null }, "InvalidDeviceCorrelationId"],
+    [{ deviceCorrelationIdSetInClient: true }, "InvalidDeviceCorrelationId"],
+    [{ enableSessionImage: "yes" }, "InvalidRequestBody"],
+    [{ clientReferenceId: "" }, "InvalidRequestBody"],
+    [{ clientReferenceId: "x".repeat(129) }, "InvalidRequestBody"],
+    [{ referenceImageId: "alice" }, "InvalidRequestBody"],
+    [{ misspelt: true }, "InvalidRequestBody"],
+  ];
+  for (const [fields, code] of fieldErrors) {
+    it(`answers ${code} for ${JSON.stringify(fields)}`, async () => {
+      assertError(await app.send(session, { json: { ...good, ...fields } }), 400, code);
+    });
+  }
+
+  it("answers 415 for other media types", async () => {
+    for (const type of ["text/plain", "application/xml", "application/json; charset=utf-16", ""]) {
+      const answer = await app.send(session, { body: JSON.stringify(good), headers: { "content-type": type } });
+      assertError(answer, 415, "BadArgument");
+    }
+    const form = new FormData();
+    form.set("livenessOperationMode", "Passive");
+    assertError(await app.send(session, { body: form }), 415, "BadArgument");
+  });
+
+  it("answers 400 for bodies that are no JSON", async () => {
+    for (const body of ["", "{", "null", "[]", '"text"', "1", '{"__proto__":{}}', Buffer.from([0xff, 0xfe])]) {
+      const answer = await app.send(session, { method: "POST", body, headers: { "content-type": "application/json" } });
+      assert.equal(answer.status, 400, String(body));
+      assertRefused(answer, String(body));
+    }
+  });
+
+  it("answers 413 for bodies over the limit, announced or not", async () => {
+    const large = Buffer.alloc(100_000, "x");
+    const announced = await app.send(session, { body: large, headers: { "content-type": "application/json" } });
+    assertError(announced, 413, "RequestBodyTooLarge");
+    assertError(await sendChunked(stack.url, session, "application/json", large), 413, "RequestBodyTooLarge");
+    const huge = Buffer.alloc(12 * 1024 * 1024);
+    assertError(
+      await sendChunked(stack.url, verify, "multipart/form-data; boundary=b", huge),
+      413,
+      "RequestBodyTooLarge",
+    );
+    await app.openSession();
+  });
+
+  it("takes a chunked body", async () => {
+    const answer = await sendChunked(stack.url, session, "application/json", Buffer.from(JSON.stringify(good)));
+    assert.equal(answer.status, 200);
+  });
+
+  it("answers 400 for broken multipart", async () => {
+    const part = (disposition: string, content: string) =>
+      `--b\r\ncontent-disposition: form-data${disposition}\r\n\r\n${content}\r\n`;
+    const fields = part('; name="livenessOperationMode"', "Passive") + part('; name="deviceCorrelationId"', "phone");
+    for (const body of [
+      "",
+      "--b--\r\n",
+      fields,
+      `${fields}--b--\r\n`,
+      `${fields}${part('; filename="me.png"', "image")}--b--\r\n`,
+      `${fields}${part('; name="verifyImage"', "not a file")}--b--\r\n`,
+      `${fields}${part('; name="verifyImage"; filename="me.png"', "tiny")}--b--\r\n`,
+      `${fields}${fields}--b--\r\n`,
+    ]) {
+      for (const boundary of ["b", '"b"']) {
+        const headers = { "content-type": `multipart/form-data; boundary=${boundary}` };
+        const answer = await app.send(verify, { method: "POST", body, headers });
+        assert.equal(answer.status, 400, `${answer.status} for ${body}`);
+        assertRefused(answer, body);
+      }
+    }
+    const noBoundary = { "content-type": "multipart/form-data" };
+    assertRefused(await app.send(verify, { method: "POST", body: fields, headers: noBoundary }), "no boundary");
+  });
+
+  it("answers every wrong method with 405 and what is allowed", async () => {
+    for (const { route, methods, name } of endpoints.filter(({ name }) => !name.endsWith("Fallback"))) {
+      const path = route.replace("{apiVersion}", "v1.2").replace(/\{\w+\}/g, "x");
+      const answer = await app.send(path, { method: "PATCH" });
+      assertError(answer, 405, "MethodNotAllowed");
+      for (const method of methods) assert.match(answer.headers.get("allow") ?? "", new RegExp(method), name);
+    }
+  });
+
+  it("answers unknown paths and versions with 404 that names the versions", async () => {
+    for (const path of [
+      "face",
+      "face/v1.2",
+      "face/v1.0/detectLiveness-sessions/x",
+      "face/v1.2/detectLiveness/singleModal/sessions/x",
+      "face/v1.1-preview.1/detectLiveness-sessions/x",
+      "face/v1.2/detect",
+    ]) {
+      const answer = await app.send(path);
+      assert.equal(answer.status, 404, path);
+      assertRefused(answer, path);
+      assert.match(JSON.stringify(answer.body), /v1\.1-preview\.1.*v1\.2-preview\.1.*v1\.2/);
+    }
+    for (const path of ["api", "api/x", "api/sessions", "api/devices/x", "api/reference-images/a%20b", "api/%00"]) {
+      assertRefused(await app.send(path), path);
+    }
+  });
+
+  it("answers 400 for paging that is out of bounds", async () => {
+    for (const query of ["top=0", "top=101", "top=x", "top=1.5", "continuationToken=abc", "top="]) {
+      assertError(await app.send(`api/devices/phone/outcomes?${query}`), 400, "BadArgument");
+    }
+    assertError(await app.send(`api/devices/${"x".repeat(65)}/outcomes`), 400, "InvalidDeviceCorrelationId");
+  });
+
+  it("never answers 5xx, whatever the JSON", async () => {
+    const keys = fc.constantFrom(...Object.keys(good), "authTokenTimeToLiveInSeconds", "deviceCorrelationIdSetInClient", "a");
+    const body = fc.oneof(fc.jsonValue(), fc.dictionary(keys, fc.jsonValue()));
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(session, verify), body, async (path, json) => {
+        assertRefused(await app.send(path, { method: "POST", json }), JSON.stringify(json));
+      }),
+      { numRuns: 700 },
+    );
+  });
+
+  it("never answers 5xx, whatever the bytes, the type and the path", async () => {
+    const type = fc.constantFrom("application/json", "multipart/form-data; boundary=b", "multipart/form-data", "a/b", "");
+    const segment = fc.string({ unit: "binary", maxLength: 20 }).map(encodeSegment);
+    const path = fc.oneof(
+      fc.constantFrom(session, verify),
+      fc.array(segment, { maxLength: 4 }).map((segments) => ["api", ...segments].join("/")),
+      fc.array(segment, { maxLength: 4 }).map((segments) => ["face", "v1.2", ...segments].join("/")),
+    );
+    const method = fc.constantFrom("POST", "PUT", "DELETE");
+    await fc.assert(
+      fc.asyncProperty(path, method, type, fc.uint8Array({ maxLength: 3000 }), async (path, method, type, body) => {
+        const answer = await app.send(path, { method, body, headers: { "content-type": type } });
+        assertRefused(answer, `${method} ${path} ${type}`);
+      }),
+      { numRuns: 700 },
+    );
+  });
+
+  it("survives a caller who hangs up in mid-body", async () => {
+    for (let count = 0; count < 20; count += 1) {
+      const socket = connect(stack.app.port, "127.0.0.1");
+      socket.write(
+        `POST /${session} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{"live`,
+      );
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      socket.destroy();
+    }
+    await app.openSession(randomUUID());
+  });
+});
+
+function encodeSegment(text: string): string {
+  return encodeURIComponent(text.toWellFormed()).replace(/^\.+$/, "dots");
+}
+
+/** Sends a body without saying how long it is. */
+function sendChunked(baseUrl: string, path: string, contentType: string, body: Buffer): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(
+      `${baseUrl}/${path}`,
+      { method: "POST", headers: { "content-type": contentType } },
+      async (response) => {
+        const chunks: Buffer[] = [];
+        for await (const chunk of response) chunks.push(chunk);
+        const headers = new Headers(Object.entries(response.headers).map(([name, value]) => [name, String(value)]));
+        resolve({ status: response.statusCode ?? 0, headers, body: JSON.parse(Buffer.concat(chunks).toString()) });
+      },
+    );
+    request.on("error", reject);
+    for (let offset = 0; offset < body.length; offset += 64 * 1024) request.write(body.subarray(offset, offset + 64 * 1024));
+    request.end();
+  });
+}

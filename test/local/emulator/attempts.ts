@@ -1,0 +1,191 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import * as z from "zod";
+import { ApiError } from "../../../src/errors.ts";
+import { invalidDeviceCorrelationId } from "../../../src/face/errors.ts";
+import type { Attempt, AttemptError, AttemptResult, AuditFacts } from "../../../src/face/model.ts";
+import { checkVerifyImage, hashImage } from "./images.ts";
+import { type EmulatedSession, maxAttempts } from "./sessions.ts";
+
+const decisions = ["realface", "spoofface", "uncertain"];
+
+/** What the client device does, as `POST /emulator/sessions/{sessionId}/attempts` takes it. */
+export const attemptSchema = z.strictObject({
+  /**
+   * A decision (`realface`, `spoofface`, `uncertain`); an error code of the service, with which the attempt fails; or
+   * `running`: the attempt begins, and the next call for the session ends it.
+   */
+  scenario: z.union([z.enum([...decisions, "running"]), z.string().regex(/^[A-Z][A-Za-z0-9]{2,99}$/)], {
+    error: "scenario must be realface, spoofface, uncertain, running, or an error code such as FaceWithMaskDetected.",
+  }),
+  /** Of sessions with verify. 0.93 where it is not given. */
+  matchConfidence: z.number().min(0).max(1).optional(),
+  /** Needed once, at the first attempt, where the session lets the client set it; refused where it differs. */
+  deviceCorrelationId: z.string().optional(),
+  /** Base64. Needed, and allowed, only where the session with verify was created without an image. */
+  verifyImage: z.base64().optional(),
+  /** Someone sits between the device and the service: the digest that the device sees is another than the service's. */
+  tamperDigest: z.boolean().optional(),
+});
+export type AttemptRequest = z.infer<typeof attemptSchema>;
+
+/** What the attempt's HTTP request would have told the service. */
+export interface AttemptCaller {
+  requestId: string;
+  clientRequestId: string | undefined;
+  userAgent: string | undefined;
+}
+
+/** What the device hears: its own digest, nothing yet, or the service's error. */
+export type AttemptAnswer = { digest: string } | { attemptId: number } | { error: AttemptError };
+
+/**
+ * Plays one attempt of the session's device. A request that the service would refuse throws its error and uses up no
+ * attempt; an attempt that fails is an answer.
+ */
+export function playAttempt(
+  session: EmulatedSession,
+  request: AttemptRequest,
+  caller: AttemptCaller,
+  now: number,
+  nextAuditId: () => string,
+): AttemptAnswer {
+  const running = session.attempts.at(-1)?.attemptStatus === "Running" ? session.attempts.at(-1) : undefined;
+  if (running === undefined && session.attempts.length >= maxAttempts) {
+    throw new ApiError(403, "MaxAttemptsExceeded", `The session has used up its ${maxAttempts} attempts.`);
+  }
+  if (running !== undefined && request.scenario === "running") {
+    throw new ApiError(409, "AttemptInProgress", "An attempt of this session is running.");
+  }
+  if (request.matchConfidence !== undefined && session.kind !== "livenessWithVerify") {
+    throw new ApiError(400, "InvalidRequestBody", "matchConfidence is for sessions with verify.");
+  }
+  const deviceCorrelationId = pickDevice(session, request);
+  const verifyImageHash = pickVerifyImage(session, request);
+
+  if (deviceCorrelationId !== undefined) session.deviceCorrelationId = deviceCorrelationId;
+  session.startedAt ??= now;
+  const attempt: Attempt = running ?? { attemptId: session.attempts.length + 1, attemptStatus: "Running" };
+  if (running === undefined) session.attempts.push(attempt);
+  if (request.scenario === "running") return { attemptId: attempt.attemptId };
+
+  const digest = randomDigest();
+  attempt.audit = describeCall(session, caller, now, nextAuditId());
+  if (decisions.includes(request.scenario)) {
+    attempt.attemptStatus = "Succeeded";
+    attempt.audit.body = describeAnswer(session);
+    attempt.result = makeResult(session, request, digest, verifyImageHash);
+    return { digest: request.tamperDigest ? randomDigest() : digest };
+  }
+  attempt.attemptStatus = request.scenario === "UserCanceledSession" ? "Canceled" : "Failed";
+  // The previews have a digest for failed attempts too; v1.2 has no place for it.
+  attempt.audit.extra = { digest };
+  attempt.audit.statusCode = request.scenario === "UnexpectedServerError" ? 500 : 400;
+  attempt.error = makeError(request.scenario);
+  return { error: attempt.error };
+}
+
+function pickDevice(session: EmulatedSession, request: AttemptRequest): string | undefined {
+  const known = session.deviceCorrelationId;
+  const given = request.deviceCorrelationId;
+  if (known === undefined ? given && given.length <= 64 : given === undefined || given === known) return given;
+  if (known === undefined) throw invalidDeviceCorrelationId();
+  throw new ApiError(400, "InvalidDeviceCorrelationId", "The session has another device correlation id.");
+}
+
+/** The hash of the image that the face is compared with; undefined for sessions without verify. */
+function pickVerifyImage(session: EmulatedSession, request: AttemptRequest): string | undefined {
+  const isNeeded = session.kind === "livenessWithVerify" && session.verifyImageHash === undefined;
+  if (isNeeded !== (request.verifyImage !== undefined) && request.scenario !== "running") {
+    throw new ApiError(
+      400,
+      "InvalidRequestBody",
+      isNeeded ? "The session has no verify image: the client submits it." : "The session takes no verify image.",
+    );
+  }
+  if (request.verifyImage === undefined) return session.verifyImageHash;
+  const bytes = Buffer.from(request.verifyImage, "base64");
+  checkVerifyImage(bytes);
+  return hashImage(bytes);
+}
+
+const faceRectangle = { top: 669, left: 203, width: 646, height: 724 };
+const targets = { color: { faceRectangle } };
+
+function makeResult(
+  session: EmulatedSession,
+  request: AttemptRequest,
+  digest: string,
+  verifyImageHash: string | undefined,
+): AttemptResult {
+  const { enableSessionImage, returnVerifyImageHash, verifyConfidenceThreshold = 0.5 } = session.request;
+  const matchConfidence = request.matchConfidence ?? 0.93;
+  return {
+    livenessDecision: request.scenario,
+    targets,
+    digest,
+    ...(enableSessionImage ? { sessionImageId: randomBytes(33).toString("base64url") } : {}),
+    ...(session.kind === "livenessWithVerify"
+      ? { verifyResult: { matchConfidence, isIdentical: matchConfidence >= verifyConfidenceThreshold } }
+      : {}),
+    ...(returnVerifyImageHash && verifyImageHash !== undefined ? { verifyImageHash } : {}),
+  };
+}
+
+const errorMessages: Record<string, string> = {
+  FaceWithMaskDetected: "Mask detected on face image.",
+  FaceMouthRegionNotVisible: "The mouth region is not visible.",
+  FaceEyeRegionNotVisible: "The eye region is not visible.",
+  ExcessiveImageBlurDetected: "The image is too blurred.",
+  ExcessiveFaceBrightness: "The face is too bright.",
+  FaceTrackingFailed: "The face could not be tracked.",
+  EnvironmentNotSupported: "The environment is not supported.",
+  TimedOut: "The session timed out.",
+  NoFaceDetected: "No face detected.",
+  UserCanceledSession: "The user cancelled the session.",
+  UnexpectedClientError: "An unexpected error occurred in the client.",
+  UnexpectedServerError: "An unexpected error occurred in the service.",
+};
+
+function makeError(code: string): AttemptError {
+  return { code, message: errorMessages[code] ?? "The attempt failed.", targets };
+}
+
+function describeCall(session: EmulatedSession, caller: AttemptCaller, now: number, id: string): AuditFacts {
+  const operation = session.kind === "liveness" ? "detectliveness" : "detectlivenesswithverify";
+  return {
+    id,
+    requestId: caller.requestId,
+    clientRequestId: caller.clientRequestId ?? randomUUID(),
+    receivedDateTime: new Date(now).toISOString(),
+    request: {
+      url: `/face/${session.version}/${operation}/singlemodal`,
+      method: "POST",
+      contentLength: 482_193,
+      contentType: "multipart/form-data",
+      ...(caller.userAgent === undefined ? {} : { userAgent: caller.userAgent }),
+    },
+    statusCode: 200,
+    latencyInMilliseconds: 1200,
+  };
+}
+
+/** What a result says in the previews only. */
+function describeAnswer(session: EmulatedSession): Record<string, unknown> {
+  const [reference] = session.verifyReferences;
+  return {
+    modelVersionUsed: session.modelVersion,
+    target: { faceRectangle, fileName: "content", timeOffsetWithinFile: 0, imageType: "Color" },
+    ...(session.kind === "livenessWithVerify"
+      ? {
+          verifyResult: {
+            verifyImage: {
+              faceRectangle: reference?.faceRectangle ?? faceRectangle,
+              qualityForRecognition: reference?.qualityForRecognition ?? "high",
+            },
+          },
+        }
+      : {}),
+  };
+}
+
+const randomDigest = () => randomBytes(32).toString("hex").toUpperCase();

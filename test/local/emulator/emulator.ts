@@ -1,0 +1,151 @@
+import { randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ApiError } from "../../../src/errors.ts";
+import { codecs } from "../../../src/face/codecs.ts";
+import { accessDenied } from "../../../src/face/errors.ts";
+import { handleControl } from "./control-routes.ts";
+import type { FaceCall } from "./face-operations.ts";
+import { type FaceRoute, makeFaceRoutes, matchRoute } from "./face-routes.ts";
+import { makeFaultReply } from "./fault-replies.ts";
+import { bearerToken, errorReply, headerOf, type Reply, writeReply } from "./http.ts";
+import { createState, type EmulatorState } from "./state.ts";
+
+/** The only key that the emulator takes. It opens nothing else. */
+export const emulatorKey = "face-emulator-key";
+
+export interface FaceEmulatorOptions {
+  /** 0, the default, takes a free one. */
+  port?: number;
+  /** 127.0.0.1 by default. */
+  host?: string;
+  /** Told of every move of the clock, as milliseconds ahead of the machine's, before the move is answered. */
+  onClock?: (offsetMs: number) => Promise<void>;
+}
+
+export interface FaceEmulator {
+  /** Without a trailing slash. */
+  url: string;
+  port: number;
+  /** Value for `Ocp-Apim-Subscription-Key`. */
+  key: string;
+  offsetMs(): number;
+  /** Ends every connection, those in use too. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a stand-in for the Face liveness-session API: the routes of every version below `/face`, and below `/emulator`
+ * those that play the client device, move the clock and inject faults. Rejects where the port is taken.
+ */
+export async function startFaceEmulator(options: FaceEmulatorOptions = {}): Promise<FaceEmulator> {
+  const { port = 0, host = "127.0.0.1" } = options;
+  const state = await createState(options.onClock);
+  const routes = Object.values(codecs).flatMap(makeFaceRoutes);
+  const closing = new AbortController();
+  const server = createServer((request, response) => {
+    void serve(state, routes, request, response, closing.signal);
+  });
+  // Callers pool their connections; one that the server drops while it is being reused would look like a fault.
+  server.keepAliveTimeout = 60_000;
+  await listen(server, port, host);
+  const address = server.address();
+  const boundPort = typeof address === "object" && address !== null ? address.port : port;
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${boundPort}`,
+    port: boundPort,
+    key: emulatorKey,
+    offsetMs: state.clock.offsetMs,
+    close: () =>
+      new Promise((resolve) => {
+        closing.abort();
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => {
+      const reason = cause.code === "EADDRINUSE" ? "it is already in use" : cause.message;
+      reject(new Error(`The Face emulator cannot listen on port ${port} of ${host}: ${reason}.`, { cause }));
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+async function serve(
+  state: EmulatorState,
+  routes: readonly FaceRoute[],
+  request: IncomingMessage,
+  response: ServerResponse,
+  closing: AbortSignal,
+): Promise<void> {
+  const requestId = randomUUID();
+  response.setHeader("apim-request-id", requestId);
+  try {
+    const reply = await answer(state, routes, request, requestId, closing);
+    if (reply === "reset") request.socket.resetAndDestroy();
+    else writeReply(response, reply);
+  } catch (error) {
+    // The caller or the emulator itself has gone: there is nobody left to answer.
+    if (closing.aborted || request.socket.destroyed) return;
+    writeReply(response, errorReply(error instanceof ApiError ? error : internalServerError(error)));
+  }
+}
+
+async function answer(
+  state: EmulatorState,
+  routes: readonly FaceRoute[],
+  request: IncomingMessage,
+  requestId: string,
+  closing: AbortSignal,
+): Promise<Reply | "reset"> {
+  const [path = "", query] = (request.url ?? "").split("?", 2);
+  const control = handleControl(state, request, path, requestId);
+  if (control !== undefined) return control;
+  const matched = matchRoute(routes, request.method ?? "", path);
+  if (matched === undefined) throw resourceNotFound();
+  const { route, id } = matched;
+  state.calls[route.operation] += 1;
+
+  const { delayMs, fault } = state.faults.strike(route.operation);
+  const struck = fault && (fault.status === undefined ? "reset" : makeFaultReply(fault.status, fault));
+  if (delayMs.before > 0) await sleep(delayMs.before, undefined, { signal: closing });
+  if (struck !== undefined && !fault?.after) return struck;
+  const call = { codec: route.codec, state, request, query: new URLSearchParams(query), id };
+  const reply = await carryOut(route, call);
+  if (delayMs.after > 0) await sleep(delayMs.after, undefined, { signal: closing });
+  return struck ?? reply;
+}
+
+/** What the operation itself answers. An error is an answer like any other, for a fault to take away. */
+async function carryOut(route: FaceRoute, call: FaceCall): Promise<Reply> {
+  try {
+    authorize(call.state, call.request);
+    return await route.handle(call);
+  } catch (error) {
+    if (error instanceof ApiError) return errorReply(error);
+    throw error;
+  }
+}
+
+/** The key, or any Entra token; a session's token is for its device only. */
+function authorize({ tokens }: EmulatorState, request: IncomingMessage): void {
+  const key = headerOf(request, "ocp-apim-subscription-key");
+  if (key === emulatorKey) return;
+  const bearer = bearerToken(request);
+  if (key === undefined && bearer !== undefined && !tokens.isSessionToken(bearer)) return;
+  throw accessDenied();
+}
+
+/** The gateway's answer to a path or method that no operation has. */
+function resourceNotFound(): ApiError {
+  return new ApiError(404, "404", "Resource not found");
+}
+
+/** A stand-in hides nothing of its own faults: they are to be found and mended. */
+function internalServerError(cause: unknown): ApiError {
+  return new ApiError(500, "InternalServerError", `The emulator failed: ${String(cause)}`, { cause });
+}

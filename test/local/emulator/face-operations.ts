@@ -1,0 +1,107 @@
+import type { IncomingMessage } from "node:http";
+import type { Codec, RequestBody } from "../../../src/face/codec.ts";
+import {
+  badArgument,
+  invalidMediaType,
+  invalidRequestBody,
+  sessionImageNotFound,
+  sessionNotFound,
+} from "../../../src/face/errors.ts";
+import type { SessionKind } from "../../../src/face/model.ts";
+import { mediaType, parseJson, parseMultipart, type Reply, readBody } from "./http.ts";
+import { checkVerifyImage, sessionImage } from "./images.ts";
+import { describeCreated, describeListItem, describeSession, type EmulatedSession, previewStatus } from "./sessions.ts";
+import type { EmulatorState } from "./state.ts";
+
+/** One call of an operation, in one version of the service. */
+export interface FaceCall {
+  codec: Codec;
+  state: EmulatorState;
+  request: IncomingMessage;
+  query: URLSearchParams;
+  /** What the path names; the empty string where it names nothing. */
+  id: string;
+}
+
+export async function createSession(kind: SessionKind, { codec, state, request }: FaceCall): Promise<Reply> {
+  const body = await readCreateBody(codec, kind, request);
+  const decoded = codec.createRequest.decode(kind, body);
+  // Additions of the app's own dialect: the service has never heard of them.
+  if ((decoded.referenceImageId ?? decoded.clientReferenceId) !== undefined) throw invalidRequestBody();
+  // A form is for the image; without one it would be JSON.
+  if (body.type === "multipart" && decoded.image === undefined) throw invalidRequestBody();
+  if (decoded.image !== undefined) checkVerifyImage(decoded.image.bytes);
+  const session = await state.sessions.create(codec.version, kind, decoded.request, decoded.image);
+  return { status: 200, json: codec.createResponse.encode(kind, describeCreated(session)) };
+}
+
+/** JSON everywhere but for v1.2 with verify, which is multipart only; multipart wherever there is something to verify. */
+async function readCreateBody(codec: Codec, kind: SessionKind, request: IncomingMessage): Promise<RequestBody> {
+  const withVerify = kind === "livenessWithVerify";
+  const type = mediaType(request);
+  if (type === "application/json" && !(withVerify && codec.version === "v1.2")) {
+    const parsed = parseJson(await readBody(request));
+    if (parsed === undefined) throw invalidRequestBody();
+    return { type: "json", value: parsed.value };
+  }
+  if (type === "multipart/form-data" && withVerify) {
+    const parsed = await parseMultipart(await readBody(request), request.headers["content-type"] ?? "");
+    if (parsed === undefined) throw invalidRequestBody();
+    return parsed;
+  }
+  throw invalidMediaType();
+}
+
+export function getSession(kind: SessionKind, call: FaceCall): Reply {
+  const { codec, state } = call;
+  const session = findSession(kind, call);
+  const described = describeSession(session, state.clock.now());
+  if (codec.version !== "v1.2") {
+    return { status: 200, json: codec.session.encode(kind, { ...described, status: previewStatus(session) }) };
+  }
+  // The published examples have the newest attempt first, and some the token; the previews have a place for neither.
+  const body = codec.session.encode(kind, { ...described, attempts: described.attempts.toReversed() });
+  const token = state.settings.tokenInGet ? { authToken: session.authToken } : {};
+  return { status: 200, json: Object.assign({}, body, token) };
+}
+
+export function deleteSession(kind: SessionKind, call: FaceCall): Reply {
+  call.state.sessions.remove(findSession(kind, call).sessionId);
+  return { status: call.codec.deletedStatus };
+}
+
+export function listSessions(kind: SessionKind, { codec, state, query }: FaceCall): Reply {
+  const { start, top } = readPage(query);
+  const now = state.clock.now();
+  const sessions = state.sessions.list(codec.version, kind, start, top);
+  return { status: 200, json: codec.list?.encode(sessions.map((session) => describeListItem(session, now))) };
+}
+
+export function listAuditEntries(kind: SessionKind, call: FaceCall): Reply {
+  const session = findSession(kind, call);
+  const { start, top } = readPage(call.query);
+  if (!/^\d{0,19}$/.test(start)) throw badArgument();
+  const after = BigInt(start);
+  const attempts = session.attempts
+    .filter((attempt) => attempt.audit !== undefined && BigInt(attempt.audit.id) > after)
+    .slice(0, top);
+  return { status: 200, json: call.codec.auditEntries?.encode(session.sessionId, attempts) };
+}
+
+export function getSessionImage({ codec, state, id }: FaceCall): Reply {
+  if (state.sessions.findByImage(codec.version, id) === undefined) throw sessionImageNotFound();
+  return { status: 200, bytes: sessionImage };
+}
+
+function findSession(kind: SessionKind, { codec, state, id }: FaceCall): EmulatedSession {
+  const session = state.sessions.find(codec.version, kind, id);
+  if (session === undefined) throw sessionNotFound();
+  return session;
+}
+
+function readPage(query: URLSearchParams): { start: string; top: number } {
+  const start = query.get("start") ?? "";
+  const top = query.get("top") ?? "1000";
+  if (start.length > 64 || !/^\d{1,4}$/.test(top) || Number(top) < 1 || Number(top) > 1000) throw badArgument();
+  return { start, top: Number(top) };
+}

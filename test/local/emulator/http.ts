@@ -1,0 +1,101 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { ApiError } from "../../../src/errors.ts";
+import type { BodyPart, RequestBody } from "../../../src/face/codec.ts";
+
+/** Above the largest image that the service takes, so that a larger one is told apart from a body that is too large. */
+const maxBodyBytes = 16 * 1024 * 1024;
+
+/** An answer before it is written. Without `json` and `bytes` its body is empty. */
+export interface Reply {
+  status: number;
+  headers?: Record<string, string>;
+  json?: unknown;
+  bytes?: Uint8Array;
+}
+
+export function writeReply(response: ServerResponse, reply: Reply): void {
+  const body = reply.bytes ?? (reply.json === undefined ? undefined : Buffer.from(JSON.stringify(reply.json)));
+  response.writeHead(reply.status, {
+    ...(reply.bytes === undefined ? {} : { "content-type": "application/octet-stream" }),
+    ...(reply.json === undefined ? {} : { "content-type": "application/json; charset=utf-8" }),
+    // 204 has no length, and every other answer has one, 0 included.
+    ...(reply.status === 204 ? {} : { "content-length": String(body?.length ?? 0) }),
+    ...reply.headers,
+  });
+  response.end(body);
+}
+
+/** The service's own shape, its code again in a header. */
+export function errorReply(error: ApiError): Reply {
+  return {
+    status: error.status,
+    headers: {
+      ...error.headers,
+      "x-ms-error-code": error.code,
+      ...(error.retryAfter === undefined ? {} : { "retry-after": error.retryAfter }),
+    },
+    json: { error: { code: error.code, message: error.message } },
+  };
+}
+
+/** The body, whole. A body beyond the limit is read to its end, so that the sender hears the error, but not kept. */
+export async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    size += chunk.length;
+    if (size <= maxBodyBytes) chunks.push(chunk);
+    else chunks.length = 0;
+  }
+  if (size > maxBodyBytes) throw new ApiError(413, "BadArgument", "Request body is too large.");
+  return Buffer.concat(chunks);
+}
+
+/** The media type without its parameters, in small letters. */
+export function mediaType(request: IncomingMessage): string {
+  return (request.headers["content-type"] ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
+}
+
+/** The bearer token of `Authorization`, where there is one. */
+export function bearerToken(request: IncomingMessage): string | undefined {
+  return /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? "")?.[1];
+}
+
+/** A header that comes once at most. */
+export function headerOf(request: IncomingMessage, name: string): string | undefined {
+  const value = request.headers[name];
+  return typeof value === "string" ? value : undefined;
+}
+
+/** Undefined where the bytes are no JSON text in UTF-8. */
+export function parseJson(bytes: Uint8Array): { value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Undefined where the bytes are no multipart body by their content type. */
+export async function parseMultipart(bytes: Buffer, contentType: string): Promise<RequestBody | undefined> {
+  let form: FormData;
+  try {
+    form = await new Response(new Uint8Array(bytes), { headers: { "content-type": contentType } }).formData();
+  } catch {
+    return undefined;
+  }
+  const parts: BodyPart[] = [];
+  for (const [name, value] of form) {
+    parts.push(
+      typeof value === "string"
+        ? { name, content: value }
+        : {
+            name,
+            filename: value.name,
+            contentType: value.type,
+            content: new Uint8Array(await value.arrayBuffer()),
+          },
+    );
+  }
+  return { type: "multipart", parts };
+}

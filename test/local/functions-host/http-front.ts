@@ -1,0 +1,186 @@
+import { randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Admin } from "./admin.ts";
+import type { CorsSettings } from "./app-loader.ts";
+import { applyCors } from "./cors.ts";
+import type { HttpFunction } from "./function-list.ts";
+import { readBody, toRpcRequest, writeRpcResponse } from "./http-buffered.ts";
+import type { Forwarder } from "./http-stream.ts";
+import type { Invoker } from "./invocations.ts";
+import type { Log } from "./log.ts";
+import { decodePath, encodePath } from "./request-path.ts";
+import { matchRoute, sortRoutes } from "./routes.ts";
+import { createTriggerMetadata, type HttpFacts } from "./trigger-metadata.ts";
+
+/** The real host's limit for a request body. */
+const largestBody = 100 * 1024 * 1024;
+/** Larger JSON bodies are not looked into for trigger metadata here. */
+const largestBodyReadBeforehand = 1024 * 1024;
+/** How long a function that has returned may take to show an answer. */
+const answerGrace = 2000;
+
+export interface HttpFrontOptions {
+  functions: readonly HttpFunction[];
+  invoker: Invoker;
+  admin: Admin;
+  cors: CorsSettings | undefined;
+  /** Present exactly when the app streams. */
+  forwarder: Forwarder | undefined;
+  log: Log;
+  now: () => Date;
+}
+
+/** The HTTP side of the host: finds the function of a request and lets it answer. Not yet listening. */
+export function createHttpFront(options: HttpFrontOptions): Server {
+  const routes = sortRoutes(options.functions.filter(({ disabled }) => !disabled).map(({ route }) => route));
+  const byName = new Map(options.functions.map((target) => [target.registered.name, target]));
+
+  return createServer((message, response) => {
+    const { rawPath, rawQuery } = splitTarget(message.url ?? "/");
+    const path = decodePath(rawPath);
+    if (path === undefined) {
+      refuse(message, response, 400);
+      return;
+    }
+    const query = new URLSearchParams(rawQuery);
+    if (options.cors && applyCors(options.cors, message, response)) {
+      return;
+    }
+    if (options.admin(message, response, path, query)) {
+      return;
+    }
+    const match = matchRoute(routes, message.method ?? "", path);
+    const target = match && byName.get(match.route.functionName);
+    if (!match || !target) {
+      refuse(message, response, 404);
+      return;
+    }
+    if (Number(message.headers["content-length"] ?? 0) > largestBody) {
+      refuse(message, response, 413);
+      return;
+    }
+    const facts = { parameters: match.parameters, query, headers: joinHeaders(message) };
+    void answer(options, target, message, response, { ...facts, path, rawQuery });
+  });
+}
+
+interface RequestFacts extends HttpFacts {
+  path: string;
+  rawQuery: string;
+}
+
+async function answer(
+  options: HttpFrontOptions,
+  target: HttpFunction,
+  message: IncomingMessage,
+  response: ServerResponse,
+  facts: RequestFacts,
+): Promise<void> {
+  const { log, now, forwarder } = options;
+  const { name } = target.registered;
+  const startedOn = now().getTime();
+  const invocationId = randomUUID();
+  try {
+    if (forwarder) {
+      await answerStreamed({ ...options, forwarder }, target, message, response, facts, invocationId);
+    } else {
+      await answerBuffered(options, target, message, response, facts, invocationId);
+    }
+    const duration = now().getTime() - startedOn;
+    log("information", name, `${message.method} ${encodePath(facts.path)} ${response.statusCode} in ${duration} ms`);
+  } catch (error) {
+    const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    log("error", name, `${message.method} ${encodePath(facts.path)} failed (invocation ${invocationId}): ${reason}`);
+    if (response.headersSent) {
+      response.destroy();
+    } else {
+      refuse(message, response, 500);
+    }
+  }
+}
+
+async function answerStreamed(
+  options: HttpFrontOptions & { forwarder: Forwarder },
+  target: HttpFunction,
+  message: IncomingMessage,
+  response: ServerResponse,
+  facts: RequestFacts,
+  invocationId: string,
+): Promise<void> {
+  const body = (await mayHoldMetadata(message)) ? await readBody(message) : undefined;
+  const forwarding = options.forwarder.forward(message, response, {
+    invocationId,
+    pathAndQuery: encodePath(facts.path) + (facts.rawQuery === "" ? "" : `?${facts.rawQuery}`),
+    ...(body ? { body } : {}),
+  });
+  try {
+    await options.invoker.invoke(target.registered, {
+      invocationId,
+      // The request itself comes through the library's own server.
+      input: { name: target.bindingName, data: { http: {} } },
+      triggerMetadata: createTriggerMetadata({ ...facts, ...(body ? { body: body.toString() } : {}) }),
+      ...traceParentOf(message),
+    });
+    if (!(await forwarding.answeredWithin(answerGrace)) && !response.destroyed) {
+      throw new Error("The function returned nothing. With HTTP streaming the real host would let the caller hang.");
+    }
+  } catch (error) {
+    forwarding.abort();
+    throw error;
+  }
+}
+
+async function answerBuffered(
+  { invoker }: HttpFrontOptions,
+  target: HttpFunction,
+  message: IncomingMessage,
+  response: ServerResponse,
+  facts: RequestFacts,
+  invocationId: string,
+): Promise<void> {
+  const url = `http://${message.headers.host ?? "localhost"}${message.url ?? "/"}`;
+  const data = await toRpcRequest(message, facts, url);
+  message.resume();
+  const { returnValue } = await invoker.invoke(target.registered, {
+    invocationId,
+    input: { name: target.bindingName, data },
+    triggerMetadata: createTriggerMetadata({ ...facts, body: Buffer.from(data.http?.body?.bytes ?? []).toString() }),
+    ...traceParentOf(message),
+  });
+  writeRpcResponse(response, returnValue);
+}
+
+/** The real host reads every body of known length as text and looks for a JSON object; here only likely ones. */
+async function mayHoldMetadata(message: IncomingMessage): Promise<boolean> {
+  const length = Number(message.headers["content-length"] ?? 0);
+  return length > 0 && length <= largestBodyReadBeforehand && /json/i.test(message.headers["content-type"] ?? "");
+}
+
+function splitTarget(target: string): { rawPath: string; rawQuery: string } {
+  // A proxy's request line has the whole URL.
+  const local = target.replace(/^https?:\/\/[^/?]*/i, "");
+  const [rawPath = "", ...query] = (local.startsWith("?") ? `/${local}` : local || "/").split("?");
+  return { rawPath, rawQuery: query.join("?") };
+}
+
+function joinHeaders(message: IncomingMessage): Record<string, string> {
+  const headers = new Map<string, { name: string; values: string[] }>();
+  for (let index = 0; index + 1 < message.rawHeaders.length; index += 2) {
+    const name = message.rawHeaders[index] ?? "";
+    const known = headers.get(name.toLowerCase()) ?? { name, values: [] };
+    known.values.push(message.rawHeaders[index + 1] ?? "");
+    headers.set(name.toLowerCase(), known);
+  }
+  return Object.fromEntries([...headers.values()].map(({ name, values }) => [name, values.join(",")]));
+}
+
+function traceParentOf(message: IncomingMessage): { traceParent?: string } {
+  const { traceparent } = message.headers;
+  return typeof traceparent === "string" ? { traceParent: traceparent } : {};
+}
+
+/** An empty answer of the host's own, with whatever the caller still sends thrown away. */
+function refuse(message: IncomingMessage, response: ServerResponse, status: number): void {
+  message.resume();
+  response.writeHead(status, { "content-length": 0 }).end();
+}

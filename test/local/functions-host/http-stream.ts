@@ -1,0 +1,131 @@
+import { Agent, type IncomingMessage, request as openRequest, type ServerResponse } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
+
+/** Headers that belong to one connection, not to the message. */
+const hopByHopHeaders = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+export interface Forwarding {
+  /** False where the app has not begun to answer within the time. */
+  answeredWithin(milliseconds: number): Promise<boolean>;
+  /** Drops the app's answer, or what is left of it. */
+  abort(): void;
+}
+
+export interface Forwarder {
+  /** Sends the request on to the library's server and its answer back to the caller. `body` replaces what was read. */
+  forward(message: IncomingMessage, response: ServerResponse, target: ForwardTarget): Forwarding;
+  close(): void;
+}
+
+export interface ForwardTarget {
+  invocationId: string;
+  /** Encoded path with the query as it came. */
+  pathAndQuery: string;
+  /** The body, where the host has read it beforehand. */
+  body?: Buffer;
+}
+
+/**
+ * The way of HTTP streaming: the app's library runs an HTTP server of its own, and the host is a proxy in front of it.
+ * `httpUri` is where that server says it listens.
+ */
+export function createForwarder(httpUri: string): Forwarder {
+  const { port } = new URL(httpUri);
+  const agent = new Agent({ keepAlive: true });
+  return {
+    close: () => agent.destroy(),
+    forward: (message, response, target) => {
+      const answered = Promise.withResolvers<true>();
+      const upstream = openRequest({
+        // The library says `localhost` and listens on every address.
+        host: "127.0.0.1",
+        port,
+        agent,
+        method: message.method,
+        path: target.pathAndQuery,
+        headers: forwardedHeaders(message, target),
+        setHost: false,
+      });
+      upstream.on("error", () => {
+        // Before the answer: the invocation or its time limit tells the caller. Within the answer: so does the cut.
+        if (response.headersSent) {
+          response.destroy();
+        }
+      });
+      upstream.on("response", (answer) => {
+        answered.resolve(true);
+        writeHead(response, answer);
+        answer.pipe(response);
+        answer.on("error", () => response.destroy());
+        answer.on("end", () => {
+          if (!upstream.writableEnded) {
+            // The app has answered without reading the body to its end.
+            message.unpipe(upstream);
+            message.resume();
+            upstream.destroy();
+          }
+        });
+      });
+      response.on("close", () => {
+        if (!response.writableFinished) {
+          upstream.destroy();
+        }
+      });
+      if (target.body) {
+        upstream.end(target.body);
+      } else {
+        message.pipe(upstream);
+        message.on("aborted", () => upstream.destroy());
+      }
+      return {
+        answeredWithin: (milliseconds) =>
+          Promise.race([answered.promise, delay(milliseconds, false, { ref: false })]),
+        abort: () => {
+          upstream.destroy();
+          message.unpipe(upstream);
+          message.resume();
+        },
+      };
+    },
+  };
+}
+
+function forwardedHeaders(message: IncomingMessage, target: ForwardTarget): string[] {
+  const headers: string[] = [];
+  for (let index = 0; index + 1 < message.rawHeaders.length; index += 2) {
+    const name = message.rawHeaders[index] ?? "";
+    if (!hopByHopHeaders.has(name.toLowerCase()) && name.toLowerCase() !== "expect") {
+      headers.push(name, message.rawHeaders[index + 1] ?? "");
+    }
+  }
+  const own = {
+    "x-ms-invocation-id": target.invocationId,
+    "x-forwarded-for": message.socket.remoteAddress ?? "",
+    "x-forwarded-host": message.headers.host ?? "localhost",
+    "x-forwarded-proto": "http",
+  };
+  const others = headers.filter((_, index) => !((headers[index - (index % 2)] ?? "").toLowerCase() in own));
+  const isChunked = message.headers["transfer-encoding"] !== undefined;
+  return [...others, ...Object.entries(own).flat(), ...(isChunked ? ["transfer-encoding", "chunked"] : [])];
+}
+
+function writeHead(response: ServerResponse, answer: IncomingMessage): void {
+  response.statusCode = answer.statusCode ?? 500;
+  for (const [name, values] of Object.entries(answer.headersDistinct)) {
+    // Node's server writes the date itself.
+    if (values && !hopByHopHeaders.has(name) && name !== "date") {
+      response.setHeader(name, values);
+    }
+  }
+  response.flushHeaders();
+}

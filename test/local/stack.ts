@@ -1,0 +1,179 @@
+import { type Azurite, startAzurite } from "./azurite.ts";
+import { ensureBuilt } from "./app-build.ts";
+import { StackError } from "./child.ts";
+import { type FaceEmulator, startFaceEmulator } from "./emulator/emulator.ts";
+import { type FunctionsHost, startFunctionsHost } from "./functions-host/launcher.ts";
+import { portTakenMessage } from "./ports.ts";
+
+export type Settings = Record<string, string | undefined>;
+
+export interface StackOptions {
+  /** App settings. They win over those that the stack gives; `FACE_ENDPOINT` among them means: no emulator. */
+  env?: Settings;
+  /** Default for each: any free port. */
+  ports?: { app?: number; emulator?: number; blob?: number; queue?: number; table?: number };
+  /** Where Azurite keeps its data. Default: in memory. */
+  dataFolder?: string;
+  /** Whether timers run by their schedules. Default false: tests run them by `app.runFunction`. */
+  timers?: boolean;
+  /** The built app. Default: `dist`, built anew where the sources are newer. */
+  appFolder?: string;
+  /** Folder of the `local.settings.json` that says what CORS allows. Default: the app's. */
+  workFolder?: string;
+  onAppOutput?: (text: string) => void;
+}
+
+/** Storage, Face and the app, all on loopback. */
+export interface Stack {
+  /** Of the app, without a slash at its end. */
+  readonly url: string;
+  readonly azurite: Azurite;
+  readonly usesEmulator: boolean;
+  /** Throws where the real Face service is used. */
+  readonly emulator: FaceEmulator;
+  /** The app that runs now: another one after `restartApp`. */
+  readonly app: FunctionsHost;
+  /** The settings that the app has got. */
+  readonly settings: Settings;
+  /** Stops the app where it still runs, and starts it again on the same port; `env` comes on top of its settings. */
+  restartApp(env?: Settings): Promise<FunctionsHost>;
+  /** A second process of the app on the same storage and Face, on a port of its own. It ends with the stack. */
+  startAnotherApp(env?: Settings): Promise<FunctionsHost>;
+  /** Stops everything. Repeating it is harmless. */
+  stop(): Promise<void>;
+}
+
+/** Starts the local stack, all of it or nothing. Throws `StackError` where a piece cannot start. */
+export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  const apps = new Set<FunctionsHost>();
+  const moveClocks = async (offsetMs: number) => {
+    await Promise.all([...apps].map((host) => host.setClockOffset(offsetMs)));
+  };
+  const { services, appFolder } = await startServices(options, moveClocks);
+  const { azurite, emulator } = services;
+  let settings = makeSettings(options.env ?? {}, services);
+
+  async function startApp(port: number): Promise<FunctionsHost> {
+    const host = await startFunctionsHost({
+      appFolder,
+      port,
+      env: settings,
+      timers: options.timers ?? false,
+      clockOffsetMs: emulator?.offsetMs() ?? 0,
+      ...(options.workFolder === undefined ? {} : { workFolder: options.workFolder }),
+      ...(options.onAppOutput === undefined ? {} : { onOutput: options.onAppOutput }),
+    });
+    apps.add(host);
+    void host.exited.then(() => apps.delete(host));
+    return host;
+  }
+
+  async function stop(): Promise<void> {
+    await Promise.all([...apps].map((host) => host.stop()));
+    await stopServices(services);
+  }
+
+  let app: FunctionsHost;
+  try {
+    app = await startApp(options.ports?.app ?? 0);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+
+  return {
+    get url() {
+      return app.url;
+    },
+    get app() {
+      return app;
+    },
+    get settings() {
+      return settings;
+    },
+    azurite,
+    usesEmulator: emulator !== undefined,
+    get emulator() {
+      if (!emulator) {
+        throw new StackError("The real Face service is used: there is no emulator.");
+      }
+      return emulator;
+    },
+    restartApp: async (env) => {
+      const { port } = app;
+      await app.stop();
+      settings = { ...settings, ...env };
+      app = await startApp(port);
+      return app;
+    },
+    startAnotherApp: async (env) => {
+      const shared = settings;
+      settings = { ...shared, ...env };
+      try {
+        return await startApp(0);
+      } finally {
+        settings = shared;
+      }
+    },
+    stop,
+  };
+}
+
+interface Services {
+  azurite: Azurite;
+  emulator: FaceEmulator | undefined;
+}
+
+/** What the app needs: storage, Face where it is not the real one, and the app's build. */
+async function startServices(
+  options: StackOptions,
+  onClock: (offsetMs: number) => Promise<void>,
+): Promise<{ services: Services; appFolder: string }> {
+  const { ports, dataFolder } = options;
+  const [azurite, emulator, appFolder] = await Promise.allSettled([
+    startAzurite({
+      blobPort: ports?.blob ?? 0,
+      queuePort: ports?.queue ?? 0,
+      tablePort: ports?.table ?? 0,
+      ...(dataFolder === undefined ? {} : { dataFolder }),
+    }),
+    options.env?.["FACE_ENDPOINT"] ? undefined : startEmulator(ports?.emulator ?? 0, onClock),
+    options.appFolder ?? ensureBuilt(),
+  ]);
+  if (azurite.status === "fulfilled" && emulator.status === "fulfilled" && appFolder.status === "fulfilled") {
+    return { services: { azurite: azurite.value, emulator: emulator.value }, appFolder: appFolder.value };
+  }
+  await Promise.all([
+    azurite.status === "fulfilled" && azurite.value.stop(),
+    emulator.status === "fulfilled" && emulator.value?.close(),
+  ]);
+  const failed = [azurite, emulator, appFolder].find((result) => result.status === "rejected");
+  throw failed?.reason;
+}
+
+async function startEmulator(port: number, onClock: (offsetMs: number) => Promise<void>): Promise<FaceEmulator> {
+  try {
+    return await startFaceEmulator({ port, onClock });
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause : undefined;
+    const taken = cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE";
+    throw taken ? new StackError(portTakenMessage("Face emulator", port, "FACE_EMULATOR_PORT")) : error;
+  }
+}
+
+async function stopServices({ azurite, emulator }: Services): Promise<void> {
+  await Promise.all([emulator?.close(), azurite.stop()]);
+}
+
+/** The app settings: the stack's own, and over them the given ones. */
+function makeSettings(given: Settings, { azurite, emulator }: Services): Settings {
+  const hasOwnStorage = Object.keys(given).some((name) => name.startsWith("AzureWebJobsStorage"));
+  return {
+    FUNCTIONS_WORKER_RUNTIME: "node",
+    ...(hasOwnStorage ? {} : { AzureWebJobsStorage: azurite.connectionString }),
+    ...(emulator ? { FACE_ENDPOINT: emulator.url, FACE_KEY: emulator.key } : {}),
+    // The app lets nobody in without being told who may: on a developer's machine that is everybody.
+    ...(given["CLIENT_KEYS"] ? {} : { ALLOW_ANONYMOUS: "true" }),
+    ...given,
+  };
+}

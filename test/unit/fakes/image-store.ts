@@ -1,0 +1,58 @@
+import { ApiError } from "../../../src/errors.ts";
+import type { Clock, Conditions, ImageName, ImageStore, StoredImageFacts } from "../../../src/liveness/ports.ts";
+import type { Calls } from "./calls.ts";
+
+/** What a fake container holds. */
+export interface Blobs {
+  images: Map<ImageName, { bytes: Uint8Array; facts: StoredImageFacts }>;
+  /** Of the last ETag given. */
+  version: number;
+}
+
+export function createBlobs(): Blobs {
+  return { images: new Map(), version: 0 };
+}
+
+/** The image store on blobs in memory. */
+export function createFakeImageStore(blobs: Blobs, calls: Calls, now: Clock): ImageStore {
+  const { images } = blobs;
+
+  function check(name: ImageName, { ifMatch, ifNoneMatch }: Conditions = {}): void {
+    const etag = images.get(name)?.facts.etag;
+    const matches = (condition: string) => etag !== undefined && (condition === "*" || condition === etag);
+    if ((ifMatch !== undefined && !matches(ifMatch)) || (ifNoneMatch !== undefined && matches(ifNoneMatch))) {
+      throw new ApiError(412, "ConditionNotMet", "The condition does not hold.");
+    }
+  }
+
+  return {
+    put: (name, { bytes, facts, deviceCorrelationId, owner }, conditions) =>
+      calls.run("images.put", () => {
+        check(name, conditions);
+        const created = !images.has(name);
+        blobs.version += 1;
+        const etag = `"${blobs.version}"`;
+        images.set(name, {
+          bytes: Uint8Array.from(bytes),
+          facts: {
+            ...facts,
+            createdOn: new Date(now()).toISOString(),
+            etag,
+            sizeInBytes: bytes.byteLength,
+            ...(deviceCorrelationId !== undefined && { deviceCorrelationId }),
+            ...(owner !== undefined && { owner }),
+          },
+        });
+        return { etag, created };
+      }),
+    get: (name) => calls.run("images.get", () => structuredClone(images.get(name))),
+    facts: (name) => calls.run("images.facts", () => structuredClone(images.get(name)?.facts)),
+    delete: (name, conditions) =>
+      calls.run("images.delete", () => {
+        if (!images.has(name)) return false;
+        check(name, conditions);
+        return images.delete(name);
+      }),
+    probe: () => calls.run("images.probe", () => undefined),
+  };
+}
