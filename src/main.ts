@@ -22,7 +22,9 @@ const composition: Composition = "config" in read ? { app: compose(read.config) 
 
 if ("faults" in composition) {
   // biome-ignore lint/suspicious/noConsole: no invocation is there yet whose log could be used; the host takes this one.
-  console.error(JSON.stringify({ event: "ServiceNotConfigured", settings: composition.faults.map(({ setting }) => setting) }));
+  console.error(
+    JSON.stringify({ event: "ServiceNotConfigured", settings: composition.faults.map(({ setting }) => setting) }),
+  );
 }
 
 // Without streaming the host drops the body of a chunked request.

@@ -46,14 +46,14 @@ type WireRequest = z.output<typeof createLivenessWithVerifyRequest>;
 
 const attemptResultFields = {
   livenessDecision: z.string().nullish().describe("realface, spoofface or uncertain."),
-  targets: z.unknown(),
+  targets: z.unknown().optional(),
   digest: z.string().nullish().describe("The service's digest of the attempt."),
   sessionImageId: z.string().nullish(),
   verifyResult: verifyOutcome.nullish(),
   verifyImageHash: z.string().nullish().describe("SHA-256 (hex) of the verify image that was used."),
 };
 
-const attemptErrorFields = { code: z.string(), message: z.string(), targets: z.unknown() };
+const attemptErrorFields = { code: z.string(), message: z.string(), targets: z.unknown().optional() };
 
 const attemptFields = {
   attemptId: z.int().describe("From 1."),

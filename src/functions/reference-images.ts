@@ -114,10 +114,9 @@ function conditionsOf(headers: Headers): Conditions {
 
 /** Whether `If-None-Match` names the ETag, so that the caller has the bytes already. */
 function matches(ifNoneMatch: string | null, etag: string): boolean {
-  const strong = (tag: string) => tag.trim().replace(/^W\//, "");
-  return (
-    ifNoneMatch !== null && ifNoneMatch.split(",").some((tag) => tag.trim() === "*" || strong(tag) === strong(etag))
-  );
+  const weak = (tag: string) => tag.trim().replace(/^W\//, "");
+  const tags = ifNoneMatch === null ? [] : ifNoneMatch.split(",").map(weak);
+  return tags.includes("*") || tags.includes(weak(etag));
 }
 
 function metadata(referenceImageId: string, facts: StoredImageFacts) {

@@ -54,14 +54,14 @@ const nobody: Caller = { trusted: false };
 
 /** The way of every request: configured → authenticated → validated → handled → answered. */
 export function serve(endpoint: Endpoint, composition: Composition): HttpHandler {
+  if ("faults" in composition) {
+    const reply = endpoint.unconfigured ?? toErrorReply(notConfigured(composition.faults));
+    return async () => toHttpResponse(reply);
+  }
+  const { app } = composition;
   return async (request, context) => {
     const log = createLog(context);
     try {
-      if ("faults" in composition) {
-        if (endpoint.unconfigured !== undefined) return toHttpResponse(endpoint.unconfigured);
-        throw notConfigured(composition.faults);
-      }
-      const { app } = composition;
       const caller = endpoint.access === "everyone" ? nobody : authenticate(app.config.callers, request.headers);
       if (endpoint.access === "services" && !caller.trusted) throw resourceNotFound();
       const reply = await endpoint.handle(app, {

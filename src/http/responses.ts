@@ -33,7 +33,7 @@ export function toHttpResponse(reply: Reply): HttpResponseInit {
  * The one place where an error becomes an answer, in the shape of the Face API. Anything but an `ApiError` is unforeseen:
  * the caller gets the invocation's id, by which the log is searched, and nothing of the cause.
  */
-export function toErrorReply(error: unknown, invocationId: string): Reply {
+export function toErrorReply(error: unknown, invocationId = "none"): Reply {
   const known =
     error instanceof ApiError
       ? error

@@ -78,13 +78,11 @@ const detect: Record<
   (evidence: Evidence, latest: AttemptResult | undefined) => boolean
 > = {
   ClientDigestMismatch: ({ clientDigest, digestIsNew }, latest) =>
-    digestIsNew && latest?.digest !== undefined && latest.digest !== clientDigest,
+    digestIsNew && latest?.digest !== undefined && !sameDigest(latest.digest, clientDigest),
   VerifyImageHashMismatch: ({ attempts, referenceImageHash }) =>
     referenceImageHash !== undefined &&
     attempts.some(
-      ({ result }) =>
-        result?.verifyImageHash !== undefined &&
-        result.verifyImageHash.toLowerCase() !== referenceImageHash.toLowerCase(),
+      ({ result }) => result?.verifyImageHash !== undefined && !sameDigest(result.verifyImageHash, referenceImageHash),
     ),
 };
 
@@ -111,13 +109,20 @@ function judgeRealFace(evidence: Evidence, result: AttemptResult): { decision: D
     }
     seen.push("FaceMatched");
   }
-  if (evidence.clientDigest !== undefined && evidence.clientDigest === result.digest) {
+  if (sameDigest(result.digest, evidence.clientDigest)) {
     return { decision: "accepted", reasons: seen };
   }
   return {
     decision: evidence.requireClientDigest ? "inconclusive" : "accepted",
     reasons: [...seen, "ClientDigestMissing"],
   };
+}
+
+/** Digests in hex are the same whatever the case of their letters; in any other notation the case counts. */
+function sameDigest(one: string | undefined, other: string | undefined): boolean {
+  if (one === undefined || other === undefined) return false;
+  const isHex = /^[0-9a-f]+$/i;
+  return isHex.test(one) && isHex.test(other) ? one.toLowerCase() === other.toLowerCase() : one === other;
 }
 
 function unanswered({ attempts, clientFailed, closed }: Evidence): Reason[] {

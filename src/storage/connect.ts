@@ -1,16 +1,15 @@
-import { TableClient } from "@azure/data-tables";
+import type { TableClient } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
 import type { ContainerClient } from "@azure/storage-blob";
 import { type Container, openContainer } from "./container.ts";
 import { defaultPatience, type Patience } from "./retry.ts";
 import { openTable, type Table } from "./table.ts";
 
-/** Where tables and blobs are and who asks for them; and, where they differ from the defaults, limits of a request. */
+/** Where tables and blobs are and as whom to ask; and, where they differ from the defaults, the limits of a request. */
 export type StorageOptions = (
   | { connectionString: string }
   | { tableUri: string; blobUri: string; credential: TokenCredential }
-) &
-  Partial<Patience>;
+) & { patience?: Partial<Patience> };
 
 /** The tables and the container of the app. Nothing is sent before the first use. */
 export interface StorageConnection {
@@ -21,24 +20,42 @@ export interface StorageConnection {
   patience: Patience;
 }
 
-/** Builds every client once. */
+/**
+ * Builds every client once. The libraries are loaded when they are first needed: together they take longer to load than
+ * all the rest of the app, and most requests never touch a blob.
+ */
 export function connectStorage(options: StorageOptions): StorageConnection {
-  const patience = { ...defaultPatience, ...options };
-  const table = (name: string) => openTable(tableClient(options, name), patience);
-  let container: Promise<ContainerClient> | undefined;
+  const patience = { ...defaultPatience, ...options.patience };
+  const table = (name: string) =>
+    openTable(
+      name,
+      once(() => connectTable(options, name)),
+      patience,
+    );
+  const container = (name: string) =>
+    openContainer(
+      once(() => connectContainer(options, name)),
+      patience,
+    );
   return {
     sessions: table("sessions"),
     sessionIds: table("sessionids"),
     expiry: table("expiry"),
-    referenceImages: openContainer(() => {
-      container ??= containerClient(options, "reference-images");
-      return container;
-    }, patience),
+    referenceImages: container("reference-images"),
     patience,
   };
 }
 
-function tableClient(options: StorageOptions, name: string): TableClient {
+function once<T>(build: () => Promise<T>): () => Promise<T> {
+  let built: Promise<T> | undefined;
+  return () => {
+    built ??= build();
+    return built;
+  };
+}
+
+async function connectTable(options: StorageOptions, name: string): Promise<TableClient> {
+  const { TableClient } = await import("@azure/data-tables");
   const retryOptions = { maxRetries: 0 };
   if ("connectionString" in options) {
     // Whether the line is encrypted is the connection string's own choice: Azurite speaks plain HTTP.
@@ -50,8 +67,7 @@ function tableClient(options: StorageOptions, name: string): TableClient {
   return new TableClient(options.tableUri, name, options.credential, { retryOptions });
 }
 
-/** The blob library is large, and most requests never touch a blob: it is loaded when one does. */
-async function containerClient(options: StorageOptions, name: string): Promise<ContainerClient> {
+async function connectContainer(options: StorageOptions, name: string): Promise<ContainerClient> {
   const { BlobServiceClient } = await import("@azure/storage-blob");
   const retryOptions = { maxTries: 1 };
   const service =

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { odata } from "@azure/data-tables";
 import { ApiError } from "../errors.ts";
 import type { Page, SessionStore } from "../liveness/ports.ts";
 import type { SessionRecord } from "../liveness/session.ts";
 import type { StorageConnection } from "./connect.ts";
 import { devicePartition, sessionRows } from "./keys.ts";
+import { odata } from "./odata.ts";
 import { readSession } from "./session-row.ts";
 
 /** The sessions of a device, page by page. */

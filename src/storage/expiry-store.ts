@@ -1,7 +1,8 @@
-import { odata, type TransactionAction } from "@azure/data-tables";
+import type { TransactionAction } from "@azure/data-tables";
 import type { DueRow, SessionStore } from "../liveness/ports.ts";
 import type { StorageConnection } from "./connect.ts";
 import { duePartitions } from "./keys.ts";
+import { odata } from "./odata.ts";
 import { readDue, writeDue } from "./small-rows.ts";
 import { inTransactions } from "./transactions.ts";
 

@@ -1,9 +1,10 @@
-import { odata, type TransactionAction } from "@azure/data-tables";
+import type { TransactionAction } from "@azure/data-tables";
 import { ApiError } from "../errors.ts";
 import type { SessionStore } from "../liveness/ports.ts";
 import type { StoredSession } from "../liveness/session.ts";
 import type { StorageConnection } from "./connect.ts";
 import { auditRows, guardKeyAndSessionRows, guardRow } from "./keys.ts";
+import { odata } from "./odata.ts";
 import { readKey } from "./small-rows.ts";
 import { inTransactions } from "./transactions.ts";
 

@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from "node:util";
-import { odata } from "@azure/data-tables";
 import type { ListQuery, SessionPointer, SessionStore } from "../liveness/ports.ts";
 import type { AuditRecord, SessionRecord, StoredSession } from "../liveness/session.ts";
 import type { StorageConnection } from "./connect.ts";
@@ -7,6 +6,7 @@ import { createCreation } from "./creation.ts";
 import { createDeviceSessions } from "./device-sessions.ts";
 import { createExpiryStore } from "./expiry-store.ts";
 import { auditRows, expiryPartition, sessionRow } from "./keys.ts";
+import { odata } from "./odata.ts";
 import { createPurge } from "./purge.ts";
 import { readSession, writeSession } from "./session-row.ts";
 import { listedProperties, readAuditEntry, readListed, readPointer, writeAuditEntry } from "./small-rows.ts";

@@ -20,7 +20,7 @@ export interface Conflict {
 /** ETags in the order of the actions, or why nothing was written. */
 export type Written = { etags: string[]; conflict?: never } | { conflict: Conflict };
 
-/** What a query looks for. `filter` must come from the SDK's `odata` tag, which quotes what is put into it. */
+/** What a query looks for. `filter` must come from the `odata` tag, which quotes what is put into it. */
 export interface Query {
   filter: string;
   select?: string[];
@@ -55,23 +55,27 @@ const reasons: Record<string, Conflict["reason"]> = {
   EntityNotFound: "missing",
 };
 
-export function openTable(client: TableClient, patience: Patience): Table {
+export function openTable(name: string, connect: () => Promise<TableClient>, patience: Patience): Table {
   /** The request as it is; only where the table turns out to be missing, the table is made and the request repeated. */
-  async function call<T>(operation: (abortSignal: AbortSignal, repeated: boolean) => Promise<T>): Promise<T> {
+  async function call<T>(
+    operation: (client: TableClient, abortSignal: AbortSignal, repeated: boolean) => Promise<T>,
+  ): Promise<T> {
+    const client = await connect();
+    const request = () => persist(patience, (abortSignal, repeated) => operation(client, abortSignal, repeated));
     try {
-      return await persist(patience, operation);
+      return await request();
     } catch (error) {
       if (readFailure(error)?.code !== "TableNotFound") throw error;
     }
     // Somebody else may be creating it too: the SDK takes "already exists" for success.
     await persist(patience, (abortSignal) => client.createTable({ abortSignal }));
-    return persist(patience, operation);
+    return request();
   }
 
   return {
-    name: client.tableName,
+    name,
     get: (partitionKey, rowKey) =>
-      call(async (abortSignal) => {
+      call(async (client, abortSignal) => {
         try {
           return withKeys(await client.getEntity(partitionKey, rowKey, { abortSignal }));
         } catch (error) {
@@ -80,10 +84,10 @@ export function openTable(client: TableClient, patience: Patience): Table {
         }
       }),
     async put(entity) {
-      await call((abortSignal) => client.upsertEntity(entity, "Replace", { abortSignal }));
+      await call((client, abortSignal) => client.upsertEntity(entity, "Replace", { abortSignal }));
     },
     merge: (entity) =>
-      call(async (abortSignal) => {
+      call(async (client, abortSignal) => {
         try {
           await client.updateEntity(entity, "Merge", { abortSignal });
           return true;
@@ -93,7 +97,7 @@ export function openTable(client: TableClient, patience: Patience): Table {
         }
       }),
     remove: (partitionKey, rowKey, etag = "*") =>
-      call(async (abortSignal, repeated) => {
+      call(async (client, abortSignal, repeated) => {
         try {
           await client.deleteEntity(partitionKey, rowKey, { abortSignal, etag });
           return "removed";
@@ -104,7 +108,7 @@ export function openTable(client: TableClient, patience: Patience): Table {
         }
       }),
     transact: (actions) =>
-      call(async (abortSignal, repeated) => {
+      call(async (client, abortSignal, repeated) => {
         try {
           const { subResponses } = await client.submitTransaction(actions, { abortSignal });
           return { etags: subResponses.map(({ etag }) => etag ?? "*") };
@@ -118,14 +122,13 @@ export function openTable(client: TableClient, patience: Patience): Table {
       const queryOptions = select === undefined ? { filter } : { filter, select };
       let continuationToken: string | undefined;
       do {
-        const from = continuationToken === undefined ? {} : { continuationToken };
-        const page = await call(async (abortSignal) => {
-          const pages = client.listEntities({ queryOptions, abortSignal });
-          const { value } = await pages.byPage({ maxPageSize: pageSize, ...from }).next();
-          return { entities: value ?? [], continuationToken: value?.continuationToken };
+        const settings = { maxPageSize: pageSize, ...(continuationToken !== undefined && { continuationToken }) };
+        const page = await call(async (client, abortSignal) => {
+          const { value } = await client.listEntities({ queryOptions, abortSignal }).byPage(settings).next();
+          return value;
         });
-        for (const entity of page.entities) yield withKeys(entity);
-        continuationToken = page.continuationToken;
+        for (const entity of page ?? []) yield withKeys(entity);
+        continuationToken = page?.continuationToken;
       } while (continuationToken !== undefined);
     },
   };

@@ -1,5 +1,7 @@
 const encodedRun = /(?:%[0-9a-f]{2})+/gi;
 const pathCharacter = /^[A-Za-z0-9\-._~!$&'()*+,;=:@/]$/;
+/** A slash stays what it is. A zero the real server refuses with an empty body; here it may reach the app's own errors. */
+const keptEncoded = new Set(["%2f", "%00"]);
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
@@ -7,7 +9,7 @@ const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * `%2F`, and ill-formed sequences left as they are), then `.` and `..` resolved. Undefined where it answers 400.
  */
 export function decodePath(rawPath: string): string | undefined {
-  if (!rawPath.startsWith("/") || !/^[\x21-\x7e]*$/.test(rawPath) || rawPath.includes("%00")) {
+  if (!rawPath.startsWith("/") || !/^[\x21-\x7e]*$/.test(rawPath)) {
     return undefined;
   }
   return removeDotSegments(rawPath.replaceAll(encodedRun, decodeRun));
@@ -15,8 +17,8 @@ export function decodePath(rawPath: string): string | undefined {
 
 function decodeRun(run: string): string {
   return run
-    .split(/(%2f)/gi)
-    .map((part) => (part.toLowerCase() === "%2f" ? part : decodeBytes(Buffer.from(part.replaceAll("%", ""), "hex"))))
+    .split(/(%2f|%00)/gi)
+    .map((part) => (keptEncoded.has(part.toLowerCase()) ? part : decodeBytes(Buffer.from(part.replaceAll("%", ""), "hex"))))
     .join("");
 }
 

@@ -70,7 +70,8 @@ export function stopAt(number: number, when: Moment["when"]): Hook {
 
 /** Lets every call of these names fail. */
 export function failOn(names: string | readonly string[], when: Moment["when"] = "before"): Hook {
-  return (moment) => ([names].flat().includes(moment.name) && moment.when === when ? new InjectedError("injected") : undefined);
+  return (moment) =>
+    [names].flat().includes(moment.name) && moment.when === when ? new InjectedError("injected") : undefined;
 }
 
 /** How an operation ended. */

@@ -1,0 +1,36 @@
+import { StackError } from "./child.ts";
+
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** Reports a failure and ends this process: one line for what people can mend, the stack for what they cannot. */
+export function fail(error: unknown): never {
+  const known = error instanceof StackError;
+  process.stderr.write(`${known ? error.message : error instanceof Error ? error.stack : String(error)}\n`);
+  process.exit(1);
+}
+
+/**
+ * Runs `stop` at Ctrl-C, SIGTERM or the end of the terminal, then ends this process with code 0. Before `stop` is known,
+ * or when asked a second time, it ends at once: children notice that their parent is gone.
+ */
+export function stopOnSignals(): { whenAsked(stop: () => Promise<void>): void } {
+  let stop: (() => Promise<void>) | undefined;
+  const asked = () => {
+    const once = stop;
+    stop = undefined;
+    if (!once) {
+      process.exit(0);
+    }
+    once().then(() => process.exit(0), fail);
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    process.on(signal, asked);
+  }
+  return {
+    whenAsked: (given) => {
+      stop = given;
+    },
+  };
+}

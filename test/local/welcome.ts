@@ -1,0 +1,48 @@
+import type { Stack } from "./stack.ts";
+
+/** What runs where, and the first calls to try: lines for a bash prompt. */
+export function makeWelcome(stack: Stack, dataFolder: string | undefined): string {
+  return `
+Face liveness functions, local stack
+
+  app            ${stack.url}
+  Face           ${stack.usesEmulator ? `${stack.emulator.url} (emulator)` : stack.settings["FACE_ENDPOINT"]}
+  storage        ${describeStorage(stack, dataFolder)}
+
+First calls to try, in bash${needsKey(stack) ? " (after: export CLIENT_KEY=<a client's key>)" : ""}:
+
+${makeFirstCalls(stack)}
+
+The same in one go: npm run demo. Ctrl-C ends everything.
+`;
+}
+
+function describeStorage({ azurite: { ports } }: Stack, dataFolder: string | undefined): string {
+  const place = dataFolder === undefined ? "in memory" : `data in ${dataFolder}`;
+  return `http://127.0.0.1: ${ports.blob} blobs, ${ports.queue} queues, ${ports.table} tables (Azurite, ${place})`;
+}
+
+function needsKey(stack: Stack): boolean {
+  return Boolean(stack.settings["CLIENT_KEYS"]);
+}
+
+function makeFirstCalls(stack: Stack): string {
+  const key = needsKey(stack) ? ` -H "Ocp-Apim-Subscription-Key: $CLIENT_KEY"` : "";
+  const json = `-H "Content-Type: application/json"`;
+  const field = (name: string) => `$(sed -E 's/.*"${name}":"([^"]*)".*/\\1/' <<< "$created")`;
+  const play = stack.usesEmulator
+    ? `curl -s ${stack.emulator.url}/emulator/sessions/$sessionId/attempts -H "Authorization: Bearer $authToken" \\
+    ${json} -d '{"scenario":"realface"}'; echo`
+    : "# … the client SDK of Azure AI Vision, with $authToken";
+  return `  # 1. your server opens a session for a device
+  created=$(curl -s ${stack.url}/face/v1.2/detectLiveness-sessions${key} \\
+    ${json} -d '{"livenessOperationMode":"Passive","deviceCorrelationId":"device-1"}')
+  sessionId=${field("sessionId")}; authToken=${field("authToken")}; echo $sessionId
+
+  # 2. the device makes its attempt${stack.usesEmulator ? " (played by the emulator)" : ""}
+  ${play}
+
+  # 3. your server asks for the result, and for all outcomes of the device
+  curl -s ${stack.url}/face/v1.2/detectLiveness-sessions/$sessionId${key}; echo
+  curl -s ${stack.url}/api/devices/device-1/outcomes${key}; echo`;
+}

@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { carryOverRules } from "../../../src/face/carry-over.ts";
+import { codecs } from "../../../src/face/codecs.ts";
+import { type ApiVersion, apiVersions, type SessionKind, type SessionRequest } from "../../../src/face/model.ts";
+import { assertRefused, refusalOf } from "./refusals.ts";
+
+const request: SessionRequest = {
+  livenessOperationMode: "Passive",
+  deviceCorrelationId: "a-device",
+  deviceCorrelationIdSetInClient: false,
+  authTokenTimeToLiveInSeconds: 600,
+};
+const image = { bytes: Uint8Array.of(1), filename: "f" };
+
+function carry(version: ApiVersion, fields: Partial<SessionRequest>, kind: SessionKind = "livenessWithVerify") {
+  const { createRequest } = codecs[version];
+  const picture = kind === "liveness" ? undefined : image;
+  return createRequest.decode(kind, createRequest.encode(kind, { ...request, ...fields }, picture)).request;
+}
+
+function assertLeftOut(version: ApiVersion, fields: Partial<SessionRequest>) {
+  assert.deepEqual(carry(version, fields), request);
+}
+
+function assertCarried(version: ApiVersion, fields: Partial<SessionRequest>) {
+  assert.deepEqual(carry(version, fields), { ...request, ...fields });
+}
+
+test("sendResultsToClient: true is refused towards v1.2, and false needs no carrying", () => {
+  assertRefused(
+    () => carry("v1.2", { sendResultsToClient: true }),
+    "NotSupportedByUpstreamVersion",
+    "sendResultsToClient",
+  );
+  assertLeftOut("v1.2", { sendResultsToClient: false });
+  for (const sendResultsToClient of [true, false]) {
+    assertCarried("v1.1-preview.1", { sendResultsToClient });
+    assertCarried("v1.2-preview.1", { sendResultsToClient });
+  }
+});
+
+test("enableSessionImage and returnVerifyImageHash are refused towards v1.1-preview.1 where true", () => {
+  for (const field of ["enableSessionImage", "returnVerifyImageHash"] as const) {
+    assertRefused(() => carry("v1.1-preview.1", { [field]: true }), "NotSupportedByUpstreamVersion", field);
+    assertLeftOut("v1.1-preview.1", { [field]: false });
+    assertCarried("v1.2-preview.1", { [field]: true });
+    assertCarried("v1.2", { [field]: true });
+  }
+});
+
+test("the threshold is ours to keep towards v1.1-preview.1", () => {
+  assertLeftOut("v1.1-preview.1", { verifyConfidenceThreshold: 0.9 });
+  assertCarried("v1.2-preview.1", { verifyConfidenceThreshold: 0 });
+  assertCarried("v1.2", { verifyConfidenceThreshold: 0.9 });
+});
+
+test("a model version goes only to the version that knows it, and its error has the caller's own name for it", () => {
+  const ofPreview = { modelVersion: "2023-12-20-preview.06", modelVersionOf: "v1.2-preview.1" } as const;
+  const ofStable = { modelVersion: "2024-11-15", modelVersionOf: "v1.2" } as const;
+  assertCarried("v1.2-preview.1", ofPreview);
+  assertCarried("v1.2", ofStable);
+  for (const version of ["v1.1-preview.1", "v1.2"] as const) {
+    assertRefused(() => carry(version, ofPreview), "NotSupportedByUpstreamVersion", "livenessSingleModalModel");
+  }
+  for (const version of ["v1.1-preview.1", "v1.2-preview.1"] as const) {
+    assertRefused(() => carry(version, ofStable), "NotSupportedByUpstreamVersion", "livenessModelVersion");
+  }
+  assert.equal(carry("v1.2", { modelVersion: "2024-11-15" }).modelVersion, "2024-11-15");
+});
+
+test("a session with verify needs its image towards v1.2", () => {
+  for (const { version, createRequest } of Object.values(codecs)) {
+    const encode = () => createRequest.encode("livenessWithVerify", request);
+    if (version === "v1.2") assertRefused(encode, "NotSupportedByUpstreamVersion", "verifyImage");
+    else assert.equal(encode().type, "json");
+  }
+});
+
+test("what is for sessions with verify is refused for others, not dropped", () => {
+  for (const version of apiVersions) {
+    const carryWith = (fields: Partial<SessionRequest>) => () => carry(version, fields, "liveness");
+    const { createRequest } = codecs[version];
+    assertRefused(
+      carryWith({ verifyConfidenceThreshold: 0.5 }),
+      "NotSupportedByUpstreamVersion",
+      "verifyConfidenceThreshold",
+    );
+    assertRefused(carryWith({ returnVerifyImageHash: true }), "NotSupportedByUpstreamVersion", "returnVerifyImageHash");
+    assertRefused(
+      () => createRequest.encode("liveness", request, image),
+      "NotSupportedByUpstreamVersion",
+      "verifyImage",
+    );
+    assert.deepEqual(carryWith({ returnVerifyImageHash: false })(), request);
+  }
+});
+
+test("the error says which version is called", () => {
+  assert.match(refusalOf(() => carry("v1.2", { sendResultsToClient: true })).message, /sendResultsToClient .*v1\.2 /);
+});
+
+test("the table has a rule for every optional field and version", () => {
+  const named = carryOverRules.map(({ field }) => field);
+  assert.equal(new Set(named).size, named.length);
+  for (const { towards } of carryOverRules) assert.deepEqual(Object.keys(towards), [...apiVersions]);
+});

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  accessDenied,
+  decodeErrorBody,
+  faceResponseInvalid,
+  invalidDeviceCorrelationId,
+  invalidLivenessOperationMode,
+  invalidMediaType,
+  invalidRequestBody,
+  invalidTokenLifetime,
+  isGatewayError,
+  outOfQuota,
+  rateLimitExceeded,
+  sessionNotFound,
+} from "../../../src/face/errors.ts";
+import documented from "../../fixtures/face-docs/errors.json" with { type: "json" };
+
+const catalogue = [
+  invalidRequestBody(),
+  accessDenied(),
+  outOfQuota(2),
+  sessionNotFound(),
+  invalidMediaType(),
+  rateLimitExceeded(26),
+];
+
+test("the catalogue has the documents' statuses, codes and sentences", () => {
+  for (const { status, body } of documented.bodies) {
+    const error = catalogue.find((candidate) => candidate.status === status);
+    assert.equal(error?.message, body.error.message);
+    assert.equal(error.code, "code" in body.error ? body.error.code : String(body.error.statusCode));
+    assert.equal(isGatewayError(error), "statusCode" in body.error);
+  }
+  const byField = [
+    invalidTokenLifetime(),
+    invalidLivenessOperationMode("v1.1-preview.1"),
+    invalidDeviceCorrelationId(),
+    invalidRequestBody(),
+  ];
+  assert.deepEqual(Object.fromEntries(byField.map(({ code, message }) => [code, message])), documented.messages);
+  assert.ok(byField.every(({ status, details }) => status === 400 && details === undefined));
+});
+
+test("both shapes of the service are understood, parsed or as text", () => {
+  for (const { status, body } of documented.bodies) {
+    const expected = "code" in body.error ? body.error.code : String(status);
+    for (const form of [body, JSON.stringify(body)]) {
+      const error = decodeErrorBody(status, form);
+      assert.deepEqual([error.status, error.code, error.message], [status, expected, body.error.message]);
+      assert.equal(isGatewayError(error), "statusCode" in body.error);
+    }
+  }
+});
+
+test("the gateway's error without an envelope, and one that the service wraps, are understood", () => {
+  const bare = decodeErrorBody(401, { statusCode: 401, message: "Access denied." });
+  assert.deepEqual([bare.code, bare.message], ["401", "Access denied."]);
+  const innererror = { code: "UnsupportedFeature", message: "Missing approval." };
+  const wrapped = decodeErrorBody(403, { error: { code: "InvalidRequest", message: "Invalid.", innererror } });
+  assert.deepEqual([wrapped.status, wrapped.code, wrapped.message], [403, "UnsupportedFeature", "Missing approval."]);
+});
+
+test("without a body that says so, the code is taken from the header, else from the status", () => {
+  for (const body of ["", "<html>Bad gateway</html>", undefined, null, [], 5, { error: "x" }, { error: { code: 7 } }]) {
+    const error = decodeErrorBody(503, body);
+    assert.deepEqual([error.status, error.code], [503, "503"]);
+    assert.equal(error.message, "The Face service answered with status 503 and no reason.");
+    assert.equal(decodeErrorBody(503, body, { "x-ms-error-code": "Busy" }).code, "Busy");
+  }
+});
+
+test("a code that cannot travel in a header is not passed on", () => {
+  assert.equal(decodeErrorBody(400, { error: { code: "a\r\nb", message: "m" } }).code, "400");
+  assert.equal(decodeErrorBody(400, { error: { code: "x".repeat(129), message: "m" } }).code, "400");
+  assert.equal(decodeErrorBody(400, { error: { code: "ok", message: "m".repeat(5000) } }).message.length, 1000);
+});
+
+test("how long to wait and the service's request id are passed on", () => {
+  const date = "Wed, 21 Oct 2015 07:28:00 GMT";
+  const { bodies } = documented;
+  const throttled = bodies.find(({ status }) => status === 429)?.body;
+  assert.equal(decodeErrorBody(429, throttled).retryAfter, "26");
+  assert.equal(decodeErrorBody(429, throttled, { "retry-after": "5" }).retryAfter, "5");
+  assert.equal(decodeErrorBody(503, "", { "retry-after": date }).retryAfter, date);
+  assert.equal(decodeErrorBody(403, throttled).retryAfter, undefined);
+  assert.equal(decodeErrorBody(429, "", { "retry-after": "5\u0080" }).retryAfter, undefined);
+  const headers = { "apim-request-id": "r-1", "set-cookie": "no" };
+  assert.deepEqual(decodeErrorBody(400, "", headers).headers, { "apim-request-id": "r-1" });
+  assert.deepEqual(faceResponseInvalid(new Error("x"), headers).headers, { "apim-request-id": "r-1" });
+});

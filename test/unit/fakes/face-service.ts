@@ -1,0 +1,107 @@
+import type {
+  ApiVersion,
+  Attempt,
+  AttemptResult,
+  SessionKind,
+  SessionRequest,
+  SessionState,
+  VerifyImage,
+} from "../../../src/face/model.ts";
+import type { Clock, FaceService } from "../../../src/liveness/ports.ts";
+import type { Calls } from "./calls.ts";
+
+/** A session as the service keeps it. */
+export interface ServiceSession {
+  kind: SessionKind;
+  request: SessionRequest;
+  image?: VerifyImage;
+  authToken: string;
+  createdMs: number;
+  state: SessionState;
+}
+
+/** The service itself, which outlives every process that calls it. */
+export interface Service {
+  /** Those that it still knows, by id. */
+  live: Map<string, ServiceSession>;
+  /** How many it has ever opened. */
+  opened: number;
+  sessionImages: Map<string, { bytes: Uint8Array; contentType: string }>;
+}
+
+const lifeMs = 48 * 3_600_000;
+
+export function createService(): Service {
+  return { live: new Map(), opened: 0, sessionImages: new Map() };
+}
+
+/** The token of the n-th session: tests search for `secret-token` where none may be. */
+export function tokenOf(sessionId: string): string {
+  return `secret-token-of-${sessionId}`;
+}
+
+/** Lets the session's device make an attempt. Attempts are numbered by themselves. */
+export function play(service: Service, sessionId: string, outcome: Pick<Attempt, "result" | "error">): void {
+  const session = service.live.get(sessionId);
+  if (session === undefined) throw new Error("There is no such session");
+  const attempt: Attempt = {
+    attemptId: session.state.attempts.length + 1,
+    attemptStatus: outcome.error ? "Failed" : "Succeeded",
+    ...outcome,
+  };
+  session.state.attempts.push(attempt);
+  session.state.status = attempt.attemptStatus;
+}
+
+/** A real face and, unless told otherwise, the expected one. */
+export function realFace(result: AttemptResult = {}): Pick<Attempt, "result"> {
+  const verifyResult = { matchConfidence: 0.95, isIdentical: true };
+  return { result: { livenessDecision: "realface", digest: "service-digest", verifyResult, ...result } };
+}
+
+export function failedAttempt(code = "FaceTrackingFailed"): Pick<Attempt, "error"> {
+  return { error: { code, message: `${code} happened.` } };
+}
+
+/** The face service on sessions in memory. */
+export function createFakeFaceService(
+  service: Service,
+  calls: Calls,
+  now: Clock,
+  version: ApiVersion = "v1.2",
+): FaceService {
+  function known(kind: SessionKind, sessionId: string): ServiceSession | undefined {
+    const session = service.live.get(sessionId);
+    if (session !== undefined && now() >= session.createdMs + lifeMs) service.live.delete(sessionId);
+    return session?.kind === kind && service.live.has(sessionId) ? session : undefined;
+  }
+
+  return {
+    version,
+    create: (kind, request, image) =>
+      calls.run("face.create", () => {
+        service.opened += 1;
+        const sessionId = `5e551011-0000-4000-8000-${String(service.opened).padStart(12, "0")}`;
+        const authToken = tokenOf(sessionId);
+        const state: SessionState = { sessionId, status: "NotStarted", attempts: [] };
+        service.live.set(sessionId, {
+          ...{ kind, request: structuredClone(request), authToken, createdMs: now(), state },
+          ...(image && { image: structuredClone(image) }),
+        });
+        return { value: { sessionId, authToken, verifyReferences: [] }, requestId: `request-${service.opened}` };
+      }),
+    get: (kind, sessionId) =>
+      calls.run("face.get", () => {
+        const session = known(kind, sessionId);
+        return session && { value: structuredClone(session.state), requestId: "request-of-get" };
+      }),
+    revoke: (kind, sessionId) =>
+      calls.run("face.revoke", () => known(kind, sessionId) !== undefined && service.live.delete(sessionId)),
+    sessionImage: (sessionImageId) =>
+      calls.run("face.sessionImage", () => {
+        const value = service.sessionImages.get(sessionImageId);
+        return value && { value, requestId: "request-of-image" };
+      }),
+    probe: () => calls.run("face.probe", () => undefined),
+  };
+}

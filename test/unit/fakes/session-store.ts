@@ -1,0 +1,218 @@
+import { badArgument } from "../../../src/face/errors.ts";
+import type {
+  CreationKey,
+  DueRow,
+  Guard,
+  Reserved,
+  SessionPointer,
+  SessionStore,
+} from "../../../src/liveness/ports.ts";
+import type { AuditRecord, SessionRecord, StoredSession } from "../../../src/liveness/session.ts";
+import {
+  auditRow,
+  creationKeyRow,
+  devicePartition,
+  duePartitions,
+  expiryPartition,
+  guardRow,
+  sessionPartition,
+  sessionRow,
+} from "../../../src/storage/keys.ts";
+import type { Calls } from "./calls.ts";
+import { createRows, type Rows } from "./rows.ts";
+
+/** What the fake tables hold, by kind of row, under the keys that the real ones have. */
+export interface Tables {
+  records: Rows<SessionRecord>;
+  entries: Rows<AuditRecord>;
+  guards: Rows<Guard>;
+  keys: Rows<CreationKey>;
+  pointers: Rows<SessionPointer & { partition: string; row: string; prunedOn?: string }>;
+  expiry: Rows<DueRow>;
+}
+
+export function createTables(): Tables {
+  return {
+    records: createRows(),
+    entries: createRows(),
+    guards: createRows(),
+    keys: createRows(),
+    pointers: createRows(),
+    expiry: createRows(),
+  };
+}
+
+/** The session store on tables in memory. Each verb is one call that has its whole effect or none. */
+export function createFakeSessionStore(tables: Tables, calls: Calls): SessionStore {
+  const { records, entries, guards, keys, pointers, expiry } = tables;
+
+  function load(partition: string, row: string): StoredSession | undefined {
+    const found = records.get(partition, row);
+    return found && { record: found.value, partition, row, etag: found.etag };
+  }
+
+  function find(sessionId: string): StoredSession | undefined {
+    const pointer = pointers.get(sessionId, sessionId)?.value;
+    const stored = pointer && load(pointer.partition, pointer.row);
+    return stored && { ...stored, ...(pointer?.prunedOn !== undefined && { prunedOn: pointer.prunedOn }) };
+  }
+
+  function patchPointer(sessionId: string, patch: { startedOn?: string; prunedOn?: string }): void {
+    const pointer = pointers.get(sessionId, sessionId)?.value;
+    if (pointer !== undefined) pointers.put(sessionId, sessionId, { ...pointer, ...patch });
+  }
+
+  /** A guard goes with the last key and session of its device. */
+  function dropIdleGuard(partition: string): void {
+    if (keys.rowKeys(partition).length + records.rowKeys(partition).length === 0) guards.remove(partition, guardRow);
+  }
+
+  return {
+    rowKey: sessionRow,
+    expiryPartition,
+
+    reserve: ({ deviceCorrelationId, keyHash, ...key }, admit) =>
+      calls.run("sessions.reserve", () => {
+        const partition =
+          deviceCorrelationId === undefined ? sessionPartition(key.creationId) : devicePartition(deviceCorrelationId);
+        const idempotencyRowKey = creationKeyRow(key.creationId, keyHash);
+        const place = (etag: string, held: CreationKey): Reserved => ({
+          partition,
+          idempotencyRowKey,
+          etag,
+          key: held,
+        });
+        const existing = keys.get(partition, idempotencyRowKey);
+        if (existing !== undefined) return { existing: place(existing.etag, existing.value) };
+        const admitted = admit(guards.get(partition, guardRow)?.value);
+        guards.put(partition, guardRow, admitted);
+        const taken = admitted.recent.at(-1);
+        const reserved = place(keys.put(partition, idempotencyRowKey, key), key);
+        return { reserved: { ...reserved, ...(taken !== undefined && { taken }) } };
+      }),
+
+    release: ({ partition, idempotencyRowKey, etag, taken }) =>
+      calls.run("sessions.release", () => {
+        if (keys.get(partition, idempotencyRowKey)?.etag !== etag) return;
+        keys.remove(partition, idempotencyRowKey);
+        const guard = guards.get(partition, guardRow)?.value;
+        if (guard === undefined || taken === undefined) return;
+        const recent = guard.recent.toSpliced(guard.recent.lastIndexOf(taken), 1);
+        const isEmpty = recent.length === 0 && guard.rejectionsInARow === 0 && guard.lockedUntil === undefined;
+        if (isEmpty) guards.remove(partition, guardRow);
+        else guards.put(partition, guardRow, { ...guard, recent });
+      }),
+
+    dropKey: (partition, idempotencyRowKey, creationId) =>
+      calls.run("sessions.dropKey", () => {
+        if (keys.get(partition, idempotencyRowKey)?.value.creationId === creationId) {
+          keys.remove(partition, idempotencyRowKey);
+        }
+        dropIdleGuard(partition);
+      }),
+
+    schedule: (due) =>
+      calls.run("sessions.schedule", () => {
+        expiry.put(due.expiryPartition, due.creationId, due);
+      }),
+
+    commit: ({ partition, idempotencyRowKey, etag, key }, record) =>
+      calls.run("sessions.commit", () => {
+        const { creationId, sessionId, kind, owner, deviceCorrelationId, createdOn, ttlSeconds } = record;
+        const row = sessionRow(createdOn, creationId);
+        if (keys.get(partition, idempotencyRowKey)?.etag !== etag || records.get(partition, row)) return false;
+        keys.put(partition, idempotencyRowKey, { ...key, creationId, sessionId });
+        records.put(partition, row, record);
+        pointers.put(sessionId, sessionId, {
+          ...{ partition, row, sessionId, kind, createdOn, ttlSeconds },
+          ...(owner !== undefined && { owner }),
+          ...(deviceCorrelationId !== undefined && { deviceCorrelationId }),
+        });
+        return true;
+      }),
+
+    find: (sessionId) => calls.run("sessions.find", () => find(sessionId)),
+    load: (partition, row) => calls.run("sessions.load", () => load(partition, row)),
+
+    update: (stored, record, written = []) =>
+      calls.run("sessions.update", () => {
+        const { partition, row, etag } = stored;
+        if (records.get(partition, row)?.etag !== etag) return undefined;
+        for (const entry of written) entries.put(partition, auditRow(row, entry.entryId), entry);
+        const { startedOn } = record;
+        if (startedOn !== undefined && stored.record.startedOn === undefined) {
+          patchPointer(record.sessionId, { startedOn });
+        }
+        return { ...stored, record: structuredClone(record), etag: records.put(partition, row, record) };
+      }),
+
+    sessionsOfDevice: (deviceCorrelationId, top, continuationToken) =>
+      calls.run("sessions.sessionsOfDevice", () => {
+        const partition = devicePartition(deviceCorrelationId);
+        const after = continuationToken === undefined ? "" : readToken(continuationToken);
+        const rows = records.rowKeys(partition).filter((row) => row > after);
+        const last = rows[top - 1];
+        return {
+          items: rows.slice(0, top).flatMap((row) => load(partition, row)?.record ?? []),
+          ...(rows.length > top && last !== undefined && { continuationToken: writeToken(last) }),
+        };
+      }),
+
+    list: ({ kind, top, after = "", owner, createdAfter }) =>
+      calls.run("sessions.list", () =>
+        pointers
+          .all()
+          .map(({ value }) => value)
+          .filter((pointer) => pointer.sessionId > after && pointer.kind === kind && pointer.createdOn > createdAfter)
+          .filter((pointer) => pointer.prunedOn === undefined && (owner === undefined || pointer.owner === owner))
+          .slice(0, top)
+          .map(({ partition: _partition, row: _row, ...listed }) => listed),
+      ),
+
+    auditEntries: ({ partition, row }) =>
+      calls.run("sessions.auditEntries", () => {
+        const prefix = auditRow(row, "0").slice(0, -19);
+        const rows = entries.rowKeys(partition).filter((key) => key.startsWith(prefix));
+        return rows.flatMap((key) => entries.get(partition, key)?.value ?? []);
+      }),
+
+    async *dueRows(shard, now) {
+      const { from, through } = duePartitions(shard, now);
+      const rows = await calls.run("sessions.dueRows", () =>
+        expiry.all().filter(({ partition, value }) => partition >= from && partition <= through && value.dueOn <= now),
+      );
+      yield* rows.map(({ value }) => value);
+    },
+
+    unschedule: (rows) =>
+      calls.run("sessions.unschedule", () => {
+        for (const row of rows) expiry.remove(row.expiryPartition, row.creationId);
+      }),
+
+    markPruned: (sessionId, prunedOn) => calls.run("sessions.markPruned", () => patchPointer(sessionId, { prunedOn })),
+
+    purge: ({ partition, row, record }) =>
+      calls.run("sessions.purge", () => {
+        const prefix = auditRow(row, "0").slice(0, -19);
+        for (const key of entries.rowKeys(partition)) if (key.startsWith(prefix)) entries.remove(partition, key);
+        if (keys.get(partition, record.idempotencyRowKey)?.value.creationId === record.creationId) {
+          keys.remove(partition, record.idempotencyRowKey);
+        }
+        pointers.remove(record.sessionId, record.sessionId);
+        records.remove(partition, row);
+        dropIdleGuard(partition);
+      }),
+
+    probe: () => calls.run("sessions.probe", () => undefined),
+  };
+}
+
+function writeToken(row: string): string {
+  return Buffer.from(`after ${row}`).toString("base64url");
+}
+
+function readToken(token: string): string {
+  const [word, row = ""] = Buffer.from(token, "base64url").toString().split(" ");
+  if (word !== "after") throw badArgument();
+  return row;
+}

@@ -1,0 +1,130 @@
+import type { CreateRequest } from "../../../src/face/codec.ts";
+import type { SessionKind, SessionRequest } from "../../../src/face/model.ts";
+import type { Caller } from "../../../src/liveness/access.ts";
+import type { MaintainDeps } from "../../../src/liveness/maintain.ts";
+import type { OpenSessionCommand, OpenSessionDeps } from "../../../src/liveness/open-session.ts";
+import type { RecordResultDeps } from "../../../src/liveness/record-result.ts";
+import type { SessionRecord } from "../../../src/liveness/session.ts";
+import { type Calls, createCalls, type Hook, type Outcome, outcomeOf } from "./calls.ts";
+import { createFakeFaceService, createService, type Service } from "./face-service.ts";
+import { type Blobs, createBlobs, createFakeImageStore } from "./image-store.ts";
+import { createFakeSessionStore, createTables, type Tables } from "./session-store.ts";
+
+/** Everything outside the app: storage, the service, the time. It outlives the processes that are started in it. */
+export interface World {
+  tables: Tables;
+  blobs: Blobs;
+  service: Service;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  advance(time: { seconds?: number; minutes?: number; hours?: number; days?: number }): void;
+  /** A process of the app, whose calls `hook` may let fail or stop. */
+  start(hook?: Hook): Process;
+  /** All that is stored anywhere, without ETags: for comparing and for searching. */
+  everything(): object;
+  /** The only session's record. */
+  record(): SessionRecord;
+}
+
+export interface Process {
+  calls: Calls;
+  deps: OpenSessionDeps & RecordResultDeps;
+  /** How the timer is set up here: no pace, one worker, and failures collected. */
+  maintenance(options?: Partial<MaintainDeps>): MaintainDeps & { failures: unknown[] };
+  /** Runs an operation to its end, or to the process's. */
+  attempt<T>(operation: (deps: Process["deps"]) => Promise<T>): Promise<Outcome<T>>;
+}
+
+export const startOfTime = Date.parse("2026-03-01T12:00:00.000Z");
+
+export function createWorld(): World {
+  const tables = createTables();
+  const blobs = createBlobs();
+  const service = createService();
+  let nowMs = startOfTime;
+  let ids = 0;
+  const now = () => nowMs;
+
+  function start(hook?: Hook): Process {
+    const calls = createCalls(hook);
+    const deps = {
+      face: createFakeFaceService(service, calls, now),
+      sessions: createFakeSessionStore(tables, calls),
+      images: createFakeImageStore(blobs, calls, now),
+      now,
+      newId() {
+        ids += 1;
+        return `c0ffee00-0000-4000-8000-${String(ids).padStart(12, "0")}`;
+      },
+      rules: { requireClientDigest: false },
+    };
+    return {
+      calls,
+      deps,
+      maintenance(options) {
+        const failures: unknown[] = [];
+        return {
+          ...deps,
+          retention: { sessionHours: 48, outcomeDays: 90 },
+          concurrency: 1,
+          faceCallsPerSecond: 1_000_000,
+          onFailure: (failure) => failures.push(failure),
+          failures,
+          ...options,
+        };
+      },
+      attempt: (operation) => outcomeOf(calls, () => operation(deps)),
+    };
+  }
+
+  return {
+    tables,
+    blobs,
+    service,
+    now,
+    start,
+    advance({ seconds = 0, minutes = 0, hours = 0, days = 0 }) {
+      nowMs += (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000;
+    },
+    everything: () => ({
+      ...Object.fromEntries(Object.entries(tables).map(([name, rows]) => [name, rows.all()])),
+      images: [...blobs.images]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([name, { facts, bytes }]) => [
+          name,
+          { ...facts, etag: "", bytes: Buffer.from(bytes).toString("base64") },
+        ]),
+    }),
+    record() {
+      const [only, ...others] = tables.records.all();
+      if (only === undefined || others.length > 0) throw new Error(`There are ${others.length} records`);
+      return only.value;
+    },
+  };
+}
+
+export const trusted: Caller = { trusted: true, clientName: "a-service" };
+
+/** A command to open a session for a device named `a-device`, by a trusted service. */
+export function command(
+  options: Partial<Omit<CreateRequest, "request">> & {
+    kind?: SessionKind;
+    request?: Partial<SessionRequest>;
+    caller?: Caller;
+  } = {},
+): OpenSessionCommand {
+  const { kind = options.image || options.referenceImageId ? "livenessWithVerify" : "liveness" } = options;
+  return {
+    apiVersion: "v1.2",
+    caller: trusted,
+    ...options,
+    kind,
+    request: {
+      livenessOperationMode: "Passive",
+      deviceCorrelationId: "a-device",
+      deviceCorrelationIdSetInClient: false,
+      authTokenTimeToLiveInSeconds: 600,
+      ...options.request,
+    },
+  };
+}
