@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { apiVersions } from "./face/model.ts";
 
 /**
@@ -39,9 +39,12 @@ const serviceUri = z
   .transform((url) => url.replace(/\/+$/, ""));
 
 const faceEndpoint = z
-  .url({ protocol: /^https?$/, error: "must be the URL of a Face resource" })
-  .refine((url) => url.startsWith("https:") || loopback.test(new URL(url).hostname), "must be https")
+  .url({ protocol: /^https?$/, error: "must be the URL of a Face resource", abort: true })
+  .refine((url) => new URL(url).protocol === "https:" || loopback.test(new URL(url).hostname), "must be https")
   .transform((url) => url.replace(/\/+$/, ""));
+
+const clientKeysShape = "must be JSON: client name → list of SHA-256 hex digests";
+const keyDigests = "must be SHA-256 digests of keys, 64 hex digits each";
 
 const clientKeys = z
   .string()
@@ -49,7 +52,7 @@ const clientKeys = z
     try {
       return JSON.parse(text);
     } catch {
-      context.addIssue({ code: "custom", message: "must be JSON: client name → list of SHA-256 hex digests" });
+      context.addIssue({ code: "custom", message: clientKeysShape });
       return z.NEVER;
     }
   })
@@ -57,9 +60,9 @@ const clientKeys = z
     z.record(
       z.string().min(1).max(128),
       z
-        .array(z.string().regex(/^[0-9a-fA-F]{64}$/, "must be SHA-256 digests of keys, 64 hex digits each"))
+        .array(z.string(keyDigests).regex(/^[0-9a-fA-F]{64}$/, keyDigests), clientKeysShape)
         .min(1, "each client needs at least one digest"),
-      "must be JSON: client name → list of SHA-256 hex digests",
+      clientKeysShape,
     ),
   );
 
@@ -135,22 +138,10 @@ export interface SettingFault {
 /** Reads and checks all settings at once, so that an operator hears of every fault the first time. */
 export function readConfig(env: Record<string, string | undefined>): { config: Config } | { faults: SettingFault[] } {
   const parsed = settings.safeParse(env);
-  if (!parsed.success) {
-    return {
-      faults: parsed.error.issues.map((issue) => ({ setting: String(issue.path[0]), message: issue.message })),
-    };
-  }
+  const faults = [...(parsed.success ? [] : faultsOf(parsed.error)), ...contradictions(env)];
+  const storage = parsed.success ? storageOf(parsed.data) : undefined;
+  if (!parsed.success || storage === undefined || faults.length > 0) return { faults };
   const read = parsed.data;
-  const faults = [...contradictions(read)];
-  const storage = storageOf(read);
-  if (storage === undefined) {
-    faults.push({
-      setting: "AzureWebJobsStorage",
-      message:
-        "is required, or AzureWebJobsStorage__accountName, or both AzureWebJobsStorage__tableServiceUri and __blobServiceUri",
-    });
-  }
-  if (storage === undefined || faults.length > 0) return { faults };
   return {
     config: {
       face: {
@@ -182,21 +173,52 @@ export function readConfig(env: Record<string, string | undefined>): { config: C
   };
 }
 
-/** Settings that are each well formed and cannot stand together. */
-function* contradictions(read: Settings): Generator<SettingFault> {
-  if (read.FACE_KEY === undefined && new URL(read.FACE_ENDPOINT).hostname.endsWith(".api.cognitive.microsoft.com")) {
+/** A setting may be wrong in many places, as client keys can be: each sentence once. */
+function faultsOf({ issues }: z.ZodError): SettingFault[] {
+  const faults = issues.map(({ path, message }) => ({ setting: String(path[0]), message }));
+  return [...new Map(faults.map((fault) => [`${fault.setting} ${fault.message}`, fault])).values()];
+}
+
+const faceSettings = settings.pick({ FACE_ENDPOINT: true, FACE_KEY: true });
+const anonymousSettings = settings.pick({ ALLOW_ANONYMOUS: true, WEBSITE_INSTANCE_ID: true });
+const storageSettings = settings.pick({
+  AzureWebJobsStorage: true,
+  AzureWebJobsStorage__accountName: true,
+  AzureWebJobsStorage__blobServiceUri: true,
+  AzureWebJobsStorage__tableServiceUri: true,
+  AzureWebJobsStorage__clientId: true,
+  AZURE_CLIENT_ID: true,
+});
+
+/** Settings that are each well formed and cannot stand together, whatever is wrong with the others. */
+function* contradictions(env: Record<string, string | undefined>): Generator<SettingFault> {
+  const face = faceSettings.safeParse(env).data;
+  if (face && face.FACE_KEY === undefined && takesKeysOnly(face.FACE_ENDPOINT)) {
     yield {
       setting: "FACE_KEY",
       message:
         "is required with a regional endpoint, which takes keys only; an identity needs the resource's own subdomain",
     };
   }
-  if (read.ALLOW_ANONYMOUS && read.WEBSITE_INSTANCE_ID !== undefined) {
+  const anonymous = anonymousSettings.safeParse(env).data;
+  if (anonymous?.ALLOW_ANONYMOUS && anonymous.WEBSITE_INSTANCE_ID !== undefined) {
     yield { setting: "ALLOW_ANONYMOUS", message: "is for the local stack and refused in Azure" };
+  }
+  const storage = storageSettings.safeParse(env).data;
+  if (storage && storageOf(storage) === undefined) {
+    yield {
+      setting: "AzureWebJobsStorage",
+      message:
+        "is required, or AzureWebJobsStorage__accountName, or both AzureWebJobsStorage__tableServiceUri and __blobServiceUri",
+    };
   }
 }
 
-function storageOf(read: Settings): StorageConfig | undefined {
+function takesKeysOnly(endpoint: string): boolean {
+  return new URL(endpoint).hostname.endsWith(".api.cognitive.microsoft.com");
+}
+
+function storageOf(read: z.infer<typeof storageSettings>): StorageConfig | undefined {
   const account = read.AzureWebJobsStorage__accountName;
   const tableUri =
     read.AzureWebJobsStorage__tableServiceUri ?? (account && `https://${account}.table.core.windows.net`);

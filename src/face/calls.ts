@@ -14,22 +14,25 @@ export function endWithin<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
+    if (outer?.aborted) {
+      reject(outer.reason);
+      return;
+    }
     const deadline = new AbortController();
     const end = (reason: unknown) => {
+      tidy();
       // Before the abort, by which the work fails in some way of its own.
       reject(reason);
       deadline.abort(reason);
     };
     const endByCaller = () => end(outer?.reason);
-    if (outer?.aborted) return endByCaller();
-    outer?.addEventListener("abort", endByCaller, { once: true });
     const timer = setTimeout(() => end(tooLate()), timeoutMs);
-    work(deadline.signal)
-      .then(resolve, reject)
-      .finally(() => {
-        clearTimeout(timer);
-        outer?.removeEventListener("abort", endByCaller);
-      });
+    outer?.addEventListener("abort", endByCaller, { once: true });
+    const tidy = () => {
+      clearTimeout(timer);
+      outer?.removeEventListener("abort", endByCaller);
+    };
+    work(deadline.signal).finally(tidy).then(resolve, reject);
   });
 }
 

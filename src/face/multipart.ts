@@ -55,10 +55,12 @@ function readText(part: BodyPart, name: string, form: Form): void {
 // A byte order mark is content like any other.
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The file part of an image. The service wants a file name and reads the type from the bytes. */
-export function writeImage(name: string, image: VerifyImage): BodyPart {
-  const { bytes, filename = "image", contentType = "application/octet-stream" } = image;
-  return { name, filename, contentType, content: bytes };
+/**
+ * The file part of an image. The service wants a file name and does not look at it; the caller's own may name a person, and
+ * have characters that forms cannot carry.
+ */
+export function writeImage(name: string, { bytes, contentType = "application/octet-stream" }: VerifyImage): BodyPart {
+  return { name, filename: "image", contentType, content: bytes };
 }
 
 /** What the text of a part says: a boolean, a plain decimal number, or the text itself, which the schema then refuses. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ApiError } from "../errors.ts";
 import type { Codec } from "../face/codec.ts";
 import { codecs } from "../face/codecs.ts";

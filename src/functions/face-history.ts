@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { badArgument } from "../face/errors.ts";
 import { type SessionKind, sessionKinds } from "../face/model.ts";
 import { defineEndpoint, type Endpoint } from "../http/endpoint.ts";

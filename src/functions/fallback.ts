@@ -1,5 +1,5 @@
 import type { HttpMethod } from "@azure/functions";
-import { z } from "zod";
+import * as z from "zod";
 import { ApiError } from "../errors.ts";
 import { apiVersions } from "../face/model.ts";
 import { defineEndpoint, type Endpoint, noQuery, resourceNotFound } from "../http/endpoint.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { sessionImageNotFound } from "../face/errors.ts";
 import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
 import { codecFor, type Dialect, previews, stable, versionParams } from "./dialects.ts";

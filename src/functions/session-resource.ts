@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { apiVersions, sessionKinds } from "../face/model.ts";
 import type { SessionRecord } from "../liveness/session.ts";
 

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import { accessDenied } from "../face/errors.ts";
 import type { Caller } from "../liveness/access.ts";
 

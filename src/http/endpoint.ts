@@ -1,6 +1,6 @@
 import type { ReadableStream } from "node:stream/web";
 import type { HttpHandler, HttpMethod, HttpRequest } from "@azure/functions";
-import { z } from "zod";
+import * as z from "zod";
 import type { App, Composition } from "../app.ts";
 import type { SettingFault } from "../config.ts";
 import { ApiError } from "../errors.ts";

@@ -42,8 +42,10 @@ export function inspectImage(bytes: Uint8Array): ImageFacts {
 }
 
 function readHeader(bytes: Uint8Array) {
+  // A copy, as the library reads on in the memory behind what it was given.
+  const header = Uint8Array.from(bytes.subarray(0, headerBytes));
   try {
-    return imageSize(bytes.subarray(0, headerBytes));
+    return imageSize(header);
   } catch {
     throw invalidImage();
   }

@@ -1,5 +1,5 @@
 import type { ContainerClient } from "@azure/storage-blob";
-import { z } from "zod";
+import * as z from "zod";
 import { ApiError } from "../errors.ts";
 import type { Clock, Conditions, ImageName, ImageStore, NewImage, StoredImageFacts } from "../liveness/ports.ts";
 import type { StorageConnection } from "./connect.ts";

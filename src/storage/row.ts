@@ -1,5 +1,5 @@
 import type { TableEntity } from "@azure/data-tables";
-import { z } from "zod";
+import * as z from "zod";
 import type { Entity } from "./table.ts";
 
 /** What all rows share: how values become properties and are read again. */

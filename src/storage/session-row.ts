@@ -1,5 +1,5 @@
 import type { TableEntity } from "@azure/data-tables";
-import { z } from "zod";
+import * as z from "zod";
 import { apiVersions, sessionKinds } from "../face/model.ts";
 import type { SessionRecord, StoredSession } from "../liveness/session.ts";
 import { json, readRow, wholeNumber, writeRow } from "./row.ts";

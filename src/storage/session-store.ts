@@ -70,7 +70,8 @@ export function createSessionStore(connection: StorageConnection): SessionStore 
     if (!written.conflict.repeated) return undefined;
     // An earlier try may have been the one that wrote: then the row holds just what we meant to write.
     const current = await load(partition, row);
-    return isDeepStrictEqual(current?.record, record) ? current : undefined;
+    const ours = current !== undefined && isDeepStrictEqual(writeSession(partition, row, current.record), session);
+    return ours ? { ...stored, record, etag: current.etag } : undefined;
   }
 
   async function markStarted(sessionId: string, startedOn: string | undefined): Promise<void> {

@@ -1,5 +1,5 @@
 import type { TableEntity } from "@azure/data-tables";
-import { z } from "zod";
+import * as z from "zod";
 import { type Attempt, sessionKinds } from "../face/model.ts";
 import type { CreationKey, DueRow, Guard, SessionPointer } from "../liveness/ports.ts";
 import type { AuditRecord, SessionRecord } from "../liveness/session.ts";

@@ -84,8 +84,9 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurit
 
 /** The ports from Azurite's own words, once it has named all three. */
 function readPorts(output: string): Ports | undefined {
-  const [blob, queue, table] = services.map((service) =>
-    new RegExp(`${service} service is successfully listening at http://[^:]+:(\\d+)`, "i").exec(output)?.[1],
+  const [blob, queue, table] = services.map(
+    (service) =>
+      new RegExp(`${service} service is successfully listening at http://[^:]+:(\\d+)`, "i").exec(output)?.[1],
   );
   return blob && queue && table ? { blob: Number(blob), queue: Number(queue), table: Number(table) } : undefined;
 }

@@ -1,11 +1,9 @@
-import { type Azurite, startAzurite } from "./azurite.ts";
 import { ensureBuilt } from "./app-build.ts";
+import type { Azurite } from "./azurite.ts";
 import { StackError } from "./child.ts";
-import { type FaceEmulator, startFaceEmulator } from "./emulator/emulator.ts";
+import type { FaceEmulator } from "./emulator/emulator.ts";
 import { type FunctionsHost, startFunctionsHost } from "./functions-host/launcher.ts";
-import { portTakenMessage } from "./ports.ts";
-
-export type Settings = Record<string, string | undefined>;
+import { type Services, type Settings, startServices, stopServices } from "./services.ts";
 
 export interface StackOptions {
   /** App settings. They win over those that the stack gives; `FACE_ENDPOINT` among them means: no emulator. */
@@ -49,7 +47,13 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const moveClocks = async (offsetMs: number) => {
     await Promise.all([...apps].map((host) => host.setClockOffset(offsetMs)));
   };
-  const { services, appFolder } = await startServices(options, moveClocks);
+  const appFolder = options.appFolder ?? (await ensureBuilt());
+  const services = await startServices({
+    ports: options.ports,
+    dataFolder: options.dataFolder,
+    withEmulator: !options.env?.FACE_ENDPOINT,
+    onClock: moveClocks,
+  });
   const { azurite, emulator } = services;
   let settings = makeSettings(options.env ?? {}, services);
 
@@ -119,52 +123,6 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   };
 }
 
-interface Services {
-  azurite: Azurite;
-  emulator: FaceEmulator | undefined;
-}
-
-/** What the app needs: storage, Face where it is not the real one, and the app's build. */
-async function startServices(
-  options: StackOptions,
-  onClock: (offsetMs: number) => Promise<void>,
-): Promise<{ services: Services; appFolder: string }> {
-  const { ports, dataFolder } = options;
-  const [azurite, emulator, appFolder] = await Promise.allSettled([
-    startAzurite({
-      blobPort: ports?.blob ?? 0,
-      queuePort: ports?.queue ?? 0,
-      tablePort: ports?.table ?? 0,
-      ...(dataFolder === undefined ? {} : { dataFolder }),
-    }),
-    options.env?.["FACE_ENDPOINT"] ? undefined : startEmulator(ports?.emulator ?? 0, onClock),
-    options.appFolder ?? ensureBuilt(),
-  ]);
-  if (azurite.status === "fulfilled" && emulator.status === "fulfilled" && appFolder.status === "fulfilled") {
-    return { services: { azurite: azurite.value, emulator: emulator.value }, appFolder: appFolder.value };
-  }
-  await Promise.all([
-    azurite.status === "fulfilled" && azurite.value.stop(),
-    emulator.status === "fulfilled" && emulator.value?.close(),
-  ]);
-  const failed = [azurite, emulator, appFolder].find((result) => result.status === "rejected");
-  throw failed?.reason;
-}
-
-async function startEmulator(port: number, onClock: (offsetMs: number) => Promise<void>): Promise<FaceEmulator> {
-  try {
-    return await startFaceEmulator({ port, onClock });
-  } catch (error) {
-    const cause = error instanceof Error ? error.cause : undefined;
-    const taken = cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE";
-    throw taken ? new StackError(portTakenMessage("Face emulator", port, "FACE_EMULATOR_PORT")) : error;
-  }
-}
-
-async function stopServices({ azurite, emulator }: Services): Promise<void> {
-  await Promise.all([emulator?.close(), azurite.stop()]);
-}
-
 /** The app settings: the stack's own, and over them the given ones. */
 function makeSettings(given: Settings, { azurite, emulator }: Services): Settings {
   const hasOwnStorage = Object.keys(given).some((name) => name.startsWith("AzureWebJobsStorage"));
@@ -173,7 +131,7 @@ function makeSettings(given: Settings, { azurite, emulator }: Services): Setting
     ...(hasOwnStorage ? {} : { AzureWebJobsStorage: azurite.connectionString }),
     ...(emulator ? { FACE_ENDPOINT: emulator.url, FACE_KEY: emulator.key } : {}),
     // The app lets nobody in without being told who may: on a developer's machine that is everybody.
-    ...(given["CLIENT_KEYS"] ? {} : { ALLOW_ANONYMOUS: "true" }),
+    ...(given.CLIENT_KEYS ? {} : { ALLOW_ANONYMOUS: "true" }),
     ...given,
   };
 }

@@ -6,7 +6,7 @@ export function makeWelcome(stack: Stack, dataFolder: string | undefined): strin
 Face liveness functions, local stack
 
   app            ${stack.url}
-  Face           ${stack.usesEmulator ? `${stack.emulator.url} (emulator)` : stack.settings["FACE_ENDPOINT"]}
+  Face           ${stack.usesEmulator ? `${stack.emulator.url} (emulator)` : stack.settings.FACE_ENDPOINT}
   storage        ${describeStorage(stack, dataFolder)}
 
 First calls to try, in bash${needsKey(stack) ? " (after: export CLIENT_KEY=<a client's key>)" : ""}:
@@ -19,11 +19,11 @@ The same in one go: npm run demo. Ctrl-C ends everything.
 
 function describeStorage({ azurite: { ports } }: Stack, dataFolder: string | undefined): string {
   const place = dataFolder === undefined ? "in memory" : `data in ${dataFolder}`;
-  return `http://127.0.0.1: ${ports.blob} blobs, ${ports.queue} queues, ${ports.table} tables (Azurite, ${place})`;
+  return `127.0.0.1, ports ${ports.blob} (blobs), ${ports.queue} (queues), ${ports.table} (tables): Azurite, ${place}`;
 }
 
 function needsKey(stack: Stack): boolean {
-  return Boolean(stack.settings["CLIENT_KEYS"]);
+  return Boolean(stack.settings.CLIENT_KEYS);
 }
 
 function makeFirstCalls(stack: Stack): string {

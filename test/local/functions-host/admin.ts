@@ -3,7 +3,12 @@ import type { LoadedFunction } from "./function-list.ts";
 import type { Timers } from "./timers.ts";
 
 /** Answers `/admin/…`; true where it did. Those paths never reach the app. */
-export type Admin = (message: IncomingMessage, response: ServerResponse, path: string, query: URLSearchParams) => boolean;
+export type Admin = (
+  message: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  query: URLSearchParams,
+) => boolean;
 
 /**
  * - `GET /admin/functions` lists the functions.

@@ -53,7 +53,7 @@ export async function loadApp(appFolder: string, registry: Registry, log: Log): 
   });
   registry.finishStartup();
   const capabilities = await registry.programmingModel()?.getCapabilities?.({ ...workerCapabilities });
-  const httpUri = capabilities?.["HttpUri"];
+  const httpUri = capabilities?.HttpUri;
   return {
     routePrefix: host.extensions.http.routePrefix.replace(/^\/+|\/+$/g, ""),
     ...(httpUri === undefined ? {} : { httpUri }),

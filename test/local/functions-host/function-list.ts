@@ -51,7 +51,11 @@ export function listFunctions(
     try {
       return [readFunction(target, routePrefix, settings)];
     } catch (error) {
-      log("error", "host", `The '${target.name}' function is in error: ${error instanceof Error ? error.message : error}`);
+      log(
+        "error",
+        "host",
+        `The '${target.name}' function is in error: ${error instanceof Error ? error.message : error}`,
+      );
       return [];
     }
   });

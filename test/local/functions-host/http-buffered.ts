@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { HttpFacts } from "./trigger-metadata.ts";
 import type { RpcHttpCookie, RpcHttpData, RpcTypedData } from "./core-types.ts";
+import type { HttpFacts } from "./trigger-metadata.ts";
 
 /** Reads what is left of a request's body. Rejects where the caller goes away. */
 export async function readBody(message: IncomingMessage): Promise<Buffer> {
@@ -22,9 +22,7 @@ export async function toRpcRequest(message: IncomingMessage, facts: HttpFacts, u
     method: message.method ?? "GET",
     url,
     nullableHeaders: nullable(Object.entries(facts.headers).map(([name, value]) => [name.toLowerCase(), value])),
-    nullableQuery: nullable(
-      [...new Set(facts.query.keys())].map((name) => [name, facts.query.getAll(name).join(",")]),
-    ),
+    nullableQuery: nullable([...new Set(facts.query.keys())].map((name) => [name, facts.query.getAll(name).join(",")])),
     nullableParams: nullable(Object.entries(facts.parameters)),
   };
   if (Number(message.headers["content-length"] ?? 0) > 0) {

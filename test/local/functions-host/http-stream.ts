@@ -88,8 +88,7 @@ export function createForwarder(httpUri: string): Forwarder {
         message.on("aborted", () => upstream.destroy());
       }
       return {
-        answeredWithin: (milliseconds) =>
-          Promise.race([answered.promise, delay(milliseconds, false, { ref: false })]),
+        answeredWithin: (milliseconds) => Promise.race([answered.promise, delay(milliseconds, false, { ref: false })]),
         abort: () => {
           upstream.destroy();
           message.unpipe(upstream);

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Registry, RegisteredFunction } from "./core-api.ts";
+import type { RegisteredFunction, Registry } from "./core-api.ts";
 import type { CoreInvocationContext, InvocationRequest, InvocationResponse, RpcTypedData } from "./core-types.ts";
 import type { Log } from "./log.ts";
 
@@ -73,7 +73,11 @@ async function runInvocation(
   coreContext.state = "preInvocationHooks";
   await registry.runHooks("preInvocation", before);
 
-  const after: { inputs: unknown[]; result: unknown; error: unknown } = { inputs: before.inputs, result: null, error: null };
+  const after: { inputs: unknown[]; result: unknown; error: unknown } = {
+    inputs: before.inputs,
+    result: null,
+    error: null,
+  };
   coreContext.state = "invocation";
   try {
     after.result = await model.invokeFunction(context, before.inputs, before.functionCallback);

@@ -95,7 +95,7 @@ async function run(): Promise<void> {
     }
   });
 
-  const port = await listen(server, Number(process.env["PORT"] ?? 7071));
+  const port = await listen(server, Number(process.env.PORT ?? 7071));
   if (!values["no-timers"]) {
     timers.start();
   }

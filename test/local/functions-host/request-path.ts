@@ -18,7 +18,9 @@ export function decodePath(rawPath: string): string | undefined {
 function decodeRun(run: string): string {
   return run
     .split(/(%2f|%00)/gi)
-    .map((part) => (keptEncoded.has(part.toLowerCase()) ? part : decodeBytes(Buffer.from(part.replaceAll("%", ""), "hex"))))
+    .map((part) =>
+      keptEncoded.has(part.toLowerCase()) ? part : decodeBytes(Buffer.from(part.replaceAll("%", ""), "hex")),
+    )
     .join("");
 }
 
@@ -33,7 +35,10 @@ function decodeBytes(bytes: Buffer): string {
       decoded += strictUtf8.decode(character);
       index += character.length;
     } else {
-      decoded += `%${bytes.subarray(index, index + 1).toString("hex").toUpperCase()}`;
+      decoded += `%${bytes
+        .subarray(index, index + 1)
+        .toString("hex")
+        .toUpperCase()}`;
       index += 1;
     }
   }

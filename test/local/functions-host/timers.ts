@@ -15,12 +15,7 @@ export interface Timers {
   run(timer: TimerFunction): Promise<void>;
 }
 
-export function createTimers(
-  functions: readonly TimerFunction[],
-  invoker: Invoker,
-  log: Log,
-  now: () => Date,
-): Timers {
+export function createTimers(functions: readonly TimerFunction[], invoker: Invoker, log: Log, now: () => Date): Timers {
   const waiting = new Map<TimerFunction, NodeJS.Timeout>();
   const lastRuns = new Map<TimerFunction, Date>();
   let stopped = false;
@@ -42,7 +37,11 @@ export function createTimers(
       });
       log("information", registered.name, `Executed in ${now().getTime() - startedOn.getTime()} ms`);
     } catch (error) {
-      log("error", registered.name, `Failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      log(
+        "error",
+        registered.name,
+        `Failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      );
       throw error;
     }
   }
@@ -77,7 +76,9 @@ export function createTimers(
           continue;
         }
         if (timer.runOnStartup) {
-          void run(timer, schedule).catch(() => undefined).then(() => wait(timer, schedule));
+          void run(timer, schedule)
+            .catch(() => undefined)
+            .then(() => wait(timer, schedule));
         } else {
           wait(timer, schedule);
         }

@@ -1,0 +1,108 @@
+import { createServer, type IncomingMessage, request as httpRequest, type ServerResponse } from "node:http";
+import type { TestContext } from "node:test";
+
+/** A request as storage saw it. */
+export interface SeenRequest {
+  method: string;
+  /** Decoded, without the account's name: `/sessions(PartitionKey='p',RowKey='r')`, `/$batch`. */
+  path: string;
+  query: URLSearchParams;
+  body: string;
+  /** Absent where no answer was given. */
+  status?: number;
+}
+
+/**
+ * What the proxy does to a request: `lose-answer` lets storage carry it out and then breaks the line; `break` breaks the
+ * line at once; `stall` never answers; a status answers in storage's place.
+ */
+export type Fault = "lose-answer" | "break" | "stall" | { status: number; headers?: Record<string, string> };
+
+export interface StorageProxy {
+  connectionString: string;
+  seen: SeenRequest[];
+  /** Method and path of all requests since the last call of this, without keys and queries. */
+  take(): string[];
+  /** The next requests for which `matches` holds meet the fault, `times` of them (default 1). */
+  inject(fault: Fault, matches?: (request: SeenRequest) => boolean, times?: number): void;
+  /** How often an injected fault has struck. */
+  strikes(): number;
+}
+
+/** Stands between the stores and Azurite, counts what passes, and breaks what it is told to break. */
+export async function startProxy(t: TestContext, connectionString: string): Promise<StorageProxy> {
+  const seen: SeenRequest[] = [];
+  const plans: { fault: Fault; matches: (request: SeenRequest) => boolean; times: number }[] = [];
+  let strikes = 0;
+  let taken = 0;
+
+  const forward = async (target: string): Promise<string> => {
+    const server = createServer((incoming, outgoing) => void handle(new URL(target), incoming, outgoing));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    t.after(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const address = server.address();
+    if (typeof address !== "object" || address === null) throw new Error("The proxy has no port");
+    return `http://127.0.0.1:${address.port}${new URL(target).pathname}`;
+  };
+
+  async function handle(target: URL, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const body = await readAll(incoming);
+    const url = new URL(incoming.url ?? "/", target);
+    const request: SeenRequest = {
+      method: incoming.method ?? "",
+      path: decodeURIComponent(url.pathname.slice(target.pathname.length)),
+      query: url.searchParams,
+      body: body.toString("latin1"),
+    };
+    seen.push(request);
+    const plan = plans.find(({ matches, times }) => times > 0 && matches(request));
+    if (plan !== undefined) {
+      plan.times--;
+      strikes++;
+      if (plan.fault === "stall") return;
+      if (plan.fault === "break") return void incoming.socket.destroy();
+      if (typeof plan.fault === "object") {
+        request.status = plan.fault.status;
+        outgoing.writeHead(plan.fault.status, plan.fault.headers).end();
+        return;
+      }
+    }
+    const { method, headers } = incoming;
+    const options = { host: target.hostname, port: target.port, path: incoming.url, method, headers };
+    const upstream = httpRequest(options, async (answer) => {
+      const content = await readAll(answer);
+      request.status = answer.statusCode ?? 0;
+      if (plan !== undefined) return void incoming.socket.destroy();
+      outgoing.writeHead(request.status, answer.rawHeaders).end(content);
+    });
+    upstream.on("error", () => incoming.socket.destroy());
+    upstream.end(body);
+  }
+
+  let proxied = connectionString;
+  for (const endpoint of connectionString.match(/(?<=(?:Blob|Table)Endpoint=)[^;]+/g) ?? []) {
+    proxied = proxied.replace(endpoint, await forward(endpoint));
+  }
+  return {
+    connectionString: proxied,
+    seen,
+    take() {
+      const names = seen.slice(taken).map(({ method, path }) => `${method} ${path.replace(/\(.*\)$/s, "")}`);
+      taken = seen.length;
+      return names.sort();
+    },
+    inject: (fault, matches = () => true, times = 1) => {
+      plans.push({ fault, matches, times });
+    },
+    strikes: () => strikes,
+  };
+}
+
+async function readAll(stream: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,103 @@
+import { randomUUID } from "node:crypto";
+import type { TestContext } from "node:test";
+import type { Guard, ImageStore, Reservation, Reserved, SessionStore } from "../../../src/liveness/ports.ts";
+import type { SessionRecord, StoredSession } from "../../../src/liveness/session.ts";
+import { connectStorage, type StorageConnection } from "../../../src/storage/connect.ts";
+import { createImageStore } from "../../../src/storage/image-store.ts";
+import type { Patience } from "../../../src/storage/retry.ts";
+import { createSessionStore } from "../../../src/storage/session-store.ts";
+import type { Entity, Table } from "../../../src/storage/table.ts";
+import { type StorageProxy, startProxy } from "./storage-proxy.ts";
+
+export interface Rig {
+  connection: StorageConnection;
+  sessions: SessionStore;
+  images: ImageStore;
+  proxy: StorageProxy;
+}
+
+/** The stores, on Azurite behind a proxy of their own. Retries come at once. */
+export async function openRig(
+  t: TestContext,
+  azurite: { connectionString: string },
+  patience: Partial<Patience> = {},
+): Promise<Rig> {
+  const proxy = await startProxy(t, azurite.connectionString);
+  const connection = connectStorage({
+    connectionString: proxy.connectionString,
+    patience: { firstDelayMs: 1, ...patience },
+  });
+  return { connection, sessions: createSessionStore(connection), images: createImageStore(connection), proxy };
+}
+
+export const someDevice = () => `device-${randomUUID()}`;
+
+/** Notes each creation in the guard and refuses none. */
+export function admitAll(guard: Guard | undefined): Guard {
+  return { rejectionsInARow: 0, ...guard, recent: [...(guard?.recent ?? []), new Date().toISOString()] };
+}
+
+export function reservation(overrides: Partial<Reservation> = {}): Reservation {
+  return { creationId: randomUUID(), leaseUntil: new Date(Date.now() + 30_000).toISOString(), ...overrides };
+}
+
+/** Takes a place that must be free. */
+export async function reserved(sessions: SessionStore, request: Reservation): Promise<Reserved> {
+  const outcome = await sessions.reserve(request, admitAll);
+  if (!("reserved" in outcome)) throw new Error("The place was taken");
+  return outcome.reserved;
+}
+
+export function newRecord(
+  sessions: SessionStore,
+  request: Reservation,
+  place: Reserved,
+  overrides: Partial<SessionRecord> = {},
+): SessionRecord {
+  const start = Date.now();
+  const after = (ms: number) => new Date(start + ms).toISOString();
+  return {
+    creationId: request.creationId,
+    sessionId: randomUUID(),
+    kind: "liveness",
+    apiVersion: "v1.2",
+    upstreamVersion: "v1.2",
+    createdOn: after(0),
+    tokenExpiresOn: after(600_000),
+    expiresOn: after(172_800_000),
+    ttlSeconds: 600,
+    status: "NotStarted",
+    attempts: 0,
+    final: false,
+    reasons: [],
+    idempotencyRowKey: place.idempotencyRowKey,
+    expiryPartition: sessions.expiryPartition(request.creationId, after(720_000)),
+    ...(request.deviceCorrelationId !== undefined && { deviceCorrelationId: request.deviceCorrelationId }),
+    ...overrides,
+  };
+}
+
+/** A session from the reservation to the commit, as the store then has it. */
+export async function committed(
+  sessions: SessionStore,
+  deviceCorrelationId: string | undefined = someDevice(),
+  overrides: Partial<SessionRecord> = {},
+): Promise<StoredSession> {
+  const request = reservation({ deviceCorrelationId });
+  const place = await reserved(sessions, request);
+  const record = newRecord(sessions, request, place, overrides);
+  if (!(await sessions.commit(place, record))) throw new Error("The commit was refused");
+  const stored = await sessions.find(record.sessionId);
+  if (stored === undefined) throw new Error("The session is not there");
+  return stored;
+}
+
+/** All rows of a partition. */
+export async function rowsOf(table: Table, partition: string): Promise<Entity[]> {
+  const filter = `PartitionKey eq '${partition.replaceAll("'", "''")}'`;
+  return Array.fromAsync(table.query({ filter }));
+}
+
+export async function rowKeysOf(table: Table, partition: string): Promise<string[]> {
+  return (await rowsOf(table, partition)).map(({ rowKey }) => rowKey);
+}

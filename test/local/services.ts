@@ -1,0 +1,61 @@
+import { type Azurite, startAzurite } from "./azurite.ts";
+import { StackError } from "./child.ts";
+import { type FaceEmulator, startFaceEmulator } from "./emulator/emulator.ts";
+import { portTakenMessage } from "./ports.ts";
+
+/** App settings by name. */
+export type Settings = Record<string, string | undefined>;
+
+/** What the app needs beside itself. */
+export interface Services {
+  azurite: Azurite;
+  /** Undefined: the real Face service is used. */
+  emulator: FaceEmulator | undefined;
+}
+
+export interface ServicesOptions {
+  /** Default for each: any free port. */
+  ports?: { emulator?: number; blob?: number; queue?: number; table?: number } | undefined;
+  /** Where Azurite keeps its data. Default: in memory. */
+  dataFolder?: string | undefined;
+  withEmulator: boolean;
+  /** Told of every move of the emulator's clock before it is answered. */
+  onClock?: (offsetMs: number) => Promise<void>;
+}
+
+/** Starts both or neither. Throws `StackError` where one cannot start. */
+export async function startServices(options: ServicesOptions): Promise<Services> {
+  const { ports, dataFolder } = options;
+  const [azurite, emulator] = await Promise.allSettled([
+    startAzurite({
+      blobPort: ports?.blob ?? 0,
+      queuePort: ports?.queue ?? 0,
+      tablePort: ports?.table ?? 0,
+      ...(dataFolder === undefined ? {} : { dataFolder }),
+    }),
+    options.withEmulator ? startEmulator(ports?.emulator ?? 0, options.onClock) : undefined,
+  ]);
+  if (azurite.status === "rejected") {
+    await (emulator.status === "fulfilled" && emulator.value?.close());
+    throw azurite.reason;
+  }
+  if (emulator.status === "rejected") {
+    await azurite.value.stop();
+    throw emulator.reason;
+  }
+  return { azurite: azurite.value, emulator: emulator.value };
+}
+
+export async function stopServices({ azurite, emulator }: Services): Promise<void> {
+  await Promise.all([emulator?.close(), azurite.stop()]);
+}
+
+async function startEmulator(port: number, onClock?: (offsetMs: number) => Promise<void>): Promise<FaceEmulator> {
+  try {
+    return await startFaceEmulator({ port, ...(onClock ? { onClock } : {}) });
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause : undefined;
+    const taken = cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE";
+    throw taken ? new StackError(portTakenMessage("Face emulator", port, "FACE_EMULATOR_PORT")) : error;
+  }
+}

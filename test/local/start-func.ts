@@ -1,0 +1,98 @@
+import { spawn, spawnSync } from "node:child_process";
+import { copyFile, readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { z } from "zod";
+import { build } from "../../infra/build.ts";
+import { StackError } from "./child.ts";
+import { type Services, type Settings, startServices, stopServices } from "./services.ts";
+import { readDataFolder, readPorts } from "./settings.ts";
+import { fail, print, stopOnSignals } from "./terminal.ts";
+
+/**
+ * `npm run start:func [-- --data DIR]`: the same storage and emulator as `npm start`, and Azure Functions Core Tools in
+ * place of our own functions host. App settings come from local.settings.json, made from the sample where it is missing.
+ */
+const root = resolve(import.meta.dirname, "../..");
+const settingsFile = resolve(root, "local.settings.json");
+const onWindows = process.platform === "win32";
+const settingsShape = z.object({ Values: z.record(z.string(), z.string()).default({}) });
+
+const signals = stopOnSignals();
+try {
+  const ports = readPorts(process.env);
+  const dataFolder = readDataFolder(process.argv.slice(2));
+  expectCoreTools();
+  const settings = await readSettings();
+  await build();
+  const services = await startServices({
+    ports,
+    dataFolder,
+    withEmulator: isLoopback(settings.FACE_ENDPOINT),
+  });
+  print(describeServices(services));
+
+  const func = spawn("func", ["start", "--port", String(ports.app)], {
+    cwd: root,
+    // Core Tools take a setting from the environment before they look into the file.
+    env: { ...process.env, ...serviceSettings(settings, services) },
+    stdio: "inherit",
+    shell: onWindows,
+  });
+  const ended = new Promise<number>((done) => {
+    func.once("close", (code) => done(code ?? 0));
+    func.once("error", () => done(1));
+  });
+  signals.whenAsked(async () => {
+    func.kill("SIGTERM");
+    await ended;
+    await stopServices(services);
+  });
+  const code = await ended;
+  await stopServices(services);
+  process.exitCode = code;
+} catch (error) {
+  fail(error);
+}
+
+function expectCoreTools(): void {
+  if (spawnSync("func", ["--version"], { shell: onWindows, stdio: "ignore" }).status !== 0) {
+    throw new StackError(
+      "`func` is not on the PATH. Get Azure Functions Core Tools 4 from https://aka.ms/azfunc-install (or run `npm start`, which needs nothing).",
+    );
+  }
+}
+
+/** The app settings that `func` will see. Makes local.settings.json where it is missing. */
+async function readSettings(): Promise<Settings> {
+  const content = await readFile(settingsFile, "utf8").catch(async () => {
+    await copyFile(resolve(root, "local.settings.sample.json"), settingsFile);
+    print("local.settings.json made from local.settings.sample.json.");
+    return readFile(settingsFile, "utf8");
+  });
+  const parsed = settingsShape.safeParse(JSON.parse(content));
+  if (!parsed.success) {
+    throw new StackError(`${settingsFile} is not as Core Tools need it: ${z.prettifyError(parsed.error)}`);
+  }
+  return { ...parsed.data.Values, ...process.env };
+}
+
+/** No endpoint at all, or one on this machine: then the emulator is meant. */
+function isLoopback(endpoint: string | undefined): boolean {
+  return !endpoint || ["127.0.0.1", "localhost", "[::1]"].includes(new URL(endpoint).hostname);
+}
+
+/** Where the pieces of this stack are, as far as the settings mean them. */
+function serviceSettings(settings: Settings, { azurite, emulator }: Services): Settings {
+  const storage = settings.AzureWebJobsStorage;
+  const localStorage = !storage || storage.includes("UseDevelopmentStorage=true");
+  return {
+    ...(localStorage ? { AzureWebJobsStorage: azurite.connectionString } : {}),
+    ...(emulator ? { FACE_ENDPOINT: emulator.url, FACE_KEY: emulator.key } : {}),
+  };
+}
+
+function describeServices({ azurite, emulator }: Services): string {
+  const { blob, queue, table } = azurite.ports;
+  const face = emulator ? `the Face emulator on ${emulator.url}` : "no Face emulator (a real endpoint is set)";
+  return `Storage (Azurite) on ports ${blob}, ${queue}, ${table}; ${face}. Starting func …`;
+}

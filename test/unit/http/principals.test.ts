@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { describe, it } from "node:test";
+import * as fc from "fast-check";
+import { authenticate, type CallerRules } from "../../../src/http/callers.ts";
+
+const accessDenied = { name: "ApiError", status: 401, code: "Unspecified" };
+
+const objectId = "http://schemas.microsoft.com/identity/claims/objectidentifier";
+const nameIdentifier = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier";
+const roleClaim = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role";
+
+const platform: CallerRules = { clientKeys: new Map(), allowAnonymous: false, platformAuthentication: true };
+const withKey: CallerRules = {
+  ...platform,
+  clientKeys: new Map([["web", [createHash("sha256").update("web-key").digest("hex")]]]),
+};
+
+type Claim = { typ: string; val: string };
+
+const base64 = (text: string) => Buffer.from(text).toString("base64");
+
+function principal(claims: Claim[], provider = "aad", more: object = {}): Record<string, string> {
+  const value = { auth_typ: provider, name_typ: "name", role_typ: "roles", claims, ...more };
+  return { "x-ms-client-principal": base64(JSON.stringify(value)) };
+}
+
+const user = (id: string, provider?: string) => principal([{ typ: objectId, val: id }], provider);
+
+const callerOf = (headers: Record<string, string>, rules = platform) => authenticate(rules, new Headers(headers));
+const ownerOf = (headers: Record<string, string>, rules = platform) => callerOf(headers, rules).owner;
+
+function assertRefused(headers: Record<string, string>, rules = platform): void {
+  assert.throws(() => callerOf(headers, rules), accessDenied);
+}
+
+describe("a principal", () => {
+  it("is let in as an owner, and not trusted", () => {
+    const { trusted, owner, clientName } = callerOf(user("alice"));
+    assert.deepEqual({ trusted, clientName }, { trusted: false, clientName: undefined });
+    assert.match(owner ?? "", /^[0-9a-f]{64}$/);
+    assert.equal(owner, ownerOf(user("alice")));
+  });
+
+  it("is another for another id or another provider, however the two are joined", () => {
+    const owners = [user("alice"), user("bob"), user("alice", "google"), user(":alice"), user("alice", "aad:")];
+    assert.equal(new Set(owners.map((headers) => ownerOf(headers))).size, owners.length);
+    assert.notEqual(ownerOf(user("c", "a:b")), ownerOf(user("b:c", "a")));
+    const parts = fc.string({ minLength: 1, maxLength: 4, unit: fc.constantFrom("a", "1", ":", "2") });
+    fc.assert(
+      fc.property(parts, parts, parts, parts, (provider, id, provider2, id2) => {
+        fc.pre(provider !== provider2 || id !== id2);
+        assert.notEqual(ownerOf(user(id, provider)), ownerOf(user(id2, provider2)));
+      }),
+    );
+  });
+
+  it("is known by the claim that names it for good, the best first", () => {
+    const claims = [
+      { typ: "name", val: "Alice" },
+      { typ: "sub", val: "the-sub" },
+      { typ: nameIdentifier, val: "the-name-identifier" },
+      { typ: "oid", val: "the-oid" },
+      { typ: objectId, val: "the-object-id" },
+    ];
+    for (const [index, { val }] of claims.entries()) {
+      if (index === 0) continue;
+      const known = principal(claims.slice(0, index + 1));
+      assert.equal(ownerOf(known), ownerOf(user(val)), val);
+    }
+    const blank = principal([
+      { typ: objectId, val: "" },
+      { typ: "sub", val: "the-sub" },
+    ]);
+    assert.equal(ownerOf(blank), ownerOf(user("the-sub")));
+  });
+
+  it("is known by the platform's own header where no claim names it", () => {
+    const headers = { ...principal([{ typ: "name", val: "Alice" }]), "x-ms-client-principal-id": "alice" };
+    assert.equal(ownerOf(headers), ownerOf(user("alice")));
+    assert.equal(ownerOf({ ...user("bob"), "x-ms-client-principal-id": "alice" }), ownerOf(user("bob")));
+  });
+
+  it("may have an id from all of Unicode", () => {
+    assert.notEqual(ownerOf(user("ålice 👩")), ownerOf(user("ålice 👨")));
+  });
+});
+
+describe("the service role", () => {
+  it("makes a principal a trusted service", () => {
+    for (const typ of ["roles", roleClaim, "groups"]) {
+      const claims = [
+        { typ: objectId, val: "alice" },
+        { typ, val: "Another.Role" },
+        { typ, val: "Liveness.Service" },
+      ];
+      const caller = callerOf(principal(claims, "aad", { role_typ: typ === "groups" ? "groups" : "roles" }));
+      assert.deepEqual(caller, { trusted: true, owner: ownerOf(user("alice")) }, typ);
+    }
+  });
+
+  it("counts only as a role, and only by its whole name", () => {
+    for (const claim of [
+      { typ: "name", val: "Liveness.Service" },
+      { typ: "groups", val: "Liveness.Service" },
+      { typ: "roles", val: "liveness.service" },
+      { typ: "roles", val: "Liveness.Service.Reader" },
+    ]) {
+      assert.equal(callerOf(principal([{ typ: objectId, val: "alice" }, claim])).trusted, false, JSON.stringify(claim));
+    }
+  });
+});
+
+describe("a malformed principal", () => {
+  const json = (value: unknown) => ({ "x-ms-client-principal": base64(JSON.stringify(value)) });
+  const claims = [{ typ: objectId, val: "alice" }];
+  for (const [what, headers] of [
+    ["empty", { "x-ms-client-principal": "" }],
+    ["not base64", { "x-ms-client-principal": "%%%" }],
+    ["not JSON", { "x-ms-client-principal": base64("alice") }],
+    ["bare JSON", { "x-ms-client-principal": JSON.stringify({ auth_typ: "aad", claims }) }],
+    ["no object", json("alice")],
+    ["null", json(null)],
+    ["a list", json([{ auth_typ: "aad", claims }])],
+    ["without a provider", json({ claims })],
+    ["with an empty provider", json({ auth_typ: "", claims })],
+    ["without claims", json({ auth_typ: "aad" })],
+    ["with claims that are no list", json({ auth_typ: "aad", claims: claims[0] })],
+    ["with a claim that is no pair", json({ auth_typ: "aad", claims: [{ typ: objectId, val: 7 }] })],
+    ["with no claim at all", json({ auth_typ: "aad", claims: [] })],
+    ["without an id", json({ auth_typ: "aad", claims: [{ typ: "name", val: "Alice" }] })],
+    ["with an empty id", json({ auth_typ: "aad", claims: [{ typ: objectId, val: "" }] })],
+    ["sent twice", { "x-ms-client-principal": `${user("alice")["x-ms-client-principal"]}, %%%` }],
+  ] as const) {
+    it(`is refused: ${what}`, () => {
+      assertRefused(headers);
+      assertRefused(headers, { ...platform, allowAnonymous: true });
+      assertRefused({ ...headers, "ocp-apim-subscription-key": "web-key" }, withKey);
+    });
+  }
+
+  it("is refused with nothing but the service's own error, whatever it is", () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.base64String(), fc.json().map(base64)), (header) => {
+        assertRefused({ "x-ms-client-principal": header });
+      }),
+    );
+  });
+});
+
+describe("a principal where the platform authenticates nobody", () => {
+  const off = { ...platform, platformAuthentication: false };
+
+  it("is ignored, so that it gives nothing", () => {
+    assertRefused(user("alice"), off);
+    assertRefused(
+      principal([
+        { typ: "roles", val: "Liveness.Service" },
+        { typ: objectId, val: "alice" },
+      ]),
+      off,
+    );
+    assert.deepEqual(callerOf(user("alice"), { ...off, allowAnonymous: true }), { trusted: true });
+    assert.deepEqual(
+      callerOf({ ...user("alice"), "x-functions-key": "web-key" }, { ...withKey, platformAuthentication: false }),
+      { trusted: true, clientName: "web" },
+    );
+  });
+
+  it("is ignored, so that it spoils nothing when it is malformed", () => {
+    const headers = { "x-ms-client-principal": "%%%", "x-functions-key": "web-key" };
+    assert.equal(callerOf(headers, { ...withKey, platformAuthentication: false }).trusted, true);
+  });
+});
+
+describe("a key and a principal together", () => {
+  it("make a trusted service that owns what it opens", () => {
+    const caller = callerOf({ ...user("alice"), "ocp-apim-subscription-key": "web-key" }, withKey);
+    assert.deepEqual(caller, { trusted: true, clientName: "web", owner: ownerOf(user("alice")) });
+  });
+
+  it("are refused when the key is wrong", () => {
+    assertRefused({ ...user("alice"), "ocp-apim-subscription-key": "wrong" }, withKey);
+    assertRefused({ ...user("alice"), "ocp-apim-subscription-key": "wrong" }, platform);
+  });
+
+  it("leave a principal untrusted on a stack that lets everyone in", () => {
+    const caller = callerOf(user("alice"), { ...platform, allowAnonymous: true });
+    assert.deepEqual(caller, { trusted: false, owner: ownerOf(user("alice")) });
+  });
+});
