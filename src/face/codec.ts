@@ -31,6 +31,10 @@ export interface CreateRequest {
   clientReferenceId?: string;
 }
 
+/**
+ * One version of the API, both ways. Requests are strict: nothing unknown is dropped. Responses are tolerant, and what
+ * decodes them throws a `ZodError`, which holds no values, for a body that is not of the version's shape.
+ */
 export interface Codec {
   readonly version: ApiVersion;
   /** Paths below `{endpoint}/face/{version}`, each beginning with a slash; ids are encoded for the path. Absent: no such operation. */
@@ -43,7 +47,10 @@ export interface Codec {
   /** Status of a successful DELETE: 200 in the previews, 204 in v1.2. */
   readonly deletedStatus: 200 | 204;
   readonly createRequest: {
-    /** Throws `ApiError` 400 in the service's words. Accepts our additions (`referenceImageId`, `clientReferenceId`). */
+    /**
+     * Throws `ApiError` 400 in the service's words, 415 for a form where there is nothing to verify. Accepts our additions
+     * (`referenceImageId`, `clientReferenceId`).
+     */
     decode(kind: SessionKind, body: RequestBody): CreateRequest;
     /** Throws `ApiError` 400 for what this version cannot carry. Never encodes our additions. */
     encode(kind: SessionKind, request: SessionRequest, image?: VerifyImage): RequestBody;

@@ -68,10 +68,6 @@ export function accessDenied(): ApiError {
   );
 }
 
-export function unsupportedFeature(): ApiError {
-  return new ApiError(403, "UnsupportedFeature", "Feature is not supported, missing approval for it.");
-}
-
 /** 403 of the gateway, which counts in days. */
 export function outOfQuota(days: number): ApiError {
   return new ApiError(403, "403", `Out of call volume quota. Quota will be replenished in ${days} days.`);
@@ -167,9 +163,4 @@ function secondsIn(status: number, message: string): string | undefined {
 function passedOn(headers: ResponseHeaders): Record<string, string> {
   const requestId = headers["apim-request-id"];
   return requestId !== undefined && isHeaderText(requestId) ? { "apim-request-id": requestId } : {};
-}
-
-/** The gateway's errors carry nothing but a status for a code: they are told in its shape, with `statusCode`. */
-export function isGatewayError({ code, status }: ApiError): boolean {
-  return status === 429 || code === String(status);
 }

@@ -152,6 +152,7 @@ function makeSend({ endpoint, apiVersion, credential, timeoutMs = 20_000 }: Face
     redirectOptions: { maxRetries: 0 },
   });
   // The library would repeat creations and sleep for as long as a `Retry-After` says.
+  client.pipeline.removePolicy({ name: "defaultRetryPolicy" });
   // It writes headers and addresses to a log that is switched on by the environment.
   client.pipeline.removePolicy({ name: "logPolicy" });
   // Answers are small; and one that breaks off while being unpacked would never end.

@@ -14,8 +14,9 @@ export interface Form {
 }
 
 /**
- * Sorts the parts of a form. Part names are matched without regard to case, as the service's own form reader does; a part
- * that is in `names` goes by the name there, any other keeps its own and is refused later as an unknown field.
+ * Sorts the parts of a form. Part names are matched without regard to case: the versions write them in two ways
+ * (`VerifyImage`, `verifyImage`), and no two differ in case alone. A part that is in `names` goes by the name there, any
+ * other keeps its own and is refused later as an unknown field.
  *
  * @param imageName the part that holds the image.
  */

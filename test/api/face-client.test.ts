@@ -94,6 +94,7 @@ test("a creation is one POST with the key, to the version's route", async (t) =>
   assert.equal(`${one?.method} ${one?.url}`, "POST /face/v1.2/detectLiveness-sessions");
   assert.equal(one?.headers["ocp-apim-subscription-key"], key);
   assert.equal(one?.headers["content-type"], "application/json");
+  assert.equal(one?.headers["accept-encoding"], undefined);
   assert.deepEqual(JSON.parse(String(one?.body)), request);
 });
 
