@@ -1,5 +1,7 @@
 import type { Config, SettingFault } from "./config.ts";
-import type { Clock, FaceService, ImageStore, NewId, SessionStore } from "./liveness/ports.ts";
+import type { Limits } from "./liveness/limits.ts";
+import type { OpeningPolicy } from "./liveness/plan-session.ts";
+import type { Clock, DeviceStore, FaceService, ImageStore, NewId, SessionStore } from "./liveness/ports.ts";
 import type { Readiness } from "./liveness/readiness.ts";
 import type { DecisionRules } from "./liveness/record-result.ts";
 
@@ -8,9 +10,12 @@ export interface App {
   config: Config;
   face: FaceService;
   sessions: SessionStore;
+  devices: DeviceStore;
   images: ImageStore;
   readiness: Readiness;
   rules: DecisionRules;
+  policy: OpeningPolicy;
+  limits: Limits;
   now: Clock;
   newId: NewId;
 }

@@ -1,5 +1,8 @@
 import * as z from "zod";
 import { apiVersions } from "./face/model.ts";
+import type { Limits } from "./liveness/limits.ts";
+import type { OpeningPolicy } from "./liveness/plan-session.ts";
+import type { DecisionRules } from "./liveness/record-result.ts";
 
 /**
  * The only reader of the environment. Every setting, its meaning, bounds and default stand in `settings` below; the
@@ -31,6 +34,11 @@ function integer(min: number, max: number) {
 function integerOr(byDefault: number, min: number, max: number) {
   return optional(integer(min, max)).transform((value) => value ?? byDefault);
 }
+
+const fraction = z
+  .string()
+  .regex(/^(0(\.\d+)?|1(\.0+)?)$/, "must be a number from 0 to 1")
+  .transform(Number);
 
 const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
@@ -91,6 +99,13 @@ export const settings = z.object({
   WEBSITE_AUTH_ENABLED: flag(false),
   WEBSITE_INSTANCE_ID: optional(z.string()),
   REQUIRE_CLIENT_DIGEST: flag(false),
+  VERIFY_CONFIDENCE_FLOOR: optional(fraction).transform((value) => value ?? 0),
+  ALLOW_DEVICE_SET_IN_CLIENT: flag(false),
+  CREATION_LIMIT: integerOr(10, 1, 10_000),
+  CREATION_WINDOW_SECONDS: integerOr(600, 1, 86_400),
+  OWNER_CREATION_LIMIT: integerOr(20, 1, 10_000),
+  LOCKOUT_REJECTIONS: integerOr(5, 1, 1000),
+  LOCKOUT_SECONDS: integerOr(1800, 1, 604_800),
   SESSION_RETENTION_HOURS: integerOr(48, 1, 720),
   OUTCOME_RETENTION_DAYS: integerOr(90, 1, 3650),
   MAINTENANCE_CONCURRENCY: integerOr(32, 1, 256),
@@ -123,8 +138,9 @@ export interface Config {
     /** The platform authenticates users and vouches for the principal header. */
     platformAuthentication: boolean;
   };
-  /** Without the client's digest nothing is accepted. */
-  requireClientDigest: boolean;
+  rules: DecisionRules;
+  policy: OpeningPolicy;
+  limits: Limits;
   retention: { sessionHours: number; outcomeDays: number };
   maintenance: { concurrency: number; faceCallsPerSecond: number; budgetSeconds: number };
 }
@@ -162,7 +178,18 @@ export function readConfig(env: Record<string, string | undefined>): { config: C
         allowAnonymous: read.ALLOW_ANONYMOUS,
         platformAuthentication: read.WEBSITE_AUTH_ENABLED,
       },
-      requireClientDigest: read.REQUIRE_CLIENT_DIGEST,
+      rules: { requireClientDigest: read.REQUIRE_CLIENT_DIGEST },
+      policy: {
+        allowDeviceSetInClient: read.ALLOW_DEVICE_SET_IN_CLIENT,
+        confidenceFloor: read.VERIFY_CONFIDENCE_FLOOR,
+      },
+      limits: {
+        creations: read.CREATION_LIMIT,
+        ownerCreations: read.OWNER_CREATION_LIMIT,
+        windowSeconds: read.CREATION_WINDOW_SECONDS,
+        lockoutRejections: read.LOCKOUT_REJECTIONS,
+        lockoutSeconds: read.LOCKOUT_SECONDS,
+      },
       retention: { sessionHours: read.SESSION_RETENTION_HOURS, outcomeDays: read.OUTCOME_RETENTION_DAYS },
       maintenance: {
         concurrency: read.MAINTENANCE_CONCURRENCY,

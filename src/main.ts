@@ -9,6 +9,7 @@ import { serve } from "./http/endpoint.ts";
 import { createIdentity } from "./identity.ts";
 import { createReadiness } from "./liveness/readiness.ts";
 import { connectStorage } from "./storage/connect.ts";
+import { createDeviceStore } from "./storage/device-store.ts";
 import { createImageStore } from "./storage/image-store.ts";
 import { createSessionStore } from "./storage/session-store.ts";
 
@@ -56,9 +57,12 @@ function compose(config: Config): App {
     config,
     face,
     sessions,
+    devices: createDeviceStore(storage),
     images,
     readiness: createReadiness({ face, sessions, images, now }),
-    rules: { requireClientDigest: config.requireClientDigest },
+    rules: config.rules,
+    policy: config.policy,
+    limits: config.limits,
     now,
     newId: randomUUID,
   };

@@ -27,6 +27,8 @@ export interface CreateRequest {
   image?: VerifyImage;
   /** Names a held image instead of `image`. */
   referenceImageId?: string;
+  /** Names the held image that the client device must submit, where it submits the image itself. */
+  expectedReferenceImageId?: string;
   /** The app's own reference, 1 to 128 characters. */
   clientReferenceId?: string;
 }

@@ -13,7 +13,7 @@ import { duplicateField, invalidField, parseRequest } from "./request-fields.ts"
 const parametersName = "Parameters";
 const imageName = "VerifyImage";
 /** Our own additions, which may also come as parts beside `Parameters`. */
-const additionNames = ["referenceImageId", "clientReferenceId"];
+const additionNames = ["referenceImageId", "expectedReferenceImageId", "clientReferenceId"];
 
 /** The fields of a create request, of either preview and kind, with the defaults filled in. */
 export interface PreviewRequest {
@@ -27,6 +27,7 @@ export interface PreviewRequest {
   returnVerifyImageHash?: boolean | undefined;
   verifyConfidenceThreshold?: number | undefined;
   referenceImageId?: string | undefined;
+  expectedReferenceImageId?: string | undefined;
   clientReferenceId?: string | undefined;
 }
 
@@ -37,7 +38,10 @@ export function decodePreviewRequest(
   kind: SessionKind,
   body: RequestBody,
 ): CreateRequest {
-  if (body.type === "json") return toCreateRequest(version, parseRequest(version, schema, body.value));
+  if (body.type === "json") {
+    const problems = isRecord(body.value) ? expectationProblems(body.value) : [];
+    return toCreateRequest(version, parseRequest(version, schema, body.value, problems));
+  }
   if (kind === "liveness") throw invalidMediaType();
   const form = readForm(body.parts, [parametersName, ...additionNames], imageName);
   const { value, problems } = readParameters(form);
@@ -56,6 +60,9 @@ function readParameters({ names, texts, problems }: Form): { value: unknown; pro
       ...problems,
       ...twice.map(([name]) => duplicateField(name, `Must come once, in ${parametersName} or beside it.`)),
       ...imageProblems(names.has(imageName), Object.hasOwn(value, "referenceImageId")),
+      ...(names.has(imageName)
+        ? expectationProblems({ ...value, referenceImageId: true })
+        : expectationProblems(value)),
     ],
   };
 }
@@ -80,13 +87,21 @@ function imageProblems(hasImage: boolean, hasReference: boolean): ErrorDetail[] 
   return [invalidField(imageName, message)];
 }
 
+/** Where the image is known, there is nothing to expect of the device. */
+function expectationProblems(value: Record<string, unknown>): ErrorDetail[] {
+  const isBoth = Object.hasOwn(value, "expectedReferenceImageId") && Object.hasOwn(value, "referenceImageId");
+  return isBoth ? [invalidField("expectedReferenceImageId", "Is for sessions whose image the device submits.")] : [];
+}
+
 function toCreateRequest(version: ApiVersion, fields: PreviewRequest, image?: VerifyImage): CreateRequest {
-  const { livenessSingleModalModel: modelVersion, referenceImageId, clientReferenceId, ...rest } = fields;
+  const { livenessSingleModalModel: modelVersion, ...additionsAndRest } = fields;
+  const { referenceImageId, expectedReferenceImageId, clientReferenceId, ...rest } = additionsAndRest;
   const modelVersionOf = modelVersion === undefined ? undefined : version;
   return compact({
     request: compact({ ...rest, modelVersion, modelVersionOf }),
     image,
     referenceImageId,
+    expectedReferenceImageId,
     clientReferenceId,
   });
 }

@@ -56,6 +56,13 @@ export const referenceImageId = z
   .optional()
   .describe("Names a held reference image, which then stands for the verify image. An addition to the dialect.");
 
+/** Our own addition for sessions whose image the device submits. */
+export const expectedReferenceImageId = z
+  .string({ error: "Must match [A-Za-z0-9_-]{1,64}." })
+  .regex(/^[A-Za-z0-9_-]{1,64}$/, { error: "Must match [A-Za-z0-9_-]{1,64}." })
+  .optional()
+  .describe("Names the held image that the device is expected to submit. An addition to the dialect.");
+
 export const sendResultsToClient = flag("The device gets to see its result.").optional();
 export const enableSessionImage = flag("The service keeps an image of each attempt.").optional();
 export const returnVerifyImageHash = flag("The result tells the SHA-256 of the verify image.").optional();

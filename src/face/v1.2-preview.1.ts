@@ -2,6 +2,7 @@ import * as z from "zod";
 import { makePreviewCodec } from "./previews.ts";
 import {
   enableSessionImage,
+  expectedReferenceImageId,
   modelVersion,
   referenceImageId,
   requireOneDevice,
@@ -23,7 +24,13 @@ const livenessFields = {
 export const createLivenessRequest = z.strictObject(livenessFields).superRefine(requireOneDevice);
 /** The body as JSON, or the `Parameters` part beside the file part `VerifyImage`. */
 export const createLivenessWithVerifyRequest = z
-  .strictObject({ ...livenessFields, returnVerifyImageHash, verifyConfidenceThreshold, referenceImageId })
+  .strictObject({
+    ...livenessFields,
+    returnVerifyImageHash,
+    verifyConfidenceThreshold,
+    referenceImageId,
+    expectedReferenceImageId,
+  })
   .superRefine(requireOneDevice);
 
 export const codec = makePreviewCodec({

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { invalidDeviceCorrelationId } from "../face/errors.ts";
 import { defineEndpoint, type Endpoint, resourceNotFound } from "../http/endpoint.ts";
 import { mayUse } from "../liveness/access.ts";
+import { eraseDevice } from "../liveness/erase-device.ts";
 import { sessionResource } from "./session-resource.ts";
 
 const deviceParams = z.object({ deviceCorrelationId: z.string() });
@@ -35,6 +36,31 @@ export const deviceEndpoints: Endpoint[] = [
       if (!caller.trusted && visible.length === 0 && query.continuationToken === undefined) throw resourceNotFound();
       const nextLink = page.continuationToken && linkTo(url, page.continuationToken);
       return { status: 200, json: { value: visible.map(sessionResource), ...(nextLink && { nextLink }) } };
+    },
+  }),
+  defineEndpoint({
+    name: "eraseDevice",
+    summary: "Erase everything about a device here, and its live sessions at the service",
+    methods: ["DELETE"],
+    route: "api/devices/{deviceCorrelationId}",
+    access: "services",
+    params: deviceParams,
+    query: deviceQuery,
+    async handle(app, { params, query }) {
+      return { status: 200, json: await eraseDevice(app, deviceOf(params, query)) };
+    },
+  }),
+  defineEndpoint({
+    name: "liftLockout",
+    summary: "Let a device in again that too many rejections have locked out",
+    methods: ["DELETE"],
+    route: "api/devices/{deviceCorrelationId}/lockout",
+    access: "services",
+    params: deviceParams,
+    query: deviceQuery,
+    async handle(app, { params, query }) {
+      await app.devices.clearLockout(deviceOf(params, query));
+      return { status: 204 };
     },
   }),
 ];

@@ -43,12 +43,15 @@ export const sessionParams = versionParams.extend({ sessionId: z.string() });
  */
 export function codecFor(dialect: Dialect, apiVersion: string): Codec {
   const version = dialect.versions.find((known) => known === apiVersion);
-  if (version === undefined) {
-    throw new ApiError(
-      404,
-      "UnsupportedApiVersion",
-      `This path is spoken in ${dialect.versions.join(" and ")}; versions supported at all: ${apiVersions.join(", ")}.`,
-    );
-  }
+  if (version === undefined) throw unsupportedVersion(dialect);
   return codecs[version];
+}
+
+/** 404 that names the versions in which the path is spoken, and all others. */
+export function unsupportedVersion(dialect: Dialect, versions: readonly ApiVersion[] = dialect.versions): ApiError {
+  return new ApiError(
+    404,
+    "UnsupportedApiVersion",
+    `This path is spoken in ${versions.join(" and ")}; versions supported at all: ${apiVersions.join(", ")}.`,
+  );
 }

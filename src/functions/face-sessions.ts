@@ -1,6 +1,7 @@
 import { type SessionKind, sessionKinds } from "../face/model.ts";
 import { type MediaType, readRequestBody } from "../http/body.ts";
 import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
+import { readRepeatability } from "../http/repeatability.ts";
 import { openSession } from "../liveness/open-session.ts";
 import { deleteSession, watchSession } from "../liveness/watch-session.ts";
 import { codecFor, type Dialect, previews, sessionParams, stable, versionParams } from "./dialects.ts";
@@ -32,18 +33,21 @@ function createSession(dialect: Dialect, kind: SessionKind): Endpoint {
     query: noQuery,
     async handle(app, { params, caller, ...request }) {
       const codec = codecFor(dialect, params.apiVersion);
+      const repeatability = readRepeatability(request.headers);
       const asked = codec.createRequest.decode(kind, await readRequestBody(request, accepts));
       const { created, record, requestId } = await openSession(app, {
         ...asked,
         kind,
         apiVersion: codec.version,
         caller,
+        ...(repeatability !== undefined && { idempotencyKey: repeatability.idempotencyKey }),
       });
       return {
         status: 200,
         json: codec.createResponse.encode(kind, created),
         headers: {
           "x-session-expires-on": record.tokenExpiresOn,
+          ...repeatability?.headers,
           ...(record.referenceImageId !== undefined && { "x-reference-image-id": record.referenceImageId }),
           ...(requestId !== undefined && { "apim-request-id": requestId }),
         },

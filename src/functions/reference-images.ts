@@ -39,6 +39,8 @@ export const referenceImageEndpoints: Endpoint[] = [
       };
       const name: ImageName = `held/${referenceImageId}`;
       const conditions = { ...(await ownConditions(app.images, caller, name)), ...conditionsOf(request.headers) };
+      // Noted before it is there: an erasure of the device must find it.
+      if (device !== undefined) await app.devices.bindImage(device, referenceImageId);
       const { etag, created } = await app.images.put(name, image, conditions);
       return {
         status: created ? 201 : 200,
@@ -82,7 +84,9 @@ export const referenceImageEndpoints: Endpoint[] = [
     async handle(app, { params, caller, headers }) {
       const name: ImageName = `held/${params.referenceImageId}`;
       const conditions = { ...(await ownConditions(app.images, caller, name)), ...conditionsOf(headers) };
+      const device = (await app.images.facts(name))?.deviceCorrelationId;
       if (!(await app.images.delete(name, conditions))) throw resourceNotFound();
+      if (device !== undefined) await app.devices.unbindImage(device, params.referenceImageId);
       return { status: 204 };
     },
   }),

@@ -1,12 +1,27 @@
 import * as z from "zod";
+import type { App } from "../app.ts";
+import { codecs } from "../face/codecs.ts";
 import { sessionImageNotFound } from "../face/errors.ts";
 import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
-import { codecFor, type Dialect, previews, stable, versionParams } from "./dialects.ts";
+import { type Caller, mayUse } from "../liveness/access.ts";
+import { codecFor, type Dialect, previews, stable, unsupportedVersion, versionParams } from "./dialects.ts";
 
 const imageParams = versionParams.extend({ sessionImageId: z.string() });
 
 /** The image of an attempt, kept by the service where the session asked for it. Never stored here. */
 export const sessionImageEndpoints: Endpoint[] = [stable, previews].map(getSessionImage);
+
+/** Trusted services see every image; a principal those of its own sessions. */
+async function assertMaySeeImage(app: App, caller: Caller, sessionImageId: string): Promise<void> {
+  if (!imageIdShape.test(sessionImageId)) throw sessionImageNotFound();
+  if (caller.trusted) return;
+  const sessionId = await app.devices.sessionOfImage(sessionImageId);
+  const stored = sessionId === undefined ? undefined : await app.sessions.find(sessionId);
+  if (stored === undefined || !mayUse(caller, stored.record)) throw sessionImageNotFound();
+}
+
+/** Wider than the ids that the service gives, and narrow enough to be a key. */
+const imageIdShape = /^[\w.-]{1,128}$/;
 
 function getSessionImage(dialect: Dialect): Endpoint {
   return defineEndpoint({
@@ -14,12 +29,19 @@ function getSessionImage(dialect: Dialect): Endpoint {
     summary: "Read the image that the service kept of an attempt",
     methods: ["GET"],
     route: dialect.sessionImages,
-    access: "services",
+    access: "callers",
     params: imageParams,
     query: noQuery,
-    async handle(app, { params }) {
+    async handle(app, { params, caller }) {
       const codec = codecFor(dialect, params.apiVersion);
-      const image = codec.paths.sessionImage && (await app.face.sessionImage(params.sessionImageId));
+      if (codec.paths.sessionImage === undefined) {
+        throw unsupportedVersion(
+          dialect,
+          dialect.versions.filter((version) => codecs[version].paths.sessionImage),
+        );
+      }
+      await assertMaySeeImage(app, caller, params.sessionImageId);
+      const image = await app.face.sessionImage(params.sessionImageId);
       if (image === undefined) throw sessionImageNotFound();
       const { bytes, contentType } = image.value;
       return {

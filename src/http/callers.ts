@@ -80,6 +80,8 @@ function readPrincipal(headers: Headers): { owner: string; isService: boolean } 
 }
 
 function decodeJson(base64: string): unknown {
+  // The decoder itself reads over whatever is no base64, such as a second header behind the first.
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return undefined;
   try {
     return JSON.parse(Buffer.from(base64, "base64").toString("utf8"));
   } catch {

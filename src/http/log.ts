@@ -24,14 +24,25 @@ export function createLog(context: InvocationContext): Log {
  */
 export function describeError(error: unknown): LogFields {
   if (!(error instanceof Error)) return { error: typeof error };
-  const { code, statusCode } = error as { code?: unknown; statusCode?: unknown };
-  const cause = error.cause === undefined ? undefined : describeError(error.cause);
   return {
     error: error.name,
     message: error.message,
+    ...codesOf(error),
+    stack: error.stack,
+    ...(error.cause !== undefined && { cause: describeCause(error.cause) }),
+  };
+}
+
+/** One level deep, as causes may go in circles. */
+function describeCause(cause: unknown): string {
+  if (!(cause instanceof Error)) return typeof cause;
+  return `${cause.name}: ${cause.message} ${codesOf(cause).code ?? ""}`.trim();
+}
+
+function codesOf(error: Error): { code?: string; statusCode?: number } {
+  const { code, statusCode } = error as { code?: unknown; statusCode?: unknown };
+  return {
     ...(typeof code === "string" && { code }),
     ...(typeof statusCode === "number" && { statusCode }),
-    stack: error.stack,
-    ...(cause && { cause: `${cause.error}: ${cause.message ?? ""} ${cause.code ?? ""}`.trim() }),
   };
 }

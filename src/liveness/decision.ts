@@ -12,6 +12,7 @@ export const reasonCodes = [
   "FaceNotMatched",
   "ConfidenceBelowThreshold",
   "VerifyResultMissing",
+  "VerifyImageHashMissing",
   "LivenessUncertain",
   "AttemptsFailed",
   "ClientError",
@@ -33,6 +34,8 @@ export interface Evidence {
   threshold: number;
   /** SHA-256 (hex) of the image that the session was opened with, where we know it. */
   referenceImageHash?: string;
+  /** The device submitted the image itself, so that only the hash tells which it was. */
+  imageFromClient: boolean;
   /** The digest that the client computed, as told with this settling or an earlier one. */
   clientDigest?: string;
   /** It was told just now, for the latest attempt: then it must be that attempt's. */
@@ -106,6 +109,9 @@ function judgeRealFace(evidence: Evidence, result: AttemptResult): { decision: D
     if (!match.isIdentical) return { decision: "rejected", reasons: ["FaceNotMatched"] };
     if (match.matchConfidence < evidence.threshold) {
       return { decision: "rejected", reasons: ["ConfidenceBelowThreshold"] };
+    }
+    if (evidence.imageFromClient && evidence.referenceImageHash !== undefined && result.verifyImageHash === undefined) {
+      return { decision: "inconclusive", reasons: ["VerifyImageHashMissing"] };
     }
     seen.push("FaceMatched");
   }

@@ -1,6 +1,8 @@
 import { amendRecord } from "./amend-record.ts";
+import type { Limits } from "./limits.ts";
 import { createPace } from "./pace.ts";
-import type { Clock, DueRow, FaceService, ImageStore, Phase, SessionStore } from "./ports.ts";
+import type { Clock, DeviceStore, DueRow, FaceService, ImageStore, Phase, SessionStore } from "./ports.ts";
+import { purgeSession } from "./purge-session.ts";
 import { type DecisionRules, recordResult } from "./record-result.ts";
 import { pruneDueOn, purgeDueOn } from "./retention.ts";
 import type { StoredSession } from "./session.ts";
@@ -8,9 +10,11 @@ import type { StoredSession } from "./session.ts";
 export interface MaintainDeps {
   face: FaceService;
   sessions: SessionStore;
+  devices: DeviceStore;
   images: ImageStore;
   now: Clock;
   rules: DecisionRules;
+  limits: Limits;
   retention: { sessionHours: number; outcomeDays: number };
   /** Sessions worked on at the same time. */
   concurrency: number;
@@ -77,7 +81,7 @@ async function attend(deps: MaintainDeps, due: DueRow): Promise<Done> {
       await prune(deps, due, stored);
       return "pruned";
     case "purge":
-      await deps.sessions.purge(stored);
+      await purgeSession(deps, stored);
       await deps.sessions.unschedule([due]);
       return "purged";
   }

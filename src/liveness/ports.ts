@@ -6,6 +6,7 @@ import type {
   SessionState,
   VerifyImage,
 } from "../face/model.ts";
+import type { GuardChange } from "./limits.ts";
 import type { AuditRecord, SessionRecord, StoredSession } from "./session.ts";
 
 /**
@@ -53,13 +54,17 @@ export interface CreationKey {
   /** RFC 3339. Past it, a creation without `sessionId` is one that crashed. */
   leaseUntil: string;
   sessionId?: string;
+  /** Where the creation's expiry row stands, so that an erasure finds it before the commit. */
+  expiryPartition?: string;
 }
 
 export interface Reservation extends CreationKey {
-  /** Absent: the device is set in the client, and the partition is the creation's own. */
+  /** Absent: the device is set in the client. */
   deviceCorrelationId?: string;
   /** SHA-256 (hex) of the idempotency key; absent where none was sent. */
   keyHash?: string;
+  /** Where the device is set in the client: names the partition until the device is known. Default: the creation's id. */
+  anchor?: string;
 }
 
 /** A place taken in the device's partition. */
@@ -152,6 +157,8 @@ export interface SessionStore {
     stored: StoredSession,
     record: SessionRecord,
     entries?: readonly AuditRecord[],
+    /** Written with the record: the guard's count of rejections; by its ETag where one is given, else whatever it is. */
+    guard?: { change: GuardChange; etag?: string },
   ): Promise<StoredSession | undefined>;
   /** Newest first. `top` 1 to 100. Throws `ApiError` 400 for a token that is not one of ours. */
   sessionsOfDevice(deviceCorrelationId: string, top: number, continuationToken?: string): Promise<Page<SessionRecord>>;
@@ -169,6 +176,45 @@ export interface SessionStore {
   purge(stored: StoredSession): Promise<void>;
   /** One cheap read of the tables. Throws where they cannot be reached. */
   probe(): Promise<void>;
+}
+
+/** Everything in a device's partition that an erasure has to deal with. */
+export interface DeviceContents {
+  partition: string;
+  /** Key rows that no session stands behind: creations under way, crashed, or taken over. */
+  keys: (CreationKey & { idempotencyRowKey: string })[];
+  sessions: StoredSession[];
+  /** Held images that were bound to the device at some time. */
+  referenceImageIds: string[];
+  /** Audit entries whose session is gone. */
+  leftoverRows: string[];
+  isEmpty: boolean;
+}
+
+/** What concerns a device, or a principal, as a whole. */
+export interface DeviceStore {
+  /** Replaces a creation's key by another's, by its ETag. Undefined where somebody else was quicker. */
+  takeOver(existing: Reserved, key: CreationKey): Promise<Reserved | undefined>;
+  /** The session of a committed creation; writes the pointer anew where a crash kept it from being written. */
+  sessionOf(committed: Reserved): Promise<StoredSession | undefined>;
+  /** Notes a creation in the principal's own guard, as exactly as `reserve` does in the device's. */
+  admitOwner(owner: string, admit: (guard: Guard | undefined) => Guard): Promise<void>;
+  /** The guard of a partition, with the ETag of its row. */
+  guard(partition: string): Promise<{ guard: Guard; etag: string } | undefined>;
+  /** Ends a lock-out and forgets the rejections that led to it. */
+  clearLockout(deviceCorrelationId: string): Promise<void>;
+  /** Moves a session whose device was set in the client to that device's partition. Repeating it is harmless. */
+  bindSession(stored: StoredSession, deviceCorrelationId: string): Promise<StoredSession>;
+  /** Notes which session an image of an attempt belongs to, and forgets it. */
+  linkImage(sessionImageId: string, sessionId: string): Promise<void>;
+  sessionOfImage(sessionImageId: string): Promise<string | undefined>;
+  unlinkImage(sessionImageId: string): Promise<void>;
+  /** Notes in the device's partition that a held image is bound to it, or is no longer. */
+  bindImage(deviceCorrelationId: string, referenceImageId: string): Promise<void>;
+  unbindImage(deviceCorrelationId: string, referenceImageId: string): Promise<void>;
+  contentsOf(deviceCorrelationId: string): Promise<DeviceContents>;
+  /** Removes the guard and the rows that an interrupted purge or move has left. */
+  dropRest(contents: DeviceContents): Promise<void>;
 }
 
 /** What is known of an image by looking at its bytes. */

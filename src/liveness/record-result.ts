@@ -1,15 +1,20 @@
 import { type Attempt, auditEntryId, type SessionState } from "../face/model.ts";
 import { amendRecord } from "./amend-record.ts";
 import { decide } from "./decision.ts";
-import type { Clock, FaceService, SessionStore } from "./ports.ts";
+import { countOutcome, countsForLockout, type Limits } from "./limits.ts";
+import { placeSession } from "./place-session.ts";
+import type { Clock, DeviceStore, FaceService, SessionStore } from "./ports.ts";
+import { imagesOf } from "./purge-session.ts";
 import { tokenIsOver } from "./retention.ts";
 import type { AuditRecord, SessionRecord, StoredSession } from "./session.ts";
 
 export interface RecordResultDeps {
   face: FaceService;
   sessions: SessionStore;
+  devices: DeviceStore;
   now: Clock;
   rules: DecisionRules;
+  limits: Limits;
 }
 
 /** What an operator decides for all sessions. */
@@ -30,6 +35,8 @@ export interface RecordedResult {
 export interface Occasion {
   /** The session is being deleted: whatever its result, it is recorded as `Canceled`. */
   revoking?: boolean;
+  /** The device that the app says it was. */
+  deviceCorrelationId?: string;
   /** The client's own digest of the latest attempt. */
   digest?: string;
   /** Why the client could not go on, in its own words. */
@@ -53,14 +60,47 @@ export async function recordResult(
   // What the service has forgotten since, the audit trail still knows.
   const attempts =
     told.length < record.attempts ? (await deps.sessions.auditEntries(stored)).map(({ entry }) => entry) : told;
+  const placed = await placeSession(deps.devices, stored, state?.deviceCorrelationId, occasion.deviceCorrelationId);
   const seen: Observation = { ...occasion, state, attempts, nowMs: deps.now(), rules: deps.rules };
-  const written = await amendRecord(deps.sessions, stored, (current) => {
+  const written = await amendRecord(deps.sessions, placed, async (current) => {
     const next = settle(current, seen);
-    return next && { record: next, entries: newEntries(current, seen) };
+    if (next === undefined) return undefined;
+    const entries = newEntries(current, seen);
+    await linkImages(deps.devices, current, entries);
+    const guard = await guardChange(deps, placed.partition, current, next);
+    return { record: next, entries, ...(guard && { guard }) };
   });
   // Erased meanwhile: there is nothing left to tell of.
   if (written === undefined) return { stored, state: undefined };
+  // Somebody recorded more in between than was seen here, and what came with the question would be lost: look again.
+  if (written.record.attempts > Math.max(attempts.length, record.attempts))
+    return recordResult(deps, written, occasion);
   return { stored: written, state, ...(answered?.requestId !== undefined && { requestId: answered.requestId }) };
+}
+
+/** What the outcome changes in the guard of the device. */
+async function guardChange(
+  { devices, now, limits }: RecordResultDeps,
+  partition: string,
+  before: SessionRecord,
+  { decision, deviceCorrelationId }: SessionRecord,
+) {
+  if (deviceCorrelationId === undefined || decision === undefined) return undefined;
+  if (!countsForLockout(before.decision, decision)) return undefined;
+  // An acceptance ends the row whatever its length was; a rejection must know it.
+  const known = decision === "rejected" ? await devices.guard(partition) : undefined;
+  const change = countOutcome(known?.guard, decision, now(), limits);
+  return { change, ...(known !== undefined && { etag: known.etag }) };
+}
+
+/** Lets a principal find the session that an image of an attempt belongs to. Trusted services need not ask. */
+async function linkImages(
+  devices: DeviceStore,
+  { owner, sessionId }: SessionRecord,
+  entries: AuditRecord[],
+): Promise<void> {
+  if (owner === undefined) return;
+  for (const sessionImageId of imagesOf(entries)) await devices.linkImage(sessionImageId, sessionId);
 }
 
 /** All that bears on a session's outcome at one moment. */
@@ -88,6 +128,7 @@ export function settle(record: SessionRecord, seen: Observation): SessionRecord 
     kind: record.kind,
     attempts: seen.attempts,
     threshold: record.threshold ?? 0,
+    imageFromClient: record.imageFromClient === true,
     digestIsNew: seen.digest !== undefined,
     requireClientDigest: seen.rules.requireClientDigest,
     clientFailed: clientError !== undefined,

@@ -21,7 +21,7 @@ export function purgeDueOn(createdOn: string, outcomeRetentionDays: number): str
 
 /** Whether no attempt can come any more, by the clock alone. */
 export function tokenIsOver(tokenExpiresOn: string, nowMs: number): boolean {
-  return nowMs > Date.parse(collectDueOn(tokenExpiresOn));
+  return nowMs >= Date.parse(collectDueOn(tokenExpiresOn));
 }
 
 function later(time: string, ms: number): string {

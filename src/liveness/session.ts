@@ -35,6 +35,8 @@ export interface SessionRecord {
   referenceImageId?: string;
   /** SHA-256 (hex) of the verify image that the session was opened with. */
   referenceImageHash?: string;
+  /** The device submits the image itself; `referenceImageHash` says which it must be. */
+  imageFromClient?: boolean;
   /** The digest that the client told of its latest attempt. */
   clientDigest?: string;
   /** Why the client could not go on, in its own words. */
@@ -45,6 +47,8 @@ export interface SessionRecord {
   clientName?: string;
   owner?: string;
   idempotencyRowKey: string;
+  /** Where the key row stands if not in the session's own partition: the session was bound to its device later. */
+  keyPartition?: string;
   /** Partition of the row of `expiry` that points here. */
   expiryPartition: string;
 }

@@ -28,11 +28,7 @@ export async function settleSession(
   told: Told,
 ): Promise<SessionRecord> {
   const stored = await findSession(deps, caller, sessionId);
-  const { deviceCorrelationId, ...occasion } = told;
-  if (deviceCorrelationId !== undefined && deviceCorrelationId !== stored.record.deviceCorrelationId) {
-    throw new ApiError(409, "DeviceMismatch", "The session was opened for another device.");
-  }
-  const { record } = (await recordResult(deps, stored, occasion)).stored;
+  const { record } = (await recordResult(deps, stored, told)).stored;
   if (record.attempts === 0 && !record.final && record.clientError === undefined) {
     throw new ApiError(409, "SessionNotFinished", "No attempt of this session has ended yet.", { retryAfter });
   }

@@ -84,13 +84,19 @@ export async function deleteSession(
   const stored = await findSession(deps, caller, sessionId);
   const again = stored.record.status === "Canceled";
   if (stored.record.kind !== kind || (stored.prunedOn !== undefined && !again)) throw sessionNotFound();
-  const wasKnown = !again && (await recordResult(deps, stored, { revoking: true })).state !== undefined;
+  if (!(await cancelSession(deps, stored))) throw sessionNotFound();
+}
+
+/** Records the outcome so far, then revokes and hides the session. False where the service had forgotten it before. */
+export async function cancelSession(deps: RecordResultDeps, stored: StoredSession): Promise<boolean> {
+  const { kind, sessionId, status } = stored.record;
+  const wasKnown = status !== "Canceled" && (await recordResult(deps, stored, { revoking: true })).state !== undefined;
   const [revoked] = await Promise.all([
-    deps.face.revoke(kind, stored.record.sessionId),
-    deps.sessions.markPruned(stored.record.sessionId, new Date(deps.now()).toISOString()),
+    deps.face.revoke(kind, sessionId),
+    deps.sessions.markPruned(sessionId, new Date(deps.now()).toISOString()),
   ]);
   // Known a moment ago and gone now: revoked by the lost first try of the same call, or by somebody just as quick.
-  if (!revoked && !wasKnown) throw sessionNotFound();
+  return revoked || wasKnown;
 }
 
 /** @throws ApiError 404 `SessionNotFound`, as the service answers for what was deleted or has expired there. */

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { ApiError } from "../errors.ts";
 import type { CreationKey, Guard, Reservation, Reserved, SessionStore } from "../liveness/ports.ts";
 import type { SessionRecord } from "../liveness/session.ts";
@@ -29,10 +30,10 @@ export function createCreation({ sessions, sessionIds, patience }: StorageConnec
     reservation: Reservation,
     admit: (guard: Guard | undefined) => Guard,
   ): ReturnType<Creation["reserve"]> {
-    const { deviceCorrelationId, keyHash, ...key } = reservation;
+    const { deviceCorrelationId, keyHash, anchor, ...key } = reservation;
     const { creationId } = reservation;
     const partition =
-      deviceCorrelationId === undefined ? sessionPartition(creationId) : devicePartition(deviceCorrelationId);
+      deviceCorrelationId === undefined ? sessionPartition(anchor ?? creationId) : devicePartition(deviceCorrelationId);
     const idempotencyRowKey = creationKeyRow(creationId, keyHash);
     const place = (etag: string, held: CreationKey): Reserved => ({ partition, idempotencyRowKey, etag, key: held });
 
@@ -87,13 +88,16 @@ export function createCreation({ sessions, sessionIds, patience }: StorageConnec
     }
   }
 
-  /** A guard that says nothing any more is removed, so that a device without sessions leaves no trace. */
+  /** False where somebody else has changed the guard. */
   async function replaceGuard(partition: string, guard: Guard, etag: string): Promise<boolean> {
+    // A guard that says nothing any more is removed, so that a device without sessions leaves no trace.
     if (guard.recent.length === 0 && guard.rejectionsInARow === 0 && guard.lockedUntil === undefined) {
       return (await sessions.remove(partition, guardRow, etag)) !== "changed";
     }
-    const written = await sessions.transact([["update", writeGuard(partition, guard), "Replace", { etag }]]);
-    return written.conflict === undefined;
+    const { conflict } = await sessions.transact([["update", writeGuard(partition, guard), "Replace", { etag }]]);
+    if (conflict === undefined || !conflict.repeated) return conflict === undefined;
+    const current = await sessions.get(partition, guardRow);
+    return current !== undefined && isDeepStrictEqual(readGuard(current), guard);
   }
 
   async function commit(reserved: Reserved, record: SessionRecord): Promise<boolean> {

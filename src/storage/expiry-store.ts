@@ -1,10 +1,9 @@
-import type { TransactionAction } from "@azure/data-tables";
 import type { DueRow, SessionStore } from "../liveness/ports.ts";
 import type { StorageConnection } from "./connect.ts";
 import { duePartitions } from "./keys.ts";
 import { odata } from "./odata.ts";
 import { readDue, writeDue } from "./small-rows.ts";
-import { inTransactions } from "./transactions.ts";
+import { removeRows } from "./transactions.ts";
 
 type ExpiryStore = Pick<SessionStore, "schedule" | "dueRows" | "unschedule">;
 
@@ -28,21 +27,8 @@ export function createExpiryStore({ expiry }: StorageConnection): ExpiryStore {
     await Promise.all(
       partitions.entries().map(async ([partition, dueRows]) => {
         const ids = [...new Set(dueRows.map(({ creationId }) => creationId))];
-        for (const chunk of inTransactions(ids.map((id) => deletion(partition, id)))) await removeAll(chunk);
+        await removeRows(expiry, partition, ids);
       }),
     );
   }
-
-  /** One row that is gone already fails a whole transaction; the rows then go one by one. */
-  async function removeAll(deletions: TransactionAction[]): Promise<void> {
-    if (deletions.length > 1) {
-      const written = await expiry.transact(deletions);
-      if (written.conflict === undefined) return;
-    }
-    await Promise.all(deletions.map(([, { partitionKey, rowKey }]) => expiry.remove(partitionKey, rowKey)));
-  }
-}
-
-function deletion(partitionKey: string, rowKey: string): TransactionAction {
-  return ["delete", { partitionKey, rowKey }];
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { ApiError } from "../errors.ts";
 
-/** Keys of the rows. All pure; the layout is described in the README. */
+/** Keys of the rows, and ranges of them. All pure. */
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -25,7 +25,7 @@ export function devicePartition(deviceCorrelationId: string): string {
 
 /** The device of a partition; undefined where the partition belongs to a creation whose device is not known yet. */
 export function deviceOfPartition(partition: string): string | undefined {
-  if (partition.startsWith("!session_")) return undefined;
+  if (/^!(session|owner)_/.test(partition)) return undefined;
   return partition.replace(/(?:![0-9a-f]{2})+/g, (bytes) =>
     decoder.decode(Uint8Array.from(bytes.slice(1).split("!"), (byte) => Number.parseInt(byte, 16))),
   );
@@ -36,10 +36,16 @@ export function sessionPartition(creationId: string): string {
   return `!session_${creationId}`;
 }
 
+/** Partition of a principal's own guard. No device's partition begins like this either. */
+export function ownerPartition(owner: string): string {
+  return `!owner_${owner}`;
+}
+
 export const guardRow = "g";
 
 const sessionPrefix = "s_";
 const keyPrefix = "k_";
+const imagePrefix = "i_";
 /** The character after `_`: what begins with a prefix is at least the prefix and less than the prefix ended by this. */
 const afterUnderscore = "`";
 
@@ -50,8 +56,8 @@ export interface RowRange {
 }
 
 export const sessionRows: RowRange = { from: sessionPrefix, before: `s${afterUnderscore}` };
-/** The guard, all creation keys and all sessions of a partition: neighbours in the order of the rows. */
-export const guardKeyAndSessionRows: RowRange = { from: guardRow, before: `s${afterUnderscore}` };
+/** All creation keys and all sessions of a partition: neighbours in the order of the rows. */
+export const keyAndSessionRows: RowRange = { from: keyPrefix, before: sessionRows.before };
 
 export function isSessionRow(rowKey: string): boolean {
   return rowKey.startsWith(sessionPrefix);
@@ -76,6 +82,26 @@ export function auditRows(row: string): RowRange {
 /** Row of a creation's key: named by the hash of what the caller sent, or by the creation where nothing was sent. */
 export function creationKeyRow(creationId: string, keyHash?: string): string {
   return `${keyPrefix}${keyHash ?? creationId}`;
+}
+
+export function isKeyRow(rowKey: string): boolean {
+  return rowKey.startsWith(keyPrefix);
+}
+
+/** Row that says that a held image is bound to the device. */
+export function boundImageRow(referenceImageId: string): string {
+  return `${imagePrefix}${referenceImageId}`;
+}
+
+/** The image of such a row; undefined for any other row. */
+export function imageOfRow(rowKey: string): string | undefined {
+  return rowKey.startsWith(imagePrefix) ? rowKey.slice(imagePrefix.length) : undefined;
+}
+
+/** The session's row to which an audit entry's row belongs; undefined for any other row. */
+export function sessionRowOfAudit(rowKey: string): string | undefined {
+  const match = /^a_(.+)_\d{19}$/.exec(rowKey);
+  return match === null ? undefined : `${sessionPrefix}${match[1]}`;
 }
 
 /** `{shard}_{bucket}`: the 5-minute bucket, UTC, in which the time falls, in the creation's shard. */

@@ -29,6 +29,7 @@ const fields = {
   settledOn: text.exactOptional(),
   referenceImageId: text.exactOptional(),
   referenceImageHash: text.exactOptional(),
+  imageFromClient: z.boolean().exactOptional(),
   clientDigest: text.exactOptional(),
   clientError: text.exactOptional(),
   modelVersion: text.exactOptional(),
@@ -36,6 +37,7 @@ const fields = {
   clientName: text.exactOptional(),
   owner: text.exactOptional(),
   idempotencyRowKey: text,
+  keyPartition: text.exactOptional(),
   expiryPartition: text,
 } satisfies Record<keyof SessionRecord, z.ZodType>;
 

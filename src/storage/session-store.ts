@@ -1,4 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
+import type { TransactionAction } from "@azure/data-tables";
+import type { GuardChange } from "../liveness/limits.ts";
 import type { ListQuery, SessionPointer, SessionStore } from "../liveness/ports.ts";
 import type { AuditRecord, SessionRecord, StoredSession } from "../liveness/session.ts";
 import type { StorageConnection } from "./connect.ts";
@@ -9,7 +11,14 @@ import { auditRows, expiryPartition, sessionRow } from "./keys.ts";
 import { odata } from "./odata.ts";
 import { createPurge } from "./purge.ts";
 import { readSession, writeSession } from "./session-row.ts";
-import { listedProperties, readAuditEntry, readListed, readPointer, writeAuditEntry } from "./small-rows.ts";
+import {
+  listedProperties,
+  readAuditEntry,
+  readListed,
+  readPointer,
+  writeAuditEntry,
+  writeGuardChange,
+} from "./small-rows.ts";
 import { inTransactions, maxTransactionRows } from "./transactions.ts";
 
 /** The sessions in Azure Tables. The device's partition is the truth; every other row only points to it. */
@@ -49,19 +58,27 @@ export function createSessionStore(connection: StorageConnection): SessionStore 
     stored: StoredSession,
     record: SessionRecord,
     entries: readonly AuditRecord[] = [],
+    guard?: { change: GuardChange; etag?: string },
   ): Promise<StoredSession | undefined> {
     const { partition, row, etag } = stored;
     const session = writeSession(partition, row, record);
+    const actions: TransactionAction[] = [["update", session, "Replace", { etag }]];
+    if (guard !== undefined) {
+      const change = writeGuardChange(partition, guard.change);
+      actions.push(
+        guard.etag === undefined ? ["upsert", change, "Merge"] : ["update", change, "Merge", { etag: guard.etag }],
+      );
+    }
     const chunks = inTransactions(
       entries.map((entry) => ["upsert", writeAuditEntry(partition, row, entry), "Replace"]),
-      maxTransactionRows - 1,
+      maxTransactionRows - actions.length,
     );
     // What goes first is overwritten by the next try, should this one be lost; the outcome comes with the last entries.
     const last = chunks.pop() ?? [];
     for (const chunk of chunks) await sessions.transact(chunk);
     const starts = record.startedOn !== undefined && stored.record.startedOn === undefined;
     const [written] = await Promise.all([
-      sessions.transact([["update", session, "Replace", { etag }], ...last]),
+      sessions.transact([...actions, ...last]),
       starts && markStarted(record.sessionId, record.startedOn),
     ]);
     if (written.conflict === undefined) {

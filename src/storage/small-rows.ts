@@ -1,6 +1,7 @@
 import type { TableEntity } from "@azure/data-tables";
 import * as z from "zod";
 import { type Attempt, sessionKinds } from "../face/model.ts";
+import type { GuardChange } from "../liveness/limits.ts";
 import type { CreationKey, DueRow, Guard, SessionPointer } from "../liveness/ports.ts";
 import type { AuditRecord, SessionRecord } from "../liveness/session.ts";
 import { auditRow, guardRow } from "./keys.ts";
@@ -11,13 +12,17 @@ import type { Entity } from "./table.ts";
 
 const text = z.string();
 
+// A guard that an outcome has made counts no creations.
 const guardSchema: z.ZodType<Guard> = z.object({
-  recent: json(z.array(text)),
+  recent: json(z.array(text)).default([]),
   rejectionsInARow: wholeNumber,
   lockedUntil: text.exactOptional(),
 } satisfies Record<keyof Guard, z.ZodType>);
 
 export const writeGuard = (partition: string, guard: Guard): TableEntity => writeRow(partition, guardRow, guard);
+/** Only what an outcome changes. */
+export const writeGuardChange = (partition: string, change: GuardChange): TableEntity =>
+  writeRow(partition, guardRow, change);
 export const readGuard = (entity: Entity): Guard => readRow(guardSchema, entity);
 
 const keySchema: z.ZodType<CreationKey> = z.object({
@@ -26,6 +31,7 @@ const keySchema: z.ZodType<CreationKey> = z.object({
   owner: text.exactOptional(),
   leaseUntil: text,
   sessionId: text.exactOptional(),
+  expiryPartition: text.exactOptional(),
 } satisfies Record<keyof CreationKey, z.ZodType>);
 
 export const writeKey = (partition: string, row: string, key: CreationKey): TableEntity =>

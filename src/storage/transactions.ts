@@ -1,4 +1,5 @@
 import type { TransactionAction } from "@azure/data-tables";
+import type { Table } from "./table.ts";
 
 /** The most that Tables take in one transaction. */
 export const maxTransactionRows = 100;
@@ -24,4 +25,18 @@ export function inTransactions(
     }
   }
   return chunks;
+}
+
+/**
+ * Removes rows of one partition in as few requests as there can be. One row that is gone already fails a whole
+ * transaction; its rows then go one by one, the last one last.
+ */
+export async function removeRows(table: Table, partitionKey: string, rowKeys: readonly string[]): Promise<void> {
+  const deletions = rowKeys.map((rowKey): TransactionAction => ["delete", { partitionKey, rowKey }]);
+  for (const chunk of inTransactions(deletions)) {
+    if (chunk.length > 1 && (await table.transact(chunk)).conflict === undefined) continue;
+    const remove = ([, { rowKey }]: TransactionAction) => table.remove(partitionKey, rowKey);
+    await Promise.all(chunk.slice(0, -1).map(remove));
+    await Promise.all(chunk.slice(-1).map(remove));
+  }
 }

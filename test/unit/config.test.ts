@@ -1,33 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
-import { type Config, readConfig, type SettingFault, settings } from "../../src/config.ts";
-
-type Env = Record<string, string | undefined>;
-
-const endpoint = "https://a-resource.cognitiveservices.azure.com";
-const connectionString = "UseDevelopmentStorage=true";
-const minimal: Env = { FACE_ENDPOINT: endpoint, AzureWebJobsStorage: connectionString };
-
-function configOf(env: Env, base: Env = minimal): Config {
-  const read = readConfig({ ...base, ...env });
-  if ("faults" in read) assert.fail(`Faults: ${JSON.stringify(read.faults)}`);
-  return read.config;
-}
-
-function faultsOf(env: Env, base: Env = minimal): SettingFault[] {
-  const read = readConfig({ ...base, ...env });
-  return "faults" in read ? read.faults : [];
-}
-
-const storageMissing = {
-  setting: "AzureWebJobsStorage",
-  message:
-    "is required, or AzureWebJobsStorage__accountName, or both AzureWebJobsStorage__tableServiceUri and __blobServiceUri",
-};
+import { type Config, readConfig, settings } from "../../src/config.ts";
+import { configOf, connectionString, endpoint, faultsOf, minimal, storageMissing } from "./fakes/settings.ts";
 
 const numbers: { name: string; byDefault: number; min: number; max: number; of(config: Config): number }[] = [
   { name: "FACE_TIMEOUT_SECONDS", byDefault: 30, min: 1, max: 200, of: ({ face }) => face.timeoutSeconds },
+  { name: "CREATION_LIMIT", byDefault: 10, min: 1, max: 10_000, of: ({ limits }) => limits.creations },
+  { name: "CREATION_WINDOW_SECONDS", byDefault: 600, min: 1, max: 86_400, of: ({ limits }) => limits.windowSeconds },
+  { name: "OWNER_CREATION_LIMIT", byDefault: 20, min: 1, max: 10_000, of: ({ limits }) => limits.ownerCreations },
+  { name: "LOCKOUT_REJECTIONS", byDefault: 5, min: 1, max: 1000, of: ({ limits }) => limits.lockoutRejections },
+  { name: "LOCKOUT_SECONDS", byDefault: 1800, min: 1, max: 604_800, of: ({ limits }) => limits.lockoutSeconds },
   { name: "SESSION_RETENTION_HOURS", byDefault: 48, min: 1, max: 720, of: ({ retention }) => retention.sessionHours },
   { name: "OUTCOME_RETENTION_DAYS", byDefault: 90, min: 1, max: 3650, of: ({ retention }) => retention.outcomeDays },
   {
@@ -56,7 +39,8 @@ const numbers: { name: string; byDefault: number; min: number; max: number; of(c
 const flags: { name: string; of(config: Config): boolean }[] = [
   { name: "ALLOW_ANONYMOUS", of: ({ callers }) => callers.allowAnonymous },
   { name: "WEBSITE_AUTH_ENABLED", of: ({ callers }) => callers.platformAuthentication },
-  { name: "REQUIRE_CLIENT_DIGEST", of: ({ requireClientDigest }) => requireClientDigest },
+  { name: "REQUIRE_CLIENT_DIGEST", of: ({ rules }) => rules.requireClientDigest },
+  { name: "ALLOW_DEVICE_SET_IN_CLIENT", of: ({ policy }) => policy.allowDeviceSetInClient },
 ];
 
 describe("settings by default", () => {
@@ -71,7 +55,9 @@ describe("settings by default", () => {
       },
       storage: { connectionString },
       callers: { clientKeys: new Map(), allowAnonymous: false, platformAuthentication: false },
-      requireClientDigest: false,
+      rules: { requireClientDigest: false },
+      policy: { allowDeviceSetInClient: false, confidenceFloor: 0 },
+      limits: { creations: 10, ownerCreations: 20, windowSeconds: 600, lockoutRejections: 5, lockoutSeconds: 1800 },
       retention: { sessionHours: 48, outcomeDays: 90 },
       maintenance: { concurrency: 32, faceCallsPerSecond: 5, budgetSeconds: 240 },
     });
@@ -96,6 +82,20 @@ describe("numbers", () => {
       }
     });
   }
+});
+
+describe("the floor of confidence", () => {
+  it("is a number from 0 to 1, by default 0", () => {
+    const floorOf = (text: string) => configOf({ VERIFY_CONFIDENCE_FLOOR: text }).policy.confidenceFloor;
+    for (const [text, floor] of Object.entries({ "0": 0, "0.85": 0.85, "1": 1, "1.0": 1, "": 0 })) {
+      assert.equal(floorOf(text), floor);
+    }
+    const message = "must be a number from 0 to 1";
+    for (const wrong of ["-0.1", "1.01", "0,5", "high", "1e-1", "NaN", ".5"]) {
+      const setting = "VERIFY_CONFIDENCE_FLOOR";
+      assert.deepEqual(faultsOf({ [setting]: wrong }), [{ setting, message }], wrong);
+    }
+  });
 });
 
 describe("flags", () => {
@@ -170,96 +170,6 @@ describe("the Face service", () => {
     assert.deepEqual(faultsOf({ FACE_ENDPOINT: regional.toUpperCase() }), [{ setting: "FACE_KEY", message }]);
     assert.equal(configOf({ FACE_ENDPOINT: regional, FACE_KEY: "a-face-key" }).face.key, "a-face-key");
   });
-});
-
-describe("storage", () => {
-  const byIdentity = (env: Env) => configOf(env, { FACE_ENDPOINT: endpoint }).storage;
-
-  it("goes by a connection string before anything else", () => {
-    for (const text of [
-      "UseDevelopmentStorage=true",
-      "DefaultEndpointsProtocol=https;AccountName=anaccount;AccountKey=a2V5;EndpointSuffix=core.windows.net",
-      "BlobEndpoint=https://a.example;TableEndpoint=https://b.example;SharedAccessSignature=sv=1",
-    ]) {
-      const storage = byIdentity({ AzureWebJobsStorage: text, AzureWebJobsStorage__accountName: "anaccount" });
-      assert.deepEqual(storage, { connectionString: text });
-    }
-    const message = "must be a storage connection string";
-    assert.deepEqual(faultsOf({ AzureWebJobsStorage: "a-secret" }), [{ setting: "AzureWebJobsStorage", message }]);
-  });
-
-  it("goes by an account's name", () => {
-    assert.deepEqual(byIdentity({ AzureWebJobsStorage__accountName: "anaccount" }), {
-      tableUri: "https://anaccount.table.core.windows.net",
-      blobUri: "https://anaccount.blob.core.windows.net",
-      identityClientId: undefined,
-    });
-    const message = "must be the name of a storage account";
-    for (const wrong of ["An-Account", "ab", "a".repeat(25), "a.b.c"]) {
-      const faults = faultsOf({ AzureWebJobsStorage__accountName: wrong }, { FACE_ENDPOINT: endpoint });
-      assert.deepEqual(faults, [{ setting: "AzureWebJobsStorage__accountName", message }], wrong);
-    }
-  });
-
-  it("goes by service URIs, which outrank the account's name", () => {
-    const uris = {
-      AzureWebJobsStorage__tableServiceUri: "https://tables.example/",
-      AzureWebJobsStorage__blobServiceUri: "http://127.0.0.1:10000/devstoreaccount1//",
-    };
-    const expected = { tableUri: "https://tables.example", blobUri: "http://127.0.0.1:10000/devstoreaccount1" };
-    assert.deepEqual(byIdentity(uris), { ...expected, identityClientId: undefined });
-    assert.deepEqual(byIdentity({ ...uris, AzureWebJobsStorage__accountName: "anaccount" }), {
-      ...expected,
-      identityClientId: undefined,
-    });
-    for (const setting of Object.keys(uris)) {
-      assert.deepEqual(faultsOf({ [setting]: "tables" }), [{ setting, message: "must be an http(s) URL" }]);
-      // One of the two is not enough.
-      assert.deepEqual(faultsOf({ ...uris, [setting]: "" }, { FACE_ENDPOINT: endpoint }), [storageMissing]);
-    }
-  });
-
-  it("knows the identity by its own client id before the app's", () => {
-    const account = { AzureWebJobsStorage__accountName: "anaccount", AZURE_CLIENT_ID: "the-app" };
-    const clientIdOf = (env: Env) => {
-      const storage = byIdentity(env);
-      return "identityClientId" in storage ? storage.identityClientId : assert.fail("no identity");
-    };
-    assert.equal(clientIdOf(account), "the-app");
-    assert.equal(clientIdOf({ ...account, AzureWebJobsStorage__clientId: "the-storage" }), "the-storage");
-  });
-});
-
-describe("client keys", () => {
-  const digest = "0123456789ABCDEF".repeat(4);
-  const shape = "must be JSON: client name → list of SHA-256 hex digests";
-  const digests = "must be SHA-256 digests of keys, 64 hex digits each";
-
-  it("takes digests in either case, several per client", () => {
-    const other = "f".repeat(64);
-    const { clientKeys } = configOf({ CLIENT_KEYS: JSON.stringify({ mobile: [digest, other], web: [other] }) }).callers;
-    assert.deepEqual(clientKeys, new Map(Object.entries({ mobile: [digest.toLowerCase(), other], web: [other] })));
-  });
-
-  for (const [what, text, message] of [
-    ["broken JSON", "{", shape],
-    ["a Key Vault reference that was not resolved", "@Microsoft.KeyVault(SecretUri=https://a.example/s)", shape],
-    ["a bare key", "a-key", shape],
-    ["a list", `["${digest}"]`, shape],
-    ["null", "null", shape],
-    ["text", '"text"', shape],
-    ["a digest that is not in a list", JSON.stringify({ mobile: digest }), shape],
-    ["a client without digests", '{"mobile":[]}', "each client needs at least one digest"],
-    ["a key in place of its digest", '{"mobile":["a-key"]}', digests],
-    ["a digest with a digit too few", JSON.stringify({ mobile: [digest.slice(1)] }), digests],
-    ["a number", '{"mobile":[1]}', digests],
-    ["several wrong ones", '{"mobile":["a-key","b-key"],"web":[null]}', digests],
-    ["a client without a name", JSON.stringify({ "": [digest] }), shape],
-  ] as const) {
-    it(`refuses ${what}`, () => {
-      assert.deepEqual(faultsOf({ CLIENT_KEYS: text }), [{ setting: "CLIENT_KEYS", message }]);
-    });
-  }
 });
 
 describe("faults", () => {

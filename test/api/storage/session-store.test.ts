@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { after, describe, it } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
 import type { AuditRecord, StoredSession } from "../../../src/liveness/session.ts";
+import { readGuard } from "../../../src/storage/small-rows.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import {
   admitAll,
@@ -23,188 +24,6 @@ function audit({ record }: StoredSession, entryId: string, message = "x"): Audit
   const entry = { attemptId: 1, attemptStatus: "Failed", error: { code: "TimedOut", message } };
   return { entryId, sessionId: record.sessionId, receivedOn: record.createdOn, entry };
 }
-
-const badArgument = (error: unknown) =>
-  error instanceof ApiError && error.status === 400 && error.code === "BadArgument";
-
-describe("reserve", () => {
-  it("writes key and guard of a new device with one request", async (t) => {
-    const { sessions, connection, proxy } = await openRig(t, azurite);
-    await sessions.probe();
-    proxy.take();
-    const deviceCorrelationId = someDevice();
-    const request = reservation({ deviceCorrelationId, bodyHash: "ff", owner: "o" });
-
-    const place = await reserved(sessions, request);
-    assert.deepEqual(proxy.take(), ["POST /$batch"]);
-
-    const { creationId, leaseUntil } = request;
-    const key = { creationId, bodyHash: "ff", owner: "o", leaseUntil };
-    const [guard, keyRow] = await rowsOf(connection.sessions, deviceCorrelationId);
-    assert.deepEqual(place, {
-      partition: deviceCorrelationId,
-      idempotencyRowKey: `k_${creationId}`,
-      etag: keyRow?.etag,
-      key,
-      taken: place.taken,
-    });
-    assert.equal(guard?.rowKey, "g");
-    assert.equal(guard?.recent, JSON.stringify([place.taken]));
-    assert.deepEqual(
-      { ...keyRow, ...key },
-      keyRow,
-      "the key row has the properties of the key, under their own names",
-    );
-  });
-
-  it("needs three requests for a known device, and shows its guard to admit", async (t) => {
-    const { sessions, proxy } = await openRig(t, azurite);
-    const deviceCorrelationId = someDevice();
-    const first = await reserved(sessions, reservation({ deviceCorrelationId }));
-    proxy.take();
-
-    const guards: unknown[] = [];
-    const outcome = await sessions.reserve(reservation({ deviceCorrelationId }), (guard) => {
-      guards.push(guard);
-      return admitAll(guard);
-    });
-    assert.ok("reserved" in outcome);
-    assert.equal(proxy.take().length, 3);
-    assert.deepEqual(guards, [undefined, { recent: [first.taken], rejectionsInARow: 0 }]);
-  });
-
-  it("answers a key that is there already, also where admit would refuse", async (t) => {
-    const { sessions } = await openRig(t, azurite);
-    const deviceCorrelationId = someDevice();
-    const keyHash = "abc";
-    const place = await reserved(sessions, reservation({ deviceCorrelationId, keyHash, bodyHash: "1" }));
-
-    const outcome = await sessions.reserve(reservation({ deviceCorrelationId, keyHash, bodyHash: "2" }), (guard) => {
-      if (guard !== undefined) throw new ApiError(429, "429", "too many");
-      return admitAll(guard);
-    });
-    const { taken, ...held } = place;
-    assert.deepEqual(outcome, { existing: held });
-    assert.equal(place.idempotencyRowKey, "k_abc");
-  });
-
-  it("lets admit refuse, and then writes nothing", async (t) => {
-    const { sessions, connection } = await openRig(t, azurite);
-    const deviceCorrelationId = someDevice();
-    await reserved(sessions, reservation({ deviceCorrelationId }));
-    const before = await rowsOf(connection.sessions, deviceCorrelationId);
-
-    const refusal = new ApiError(429, "429", "too many");
-    const refused = sessions.reserve(reservation({ deviceCorrelationId }), (guard) => {
-      if (guard !== undefined) throw refusal;
-      return admitAll(guard);
-    });
-    await assert.rejects(refused, (error) => error === refusal);
-    assert.deepEqual(await rowsOf(connection.sessions, deviceCorrelationId), before);
-  });
-
-  it("uses the creation's own partition where the device is set in the client", async (t) => {
-    const { sessions } = await openRig(t, azurite);
-    const request = reservation();
-    const place = await reserved(sessions, request);
-    assert.equal(place.partition, `!session_${request.creationId}`);
-  });
-});
-
-describe("release", () => {
-  it("gives the place back, and leaves no trace of a device without sessions", async (t) => {
-    const { sessions, connection } = await openRig(t, azurite);
-    const deviceCorrelationId = someDevice();
-    const one = await reserved(sessions, reservation({ deviceCorrelationId }));
-    const other = await reserved(sessions, reservation({ deviceCorrelationId }));
-
-    await sessions.release(one);
-    const [guard, ...rest] = await rowsOf(connection.sessions, deviceCorrelationId);
-    assert.equal(guard?.recent, JSON.stringify([other.taken]));
-    assert.deepEqual(rest.map(({ rowKey }) => rowKey), [other.idempotencyRowKey]);
-
-    await sessions.release(one);
-    await sessions.release(other);
-    assert.deepEqual(await rowsOf(connection.sessions, deviceCorrelationId), []);
-  });
-
-  it("leaves a place alone that was committed or taken over", async (t) => {
-    const { sessions, connection } = await openRig(t, azurite);
-    const deviceCorrelationId = someDevice();
-    const request = reservation({ deviceCorrelationId });
-    const place = await reserved(sessions, request);
-    assert.ok(await sessions.commit(place, newRecord(sessions, request, place)));
-    const before = await rowsOf(connection.sessions, deviceCorrelationId);
-
-    await sessions.release(place);
-    assert.deepEqual(await rowsOf(connection.sessions, deviceCorrelationId), before);
-  });
-});
-
-describe("commit", () => {
-  it("writes session, key and pointer with two requests", async (t) => {
-    const { sessions, connection, proxy } = await openRig(t, azurite);
-    const deviceCorrelationId = someDevice();
-    const request = reservation({ deviceCorrelationId, owner: "o" });
-    const place = await reserved(sessions, request);
-    const record = newRecord(sessions, request, place, { owner: "o", reasons: ["A", "B"], threshold: 0.25 });
-    await connection.sessionIds.get("none", "none");
-    proxy.take();
-
-    assert.equal(await sessions.commit(place, record), true);
-    assert.deepEqual(proxy.take(), ["POST /$batch", "PUT /sessionids"]);
-
-    const row = sessions.rowKey(record.createdOn, record.creationId);
-    const stored = await connection.sessions.get(deviceCorrelationId, row);
-    assert.deepEqual({ ...stored, ...record, reasons: '["A","B"]' }, stored, "every field is a property");
-    const key = await connection.sessions.get(deviceCorrelationId, place.idempotencyRowKey);
-    assert.deepEqual([key?.creationId, key?.sessionId], [record.creationId, record.sessionId]);
-    const pointer = await connection.sessionIds.get(record.sessionId, record.sessionId);
-    const { kind, createdOn, ttlSeconds } = record;
-    const listed = { partition: deviceCorrelationId, row, kind, owner: "o", deviceCorrelationId, createdOn, ttlSeconds };
-    assert.deepEqual({ ...pointer, ...listed }, pointer);
-    assert.ok(!("startedOn" in (pointer ?? {})) && !("prunedOn" in (pointer ?? {})));
-  });
-
-  for (const [name, interfere] of [
-    ["gone", "remove"],
-    ["taken over", "merge"],
-  ] as const) {
-    it(`writes nothing where the key is ${name}`, async (t) => {
-      const { sessions, connection } = await openRig(t, azurite);
-      const deviceCorrelationId = someDevice();
-      const request = reservation({ deviceCorrelationId });
-      const place = await reserved(sessions, request);
-      const rowKey = place.idempotencyRowKey;
-      if (interfere === "remove") await connection.sessions.remove(deviceCorrelationId, rowKey);
-      else await connection.sessions.merge({ partitionKey: deviceCorrelationId, rowKey, creationId: "another" });
-
-      const record = newRecord(sessions, request, place);
-      assert.equal(await sessions.commit(place, record), false);
-      assert.deepEqual(
-        (await rowKeysOf(connection.sessions, deviceCorrelationId)).filter((key) => key.startsWith("s_")),
-        [],
-      );
-      assert.deepEqual(await rowsOf(connection.sessionIds, record.sessionId), []);
-    });
-  }
-
-  it("hands a key on to the creation that takes it over", async (t) => {
-    const { sessions } = await openRig(t, azurite);
-    const deviceCorrelationId = someDevice();
-    const first = reservation({ deviceCorrelationId, keyHash: "abc" });
-    const place = await reserved(sessions, first);
-    const second = reservation({ deviceCorrelationId, keyHash: "abc" });
-    const outcome = await sessions.reserve(second, admitAll);
-    assert.ok("existing" in outcome);
-
-    assert.equal(await sessions.commit(outcome.existing, newRecord(sessions, second, place)), true);
-    assert.equal(await sessions.commit(place, newRecord(sessions, first, place)), false);
-    const third = await sessions.reserve(reservation({ deviceCorrelationId, keyHash: "abc" }), admitAll);
-    assert.ok("existing" in third);
-    assert.equal(third.existing.key.creationId, second.creationId);
-  });
-});
 
 describe("find and load", () => {
   it("read through the pointer with two requests, and from the place with one", async (t) => {
@@ -289,7 +108,9 @@ describe("update", () => {
   it("takes more entries than fit into one transaction, and long ones", async (t) => {
     const { sessions } = await openRig(t, azurite);
     const stored = await committed(sessions);
-    const entries = Array.from({ length: 250 }, (_, n) => audit(stored, String(n + 1), "y".repeat(n === 7 ? 70_000 : 9)));
+    const entries = Array.from({ length: 250 }, (_, n) =>
+      audit(stored, String(n + 1), "y".repeat(n === 7 ? 70_000 : 9)),
+    );
     const updated = await sessions.update(stored, { ...stored.record, attempts: 250 }, entries);
     assert.equal(updated?.record.attempts, 250);
     assert.deepEqual(await sessions.auditEntries(stored), entries);
@@ -299,33 +120,42 @@ describe("update", () => {
     assert.equal(trail.length, 250);
     assert.deepEqual(trail[2], audit(stored, "3", "again"));
   });
-});
 
-describe("sessionsOfDevice", () => {
-  it("reads newest first, in pages of exactly the size asked for", async (t) => {
-    const { sessions, proxy } = await openRig(t, azurite);
-    const device = someDevice();
-    const createdOns = Array.from({ length: 7 }, (_, n) => new Date(Date.UTC(2026, 0, 1, 0, n)).toISOString());
-    for (const createdOn of createdOns) {
-      await sessions.update(await committed(sessions, device, { createdOn }), (await committed(sessions)).record);
-    }
-    const expected = createdOns.toReversed();
-
-    const seen: string[] = [];
-    const sizes: number[] = [];
-    let continuationToken: string | undefined;
+  it("changes the guard with the record, or neither", async (t) => {
+    const { sessions, connection, proxy } = await openRig(t, azurite);
+    const stored = await committed(sessions);
+    const guardOf = async () => {
+      const entity = await connection.sessions.get(stored.partition, "g");
+      assert.ok(entity);
+      return { ...readGuard(entity), etag: entity.etag };
+    };
+    const { etag, recent } = await guardOf();
+    const lockedUntil = "2026-01-01T00:30:00.000Z";
     proxy.take();
-    do {
-      const page = await sessions.sessionsOfDevice(device, 3, continuationToken);
-      seen.push(...page.items.map(({ createdOn }) => createdOn));
-      sizes.push(page.items.length);
-      continuationToken = page.continuationToken;
-    } while (continuationToken !== undefined);
-    assert.deepEqual(seen, expected);
-    assert.deepEqual(sizes, [3, 3, 1]);
-    assert.equal(proxy.take().length, 3);
-    const all = await sessions.sessionsOfDevice(device, 7);
-    assert.deepEqual([all.items.length, all.continuationToken], [7, undefined]);
-    assert.deepEqual(await sessions.sessionsOfDevice(someDevice(), 3), { items: [] });
+    const change = { rejectionsInARow: 5, lockedUntil };
+    const updated = await sessions.update(stored, { ...stored.record, attempts: 1 }, [audit(stored, "1")], {
+      change,
+      etag,
+    });
+    assert.deepEqual(proxy.take(), ["POST /$batch"]);
+    assert.deepEqual(await sessions.find(stored.record.sessionId), updated);
+    const { etag: newEtag, ...guard } = await guardOf();
+    assert.deepEqual(guard, { recent, ...change });
+
+    assert.ok(updated && newEtag !== etag);
+    const late = { change: { rejectionsInARow: 9 }, etag };
+    assert.equal(await sessions.update(updated, { ...updated.record, attempts: 2 }, [], late), undefined);
+    assert.deepEqual(await sessions.find(stored.record.sessionId), updated);
+    assert.ok(await sessions.update(updated, updated.record, [], { change: { rejectionsInARow: 0 } }));
+    assert.equal((await guardOf()).rejectionsInARow, 0);
+  });
+
+  it("makes a guard where there is none", async (t) => {
+    const { sessions, connection } = await openRig(t, azurite);
+    const stored = await committed(sessions);
+    await connection.sessions.remove(stored.partition, "g");
+    assert.ok(await sessions.update(stored, stored.record, [], { change: { rejectionsInARow: 1 } }));
+    const guard = await connection.sessions.get(stored.partition, "g");
+    assert.deepEqual(guard && readGuard(guard), { recent: [], rejectionsInARow: 1 });
   });
 });

@@ -95,7 +95,13 @@ export async function committed(
 /** All rows of a partition. */
 export async function rowsOf(table: Table, partition: string): Promise<Entity[]> {
   const filter = `PartitionKey eq '${partition.replaceAll("'", "''")}'`;
-  return Array.fromAsync(table.query({ filter }));
+  return collect(table.query({ filter }));
+}
+
+export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const collected: T[] = [];
+  for await (const item of items) collected.push(item);
+  return collected;
 }
 
 export async function rowKeysOf(table: Table, partition: string): Promise<string[]> {

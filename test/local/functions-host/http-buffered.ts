@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { RpcHttpCookie, RpcHttpData, RpcTypedData } from "./core-types.ts";
+import { hopByHopHeaders } from "./http-stream.ts";
 import type { HttpFacts } from "./trigger-metadata.ts";
 
 /** Reads what is left of a request's body. Rejects where the caller goes away. */
@@ -39,8 +40,11 @@ export function writeRpcResponse(response: ServerResponse, returned: RpcTypedDat
     return;
   }
   response.statusCode = Number(http.statusCode ?? 200);
+  const perConnection = (http.headers?.connection ?? "").toLowerCase().split(/\s*,\s*/);
   for (const [name, value] of Object.entries(http.headers ?? {})) {
-    response.setHeader(name, value);
+    if (!hopByHopHeaders.has(name) && !perConnection.includes(name)) {
+      response.setHeader(name, value);
+    }
   }
   const cookies = (http.cookies ?? []).map(writeCookie);
   if (cookies.length > 0) {

@@ -38,7 +38,7 @@ export function createHttpFront(options: HttpFrontOptions): Server {
   return createServer((message, response) => {
     const { rawPath, rawQuery } = splitTarget(message.url ?? "/");
     const path = decodePath(rawPath);
-    if (path === undefined) {
+    if (path === undefined || !isHost(message.headers.host ?? "")) {
       refuse(message, response, 400);
       return;
     }
@@ -89,6 +89,10 @@ async function answer(
     const duration = now().getTime() - startedOn;
     log("information", name, `${message.method} ${encodePath(facts.path)} ${response.statusCode} in ${duration} ms`);
   } catch (error) {
+    if (response.destroyed) {
+      log("information", name, `${message.method} ${encodePath(facts.path)}: the caller has gone`);
+      return;
+    }
     const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
     log("error", name, `${message.method} ${encodePath(facts.path)} failed (invocation ${invocationId}): ${reason}`);
     if (response.headersSent) {
@@ -107,7 +111,7 @@ async function answerStreamed(
   facts: RequestFacts,
   invocationId: string,
 ): Promise<void> {
-  const body = (await mayHoldMetadata(message)) ? await readBody(message) : undefined;
+  const body = mayHoldMetadata(message) ? await readBody(message) : undefined;
   const forwarding = options.forwarder.forward(message, response, {
     invocationId,
     pathAndQuery: encodePath(facts.path) + (facts.rawQuery === "" ? "" : `?${facts.rawQuery}`),
@@ -151,9 +155,14 @@ async function answerBuffered(
 }
 
 /** The real host reads every body of known length as text and looks for a JSON object; here only likely ones. */
-async function mayHoldMetadata(message: IncomingMessage): Promise<boolean> {
+function mayHoldMetadata(message: IncomingMessage): boolean {
   const length = Number(message.headers["content-length"] ?? 0);
   return length > 0 && length <= largestBodyReadBeforehand && /json/i.test(message.headers["content-type"] ?? "");
+}
+
+/** The real host's web server refuses a `Host` that is none, and the app's library could make no URL of it. */
+function isHost(host: string): boolean {
+  return /^(\[[\da-f:.]+\]|[\w.~%!$&'()*+,;=-]+)(:\d+)?$/i.test(host) && URL.canParse(`http://${host}`);
 }
 
 function splitTarget(target: string): { rawPath: string; rawQuery: string } {

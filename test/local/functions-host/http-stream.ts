@@ -2,7 +2,7 @@ import { Agent, type IncomingMessage, request as openRequest, type ServerRespons
 import { setTimeout as delay } from "node:timers/promises";
 
 /** Headers that belong to one connection, not to the message. */
-const hopByHopHeaders = new Set([
+export const hopByHopHeaders: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
   "proxy-authenticate",

@@ -15,8 +15,8 @@ export interface Invocation {
 export interface Invoker {
   /** Runs the function as the Node.js worker does, hooks included. Throws what the handler throws. */
   invoke(target: RegisteredFunction, invocation: Invocation): Promise<InvocationResponse>;
-  /** Resolves when no invocation is running, at the latest after `milliseconds`. */
-  settle(milliseconds: number): Promise<void>;
+  /** Resolves when all invocations that run now have ended. */
+  settle(): Promise<void>;
 }
 
 export function createInvoker(registry: Registry, log: Log): Invoker {
@@ -29,9 +29,8 @@ export function createInvoker(registry: Registry, log: Log): Invoker {
       run.then(forget, forget);
       return run;
     },
-    settle: async (milliseconds) => {
-      const deadline = new Promise<void>((resolve) => setTimeout(resolve, milliseconds).unref());
-      await Promise.race([Promise.allSettled(running), deadline]);
+    settle: async () => {
+      await Promise.allSettled(running);
     },
   };
 }

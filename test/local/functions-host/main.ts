@@ -1,5 +1,6 @@
 import type { Server } from "node:http";
 import { resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { createAdmin } from "./admin.ts";
 import { loadApp, readCorsSettings } from "./app-loader.ts";
@@ -79,9 +80,10 @@ async function run(): Promise<void> {
     }
     stopping = true;
     timers.stop();
-    server.close();
-    server.closeIdleConnections();
-    await invoker.settle(stopGrace);
+    const closed = new Promise((resolve) => server.close(resolve));
+    // A kept connection becomes idle when its answer has been sent, and would then wait for another request.
+    setInterval(() => server.closeIdleConnections(), 20);
+    await Promise.race([Promise.all([closed, invoker.settle()]), delay(stopGrace)]);
     await registry.runHooks("appTerminate", { hookData: {}, appHookData: registry.appHookData });
     process.exit(0);
   };

@@ -1,13 +1,6 @@
 import { badArgument } from "../../../src/face/errors.ts";
-import type {
-  CreationKey,
-  DueRow,
-  Guard,
-  Reserved,
-  SessionPointer,
-  SessionStore,
-} from "../../../src/liveness/ports.ts";
-import type { AuditRecord, SessionRecord, StoredSession } from "../../../src/liveness/session.ts";
+import type { CreationKey, Reserved, SessionStore } from "../../../src/liveness/ports.ts";
+import type { StoredSession } from "../../../src/liveness/session.ts";
 import {
   auditRow,
   creationKeyRow,
@@ -19,37 +12,13 @@ import {
   sessionRow,
 } from "../../../src/storage/keys.ts";
 import type { Calls } from "./calls.ts";
-import { createRows, type Rows } from "./rows.ts";
-
-/** What the fake tables hold, by kind of row, under the keys that the real ones have. */
-export interface Tables {
-  records: Rows<SessionRecord>;
-  entries: Rows<AuditRecord>;
-  guards: Rows<Guard>;
-  keys: Rows<CreationKey>;
-  pointers: Rows<SessionPointer & { partition: string; row: string; prunedOn?: string }>;
-  expiry: Rows<DueRow>;
-}
-
-export function createTables(): Tables {
-  return {
-    records: createRows(),
-    entries: createRows(),
-    guards: createRows(),
-    keys: createRows(),
-    pointers: createRows(),
-    expiry: createRows(),
-  };
-}
+import { entryRows, loadSession, pointTo, type Tables } from "./tables.ts";
 
 /** The session store on tables in memory. Each verb is one call that has its whole effect or none. */
 export function createFakeSessionStore(tables: Tables, calls: Calls): SessionStore {
   const { records, entries, guards, keys, pointers, expiry } = tables;
 
-  function load(partition: string, row: string): StoredSession | undefined {
-    const found = records.get(partition, row);
-    return found && { record: found.value, partition, row, etag: found.etag };
-  }
+  const load = (partition: string, row: string) => loadSession(tables, partition, row);
 
   function find(sessionId: string): StoredSession | undefined {
     const pointer = pointers.get(sessionId, sessionId)?.value;
@@ -71,10 +40,12 @@ export function createFakeSessionStore(tables: Tables, calls: Calls): SessionSto
     rowKey: sessionRow,
     expiryPartition,
 
-    reserve: ({ deviceCorrelationId, keyHash, ...key }, admit) =>
+    reserve: ({ deviceCorrelationId, keyHash, anchor = "", ...key }, admit) =>
       calls.run("sessions.reserve", () => {
         const partition =
-          deviceCorrelationId === undefined ? sessionPartition(key.creationId) : devicePartition(deviceCorrelationId);
+          deviceCorrelationId === undefined
+            ? sessionPartition(anchor || key.creationId)
+            : devicePartition(deviceCorrelationId);
         const idempotencyRowKey = creationKeyRow(key.creationId, keyHash);
         const place = (etag: string, held: CreationKey): Reserved => ({
           partition,
@@ -118,26 +89,25 @@ export function createFakeSessionStore(tables: Tables, calls: Calls): SessionSto
 
     commit: ({ partition, idempotencyRowKey, etag, key }, record) =>
       calls.run("sessions.commit", () => {
-        const { creationId, sessionId, kind, owner, deviceCorrelationId, createdOn, ttlSeconds } = record;
+        const { creationId, sessionId, createdOn } = record;
         const row = sessionRow(createdOn, creationId);
         if (keys.get(partition, idempotencyRowKey)?.etag !== etag || records.get(partition, row)) return false;
         keys.put(partition, idempotencyRowKey, { ...key, creationId, sessionId });
         records.put(partition, row, record);
-        pointers.put(sessionId, sessionId, {
-          ...{ partition, row, sessionId, kind, createdOn, ttlSeconds },
-          ...(owner !== undefined && { owner }),
-          ...(deviceCorrelationId !== undefined && { deviceCorrelationId }),
-        });
+        pointTo(tables, partition, row, record);
         return true;
       }),
 
     find: (sessionId) => calls.run("sessions.find", () => find(sessionId)),
     load: (partition, row) => calls.run("sessions.load", () => load(partition, row)),
 
-    update: (stored, record, written = []) =>
+    update: (stored, record, written = [], guard) =>
       calls.run("sessions.update", () => {
         const { partition, row, etag } = stored;
         if (records.get(partition, row)?.etag !== etag) return undefined;
+        const known = guards.get(partition, guardRow);
+        if (guard?.etag !== undefined && known?.etag !== guard.etag) return undefined;
+        if (guard) guards.put(partition, guardRow, { recent: [], ...known?.value, ...guard.change });
         for (const entry of written) entries.put(partition, auditRow(row, entry.entryId), entry);
         const { startedOn } = record;
         if (startedOn !== undefined && stored.record.startedOn === undefined) {
@@ -171,9 +141,7 @@ export function createFakeSessionStore(tables: Tables, calls: Calls): SessionSto
 
     auditEntries: ({ partition, row }) =>
       calls.run("sessions.auditEntries", () => {
-        const prefix = auditRow(row, "0").slice(0, -19);
-        const rows = entries.rowKeys(partition).filter((key) => key.startsWith(prefix));
-        return rows.flatMap((key) => entries.get(partition, key)?.value ?? []);
+        return entryRows(tables, partition, row).flatMap((key) => entries.get(partition, key)?.value ?? []);
       }),
 
     async *dueRows(shard, now) {
@@ -193,10 +161,10 @@ export function createFakeSessionStore(tables: Tables, calls: Calls): SessionSto
 
     purge: ({ partition, row, record }) =>
       calls.run("sessions.purge", () => {
-        const prefix = auditRow(row, "0").slice(0, -19);
-        for (const key of entries.rowKeys(partition)) if (key.startsWith(prefix)) entries.remove(partition, key);
-        if (keys.get(partition, record.idempotencyRowKey)?.value.creationId === record.creationId) {
-          keys.remove(partition, record.idempotencyRowKey);
+        const keyPartition = record.keyPartition ?? partition;
+        for (const key of entryRows(tables, partition, row)) entries.remove(partition, key);
+        if (keys.get(keyPartition, record.idempotencyRowKey)?.value.creationId === record.creationId) {
+          keys.remove(keyPartition, record.idempotencyRowKey);
         }
         pointers.remove(record.sessionId, record.sessionId);
         records.remove(partition, row);

@@ -2,13 +2,16 @@ import type { CreateRequest } from "../../../src/face/codec.ts";
 import type { SessionKind, SessionRequest } from "../../../src/face/model.ts";
 import type { Caller } from "../../../src/liveness/access.ts";
 import type { MaintainDeps } from "../../../src/liveness/maintain.ts";
-import type { OpenSessionCommand, OpenSessionDeps } from "../../../src/liveness/open-session.ts";
+import type { OpenSessionDeps } from "../../../src/liveness/open-session.ts";
+import type { OpenSessionCommand } from "../../../src/liveness/plan-session.ts";
 import type { RecordResultDeps } from "../../../src/liveness/record-result.ts";
 import type { SessionRecord } from "../../../src/liveness/session.ts";
 import { type Calls, createCalls, type Hook, type Outcome, outcomeOf } from "./calls.ts";
+import { createFakeDeviceStore } from "./device-store.ts";
 import { createFakeFaceService, createService, type Service } from "./face-service.ts";
 import { type Blobs, createBlobs, createFakeImageStore } from "./image-store.ts";
-import { createFakeSessionStore, createTables, type Tables } from "./session-store.ts";
+import { createFakeSessionStore } from "./session-store.ts";
+import { createTables, type Tables } from "./tables.ts";
 
 /** Everything outside the app: storage, the service, the time. It outlives the processes that are started in it. */
 export interface World {
@@ -50,6 +53,7 @@ export function createWorld(): World {
     const deps = {
       face: createFakeFaceService(service, calls, now),
       sessions: createFakeSessionStore(tables, calls),
+      devices: createFakeDeviceStore(tables, calls),
       images: createFakeImageStore(blobs, calls, now),
       now,
       newId() {
@@ -57,6 +61,8 @@ export function createWorld(): World {
         return `c0ffee00-0000-4000-8000-${String(ids).padStart(12, "0")}`;
       },
       rules: { requireClientDigest: false },
+      policy: { allowDeviceSetInClient: false, confidenceFloor: 0 },
+      limits: { creations: 10, ownerCreations: 20, windowSeconds: 600, lockoutRejections: 5, lockoutSeconds: 1800 },
     };
     return {
       calls,

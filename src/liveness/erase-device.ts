@@ -1,0 +1,69 @@
+import { ApiError } from "../errors.ts";
+import type { Clock, DeviceStore, FaceService, ImageStore, SessionStore } from "./ports.ts";
+import { purgeSession } from "./purge-session.ts";
+import type { StoredSession } from "./session.ts";
+
+export interface EraseDeps {
+  face: FaceService;
+  sessions: SessionStore;
+  devices: DeviceStore;
+  images: ImageStore;
+  now: Clock;
+}
+
+/** What an erasure removed, this time. */
+export interface Erased {
+  sessions: number;
+  referenceImages: number;
+}
+
+/** Creations may be under way while a device is erased; more rounds than this are no chance. */
+const maxRounds = 10;
+
+/**
+ * Erases all that is known of a device: sessions that are alive at the service, images, rows. What a row points to goes
+ * before the row itself, so that an erasure that was cut short finds the rest when it is repeated. Key rows go first:
+ * a creation under way then fails at its commit.
+ *
+ * @throws whatever the service or the storage has to say; repeating continues where it stopped.
+ */
+export async function eraseDevice(deps: EraseDeps, deviceCorrelationId: string): Promise<Erased> {
+  const erased: Erased = { sessions: 0, referenceImages: 0 };
+  for (let round = 0; round < maxRounds; round += 1) {
+    const contents = await deps.devices.contentsOf(deviceCorrelationId);
+    if (contents.isEmpty) return erased;
+    for (const { idempotencyRowKey, creationId, expiryPartition } of contents.keys) {
+      await deps.sessions.dropKey(contents.partition, idempotencyRowKey, creationId);
+      await deps.images.delete(`sessions/${creationId}`);
+      if (expiryPartition !== undefined) await deps.sessions.unschedule([{ creationId, expiryPartition }]);
+    }
+    for (const stored of contents.sessions) {
+      await eraseSession(deps, stored);
+      erased.sessions += 1;
+    }
+    for (const referenceImageId of contents.referenceImageIds) {
+      if (await eraseImage(deps, deviceCorrelationId, referenceImageId)) erased.referenceImages += 1;
+      await deps.devices.unbindImage(deviceCorrelationId, referenceImageId);
+    }
+    await deps.devices.dropRest(contents);
+  }
+  throw new ApiError(503, "ServerBusy", "Sessions are being created for this device at once.", { retryAfter: "1" });
+}
+
+/** An image that was replaced since may be bound to another device by now. */
+async function eraseImage({ images }: EraseDeps, device: string, referenceImageId: string): Promise<boolean> {
+  const name = `held/${referenceImageId}` as const;
+  const facts = await images.facts(name);
+  return facts?.deviceCorrelationId === device && (await images.delete(name, { ifMatch: facts.etag }));
+}
+
+async function eraseSession({ face, sessions, devices, images, now }: EraseDeps, stored: StoredSession): Promise<void> {
+  const { record } = stored;
+  const mayLive = now() < Date.parse(record.expiresOn);
+  await Promise.all([
+    mayLive && face.revoke(record.kind, record.sessionId),
+    record.referenceImageId === record.creationId && images.delete(`sessions/${record.creationId}`),
+  ]);
+  await sessions.unschedule([record]);
+  await purgeSession({ sessions, devices }, stored);
+}

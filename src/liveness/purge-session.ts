@@ -1,0 +1,18 @@
+import type { DeviceStore, SessionStore } from "./ports.ts";
+import type { AuditRecord, StoredSession } from "./session.ts";
+
+/** The images of the attempts that these entries tell of. */
+export function imagesOf(entries: readonly AuditRecord[]): string[] {
+  return entries.flatMap(({ entry }) => entry.result?.sessionImageId ?? []);
+}
+
+/** Removes a session with everything that points to it. */
+export async function purgeSession(
+  { sessions, devices }: { sessions: SessionStore; devices: DeviceStore },
+  stored: StoredSession,
+): Promise<void> {
+  // Only what belongs to a principal has links from its images.
+  const linked = stored.record.owner === undefined ? [] : imagesOf(await sessions.auditEntries(stored));
+  for (const sessionImageId of linked) await devices.unlinkImage(sessionImageId);
+  await sessions.purge(stored);
+}

@@ -1,0 +1,83 @@
+import { ApiError } from "../errors.ts";
+import type { CreatedSession } from "../face/model.ts";
+import type { Plan } from "./plan-session.ts";
+import type { CreationKey, Reserved } from "./ports.ts";
+import type { RecordResultDeps } from "./record-result.ts";
+import type { SessionRecord } from "./session.ts";
+import { cancelSession } from "./watch-session.ts";
+
+export type RepeatDeps = RecordResultDeps;
+
+/** Either the session of the first request again, or the place in which to open another one. */
+export type Repeated =
+  | { answer: { created: CreatedSession; record: SessionRecord; requestId?: string } }
+  | { reserved: Reserved };
+
+/** What an answer says of a request with `Repeatability-Request-ID`. */
+const rejected = { "repeatability-result": "rejected" };
+
+/**
+ * A request with a key that is known already. Its session is answered again while nobody has used it. The token is not
+ * stored, so where the service does not tell it either, the session is revoked and another one takes its place: never do
+ * two sessions live whose tokens were handed out for one key.
+ *
+ * @throws ApiError 422 `IdempotencyKeyReused` with another body; 409 `CreationInProgress` while the first request is in
+ *   flight; 409 `SessionAlreadyUsed` once an attempt was made, or the session was deleted or has expired.
+ */
+export async function repeatCreation(deps: RepeatDeps, plan: Plan, existing: Reserved): Promise<Repeated> {
+  const { key } = existing;
+  if (key.bodyHash !== plan.idempotency?.bodyHash) {
+    throw new ApiError(422, "IdempotencyKeyReused", "The key was used before, with another request.", {
+      headers: rejected,
+    });
+  }
+  if (key.sessionId === undefined) {
+    // A request that crashed has left its lease, and the lease has an end.
+    if (deps.now() < Date.parse(key.leaseUntil)) throw inProgress();
+    return takeOver(deps, plan, existing);
+  }
+  const stored = await deps.devices.sessionOf(existing);
+  if (stored === undefined) return takeOver(deps, plan, existing);
+  const { record } = stored;
+  const told = record.status === "NotStarted" ? await deps.face.get(record.kind, record.sessionId) : undefined;
+  if (told?.value.status !== "NotStarted" || told.value.attempts.length > 0) {
+    throw new ApiError(409, "SessionAlreadyUsed", "The session of this key has been used, deleted or has expired.", {
+      headers: rejected,
+    });
+  }
+  const { authToken, modelVersion, verifyReferences = [] } = told.value;
+  if (authToken !== undefined && deps.now() < Date.parse(record.tokenExpiresOn)) {
+    const { sessionId } = record;
+    const created = { sessionId, authToken, verifyReferences, ...(modelVersion !== undefined && { modelVersion }) };
+    return { answer: { created, record, ...(told.requestId !== undefined && { requestId: told.requestId }) } };
+  }
+  await cancelSession(deps, stored);
+  return takeOver(deps, plan, existing);
+}
+
+async function takeOver({ devices }: RepeatDeps, plan: Plan, existing: Reserved): Promise<Repeated> {
+  const reserved = await devices.takeOver(existing, keyOf(plan));
+  if (reserved === undefined) throw inProgress();
+  return { reserved };
+}
+
+/** How long a creation may be under way before it counts as crashed. */
+const leaseMs = 30_000;
+
+/** The key row of a creation that begins now. */
+export function keyOf({ command, creation, idempotency }: Plan): CreationKey {
+  return {
+    creationId: creation.creationId,
+    leaseUntil: new Date(Date.parse(creation.createdOn) + leaseMs).toISOString(),
+    expiryPartition: creation.expiryPartition,
+    ...(idempotency !== undefined && { bodyHash: idempotency.bodyHash }),
+    ...(command.caller.owner !== undefined && { owner: command.caller.owner }),
+  };
+}
+
+function inProgress(): ApiError {
+  return new ApiError(409, "CreationInProgress", "The first request with this key is still being worked on.", {
+    headers: rejected,
+    retryAfter: "1",
+  });
+}

@@ -1,0 +1,186 @@
+import type { TransactionAction } from "@azure/data-tables";
+import { ApiError } from "../errors.ts";
+import type { CreationKey, DeviceContents, DeviceStore, Guard, Reserved } from "../liveness/ports.ts";
+import type { SessionRecord, StoredSession } from "../liveness/session.ts";
+import type { StorageConnection } from "./connect.ts";
+import {
+  auditRows,
+  boundImageRow,
+  devicePartition,
+  guardRow,
+  imageOfRow,
+  isKeyRow,
+  isSessionRow,
+  ownerPartition,
+  sessionRowOfAudit,
+  sessionRows,
+} from "./keys.ts";
+import { odata } from "./odata.ts";
+import { backoff } from "./retry.ts";
+import { readSession, writeSession } from "./session-row.ts";
+import { readGuard, readKey, readPointer, writeGuard, writeKey, writePointer } from "./small-rows.ts";
+import { inTransactions } from "./transactions.ts";
+
+/** Rounds of the race for a guard before the caller is sent away. Each lost round is another's success. */
+const maxRounds = 50;
+
+/** What concerns a device, or a principal, as a whole. */
+export function createDeviceStore({ sessions, sessionIds, expiry, patience }: StorageConnection): DeviceStore {
+  return {
+    takeOver,
+    sessionOf,
+    admitOwner: (owner, admit) => amendGuard(ownerPartition(owner), admit),
+    guard,
+    clearLockout: (deviceCorrelationId) =>
+      amendGuard(
+        devicePartition(deviceCorrelationId),
+        (known) => known && { recent: known.recent, rejectionsInARow: 0 },
+      ),
+    bindSession,
+    async linkImage(sessionImageId, sessionId) {
+      await sessionIds.put({ partitionKey: sessionImageId, rowKey: sessionImageId, kind: "sessionImage", sessionId });
+    },
+    async sessionOfImage(sessionImageId) {
+      const entity = await sessionIds.get(sessionImageId, sessionImageId);
+      return entity?.kind === "sessionImage" && typeof entity.sessionId === "string" ? entity.sessionId : undefined;
+    },
+    async unlinkImage(sessionImageId) {
+      await sessionIds.remove(sessionImageId, sessionImageId);
+    },
+    async bindImage(deviceCorrelationId, referenceImageId) {
+      const partitionKey = devicePartition(deviceCorrelationId);
+      await sessions.put({ partitionKey, rowKey: boundImageRow(referenceImageId), referenceImageId });
+    },
+    async unbindImage(deviceCorrelationId, referenceImageId) {
+      await sessions.remove(devicePartition(deviceCorrelationId), boundImageRow(referenceImageId));
+    },
+    contentsOf,
+    dropRest: ({ partition, leftoverRows }) => removeRows(partition, [guardRow, ...leftoverRows]),
+  };
+
+  async function takeOver(existing: Reserved, key: CreationKey): Promise<Reserved | undefined> {
+    const { partition, idempotencyRowKey, etag } = existing;
+    const entity = writeKey(partition, idempotencyRowKey, key);
+    const written = await sessions.transact([["update", entity, "Replace", { etag }]]);
+    if (written.conflict === undefined) return { partition, idempotencyRowKey, etag: written.etags[0] ?? "*", key };
+    if (!written.conflict.repeated) return undefined;
+    // An earlier try may have been the one that wrote.
+    const current = await sessions.get(partition, idempotencyRowKey);
+    if (current === undefined || readKey(current).creationId !== key.creationId) return undefined;
+    return { partition, idempotencyRowKey, etag: current.etag, key };
+  }
+
+  async function sessionOf({ partition, key }: Reserved): Promise<StoredSession | undefined> {
+    const { sessionId, creationId } = key;
+    if (sessionId === undefined) return undefined;
+    const pointer = await sessionIds.get(sessionId, sessionId);
+    if (pointer !== undefined) {
+      const { partition: where, row } = readPointer(pointer);
+      const entity = await sessions.get(where, row);
+      return entity && readSession(entity);
+    }
+    const { from, before } = sessionRows;
+    const filter = odata`PartitionKey eq ${partition} and RowKey ge ${from} and RowKey lt ${before} and creationId eq ${creationId}`;
+    for await (const entity of sessions.query({ filter })) {
+      const stored = readSession(entity);
+      await sessionIds.put(writePointer(stored.partition, stored.row, stored.record));
+      return stored;
+    }
+    return undefined;
+  }
+
+  async function guard(partition: string): Promise<{ guard: Guard; etag: string } | undefined> {
+    const entity = await sessions.get(partition, guardRow);
+    return entity && { guard: readGuard(entity), etag: entity.etag };
+  }
+
+  async function amendGuard(partition: string, change: (known: Guard | undefined) => Guard | undefined): Promise<void> {
+    for (let round = 1; round <= maxRounds; round++) {
+      const known = await guard(partition);
+      const changed = change(known?.guard);
+      if (changed === undefined) return;
+      const entity = writeGuard(partition, changed);
+      const written = await sessions.transact([
+        known === undefined ? ["create", entity] : ["update", entity, "Replace", { etag: known.etag }],
+      ]);
+      if (written.conflict === undefined) return;
+      const pause = backoff(round, { firstDelayMs: 5, maxDelayMs: 200, random: patience.random });
+      await patience.sleep(pause * patience.random());
+    }
+    throw new ApiError(503, "ServerBusy", "Too much is being done for this caller at once.", { retryAfter: "1" });
+  }
+
+  /**
+   * In this order: the rows are there before anything points to them, and go when nothing points to them any more. What
+   * an earlier move has put there is newer than what is moved.
+   */
+  async function bindSession(stored: StoredSession, deviceCorrelationId: string): Promise<StoredSession> {
+    const partition = devicePartition(deviceCorrelationId);
+    const { row } = stored;
+    const isKeyed = stored.record.idempotencyRowKey !== `k_${stored.record.creationId}`;
+    const record: SessionRecord = {
+      ...stored.record,
+      deviceCorrelationId,
+      ...(isKeyed && { keyPartition: stored.partition }),
+    };
+    const audits = await readAudits(stored);
+    const copies = audits.map((entity): TransactionAction => {
+      const { etag: _etag, timestamp: _timestamp, ...values } = entity;
+      return ["upsert", { ...values, partitionKey: partition }, "Replace"];
+    });
+    for (const chunk of inTransactions(copies)) await sessions.transact(chunk);
+    const written = await sessions.transact([["create", writeSession(partition, row, record)]]);
+    const moved =
+      written.conflict === undefined
+        ? { ...stored, record, partition, etag: written.etags[0] ?? "*" }
+        : await load(partition, row);
+    if (moved === undefined) throw new Error(`The session ${record.sessionId} was erased while it was being moved.`);
+    const { creationId, sessionId, expiryPartition } = record;
+    await expiry.merge({ partitionKey: expiryPartition, rowKey: creationId, partition });
+    await sessionIds.merge({ partitionKey: sessionId, rowKey: sessionId, partition, deviceCorrelationId });
+    const keyRows = isKeyed ? [] : [stored.record.idempotencyRowKey];
+    await removeRows(stored.partition, [...audits.map(({ rowKey }) => rowKey), guardRow, ...keyRows, row]);
+    return stored.prunedOn === undefined ? moved : { ...moved, prunedOn: stored.prunedOn };
+  }
+
+  async function load(partition: string, row: string): Promise<StoredSession | undefined> {
+    const entity = await sessions.get(partition, row);
+    return entity && readSession(entity);
+  }
+
+  async function readAudits({ partition, row }: StoredSession) {
+    const { from, before } = auditRows(row);
+    const filter = odata`PartitionKey eq ${partition} and RowKey ge ${from} and RowKey lt ${before}`;
+    const entities = [];
+    for await (const entity of sessions.query({ filter })) entities.push(entity);
+    return entities;
+  }
+
+  async function contentsOf(deviceCorrelationId: string): Promise<DeviceContents> {
+    const partition = devicePartition(deviceCorrelationId);
+    const rows = [];
+    for await (const entity of sessions.query({ filter: odata`PartitionKey eq ${partition}` })) rows.push(entity);
+    const found = rows.filter(({ rowKey }) => isSessionRow(rowKey)).map(readSession);
+    const sessionOfKey = new Map(found.map(({ record }) => [record.idempotencyRowKey, record.creationId]));
+    const kept = new Set(found.map(({ row }) => row));
+    return {
+      partition,
+      keys: rows
+        .filter(({ rowKey }) => isKeyRow(rowKey))
+        .map((entity) => ({ ...readKey(entity), idempotencyRowKey: entity.rowKey }))
+        .filter(({ idempotencyRowKey, creationId }) => sessionOfKey.get(idempotencyRowKey) !== creationId),
+      sessions: found,
+      referenceImageIds: rows.flatMap(({ rowKey }) => imageOfRow(rowKey) ?? []),
+      leftoverRows: rows.flatMap(({ rowKey }) => {
+        const owner = sessionRowOfAudit(rowKey);
+        return owner === undefined || kept.has(owner) ? [] : rowKey;
+      }),
+      isEmpty: rows.length === 0,
+    };
+  }
+
+  /** One by one: rows that are gone already would make a transaction fail. */
+  async function removeRows(partition: string, rowKeys: readonly string[]): Promise<void> {
+    for (const rowKey of rowKeys) await sessions.remove(partition, rowKey);
+  }
+}

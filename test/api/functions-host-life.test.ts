@@ -1,0 +1,192 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, type TestContext, test } from "node:test";
+import { z } from "zod";
+import { type FunctionsHost, startFunctionsHost } from "../local/functions-host/launcher.ts";
+import { findFreePorts } from "../local/ports.ts";
+import { makeFolder, seen, send, startTinyApp } from "./support/tiny-app.ts";
+
+/** The host's own life: start and end, logs, timers, clock, CORS, and what an app folder may hold. */
+
+test("an unhandled rejection ends the process", async (t) => {
+  const host = await startTinyApp(t);
+  // Whether the answer still gets out is a matter of luck.
+  await send(host, "POST", "/crash").catch(() => undefined);
+  assert.equal(await host.exited, 1);
+  assert.match(host.output(), /critical host: Unhandled rejection: Error: nobody catches this/);
+});
+
+test("SIGTERM lets a running invocation end, runs the hooks and exits with 0", async (t) => {
+  const host = await startTinyApp(t);
+  const slow = send(host, "GET", "/slow");
+  await seen(host, "slow has begun");
+  host.kill("SIGTERM");
+  assert.equal((await slow).body, "done");
+  assert.equal(await host.exited, 0);
+  assert.match(host.output(), /the app has started[\s\S]*the app has ended/);
+});
+
+test("logs one line per entry, from level information up", async (t) => {
+  const host = await startTinyApp(t);
+  await send(host, "GET", "/things/1?secret=1");
+  await seen(host, "information echo: GET /things/1 200 in");
+  const lines = host.output().split("\n");
+  const warning = lines.find((line) => line.includes("a warning"));
+  assert.match(warning ?? "", /^\d{4}-\d\d-\d\dT[\d:.]+Z warning echo: a warning\\nof two lines$/);
+  assert.equal(host.output().includes("a debug line"), false);
+  assert.equal(host.output().includes("secret"), false);
+});
+
+describe("timers", () => {
+  test("run by hand, and tell how it went", async (t) => {
+    const host = await startTinyApp(t);
+    assert.deepEqual(await host.runFunction("yearly"), { status: "Succeeded" });
+    await seen(host, 'yearly has ["isPastDue","schedule","scheduleStatus"], past due: false');
+    await host.stop();
+    const failing = await startTinyApp(t, { env: { YEARLY_FAILS: "true" } });
+    assert.deepEqual(await failing.runFunction("YEARLY"), { status: "Failed", error: "yearly fails" });
+    assert.equal((await send(failing, "POST", "/admin/functions/yearly")).status, 202);
+    await assert.rejects(failing.runFunction("echo"), /400/);
+    await assert.rejects(failing.runFunction("nothing"), /404/);
+  });
+
+  test("run by their schedule unless they are disabled", async (t) => {
+    const OFTEN_SCHEDULE = "* * * * * *";
+    const [running, disabled, none] = await Promise.all([
+      startTinyApp(t, { timers: true, env: { OFTEN_SCHEDULE } }),
+      startTinyApp(t, { timers: true, env: { OFTEN_SCHEDULE, AzureWebJobs__often__Disabled: "true" } }),
+      startTinyApp(t, { timers: false, env: { OFTEN_SCHEDULE } }),
+    ]);
+    await seen(running, "often has run");
+    assert.equal(disabled.output().includes("often has run"), false);
+    assert.equal(none.output().includes("often has run"), false);
+    assert.deepEqual(await disabled.runFunction("often"), { status: "Succeeded" });
+  });
+
+  test("with a bad schedule are in error, and the rest of the app runs", async (t) => {
+    const host = await startTinyApp(t, { timers: true, env: { OFTEN_SCHEDULE: "0 99 * * * *" } });
+    await seen(host, "The 'often' function is in error: '99' is not a minute");
+    assert.equal((await send(host, "GET", "/things/special")).status, 200);
+  });
+});
+
+test("lists the functions with routes and methods", async (t) => {
+  const host = await startTinyApp(t);
+  const listed = JSON.parse((await send(host, "GET", "/admin/functions")).body);
+  assert.deepEqual(listed[0], {
+    name: "echo",
+    type: "httpTrigger",
+    disabled: false,
+    route: "things/{id}",
+    methods: ["GET", "POST"],
+  });
+  assert.deepEqual(listed.at(-1), {
+    name: "often",
+    type: "timerTrigger",
+    disabled: false,
+    schedule: "0 0 0 1 1 *",
+  });
+});
+
+test("the parent moves the app's clock, now and from the start", async (t) => {
+  const host = await startTinyApp(t);
+  const hour = 3_600_000;
+  const ahead = async (target: FunctionsHost) => {
+    const [now = 0, constructed = 0, called = 0, given] = z
+      .array(z.number())
+      .parse(JSON.parse((await send(target, "GET", "/now")).body));
+    assert.equal(given, 5);
+    return [now, constructed, called].map((time) => Math.abs(Math.round((time - Date.now()) / hour)));
+  };
+  assert.deepEqual(await ahead(host), [0, 0, 0]);
+  await host.setClockOffset(5 * hour);
+  assert.deepEqual(await ahead(host), [5, 5, 5]);
+  assert.deepEqual(await ahead(await startTinyApp(t, { clockOffsetMs: 7 * hour })), [7, 7, 7]);
+});
+
+describe("CORS by local.settings.json", () => {
+  async function startWith(t: TestContext, host: object): Promise<FunctionsHost> {
+    const workFolder = await makeFolder("work-");
+    await writeFile(join(workFolder, "local.settings.json"), JSON.stringify({ IsEncrypted: false, Host: host }));
+    return startTinyApp(t, { workFolder });
+  }
+  const origin = "https://app.example";
+  const preflight = { origin, "access-control-request-method": "PUT", "access-control-request-headers": "x-a,x-b" };
+
+  test("answers preflights of listed origins, the app sees none", async (t) => {
+    const host = await startWith(t, { CORS: `https://other.example, ${origin}/`, CORSCredentials: true });
+    const allowed = await send(host, "OPTIONS", "/things/1", { headers: preflight });
+    assert.equal(allowed.status, 204);
+    assert.deepEqual(allowed.headers["access-control-allow-origin"], [origin]);
+    assert.deepEqual(allowed.headers["access-control-allow-methods"], ["PUT"]);
+    assert.deepEqual(allowed.headers["access-control-allow-headers"], ["x-a,x-b"]);
+    assert.deepEqual(allowed.headers["access-control-allow-credentials"], ["true"]);
+    const refused = await send(host, "OPTIONS", "/things/1", {
+      headers: { ...preflight, origin: "https://evil.example" },
+    });
+    assert.deepEqual([refused.status, refused.headers["access-control-allow-origin"]], [204, undefined]);
+    const get = await send(host, "GET", "/things/special", { headers: { origin } });
+    assert.deepEqual([get.body, get.headers["access-control-allow-origin"]], ["special", [origin]]);
+  });
+
+  test("allows everybody with *, and nobody without the setting", async (t) => {
+    const everybody = await startWith(t, { CORS: "*" });
+    const allowed = await send(everybody, "OPTIONS", "/things/1", { headers: preflight });
+    assert.deepEqual(allowed.headers["access-control-allow-origin"], ["*"]);
+    const nobody = await startWith(t, {});
+    const unknown = await send(nobody, "OPTIONS", "/things/1", { headers: preflight });
+    assert.equal(unknown.status, 405, "the app's own answer to OPTIONS");
+    assert.equal(unknown.headers["access-control-allow-origin"], undefined);
+  });
+});
+
+describe("an app folder", () => {
+  async function makeApp(main: string, host: object = { version: "2.0" }): Promise<string> {
+    const appFolder = await makeFolder("app-");
+    await writeFile(join(appFolder, "package.json"), JSON.stringify({ main: "main.cjs" }));
+    await writeFile(join(appFolder, "host.json"), JSON.stringify(host));
+    await writeFile(join(appFolder, "main.cjs"), main);
+    return appFolder;
+  }
+
+  test("whose entry throws before it registers anything has no functions, and the log says why", async (t) => {
+    const host = await startTinyApp(t, { appFolder: await makeApp('throw new Error("bad settings");') });
+    assert.match(host.output(), /unable to load entry point "main.cjs": Error: bad settings/);
+    assert.match(host.output(), /No functions found/);
+    assert.equal((await send(host, "GET", "/things/1")).status, 404);
+  });
+
+  test("whose host.json names no prefix has api/", async (t) => {
+    const main = `
+      const core = require("@azure/functions-core");
+      core.setProgrammingModel({
+        name: "own", version: "1",
+        getInvocationModel: (context) => ({
+          getArguments: async () => ({ context, inputs: [] }),
+          invokeFunction: async (_context, _inputs, handler) => handler(),
+          getResponse: async (_context, result) => ({ returnValue: { http: { statusCode: "200", body: { string: result } } } }),
+        }),
+      });
+      const bindings = { trigger: { type: "httpTrigger", direction: "in", route: "hello" } };
+      core.registerFunction({ name: "hello", bindings }, () => "hello");
+    `;
+    const host = await startTinyApp(t, { appFolder: await makeApp(main) });
+    assert.equal((await send(host, "GET", "/hello")).status, 404);
+    assert.equal((await send(host, "GET", "/api/hello")).body, "hello");
+  });
+
+  test("that is not one is told at once", async () => {
+    const start = startFunctionsHost({ appFolder: await makeFolder("empty-"), env: {} });
+    await assert.rejects(start, { name: "StackError", message: /package.json cannot be read as JSON/ });
+  });
+});
+
+test("a taken port is a clear message", async (t) => {
+  const [port = 0] = await findFreePorts(1);
+  await startTinyApp(t, { port });
+  await assert.rejects(startTinyApp(t, { port }), {
+    name: "StackError",
+    message: `Port ${port} for the functions host is taken. Free it, or set PORT to another one.`,
+  });
+});

@@ -1,0 +1,224 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { describe, type TestContext, test } from "node:test";
+import { z } from "zod";
+import { findFreePorts } from "../local/ports.ts";
+import { startStack } from "../local/stack.ts";
+
+/** The commands of the local stack, as a newcomer types them, and the stack that the other tests run on. */
+
+const root = resolve(import.meta.dirname, "../..");
+const outcomesShape = z.object({ value: z.array(z.object({ createdOn: z.string() })) });
+const portNames = ["PORT", "FACE_EMULATOR_PORT", "AZURITE_BLOB_PORT", "AZURITE_QUEUE_PORT", "AZURITE_TABLE_PORT"];
+
+interface Command {
+  process: ChildProcess;
+  output(): string;
+  /** Waits for a line to be written; the test's own time limit ends the wait. */
+  seen(text: string): Promise<void>;
+  exited: Promise<number | null>;
+}
+
+/** Runs a command of the local stack in a process group of its own, as a terminal does. */
+function run(t: TestContext, script: string, env: NodeJS.ProcessEnv = {}, args: string[] = []): Command {
+  const { PATH, HOME } = process.env;
+  const child = spawn(process.execPath, [join("test/local", script), ...args], {
+    cwd: root,
+    env: { PATH, HOME, ...env },
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+  }
+  const exited = new Promise<number | null>((done) => child.once("close", done));
+  t.after(() => {
+    child.kill("SIGKILL");
+    return exited;
+  });
+  return {
+    process: child,
+    output: () => output,
+    exited,
+    seen: async (text) => {
+      while (!output.includes(text)) {
+        assert.equal(child.exitCode, null, output);
+        await new Promise((wait) => setTimeout(wait, 20));
+      }
+    },
+  };
+}
+
+async function choosePorts(): Promise<Record<string, string>> {
+  const ports = await findFreePorts(portNames.length);
+  return Object.fromEntries(portNames.map((name, index) => [name, String(ports[index])]));
+}
+
+async function answers(port: string | undefined): Promise<boolean> {
+  return fetch(`http://127.0.0.1:${port}/`).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function allGone(ports: Record<string, string>): Promise<void> {
+  for (const port of Object.values(ports)) {
+    while (await answers(port)) {
+      await new Promise((wait) => setTimeout(wait, 20));
+    }
+  }
+}
+
+describe("npm start", () => {
+  test("says what to try, and that works when pasted into bash; Ctrl-C ends everything", async (t) => {
+    const ports = await choosePorts();
+    const start = run(t, "start.ts", ports);
+    await start.seen("Ctrl-C ends everything");
+
+    const calls = /# 1\.[\s\S]*?(?=\n\nThe same)/.exec(start.output())?.[0] ?? "";
+    const pasted = spawnSync("bash", ["-eu"], { input: calls, encoding: "utf8" });
+    assert.equal(pasted.status, 0, pasted.stderr);
+    const [sessionId = "", played = "", result = "", outcomes = ""] = pasted.stdout.trim().split("\n");
+    assert.match(played, /"digest"/);
+    assert.match(result, /"livenessDecision":"realface"/);
+    assert.ok(outcomes.includes(sessionId) && outcomes.includes('"status":"Succeeded"'), outcomes);
+
+    const demo = run(t, "demo.ts", {
+      APP_URL: `http://127.0.0.1:${ports.PORT}`,
+      FACE_EMULATOR_URL: `http://127.0.0.1:${ports.FACE_EMULATOR_PORT}`,
+    });
+    assert.equal(await demo.exited, 0, demo.output());
+    assert.match(demo.output(), /realface[\s\S]*Done\./);
+    assert.doesNotMatch(demo.output(), /eyJ[\w-]{20}/, "no token is printed whole");
+
+    process.kill(-(start.process.pid ?? 0), "SIGINT");
+    assert.equal(await start.exited, 0, start.output());
+    await allGone(ports);
+  });
+
+  test("asks for the key where clients have keys; the demo uses it", async (t) => {
+    const ports = await choosePorts();
+    const key = "the mobile team's key";
+    const digest = createHash("sha256").update(key).digest("hex");
+    const start = run(t, "start.ts", { ...ports, CLIENT_KEYS: JSON.stringify({ mobile: [digest] }) });
+    await start.seen("Ctrl-C ends everything");
+    assert.match(start.output(), /curl [^\n]* -H "Ocp-Apim-Subscription-Key: \$CLIENT_KEY"/);
+    const where = {
+      APP_URL: `http://127.0.0.1:${ports.PORT}`,
+      FACE_EMULATOR_URL: `http://127.0.0.1:${ports.FACE_EMULATOR_PORT}`,
+    };
+    const [stranger, client] = [run(t, "demo.ts", where), run(t, "demo.ts", { ...where, CLIENT_KEY: key })];
+    assert.deepEqual(await Promise.all([stranger.exited, client.exited]), [1, 0], client.output());
+    assert.match(stranger.output(), /Not as expected: could not create the session: 401/);
+    start.process.kill("SIGTERM");
+    assert.equal(await start.exited, 0);
+    await allGone(ports);
+  });
+
+  for (const name of ["PORT", "FACE_EMULATOR_PORT", "AZURITE_TABLE_PORT"]) {
+    test(`tells in one line that ${name} is taken, and leaves nothing running`, async (t) => {
+      const ports = await choosePorts();
+      const holder = createServer().listen(Number(ports[name]), "127.0.0.1");
+      t.after(() => holder.close());
+      const start = run(t, "start.ts", ports);
+      assert.equal(await start.exited, 1);
+      assert.match(start.output(), new RegExp(`Port ${ports[name]} for the .* is taken. .* set ${name} `));
+      assert.doesNotMatch(start.output(), /^\s+at /m);
+      const { [name]: _, ...others } = ports;
+      await allGone(others);
+    });
+  }
+
+  test("takes its children along when it is killed", async (t) => {
+    const ports = await choosePorts();
+    const start = run(t, "start.ts", ports);
+    await start.seen("Ctrl-C ends everything");
+    start.process.kill("SIGKILL");
+    await allGone(ports);
+  });
+
+  test("refuses arguments and ports that it does not understand", async (t) => {
+    const [argument, port] = [run(t, "start.ts", {}, ["--date", "x"]), run(t, "start.ts", { PORT: "seven" })];
+    assert.deepEqual(await Promise.all([argument.exited, port.exited]), [1, 1]);
+    assert.match(argument.output(), /^Unknown option '--date'.*--data DIR.*\n$/);
+    assert.equal(port.output(), 'PORT must be a port number, not "seven".\n');
+  });
+});
+
+test("npm run start:func without Core Tools says where to get them", async (t) => {
+  const start = run(t, "start-func.ts", { PATH: "/nonexistent" });
+  assert.equal(await start.exited, 1);
+  assert.match(start.output(), /^`func` is not on the PATH\. Get Azure Functions Core Tools 4 from https:\S+ .*\n$/);
+});
+
+test("npm run demo without a stack says so", async (t) => {
+  const [port] = await findFreePorts(1);
+  const demo = run(t, "demo.ts", { APP_URL: `http://127.0.0.1:${port}` });
+  assert.equal(await demo.exited, 1);
+  assert.equal(demo.output(), `Nothing answers at http://127.0.0.1:${port}. Is the stack running (npm start)?\n`);
+});
+
+describe("the stack", () => {
+  async function createSession(url: string, deviceCorrelationId: string): Promise<void> {
+    const response = await fetch(`${url}/face/v1.2/detectLiveness-sessions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ livenessOperationMode: "Passive", deviceCorrelationId }),
+    });
+    assert.equal(response.status, 200, await response.text());
+  }
+
+  async function readCreationTimes(url: string, deviceCorrelationId: string): Promise<number[]> {
+    const response = await fetch(`${url}/api/devices/${deviceCorrelationId}/outcomes`);
+    const { value } = outcomesShape.parse(await response.json());
+    return value.map(({ createdOn }) => Date.parse(createdOn));
+  }
+
+  test("has one storage and one clock for all its apps, the restarted ones too", async (t) => {
+    const stack = await startStack();
+    t.after(() => stack.stop());
+    const another = await stack.startAnotherApp({ CREATION_LIMIT: "3" });
+    await createSession(stack.url, "device");
+
+    const advanceSeconds = 86_400;
+    const moved = await fetch(`${stack.emulator.url}/emulator/clock`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ advanceSeconds }),
+    });
+    assert.equal(moved.status, 200);
+    await createSession(another.url, "device");
+    stack.app.kill("SIGKILL");
+    await stack.app.exited;
+    await stack.restartApp();
+    await createSession(stack.url, "device");
+
+    const [third = 0, second = 0, first = 0, ...others] = await readCreationTimes(another.url, "device");
+    assert.equal(others.length, 0);
+    assert.ok(second - first >= advanceSeconds * 1000, "the other app's clock has moved");
+    assert.ok(third >= second, "and the restarted one's");
+  });
+
+  test("gives the app's settings way, and keeps its data where it is told to", async (t) => {
+    const dataFolder = await mkdtemp(join(tmpdir(), "stack-data-"));
+    t.after(() => rm(dataFolder, { recursive: true, force: true }));
+    const first = await startStack({ dataFolder });
+    t.after(() => first.stop());
+    await createSession(first.url, "device");
+    await first.stop();
+
+    const second = await startStack({ dataFolder, env: { FACE_ENDPOINT: "http://127.0.0.1:9", FACE_KEY: "unused" } });
+    t.after(() => second.stop());
+    assert.equal((await readCreationTimes(second.url, "device")).length, 1);
+    assert.equal(second.settings.FACE_ENDPOINT, "http://127.0.0.1:9");
+    assert.throws(() => second.emulator, /The real Face service is used/);
+  });
+});

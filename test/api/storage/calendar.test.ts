@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { after, describe, it } from "node:test";
+import fc from "fast-check";
+import { ApiError } from "../../../src/errors.ts";
+import type { DueRow, SessionStore } from "../../../src/liveness/ports.ts";
+import { writeSession } from "../../../src/storage/session-row.ts";
+import { startAzurite } from "../../local/azurite.ts";
+import {
+  admitAll,
+  collect,
+  committed,
+  newRecord,
+  openRig,
+  reservation,
+  reserved,
+  rowKeysOf,
+  rowsOf,
+  someDevice,
+} from "./storage-rig.ts";
+
+const azurite = await startAzurite();
+after(() => azurite.stop());
+
+const minutes = (n: number) => new Date(Date.UTC(2026, 0, 1, 0, n)).toISOString();
+const badArgument = (error: unknown) =>
+  error instanceof ApiError && error.status === 400 && error.code === "BadArgument";
+
+describe("the calendar", () => {
+  const dueAt = (sessions: SessionStore, dueOn: string, creationId: string = randomUUID()): DueRow => ({
+    creationId,
+    phase: "collect",
+    dueOn,
+    partition: "p",
+    row: "r",
+    idempotencyRowKey: `k_${creationId}`,
+    expiryPartition: sessions.expiryPartition(creationId, dueOn),
+  });
+  const allDue = async (sessions: SessionStore, now: string) =>
+    (await Promise.all(Array.from({ length: 16 }, (_, shard) => collect(sessions.dueRows(shard, now))))).flat();
+  const ids = (rows: readonly DueRow[]) => rows.map(({ creationId }) => creationId).sort();
+
+  it("tells what is due, oldest bucket first, and nothing that is not", async (t) => {
+    const { sessions, proxy } = await openRig(t, azurite);
+    const due = [40, 0, 17, 21].map((n) => dueAt(sessions, minutes(n)));
+    const later = [22, 24, 25, 1000].map((n) => dueAt(sessions, minutes(n)));
+    for (const row of [...later, ...due]) await sessions.schedule(row);
+
+    assert.deepEqual(ids(await allDue(sessions, minutes(21))), ids(due.slice(1)));
+    assert.deepEqual(ids(await allDue(sessions, minutes(40))), ids([...due, ...later.slice(0, 3)]));
+    proxy.take();
+    const shard = Number.parseInt(due[0]?.expiryPartition.slice(0, 1) ?? "", 16);
+    const rows = await collect(sessions.dueRows(shard, minutes(40)));
+    assert.deepEqual(proxy.take(), ["GET /expiry"]);
+    assert.deepEqual(
+      rows.map(({ expiryPartition }) => expiryPartition),
+      rows.map(({ expiryPartition }) => expiryPartition).sort(),
+    );
+    assert.deepEqual(
+      rows.find(({ creationId }) => creationId === due[0]?.creationId),
+      due[0],
+    );
+    const filter = proxy.seen.at(-1)?.query.get("$filter");
+    const digit = shard.toString(16);
+    assert.equal(
+      filter,
+      `PartitionKey ge '${digit}_' and PartitionKey le '${digit}_202601010040' and dueOn le '${minutes(40)}'`,
+    );
+  });
+
+  it("takes a row again, and in its place the next one of the same bucket", async (t) => {
+    const { sessions, connection } = await openRig(t, azurite);
+    const row = dueAt(sessions, minutes(100));
+    await sessions.schedule(row);
+    await sessions.schedule(row);
+    await sessions.schedule({ ...row, phase: "prune", dueOn: minutes(102) });
+    const stored = await rowsOf(connection.expiry, row.expiryPartition);
+    assert.deepEqual(
+      stored.map(({ phase, dueOn }) => [phase, dueOn]),
+      [["prune", minutes(102)]],
+    );
+  });
+
+  it("removes rows in as few requests as there are buckets, and takes none for missing that is gone", async (t) => {
+    const { sessions, proxy } = await openRig(t, azurite);
+    const first = dueAt(sessions, minutes(200));
+    const rows = [
+      first,
+      ...Array.from({ length: 120 }, (_, n) => ({ ...first, creationId: `${first.creationId}-${n}` })),
+    ];
+    const elsewhere = dueAt(sessions, minutes(300));
+    await Promise.all([...rows, elsewhere].map((row) => sessions.schedule(row)));
+    const found = ids(await allDue(sessions, minutes(300)));
+    assert.ok(rows.every(({ creationId }) => found.includes(creationId)));
+    proxy.take();
+
+    await sessions.unschedule([...rows, ...rows.slice(0, 1), elsewhere]);
+    assert.deepEqual(proxy.take(), ["DELETE /expiry", "POST /$batch", "POST /$batch"]);
+    const left = ids(await allDue(sessions, minutes(300)));
+    assert.ok([...rows, elsewhere].every(({ creationId }) => !left.includes(creationId)));
+
+    await sessions.schedule(first);
+    await sessions.unschedule(rows.slice(0, 3));
+    assert.deepEqual(await rowsOf(await (await openRig(t, azurite)).connection.expiry, first.expiryPartition), []);
+    await sessions.unschedule([]);
+  });
+
+  it("is read page by page, as rows are asked for", async (t) => {
+    const { sessions, proxy } = await openRig(t, azurite);
+    const first = dueAt(sessions, minutes(2000));
+    const rows = Array.from({ length: 1100 }, (_, n) => ({ ...first, creationId: `${first.creationId}-${n}` }));
+    for (let start = 0; start < rows.length; start += 100) {
+      await Promise.all(rows.slice(start, start + 100).map((row) => sessions.schedule(row)));
+    }
+    const shard = Number.parseInt(first.expiryPartition.slice(0, 1), 16);
+    proxy.take();
+    let read = 0;
+    for await (const row of sessions.dueRows(shard, minutes(2000))) {
+      if (row.expiryPartition !== first.expiryPartition) continue;
+      if (++read === 1) assert.equal(proxy.take().length, 1);
+    }
+    assert.equal(read, 1100);
+    assert.equal(proxy.take().length, 1);
+    await sessions.unschedule(rows);
+  });
+});

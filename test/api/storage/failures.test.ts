@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { after, describe, it } from "node:test";
+import { ApiError } from "../../../src/errors.ts";
+import { connectStorage } from "../../../src/storage/connect.ts";
+import { createImageStore } from "../../../src/storage/image-store.ts";
+import { createSessionStore } from "../../../src/storage/session-store.ts";
+import { startAzurite } from "../../local/azurite.ts";
+import { committed, openRig, someDevice } from "./storage-rig.ts";
+
+const azurite = await startAzurite();
+after(() => azurite.stop());
+
+function unavailable(error: unknown): boolean {
+  return (
+    error instanceof ApiError &&
+    error.status === 503 &&
+    error.code === "StorageUnavailable" &&
+    error.cause !== undefined
+  );
+}
+
+async function closedPort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+describe("storage that fails for a moment", () => {
+  for (const fault of ["break", { status: 500 }, { status: 503 }, { status: 429 }] as const) {
+    it(`is asked again: ${JSON.stringify(fault)}`, async (t) => {
+      const { sessions, images, proxy } = await openRig(t, azurite);
+      proxy.inject(fault, undefined, 3);
+      const stored = await committed(sessions);
+      assert.deepEqual(await sessions.load(stored.partition, stored.row), stored);
+      proxy.inject(fault, undefined, 3);
+      assert.equal(await images.facts("held/nothing"), undefined);
+      assert.equal(proxy.strikes(), 6);
+    });
+  }
+
+  it("is asked again where it has stalled", async (t) => {
+    const { sessions, images, proxy } = await openRig(t, azurite, { timeoutMs: 300 });
+    await images.probe();
+    await sessions.probe();
+    proxy.inject("stall");
+    await sessions.probe();
+    proxy.inject("stall");
+    await images.probe();
+    assert.equal(proxy.strikes(), 2);
+  });
+});
+
+describe("storage that stays out of reach", () => {
+  it("is told as 503 StorageUnavailable after four tries, with the time that it asks for", async (t) => {
+    const { sessions, images, proxy } = await openRig(t, azurite);
+    for (const probe of [
+      sessions.probe,
+      images.probe,
+      () => sessions.schedule(someDue),
+      () => sessions.list(someQuery),
+    ]) {
+      const before = proxy.seen.length;
+      proxy.inject({ status: 503, headers: { "retry-after": "7" } }, undefined, 4);
+      await assert.rejects(probe(), (error) => {
+        assert.ok(unavailable(error) && error instanceof ApiError);
+        assert.equal(error.retryAfter, "7");
+        return true;
+      });
+      assert.equal(proxy.seen.length - before, 4);
+    }
+  });
+
+  it("is told in bounded time where it stalls", async (t) => {
+    const { sessions, proxy } = await openRig(t, azurite, { timeoutMs: 100 });
+    proxy.inject("stall", undefined, 10);
+    await assert.rejects(sessions.probe(), unavailable);
+    assert.equal(proxy.strikes(), 2);
+  });
+
+  it("is told where nobody listens", async () => {
+    const port = await closedPort();
+    const connectionString = azurite.connectionString.replaceAll(/(?<=127\.0\.0\.1:)\d+/g, String(port));
+    const connection = connectStorage({ connectionString, patience: { firstDelayMs: 1 } });
+    await assert.rejects(createSessionStore(connection).probe(), unavailable);
+    await assert.rejects(createImageStore(connection).probe(), unavailable);
+  });
+});
+
+describe("storage that refuses us", () => {
+  it("is no passing failure, and not for the caller to hear", async (t) => {
+    const wrongKey = azurite.connectionString.replace(/AccountKey=[^;]+/, `AccountKey=${btoa("wrong")}`);
+    const { sessions, images, proxy } = await openRig(t, { connectionString: wrongKey });
+    for (const probe of [sessions.probe, images.probe]) {
+      await assert.rejects(probe(), (error) => !(error instanceof ApiError));
+    }
+    assert.deepEqual(
+      proxy.seen.map(({ status }) => status),
+      [403, 403],
+    );
+  });
+});
+
+describe("an identity in place of a key", () => {
+  const token = { token: "a-token", expiresOnTimestamp: Date.now() + 3_600_000 };
+
+  it("is asked for tokens for storage, tables and blobs alike", async () => {
+    const asked: unknown[] = [];
+    const credential = {
+      getToken: async (scopes: string | string[]) => {
+        asked.push([scopes].flat().join());
+        return token;
+      },
+    };
+    const uri = `https://127.0.0.1:${await closedPort()}`;
+    const connection = connectStorage({ tableUri: uri, blobUri: uri, credential, patience: { firstDelayMs: 1 } });
+    await assert.rejects(createSessionStore(connection).probe(), unavailable);
+    await assert.rejects(createImageStore(connection).probe(), unavailable);
+    assert.deepEqual(new Set(asked), new Set(["https://storage.azure.com/.default"]));
+    assert.ok(asked.length >= 2);
+  });
+
+  it("is never shown to a line that is not encrypted", async (t) => {
+    const { proxy } = await openRig(t, azurite);
+    const [blobUri = "", tableUri = ""] = proxy.connectionString.match(/(?<=(?:Blob|Table)Endpoint=)[^;]+/g) ?? [];
+    const connection = connectStorage({ tableUri, blobUri, credential: { getToken: async () => token } });
+    await assert.rejects(createSessionStore(connection).probe(), (error) => !(error instanceof ApiError));
+    await assert.rejects(createImageStore(connection).probe(), (error) => !(error instanceof ApiError));
+    assert.deepEqual(proxy.seen, []);
+  });
+});
+
+const someDue = {
+  creationId: someDevice(),
+  phase: "collect",
+  dueOn: "2026-01-01T00:00:00.000Z",
+  partition: "p",
+  row: "r",
+  idempotencyRowKey: "k",
+  expiryPartition: "0_202601010000",
+} as const;
+const someQuery = { kind: "liveness", top: 10, createdAfter: "2026-01-01T00:00:00.000Z" } as const;

@@ -1,0 +1,285 @@
+import assert from "node:assert/strict";
+import { after, describe, it } from "node:test";
+import { ApiError } from "../../../src/errors.ts";
+import type { DueRow, Guard, NewImage } from "../../../src/liveness/ports.ts";
+import { readGuard } from "../../../src/storage/small-rows.ts";
+import { startAzurite } from "../../local/azurite.ts";
+import type { SeenRequest } from "./storage-proxy.ts";
+import {
+  admitAll,
+  committed,
+  newRecord,
+  openRig,
+  reservation,
+  reserved,
+  rowKeysOf,
+  rowsOf,
+  someDevice,
+} from "./storage-rig.ts";
+
+/**
+ * Storage carries a write out and its answer gets lost: the request is sent again and meets what it has itself written.
+ * Nobody may notice.
+ */
+
+const azurite = await startAzurite();
+after(() => azurite.stop());
+
+const isTransaction = ({ path }: SeenRequest) => path === "/$batch";
+const isWriteTo = (table: string) => (request: SeenRequest) =>
+  request.method !== "GET" && request.path.startsWith(`/${table}`);
+const isWrite = ({ method }: SeenRequest) => method !== "GET" && method !== "HEAD";
+
+describe("a lost answer", () => {
+  it("does not make a new device's reservation a conflict, nor use two places", async (t) => {
+    const { sessions, connection, proxy } = await openRig(t, azurite);
+    const deviceCorrelationId = someDevice();
+    const onlyOne = (guard: Guard | undefined) => {
+      if (guard !== undefined) throw new ApiError(429, "429", "One is all there is.");
+      return admitAll(guard);
+    };
+    await sessions.probe();
+    proxy.inject("lose-answer", isTransaction);
+    const request = reservation({ deviceCorrelationId });
+    const outcome = await sessions.reserve(request, onlyOne);
+    assert.equal(proxy.strikes(), 1);
+    assert.ok("reserved" in outcome);
+
+    const [guard, key] = await rowsOf(connection.sessions, deviceCorrelationId);
+    assert.ok(guard);
+    assert.deepEqual(readGuard(guard).recent, [outcome.reserved.taken]);
+    assert.deepEqual([key?.etag, key?.creationId], [outcome.reserved.etag, request.creationId]);
+    assert.ok(await sessions.commit(outcome.reserved, newRecord(sessions, request, outcome.reserved)));
+  });
+
+  it("does not make a known device's reservation a conflict, nor use two places", async (t) => {
+    const { sessions, connection, proxy } = await openRig(t, azurite);
+    const deviceCorrelationId = someDevice();
+    const first = await reserved(sessions, reservation({ deviceCorrelationId }));
+    const upToTwo = (guard: Guard | undefined) => {
+      if (guard?.recent.length === 2) throw new ApiError(429, "429", "Two is all there is.");
+      return admitAll(guard);
+    };
+    // The second transaction is the one that replaces the guard.
+    let transactions = 0;
+    proxy.inject("lose-answer", (request) => isTransaction(request) && ++transactions === 2);
+    const request = reservation({ deviceCorrelationId });
+    const outcome = await sessions.reserve(request, upToTwo);
+    assert.equal(proxy.strikes(), 1);
+    assert.ok("reserved" in outcome);
+    const [guard] = await rowsOf(connection.sessions, deviceCorrelationId);
+    assert.ok(guard);
+    assert.deepEqual(readGuard(guard).recent, [first.taken, outcome.reserved.taken]);
+    await sessions.release(outcome.reserved);
+    assert.deepEqual(await rowKeysOf(connection.sessions, deviceCorrelationId), ["g", first.idempotencyRowKey]);
+  });
+
+  it("does not make a keyed reservation someone else's", async (t) => {
+    const { sessions, proxy } = await openRig(t, azurite);
+    const deviceCorrelationId = someDevice();
+    await sessions.probe();
+    proxy.inject("lose-answer", isTransaction);
+    const request = reservation({ deviceCorrelationId, keyHash: "abc" });
+    const outcome = await sessions.reserve(request, admitAll);
+    assert.ok("reserved" in outcome && outcome.reserved.key.creationId === request.creationId);
+    const repeat = await sessions.reserve(reservation({ deviceCorrelationId, keyHash: "abc" }), admitAll);
+    assert.ok("existing" in repeat && repeat.existing.key.creationId === request.creationId);
+  });
+
+  for (const [name, isLost] of [
+    ["transaction", isTransaction],
+    ["pointer", isWriteTo("sessionids")],
+  ] as const) {
+    it(`of the commit's ${name} does not undo the commit`, async (t) => {
+      const { sessions, proxy } = await openRig(t, azurite);
+      const deviceCorrelationId = someDevice();
+      const request = reservation({ deviceCorrelationId });
+      const place = await reserved(sessions, request);
+      const record = newRecord(sessions, request, place);
+      proxy.inject("lose-answer", isLost);
+      assert.equal(await sessions.commit(place, record), true);
+      assert.equal(proxy.strikes(), 1);
+      assert.deepEqual((await sessions.find(record.sessionId))?.record, record);
+    });
+  }
+
+  it("does not make a commit of a lost race", async (t) => {
+    const { sessions, connection, proxy } = await openRig(t, azurite);
+    const deviceCorrelationId = someDevice();
+    const request = reservation({ deviceCorrelationId });
+    const place = await reserved(sessions, request);
+    await connection.sessions.remove(place.partition, place.idempotencyRowKey);
+    const record = newRecord(sessions, request, place);
+    proxy.inject("lose-answer", isTransaction);
+    assert.equal(await sessions.commit(place, record), false);
+    assert.equal(await sessions.find(record.sessionId), undefined);
+    assert.deepEqual(await rowsOf(connection.sessionIds, record.sessionId), []);
+  });
+
+  it("of all tries of the commit's transaction is found out by reading", async (t) => {
+    const { sessions, proxy } = await openRig(t, azurite, { retries: 0 });
+    const request = reservation({ deviceCorrelationId: someDevice() });
+    const place = await reserved(sessions, request);
+    const record = newRecord(sessions, request, place);
+    proxy.inject("lose-answer", isTransaction);
+    assert.equal(await sessions.commit(place, record), true);
+    assert.deepEqual((await sessions.find(record.sessionId))?.record, record);
+  });
+
+  it("of a commit that never arrived leaves no pointer", async (t) => {
+    const { sessions, connection, proxy } = await openRig(t, azurite, { retries: 0 });
+    const request = reservation({ deviceCorrelationId: someDevice() });
+    const place = await reserved(sessions, request);
+    const record = newRecord(sessions, request, place);
+    proxy.inject("break", isTransaction);
+    await assert.rejects(sessions.commit(place, record), { code: "StorageUnavailable" });
+    assert.deepEqual(await rowsOf(connection.sessionIds, record.sessionId), []);
+  });
+
+  it("of an update is no conflict, and its ETag is good for the next one", async (t) => {
+    const { sessions, proxy } = await openRig(t, azurite);
+    const stored = await committed(sessions);
+    const { sessionId } = stored.record;
+    const entries = [{ entryId: "1", sessionId, entry: { attemptId: 1, attemptStatus: "Succeeded" } }];
+    proxy.inject("lose-answer", isTransaction);
+    proxy.inject("lose-answer", isWriteTo("sessionids"));
+    const record = { ...stored.record, attempts: 1, startedOn: stored.record.createdOn, reasons: ["A"] };
+    const updated = await sessions.update(stored, record, entries);
+    assert.equal(proxy.strikes(), 2);
+    assert.deepEqual(updated, await sessions.find(sessionId));
+    assert.deepEqual(updated?.record, record);
+    assert.deepEqual(await sessions.auditEntries(stored), entries);
+    assert.ok(updated && (await sessions.update(updated, { ...record, final: true })));
+  });
+
+  it("of an update that came too late stays a conflict", async (t) => {
+    const { sessions, proxy } = await openRig(t, azurite);
+    const stored = await committed(sessions);
+    assert.ok(await sessions.update(stored, { ...stored.record, attempts: 1 }));
+    proxy.inject("lose-answer", isTransaction);
+    assert.equal(await sessions.update(stored, { ...stored.record, attempts: 2 }), undefined);
+    assert.equal((await sessions.find(stored.record.sessionId))?.record.attempts, 1);
+  });
+
+  it("of a release gives one place back, not two", async (t) => {
+    for (const lost of [1, 2]) {
+      const { sessions, connection, proxy } = await openRig(t, azurite);
+      const deviceCorrelationId = someDevice();
+      // Two creations in one millisecond: their times are the same.
+      const sameTime = (guard: Guard | undefined) => ({
+        rejectionsInARow: 0,
+        recent: [...(guard?.recent ?? []), "2026-01-01T00:00:00.000Z"],
+      });
+      const first = await sessions.reserve(reservation({ deviceCorrelationId }), sameTime);
+      const second = await sessions.reserve(reservation({ deviceCorrelationId }), sameTime);
+      assert.ok("reserved" in first && "reserved" in second);
+      let writes = 0;
+      proxy.inject("lose-answer", (request) => isWrite(request) && ++writes === lost);
+      await sessions.release(second.reserved);
+      assert.equal(proxy.strikes(), 1);
+      const [guard, ...keys] = await rowsOf(connection.sessions, deviceCorrelationId);
+      assert.ok(guard);
+      assert.deepEqual(readGuard(guard).recent, ["2026-01-01T00:00:00.000Z"]);
+      assert.deepEqual(
+        keys.map(({ rowKey }) => rowKey),
+        [first.reserved.idempotencyRowKey],
+      );
+    }
+  });
+
+  it("of a calendar's write changes nothing", async (t) => {
+    const { sessions, connection, proxy } = await openRig(t, azurite);
+    const row = (creationId: string): DueRow => ({
+      creationId,
+      phase: "collect",
+      dueOn: "2026-01-01T00:00:00.000Z",
+      partition: "p",
+      row: "r",
+      idempotencyRowKey: "k_1",
+      expiryPartition: "0_202601010000",
+    });
+    await sessions.schedule(row("0"));
+    proxy.inject("lose-answer", isWrite);
+    await sessions.schedule(row("1"));
+    proxy.inject("lose-answer", isWrite);
+    await sessions.unschedule([row("0"), row("1")]);
+    proxy.inject("lose-answer", isWrite);
+    await sessions.schedule(row("2"));
+    proxy.inject("lose-answer", isWrite);
+    await sessions.unschedule([row("2")]);
+    assert.equal(proxy.strikes(), 4);
+    assert.deepEqual(await rowsOf(connection.expiry, "0_202601010000"), []);
+  });
+
+  it("of any of a purge's writes leaves nothing behind", async (t) => {
+    const { sessions, connection, proxy } = await openRig(t, azurite);
+    for (let lost = 1; lost <= 4; lost++) {
+      const stored = await committed(sessions);
+      const { sessionId } = stored.record;
+      await sessions.update(stored, stored.record, [
+        { entryId: "1", sessionId, entry: { attemptId: 1, attemptStatus: "Succeeded" } },
+      ]);
+      let writes = 0;
+      proxy.inject("lose-answer", (request) => isWrite(request) && ++writes === lost);
+      await sessions.purge(stored);
+      assert.equal(proxy.strikes(), lost);
+      assert.deepEqual(await rowsOf(connection.sessions, stored.partition), []);
+      assert.deepEqual(await rowsOf(connection.sessionIds, sessionId), []);
+    }
+  });
+
+  it("of the marking of a pointer changes nothing", async (t) => {
+    const { sessions, proxy } = await openRig(t, azurite);
+    const { record } = await committed(sessions);
+    proxy.inject("lose-answer", isWrite);
+    await sessions.markPruned(record.sessionId, record.expiresOn);
+    assert.equal(proxy.strikes(), 1);
+    assert.equal((await sessions.find(record.sessionId))?.prunedOn, record.expiresOn);
+  });
+});
+
+describe("a lost answer about an image", () => {
+  const image = (text: string): NewImage => ({
+    bytes: Buffer.from(text),
+    facts: { contentType: "image/jpeg", width: 100, height: 100, sha256: Buffer.from(text).toString("hex") },
+  });
+
+  it("does not make a new image an old one, nor a met condition unmet", async (t) => {
+    const { images, proxy } = await openRig(t, azurite);
+    await images.probe();
+    for (const conditions of [undefined, { ifNoneMatch: "*" }]) {
+      const name = `held/${someDevice()}` as const;
+      const before = proxy.strikes();
+      proxy.inject("lose-answer", isWrite);
+      const { etag, created } = await images.put(name, image("1"), conditions);
+      assert.equal(proxy.strikes(), before + 1);
+      assert.deepEqual([created, (await images.facts(name))?.etag], [true, etag]);
+
+      proxy.inject("lose-answer", isWrite);
+      const replaced = await images.put(name, image("2"), { ifMatch: etag });
+      assert.deepEqual([replaced.created, (await images.facts(name))?.etag], [false, replaced.etag]);
+      assert.deepEqual((await images.get(name))?.bytes, Buffer.from("2"));
+    }
+  });
+
+  it("stays a conflict where somebody else has put another image", async (t) => {
+    const { images, proxy } = await openRig(t, azurite);
+    const name = `held/${someDevice()}` as const;
+    await images.put(name, image("1"));
+    proxy.inject("lose-answer", isWrite);
+    await assert.rejects(images.put(name, image("2"), { ifNoneMatch: "*" }), { status: 412, code: "ConditionNotMet" });
+    assert.deepEqual((await images.get(name))?.bytes, Buffer.from("1"));
+  });
+
+  it("does not make a removed image one that was not there", async (t) => {
+    const { images, proxy } = await openRig(t, azurite);
+    for (const conditional of [false, true]) {
+      const name = `held/${someDevice()}` as const;
+      const { etag } = await images.put(name, image("1"));
+      proxy.inject("lose-answer", ({ method }) => method === "DELETE");
+      assert.equal(await images.delete(name, conditional ? { ifMatch: etag } : {}), true);
+      assert.equal(await images.facts(name), undefined);
+    }
+    assert.equal(proxy.strikes(), 2);
+  });
+});

@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { after, describe, it } from "node:test";
+import fc from "fast-check";
+import { ApiError } from "../../../src/errors.ts";
+import type { DueRow, SessionStore } from "../../../src/liveness/ports.ts";
+import { writeSession } from "../../../src/storage/session-row.ts";
+import { startAzurite } from "../../local/azurite.ts";
+import {
+  admitAll,
+  collect,
+  committed,
+  newRecord,
+  openRig,
+  reservation,
+  reserved,
+  rowKeysOf,
+  rowsOf,
+  someDevice,
+} from "./storage-rig.ts";
+
+const azurite = await startAzurite();
+after(() => azurite.stop());
+
+const minutes = (n: number) => new Date(Date.UTC(2026, 0, 1, 0, n)).toISOString();
+const badArgument = (error: unknown) =>
+  error instanceof ApiError && error.status === 400 && error.code === "BadArgument";
+
+describe("purge", () => {
+  it("removes every trace of a device's last session", async (t) => {
+    const { sessions, connection } = await openRig(t, azurite);
+    const stored = await committed(sessions);
+    const { sessionId } = stored.record;
+    const entries = Array.from({ length: 205 }, (_, n) => ({
+      entryId: String(n),
+      sessionId,
+      entry: { attemptId: n + 1, attemptStatus: "Failed" },
+    }));
+    assert.ok(await sessions.update(stored, stored.record, entries));
+    await sessions.purge(stored);
+    assert.deepEqual(await rowsOf(connection.sessions, stored.partition), []);
+    assert.deepEqual(await rowsOf(connection.sessionIds, sessionId), []);
+    await sessions.purge(stored);
+  });
+
+  it("leaves the device's other sessions, their entries, keys and the guard", async (t) => {
+    const { sessions, connection } = await openRig(t, azurite);
+    const device = someDevice();
+    const [one, other] = [await committed(sessions, device), await committed(sessions, device)];
+    const { sessionId } = other.record;
+    await sessions.update(other, other.record, [
+      { entryId: "1", sessionId, entry: { attemptId: 1, attemptStatus: "x" } },
+    ]);
+    await sessions.purge(one);
+    const keys = await rowKeysOf(connection.sessions, device);
+    assert.deepEqual(keys, [
+      `a_${other.row.slice(2)}_${"1".padStart(19, "0")}`,
+      "g",
+      other.record.idempotencyRowKey,
+      other.row,
+    ]);
+    assert.ok(await sessions.find(sessionId));
+  });
+
+  it("keeps the guard while a creation is under way", async (t) => {
+    const { sessions, connection } = await openRig(t, azurite);
+    const device = someDevice();
+    const stored = await committed(sessions, device);
+    const place = await reserved(sessions, reservation({ deviceCorrelationId: device }));
+    await sessions.purge(stored);
+    assert.deepEqual(await rowKeysOf(connection.sessions, device), ["g", place.idempotencyRowKey]);
+  });
+
+  it("lets a creation that comes in between keep the guard", async (t) => {
+    const { sessions, connection, proxy } = await openRig(t, azurite);
+    const rival = (await openRig(t, azurite)).sessions;
+    const device = someDevice();
+    const stored = await committed(sessions, device);
+    // The answers of the purge's reads are held back until the rival has its place.
+    const isGuardDelete = ({ method, path }: { method: string; path: string }) =>
+      method === "DELETE" && path.endsWith("RowKey='g')");
+    proxy.inject({ status: 503 }, isGuardDelete);
+    const sleep = connection.patience.sleep;
+    let place: Awaited<ReturnType<typeof reserved>> | undefined;
+    connection.patience.sleep = async (ms) => {
+      place ??= await reserved(rival, reservation({ deviceCorrelationId: device }));
+      await sleep(ms);
+    };
+    await sessions.purge(stored);
+    assert.ok(place !== undefined);
+    assert.deepEqual(await rowKeysOf(connection.sessions, device), ["g", place.idempotencyRowKey]);
+  });
+
+  it("leaves a key that a later creation has taken over", async (t) => {
+    const { sessions, connection } = await openRig(t, azurite);
+    const device = someDevice();
+    const stored = await committed(sessions, device);
+    const rowKey = stored.record.idempotencyRowKey;
+    await connection.sessions.merge({ partitionKey: device, rowKey, creationId: "another" });
+    await sessions.purge(stored);
+    assert.deepEqual(await rowKeysOf(connection.sessions, device), ["g", rowKey]);
+  });
+});
+
+describe("purge of a session that was bound to its device later", () => {
+  it("removes the key from the partition where it stands", async (t) => {
+    const { sessions, connection } = await openRig(t, azurite);
+    const device = someDevice();
+    const request = reservation();
+    const place = await reserved(sessions, request);
+    const record = newRecord(sessions, request, place, { deviceCorrelationId: device, keyPartition: place.partition });
+    const row = sessions.rowKey(record.createdOn, record.creationId);
+    await connection.sessions.put({ ...writeSession(device, row, record) });
+    const stored = await sessions.load(device, row);
+    assert.ok(stored);
+    await sessions.purge(stored);
+    assert.deepEqual(await rowKeysOf(connection.sessions, device), []);
+    assert.deepEqual(await rowKeysOf(connection.sessions, place.partition), []);
+  });
+});
+
+describe("dropKey", () => {
+  it("removes what a creation left that never came to its commit", async (t) => {
+    const { sessions, connection } = await openRig(t, azurite);
+    const deviceCorrelationId = someDevice();
+    const { idempotencyRowKey, key } = await reserved(sessions, reservation({ deviceCorrelationId }));
+    await sessions.dropKey(deviceCorrelationId, idempotencyRowKey, "another");
+    assert.deepEqual(await rowKeysOf(connection.sessions, deviceCorrelationId), ["g", idempotencyRowKey]);
+    await sessions.dropKey(deviceCorrelationId, idempotencyRowKey, key.creationId);
+    assert.deepEqual(await rowKeysOf(connection.sessions, deviceCorrelationId), []);
+    await sessions.dropKey(deviceCorrelationId, idempotencyRowKey, key.creationId);
+  });
+
+  it("leaves the guard of a device that has sessions", async (t) => {
+    const { sessions, connection } = await openRig(t, azurite);
+    const device = someDevice();
+    const stored = await committed(sessions, device);
+    const place = await reserved(sessions, reservation({ deviceCorrelationId: device }));
+    await sessions.dropKey(device, place.idempotencyRowKey, place.key.creationId);
+    assert.deepEqual(await rowKeysOf(connection.sessions, device), ["g", stored.record.idempotencyRowKey, stored.row]);
+  });
+});

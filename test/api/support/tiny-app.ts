@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { request as openRequest } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, type TestContext } from "node:test";
+import { z } from "zod";
+import { build } from "../../../infra/build.ts";
+import {
+  type FunctionsHost,
+  type FunctionsHostOptions,
+  startFunctionsHost,
+} from "../../local/functions-host/launcher.ts";
+
+/** What the tests of the functions host share: the tiny app, built once for the file, and ways to call it. */
+
+const echoShape = z.object({
+  method: z.string(),
+  url: z.string(),
+  params: z.record(z.string(), z.string()),
+  query: z.array(z.tuple([z.string(), z.string()])),
+  headers: z.record(z.string(), z.string()),
+  body: z.string(),
+});
+
+let folder: string;
+let tinyApp: string;
+
+/** A new folder that goes with the file's tests. */
+export function makeFolder(prefix: string): Promise<string> {
+  return mkdtemp(join(folder, prefix));
+}
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "functions-host-"));
+  const entry = join(import.meta.dirname, "../../fixtures/tiny-app/main.ts");
+  ({ outFolder: tinyApp } = await build({ entry, outFolder: join(folder, "tiny-app") }));
+});
+after(() => rm(folder, { recursive: true, force: true }));
+
+export function startHost(options: Partial<FunctionsHostOptions> = {}): Promise<FunctionsHost> {
+  return startFunctionsHost({
+    appFolder: tinyApp,
+    timers: false,
+    ...options,
+    env: { STREAMING: "true", OFTEN_SCHEDULE: "0 0 0 1 1 *", ...options.env },
+  });
+}
+
+export async function startTinyApp(t: TestContext, options?: Partial<FunctionsHostOptions>): Promise<FunctionsHost> {
+  const host = await startHost(options);
+  t.after(() => host.stop());
+  return host;
+}
+
+export interface RawAnswer {
+  status: number;
+  headers: NodeJS.Dict<string[]>;
+  body: string;
+}
+
+/** A request as it is told: `fetch` would tidy up the path and refuse some headers. */
+export function send(
+  host: FunctionsHost,
+  method: string,
+  path: string,
+  options: { headers?: Record<string, string>; body?: string; chunked?: boolean } = {},
+): Promise<RawAnswer> {
+  return new Promise((resolve, reject) => {
+    const length = options.body === undefined || options.chunked ? {} : { "content-length": `${options.body.length}` };
+    const request = openRequest(host.url, { method, path, headers: { ...options.headers, ...length }, agent: false });
+    request.on("error", reject);
+    request.on("response", async (response) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of response) {
+        chunks.push(chunk);
+      }
+      const body = Buffer.concat(chunks).toString();
+      resolve({ status: response.statusCode ?? 0, headers: response.headersDistinct, body });
+    });
+    if (options.chunked) {
+      request.write(options.body ?? "");
+      request.end();
+    } else {
+      request.end(options.body);
+    }
+  });
+}
+
+export async function echo(host: FunctionsHost, method: string, path: string, options?: Parameters<typeof send>[3]) {
+  const answer = await send(host, method, path, options);
+  assert.equal(answer.status, 200, answer.body);
+  return echoShape.parse(JSON.parse(answer.body));
+}
+
+/** Waits until the host has written it; the test's own time limit ends the wait. */
+export async function seen(host: FunctionsHost, text: string | RegExp): Promise<void> {
+  while (!(typeof text === "string" ? host.output().includes(text) : text.test(host.output()))) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

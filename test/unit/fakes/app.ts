@@ -1,0 +1,78 @@
+import type { HttpMethod, HttpRequestInit } from "@azure/functions";
+import type { App, Composition } from "../../../src/app.ts";
+import { readConfig } from "../../../src/config.ts";
+import { endpoints } from "../../../src/endpoints.ts";
+import { type Endpoint, serve } from "../../../src/http/endpoint.ts";
+import { createReadiness } from "../../../src/liveness/readiness.ts";
+import { type Answer, createInvocation, createRequest, type LogLine, readAnswer } from "./invocation.ts";
+import type { Process } from "./world.ts";
+
+/** The app on a process's ports, with its settings read from `env`; by default everyone is let in. */
+export function createApp({ deps }: Process, env: Record<string, string> = { ALLOW_ANONYMOUS: "true" }): App {
+  const read = readConfig({
+    FACE_ENDPOINT: "http://127.0.0.1:7080",
+    AzureWebJobsStorage: "UseDevelopmentStorage=true",
+    ...env,
+  });
+  if ("faults" in read) throw new Error(JSON.stringify(read.faults));
+  return { ...deps, config: read.config, readiness: createReadiness(deps) };
+}
+
+export interface Sent {
+  headers?: Record<string, string>;
+  body?: string | Uint8Array;
+  /** Sent as the body, under its own media type. */
+  json?: unknown;
+}
+
+export interface Received extends Answer {
+  lines: LogLine[];
+  /** Name of the function that answered. */
+  function: string;
+}
+
+/** Calls the app as a host would: finds the endpoint by method and path, and lets it serve the request. */
+export async function call(
+  composition: Composition,
+  method: HttpMethod,
+  path: string,
+  sent: Sent = {},
+): Promise<Received> {
+  const url = new URL(path, "http://localhost");
+  const { endpoint, params } = route(method, url.pathname);
+  const { context, lines } = createInvocation(endpoint.name);
+  const body = sent.json === undefined ? sent.body : JSON.stringify(sent.json);
+  const init: HttpRequestInit = {
+    method,
+    url: url.href,
+    params,
+    headers: { ...(sent.json !== undefined && { "content-type": "application/json" }), ...sent.headers },
+    ...(body !== undefined && { body: typeof body === "string" ? { string: body } : { bytes: body } }),
+  };
+  const response = await serve(endpoint, composition)(createRequest(init), context);
+  if (response === undefined || response === null || Symbol.asyncIterator in response) throw new Error("No answer");
+  return { ...readAnswer(response), lines, function: endpoint.name };
+}
+
+/** As the host routes: the endpoints come before the fallbacks, as they stand in the list. */
+function route(method: HttpMethod, path: string): { endpoint: Endpoint; params: Record<string, string> } {
+  for (const endpoint of endpoints) {
+    const params = endpoint.methods.includes(method) ? match(endpoint.route, path) : undefined;
+    if (params !== undefined) return { endpoint, params };
+  }
+  throw new Error(`No function takes ${method} ${path}`);
+}
+
+function match(routeOfEndpoint: string, path: string): Record<string, string> | undefined {
+  const params: Record<string, string> = {};
+  const segments = path.slice(1).split("/");
+  const names = routeOfEndpoint.split("/");
+  for (const [index, name] of names.entries()) {
+    const segment = segments[index] ?? "";
+    if (name.startsWith("{*")) return { ...params, rest: segments.slice(index).join("/") };
+    if (segment === "") return undefined;
+    if (name.startsWith("{")) params[name.slice(1, -1)] = decodeURIComponent(segment);
+    else if (name !== segment) return undefined;
+  }
+  return segments.length === names.length ? params : undefined;
+}

@@ -1,0 +1,46 @@
+import { HttpRequest, type HttpRequestInit, type HttpResponseInit, InvocationContext } from "@azure/functions";
+
+/** A line of the log, taken apart. */
+export interface LogLine {
+  level: string;
+  text: string;
+  fields: Record<string, unknown>;
+}
+
+/** The host's side of one invocation, with what the function logs. */
+export function createInvocation(functionName = "aFunction"): { context: InvocationContext; lines: LogLine[] } {
+  const lines: LogLine[] = [];
+  const context = new InvocationContext({
+    functionName,
+    invocationId: "an-invocation-id",
+    logHandler: (level, ...args) => {
+      const text = args.map(String).join(" ");
+      lines.push({ level, text, fields: JSON.parse(text) });
+    },
+  });
+  return { context, lines };
+}
+
+export function createRequest(init: HttpRequestInit = {}): HttpRequest {
+  return new HttpRequest({ method: "GET", url: "http://localhost/api/something", ...init });
+}
+
+/** An answer as it leaves the app. */
+export interface Answer {
+  status: number;
+  headers: Headers;
+  bytes: Buffer;
+  text: string;
+  /** Undefined where the body is no JSON. */
+  json: unknown;
+}
+
+export function readAnswer({ status = 200, headers, body }: HttpResponseInit): Answer {
+  if (body !== undefined && body !== null && !(body instanceof Uint8Array)) throw new TypeError("Bodies are bytes");
+  const bytes = Buffer.from(body ?? []);
+  const answer = { status, headers: new Headers(headers), bytes, text: bytes.toString() };
+  return {
+    ...answer,
+    json: answer.headers.get("content-type")?.includes("json") ? JSON.parse(answer.text) : undefined,
+  };
+}

@@ -1,0 +1,78 @@
+import { inspectImage } from "../../../src/liveness/image.ts";
+import { collectDueOn, sessionLifeMs } from "../../../src/liveness/retention.ts";
+import type { SessionRecord, StoredSession } from "../../../src/liveness/session.ts";
+import { makeImage } from "../../fixtures/images.ts";
+import type { World } from "./world.ts";
+
+export interface Seed extends Partial<SessionRecord> {
+  /** The verify image came with the creation, and is kept under the creation's id. */
+  uploads?: boolean;
+}
+
+/** A record as a creation writes it, at this time. */
+export function newRecord(nowMs: number, more: Partial<SessionRecord> = {}): SessionRecord {
+  const { ttlSeconds = 600 } = more;
+  const iso = (ms: number) => new Date(ms).toISOString();
+  return {
+    creationId: "c0ffee00-0000-4000-8000-000000000000",
+    sessionId: "5e551011-0000-4000-8000-000000000000",
+    kind: "liveness",
+    deviceCorrelationId: "a-device",
+    apiVersion: "v1.2",
+    upstreamVersion: "v1.2",
+    createdOn: iso(nowMs),
+    tokenExpiresOn: iso(nowMs + ttlSeconds * 1000),
+    expiresOn: iso(nowMs + sessionLifeMs),
+    ttlSeconds,
+    status: "NotStarted",
+    attempts: 0,
+    final: false,
+    reasons: [],
+    idempotencyRowKey: "k_c0ffee00-0000-4000-8000-000000000000",
+    expiryPartition: "0_202603011200",
+    ...more,
+  };
+}
+
+/** A session that was opened just now, with all that a creation leaves at the service and in storage. */
+export async function seedSession(world: World, { uploads = false, ...more }: Seed = {}): Promise<StoredSession> {
+  const { face, sessions, images, newId } = world.start().deps;
+  const creationId = newId();
+  const {
+    kind = uploads ? "livenessWithVerify" : "liveness",
+    deviceCorrelationId = "a-device",
+    ttlSeconds = 600,
+  } = more;
+  const { value: created } = await face.create(kind, {
+    livenessOperationMode: "Passive",
+    deviceCorrelationId,
+    deviceCorrelationIdSetInClient: false,
+    authTokenTimeToLiveInSeconds: ttlSeconds,
+  });
+  const times = newRecord(world.now(), { ttlSeconds });
+  const place = { creationId, leaseUntil: times.createdOn, deviceCorrelationId };
+  const outcome = await sessions.reserve(place, (guard) => ({
+    rejectionsInARow: 0,
+    ...guard,
+    recent: [...(guard?.recent ?? []), times.createdOn],
+  }));
+  if (!("reserved" in outcome)) throw new Error("The creation exists");
+  const { partition, idempotencyRowKey } = outcome.reserved;
+  const dueOn = collectDueOn(times.tokenExpiresOn);
+  const expiryPartition = sessions.expiryPartition(creationId, dueOn);
+  const bytes = makeImage();
+  const facts = inspectImage(bytes);
+  const image = { referenceImageId: creationId, referenceImageHash: facts.sha256 };
+  const record = newRecord(world.now(), {
+    ...{ creationId, sessionId: created.sessionId, kind, deviceCorrelationId, idempotencyRowKey, expiryPartition },
+    ...(uploads && image),
+    ...more,
+  });
+  const row = sessions.rowKey(record.createdOn, creationId);
+  await sessions.schedule({ creationId, phase: "collect", dueOn, partition, row, idempotencyRowKey, expiryPartition });
+  if (uploads) await images.put(`sessions/${creationId}`, { bytes, facts, deviceCorrelationId });
+  await sessions.commit(outcome.reserved, record);
+  const stored = await sessions.find(created.sessionId);
+  if (stored === undefined) throw new Error("The session is not there");
+  return stored;
+}

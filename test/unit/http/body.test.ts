@@ -1,0 +1,199 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { RequestBody } from "../../../src/face/codec.ts";
+import { type BodySource, type MediaType, readBytes, readRequestBody } from "../../../src/http/body.ts";
+
+const kilobyte = 1024;
+const megabyte = 1024 * kilobyte;
+
+/** A body that comes in these chunks, without its length being announced. */
+function chunked(chunks: readonly (string | Uint8Array)[], headers: Record<string, string> = {}): BodySource {
+  const parts = chunks.map((chunk) => (typeof chunk === "string" ? Buffer.from(chunk) : chunk));
+  return { headers: new Headers(headers), body: ReadableStream.from(parts) };
+}
+
+function read(
+  contentType: string,
+  content: string | Uint8Array,
+  accepted: readonly MediaType[] = ["json", "multipart"],
+) {
+  return readRequestBody(chunked([content], { "content-type": contentType }), accepted);
+}
+
+const readJson = (content: string | Uint8Array, contentType = "application/json") => read(contentType, content);
+
+const invalid = { name: "ApiError", status: 400, code: "InvalidRequestBody" };
+const wrongMediaType = { name: "ApiError", status: 415, code: "BadArgument", message: "Invalid Media Type." };
+const tooLarge = { name: "ApiError", status: 413, code: "RequestBodyTooLarge" };
+
+/** The bytes of n times one letter, in chunks of at most a megabyte. */
+function* letters(sizeInBytes: number): Generator<Uint8Array> {
+  for (let left = sizeInBytes; left > 0; left -= megabyte) yield Buffer.alloc(Math.min(left, megabyte), "a");
+}
+
+describe("a body's bytes", () => {
+  it("are put together from chunks of any size", async () => {
+    const bytes = await readBytes(chunked(["on", "", "e ", Buffer.from("two")]), 100);
+    assert.equal(Buffer.from(bytes).toString(), "one two");
+  });
+
+  it("may be none", async () => {
+    assert.equal((await readBytes({ headers: new Headers(), body: null }, 100)).byteLength, 0);
+    assert.equal((await readBytes(chunked([]), 100)).byteLength, 0);
+  });
+
+  it("may number as many as the limit and not one more", async () => {
+    assert.equal((await readBytes(chunked(["12345"]), 5)).byteLength, 5);
+    await assert.rejects(readBytes(chunked(["12345", "6"]), 5), {
+      ...tooLarge,
+      message: "The request body is larger than 5 bytes.",
+    });
+  });
+
+  it("are refused unread where their number is announced", async () => {
+    const { body } = chunked([]);
+    await assert.rejects(readBytes({ headers: new Headers({ "content-length": "6" }), body }, 5), tooLarge);
+    assert.equal(body?.locked, false);
+  });
+
+  it("are counted, whatever number was announced", async () => {
+    for (const announced of ["1", "-1", "many", ""]) {
+      await assert.rejects(readBytes(chunked(["123456"], { "content-length": announced }), 5), tooLarge, announced);
+    }
+  });
+
+  it("are read to their end beyond the limit, so that the caller gets to read the answer", async () => {
+    let isDone = false;
+    async function* content() {
+      yield* letters(3 * megabyte);
+      isDone = true;
+    }
+    await assert.rejects(readBytes({ headers: new Headers(), body: ReadableStream.from(content()) }, 5), tooLarge);
+    assert.equal(isDone, true);
+  });
+
+  it("are not read for ever", async () => {
+    let pulled = 0;
+    async function* endless() {
+      for (;;) {
+        pulled += 1;
+        yield Buffer.alloc(megabyte);
+      }
+    }
+    await assert.rejects(readBytes({ headers: new Headers(), body: ReadableStream.from(endless()) }, 5), tooLarge);
+    assert.ok(pulled < 40, `${pulled} megabytes`);
+  });
+
+  it("may break off, which is told as the caller's error", async () => {
+    async function* broken() {
+      yield Buffer.from("{");
+      throw new Error("socket hang up");
+    }
+    const body = ReadableStream.from(broken());
+    await assert.rejects(readBytes({ headers: new Headers(), body }, 100), {
+      ...invalid,
+      message: "The request body broke off before its end.",
+    });
+  });
+});
+
+describe("a media type", () => {
+  it("is JSON in UTF-8, in whatever spelling", async () => {
+    for (const contentType of [
+      "application/json",
+      "Application/JSON",
+      "application/json;charset=utf-8",
+      'application/json; charset="UTF-8"',
+      "application/json; charset=utf8; odata=verbose",
+      " application/json ;",
+    ]) {
+      assert.deepEqual(await readJson("{}", contentType), { type: "json", value: {} }, contentType);
+    }
+  });
+
+  it("is refused when it is another", async () => {
+    for (const contentType of [
+      "",
+      "text/plain",
+      "text/json",
+      "application/jsonp",
+      "application/json, text/plain",
+      "application/json; charset=latin1",
+      "application/json; charset=utf-16",
+      "application/x-www-form-urlencoded",
+      "multipart/mixed; boundary=x",
+      "multipart/form-data-ish; boundary=x",
+      "image/jpeg",
+      ";",
+    ]) {
+      await assert.rejects(readJson("{}", contentType), wrongMediaType, contentType);
+    }
+    await assert.rejects(readRequestBody(chunked(["{}"]), ["json"]), wrongMediaType);
+  });
+
+  it("is refused where the operation does not take it", async () => {
+    await assert.rejects(read("multipart/form-data; boundary=x", "--x--\r\n", ["json"]), wrongMediaType);
+    await assert.rejects(read("application/json", "{}", ["multipart"]), wrongMediaType);
+  });
+});
+
+describe("JSON", () => {
+  const jsonOf = async (content: string | Uint8Array) => {
+    const body: RequestBody = await readJson(content);
+    return body.type === "json" ? body.value : assert.fail("no JSON");
+  };
+
+  it("may be any value, which the operation's own rules judge", async () => {
+    for (const value of [{ a: [1, null, "ä👩"] }, [], "text", 0, null]) {
+      assert.deepEqual(await jsonOf(JSON.stringify(value)), value);
+    }
+    assert.deepEqual(await jsonOf("\ufeff {} \n"), {});
+  });
+
+  it("keeps __proto__ as a field of its own", async () => {
+    const value = await jsonOf('{"__proto__":{"polluted":true}}');
+    assert.deepEqual(Object.keys(value ?? {}), ["__proto__"]);
+    assert.equal(Object.getPrototypeOf(value), Object.prototype);
+    assert.equal("polluted" in {}, false);
+  });
+
+  it("is refused when it is broken", async () => {
+    const details = [{ code: "InvalidJson", message: "The body is not JSON in UTF-8.", target: "body" }];
+    for (const content of [
+      "",
+      " ",
+      "{",
+      "{}{}",
+      "{'a':1}",
+      "{a:1}",
+      "undefined",
+      "NaN",
+      '"\u0001"',
+      "\0",
+      '{"a":1,}',
+    ]) {
+      await assert.rejects(readJson(content), { ...invalid, details }, JSON.stringify(content));
+    }
+  });
+
+  it("is refused when it is no UTF-8", async () => {
+    for (const bytes of [
+      Buffer.from('{"a":"ä"}', "latin1"),
+      Buffer.from('{"a":"b"}', "utf16le"),
+      Buffer.concat([Buffer.from('{"a":"'), Buffer.from([0xed, 0xa0, 0x80]), Buffer.from('"}')]),
+    ]) {
+      await assert.rejects(readJson(bytes), invalid);
+    }
+  });
+
+  it("may nest as deeply as it likes", async () => {
+    await readJson("[".repeat(30_000) + "]".repeat(30_000));
+    await assert.rejects(readJson("[".repeat(30_000)), invalid);
+  });
+
+  it("may have 64 KB and not one byte more", async () => {
+    const text = (sizeInBytes: number) => `"${"a".repeat(sizeInBytes - 2)}"`;
+    assert.equal(String(await jsonOf(text(64 * kilobyte))).length, 64 * kilobyte - 2);
+    await assert.rejects(readJson(text(64 * kilobyte + 1)), tooLarge);
+  });
+});

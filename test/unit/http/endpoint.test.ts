@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import * as z from "zod";
+import type { App, Composition } from "../../../src/app.ts";
+import { ApiError } from "../../../src/errors.ts";
+import { defineEndpoint, type Endpoint, noParams, noQuery, serve } from "../../../src/http/endpoint.ts";
+import { createApp } from "../fakes/app.ts";
+import { createInvocation, createRequest, readAnswer } from "../fakes/invocation.ts";
+import { createWorld } from "../fakes/world.ts";
+
+const strictApp = (): App => createApp(createWorld().start(), { CLIENT_KEYS: "" });
+const openApp = (): App => createApp(createWorld().start());
+
+/** An endpoint that answers 200 and counts how often it was asked. */
+function countingEndpoint(more: Partial<Endpoint> = {}): { endpoint: Endpoint; handled: () => number } {
+  let count = 0;
+  const endpoint = defineEndpoint({
+    name: "countThings",
+    summary: "Count",
+    methods: ["GET"],
+    route: "api/things/{id}",
+    access: "callers",
+    params: z.object({ id: z.string().regex(/^\d+$/) }),
+    query: z.object({ top: z.string().max(2, "must be short").default("9") }),
+    async handle(_app, { params, query }) {
+      count += 1;
+      return { status: 200, json: { ...params, ...query } };
+    },
+  });
+  return { endpoint: { ...endpoint, ...more }, handled: () => count };
+}
+
+const good = { params: { id: "7" } };
+
+async function ask(endpoint: Endpoint, composition: Composition, init: Parameters<typeof createRequest>[0] = good) {
+  const { context, lines } = createInvocation(endpoint.name);
+  const response = await serve(endpoint, composition)(createRequest(init), context);
+  assert.ok(response && !(Symbol.asyncIterator in response));
+  return { ...readAnswer(response), lines };
+}
+
+const codeOf = z.object({ error: z.object({ code: z.string() }) }).transform(({ error }) => error.code);
+
+describe("the way of a request", () => {
+  it("ends at the handler, with parameters and query checked", async () => {
+    const { endpoint } = countingEndpoint();
+    const answer = await ask(endpoint, { app: openApp() });
+    assert.equal(answer.status, 200);
+    assert.deepEqual(answer.json, { id: "7", top: "9" });
+    assert.deepEqual(answer.lines, []);
+  });
+
+  it("is configured → authenticated → validated → handled: the first that fails answers", async () => {
+    const bad = { params: { id: "x" }, query: { top: "long" } };
+    const { endpoint, handled } = countingEndpoint();
+    const unconfigured = { faults: [{ setting: "FACE_ENDPOINT", message: "is required" }] };
+    const failing = countingEndpoint({ handle: async () => assert.fail("handled") }).endpoint;
+    const codes = [
+      await ask(endpoint, unconfigured, bad),
+      await ask(endpoint, { app: strictApp() }, bad),
+      await ask(endpoint, { app: openApp() }, bad),
+      await ask(endpoint, { app: openApp() }, { ...bad, params: { id: "7" } }),
+      await ask(failing, { app: openApp() }),
+    ].map(({ json }) => codeOf.parse(json));
+    const expected = ["ServiceNotConfigured", "Unspecified", "ResourceNotFound", "BadArgument", "InternalServerError"];
+    assert.deepEqual(codes, expected);
+    assert.equal(handled(), 0);
+  });
+
+  it("does not ask who comes where everyone may", async () => {
+    const { endpoint } = countingEndpoint({ access: "everyone" });
+    const headers = { "ocp-apim-subscription-key": "wrong" };
+    assert.equal((await ask(endpoint, { app: strictApp() }, { ...good, headers })).status, 200);
+  });
+
+  it("ends with 404 for callers who are no trusted service, where only those may", async () => {
+    const claims = [{ typ: "oid", val: "alice" }];
+    const principal = Buffer.from(JSON.stringify({ auth_typ: "aad", claims })).toString("base64");
+    const app = createApp(createWorld().start(), { WEBSITE_AUTH_ENABLED: "true" });
+    const { endpoint, handled } = countingEndpoint({ access: "services" });
+    const answer = await ask(endpoint, { app }, { ...good, headers: { "x-ms-client-principal": principal } });
+    assert.deepEqual([answer.status, codeOf.parse(answer.json), handled()], [404, "ResourceNotFound", 0]);
+    assert.equal((await ask(endpoint, { app: openApp() })).status, 200);
+  });
+
+  it("tells which query parameter is wrong, and not its value", async () => {
+    const answer = await ask(countingEndpoint().endpoint, { app: openApp() }, { ...good, query: { top: "s3cr3t" } });
+    assert.equal(answer.status, 400);
+    assert.deepEqual(answer.json, {
+      error: {
+        code: "BadArgument",
+        message: "Invalid argument specified.",
+        details: [{ code: "BadArgument", message: "must be short", target: "top" }],
+      },
+    });
+  });
+});
+
+describe("an app whose settings are wrong", () => {
+  const faults = [
+    { setting: "CLIENT_KEYS", message: "must be JSON" },
+    { setting: "CLIENT_KEYS", message: "each client needs at least one digest" },
+    { setting: "FACE_ENDPOINT", message: "is required" },
+  ];
+
+  it("answers 503 with the name of each of them, and logs no line for each request", async () => {
+    const answer = await ask(countingEndpoint().endpoint, { faults });
+    assert.equal(answer.status, 503);
+    assert.equal(answer.headers.get("x-ms-error-code"), "ServiceNotConfigured");
+    assert.deepEqual(answer.json, {
+      error: {
+        code: "ServiceNotConfigured",
+        message: "These settings are missing or wrong: CLIENT_KEYS, FACE_ENDPOINT.",
+        details: faults.map(({ setting, message }) => ({ code: "InvalidSetting", message, target: setting })),
+      },
+    });
+    assert.deepEqual(answer.lines, []);
+  });
+
+  it("answers as an endpoint says that can do without", async () => {
+    const { endpoint } = countingEndpoint({ unconfigured: { status: 200, json: "alive" } });
+    const answer = await ask(endpoint, { faults });
+    assert.deepEqual([answer.status, answer.json], [200, "alive"]);
+  });
+});
+
+describe("an error in a handler", () => {
+  const throwing = (error: unknown) =>
+    countingEndpoint({ params: noParams, query: noQuery, handle: () => Promise.reject(error) }).endpoint;
+
+  it("is answered as it is told, without a line in the log, when it is the caller's", async () => {
+    const answer = await ask(throwing(new ApiError(409, "Conflict", "Too late.")), { app: openApp() });
+    assert.deepEqual([answer.status, answer.json], [409, { error: { code: "Conflict", message: "Too late." } }]);
+    assert.deepEqual(answer.lines, []);
+  });
+
+  it("is answered with the invocation's id when nobody foresaw it, and logged with the function's name", async () => {
+    const error = new TypeError("no such table", { cause: new Error("the cause") });
+    const answer = await ask(throwing(error), { app: openApp() });
+    assert.equal(answer.status, 500);
+    assert.match(answer.text, /Invocation id: an-invocation-id\./);
+    assert.equal(answer.text.includes("table"), false);
+    const [line, ...others] = answer.lines;
+    const { stack, ...fields } = line?.fields ?? {};
+    assert.deepEqual([line?.level, others], ["error", []]);
+    assert.deepEqual(fields, {
+      event: "RequestFailed",
+      function: "countThings",
+      status: 500,
+      error: "TypeError",
+      message: "no such table",
+      cause: "Error: the cause",
+    });
+    assert.match(String(stack), /endpoint\.test\.ts/);
+  });
+
+  it("is logged when the service is at fault", async () => {
+    const answer = await ask(throwing(new ApiError(503, "ServerBusy", "Busy.")), { app: openApp() });
+    assert.deepEqual(
+      answer.lines.map(({ fields }) => [fields.event, fields.function, fields.status, fields.code]),
+      [["RequestFailed", "countThings", 503, "ServerBusy"]],
+    );
+  });
+
+  it("may be thrown before there is a promise", async () => {
+    const endpoint = countingEndpoint({
+      handle() {
+        throw new Error("at once");
+      },
+    }).endpoint;
+    assert.equal((await ask(endpoint, { app: openApp() })).status, 500);
+  });
+
+  it("never takes what the caller sent into the log", async () => {
+    const headers = { "ocp-apim-subscription-key": "s3cr3t-key", "x-ms-client-principal": "s3cr3t-principal" };
+    const request = createRequest({ ...good, method: "POST", headers, body: { string: "s3cr3t-body" } });
+    const error = Object.assign(new Error("failed"), { request, headers });
+    const answer = await ask(throwing(error), { app: openApp() }, { ...good, headers });
+    assert.equal(answer.lines.length, 1);
+    assert.equal(JSON.stringify(answer.lines).includes("s3cr3t"), false);
+  });
+});

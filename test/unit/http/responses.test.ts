@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ApiError } from "../../../src/errors.ts";
+import { accessDenied, outOfQuota, rateLimitExceeded, sessionNotFound } from "../../../src/face/errors.ts";
+import { type Reply, toErrorReply, toHttpResponse } from "../../../src/http/responses.ts";
+import { readAnswer } from "../fakes/invocation.ts";
+
+const answerOf = (reply: Reply) => readAnswer(toHttpResponse(reply));
+const errorAnswer = (error: unknown) => answerOf(toErrorReply(error, "an-invocation-id"));
+
+describe("an answer", () => {
+  it("has its JSON as bytes, and their number", () => {
+    const answer = answerOf({ status: 200, json: { name: "ä👩" } });
+    assert.equal(answer.headers.get("content-type"), "application/json; charset=utf-8");
+    assert.deepEqual(answer.json, { name: "ä👩" });
+    assert.equal(answer.headers.get("content-length"), String(Buffer.byteLength('{"name":"ä👩"}')));
+  });
+
+  it("may be any JSON value", () => {
+    for (const json of [[], {}, null, 0, "", false]) assert.deepEqual(answerOf({ status: 200, json }).json, json);
+  });
+
+  it("has bytes as they are, under the type that is given", () => {
+    const bytes = Uint8Array.from([0, 255, 10]);
+    const answer = answerOf({ status: 200, bytes, headers: { "content-type": "image/png" } });
+    assert.deepEqual(answer.bytes, Buffer.from(bytes));
+    assert.equal(answer.headers.get("content-type"), "image/png");
+    assert.equal(answer.headers.get("content-length"), "3");
+  });
+
+  it("may be empty, and then announces no content", () => {
+    const { headers, body } = toHttpResponse({ status: 204 });
+    assert.equal(body, undefined);
+    assert.equal(new Headers(headers).has("content-type"), false);
+    assert.equal(new Headers(headers).has("content-length"), false);
+  });
+
+  it("is kept by no cache and guessed at by no browser, whatever an endpoint says", () => {
+    const headers = { "cache-control": "public", "x-content-type-options": "sniff" };
+    for (const reply of [{ status: 204 }, { status: 200, json: {} }, { status: 200, json: {}, headers }]) {
+      const answer = answerOf(reply);
+      assert.equal(answer.headers.get("cache-control"), "no-store");
+      assert.equal(answer.headers.get("x-content-type-options"), "nosniff");
+    }
+  });
+});
+
+describe("an error", () => {
+  it("is told in the shape of the Face API", () => {
+    const answer = errorAnswer(sessionNotFound());
+    assert.equal(answer.status, 404);
+    assert.equal(answer.headers.get("x-ms-error-code"), "SessionNotFound");
+    assert.equal(answer.headers.get("cache-control"), "no-store");
+    assert.equal(answer.headers.get("content-length"), String(answer.bytes.byteLength));
+    assert.deepEqual(answer.json, {
+      error: {
+        code: "SessionNotFound",
+        message: "Session Id is not found. The session id is expired or does not exist.",
+      },
+    });
+  });
+
+  it("tells its details, and headers of its own", () => {
+    const details = [{ code: "InvalidField", message: "Must be a number.", target: "top" }];
+    const headers = { allow: "GET", "x-ms-error-code": "Overwritten" };
+    const answer = errorAnswer(new ApiError(400, "BadArgument", "Invalid argument specified.", { details, headers }));
+    assert.deepEqual(answer.json, { error: { code: "BadArgument", message: "Invalid argument specified.", details } });
+    assert.equal(answer.headers.get("allow"), "GET");
+    assert.equal(answer.headers.get("x-ms-error-code"), "BadArgument");
+  });
+
+  it("of too many calls has code, status and the time to wait", () => {
+    const answer = errorAnswer(rateLimitExceeded(26));
+    assert.equal(answer.headers.get("retry-after"), "26");
+    assert.deepEqual(answer.json, {
+      error: { code: "429", statusCode: 429, message: "Rate limit is exceeded. Try again in 26 seconds." },
+    });
+    const named = errorAnswer(new ApiError(429, "TooManyRequests", "Slow down.", { retryAfter: "1" }));
+    assert.deepEqual(named.json, { error: { code: "TooManyRequests", statusCode: 429, message: "Slow down." } });
+  });
+
+  it("of the service's gateway has the status in place of a code", () => {
+    const answer = errorAnswer(outOfQuota(2));
+    assert.deepEqual(answer.json, {
+      error: {
+        code: "403",
+        statusCode: 403,
+        message: "Out of call volume quota. Quota will be replenished in 2 days.",
+      },
+    });
+    assert.equal(answer.headers.has("retry-after"), false);
+  });
+
+  it("has no status beside a code of its own", () => {
+    assert.equal(errorAnswer(accessDenied()).text.includes("statusCode"), false);
+  });
+
+  it("passes on when to come again, as it was told", () => {
+    const retryAfter = "Wed, 21 Oct 2026 07:28:00 GMT";
+    assert.equal(
+      errorAnswer(new ApiError(503, "ServerBusy", "Busy.", { retryAfter })).headers.get("retry-after"),
+      retryAfter,
+    );
+  });
+
+  it("that nobody foresaw tells nothing but where to look", () => {
+    const secret = "s3cr3t";
+    class Leaky extends Error {
+      override name = secret;
+      code = secret;
+      status = 418;
+      statusCode = 418;
+      details = [{ code: secret, message: secret, target: secret }];
+      headers = { [secret]: secret };
+    }
+    const cause = new ApiError(400, secret, secret);
+    for (const error of [new Leaky(secret, { cause }), secret, { message: secret, status: 400 }, undefined, null]) {
+      const response = toHttpResponse(toErrorReply(error, "an-invocation-id"));
+      const answer = readAnswer(response);
+      assert.equal(answer.status, 500);
+      assert.deepEqual(answer.json, {
+        error: {
+          code: "InternalServerError",
+          message: "Something went wrong here. Invocation id: an-invocation-id.",
+        },
+      });
+      assert.equal(JSON.stringify([response, answer.text, [...answer.headers]]).includes(secret), false);
+    }
+  });
+
+  it("keeps its cause to itself", () => {
+    const answer = errorAnswer(new ApiError(400, "InvalidRequestBody", "Broken.", { cause: new Error("s3cr3t") }));
+    assert.equal(answer.text.includes("s3cr3t"), false);
+  });
+});

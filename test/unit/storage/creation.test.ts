@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ApiError } from "../../../src/errors.ts";
+import { connectStorage } from "../../../src/storage/connect.ts";
+import { createCreation } from "../../../src/storage/creation.ts";
+import type { Table } from "../../../src/storage/table.ts";
+
+/** A device whose guard is always changed by somebody else just before we write. */
+function contestedTable(counts: { writes: number }): Table {
+  const unused = () => assert.fail("not for this test");
+  return {
+    name: "sessions",
+    get: async (partitionKey, rowKey) =>
+      rowKey === "g"
+        ? { partitionKey, rowKey, etag: `W/"${counts.writes}"`, recent: "[]", rejectionsInARow: 0 }
+        : undefined,
+    transact: async () => {
+      counts.writes++;
+      return { conflict: { reason: "changed", repeated: false } };
+    },
+    put: unused,
+    merge: unused,
+    remove: unused,
+    query: unused,
+  };
+}
+
+describe("reserve", () => {
+  it("gives up a race that it cannot win, with a time to come again", async () => {
+    const counts = { writes: 0 };
+    const pauses: number[] = [];
+    const connection = connectStorage({
+      connectionString: "unused",
+      patience: { random: () => 1, sleep: async (ms) => void pauses.push(ms) },
+    });
+    const { reserve } = createCreation({ ...connection, sessions: contestedTable(counts) });
+    let admitted = 0;
+    const outcome = reserve(
+      { creationId: "c1", deviceCorrelationId: "d", leaseUntil: "2026-01-01T00:00:00.000Z" },
+      (guard) => ({ recent: [...(guard?.recent ?? []), String(++admitted)], rejectionsInARow: 0 }),
+    );
+    await assert.rejects(
+      outcome,
+      (error) =>
+        error instanceof ApiError && error.status === 503 && error.code === "ServerBusy" && error.retryAfter === "1",
+    );
+    assert.equal(counts.writes, 50);
+    assert.equal(admitted, 50);
+    assert.ok(pauses.length > 0 && pauses.every((ms) => ms > 0 && ms <= 200));
+  });
+});
