@@ -7,7 +7,11 @@ describe("an app with wrong settings", () => {
   let stack: Stack;
   before(async () => {
     stack = await startStack({
-      env: { FACE_API_VERSION: "v9", SESSION_RETENTION_HOURS: "soon", CLIENT_KEYS: '{"shop":["a-secret-that-is-no-digest"]}' },
+      env: {
+        FACE_API_VERSION: "v9",
+        SESSION_RETENTION_HOURS: "soon",
+        CLIENT_KEYS: '{"shop":["a-secret-that-is-no-digest"]}',
+      },
     });
   });
   after(() => stack.stop());
@@ -26,7 +30,10 @@ describe("an app with wrong settings", () => {
   });
 
   it("logs one line with every name and no value", () => {
-    const lines = stack.app.output().split("\n").filter((line) => line.includes("ServiceNotConfigured"));
+    const lines = stack.app
+      .output()
+      .split("\n")
+      .filter((line) => line.includes("ServiceNotConfigured"));
     assert.equal(lines.length, 1);
     assert.match(lines[0] ?? "", /FACE_API_VERSION.*SESSION_RETENTION_HOURS.*CLIENT_KEYS|CLIENT_KEYS/);
     assert.doesNotMatch(stack.app.output(), /a-secret-that-is-no-digest/);

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import createFaceClient, { isUnexpected } from "@azure/ai-vision-face";
-import { startStack, type Stack } from "../local/stack.ts";
 import { makeImage } from "../fixtures/images.ts";
+import { type Stack, startStack } from "../local/stack.ts";
 import { assertError, control, createAppClient, playAttempt } from "./support/app-client.ts";
 
 describe("a check from start to end", () => {
@@ -132,7 +132,11 @@ describe("a check from start to end", () => {
   });
 
   it("works for the official client, with and without verify", async () => {
-    const client = createFaceClient(stack.url, { key: "any key: none is configured" }, { allowInsecureConnection: true });
+    const client = createFaceClient(
+      stack.url,
+      { key: "any key: none is configured" },
+      { allowInsecureConnection: true },
+    );
     const device = randomUUID();
     const opened = await client.path("/detectLiveness-sessions").post({
       body: { livenessOperationMode: "PassiveActive", deviceCorrelationId: device },

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, it } from "node:test";
-import { TableClient } from "@azure/data-tables";
 import { makeImage } from "../fixtures/images.ts";
 import { type Stack, startStack } from "../local/stack.ts";
 import { assertError, control, createAppClient, playAttempt } from "./support/app-client.ts";
+import { viewStorage } from "./support/storage-view.ts";
 
 const hours = 3600;
 const days = 24 * hours;
@@ -23,15 +23,6 @@ describe("the timer", () => {
     const run = await stack.app.runFunction("maintainSessions");
     assert.equal(run.status, "Succeeded", run.error);
   };
-  const expiryRows = async () => {
-    const table = TableClient.fromConnectionString(stack.azurite.connectionString, "expiry", {
-      allowInsecureConnection: true,
-    });
-    const rows = [];
-    for await (const row of table.listEntities()) rows.push(row);
-    return rows;
-  };
-
   it("collects what nobody asked for, prunes after two days, purges after ninety", async () => {
     const finished = await app.openSession();
     await playAttempt(stack.emulator, finished, { scenario: "realface" });
@@ -53,17 +44,16 @@ describe("the timer", () => {
     const collected = await app.session(finished.sessionId);
     assert.deepEqual([collected.decision, collected.status], ["accepted", "Succeeded"]);
     const expired = await app.session(unused.sessionId);
-    assert.deepEqual([expired.decision, expired.status, expired.reasons], ["inconclusive", "Expired", ["SessionUnused"]]);
+    assert.deepEqual(
+      [expired.decision, expired.status, expired.reasons],
+      ["inconclusive", "Expired", ["SessionUnused"]],
+    );
     assert.equal((await app.send(`face/v1.2/detectLiveness-sessions/${finished.sessionId}`)).status, 200);
 
     await advance(2 * days);
     await runTimer();
     await runTimer();
-    assertError(
-      await app.send(`face/v1.2/detectLiveness-sessions/${finished.sessionId}`),
-      404,
-      "SessionNotFound",
-    );
+    assertError(await app.send(`face/v1.2/detectLiveness-sessions/${finished.sessionId}`), 404, "SessionNotFound");
     assert.equal((await app.send(`api/reference-images/${imageId}`)).status, 404);
     assert.deepEqual(await app.session(finished.sessionId), collected);
     assert.equal((await app.outcomes(finished.deviceCorrelationId)).value.length, 1);
@@ -72,7 +62,7 @@ describe("the timer", () => {
     await runTimer();
     assertError(await app.send(`api/sessions/${finished.sessionId}`), 404, "SessionNotFound");
     assert.equal((await app.outcomes(finished.deviceCorrelationId)).value.length, 0);
-    assert.deepEqual(await expiryRows(), []);
+    assert.deepEqual(await viewStorage(stack.azurite.connectionString).rows("expiry"), []);
   });
 
   it("goes on where one session fails, fails as a whole, and mends it the next time", async () => {

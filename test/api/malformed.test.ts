@@ -152,7 +152,12 @@ describe("malformed requests", () => {
   });
 
   it("never answers 5xx, whatever the JSON", async () => {
-    const keys = fc.constantFrom(...Object.keys(good), "authTokenTimeToLiveInSeconds", "deviceCorrelationIdSetInClient", "a");
+    const keys = fc.constantFrom(
+      ...Object.keys(good),
+      "authTokenTimeToLiveInSeconds",
+      "deviceCorrelationIdSetInClient",
+      "a",
+    );
     const body = fc.oneof(fc.jsonValue(), fc.dictionary(keys, fc.jsonValue()));
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(session, verify), body, async (path, json) => {
@@ -163,7 +168,13 @@ describe("malformed requests", () => {
   });
 
   it("never answers 5xx, whatever the bytes, the type and the path", async () => {
-    const type = fc.constantFrom("application/json", "multipart/form-data; boundary=b", "multipart/form-data", "a/b", "");
+    const type = fc.constantFrom(
+      "application/json",
+      "multipart/form-data; boundary=b",
+      "multipart/form-data",
+      "a/b",
+      "",
+    );
     const segment = fc.string({ unit: "binary", maxLength: 20 }).map(encodeSegment);
     const path = fc.oneof(
       fc.constantFrom(session, verify),
@@ -211,7 +222,8 @@ function sendChunked(baseUrl: string, path: string, contentType: string, body: B
       },
     );
     request.on("error", reject);
-    for (let offset = 0; offset < body.length; offset += 64 * 1024) request.write(body.subarray(offset, offset + 64 * 1024));
+    for (let offset = 0; offset < body.length; offset += 64 * 1024)
+      request.write(body.subarray(offset, offset + 64 * 1024));
     request.end();
   });
 }

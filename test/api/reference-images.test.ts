@@ -33,8 +33,8 @@ describe("reference images", () => {
       assert.deepEqual(Buffer.from(await read.arrayBuffer()), image);
       const { body } = await app.send(`api/reference-images/${id}/metadata`);
       const facts = body as Record<string, unknown>;
-      assert.equal(facts["sha256"], createHash("sha256").update(image).digest("hex"));
-      assert.deepEqual([facts["contentType"], facts["referenceImageId"]], [type, id]);
+      assert.equal(facts.sha256, createHash("sha256").update(image).digest("hex"));
+      assert.deepEqual([facts.contentType, facts.referenceImageId], [type, id]);
       assert.equal((await app.send(`api/reference-images/${id}`, { method: "DELETE" })).status, 204);
       assertError(await app.send(`api/reference-images/${id}`), 404, "ResourceNotFound");
       assertError(await app.send(`api/reference-images/${id}`, { method: "DELETE" }), 404, "ResourceNotFound");
@@ -42,7 +42,9 @@ describe("reference images", () => {
   });
 
   it("refuses what is no image, too small, too large or a claimed giant", async () => {
-    const svg = Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" width="100" height="100">${" ".repeat(2000)}</svg>`);
+    const svg = Buffer.from(
+      `<svg xmlns="http://www.w3.org/2000/svg" width="100" height="100">${" ".repeat(2000)}</svg>`,
+    );
     assertError(await put("bad", svg), 400, "InvalidImage");
     assertError(await put("bad", Buffer.alloc(2000, 1)), 400, "InvalidImage");
     assertError(await put("bad", makeImage({ width: 5000 })), 400, "InvalidImage");

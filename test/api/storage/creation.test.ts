@@ -1,29 +1,11 @@
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
 import { after, describe, it } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
-import type { AuditRecord, StoredSession } from "../../../src/liveness/session.ts";
-import { readGuard } from "../../../src/storage/small-rows.ts";
 import { startAzurite } from "../../local/azurite.ts";
-import {
-  admitAll,
-  committed,
-  newRecord,
-  openRig,
-  reservation,
-  reserved,
-  rowKeysOf,
-  rowsOf,
-  someDevice,
-} from "./storage-rig.ts";
+import { admitAll, newRecord, openRig, reservation, reserved, rowKeysOf, rowsOf, someDevice } from "./storage-rig.ts";
 
 const azurite = await startAzurite();
 after(() => azurite.stop());
-
-function audit({ record }: StoredSession, entryId: string, message = "x"): AuditRecord {
-  const entry = { attemptId: 1, attemptStatus: "Failed", error: { code: "TimedOut", message } };
-  return { entryId, sessionId: record.sessionId, receivedOn: record.createdOn, entry };
-}
 
 describe("reserve", () => {
   it("writes key and guard of a new device with one request", async (t) => {

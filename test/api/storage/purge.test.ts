@@ -1,30 +1,11 @@
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
 import { after, describe, it } from "node:test";
-import fc from "fast-check";
-import { ApiError } from "../../../src/errors.ts";
-import type { DueRow, SessionStore } from "../../../src/liveness/ports.ts";
 import { writeSession } from "../../../src/storage/session-row.ts";
 import { startAzurite } from "../../local/azurite.ts";
-import {
-  admitAll,
-  collect,
-  committed,
-  newRecord,
-  openRig,
-  reservation,
-  reserved,
-  rowKeysOf,
-  rowsOf,
-  someDevice,
-} from "./storage-rig.ts";
+import { committed, newRecord, openRig, reservation, reserved, rowKeysOf, rowsOf, someDevice } from "./storage-rig.ts";
 
 const azurite = await startAzurite();
 after(() => azurite.stop());
-
-const minutes = (n: number) => new Date(Date.UTC(2026, 0, 1, 0, n)).toISOString();
-const badArgument = (error: unknown) =>
-  error instanceof ApiError && error.status === 400 && error.code === "BadArgument";
 
 describe("purge", () => {
   it("removes every trace of a device's last session", async (t) => {

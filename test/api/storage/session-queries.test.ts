@@ -1,23 +1,9 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, describe, it } from "node:test";
-import fc from "fast-check";
 import { ApiError } from "../../../src/errors.ts";
-import type { DueRow, SessionStore } from "../../../src/liveness/ports.ts";
-import { writeSession } from "../../../src/storage/session-row.ts";
 import { startAzurite } from "../../local/azurite.ts";
-import {
-  admitAll,
-  collect,
-  committed,
-  newRecord,
-  openRig,
-  reservation,
-  reserved,
-  rowKeysOf,
-  rowsOf,
-  someDevice,
-} from "./storage-rig.ts";
+import { committed, openRig, someDevice } from "./storage-rig.ts";
 
 const azurite = await startAzurite();
 after(() => azurite.stop());

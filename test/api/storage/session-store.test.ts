@@ -1,21 +1,10 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, describe, it } from "node:test";
-import { ApiError } from "../../../src/errors.ts";
 import type { AuditRecord, StoredSession } from "../../../src/liveness/session.ts";
 import { readGuard } from "../../../src/storage/small-rows.ts";
 import { startAzurite } from "../../local/azurite.ts";
-import {
-  admitAll,
-  committed,
-  newRecord,
-  openRig,
-  reservation,
-  reserved,
-  rowKeysOf,
-  rowsOf,
-  someDevice,
-} from "./storage-rig.ts";
+import { committed, openRig, rowsOf, someDevice } from "./storage-rig.ts";
 
 const azurite = await startAzurite();
 after(() => azurite.stop());

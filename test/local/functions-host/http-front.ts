@@ -118,13 +118,14 @@ async function answerStreamed(
     ...(body ? { body } : {}),
   });
   try {
-    await options.invoker.invoke(target.registered, {
+    const invoked = options.invoker.invoke(target.registered, {
       invocationId,
       // The request itself comes through the library's own server.
       input: { name: target.bindingName, data: { http: {} } },
       triggerMetadata: createTriggerMetadata({ ...facts, ...(body ? { body: body.toString() } : {}) }),
       ...traceParentOf(message),
     });
+    await Promise.race([invoked, forwarding.failed]);
     if (!(await forwarding.answeredWithin(answerGrace)) && !response.destroyed) {
       throw new Error("The function returned nothing. With HTTP streaming the real host would let the caller hang.");
     }

@@ -15,6 +15,8 @@ export const hopByHopHeaders: ReadonlySet<string> = new Set([
 ]);
 
 export interface Forwarding {
+  /** Rejects where the request cannot be handed to the app, or its caller goes away before the answer. Else pending. */
+  failed: Promise<never>;
   /** False where the app has not begun to answer within the time. */
   answeredWithin(milliseconds: number): Promise<boolean>;
   /** Drops the app's answer, or what is left of it. */
@@ -41,11 +43,14 @@ export interface ForwardTarget {
  */
 export function createForwarder(httpUri: string): Forwarder {
   const { port } = new URL(httpUri);
-  const agent = new Agent({ keepAlive: true });
+  // Idle connections are given up well before the library's server would drop them (5 s) under a new request.
+  const agent = new Agent({ keepAlive: true, timeout: 2000 });
   return {
     close: () => agent.destroy(),
     forward: (message, response, target) => {
       const answered = Promise.withResolvers<true>();
+      const failed = Promise.withResolvers<never>();
+      failed.promise.catch(() => undefined);
       const upstream = openRequest({
         // The library says `localhost` and listens on every address.
         host: "127.0.0.1",
@@ -56,10 +61,11 @@ export function createForwarder(httpUri: string): Forwarder {
         headers: forwardedHeaders(message, target),
         setHost: false,
       });
-      upstream.on("error", () => {
-        // Before the answer: the invocation or its time limit tells the caller. Within the answer: so does the cut.
+      upstream.on("error", (cause) => {
         if (response.headersSent) {
           response.destroy();
+        } else {
+          failed.reject(new Error("The request could not be handed to the app.", { cause }));
         }
       });
       upstream.on("response", (answer) => {
@@ -88,6 +94,7 @@ export function createForwarder(httpUri: string): Forwarder {
         message.on("aborted", () => upstream.destroy());
       }
       return {
+        failed: failed.promise,
         answeredWithin: (milliseconds) => Promise.race([answered.promise, delay(milliseconds, false, { ref: false })]),
         abort: () => {
           upstream.destroy();

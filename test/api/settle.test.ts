@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { after, before, describe, it } from "node:test";
+import { makeImage } from "../fixtures/images.ts";
+import { type Stack, startStack } from "../local/stack.ts";
+import { assertError, control, createAppClient, playAttempt } from "./support/app-client.ts";
+
+describe("settling", () => {
+  let stack: Stack;
+  let app: ReturnType<typeof createAppClient>;
+  before(async () => {
+    stack = await startStack();
+    app = createAppClient(stack.url);
+  });
+  after(() => stack.stop());
+
+  const settle = (sessionId: string, json: Record<string, unknown> = {}) =>
+    app.send(`api/sessions/${sessionId}/settle`, { json });
+  const digestOf = (played: { body: unknown }) => (played.body as { digest: string }).digest;
+
+  it("answers 409 with a time to come back until an attempt has ended", async () => {
+    const session = await app.openSession();
+    const early = await settle(session.sessionId, { digest: "00" });
+    assertError(early, 409, "SessionNotFinished");
+    assert.ok(Number(early.headers.get("retry-after")) > 0);
+    const digest = digestOf(await playAttempt(stack.emulator, session, { scenario: "realface" }));
+    const settled = await settle(session.sessionId, { digest });
+    assert.equal(settled.status, 200, JSON.stringify(settled.body));
+    const { decision, reasons, final } = settled.body as Record<string, unknown>;
+    assert.deepEqual({ decision, reasons, final }, { decision: "accepted", reasons: ["RealFace"], final: true });
+    assert.deepEqual((await settle(session.sessionId, { digest })).body, settled.body);
+    assert.deepEqual((await settle(session.sessionId)).body, settled.body);
+    assert.deepEqual(await app.session(session.sessionId), settled.body);
+  });
+
+  it("rejects for good when the digest was swapped, before or after the outcome was recorded", async () => {
+    for (const recordedBefore of [false, true]) {
+      const session = await app.openSession();
+      const played = await playAttempt(stack.emulator, session, { scenario: "realface", tamperDigest: true });
+      if (recordedBefore) {
+        await app.send(`face/v1.2/detectLiveness-sessions/${session.sessionId}`);
+        assert.equal((await app.session(session.sessionId)).decision, "accepted");
+      }
+      const settled = await settle(session.sessionId, { digest: digestOf(played) });
+      const expected = ["rejected", ["ClientDigestMismatch"]];
+      const { decision, reasons } = settled.body as Record<string, unknown>;
+      assert.deepEqual([decision, reasons], expected);
+      await settle(session.sessionId);
+      await app.send(`face/v1.2/detectLiveness-sessions/${session.sessionId}`);
+      const stored = await app.session(session.sessionId);
+      assert.deepEqual([stored.decision, stored.reasons], expected);
+    }
+  });
+
+  it("takes the client's error down and counts it as no spoof", async () => {
+    const session = await app.openSession();
+    const settled = await settle(session.sessionId, { clientError: "CameraPermissionDenied" });
+    const { decision, reasons, final } = settled.body as Record<string, unknown>;
+    assert.deepEqual([decision, reasons, final], ["inconclusive", ["ClientError"], false]);
+    await playAttempt(stack.emulator, session, { scenario: "realface" });
+    assert.equal(((await settle(session.sessionId)).body as { decision: string }).decision, "accepted");
+  });
+
+  it("settles after the service has forgotten the session, by what was recorded", async () => {
+    const session = await app.openSession();
+    const digest = digestOf(await playAttempt(stack.emulator, session, { scenario: "realface" }));
+    await settle(session.sessionId);
+    await app.send(`face/v1.2/detectLiveness-sessions/${session.sessionId}`, { method: "DELETE" });
+    const late = await settle(session.sessionId, { digest });
+    assert.deepEqual((late.body as { reasons: string[] }).reasons, ["RealFace"]);
+  });
+
+  it("refuses what it does not know, and another device", async () => {
+    const session = await app.openSession();
+    assertError(await settle(session.sessionId, { digets: "x" }), 400, "InvalidRequestBody");
+    assertError(await settle(session.sessionId, { digest: 1 }), 400, "InvalidRequestBody");
+    assertError(await settle(session.sessionId, { deviceCorrelationId: "another" }), 409, "DeviceMismatch");
+    assertError(await settle(randomUUID()), 404, "SessionNotFound");
+  });
+
+  it("compares the image that the service used with the one that was held", async () => {
+    const id = randomUUID();
+    await app.send(`api/reference-images/${id}`, { method: "PUT", body: makeImage({}, 1) });
+    const path = "face/v1.2/detectLivenessWithVerify-sessions";
+    const opened = await app.send(path, {
+      json: { livenessOperationMode: "Passive", deviceCorrelationId: randomUUID(), referenceImageId: id },
+    });
+    const session = opened.body as { sessionId: string; authToken: string };
+    await playAttempt(stack.emulator, session, { scenario: "realface", matchConfidence: 0.99 });
+    const result = await app.send(`${path}/${session.sessionId}`);
+    assert.match(JSON.stringify(result.body), /verifyImageHash/, "the hash is asked for without being asked");
+    assert.equal((await app.session(session.sessionId)).decision, "accepted");
+  });
+});
+
+describe("an operator's rules", () => {
+  let stack: Stack;
+  let app: ReturnType<typeof createAppClient>;
+  before(async () => {
+    stack = await startStack({
+      env: {
+        REQUIRE_CLIENT_DIGEST: "true",
+        VERIFY_CONFIDENCE_FLOOR: "0.9",
+        LOCKOUT_REJECTIONS: "2",
+        LOCKOUT_SECONDS: "60",
+      },
+    });
+    app = createAppClient(stack.url);
+  });
+  after(() => stack.stop());
+
+  it("accepts nothing without a digest where one is required", async () => {
+    const session = await app.openSession();
+    const played = await playAttempt(stack.emulator, session, { scenario: "realface" });
+    const path = `api/sessions/${session.sessionId}/settle`;
+    const without = (await app.send(path, { json: {} })).body as Record<string, unknown>;
+    assert.deepEqual([without.decision, without.reasons], ["inconclusive", ["RealFace", "ClientDigestMissing"]]);
+    const told = (await app.send(path, { json: played.body })).body as Record<string, unknown>;
+    assert.equal(told.decision, "accepted");
+  });
+
+  it("holds every session to the floor", async () => {
+    const form = new FormData();
+    form.set("livenessOperationMode", "Passive");
+    form.set("deviceCorrelationId", randomUUID());
+    form.set("verifyConfidenceThreshold", "0.2");
+    form.set("verifyImage", new File([makeImage()], "me.jpg"));
+    const opened = await app.send("face/v1.2/detectLivenessWithVerify-sessions", { method: "POST", body: form });
+    const session = opened.body as { sessionId: string; authToken: string };
+    const played = await playAttempt(stack.emulator, session, { scenario: "realface", matchConfidence: 0.8 });
+    const settled = await app.send(`api/sessions/${session.sessionId}/settle`, { json: played.body });
+    assert.deepEqual((settled.body as { reasons: string[] }).reasons, ["ConfidenceBelowThreshold"]);
+  });
+
+  it("locks a device out after rejections in a row, for a while or until it is lifted", async () => {
+    const device = randomUUID();
+    const create = { json: { livenessOperationMode: "Passive", deviceCorrelationId: device } };
+    const check = async (scenario: string) => {
+      const session = await app.openSession(device);
+      const played = await playAttempt(stack.emulator, session, { scenario });
+      await app.send(`api/sessions/${session.sessionId}/settle`, { json: played.body });
+    };
+    await check("spoofface");
+    await check("realface");
+    await check("spoofface");
+    await app.openSession(device);
+    await check("spoofface");
+    const refused = await app.send("face/v1.2/detectLiveness-sessions", create);
+    assertError(refused, 403, "DeviceLockedOut");
+    assert.equal(refused.headers.get("retry-after"), null);
+    assert.match(JSON.stringify(refused.body), /\d{4}-\d\d-\d\dT/);
+    const lift = await app.send(`api/devices/${device}/lockout`, { method: "DELETE" });
+    assert.equal(lift.status, 204);
+    await check("spoofface");
+    await check("spoofface");
+    assertError(await app.send("face/v1.2/detectLiveness-sessions", create), 403, "DeviceLockedOut");
+    await control(stack.emulator, "/clock", { advanceSeconds: 61 });
+    await app.openSession(device);
+  });
+});
