@@ -7,6 +7,8 @@ import type { World } from "./world.ts";
 export interface Seed extends Partial<SessionRecord> {
   /** The verify image came with the creation, and is kept under the creation's id. */
   uploads?: boolean;
+  /** The device names itself, and has not done so yet. */
+  setInClient?: boolean;
 }
 
 /** A record as a creation writes it, at this time. */
@@ -35,7 +37,7 @@ export function newRecord(nowMs: number, more: Partial<SessionRecord> = {}): Ses
 }
 
 /** A session that was opened just now, with all that a creation leaves at the service and in storage. */
-export async function seedSession(world: World, { uploads = false, ...more }: Seed = {}): Promise<StoredSession> {
+export async function seedSession(world: World, { uploads = false, setInClient = false, ...more }: Seed = {}): Promise<StoredSession> {
   const { face, sessions, images, newId } = world.start().deps;
   const creationId = newId();
   const {

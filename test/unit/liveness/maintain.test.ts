@@ -1,0 +1,238 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { drain, drainShard, type MaintainDeps, type MaintenanceSummary } from "../../../src/liveness/maintain.ts";
+import { failOn, type Hook, InjectedError } from "../fakes/calls.ts";
+import { failedAttempt, play, realFace } from "../fakes/face-service.ts";
+import { seedSession } from "../fakes/seed.ts";
+import { createWorld, type World } from "../fakes/world.ts";
+
+const none: MaintenanceSummary = { collected: 0, pruned: 0, purged: 0, abandoned: 0, failed: 0 };
+
+/** Runs the timer once, with time enough, and answers what it did and which calls it made. */
+async function run(world: World, options: Partial<MaintainDeps> = {}, hook?: Hook) {
+  const process = world.start(hook);
+  const maintenance = process.maintenance(options);
+  const summary = await drain(maintenance, world.now() + 60_000);
+  const names = process.calls.names.filter((name) => name !== "sessions.dueRows");
+  return { summary, names, failures: maintenance.failures };
+}
+
+const dueRows = (world: World) => world.tables.expiry.all().map(({ value: { phase, dueOn } }) => [phase, dueOn]);
+
+/** A session whose result nobody has fetched, at the time at which that is due. */
+async function due(seed: Parameters<typeof seedSession>[1] = {}) {
+  const world = createWorld();
+  const { record } = await seedSession(world, seed);
+  play(world.service, record.sessionId, failedAttempt());
+  play(world.service, record.sessionId, realFace());
+  world.advance({ minutes: 12 });
+  return world;
+}
+
+/** The same, collected, at the time at which it is to be pruned. */
+async function duePrune(seed: Parameters<typeof seedSession>[1] = {}, hours = 48) {
+  const world = await due(seed);
+  await run(world, { retention: { sessionHours: hours, outcomeDays: 90 } });
+  world.advance({ hours, minutes: -12 });
+  return world;
+}
+
+describe("collecting", () => {
+  it("waits until no attempt can come any more", async () => {
+    const world = createWorld();
+    await seedSession(world);
+    world.advance({ minutes: 12, seconds: -1 });
+    assert.deepEqual((await run(world)).summary, none);
+    world.advance({ seconds: 1 });
+    assert.deepEqual((await run(world)).summary, { ...none, collected: 1 });
+    const { status, final, decision } = world.record();
+    assert.deepEqual([status, final, decision], ["Expired", true, "inconclusive"]);
+  });
+
+  it("records the outcome with its audit entries, and sets the session down for pruning", async () => {
+    const world = await due();
+    const { summary, names } = await run(world);
+    assert.deepEqual(summary, { ...none, collected: 1 });
+    assert.deepEqual([world.record().decision, world.tables.entries.all().length], ["accepted", 2]);
+    assert.deepEqual(dueRows(world), [["prune", "2026-03-03T12:00:00.000Z"]]);
+    assert.equal(world.record().expiryPartition, world.tables.expiry.all()[0]?.partition);
+    assert.equal(world.service.live.size, 1);
+    assert.ok(names.indexOf("sessions.update") < names.indexOf("sessions.schedule"));
+  });
+
+  it("costs the service no call where the outcome is known", async () => {
+    const world = await due();
+    const { partition, row, value } = world.tables.records.all()[0] ?? assert.fail();
+    world.tables.records.put(partition, row, { ...value, final: true, decision: "accepted", reasons: ["RealFace"] });
+    const { summary, names } = await run(world);
+    assert.equal(summary.collected, 1);
+    assert.equal(names.some((name) => name.startsWith("face.")), false);
+  });
+
+  it("follows a session to its device, where the service tells it only then", async () => {
+    const world = await due({ setInClient: true });
+    const [session] = world.service.live.values();
+    Object.assign(session?.state ?? {}, { deviceCorrelationId: "a-late-device" });
+    await run(world);
+    assert.equal(world.record().deviceCorrelationId, "a-late-device");
+    const [next] = world.tables.expiry.all();
+    assert.equal(next?.value.partition, "a-late-device");
+    world.advance({ days: 90 });
+    await run(world);
+    await run(world);
+    assert.deepEqual(world.everything(), createWorld().everything());
+  });
+});
+
+describe("pruning", () => {
+  it("removes the session at the service and its uploaded image, and hides it from the dialects", async () => {
+    const world = await duePrune({ uploads: true }, 24);
+    assert.equal(world.blobs.images.size, 1);
+    const { summary, names } = await run(world);
+    assert.deepEqual(summary, { ...none, pruned: 1 });
+    assert.ok(names.includes("face.revoke"));
+    assert.deepEqual([world.service.live.size, world.blobs.images.size], [0, 0]);
+    assert.equal(world.tables.pointers.all()[0]?.value.prunedOn, "2026-03-02T12:00:00.000Z");
+    assert.deepEqual([world.record().decision, world.tables.entries.all().length], ["accepted", 2]);
+    assert.deepEqual(dueRows(world), [["purge", "2026-05-30T12:00:00.000Z"]]);
+  });
+
+  it("costs the service no call for a session that it has surely forgotten", async () => {
+    const world = await duePrune();
+    const { summary, names } = await run(world);
+    assert.equal(summary.pruned, 1);
+    assert.equal(names.some((name) => name.startsWith("face.")), false);
+  });
+
+  it("collects first where that was missed", async () => {
+    const world = await duePrune({}, 24);
+    const { partition, row, value } = world.tables.records.all()[0] ?? assert.fail();
+    const { decision: _, ...undecided } = value;
+    world.tables.records.put(partition, row, { ...undecided, attempts: 0, final: false, reasons: [] });
+    const { names } = await run(world);
+    assert.ok(names.indexOf("sessions.update") < names.indexOf("face.revoke"));
+    assert.equal(world.record().decision, "accepted");
+  });
+
+  it("removes nothing where the outcome cannot be recorded", async () => {
+    const world = await due({ uploads: true });
+    world.advance({ hours: 1 });
+    const process = world.start();
+    const [row] = world.tables.expiry.all();
+    assert.ok(row);
+    world.tables.expiry.put(row.partition, row.row, { ...row.value, phase: "prune" });
+    const { summary, names } = await run(world, {}, failOn("sessions.update"));
+    assert.equal(summary.failed, 1);
+    assert.deepEqual(names.filter((name) => /revoke|delete|markPruned|unschedule/.test(name)), []);
+    assert.deepEqual([world.service.live.size, world.blobs.images.size, process.calls.names.length], [1, 1, 0]);
+  });
+
+  it("leaves held images alone", async () => {
+    const world = await duePrune({ kind: "livenessWithVerify", referenceImageId: "a-held-image" });
+    assert.equal((await run(world)).names.includes("images.delete"), false);
+  });
+});
+
+describe("purging", () => {
+  it("removes all that is left of a session", async () => {
+    const world = await duePrune({ uploads: true });
+    await run(world);
+    world.advance({ days: 88 });
+    assert.deepEqual((await run(world)).summary, { ...none, purged: 1 });
+    assert.deepEqual(world.everything(), createWorld().everything());
+  });
+
+  it("leaves the device's other sessions alone", async () => {
+    const world = await duePrune();
+    await run(world);
+    world.advance({ days: 88, minutes: -1 });
+    const other = await seedSession(world);
+    world.advance({ minutes: 1 });
+    assert.deepEqual((await run(world)).summary, { ...none, purged: 1 });
+    assert.equal(world.record().sessionId, other.record.sessionId);
+    const { guards, keys, pointers, expiry } = world.tables;
+    assert.deepEqual([guards, keys, pointers, expiry].map((rows) => rows.all().length), [1, 1, 1, 1]);
+  });
+});
+
+describe("what a creation or an erasure left behind", () => {
+  it("is removed: a creation that never got as far as its commit", async () => {
+    const world = await due({ uploads: true });
+    const { partition, row, value } = world.tables.records.all()[0] ?? assert.fail();
+    const { value: key, ...keyAt } = world.tables.keys.all()[0] ?? assert.fail();
+    const { sessionId: _, ...uncommitted } = key;
+    world.tables.keys.put(keyAt.partition, keyAt.row, uncommitted);
+    world.tables.records.remove(partition, row);
+    world.tables.pointers.remove(value.sessionId, value.sessionId);
+    assert.deepEqual((await run(world)).summary, { ...none, abandoned: 1 });
+    assert.deepEqual(world.everything(), createWorld().everything());
+  });
+
+  it("is removed: an expiry row alone", async () => {
+    const world = await duePrune();
+    const { partition, row, etag: _, ...stored } = { ...world.tables.records.all()[0], etag: "" };
+    assert.ok(partition && row && stored);
+    world.tables.records.remove(partition, row);
+    assert.deepEqual((await run(world)).summary, { ...none, abandoned: 1 });
+    assert.deepEqual(world.tables.expiry.all(), []);
+  });
+});
+
+describe("a run", () => {
+  it("goes on after a session that fails, tells of it, and leaves it due", async () => {
+    const world = createWorld();
+    const seeds = [];
+    for (let count = 0; count < 6; count += 1) seeds.push(await seedSession(world, { deviceCorrelationId: `d${count}` }));
+    world.advance({ minutes: 12 });
+    let asked = 0;
+    const failing: Hook = ({ name, when }) => {
+      if (name !== "face.get" || when !== "before") return undefined;
+      asked += 1;
+      return asked === 2 ? new InjectedError("injected") : undefined;
+    };
+    const { summary, failures } = await run(world, {}, failing);
+    assert.deepEqual(summary, { ...none, collected: 5, failed: 1 });
+    const [failure] = failures;
+    const left = world.tables.expiry.all().filter(({ value }) => value.phase === "collect");
+    assert.equal(left.length, 1);
+    assert.deepEqual(failure, { creationId: left[0]?.value.creationId, phase: "collect", cause: new InjectedError("injected") });
+    assert.deepEqual((await run(world)).summary, { ...none, collected: 1 });
+  });
+
+  it("works on a shard's sessions from the oldest on, and stops at its deadline", async () => {
+    const world = createWorld();
+    const created: string[] = [];
+    while (created.length < 3) {
+      const { record } = await seedSession(world);
+      if (record.expiryPartition.startsWith("0_")) created.push(record.sessionId);
+      world.advance({ minutes: 6 });
+    }
+    world.advance({ hours: 1 });
+    const asked: string[] = [];
+    const { deps, maintenance } = world.start();
+    const deadline = world.now() + 60_000;
+    const options = maintenance({
+      face: {
+        ...deps.face,
+        get: async (kind, sessionId) => {
+          asked.push(sessionId);
+          if (asked.length === 2) world.advance({ minutes: 1 });
+          return deps.face.get(kind, sessionId);
+        },
+      },
+    });
+    const summary = await drainShard(options, 0, deadline);
+    assert.deepEqual([summary.collected, asked], [2, created.slice(0, 2)]);
+    const later = await drainShard(world.start().maintenance(), 0, world.now() + 60_000);
+    assert.equal(later.collected, 1);
+  });
+
+  it("reaches every shard, with any number of workers", async () => {
+    for (const concurrency of [1, 3, 100]) {
+      const world = createWorld();
+      for (let count = 0; count < 60; count += 1) await seedSession(world, { deviceCorrelationId: `d${count}` });
+      world.advance({ minutes: 12 });
+      assert.equal((await run(world, { concurrency })).summary.collected, 60, `${concurrency} workers`);
+    }
+  });
+});
