@@ -3,9 +3,10 @@ import { app as functions } from "@azure/functions";
 import type { App, Composition } from "./app.ts";
 import { type Config, readConfig } from "./config.ts";
 import { endpoints } from "./endpoints.ts";
-import { createFaceService } from "./face/face-client.ts";
+import { createFaceService } from "./face/face-service.ts";
 import { maintainSessions, maintenanceSchedule } from "./functions/maintain-sessions.ts";
 import { serve } from "./http/endpoint.ts";
+import { watchTrueHeaders } from "./http/true-headers.ts";
 import { createIdentity } from "./identity.ts";
 import { createReadiness } from "./liveness/readiness.ts";
 import { connectStorage } from "./storage/connect.ts";
@@ -30,10 +31,11 @@ if ("faults" in composition) {
 
 // Without streaming the host drops the body of a chunked request.
 functions.setup({ enableHttpStream: true });
+const trueHeaders = watchTrueHeaders();
 for (const endpoint of endpoints) {
   const { name, methods, route } = endpoint;
   // Anonymous for the host: its own 401 has no body, and it does not know the header that Face clients send.
-  functions.http(name, { methods, route, authLevel: "anonymous", handler: serve(endpoint, composition) });
+  functions.http(name, { methods, route, authLevel: "anonymous", handler: serve(endpoint, composition, trueHeaders) });
 }
 functions.timer("maintainSessions", { schedule: maintenanceSchedule, handler: maintainSessions(composition) });
 

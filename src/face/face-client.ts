@@ -1,7 +1,7 @@
-import createFaceClient from "@azure/ai-vision-face";
+import createLibraryClient from "@azure/ai-vision-face";
 import type { TokenCredential } from "@azure/identity";
 import { ApiError } from "../errors.ts";
-import type { Answered, FaceService } from "../liveness/ports.ts";
+import type { Answered } from "../liveness/ports.ts";
 import { numberAttempts } from "./audit-entries.ts";
 import { callRepeatedly, endWithin, readStream } from "./calls.ts";
 import type { Codec, RequestBody } from "./codec.ts";
@@ -22,7 +22,7 @@ import { compact } from "./objects.ts";
 
 /** The only file that loads the official library, which is heavy. */
 
-export interface FaceServiceOptions {
+export interface FaceClientOptions {
   /** With or without a trailing slash. Plain http is for an emulator, and takes a key only. */
   endpoint: string;
   apiVersion: ApiVersion;
@@ -38,8 +38,9 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
-/** The Face service, each call of which can be ended early. */
-export interface FaceClient extends FaceService {
+/** The service's calls in one version, each of which can be ended early. Absence is undefined, or false. */
+export interface FaceClient {
+  readonly version: ApiVersion;
   create(
     kind: SessionKind,
     request: SessionRequest,
@@ -83,7 +84,7 @@ const maxAnswerBytes = 16 * 1024 * 1024;
  * where it answers nothing of use. A creation is sent once: a repeat could open a second session. The other calls are
  * repeated twice at most, and never wait longer than a second.
  */
-export function createFaceService(options: FaceServiceOptions): FaceClient {
+export function createFaceClient(options: FaceClientOptions): FaceClient {
   const { apiVersion, auditPageSize = 1000 } = options;
   const codec = codecs[apiVersion];
   const send = makeSend(options);
@@ -143,9 +144,9 @@ export function createFaceService(options: FaceServiceOptions): FaceClient {
 }
 
 /** Sends one HTTP call, once. Throws `ApiError` for all but a success. */
-function makeSend({ endpoint, apiVersion, credential, timeoutMs = 20_000 }: FaceServiceOptions) {
+function makeSend({ endpoint, apiVersion, credential, timeoutMs = 20_000 }: FaceClientOptions) {
   const base = endpoint.replace(/\/+$/, "");
-  const client = createFaceClient(base, credential, {
+  const client = createLibraryClient(base, credential, {
     apiVersion,
     allowInsecureConnection: base.toLowerCase().startsWith("http:"),
     // The service redirects nowhere, and its key is for nobody else.

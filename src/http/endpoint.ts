@@ -53,7 +53,12 @@ export const noQuery = z.object({});
 const nobody: Caller = { trusted: false };
 
 /** The way of every request: configured → authenticated → validated → handled → answered. */
-export function serve(endpoint: Endpoint, composition: Composition): HttpHandler {
+export function serve(
+  endpoint: Endpoint,
+  composition: Composition,
+  /** The headers as they came, where they are known: see `watchTrueHeaders`. */
+  trueHeaders: (invocationId: string) => Headers | undefined = () => undefined,
+): HttpHandler {
   if ("faults" in composition) {
     const reply = endpoint.unconfigured ?? toErrorReply(notConfigured(composition.faults));
     return async () => toHttpResponse(reply);
@@ -62,7 +67,8 @@ export function serve(endpoint: Endpoint, composition: Composition): HttpHandler
   return async (request, context) => {
     const log = createLog(context);
     try {
-      const caller = endpoint.access === "everyone" ? nobody : authenticate(app.config.callers, request.headers);
+      const headers = trueHeaders(context.invocationId) ?? request.headers;
+      const caller = endpoint.access === "everyone" ? nobody : authenticate(app.config.callers, headers);
       if (endpoint.access === "services" && !caller.trusted) throw resourceNotFound();
       const reply = await endpoint.handle(app, {
         params: parseParams(endpoint.params, request.params),
@@ -70,7 +76,7 @@ export function serve(endpoint: Endpoint, composition: Composition): HttpHandler
         caller,
         method: request.method,
         url: new URL(request.url),
-        headers: request.headers,
+        headers,
         body: request.body,
         log,
       });

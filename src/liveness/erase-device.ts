@@ -37,6 +37,10 @@ export async function eraseDevice(deps: EraseDeps, deviceCorrelationId: string):
       await deps.images.delete(`sessions/${creationId}`);
       if (expiryPartition !== undefined) await deps.sessions.unschedule([{ creationId, expiryPartition }]);
     }
+    // A creation that stopped at its commit may have left a pointer that nothing here tells of.
+    if (contents.keys.some(({ sessionId }) => sessionId === undefined)) {
+      await deps.devices.dropPointers(contents.partition);
+    }
     for (const stored of contents.sessions) {
       await eraseSession(deps, stored);
       erased.sessions += 1;
@@ -61,7 +65,7 @@ async function eraseSession({ face, sessions, devices, images, now }: EraseDeps,
   const { record } = stored;
   const mayLive = now() < Date.parse(record.expiresOn);
   await Promise.all([
-    mayLive && face.revoke(record.kind, record.sessionId),
+    mayLive && face.revoke(record),
     record.referenceImageId === record.creationId && images.delete(`sessions/${record.creationId}`),
   ]);
   await sessions.unschedule([record]);

@@ -88,7 +88,8 @@ async function attend(deps: MaintainDeps, due: DueRow): Promise<Done> {
 }
 
 /** A creation that stopped before its commit, or a session that was erased: only traces are left of it. */
-async function abandon({ sessions, images }: MaintainDeps, due: DueRow): Promise<Done> {
+async function abandon({ sessions, devices, images }: MaintainDeps, due: DueRow): Promise<Done> {
+  await devices.dropPointers(due.partition, due.row);
   await images.delete(`sessions/${due.creationId}`);
   await sessions.dropKey(due.partition, due.idempotencyRowKey, due.creationId);
   await sessions.unschedule([due]);
@@ -104,7 +105,7 @@ async function collect(deps: MaintainDeps, due: DueRow, stored: StoredSession): 
 async function prune(deps: MaintainDeps, due: DueRow, stored: StoredSession): Promise<void> {
   const current = stored.record.final ? stored : (await recordResult(deps, stored)).stored;
   const { record } = current;
-  if (deps.now() < Date.parse(record.expiresOn)) await deps.face.revoke(record.kind, record.sessionId);
+  if (deps.now() < Date.parse(record.expiresOn)) await deps.face.revoke(record);
   if (record.referenceImageId === record.creationId) await deps.images.delete(`sessions/${record.creationId}`);
   await deps.sessions.markPruned(record.sessionId, iso(deps.now()));
   await moveOn(deps, due, current, "purge", purgeDueOn(record.createdOn, deps.retention.outcomeDays));
@@ -119,7 +120,9 @@ async function moveOn(
   dueOn: string,
 ): Promise<void> {
   const expiryPartition = sessions.expiryPartition(stored.record.creationId, dueOn);
-  const next: DueRow = { ...due, phase, dueOn, expiryPartition };
+  // Recording the result may have moved the session to its device.
+  const { partition, row } = stored;
+  const next: DueRow = { ...due, partition, row, phase, dueOn, expiryPartition };
   await Promise.all([
     sessions.schedule(next),
     amendRecord(sessions, stored, (record) => ({ record: { ...record, expiryPartition } })),
@@ -131,8 +134,8 @@ function paceFace({ face, faceCallsPerSecond }: MaintainDeps): FaceService {
   const pace = createPace(faceCallsPerSecond);
   return {
     ...face,
-    get: async (kind, sessionId) => pace().then(() => face.get(kind, sessionId)),
-    revoke: async (kind, sessionId) => pace().then(() => face.revoke(kind, sessionId)),
+    get: async (session) => pace().then(() => face.get(session)),
+    revoke: async (session) => pace().then(() => face.revoke(session)),
   };
 }
 

@@ -142,14 +142,13 @@ function newImage({ bytes, facts }: CheckedImage, { request, caller }: OpenSessi
 }
 
 async function commit(deps: OpenSessionDeps, plan: Plan, reserved: Reserved, record: SessionRecord): Promise<void> {
-  const { kind, sessionId } = record;
   const committed = await deps.sessions.commit(reserved, record).catch(async (error: unknown) => {
     // Whether it was written is not known; that nobody gets the token is.
-    await quietly(deps.face.revoke(kind, sessionId));
+    await quietly(deps.face.revoke(record));
     throw error;
   });
   if (committed) return;
-  await undo(deps, plan, reserved, sessionId);
+  await undo(deps, plan, reserved, record.sessionId);
   throw new ApiError(409, "CreationConflict", "The device's records were removed while the session was being created.");
 }
 
@@ -161,7 +160,7 @@ async function undo(
   sessionId: string | undefined,
 ): Promise<void> {
   await Promise.all([
-    sessionId !== undefined && quietly(face.revoke(command.kind, sessionId)),
+    sessionId !== undefined && quietly(face.revoke({ kind: command.kind, sessionId, upstreamVersion: face.version })),
     quietly(sessions.release(reserved)),
     quietly(sessions.unschedule([creation])),
     uploaded !== undefined && quietly(images.delete(`sessions/${creation.creationId}`)),

@@ -21,16 +21,20 @@ export type NewId = () => string;
 
 /** The Face service in the configured upstream version. */
 export interface FaceService {
+  /** The version in which sessions are opened. */
   readonly version: ApiVersion;
   create(kind: SessionKind, request: SessionRequest, image?: VerifyImage): Promise<Answered<CreatedSession>>;
   /** The session with all its attempts, or undefined where the service does not know it (any more). */
-  get(kind: SessionKind, sessionId: string): Promise<Answered<SessionState> | undefined>;
+  get(session: SessionRef): Promise<Answered<SessionState> | undefined>;
   /** Deletes the session, which revokes its token. False where the service did not know it. */
-  revoke(kind: SessionKind, sessionId: string): Promise<boolean>;
+  revoke(session: SessionRef): Promise<boolean>;
   sessionImage(sessionImageId: string): Promise<Answered<{ bytes: Uint8Array; contentType: string }> | undefined>;
   /** Asks for a session that cannot exist. Throws unless the service answers that it is not there. */
   probe(): Promise<void>;
 }
+
+/** What it takes to ask the service for a session. */
+export type SessionRef = Pick<SessionRecord, "kind" | "sessionId" | "upstreamVersion">;
 
 export interface Answered<T> {
   value: T;
@@ -213,6 +217,11 @@ export interface DeviceStore {
   bindImage(deviceCorrelationId: string, referenceImageId: string): Promise<void>;
   unbindImage(deviceCorrelationId: string, referenceImageId: string): Promise<void>;
   contentsOf(deviceCorrelationId: string): Promise<DeviceContents>;
+  /**
+   * Removes pointers that a creation left which never got as far as its row: all that point into the partition, or to one
+   * row of it. Reads the whole table of pointers, so it is for the rare cases in which such a creation was found.
+   */
+  dropPointers(partition: string, row?: string): Promise<void>;
   /** Removes the guard and the rows that an interrupted purge or move has left. */
   dropRest(contents: DeviceContents): Promise<void>;
 }

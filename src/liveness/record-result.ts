@@ -54,7 +54,7 @@ export async function recordResult(
 ): Promise<RecordedResult> {
   const { record } = stored;
   const isGone = record.status === "Canceled" || deps.now() >= Date.parse(record.expiresOn);
-  const answered = isGone ? undefined : await deps.face.get(record.kind, record.sessionId);
+  const answered = isGone ? undefined : await deps.face.get(record);
   const state = answered?.value;
   const told = endedAttempts(state);
   // What the service has forgotten since, the audit trail still knows.

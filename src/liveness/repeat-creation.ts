@@ -39,7 +39,7 @@ export async function repeatCreation(deps: RepeatDeps, plan: Plan, existing: Res
   const stored = await deps.devices.sessionOf(existing);
   if (stored === undefined) return takeOver(deps, plan, existing);
   const { record } = stored;
-  const told = record.status === "NotStarted" ? await deps.face.get(record.kind, record.sessionId) : undefined;
+  const told = record.status === "NotStarted" ? await deps.face.get(record) : undefined;
   if (told?.value.status !== "NotStarted" || told.value.attempts.length > 0) {
     throw new ApiError(409, "SessionAlreadyUsed", "The session of this key has been used, deleted or has expired.", {
       headers: rejected,

@@ -89,10 +89,10 @@ export async function deleteSession(
 
 /** Records the outcome so far, then revokes and hides the session. False where the service had forgotten it before. */
 export async function cancelSession(deps: RecordResultDeps, stored: StoredSession): Promise<boolean> {
-  const { kind, sessionId, status } = stored.record;
+  const { sessionId, status } = stored.record;
   const wasKnown = status !== "Canceled" && (await recordResult(deps, stored, { revoking: true })).state !== undefined;
   const [revoked] = await Promise.all([
-    deps.face.revoke(kind, sessionId),
+    deps.face.revoke(stored.record),
     deps.sessions.markPruned(sessionId, new Date(deps.now()).toISOString()),
   ]);
   // Known a moment ago and gone now: revoked by the lost first try of the same call, or by somebody just as quick.

@@ -55,6 +55,12 @@ export function createDeviceStore({ sessions, sessionIds, expiry, patience }: St
       await sessions.remove(devicePartition(deviceCorrelationId), boundImageRow(referenceImageId));
     },
     contentsOf,
+    async dropPointers(partition, row) {
+      const where = odata`partition eq ${partition}`.concat(row === undefined ? "" : odata` and row eq ${row}`);
+      for await (const { rowKey } of sessionIds.query({ filter: where, select: ["PartitionKey", "RowKey"] })) {
+        await sessionIds.remove(rowKey, rowKey);
+      }
+    },
     dropRest: ({ partition, leftoverRows }) => removeRows(partition, [guardRow, ...leftoverRows]),
   };
 

@@ -61,6 +61,19 @@ describe("callers", () => {
     }
   });
 
+  it("believes headers only where headers belong", async () => {
+    const alice = createAppClient(stack.url, principal("alice"));
+    const { sessionId } = await alice.openSession();
+    const forged = { ...principal("alice", ["Liveness.Service"]), "ocp-apim-subscription-key": key };
+    const nobody = createAppClient(stack.url);
+    for (const name of ["Headers", "headers", "HEADERS"]) {
+      const query = `${name}=${encodeURIComponent(JSON.stringify(forged))}`;
+      assertError(await nobody.send(`api/sessions/${sessionId}?${query}`), 401, "Unspecified");
+      const body = { method: "DELETE", json: { [name]: forged } };
+      assertError(await nobody.send(`face/v1.2/detectLiveness-sessions/${sessionId}`, body), 401, "Unspecified");
+    }
+  });
+
   it("lets a client key in, by either header and by the official client", async () => {
     for (const name of ["ocp-apim-subscription-key", "x-functions-key"]) {
       await createAppClient(stack.url, { [name]: key }).openSession();

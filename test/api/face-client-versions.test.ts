@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { createFaceService } from "../../src/face/face-client.ts";
+import { createFaceClient } from "../../src/face/face-client.ts";
 import { apiVersions, type SessionRequest } from "../../src/face/model.ts";
 import { makeImage } from "../fixtures/images.ts";
 import { at, startStandIn } from "./emulator/stand-in.ts";
@@ -16,7 +16,7 @@ const request: SessionRequest = {
 for (const apiVersion of apiVersions) {
   test(`a whole check with verify, called in ${apiVersion}`, async (t) => {
     const emulator = await startStandIn(t);
-    const face = createFaceService({ endpoint: emulator.url, apiVersion, credential: { key: emulator.key } });
+    const face = createFaceClient({ endpoint: emulator.url, apiVersion, credential: { key: emulator.key } });
     await face.probe();
 
     const bytes = makeImage();

@@ -5,7 +5,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from "nod
 import { type TestContext, test } from "node:test";
 import { inspect, promisify } from "node:util";
 import { ApiError } from "../../src/errors.ts";
-import { createFaceService, type FaceServiceOptions } from "../../src/face/face-client.ts";
+import { createFaceClient, type FaceClientOptions } from "../../src/face/face-client.ts";
 import type { SessionRequest } from "../../src/face/model.ts";
 
 interface Received {
@@ -29,7 +29,7 @@ const run = promisify(execFile);
 const key = "key-of-the-test";
 
 /** A service that answers as `handle` says, or as the handler itself writes, and a client of it. */
-async function startService(t: TestContext, handle: Handler, options: Partial<FaceServiceOptions> = {}) {
+async function startService(t: TestContext, handle: Handler, options: Partial<FaceClientOptions> = {}) {
   const received: Received[] = [];
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
@@ -52,7 +52,7 @@ async function startService(t: TestContext, handle: Handler, options: Partial<Fa
   const address = server.address();
   assert.ok(typeof address === "object" && address !== null);
   const endpoint = `http://127.0.0.1:${address.port}`;
-  const face = createFaceService({ endpoint, apiVersion: "v1.2", credential: { key }, ...options });
+  const face = createFaceClient({ endpoint, apiVersion: "v1.2", credential: { key }, ...options });
   return { face, received, endpoint };
 }
 
@@ -121,7 +121,7 @@ test("an image goes as a file of its own part, byte for byte", async (t) => {
 test("a slash at the endpoint's end changes nothing", async (t) => {
   const { received, endpoint } = await startService(t, () => ({ json: notStarted }));
   for (const ending of ["", "/", "//"]) {
-    const face = createFaceService({ endpoint: `${endpoint}${ending}`, apiVersion: "v1.2", credential: { key } });
+    const face = createFaceClient({ endpoint: `${endpoint}${ending}`, apiVersion: "v1.2", credential: { key } });
     assert.equal((await face.get("liveness", "s-1"))?.value.status, "NotStarted");
   }
   assert.deepEqual(new Set(received.map(({ url }) => url)), new Set(["/face/v1.2/detectLiveness-sessions/s-1"]));
@@ -301,12 +301,12 @@ test("an answer that does not come, or does not end, is a timeout", async (t) =>
 test("a credential that hangs is a timeout, one that fails says so", async () => {
   const endpoint = "https://127.0.0.1:9";
   const hanging = { getToken: () => new Promise<never>(() => undefined) };
-  const slow = createFaceService({ endpoint, apiVersion: "v1.2", credential: hanging, timeoutMs: 50 });
+  const slow = createFaceClient({ endpoint, apiVersion: "v1.2", credential: hanging, timeoutMs: 50 });
   assert.equal((await failureOf(slow.get("liveness", "s-1"))).code, "FaceTimeout");
   const failing = {
     getToken: () => Promise.reject(Object.assign(new Error("none here"), { name: "CredentialUnavailableError" })),
   };
-  const tokenless = createFaceService({ endpoint, apiVersion: "v1.2", credential: failing });
+  const tokenless = createFaceClient({ endpoint, apiVersion: "v1.2", credential: failing });
   const { status, code } = await failureOf(tokenless.get("liveness", "s-1"));
   assert.deepEqual([status, code], [502, "FaceCredentialFailed"]);
 });
@@ -320,7 +320,7 @@ test("a service that is not there is unreachable", async (t) => {
   closed.close();
   await once(closed, "close");
   for (const endpoint of [`http://127.0.0.1:${address.port}`, "http://no-such-host.invalid"]) {
-    const face = createFaceService({ endpoint, apiVersion: "v1.2", credential: { key } });
+    const face = createFaceClient({ endpoint, apiVersion: "v1.2", credential: { key } });
     const { status, code, message, cause } = await failureOf(face.create("liveness", request));
     assert.deepEqual([status, code, message], [502, "FaceUnreachable", "The Face service could not be reached."]);
     assert.ok(cause instanceof Error && "code" in cause);
@@ -460,8 +460,8 @@ test("with every log of the libraries on, nothing of a call is printed", async (
     return { json: method === "POST" ? created : { ...notStarted, authToken: token } };
   });
   const script = `
-    const { createFaceService } = await import(${JSON.stringify(new URL("../../src/face/face-client.ts", import.meta.url))});
-    const face = createFaceService(${JSON.stringify({ endpoint, apiVersion: "v1.2", credential: { key } })});
+    const { createFaceClient } = await import(${JSON.stringify(new URL("../../src/face/face-client.ts", import.meta.url))});
+    const face = createFaceClient(${JSON.stringify({ endpoint, apiVersion: "v1.2", credential: { key } })});
     const request = ${JSON.stringify(request)};
     const image = { bytes: Buffer.from("image-bytes"), filename: "a-person.jpg" };
     await face.create("livenessWithVerify", request, image);

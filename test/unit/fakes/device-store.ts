@@ -122,6 +122,14 @@ export function createFakeDeviceStore(tables: Tables, calls: Calls): DeviceStore
         };
       }),
 
+    dropPointers: (partition, row) =>
+      calls.run("devices.dropPointers", () => {
+        for (const { partition: pointer, row: rowKey, value } of pointers.all()) {
+          const points = value.partition === partition && (row === undefined || value.row === row);
+          if (points) pointers.remove(pointer, rowKey);
+        }
+      }),
+
     dropRest: ({ partition, leftoverRows }) =>
       calls.run("devices.dropRest", () => {
         guards.remove(partition, guardRow);

@@ -90,12 +90,12 @@ export function createFakeFaceService(
         });
         return { value: { sessionId, authToken, verifyReferences: [] }, requestId: `request-${service.opened}` };
       }),
-    get: (kind, sessionId) =>
+    get: ({ kind, sessionId }) =>
       calls.run("face.get", () => {
         const session = known(kind, sessionId);
         return session && { value: structuredClone(session.state), requestId: "request-of-get" };
       }),
-    revoke: (kind, sessionId) =>
+    revoke: ({ kind, sessionId }) =>
       calls.run("face.revoke", () => known(kind, sessionId) !== undefined && service.live.delete(sessionId)),
     sessionImage: (sessionImageId) =>
       calls.run("face.sessionImage", () => {

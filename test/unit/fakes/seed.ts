@@ -37,22 +37,22 @@ export function newRecord(nowMs: number, more: Partial<SessionRecord> = {}): Ses
 }
 
 /** A session that was opened just now, with all that a creation leaves at the service and in storage. */
-export async function seedSession(world: World, { uploads = false, setInClient = false, ...more }: Seed = {}): Promise<StoredSession> {
+export async function seedSession(
+  world: World,
+  { uploads = false, setInClient = false, ...more }: Seed = {},
+): Promise<StoredSession> {
   const { face, sessions, images, newId } = world.start().deps;
   const creationId = newId();
-  const {
-    kind = uploads ? "livenessWithVerify" : "liveness",
-    deviceCorrelationId = "a-device",
-    ttlSeconds = 600,
-  } = more;
+  const { kind = uploads ? "livenessWithVerify" : "liveness", ttlSeconds = 600 } = more;
+  const device = setInClient ? {} : { deviceCorrelationId: more.deviceCorrelationId ?? "a-device" };
   const { value: created } = await face.create(kind, {
     livenessOperationMode: "Passive",
-    deviceCorrelationId,
-    deviceCorrelationIdSetInClient: false,
+    deviceCorrelationIdSetInClient: setInClient,
     authTokenTimeToLiveInSeconds: ttlSeconds,
+    ...device,
   });
-  const times = newRecord(world.now(), { ttlSeconds });
-  const place = { creationId, leaseUntil: times.createdOn, deviceCorrelationId };
+  const { deviceCorrelationId: _, ...times } = newRecord(world.now(), { ttlSeconds });
+  const place = { creationId, leaseUntil: times.createdOn, ...device };
   const outcome = await sessions.reserve(place, (guard) => ({
     rejectionsInARow: 0,
     ...guard,
@@ -65,14 +65,16 @@ export async function seedSession(world: World, { uploads = false, setInClient =
   const bytes = makeImage();
   const facts = inspectImage(bytes);
   const image = { referenceImageId: creationId, referenceImageHash: facts.sha256 };
-  const record = newRecord(world.now(), {
-    ...{ creationId, sessionId: created.sessionId, kind, deviceCorrelationId, idempotencyRowKey, expiryPartition },
+  const record: SessionRecord = {
+    ...times,
+    ...{ creationId, sessionId: created.sessionId, kind, idempotencyRowKey, expiryPartition },
+    ...device,
     ...(uploads && image),
     ...more,
-  });
+  };
   const row = sessions.rowKey(record.createdOn, creationId);
   await sessions.schedule({ creationId, phase: "collect", dueOn, partition, row, idempotencyRowKey, expiryPartition });
-  if (uploads) await images.put(`sessions/${creationId}`, { bytes, facts, deviceCorrelationId });
+  if (uploads) await images.put(`sessions/${creationId}`, { bytes, facts, ...device });
   await sessions.commit(outcome.reserved, record);
   const stored = await sessions.find(created.sessionId);
   if (stored === undefined) throw new Error("The session is not there");

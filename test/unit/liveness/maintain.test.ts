@@ -66,7 +66,10 @@ describe("collecting", () => {
     world.tables.records.put(partition, row, { ...value, final: true, decision: "accepted", reasons: ["RealFace"] });
     const { summary, names } = await run(world);
     assert.equal(summary.collected, 1);
-    assert.equal(names.some((name) => name.startsWith("face.")), false);
+    assert.equal(
+      names.some((name) => name.startsWith("face.")),
+      false,
+    );
   });
 
   it("follows a session to its device, where the service tells it only then", async () => {
@@ -101,7 +104,10 @@ describe("pruning", () => {
     const world = await duePrune();
     const { summary, names } = await run(world);
     assert.equal(summary.pruned, 1);
-    assert.equal(names.some((name) => name.startsWith("face.")), false);
+    assert.equal(
+      names.some((name) => name.startsWith("face.")),
+      false,
+    );
   });
 
   it("collects first where that was missed", async () => {
@@ -123,7 +129,10 @@ describe("pruning", () => {
     world.tables.expiry.put(row.partition, row.row, { ...row.value, phase: "prune" });
     const { summary, names } = await run(world, {}, failOn("sessions.update"));
     assert.equal(summary.failed, 1);
-    assert.deepEqual(names.filter((name) => /revoke|delete|markPruned|unschedule/.test(name)), []);
+    assert.deepEqual(
+      names.filter((name) => /revoke|delete|markPruned|unschedule/.test(name)),
+      [],
+    );
     assert.deepEqual([world.service.live.size, world.blobs.images.size, process.calls.names.length], [1, 1, 0]);
   });
 
@@ -151,7 +160,10 @@ describe("purging", () => {
     assert.deepEqual((await run(world)).summary, { ...none, purged: 1 });
     assert.equal(world.record().sessionId, other.record.sessionId);
     const { guards, keys, pointers, expiry } = world.tables;
-    assert.deepEqual([guards, keys, pointers, expiry].map((rows) => rows.all().length), [1, 1, 1, 1]);
+    assert.deepEqual(
+      [guards, keys, pointers, expiry].map((rows) => rows.all().length),
+      [1, 1, 1, 1],
+    );
   });
 });
 
@@ -182,7 +194,8 @@ describe("a run", () => {
   it("goes on after a session that fails, tells of it, and leaves it due", async () => {
     const world = createWorld();
     const seeds = [];
-    for (let count = 0; count < 6; count += 1) seeds.push(await seedSession(world, { deviceCorrelationId: `d${count}` }));
+    for (let count = 0; count < 6; count += 1)
+      seeds.push(await seedSession(world, { deviceCorrelationId: `d${count}` }));
     world.advance({ minutes: 12 });
     let asked = 0;
     const failing: Hook = ({ name, when }) => {
@@ -195,7 +208,11 @@ describe("a run", () => {
     const [failure] = failures;
     const left = world.tables.expiry.all().filter(({ value }) => value.phase === "collect");
     assert.equal(left.length, 1);
-    assert.deepEqual(failure, { creationId: left[0]?.value.creationId, phase: "collect", cause: new InjectedError("injected") });
+    assert.deepEqual(failure, {
+      creationId: left[0]?.value.creationId,
+      phase: "collect",
+      cause: new InjectedError("injected"),
+    });
     assert.deepEqual((await run(world)).summary, { ...none, collected: 1 });
   });
 
@@ -214,10 +231,10 @@ describe("a run", () => {
     const options = maintenance({
       face: {
         ...deps.face,
-        get: async (kind, sessionId) => {
-          asked.push(sessionId);
+        get: async (session) => {
+          asked.push(session.sessionId);
           if (asked.length === 2) world.advance({ minutes: 1 });
-          return deps.face.get(kind, sessionId);
+          return deps.face.get(session);
         },
       },
     });
