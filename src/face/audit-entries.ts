@@ -206,7 +206,7 @@ function encodeBody({ result, error, audit }: Attempt, session: SessionFacts): R
   const { verifyResult: verifyRest, ...rest } = audit?.body ?? {};
   const rectangle = rectangleOf(result?.targets);
   const target = rectangle && { faceRectangle: rectangle, fileName: "", timeOffsetWithinFile: 0, imageType: "Color" };
-  const modelVersionUsed = audit ? undefined : session.modelVersion;
+  const modelVersionUsed = result && !audit?.body ? session.modelVersion : undefined;
   return {
     ...result?.extra,
     ...compact({ target, modelVersionUsed }),

@@ -68,7 +68,12 @@ export interface Codec {
   };
   readonly auditEntries?: {
     decode(body: unknown): Attempt[];
-    encode(sessionId: string, attempts: readonly Attempt[]): unknown;
+    /** @param facts what an entry tells of its session, for attempts that do not tell it themselves. */
+    encode(
+      sessionId: string,
+      attempts: readonly Attempt[],
+      facts?: Pick<SessionState, "modelVersion" | "verifyReferences">,
+    ): unknown;
   };
   readonly list?: {
     decode(body: unknown): SessionListItem[];

@@ -1,6 +1,7 @@
 import createLibraryClient from "@azure/ai-vision-face";
 import type { TokenCredential } from "@azure/identity";
 import { ApiError } from "../errors.ts";
+import { maxAttempts } from "../liveness/decision.ts";
 import type { Answered } from "../liveness/ports.ts";
 import { numberAttempts } from "./audit-entries.ts";
 import { callRepeatedly, endWithin, readStream } from "./calls.ts";
@@ -16,6 +17,7 @@ import {
   type SessionKind,
   type SessionRequest,
   type SessionState,
+  type SessionStatus,
   type VerifyImage,
 } from "./model.ts";
 import { compact } from "./objects.ts";
@@ -113,7 +115,7 @@ export function createFaceClient(options: FaceClientOptions): FaceClient {
         pageSize: auditPageSize,
         ...compact({ signal }),
       });
-      return answered(answer, entries === undefined ? state : { ...state, attempts: entries });
+      return answered(answer, entries === undefined ? state : withAttempts(state, entries));
     },
 
     revoke(kind, sessionId, { signal } = {}) {
@@ -247,6 +249,17 @@ async function readAuditEntries(
     start = next;
   }
   return numberAttempts(attempts);
+}
+
+/** The session with all its attempts, and the status that these give it. */
+function withAttempts(state: SessionState, attempts: Attempt[]): SessionState {
+  return { ...state, attempts, status: state.status === "Failed" ? statusAfterFailure(state, attempts) : state.status };
+}
+
+/** The previews tell of the latest attempt only: there may have been a result before, or the device may try again. */
+function statusAfterFailure({ sessionExpired }: SessionState, attempts: readonly Attempt[]): SessionStatus {
+  if (attempts.some(({ result }) => result !== undefined)) return "Succeeded";
+  return sessionExpired === false && attempts.length < maxAttempts ? "Running" : "Failed";
 }
 
 function decodeJson<T>(answer: Answer, decode: (json: unknown) => T): T {

@@ -92,8 +92,8 @@ export function makePreviewCodec({ version, requests, hasSessionImages }: Previe
     session: { decode: decodeSession, encode: (_kind, state) => encodeSession(version, state) },
     auditEntries: {
       decode: (body) => decodeAuditEntries(auditEntryList.parse(body)),
-      encode: (sessionId, attempts) =>
-        inOrder(attempts).map((attempt) => encodeAuditEntry(version, sessionId, attempt)),
+      encode: (sessionId, attempts, facts) =>
+        inOrder(attempts).map((attempt) => encodeAuditEntry(version, sessionId, attempt, facts)),
     },
     list: {
       decode: (body) => sessionList.parse(body).map(decodeListItem),
@@ -148,11 +148,10 @@ function encodeSession(version: ApiVersion, state: SessionState): unknown {
   };
 }
 
-/** The previews know three statuses. One that they lack is told by what there is to see. */
+/** The previews know three statuses. As soon as an attempt has ended there is a result, though another may follow. */
 function encodeStatus(status: SessionStatus, latest: Attempt | undefined): string {
-  if (status === "NotStarted" || (status === "Canceled" && latest === undefined)) return "NotStarted";
-  if (status === "Running" || latest === undefined) return "Started";
-  return "ResultAvailable";
+  if (latest !== undefined) return "ResultAvailable";
+  return status === "NotStarted" || status === "Canceled" ? "NotStarted" : "Started";
 }
 
 /** The attempts that have an audit entry, ascending. */

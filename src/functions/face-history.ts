@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { badArgument } from "../face/errors.ts";
-import { type SessionKind, sessionKinds } from "../face/model.ts";
+import { auditEntryId, type SessionKind, sessionKinds } from "../face/model.ts";
 import { defineEndpoint, type Endpoint } from "../http/endpoint.ts";
 import { listSessions, readAuditTrail } from "../liveness/history.ts";
 import { codecFor, previews, sessionParams, versionParams } from "./dialects.ts";
@@ -55,16 +55,15 @@ function listAudit(kind: SessionKind): Endpoint {
     query: pageQuery,
     async handle(app, { params, query, caller }) {
       const codec = codecFor(previews, params.apiVersion);
-      const { start, top } = query;
-      if (start !== undefined && !/^\d{1,19}$/.test(start)) {
+      const { start = "", top } = query;
+      if (!/^\d{0,19}$/.test(start)) {
         throw badArgument([{ code: "BadArgument", message: "must be the id of an audit entry", target: "start" }]);
       }
-      const trail = await readAuditTrail(app, caller, kind, params.sessionId);
-      const page = trail
-        .filter(({ entryId }) => start === undefined || BigInt(entryId) > BigInt(start))
-        .slice(0, top)
-        .map(({ entry }) => entry);
-      return { status: 200, json: codec.auditEntries?.encode(params.sessionId, page) };
+      const { attempts, ...facts } = await readAuditTrail(app, caller, kind, params.sessionId);
+      const page = attempts
+        .filter((attempt) => start === "" || BigInt(auditEntryId(attempt)) > BigInt(start))
+        .slice(0, top);
+      return { status: 200, json: codec.auditEntries?.encode(params.sessionId, page, facts) };
     },
   });
 }

@@ -67,7 +67,9 @@ function getSessionResult(dialect: Dialect, kind: SessionKind): Endpoint {
     query: noQuery,
     async handle(app, { params, caller }) {
       const codec = codecFor(dialect, params.apiVersion);
-      const { state, requestId } = await watchSession(app, caller, kind, params.sessionId);
+      const { state, requestId } = await watchSession(app, caller, kind, params.sessionId, {
+        withReceivedTimes: codec.auditEntries !== undefined,
+      });
       return {
         status: 200,
         json: codec.session.encode(kind, state),

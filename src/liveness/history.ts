@@ -1,9 +1,10 @@
 import { sessionNotFound } from "../face/errors.ts";
-import type { SessionKind, SessionListItem } from "../face/model.ts";
+import type { Attempt, SessionKind, SessionListItem, VerifyReference } from "../face/model.ts";
 import type { Caller } from "./access.ts";
 import { type RecordResultDeps, recordResult } from "./record-result.ts";
 import { sessionLifeMs } from "./retention.ts";
-import type { AuditRecord, StoredSession } from "./session.ts";
+import type { StoredSession } from "./session.ts";
+import { tellAttempt } from "./tell-session.ts";
 import { findLiveSession } from "./watch-session.ts";
 
 /** Sessions of one kind that the service would still know and the caller may see, ascending by id, after `start`. */
@@ -30,8 +31,15 @@ export async function listSessions(
   }));
 }
 
+export interface AuditTrail {
+  /** Ascending by the ids of their entries. */
+  attempts: Attempt[];
+  modelVersion?: string;
+  verifyReferences?: VerifyReference[];
+}
+
 /**
- * The attempts of a session, ascending. What the service has told since the last look is recorded first.
+ * The attempts of a session. What the service has told since the last look is recorded first.
  *
  * @throws ApiError 404 `SessionNotFound`.
  */
@@ -40,9 +48,15 @@ export async function readAuditTrail(
   caller: Caller,
   kind: SessionKind,
   sessionId: string,
-): Promise<AuditRecord[]> {
-  const stored = await findLiveSession(deps, caller, kind, sessionId);
-  return deps.sessions.auditEntries(await refreshed(deps, stored));
+): Promise<AuditTrail> {
+  const stored = await refreshed(deps, await findLiveSession(deps, caller, kind, sessionId));
+  const entries = await deps.sessions.auditEntries(stored);
+  const { modelVersion, verifyReferences } = stored.record;
+  return {
+    attempts: entries.map(({ entry, receivedOn }) => tellAttempt(stored.record, entry, receivedOn)),
+    ...(modelVersion !== undefined && { modelVersion }),
+    ...(verifyReferences !== undefined && { verifyReferences }),
+  };
 }
 
 async function refreshed(deps: RecordResultDeps, stored: StoredSession): Promise<StoredSession> {

@@ -152,19 +152,23 @@ async function commit(deps: OpenSessionDeps, plan: Plan, reserved: Reserved, rec
   throw new ApiError(409, "CreationConflict", "The device's records were removed while the session was being created.");
 }
 
-/** Takes back what a failed creation has left, as far as that works now; the timer removes the rest. */
+/**
+ * Takes back what a failed creation has left, as far as that works now. The expiry row goes last, and only when the rest
+ * is gone: by it the timer finds what could not be taken back.
+ */
 async function undo(
   { face, sessions, images }: OpenSessionDeps,
   { command, creation, uploaded }: Plan,
   reserved: Reserved,
   sessionId: string | undefined,
 ): Promise<void> {
-  await Promise.all([
-    sessionId !== undefined && quietly(face.revoke({ kind: command.kind, sessionId, upstreamVersion: face.version })),
-    quietly(sessions.release(reserved)),
-    quietly(sessions.unschedule([creation])),
-    uploaded !== undefined && quietly(images.delete(`sessions/${creation.creationId}`)),
+  const [, ...taken] = await Promise.allSettled([
+    // One that cannot be revoked now dies by itself: nobody has its token.
+    sessionId !== undefined && face.revoke({ kind: command.kind, sessionId, upstreamVersion: face.version }),
+    sessions.release(reserved),
+    uploaded !== undefined && images.delete(`sessions/${creation.creationId}`),
   ]);
+  if (taken.every(({ status }) => status === "fulfilled")) await quietly(sessions.unschedule([creation]));
 }
 
 /** For steps back: the error that caused them is the one to tell. */

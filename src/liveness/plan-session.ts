@@ -157,6 +157,7 @@ export function recordOf(
     ...(clientReferenceId !== undefined && { clientReferenceId }),
     ...(command.kind === "livenessWithVerify" && threshold > 0 && { threshold }),
     ...(created.modelVersion !== undefined && { modelVersion: created.modelVersion }),
+    ...(created.verifyReferences.length > 0 && { verifyReferences: created.verifyReferences }),
     ...(referenceImageId !== undefined && { referenceImageId }),
     ...(stored.facts !== undefined && { referenceImageHash: stored.facts.sha256 }),
     ...(expectedReferenceImageId !== undefined && { imageFromClient: true }),

@@ -53,7 +53,7 @@ export async function recordResult(
   occasion: Occasion = {},
 ): Promise<RecordedResult> {
   const { record } = stored;
-  const isGone = record.status === "Canceled" || deps.now() >= Date.parse(record.expiresOn);
+  const isGone = record.revokedOn !== undefined || deps.now() >= Date.parse(record.expiresOn);
   const answered = isGone ? undefined : await deps.face.get(record);
   const state = answered?.value;
   const told = endedAttempts(state);
@@ -119,7 +119,7 @@ export function settle(record: SessionRecord, seen: Observation): SessionRecord 
   if (seen.attempts.length < record.attempts) return undefined;
   const { state, nowMs } = seen;
   const over = state === undefined || tokenIsOver(record.tokenExpiresOn, nowMs);
-  const canceled = seen.revoking === true || record.status === "Canceled";
+  const revokedOn = record.revokedOn ?? (seen.revoking ? iso(nowMs) : undefined);
   // A digest is an attempt's: without a result there is nothing that it could belong to.
   const hasResult = seen.attempts.some(({ result }) => result !== undefined);
   const clientDigest = (hasResult ? seen.digest : undefined) ?? record.clientDigest;
@@ -132,7 +132,7 @@ export function settle(record: SessionRecord, seen: Observation): SessionRecord 
     digestIsNew: seen.digest !== undefined,
     requireClientDigest: seen.rules.requireClientDigest,
     clientFailed: clientError !== undefined,
-    closed: record.final || canceled || over,
+    closed: record.final || revokedOn !== undefined || over,
     earlierReasons: record.reasons,
     ...(record.referenceImageHash !== undefined && { referenceImageHash: record.referenceImageHash }),
     ...(clientDigest !== undefined && { clientDigest }),
@@ -141,11 +141,12 @@ export function settle(record: SessionRecord, seen: Observation): SessionRecord 
     record.startedOn ?? state?.sessionStartDateTime ?? (seen.attempts.length > 0 ? iso(nowMs) : undefined);
   const next: SessionRecord = {
     ...record,
-    status: canceled ? "Canceled" : statusOf(record, state, over),
+    status: revokedOn !== undefined ? "Canceled" : statusOf(record, state, over),
     attempts: seen.attempts.length,
     final: verdict.final,
     reasons: verdict.reasons,
     ...(verdict.decision !== undefined && { decision: verdict.decision }),
+    ...(revokedOn !== undefined && { revokedOn }),
     ...(startedOn !== undefined && { startedOn }),
     ...(clientDigest !== undefined && { clientDigest }),
     ...(clientError !== undefined && { clientError }),

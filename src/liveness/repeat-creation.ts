@@ -1,5 +1,5 @@
 import { ApiError } from "../errors.ts";
-import type { CreatedSession } from "../face/model.ts";
+import type { CreatedSession, SessionState } from "../face/model.ts";
 import type { Plan } from "./plan-session.ts";
 import type { CreationKey, Reserved } from "./ports.ts";
 import type { RecordResultDeps } from "./record-result.ts";
@@ -39,20 +39,28 @@ export async function repeatCreation(deps: RepeatDeps, plan: Plan, existing: Res
   const stored = await deps.devices.sessionOf(existing);
   if (stored === undefined) return takeOver(deps, plan, existing);
   const { record } = stored;
-  const told = record.status === "NotStarted" ? await deps.face.get(record) : undefined;
-  if (told?.value.status !== "NotStarted" || told.value.attempts.length > 0) {
-    throw new ApiError(409, "SessionAlreadyUsed", "The session of this key has been used, deleted or has expired.", {
-      headers: rejected,
-    });
-  }
-  const { authToken, modelVersion, verifyReferences = [] } = told.value;
-  if (authToken !== undefined && deps.now() < Date.parse(record.tokenExpiresOn)) {
-    const { sessionId } = record;
-    const created = { sessionId, authToken, verifyReferences, ...(modelVersion !== undefined && { modelVersion }) };
-    return { answer: { created, record, ...(told.requestId !== undefined && { requestId: told.requestId }) } };
+  if (record.status !== "NotStarted") throw alreadyUsed();
+  // A session that the service does not know was revoked by the very creation whose commit failed: nobody has its token.
+  const told = await deps.face.get(record);
+  if (told !== undefined && (told.value.status !== "NotStarted" || told.value.attempts.length > 0)) throw alreadyUsed();
+  if (told?.value.authToken !== undefined && deps.now() < Date.parse(record.tokenExpiresOn)) {
+    return {
+      answer: {
+        created: sameSession(told.value, told.value.authToken),
+        record,
+        ...(told.requestId !== undefined && { requestId: told.requestId }),
+      },
+    };
   }
   await cancelSession(deps, stored);
   return takeOver(deps, plan, existing);
+}
+
+function sameSession(
+  { sessionId, modelVersion, verifyReferences = [] }: SessionState,
+  authToken: string,
+): CreatedSession {
+  return { sessionId, authToken, verifyReferences, ...(modelVersion !== undefined && { modelVersion }) };
 }
 
 async function takeOver({ devices }: RepeatDeps, plan: Plan, existing: Reserved): Promise<Repeated> {
@@ -73,6 +81,12 @@ export function keyOf({ command, creation, idempotency }: Plan): CreationKey {
     ...(idempotency !== undefined && { bodyHash: idempotency.bodyHash }),
     ...(command.caller.owner !== undefined && { owner: command.caller.owner }),
   };
+}
+
+function alreadyUsed(): ApiError {
+  return new ApiError(409, "SessionAlreadyUsed", "The session of this key has been used, deleted or has expired.", {
+    headers: rejected,
+  });
 }
 
 function inProgress(): ApiError {

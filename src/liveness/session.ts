@@ -1,4 +1,4 @@
-import type { ApiVersion, Attempt, SessionKind, SessionStatus } from "../face/model.ts";
+import type { ApiVersion, Attempt, SessionKind, SessionStatus, VerifyReference } from "../face/model.ts";
 
 export type Decision = "accepted" | "rejected" | "inconclusive";
 
@@ -29,6 +29,8 @@ export interface SessionRecord {
   final: boolean;
   decision?: Decision;
   reasons: string[];
+  /** When it was deleted through us. The service's own status `Canceled` says that the user gave up. */
+  revokedOn?: string;
   /** When the outcome was last recorded. */
   settledOn?: string;
   /** A held image's id, or the creation's id where the image came with the creation. */
@@ -42,6 +44,8 @@ export interface SessionRecord {
   /** Why the client could not go on, in its own words. */
   clientError?: string;
   modelVersion?: string;
+  /** What the service saw in the verify image when the session was opened; not every version tells it again. */
+  verifyReferences?: VerifyReference[];
   /** Lowest match confidence that is accepted, 0 to 1. */
   threshold?: number;
   clientName?: string;

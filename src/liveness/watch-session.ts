@@ -1,9 +1,10 @@
 import { sessionNotFound } from "../face/errors.ts";
 import type { SessionKind, SessionState } from "../face/model.ts";
 import { type Caller, mayUse } from "./access.ts";
-import type { SessionStore } from "./ports.ts";
-import { type RecordResultDeps, recordResult } from "./record-result.ts";
+import type { Clock, SessionStore } from "./ports.ts";
+import { endedAttempts, type RecordResultDeps, recordResult } from "./record-result.ts";
 import type { SessionRecord, StoredSession } from "./session.ts";
+import { tellSession } from "./tell-session.ts";
 
 /** Wider than the UUIDs that the service gives, and narrow enough to be a key. */
 const sessionIdShape = /^[\w-]{1,64}$/;
@@ -31,6 +32,14 @@ export interface Watched {
   requestId?: string;
 }
 
+export interface WatchOptions {
+  /**
+   * Whether to tell when each attempt came in; where the service does not, that takes a look into the audit trail.
+   * Default false.
+   */
+  withReceivedTimes?: boolean;
+}
+
 /**
  * Asks the service for a session's state and records what is new of it.
  *
@@ -41,31 +50,18 @@ export async function watchSession(
   caller: Caller,
   kind: SessionKind,
   sessionId: string,
+  { withReceivedTimes = false }: WatchOptions = {},
 ): Promise<Watched> {
   const found = await findLiveSession(deps, caller, kind, sessionId);
   const { stored, state, requestId } = await recordResult(deps, found);
   if (state === undefined) throw sessionNotFound();
   const { record } = stored;
+  const needsTrail = withReceivedTimes && endedAttempts(state).some(({ audit }) => audit === undefined);
+  const trail = needsTrail ? await deps.sessions.auditEntries(stored) : [];
   return {
     record,
     ...(requestId !== undefined && { requestId }),
-    state: {
-      ...state,
-      sessionId: record.sessionId,
-      createdDateTime: state.createdDateTime ?? record.createdOn,
-      sessionExpired: state.sessionExpired ?? deps.now() >= Date.parse(record.tokenExpiresOn),
-      authTokenTimeToLiveInSeconds: record.ttlSeconds,
-      ...startAndDevice(record, state),
-    },
-  };
-}
-
-function startAndDevice(record: SessionRecord, state: SessionState): Partial<SessionState> {
-  const sessionStartDateTime = state.sessionStartDateTime ?? record.startedOn;
-  const deviceCorrelationId = state.deviceCorrelationId ?? record.deviceCorrelationId;
-  return {
-    ...(sessionStartDateTime !== undefined && { sessionStartDateTime }),
-    ...(deviceCorrelationId !== undefined && { deviceCorrelationId }),
+    state: tellSession(record, state, trail, deps.now()),
   };
 }
 
@@ -82,15 +78,16 @@ export async function deleteSession(
   sessionId: string,
 ): Promise<void> {
   const stored = await findSession(deps, caller, sessionId);
-  const again = stored.record.status === "Canceled";
+  const again = stored.record.revokedOn !== undefined;
   if (stored.record.kind !== kind || (stored.prunedOn !== undefined && !again)) throw sessionNotFound();
   if (!(await cancelSession(deps, stored))) throw sessionNotFound();
 }
 
 /** Records the outcome so far, then revokes and hides the session. False where the service had forgotten it before. */
 export async function cancelSession(deps: RecordResultDeps, stored: StoredSession): Promise<boolean> {
-  const { sessionId, status } = stored.record;
-  const wasKnown = status !== "Canceled" && (await recordResult(deps, stored, { revoking: true })).state !== undefined;
+  const { sessionId, revokedOn } = stored.record;
+  const wasKnown =
+    revokedOn === undefined && (await recordResult(deps, stored, { revoking: true })).state !== undefined;
   const [revoked] = await Promise.all([
     deps.face.revoke(stored.record),
     deps.sessions.markPruned(sessionId, new Date(deps.now()).toISOString()),
@@ -101,13 +98,14 @@ export async function cancelSession(deps: RecordResultDeps, stored: StoredSessio
 
 /** @throws ApiError 404 `SessionNotFound`, as the service answers for what was deleted or has expired there. */
 export async function findLiveSession(
-  deps: { sessions: SessionStore },
+  deps: { sessions: SessionStore; now: Clock },
   caller: Caller,
   kind: SessionKind,
   sessionId: string,
 ): Promise<StoredSession> {
   const stored = await findSession(deps, caller, sessionId);
   const { record, prunedOn } = stored;
-  if (record.kind !== kind || prunedOn !== undefined || record.status === "Canceled") throw sessionNotFound();
+  const isGone = prunedOn !== undefined || record.revokedOn !== undefined || deps.now() >= Date.parse(record.expiresOn);
+  if (record.kind !== kind || isGone) throw sessionNotFound();
   return stored;
 }

@@ -1,11 +1,16 @@
 import type { TableEntity } from "@azure/data-tables";
 import * as z from "zod";
-import { apiVersions, sessionKinds } from "../face/model.ts";
+import { apiVersions, sessionKinds, type VerifyReference } from "../face/model.ts";
 import type { SessionRecord, StoredSession } from "../liveness/session.ts";
 import { json, readRow, wholeNumber, writeRow } from "./row.ts";
 import type { Entity } from "./table.ts";
 
 const text = z.string();
+
+const verifyReference: z.ZodType<VerifyReference> = z.looseObject({
+  faceRectangle: z.looseObject({ top: z.number(), left: z.number(), width: z.number(), height: z.number() }),
+  qualityForRecognition: text,
+});
 
 /** Every field of a record by its name: one that is missing here does not compile. */
 const fields = {
@@ -26,6 +31,7 @@ const fields = {
   final: z.boolean(),
   decision: z.enum(["accepted", "rejected", "inconclusive"]).exactOptional(),
   reasons: json(z.array(text)),
+  revokedOn: text.exactOptional(),
   settledOn: text.exactOptional(),
   referenceImageId: text.exactOptional(),
   referenceImageHash: text.exactOptional(),
@@ -33,6 +39,7 @@ const fields = {
   clientDigest: text.exactOptional(),
   clientError: text.exactOptional(),
   modelVersion: text.exactOptional(),
+  verifyReferences: json(z.array(verifyReference)).exactOptional(),
   threshold: z.number().exactOptional(),
   clientName: text.exactOptional(),
   owner: text.exactOptional(),

@@ -23,6 +23,8 @@ export interface Sent {
   body?: string | Uint8Array;
   /** Sent as the body, under its own media type. */
   json?: unknown;
+  /** With its question mark. */
+  query?: string;
 }
 
 export interface Received extends Answer {
@@ -38,7 +40,7 @@ export async function call(
   path: string,
   sent: Sent = {},
 ): Promise<Received> {
-  const url = new URL(path, "http://localhost");
+  const url = new URL(`${path}${sent.query ?? ""}`, "http://localhost");
   const { endpoint, params } = route(method, url.pathname);
   const { context, lines } = createInvocation(endpoint.name);
   const body = sent.json === undefined ? sent.body : JSON.stringify(sent.json);

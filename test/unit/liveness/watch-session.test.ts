@@ -121,7 +121,7 @@ describe("watching a session", () => {
     await assert.rejects(watchSession(deps, trusted, "liveness", "unknown"), notFound);
     await deps.sessions.markPruned(sessionId, "2026-03-01T12:00:00.000Z");
     await assert.rejects(watchSession(deps, alice, "liveness", sessionId), notFound);
-    const canceled = await seedSession(world, { status: "Canceled" });
+    const canceled = await seedSession(world, { status: "Canceled", revokedOn: "2026-03-01T12:00:00.000Z" });
     await assert.rejects(watchSession(deps, trusted, "liveness", canceled.record.sessionId), notFound);
     assert.equal(calls.names.includes("face.get"), false);
   });

@@ -1,0 +1,45 @@
+import { type Attempt, auditEntryId, type SessionState } from "../face/model.ts";
+import type { AuditRecord, SessionRecord } from "./session.ts";
+
+/**
+ * A session as the dialects tell it: what the service answers, and what only the store knows.
+ *
+ * @param trail the stored entries, for the times of attempts of which the service tells none.
+ */
+export function tellSession(
+  record: SessionRecord,
+  state: SessionState,
+  trail: readonly AuditRecord[],
+  nowMs: number,
+): SessionState {
+  const receivedOn = new Map(trail.map((entry) => [entry.entryId, entry.receivedOn]));
+  const sessionStartDateTime = state.sessionStartDateTime ?? record.startedOn;
+  const deviceCorrelationId = state.deviceCorrelationId ?? record.deviceCorrelationId;
+  const modelVersion = state.modelVersion ?? record.modelVersion;
+  const verifyReferences = state.verifyReferences?.length ? state.verifyReferences : record.verifyReferences;
+  return {
+    ...state,
+    sessionId: record.sessionId,
+    attempts: state.attempts.map((attempt) => tellAttempt(record, attempt, receivedOn.get(auditEntryId(attempt)))),
+    createdDateTime: state.createdDateTime ?? record.createdOn,
+    sessionExpired: state.sessionExpired ?? nowMs >= Date.parse(record.tokenExpiresOn),
+    authTokenTimeToLiveInSeconds: record.ttlSeconds,
+    ...(sessionStartDateTime !== undefined && { sessionStartDateTime }),
+    ...(deviceCorrelationId !== undefined && { deviceCorrelationId }),
+    ...(modelVersion !== undefined && { modelVersion }),
+    ...(verifyReferences !== undefined && { verifyReferences }),
+  };
+}
+
+/** @param receivedOn when we first saw the attempt end, where the service does not tell when it came in. */
+export function tellAttempt(record: SessionRecord, attempt: Attempt, receivedOn: string | undefined): Attempt {
+  const { result, audit } = attempt;
+  const match = result?.verifyResult;
+  // Whoever reads only this must not take for identical what is below the session's threshold.
+  const isTooWeak = match?.isIdentical && match.matchConfidence < (record.threshold ?? 0);
+  return {
+    ...attempt,
+    ...(isTooWeak && { result: { ...result, verifyResult: { ...match, isIdentical: false } } }),
+    ...(!audit && receivedOn && { audit: { id: auditEntryId(attempt), receivedDateTime: receivedOn } }),
+  };
+}

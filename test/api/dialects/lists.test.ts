@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { after, before, describe, it } from "node:test";
+import type { SessionKind } from "../../../src/face/model.ts";
+import type { SessionStore } from "../../../src/liveness/ports.ts";
+import type { SessionRecord } from "../../../src/liveness/session.ts";
+import { connectStorage } from "../../../src/storage/connect.ts";
+import { createSessionStore } from "../../../src/storage/session-store.ts";
+import { type Stack, startStack } from "../../local/stack.ts";
+import { newRecord, reservation, reserved, someDevice } from "../storage/storage-rig.ts";
+import { assertError, control, createAppClient } from "../support/app-client.ts";
+import { type Dialect, dialectOf, readEntries, readList } from "./dialects.ts";
+
+const hour = 3_600_000;
+const previews = [dialectOf("v1.1-preview.1"), dialectOf("v1.2-preview.1")];
+
+describe("a list of 2,500 sessions", () => {
+  let stack: Stack;
+  let app: ReturnType<typeof createAppClient>;
+  let sessions: SessionStore;
+  /** Ids of the liveness sessions, ascending. */
+  let ids: string[];
+  before(async () => {
+    stack = await startStack({ env: { FACE_API_VERSION: "v1.2" } });
+    app = createAppClient(stack.url);
+    sessions = createSessionStore(connectStorage({ connectionString: stack.azurite.connectionString }));
+    const others = seed(sessions, 30, { kind: "livenessWithVerify" });
+    ids = (await seed(sessions, 2500, { kind: "liveness" })).sort();
+    await others;
+  });
+  after(() => stack.stop());
+
+  const list = async (dialect: Dialect, query = "", kind: SessionKind = "liveness") => {
+    const answer = await app.send(`${dialect.sessions(kind)}${query}`);
+    assert.equal(answer.status, 200, JSON.stringify(answer.body));
+    return readList(answer.body).map(({ id }) => id);
+  };
+  const listAll = async (dialect: Dialect, top: number, kind?: SessionKind) => {
+    const seen: string[] = [];
+    for (let page = await list(dialect, `?top=${top}`, kind); page.length > 0; ) {
+      seen.push(...page);
+      page = await list(dialect, `?start=${seen.at(-1)}&top=${top}`, kind);
+    }
+    return seen;
+  };
+
+  it("comes in pages of 1000 unless asked otherwise, ascending, each session once", async () => {
+    for (const dialect of previews) {
+      assert.deepEqual(await list(dialect), ids.slice(0, 1000));
+      assert.deepEqual(await list(dialect, `?start=${ids[999]}`), ids.slice(1000, 2000));
+      assert.deepEqual(await list(dialect, `?start=${ids[1999]}`), ids.slice(2000));
+      assert.deepEqual(await list(dialect, `?start=${ids[2499]}`), []);
+    }
+    assert.deepEqual(await listAll(dialectOf("v1.2-preview.1"), 700), ids);
+    assert.equal((await listAll(dialectOf("v1.1-preview.1"), 7, "livenessWithVerify")).length, 30);
+  });
+
+  it("begins after `start`, which need not be the id of a session", async () => {
+    const [dialect] = previews;
+    assert.ok(dialect);
+    assert.deepEqual(await list(dialect, `?start=${ids[4]}&top=3`), ids.slice(5, 8));
+    assert.deepEqual(await list(dialect, "?start=&top=1"), ids.slice(0, 1));
+    assert.deepEqual(await list(dialect, "?start=g"), []);
+    assert.deepEqual(await list(dialect, `?start=${"0".repeat(64)}&top=1`), ids.slice(0, 1));
+    for (const start of ["'", "%27%20or%20kind%20ne%20%27", "%00", "%0A", "%F0%9F%98%80", "%2F%5C%23%3F", "%FF"]) {
+      const answer = await app.send(`${dialect.sessions("liveness")}?start=${start}&top=2`);
+      assert.equal(answer.status, 200, `${start}: ${JSON.stringify(answer.body)}`);
+      assert.ok(readList(answer.body).every(({ id }) => id > decodeURIComponent(start.replace("%FF", "%EF%BF%BD"))));
+    }
+  });
+
+  it("refuses bounds that the service refuses", async () => {
+    const wrong = ["top=0", "top=1001", "top=-1", "top=1.5", "top=ten", "top=", `start=${"0".repeat(65)}`];
+    for (const dialect of previews) {
+      for (const query of wrong) {
+        for (const path of [dialect.sessions("liveness"), `${dialect.sessions("liveness")}/${ids[0]}/audit`]) {
+          assertError(await app.send(`${path}?${query}`), 400, "BadArgument");
+        }
+      }
+      for (const start of ["x", "-1", "1.5", "12345678901234567890"]) {
+        const answer = await app.send(`${dialect.sessions("liveness")}/${ids[0]}/audit?start=${start}`);
+        assertError(answer, 400, "BadArgument");
+      }
+    }
+  });
+
+  it("has neither deleted sessions nor pruned nor expired ones, and a full page all the same", async () => {
+    const [dialect] = previews;
+    assert.ok(dialect);
+    const kind = "livenessWithVerify";
+    const known = await list(dialect, "", kind);
+    const [pruned = "", kept = ""] = known;
+    await sessions.markPruned(pruned, new Date().toISOString());
+    assert.deepEqual(await list(dialect, "?top=1", kind), [kept]);
+    const now = Date.now();
+    const [almost = ""] = await seed(sessions, 1, { kind, createdOn: new Date(now - 47 * hour).toISOString() });
+    const [over = ""] = await seed(sessions, 1, { kind, createdOn: new Date(now - 48 * hour).toISOString() });
+    const seen = await list(dialect, "", kind);
+    assert.deepEqual([seen.includes(almost), seen.includes(over), seen.includes(pruned)], [true, false, false]);
+
+    await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
+    assert.equal((await list(dialect, "", kind)).includes(almost), false);
+    await control(stack.emulator, "/clock", { advanceSeconds: 47 * 3600 });
+    assert.deepEqual(await list(dialect), []);
+    for (const id of [ids[0], almost, over, pruned]) {
+      for (const path of [`${id}`, `${id}/audit`]) {
+        assertError(await app.send(`${dialect.sessions(id === ids[0] ? "liveness" : kind)}/${path}`), 404, "SessionNotFound");
+      }
+    }
+  });
+});
+
+/** Sessions as if they had been opened, of a new device each. Their ids. */
+async function seed(sessions: SessionStore, count: number, fields: Partial<SessionRecord>): Promise<string[]> {
+  const ids: string[] = [];
+  let left = count;
+  const worker = async () => {
+    while (left > 0) {
+      left -= 1;
+      const request = reservation({ deviceCorrelationId: someDevice() });
+      const place = await reserved(sessions, request);
+      const start = Date.parse(fields.createdOn ?? new Date().toISOString());
+      const expiresOn = new Date(start + 48 * hour).toISOString();
+      const record = newRecord(sessions, request, place, { expiresOn, ...fields, sessionId: randomUUID() });
+      assert.ok(await sessions.commit(place, record));
+      ids.push(record.sessionId);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(count, 48) }, worker));
+  return ids;
+}

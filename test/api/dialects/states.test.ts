@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { after, before, describe, it } from "node:test";
+import { type ApiVersion, apiVersions, type SessionKind } from "../../../src/face/model.ts";
+import { makeImage } from "../../fixtures/images.ts";
+import { type Stack, startStack } from "../../local/stack.ts";
+import { type AppRequest, control, createAppClient, playAttempt } from "../support/app-client.ts";
+import { type Dialect, dialects } from "./dialects.ts";
+
+/**
+ * What a session's device may do, step by step. After each step the app must tell what the service itself tells, were it
+ * called in the version of the dialect: that is asked for the truth.
+ */
+const scripts: Record<string, string[]> = {
+  "a real face": ["realface"],
+  "a spoof": ["spoofface"],
+  neither: ["uncertain"],
+  "an attempt that runs, and fails": ["running", "FaceWithMaskDetected"],
+  "a failed attempt, and one that runs": ["FaceTrackingFailed", "running", "realface"],
+  "three failed attempts": ["TimedOut", "NoFaceDetected", "UnexpectedServerError"],
+  "a user who gives up at last": ["TimedOut", "TimedOut", "UserCanceledSession"],
+  "a user who gives up at first": ["UserCanceledSession", "realface"],
+  "a failure after a real face": ["realface", "TimedOut"],
+  "a failed attempt, and the token's end": ["TimedOut", "later"],
+  "the token's end": ["later"],
+};
+
+for (const upstream of apiVersions) {
+  describe(`the states of a session towards ${upstream}`, () => {
+    let stack: Stack;
+    before(async () => {
+      stack = await startStack({ env: { FACE_API_VERSION: upstream } });
+    });
+    after(() => stack.stop());
+
+    for (const dialect of dialects) {
+      for (const [name, steps] of Object.entries(scripts)) {
+        it(`${dialect.version}: ${name}`, () => compareStates(stack, upstream, dialect, steps));
+      }
+      for (const kind of ["liveness", "livenessWithVerify"] as const) {
+        it(`${dialect.version}: every field of a ${kind} session`, () => compareFields(stack, upstream, dialect, kind));
+      }
+    }
+  });
+}
+
+interface Side {
+  send: (path: string, request?: AppRequest) => ReturnType<ReturnType<typeof createAppClient>["send"]>;
+  session: { sessionId: string; authToken: string };
+  created: unknown;
+}
+
+/** The same session twice: through the app, and at the service in the dialect's own version. */
+async function openTwice(stack: Stack, dialect: Dialect, kind: SessionKind): Promise<[ours: Side, truth: Side]> {
+  const service = createAppClient(stack.emulator.url, { "ocp-apim-subscription-key": stack.emulator.key });
+  const open = async ({ send }: Pick<Side, "send">): Promise<Side> => {
+    const fields = {
+      livenessOperationMode: "Passive",
+      deviceCorrelationId: randomUUID(),
+      authTokenTimeToLiveInSeconds: 60,
+    };
+    const request = kind === "liveness" ? { json: fields } : { body: dialect.form(fields, makeImage()) };
+    const { body: created } = await send(dialect.sessions(kind), request);
+    return { send, created, session: dialect.readCreated(kind, created) };
+  };
+  return [await open(createAppClient(stack.url)), await open(service)];
+}
+
+/** A preview upstream tells neither of attempts that run nor, for the session, a user who gives up from a failure. */
+async function compareStates(stack: Stack, upstream: ApiVersion, dialect: Dialect, steps: string[]): Promise<void> {
+  const sides = await openTwice(stack, dialect, "liveness");
+  for (const step of steps) {
+    if (step === "later") await control(stack.emulator, "/clock", { advanceSeconds: 61 });
+    else for (const { session } of sides) await playAttempt(stack.emulator, session, { scenario: step });
+    const [ours, truth] = await Promise.all(
+      sides.map(async ({ send, session: { sessionId } }) => {
+        const { body } = await send(`${dialect.sessions("liveness")}/${sessionId}`);
+        const { status, attempts } = dialect.readSession("liveness", body);
+        return {
+          status: upstream === "v1.2" ? status : status.replace("Canceled", "Failed"),
+          attempts: attempts
+            .filter(({ decision, errorCode }) => upstream === "v1.2" || (decision ?? errorCode) !== undefined)
+            .map(({ digest, ...told }) => ({ ...told, hasDigest: digest !== undefined })),
+        };
+      }),
+    );
+    assert.deepEqual(ours, truth, step);
+  }
+}
+
+/** Fields that cannot be told, since the version that was called does not tell them. */
+function untold(dialect: Dialect, upstream: ApiVersion): string[] {
+  if (dialect.isPreview && upstream === "v1.2") return ["contentLength", "userAgent"];
+  if (!dialect.isPreview && upstream !== "v1.2") return ["modelVersion", "targets of errors"];
+  return [];
+}
+
+/** The app asks for the hash itself, to compare it, and then tells it as well. */
+const addition = "verifyImageHash";
+
+async function compareFields(stack: Stack, upstream: ApiVersion, dialect: Dialect, kind: SessionKind): Promise<void> {
+  const without = new Set([...untold(dialect, upstream), addition]);
+  const sides = await openTwice(stack, dialect, kind);
+  const answers = await Promise.all(
+    sides.map(async ({ send, session, created }) => {
+      const path = `${dialect.sessions(kind)}/${session.sessionId}`;
+      const unstarted = (await send(path)).body;
+      for (const scenario of ["TimedOut", "realface"]) await playAttempt(stack.emulator, session, { scenario });
+      const ended = (await send(path)).body;
+      const audit = dialect.isPreview ? (await send(`${path}/audit`)).body : [];
+      return { created, unstarted, ended, audit };
+    }),
+  );
+  const [ours, truth] = answers.map((answer) => fieldsOf(answer).filter((field) => !without.has(nameOf(field))));
+  assert.deepEqual(ours, truth);
+}
+
+/** Every path in a value with the type that stands there, sorted. Arrays are in the order of their attempts' ids. */
+function fieldsOf(value: unknown, path = ""): string[] {
+  if (typeof value !== "object" || value === null) return [`${path}: ${value === null ? "null" : typeof value}`];
+  const entries = Array.isArray(value)
+    ? value.toSorted((one, other) => (one.attemptId ?? 0) - (other.attemptId ?? 0)).entries()
+    : Object.entries(value);
+  return [...entries].flatMap(([name, inner]) => fieldsOf(inner, `${path}/${name}`)).sort();
+}
+
+function nameOf(field: string): string {
+  if (/\/error\/targets\//.test(field)) return "targets of errors";
+  return /\/(\w+): /.exec(field)?.[1] ?? "";
+}

@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { HttpMethod } from "@azure/functions";
+import * as z from "zod";
+import { endpoints } from "../../../src/endpoints.ts";
+import { apiVersions } from "../../../src/face/model.ts";
+import { call, createApp } from "../fakes/app.ts";
+import { createWorld } from "../fakes/world.ts";
+
+const fallbacks = endpoints.filter(({ name }) => name.endsWith("Fallback"));
+const named = endpoints.filter((endpoint) => !fallbacks.includes(endpoint));
+const routes = [...new Set(named.map(({ route }) => route))];
+const methods: HttpMethod[] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE"];
+const errorOf = z
+  .object({ error: z.object({ code: z.string(), message: z.string() }) })
+  .transform(({ error }) => error);
+
+/** A path that the route takes. */
+function pathOf(route: string): string {
+  const version = route.includes("singleModal") || route.includes("session/") ? "v1.2-preview.1" : "v1.2";
+  return `/${route.replace("{apiVersion}", version).replaceAll(/\{\w+\}/g, "an-id")}`;
+}
+
+describe("the endpoints", () => {
+  it("have names of their own, fit for functions", () => {
+    const names = endpoints.map(({ name }) => name);
+    assert.equal(new Set(names.map((name) => name.toLowerCase())).size, names.length);
+    for (const name of names) assert.match(name, /^[a-z][A-Za-z0-9]{0,126}$/);
+  });
+
+  it("have routes of their own for each method", () => {
+    const taken = endpoints.flatMap(({ methods: own, route }) =>
+      own.map((method) => `${method} ${route.replaceAll(/\{\w+\}/g, "{}").toLowerCase()}`),
+    );
+    assert.deepEqual(taken, [...new Set(taken)]);
+  });
+
+  it("all lie below face/ or api/, and end without a slash", () => {
+    for (const { route } of endpoints) assert.match(route, /^(face|api)\/[^/].*[^/]$/);
+  });
+
+  it("name the same parameters in their routes as in their schemas", () => {
+    for (const { name, route, params } of endpoints) {
+      const inRoute = [...route.matchAll(/\{\*?(\w+)\}/g)].map(([, parameter]) => parameter);
+      const shape: unknown = z.toJSONSchema(params, { unrepresentable: "any", io: "input" });
+      const { properties = {} } = z.object({ properties: z.record(z.string(), z.unknown()).optional() }).parse(shape);
+      assert.deepEqual(Object.keys(properties).sort(), inRoute.sort(), name);
+    }
+  });
+
+  it("say what they do", () => {
+    for (const { summary, methods: own } of endpoints) {
+      assert.match(summary, /^[A-Z].{10,}[^.]$/);
+      assert.ok(own.length > 0);
+    }
+  });
+
+  it("let in everyone only where nothing is told", () => {
+    const open = named.filter(({ access }) => access === "everyone").map(({ name }) => name);
+    assert.deepEqual(open.sort(), ["getHealth", "getReadiness"]);
+  });
+
+  it("refuse whoever is nobody, with the service's own error, before they look at anything else", async () => {
+    const process = createWorld().start();
+    const app = createApp(process, {});
+    for (const { name, route, methods: own, access } of named) {
+      if (access === "everyone") continue;
+      for (const method of own) {
+        const answer = await call({ app }, method, pathOf(route), {
+          query: "?top=x",
+          ...(method !== "GET" && { body: "{" }),
+        });
+        assert.deepEqual([answer.function, answer.status, errorOf.parse(answer.json).code], [name, 401, "Unspecified"]);
+      }
+    }
+    assert.deepEqual(process.calls.names, []);
+  });
+
+  it("answer 503 with the names of wrong settings, all but the one that says the app is alive", async () => {
+    const faults = [{ setting: "FACE_ENDPOINT", message: "is required" }];
+    for (const { name, route, methods: own } of named) {
+      const answer = await call({ faults }, own[0] ?? "GET", pathOf(route));
+      assert.equal(answer.status, name === "getHealth" ? 200 : 503, name);
+      if (answer.status === 503) assert.match(errorOf.parse(answer.json).message, /FACE_ENDPOINT/);
+    }
+    assert.equal((await call({ faults }, "GET", "/api/unknown")).status, 503);
+  });
+});
+
+describe("a wrong method", () => {
+  const app = createApp(createWorld().start(), {});
+
+  for (const route of routes) {
+    const allowed = named.filter((endpoint) => endpoint.route === route).flatMap((endpoint) => endpoint.methods);
+    it(`of ${route} is answered with those that are possible: ${allowed.join(", ")}`, async () => {
+      for (const method of methods.filter((candidate) => !allowed.includes(candidate))) {
+        if (method === "TRACE") continue;
+        const answer = await call({ app }, method, pathOf(route));
+        assert.match(answer.function, /Fallback$/);
+        assert.equal(answer.status, 405);
+        const told = (answer.headers.get("allow") ?? "").split(", ").sort();
+        assert.deepEqual(told, [...allowed].sort());
+        assert.deepEqual(errorOf.parse(answer.json), {
+          code: "MethodNotAllowed",
+          message: `${method} is not possible here. Possible: ${allowed.join(", ")}.`,
+        });
+        assert.equal(answer.headers.get("x-ms-error-code"), "MethodNotAllowed");
+      }
+    });
+  }
+});
+
+describe("an unknown path", () => {
+  const app = createApp(createWorld().start(), {});
+
+  it("below face/ is answered with the versions that are supported", async () => {
+    for (const path of [
+      "/face",
+      "/face/v1.2",
+      "/face/v1.2/detect",
+      "/face/v1.2/detectLiveness-sessions/a/b/c",
+      "/face/%2F",
+    ]) {
+      const answer = await call({ app }, "POST", path);
+      assert.deepEqual([answer.function, answer.status], ["faceFallback", 404]);
+      const { code, message } = errorOf.parse(answer.json);
+      assert.equal(code, "ResourceNotFound");
+      for (const version of apiVersions) assert.ok(message.includes(version), message);
+    }
+  });
+
+  it("below api/ is answered with an error of the same shape", async () => {
+    for (const path of [
+      "/api",
+      "/api/",
+      "/api/unknown",
+      "/api/sessions",
+      "/api/devices/a/b",
+      "/api/health/ready/more",
+    ]) {
+      const answer = await call({ app }, "GET", path);
+      assert.deepEqual([answer.function, answer.status], ["apiFallback", 404]);
+      assert.deepEqual(errorOf.parse(answer.json), { code: "ResourceNotFound", message: "There is nothing here." });
+    }
+  });
+
+  it("has the security headers, too", async () => {
+    const { headers } = await call({ app }, "GET", "/api/unknown");
+    assert.deepEqual([headers.get("cache-control"), headers.get("x-content-type-options")], ["no-store", "nosniff"]);
+  });
+
+  it("of a version that is not spoken is answered with those that are, once the caller is known", async () => {
+    const openApp = createApp(createWorld().start());
+    for (const path of [
+      "/face/v1.3/detectLiveness-sessions",
+      "/face/v1.2-preview.1/detectLiveness-sessions",
+      "/face/v1.2/detectLiveness/singleModal/sessions",
+      "/face/__proto__/detectLivenessWithVerify-sessions",
+    ]) {
+      const answer = await call({ app: openApp }, "POST", path, { json: {} });
+      assert.deepEqual([answer.status, errorOf.parse(answer.json).code], [404, "UnsupportedApiVersion"], path);
+      for (const version of apiVersions) assert.ok(answer.text.includes(version));
+    }
+  });
+});

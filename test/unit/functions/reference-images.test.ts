@@ -1,0 +1,220 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import * as z from "zod";
+import { inspectImage } from "../../../src/liveness/image.ts";
+import { imageTypes, makeImage, mediaTypeOf } from "../../fixtures/images.ts";
+import { call, createApp, type Sent } from "../fakes/app.ts";
+import { clientKey, principal } from "../fakes/principals.ts";
+import { createWorld, type World } from "../fakes/world.ts";
+
+const path = "/api/reference-images/a-face";
+const face = makeImage({ width: 300, height: 400 });
+const other = makeImage({ width: 300, height: 400 }, 1);
+const service = { headers: clientKey.headers };
+const alice = { headers: principal("alice") };
+const bob = { headers: principal("bob") };
+
+const appOf = (world: World) => ({ app: createApp(world.start(), clientKey.settings) });
+
+const put = (world: World, sent: Sent = service, body: Uint8Array = face) =>
+  call(appOf(world), "PUT", path, { ...sent, body });
+const get = (world: World, sent: Sent = service, of = path) => call(appOf(world), "GET", of, sent);
+const remove = (world: World, sent: Sent = service) => call(appOf(world), "DELETE", path, sent);
+
+const withHeaders = (sent: Sent, headers: Record<string, string>): Sent => ({
+  headers: { ...sent.headers, ...headers },
+});
+const codeOf = (json: unknown) => z.object({ error: z.object({ code: z.string() }) }).parse(json).error.code;
+
+describe("keeping a reference image", () => {
+  it("answers what was seen in its bytes, whatever the sender called it", async () => {
+    for (const type of imageTypes) {
+      const world = createWorld();
+      const bytes = makeImage({ type, width: 300, height: 400 });
+      const answer = await put(world, withHeaders(service, { "content-type": "text/html" }), bytes);
+      assert.equal(answer.status, 201);
+      const { sha256 } = inspectImage(bytes);
+      const facts = { sha256, contentType: mediaTypeOf(type), width: 300, height: 400 };
+      assert.deepEqual(answer.json, { referenceImageId: "a-face", ...facts });
+      const read = await get(world);
+      assert.deepEqual([read.status, read.bytes], [200, bytes]);
+      assert.equal(read.headers.get("content-type"), mediaTypeOf(type));
+      assert.equal(read.headers.get("etag"), answer.headers.get("etag"));
+    }
+  });
+
+  it("replaces one, with another ETag", async () => {
+    const world = createWorld();
+    const first = await put(world);
+    const second = await put(world, service, other);
+    assert.deepEqual([first.status, second.status], [201, 200]);
+    assert.notEqual(first.headers.get("etag"), second.headers.get("etag"));
+    assert.deepEqual((await get(world)).bytes, other);
+  });
+
+  it("refuses what is no image, too small or too large, and keeps nothing", async () => {
+    const world = createWorld();
+    const megabyte = 1024 * 1024;
+    for (const [bytes, status, code] of [
+      [new Uint8Array(), 400, "InvalidImageSize"],
+      [Buffer.alloc(2048), 400, "InvalidImage"],
+      [makeImage({ width: 4097 }), 400, "InvalidImage"],
+      [makeImage({ sizeInBytes: 6 * megabyte + 1 }), 400, "InvalidImageSize"],
+      [makeImage({ sizeInBytes: 8 * megabyte }), 400, "InvalidImageSize"],
+      [makeImage({ sizeInBytes: 8 * megabyte + 1 }), 413, "RequestBodyTooLarge"],
+    ] as const) {
+      const answer = await put(world, service, bytes);
+      assert.deepEqual([answer.status, codeOf(answer.json)], [status, code]);
+    }
+    assert.equal(world.blobs.images.size, 0);
+  });
+
+  it("takes ids that are fit for a path, and knows no others", async () => {
+    const world = createWorld();
+    for (const id of ["a", "A-Z_09", "x".repeat(64)]) {
+      const answer = await call(appOf(world), "PUT", `/api/reference-images/${id}`, { ...service, body: face });
+      assert.equal(answer.status, 201, id);
+    }
+    for (const id of ["x".repeat(65), "a.b", "a%20b", "%2e%2e", "a%2Fb", "%C3%A4"]) {
+      const answer = await call(appOf(world), "PUT", `/api/reference-images/${id}`, { ...service, body: face });
+      assert.deepEqual([answer.status, codeOf(answer.json)], [404, "ResourceNotFound"], id);
+    }
+  });
+
+  it("binds it to a device", async () => {
+    const world = createWorld();
+    const bound = await put(world, { ...service, query: "?deviceCorrelationId=a%2Fdevice" });
+    assert.deepEqual(
+      [bound.status, bound.json],
+      [201, { referenceImageId: "a-face", ...inspectImage(face), deviceCorrelationId: "a/device" }],
+    );
+    for (const device of ["", "d".repeat(65)]) {
+      const answer = await put(world, { ...service, query: `?deviceCorrelationId=${device}` });
+      assert.deepEqual([answer.status, codeOf(answer.json)], [400, "InvalidDeviceCorrelationId"]);
+    }
+  });
+});
+
+describe("conditions", () => {
+  it("keep an image from being replaced unseen", async () => {
+    const world = createWorld();
+    const first = (await put(world)).headers.get("etag") ?? "";
+    const stale = withHeaders(service, { "if-match": first });
+    assert.equal((await put(world, stale, other)).status, 200);
+    for (const sent of [stale, withHeaders(service, { "if-none-match": "*" })]) {
+      const answer = await put(world, sent);
+      assert.deepEqual([answer.status, codeOf(answer.json)], [412, "ConditionNotMet"]);
+    }
+    assert.equal((await remove(world, stale)).status, 412);
+    assert.deepEqual((await get(world)).bytes, other);
+  });
+
+  it("let one be made only where there is none", async () => {
+    const world = createWorld();
+    assert.equal((await put(world, withHeaders(service, { "if-match": "*" }))).status, 412);
+    assert.equal((await put(world, withHeaders(service, { "if-none-match": "*" }))).status, 201);
+  });
+
+  it("hold for a principal's own image just the same", async () => {
+    const world = createWorld();
+    const asked = (headers: Record<string, string>) => put(world, withHeaders(alice, headers));
+    assert.equal((await asked({ "if-match": "*" })).status, 412);
+    const made = await asked({ "if-none-match": "*" });
+    assert.equal(made.status, 201);
+    assert.equal((await asked({ "if-none-match": "*" })).status, 412);
+    assert.equal((await asked({ "if-match": '"another"' })).status, 412);
+    assert.equal((await asked({ "if-match": made.headers.get("etag") ?? "" })).status, 200);
+    assert.equal((await asked({ "if-match": "*" })).status, 200);
+  });
+
+  it("spare a reader the bytes that it has", async () => {
+    const world = createWorld();
+    const etag = (await put(world)).headers.get("etag") ?? "";
+    for (const known of [etag, `W/${etag}`, `"x", ${etag}`, "*"]) {
+      const answer = await get(world, withHeaders(service, { "if-none-match": known }));
+      assert.deepEqual([answer.status, answer.bytes.byteLength, answer.headers.get("etag")], [304, 0, etag], known);
+    }
+    assert.equal((await get(world, withHeaders(service, { "if-none-match": '"x"' }))).status, 200);
+  });
+});
+
+describe("a principal's image", () => {
+  it("is its own and the services', and for others not there", async () => {
+    const world = createWorld();
+    await put(world, alice);
+    for (const sent of [alice, service, { headers: principal("carol", "Liveness.Service") }]) {
+      assert.equal((await get(world, sent)).status, 200);
+    }
+    for (const answer of [
+      await get(world, bob),
+      await get(world, bob, `${path}/metadata`),
+      await put(world, bob, other),
+      await remove(world, bob),
+    ]) {
+      assert.deepEqual([answer.status, codeOf(answer.json)], [404, "ResourceNotFound"]);
+    }
+    assert.deepEqual((await get(world, alice)).bytes, face);
+    assert.equal((await remove(world, alice)).status, 204);
+  });
+
+  it("cannot be replaced or removed by another who comes in between", async () => {
+    for (const method of ["PUT", "DELETE"] as const) {
+      const world = createWorld();
+      await put(world, bob, other);
+      // Between Bob's look and his change, the image goes and Alice puts hers.
+      const process = world.start(({ name, when }) => {
+        if ((name === "images.put" || name === "images.delete") && when === "before") {
+          const mine = world.blobs.images.get("held/a-face");
+          assert.ok(mine);
+          world.blobs.images.set("held/a-face", {
+            bytes: face,
+            facts: { ...mine.facts, etag: '"alices"', owner: "alice" },
+          });
+        }
+        return undefined;
+      });
+      const app = createApp(process, clientKey.settings);
+      const sent = { ...withHeaders(bob, { "if-match": "*" }), ...(method === "PUT" && { body: other }) };
+      assert.equal((await call({ app }, method, path, sent)).status, 412, method);
+      assert.deepEqual(world.blobs.images.get("held/a-face")?.bytes, face);
+    }
+  });
+});
+
+describe("reading and removing a reference image", () => {
+  it("tells what is known of it", async () => {
+    const world = createWorld();
+    const made = await put(world, { ...service, query: "?deviceCorrelationId=a-device" });
+    world.advance({ hours: 1 });
+    const answer = await get(world, service, `${path}/metadata`);
+    const createdOn = "2026-03-01T12:00:00.000Z";
+    assert.deepEqual(answer.json, {
+      ...{ referenceImageId: "a-face", ...inspectImage(face), sizeInBytes: face.length },
+      ...{ createdOn, deviceCorrelationId: "a-device" },
+    });
+    assert.equal(answer.headers.get("etag"), made.headers.get("etag"));
+    assert.equal((await get(world, alice, `${path}/metadata`)).status, 404);
+  });
+
+  it("finds nothing that is not there, or not there any more", async () => {
+    const world = createWorld();
+    for (const answer of [await get(world), await get(world, service, `${path}/metadata`), await remove(world)]) {
+      assert.deepEqual([answer.status, codeOf(answer.json)], [404, "ResourceNotFound"]);
+    }
+    await put(world);
+    const removed = await remove(world);
+    assert.deepEqual([removed.status, removed.bytes.byteLength], [204, 0]);
+    assert.equal((await remove(world)).status, 404);
+    assert.equal((await get(world)).status, 404);
+  });
+
+  it("reads one that came with a creation by the creation's id, and does not remove it", async () => {
+    const world = createWorld();
+    const id = "c0ffee00-0000-4000-8000-000000000001";
+    await world.start().deps.images.put(`sessions/${id}`, { bytes: face, facts: inspectImage(face) });
+    const of = `/api/reference-images/${id}`;
+    assert.deepEqual((await get(world, service, of)).bytes, face);
+    assert.equal((await call(appOf(world), "DELETE", of, service)).status, 404);
+    assert.equal(world.blobs.images.size, 1);
+  });
+});

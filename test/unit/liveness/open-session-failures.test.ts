@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ApiError } from "../../../src/errors.ts";
+import { drain } from "../../../src/liveness/maintain.ts";
+import { openSession } from "../../../src/liveness/open-session.ts";
+import { makeImage } from "../../fixtures/images.ts";
+import { failAt, failOn, type Hook, InjectedError, stopAt } from "../fakes/calls.ts";
+import { command, createWorld, type World } from "../fakes/world.ts";
+
+const image = { bytes: makeImage(), filename: "face.jpg" };
+const asked = command({ image });
+const nothing = createWorld().everything();
+
+const open = (world: World, hook: Hook) => openSession(world.start(hook).deps, asked);
+
+/** Lets the timer do what is due after a creation: twelve minutes later, and again after all that is ever kept. */
+async function letTimePass(world: World): Promise<void> {
+  for (const time of [{ minutes: 12 }, { days: 2 }, { days: 90 }]) {
+    world.advance(time);
+    const summary = await drain(world.start().maintenance(), world.now() + 60_000);
+    assert.equal(summary.failed, 0);
+  }
+}
+
+/** How many calls an undisturbed creation takes. */
+async function callsOfOne(): Promise<number> {
+  const { calls, deps } = createWorld().start();
+  await openSession(deps, asked);
+  return calls.names.length;
+}
+
+describe("a creation that fails leaves nothing", () => {
+  for (const name of ["sessions.reserve", "face.create", "sessions.schedule", "images.put"]) {
+    it(`when ${name} fails`, async () => {
+      const world = createWorld();
+      await assert.rejects(open(world, failOn(name)), InjectedError);
+      assert.deepEqual(world.everything(), nothing);
+      assert.equal(world.service.live.size, 0);
+    });
+  }
+
+  it("when the answer of the expiry row or of the image is lost", async () => {
+    for (const name of ["sessions.schedule", "images.put"]) {
+      const world = createWorld();
+      await assert.rejects(open(world, failOn(name, "after")), InjectedError);
+      assert.deepEqual(world.everything(), nothing, name);
+      assert.equal(world.service.live.size, 0, name);
+    }
+  });
+
+  it("when the device was erased meanwhile, which is told as a conflict", async () => {
+    const world = createWorld();
+    const erase: Hook = ({ name, when }) => {
+      if (name === "sessions.commit" && when === "before") {
+        for (const { partition, row } of world.tables.keys.all()) world.tables.keys.remove(partition, row);
+        for (const { partition, row } of world.tables.guards.all()) world.tables.guards.remove(partition, row);
+      }
+      return undefined;
+    };
+    await assert.rejects(open(world, erase), { name: "ApiError", status: 409, code: "CreationConflict" });
+    assert.deepEqual(world.everything(), nothing);
+    assert.equal(world.service.live.size, 0);
+  });
+});
+
+describe("a creation that fails tells why", () => {
+  it("in the service's own words", async () => {
+    const refusal = new ApiError(400, "InvalidImage", "No face detected.");
+    const world = createWorld();
+    await assert.rejects(
+      open(world, ({ name }) => (name === "face.create" ? refusal : undefined)),
+      refusal,
+    );
+    assert.deepEqual(world.everything(), nothing);
+  });
+
+  it("also where a step back fails", async () => {
+    const refusal = new ApiError(503, "ServerBusy", "Busy.");
+    for (const step of ["sessions.release", "sessions.unschedule", "images.delete"]) {
+      const world = createWorld();
+      const hook: Hook = ({ name }) => {
+        if (name === "face.create") return refusal;
+        return name === step ? new InjectedError("a step back") : undefined;
+      };
+      await assert.rejects(open(world, hook), refusal);
+      await letTimePass(world);
+      assert.deepEqual(world.everything(), nothing, `the timer removes what ${step} has left`);
+    }
+  });
+});
+
+describe("a commit whose fate is not known", () => {
+  for (const when of ["before", "after"] as const) {
+    it(`revokes the session, so that nobody waits for it: lost ${when} it was written`, async () => {
+      const world = createWorld();
+      await assert.rejects(open(world, failOn("sessions.commit", when)), InjectedError);
+      assert.equal(world.service.live.size, 0);
+      assert.equal(world.tables.records.all().length, when === "after" ? 1 : 0);
+      await letTimePass(world);
+      assert.deepEqual(world.everything(), nothing);
+    });
+  }
+
+  it("tells of the commit also where the session cannot be revoked", async () => {
+    const world = createWorld();
+    const error = await open(world, failOn(["sessions.commit", "face.revoke"])).catch((thrown: unknown) => thrown);
+    assert.ok(error instanceof InjectedError);
+    assert.equal(world.service.live.size, 1);
+  });
+});
+
+describe("a creation that is cut short", () => {
+  for (const when of ["before", "after"] as const) {
+    it(`${when} any of its calls leaves nothing that the timer does not remove`, async () => {
+      const count = await callsOfOne();
+      for (let number = 1; number <= count; number += 1) {
+        const world = createWorld();
+        const process = world.start(stopAt(number, when));
+        assert.deepEqual(await process.attempt((deps) => openSession(deps, asked)), { stopped: true });
+        const wasScheduled = world.tables.expiry.all().length > 0;
+        await letTimePass(world);
+        const { keys, guards, ...rest } = world.tables;
+        for (const rows of Object.values(rest)) assert.deepEqual(rows.all(), [], `call ${number}`);
+        assert.equal(world.blobs.images.size, 0, `call ${number}`);
+        // Before its expiry row is written, only its place in the device's partition is taken.
+        if (wasScheduled) assert.deepEqual([keys.all(), guards.all()], [[], []], `call ${number}`);
+      }
+    });
+
+    it(`by an error ${when} any of its calls loses no session whose token was handed out`, async () => {
+      const count = await callsOfOne();
+      for (let number = 1; number <= count; number += 1) {
+        const world = createWorld();
+        const process = world.start(failAt(number, when));
+        const outcome = await process.attempt((deps) => openSession(deps, asked));
+        assert.ok("error" in outcome, `call ${number}`);
+        // Nobody has a token, so no session may live on; but of one whose id was lost nobody knows.
+        const isUnknown = when === "after" && process.calls.names[number - 1] === "face.create";
+        assert.equal(world.service.live.size, isUnknown ? 1 : 0, `call ${number}`);
+        await letTimePass(world);
+        assert.deepEqual(world.tables.records.all(), [], `call ${number}`);
+        assert.equal(world.blobs.images.size, 0, `call ${number}`);
+      }
+    });
+  }
+});

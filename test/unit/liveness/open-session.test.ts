@@ -1,0 +1,198 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Caller } from "../../../src/liveness/access.ts";
+import { inspectImage } from "../../../src/liveness/image.ts";
+import { openSession } from "../../../src/liveness/open-session.ts";
+import { makeImage } from "../../fixtures/images.ts";
+import { tokenOf } from "../fakes/face-service.ts";
+import { command, createWorld, trusted, type World } from "../fakes/world.ts";
+
+const bytes = makeImage({ type: "png", width: 300, height: 400 });
+const facts = inspectImage(bytes);
+const image = { bytes, contentType: "image/jpeg", filename: "face.jpg" };
+const alice: Caller = { trusted: false, owner: "alice" };
+
+const open = (world: World, options?: Parameters<typeof command>[0]) =>
+  openSession(world.start().deps, command(options));
+
+async function hold(world: World, referenceImageId: string, owner?: string): Promise<void> {
+  const { images } = world.start().deps;
+  await images.put(`held/${referenceImageId}`, { bytes, facts, ...(owner !== undefined && { owner }) });
+}
+
+describe("opening a session", () => {
+  it("takes a place, then opens it at the service, then commits", async () => {
+    const { calls, deps } = createWorld().start();
+    await openSession(deps, command());
+    const [place, ...rest] = calls.names;
+    assert.equal(place, "sessions.reserve");
+    assert.deepEqual(rest.slice(0, 2).sort(), ["face.create", "sessions.schedule"]);
+    assert.deepEqual(rest.slice(2), ["sessions.commit"]);
+  });
+
+  it("hands out the token, and stores it nowhere", async () => {
+    const world = createWorld();
+    const opened = await open(world, { image, clientReferenceId: "an-order" });
+    assert.equal(opened.created.authToken, tokenOf(opened.created.sessionId));
+    assert.equal(opened.requestId, "request-1");
+    assert.equal(JSON.stringify(world.everything()).includes("secret-token"), false);
+    assert.equal(JSON.stringify(opened.record).includes("secret-token"), false);
+  });
+
+  it("writes a record of what was asked and answered", async () => {
+    const world = createWorld();
+    const request = { authTokenTimeToLiveInSeconds: 60, livenessOperationMode: "PassiveActive" } as const;
+    const { record } = await open(world, {
+      request,
+      clientReferenceId: "an-order",
+      caller: { ...trusted, owner: "alice" },
+    });
+    assert.deepEqual(record, {
+      creationId: "c0ffee00-0000-4000-8000-000000000001",
+      sessionId: "5e551011-0000-4000-8000-000000000001",
+      kind: "liveness",
+      deviceCorrelationId: "a-device",
+      clientReferenceId: "an-order",
+      apiVersion: "v1.2",
+      upstreamVersion: "v1.2",
+      createdOn: "2026-03-01T12:00:00.000Z",
+      tokenExpiresOn: "2026-03-01T12:01:00.000Z",
+      expiresOn: "2026-03-03T12:00:00.000Z",
+      ttlSeconds: 60,
+      status: "NotStarted",
+      attempts: 0,
+      final: false,
+      reasons: [],
+      clientName: "a-service",
+      owner: "alice",
+      idempotencyRowKey: "k_c0ffee00-0000-4000-8000-000000000001",
+      expiryPartition: world.tables.expiry.all()[0]?.partition,
+    });
+    assert.deepEqual(record, world.record());
+  });
+
+  it("leaves rows by which the session is found again", async () => {
+    const world = createWorld();
+    const { record } = await open(world);
+    const { creationId, sessionId, idempotencyRowKey, expiryPartition } = record;
+    const [stored] = world.tables.records.all();
+    assert.ok(stored);
+    const { partition, row } = stored;
+    assert.equal(partition, "a-device");
+    const [key] = world.tables.keys.all();
+    assert.deepEqual([key?.partition, key?.row], [partition, idempotencyRowKey]);
+    assert.deepEqual([key?.value.creationId, key?.value.sessionId], [creationId, sessionId]);
+    const [pointer] = world.tables.pointers.all();
+    assert.deepEqual([pointer?.value.partition, pointer?.value.row], [partition, row]);
+    assert.deepEqual(
+      world.tables.expiry.all().map(({ value }) => value),
+      [
+        {
+          creationId,
+          phase: "collect",
+          dueOn: "2026-03-01T12:12:00.000Z",
+          partition,
+          row,
+          idempotencyRowKey,
+          expiryPartition,
+        },
+      ],
+    );
+    assert.deepEqual(
+      world.tables.guards.all().map(({ value }) => value.recent),
+      [[record.createdOn]],
+    );
+  });
+
+  it("asks the service for what was asked", async () => {
+    const world = createWorld();
+    const request = { enableSessionImage: true, authTokenTimeToLiveInSeconds: 86_400 };
+    const { created } = await open(world, { request });
+    const session = world.service.live.get(created.sessionId);
+    assert.deepEqual([session?.kind, session?.image], ["liveness", undefined]);
+    assert.deepEqual({ ...session?.request, ...request }, session?.request);
+  });
+
+  it("counts for the device, and for no other", async () => {
+    const world = createWorld();
+    for (const device of ["one", "one", "two"]) await open(world, { request: { deviceCorrelationId: device } });
+    const counts = world.tables.guards.all().map(({ partition, value }) => [partition, value.recent.length]);
+    assert.deepEqual(counts, [
+      ["one", 2],
+      ["two", 1],
+    ]);
+  });
+});
+
+describe("a verify image that comes with the request", () => {
+  it("is checked before anything is done", async () => {
+    const { calls, deps } = createWorld().start();
+    for (const [broken, code] of [
+      [Buffer.alloc(2048), "InvalidImage"],
+      [makeImage({ width: 35 }), "InvalidImage"],
+      [makeImage({ sizeInBytes: 1023 }), "InvalidImageSize"],
+    ] as const) {
+      const asked = command({ image: { ...image, bytes: broken } });
+      await assert.rejects(openSession(deps, asked), { name: "ApiError", status: 400, code });
+    }
+    assert.deepEqual(calls.names, []);
+  });
+
+  it("goes to the service as it came, and is kept under the creation's id", async () => {
+    const world = createWorld();
+    const { created, record } = await open(world, { image, caller: { ...trusted, owner: "alice" } });
+    assert.deepEqual(Buffer.from(world.service.live.get(created.sessionId)?.image?.bytes ?? []), bytes);
+    assert.deepEqual([record.referenceImageId, record.referenceImageHash], [record.creationId, facts.sha256]);
+    const [[name, stored] = assert.fail()] = world.blobs.images;
+    assert.equal(name, `sessions/${record.creationId}`);
+    assert.deepEqual(Buffer.from(stored.bytes), bytes);
+    const { sha256, contentType, deviceCorrelationId, owner } = stored.facts;
+    assert.deepEqual(
+      [sha256, contentType, deviceCorrelationId, owner],
+      [facts.sha256, "image/png", "a-device", "alice"],
+    );
+  });
+});
+
+describe("a held verify image", () => {
+  const notFound = { name: "ApiError", status: 400, code: "ReferenceImageNotFound" };
+
+  it("goes to the service in place of an upload", async () => {
+    const world = createWorld();
+    await hold(world, "a-face");
+    const process = world.start();
+    const { created, record } = await openSession(process.deps, command({ referenceImageId: "a-face" }));
+    const sent = world.service.live.get(created.sessionId)?.image;
+    assert.deepEqual([Buffer.from(sent?.bytes ?? []), sent?.contentType], [bytes, "image/png"]);
+    assert.deepEqual([record.referenceImageId, record.referenceImageHash], ["a-face", facts.sha256]);
+    assert.equal(process.calls.names.includes("images.put"), false);
+  });
+
+  it("may be another's for a trusted service, and must be one's own for others", async () => {
+    const world = createWorld();
+    await hold(world, "alices", "alice");
+    await hold(world, "nobodys");
+    const asked = (referenceImageId: string, caller: Caller) => open(world, { referenceImageId, caller });
+    assert.equal((await asked("alices", trusted)).record.referenceImageId, "alices");
+    assert.equal((await asked("alices", alice)).record.referenceImageId, "alices");
+    await assert.rejects(asked("alices", { trusted: false, owner: "bob" }), notFound);
+    await assert.rejects(asked("nobodys", alice), notFound);
+  });
+
+  it("must be there, or nothing is left of the request", async () => {
+    const world = createWorld();
+    const process = world.start();
+    await assert.rejects(openSession(process.deps, command({ referenceImageId: "missing" })), notFound);
+    assert.deepEqual(world.everything(), createWorld().everything());
+    assert.equal(world.service.opened, 0);
+    assert.deepEqual([...process.calls.names].sort(), ["images.get", "sessions.release", "sessions.reserve"]);
+  });
+
+  it("is read beside the place that is taken, not after it", async () => {
+    const world = createWorld();
+    await hold(world, "a-face");
+    const { calls, deps } = world.start();
+    await openSession(deps, command({ referenceImageId: "a-face" }));
+    assert.deepEqual(calls.names.slice(0, 2).sort(), ["images.get", "sessions.reserve"]);
+  });
+});
