@@ -101,9 +101,10 @@ export const settings = z.object({
   REQUIRE_CLIENT_DIGEST: flag(false),
   VERIFY_CONFIDENCE_FLOOR: optional(fraction).transform((value) => value ?? 0),
   ALLOW_DEVICE_SET_IN_CLIENT: flag(false),
-  CREATION_LIMIT: integerOr(10, 1, 10_000),
+  // The times of so many creations fit into one property of a row.
+  CREATION_LIMIT: integerOr(10, 1, 1000),
   CREATION_WINDOW_SECONDS: integerOr(600, 1, 86_400),
-  OWNER_CREATION_LIMIT: integerOr(20, 1, 10_000),
+  OWNER_CREATION_LIMIT: integerOr(20, 1, 1000),
   LOCKOUT_REJECTIONS: integerOr(5, 1, 1000),
   LOCKOUT_SECONDS: integerOr(1800, 1, 604_800),
   SESSION_RETENTION_HOURS: integerOr(48, 1, 720),

@@ -1,7 +1,6 @@
 import * as z from "zod";
 import { invalidDeviceCorrelationId } from "../face/errors.ts";
 import { defineEndpoint, type Endpoint, resourceNotFound } from "../http/endpoint.ts";
-import { mayUse } from "../liveness/access.ts";
 import { eraseDevice } from "../liveness/erase-device.ts";
 import { sessionResource } from "./session-resource.ts";
 
@@ -30,12 +29,14 @@ export const deviceEndpoints: Endpoint[] = [
     query: pageQuery,
     async handle(app, { params, query, caller, url }) {
       const device = deviceOf(params, query);
-      const page = await app.sessions.sessionsOfDevice(device, query.top, query.continuationToken);
-      const visible = page.items.filter((record) => mayUse(caller, record));
+      const owner = caller.trusted ? undefined : (caller.owner ?? "");
+      const page = await app.sessions.sessionsOfDevice(device, query.top, query.continuationToken, owner);
       // To a principal, a device of others is as good as none.
-      if (!caller.trusted && visible.length === 0 && query.continuationToken === undefined) throw resourceNotFound();
+      if (owner !== undefined && page.items.length === 0 && query.continuationToken === undefined) {
+        throw resourceNotFound();
+      }
       const nextLink = page.continuationToken && linkTo(url, page.continuationToken);
-      return { status: 200, json: { value: visible.map(sessionResource), ...(nextLink && { nextLink }) } };
+      return { status: 200, json: { value: page.items.map(sessionResource), ...(nextLink && { nextLink }) } };
     },
   }),
   defineEndpoint({

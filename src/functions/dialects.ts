@@ -2,7 +2,7 @@ import * as z from "zod";
 import { ApiError } from "../errors.ts";
 import type { Codec } from "../face/codec.ts";
 import { codecs } from "../face/codecs.ts";
-import { type ApiVersion, apiVersions, type SessionKind } from "../face/model.ts";
+import { type ApiVersion, apiVersions, type SessionKind, sessionKinds } from "../face/model.ts";
 
 /** Versions that share their paths. */
 export interface Dialect {
@@ -32,6 +32,35 @@ export const previews: Dialect = {
   sessions: (kind) => `face/{apiVersion}/${pathOf[kind]}/singleModal/sessions`,
   sessionImages: "face/{apiVersion}/session/sessionImages/{sessionImageId}",
 };
+
+const dialects = [stable, previews];
+
+/** Whether a route is one of the version's operations. */
+export function isSpokenIn(version: ApiVersion, route: string): boolean {
+  const { sessions, sessionImages } = dialectOf(version);
+  if (route === sessionImages) return codecs[version].paths.sessionImage !== undefined;
+  return sessionKinds.some((kind) => isBelow(sessions(kind), route));
+}
+
+/** A route of any dialect in the words of the version's own: where an app would look for it that has changed its version. */
+export function translateRoute(version: ApiVersion, route: string): string {
+  const own = dialectOf(version);
+  for (const { sessions, sessionImages } of dialects) {
+    if (route === sessionImages) return own.sessionImages;
+    for (const kind of sessionKinds) {
+      if (isBelow(sessions(kind), route)) return own.sessions(kind) + route.slice(sessions(kind).length);
+    }
+  }
+  return route;
+}
+
+function dialectOf(version: ApiVersion): Dialect {
+  return stable.versions.includes(version) ? stable : previews;
+}
+
+function isBelow(root: string, route: string): boolean {
+  return route === root || route.startsWith(`${root}/`);
+}
 
 export const versionParams = z.object({ apiVersion: z.string() });
 export const sessionParams = versionParams.extend({ sessionId: z.string() });

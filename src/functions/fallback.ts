@@ -1,8 +1,9 @@
 import type { HttpMethod } from "@azure/functions";
 import * as z from "zod";
 import { ApiError } from "../errors.ts";
-import { apiVersions } from "../face/model.ts";
+import { type ApiVersion, apiVersions } from "../face/model.ts";
 import { defineEndpoint, type Endpoint, noQuery, resourceNotFound } from "../http/endpoint.ts";
+import { isSpokenIn, translateRoute } from "./dialects.ts";
 
 const everyMethod: HttpMethod[] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE"];
 
@@ -24,10 +25,18 @@ export function fallbackEndpoints(endpoints: readonly Endpoint[]): Endpoint[] {
       summary: "Answer unknown operations of the Face API",
       route: "face/{*rest}",
       async handle(_app, { method, url }) {
-        refuseMethod(endpoints, method, url.pathname);
-        throw resourceNotFound(
-          `There is no such operation of the Face API here. Versions supported: ${apiVersions.join(", ")}.`,
-        );
+        const { pathname } = url;
+        const supported = `Versions supported: ${apiVersions.join(", ")}.`;
+        const version = apiVersions.find((known) => pathname.startsWith(`/face/${known}/`));
+        if (version === undefined) throw resourceNotFound(`There is no such operation of the Face API. ${supported}`);
+        const elsewhere = versionsWith(endpoints, method, pathname, version);
+        if (elsewhere.length > 0) {
+          throw resourceNotFound(`${version} has no such operation, but ${elsewhere.join(" and ")}. ${supported}`);
+        }
+        const own = endpoints.filter(({ route }) => isSpokenIn(version, route));
+        refuseMethod(own, method, pathname);
+        const operations = own.map(({ methods, route }) => `${methods} /${route.replace("{apiVersion}", version)}`);
+        throw resourceNotFound(`${version} has no such operation. It has ${operations.join(", ")}. ${supported}`);
       },
     }),
     defineEndpoint({
@@ -41,6 +50,15 @@ export function fallbackEndpoints(endpoints: readonly Endpoint[]): Endpoint[] {
       },
     }),
   ];
+}
+
+/** Versions that have the operation which was asked for in the words of one that has not. */
+function versionsWith(endpoints: readonly Endpoint[], method: string, path: string, version: ApiVersion): ApiVersion[] {
+  const meant = endpoints.filter(
+    ({ methods, route }) =>
+      methods.some((known) => known === method) && pattern(translateRoute(version, route)).test(path),
+  );
+  return apiVersions.filter((other) => meant.some(({ route }) => isSpokenIn(other, route)));
 }
 
 function refuseMethod(endpoints: readonly Endpoint[], method: string, path: string): void {

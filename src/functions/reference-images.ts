@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { ApiError } from "../errors.ts";
 import { invalidDeviceCorrelationId } from "../face/errors.ts";
 import { readBytes } from "../http/body.ts";
 import { defineEndpoint, type Endpoint, noQuery, resourceNotFound } from "../http/endpoint.ts";
@@ -38,7 +39,7 @@ export const referenceImageEndpoints: Endpoint[] = [
         ...(caller.owner !== undefined && { owner: caller.owner }),
       };
       const name: ImageName = `held/${referenceImageId}`;
-      const conditions = { ...(await ownConditions(app.images, caller, name)), ...conditionsOf(request.headers) };
+      const conditions = combine(await ownConditions(app.images, caller, name), conditionsOf(request.headers));
       // Noted before it is there: an erasure of the device must find it.
       if (device !== undefined) await app.devices.bindImage(device, referenceImageId);
       const { etag, created } = await app.images.put(name, image, conditions);
@@ -83,7 +84,7 @@ export const referenceImageEndpoints: Endpoint[] = [
     route,
     async handle(app, { params, caller, headers }) {
       const name: ImageName = `held/${params.referenceImageId}`;
-      const conditions = { ...(await ownConditions(app.images, caller, name)), ...conditionsOf(headers) };
+      const conditions = combine(await ownConditions(app.images, caller, name), conditionsOf(headers));
       const device = (await app.images.facts(name))?.deviceCorrelationId;
       if (!(await app.images.delete(name, conditions))) throw resourceNotFound();
       if (device !== undefined) await app.devices.unbindImage(device, params.referenceImageId);
@@ -114,6 +115,23 @@ function conditionsOf(headers: Headers): Conditions {
   const ifMatch = headers.get("if-match");
   const ifNoneMatch = headers.get("if-none-match");
   return { ...(ifMatch !== null && { ifMatch }), ...(ifNoneMatch !== null && { ifNoneMatch }) };
+}
+
+/**
+ * What must hold for the caller and what it asked for, as one condition: storage takes no two.
+ *
+ * @throws ApiError 412 `ConditionNotMet` where both cannot hold.
+ */
+function combine(own: Conditions, asked: Conditions): Conditions {
+  const tags = [own.ifMatch, asked.ifMatch].filter((tag) => tag !== undefined);
+  const exact = tags.filter((tag) => tag !== "*");
+  const ifMatch = exact[0] ?? tags[0];
+  const ifNoneMatch = own.ifNoneMatch ?? asked.ifNoneMatch;
+  if (ifMatch === undefined) return ifNoneMatch === undefined ? {} : { ifNoneMatch };
+  if (exact.some((tag) => tag !== ifMatch) || ifNoneMatch === "*" || ifNoneMatch === ifMatch) {
+    throw new ApiError(412, "ConditionNotMet", "The conditions in the request's headers are not met.");
+  }
+  return { ifMatch };
 }
 
 /** Whether `If-None-Match` names the ETag, so that the caller has the bytes already. */

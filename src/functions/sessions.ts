@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { invalidRequestBody } from "../face/errors.ts";
-import { readRequestBody } from "../http/body.ts";
+import { type BodySource, readBytes, readRequestBody } from "../http/body.ts";
 import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
 import { settleSession } from "../liveness/settle-session.ts";
 import { findSession } from "../liveness/watch-session.ts";
@@ -46,7 +46,7 @@ export const sessionEndpoints: Endpoint[] = [
     params: sessionParams,
     query: noQuery,
     async handle(app, { params, caller, ...request }) {
-      const told = parseTold(await readRequestBody(request, ["json"]));
+      const told = parseTold(await readTold(request));
       return { status: 200, json: sessionResource(await settleSession(app, caller, params.sessionId, told)) };
     },
   }),
@@ -68,8 +68,16 @@ export const sessionEndpoints: Endpoint[] = [
   }),
 ];
 
-function parseTold(body: Awaited<ReturnType<typeof readRequestBody>>) {
-  const parsed = settleBody.safeParse(body.type === "json" ? body.value : undefined);
+/** All that could be told is optional, and so is the body. */
+async function readTold(request: BodySource): Promise<unknown> {
+  const isSilent = !request.headers.has("content-type") && (await readBytes(request, 0)).byteLength === 0;
+  if (isSilent) return {};
+  const body = await readRequestBody(request, ["json"]);
+  return body.type === "json" ? body.value : undefined;
+}
+
+function parseTold(body: unknown) {
+  const parsed = settleBody.safeParse(body);
   if (!parsed.success) {
     throw invalidRequestBody(
       parsed.error.issues.map(({ path, message }) => ({

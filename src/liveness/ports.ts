@@ -58,6 +58,8 @@ export interface CreationKey {
   /** RFC 3339. Past it, a creation without `sessionId` is one that crashed. */
   leaseUntil: string;
   sessionId?: string;
+  /** The earlier session of the same key, which is revoked before this creation opens another. */
+  replaces?: string;
   /** Where the creation's expiry row stands, so that an erasure finds it before the commit. */
   expiryPartition?: string;
 }
@@ -164,8 +166,16 @@ export interface SessionStore {
     /** Written with the record: the guard's count of rejections; by its ETag where one is given, else whatever it is. */
     guard?: { change: GuardChange; etag?: string },
   ): Promise<StoredSession | undefined>;
-  /** Newest first. `top` 1 to 100. Throws `ApiError` 400 for a token that is not one of ours. */
-  sessionsOfDevice(deviceCorrelationId: string, top: number, continuationToken?: string): Promise<Page<SessionRecord>>;
+  /**
+   * Newest first. `top` 1 to 100. With an owner, only what belongs to that principal. Throws `ApiError` 400 for a token
+   * that is not one of ours.
+   */
+  sessionsOfDevice(
+    deviceCorrelationId: string,
+    top: number,
+    continuationToken?: string,
+    owner?: string,
+  ): Promise<Page<SessionRecord>>;
   /** Ascending by session id; without those marked as pruned. */
   list(query: ListQuery): Promise<SessionPointer[]>;
   /** Ascending by entry id. */

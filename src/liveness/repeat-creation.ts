@@ -3,7 +3,7 @@ import type { CreatedSession, SessionState } from "../face/model.ts";
 import type { Plan } from "./plan-session.ts";
 import type { CreationKey, Reserved } from "./ports.ts";
 import type { RecordResultDeps } from "./record-result.ts";
-import type { SessionRecord } from "./session.ts";
+import type { SessionRecord, StoredSession } from "./session.ts";
 import { cancelSession } from "./watch-session.ts";
 
 export type RepeatDeps = RecordResultDeps;
@@ -19,7 +19,8 @@ const rejected = { "repeatability-result": "rejected" };
 /**
  * A request with a key that is known already. Its session is answered again while nobody has used it. The token is not
  * stored, so where the service does not tell it either, the session is revoked and another one takes its place: never do
- * two sessions live whose tokens were handed out for one key.
+ * two sessions live whose tokens were handed out for one key. The key row says which session is being replaced, so that
+ * a repeat after a crash goes on where that stopped.
  *
  * @throws ApiError 422 `IdempotencyKeyReused` with another body; 409 `CreationInProgress` while the first request is in
  *   flight; 409 `SessionAlreadyUsed` once an attempt was made, or the session was deleted or has expired.
@@ -31,29 +32,39 @@ export async function repeatCreation(deps: RepeatDeps, plan: Plan, existing: Res
       headers: rejected,
     });
   }
-  if (key.sessionId === undefined) {
-    // A request that crashed has left its lease, and the lease has an end.
-    if (deps.now() < Date.parse(key.leaseUntil)) throw inProgress();
-    return takeOver(deps, plan, existing);
-  }
-  const stored = await deps.devices.sessionOf(existing);
-  if (stored === undefined) return takeOver(deps, plan, existing);
+  // A request that crashed has left its lease, and the lease has an end.
+  if (key.sessionId === undefined && deps.now() < Date.parse(key.leaseUntil)) throw inProgress();
+  const stored = await previousOf(deps, existing);
+  if (stored === undefined) return takeOver(deps, plan, existing, undefined);
   const { record } = stored;
+  const isReplaced = key.sessionId === undefined && record.status === "Canceled";
+  if (isReplaced) return replace(deps, plan, existing, stored);
   if (record.status !== "NotStarted") throw alreadyUsed();
   // A session that the service does not know was revoked by the very creation whose commit failed: nobody has its token.
   const told = await deps.face.get(record);
   if (told !== undefined && (told.value.status !== "NotStarted" || told.value.attempts.length > 0)) throw alreadyUsed();
-  if (told?.value.authToken !== undefined && deps.now() < Date.parse(record.tokenExpiresOn)) {
+  const { authToken } = told?.value ?? {};
+  if (told !== undefined && authToken !== undefined && deps.now() < Date.parse(record.tokenExpiresOn)) {
+    const { requestId } = told;
     return {
-      answer: {
-        created: sameSession(told.value, told.value.authToken),
-        record,
-        ...(told.requestId !== undefined && { requestId: told.requestId }),
-      },
+      answer: { created: sameSession(told.value, authToken), record, ...(requestId !== undefined && { requestId }) },
     };
   }
+  return replace(deps, plan, existing, stored);
+}
+
+/** Revokes what is replaced in any case: whoever recorded that may have stopped before the service heard of it. */
+async function replace(deps: RepeatDeps, plan: Plan, existing: Reserved, stored: StoredSession): Promise<Repeated> {
+  const place = await takeOver(deps, plan, existing, stored.record.sessionId);
   await cancelSession(deps, stored);
-  return takeOver(deps, plan, existing);
+  return place;
+}
+
+/** The session of the key: the one that was committed, or the one that a crashed request was about to replace. */
+function previousOf({ devices, sessions }: RepeatDeps, existing: Reserved): Promise<StoredSession | undefined> {
+  const { sessionId, replaces } = existing.key;
+  if (sessionId !== undefined) return devices.sessionOf(existing);
+  return replaces === undefined ? Promise.resolve(undefined) : sessions.find(replaces);
 }
 
 function sameSession(
@@ -63,8 +74,14 @@ function sameSession(
   return { sessionId, authToken, verifyReferences, ...(modelVersion !== undefined && { modelVersion }) };
 }
 
-async function takeOver({ devices }: RepeatDeps, plan: Plan, existing: Reserved): Promise<Repeated> {
-  const reserved = await devices.takeOver(existing, keyOf(plan));
+async function takeOver(
+  { devices }: RepeatDeps,
+  plan: Plan,
+  existing: Reserved,
+  replaces: string | undefined,
+): Promise<{ reserved: Reserved }> {
+  const key = { ...keyOf(plan), ...(replaces !== undefined && { replaces }) };
+  const reserved = await devices.takeOver(existing, key);
   if (reserved === undefined) throw inProgress();
   return { reserved };
 }

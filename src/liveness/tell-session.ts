@@ -21,7 +21,8 @@ export function tellSession(
     ...state,
     sessionId: record.sessionId,
     attempts: state.attempts.map((attempt) => tellAttempt(record, attempt, receivedOn.get(auditEntryId(attempt)))),
-    createdDateTime: state.createdDateTime ?? record.createdOn,
+    // The list has it from the store, and the two must not differ.
+    createdDateTime: record.createdOn,
     sessionExpired: state.sessionExpired ?? nowMs >= Date.parse(record.tokenExpiresOn),
     authTokenTimeToLiveInSeconds: record.ttlSeconds,
     ...(sessionStartDateTime !== undefined && { sessionStartDateTime }),

@@ -15,13 +15,15 @@ export function createDeviceSessions({ sessions }: StorageConnection): Pick<Sess
     deviceCorrelationId: string,
     top: number,
     continuationToken?: string,
+    owner?: string,
   ): Promise<Page<SessionRecord>> {
     const partition = devicePartition(deviceCorrelationId);
     const { from, before } = sessionRows;
     const after = continuationToken === undefined ? from : readToken(partition, continuationToken);
     // One row more than asked for tells whether there is a next page.
     const found = [];
-    const filter = odata`PartitionKey eq ${partition} and RowKey gt ${after} and RowKey lt ${before}`;
+    const mine = owner === undefined ? "" : odata` and owner eq ${owner}`;
+    const filter = odata`PartitionKey eq ${partition} and RowKey gt ${after} and RowKey lt ${before}`.concat(mine);
     for await (const entity of sessions.query({ filter, pageSize: top + 1 })) {
       found.push(readSession(entity));
       if (found.length > top) break;

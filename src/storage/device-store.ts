@@ -8,6 +8,7 @@ import {
   boundImageRow,
   devicePartition,
   guardRow,
+  imageLinkKey,
   imageOfRow,
   isKeyRow,
   isSessionRow,
@@ -38,14 +39,17 @@ export function createDeviceStore({ sessions, sessionIds, expiry, patience }: St
       ),
     bindSession,
     async linkImage(sessionImageId, sessionId) {
-      await sessionIds.put({ partitionKey: sessionImageId, rowKey: sessionImageId, kind: "sessionImage", sessionId });
+      const key = imageLinkKey(sessionImageId);
+      await sessionIds.put({ partitionKey: key, rowKey: key, kind: "sessionImage", sessionId });
     },
     async sessionOfImage(sessionImageId) {
-      const entity = await sessionIds.get(sessionImageId, sessionImageId);
-      return entity?.kind === "sessionImage" && typeof entity.sessionId === "string" ? entity.sessionId : undefined;
+      const key = imageLinkKey(sessionImageId);
+      const sessionId = (await sessionIds.get(key, key))?.sessionId;
+      return typeof sessionId === "string" ? sessionId : undefined;
     },
     async unlinkImage(sessionImageId) {
-      await sessionIds.remove(sessionImageId, sessionImageId);
+      const key = imageLinkKey(sessionImageId);
+      await sessionIds.remove(key, key);
     },
     async bindImage(deviceCorrelationId, referenceImageId) {
       const partitionKey = devicePartition(deviceCorrelationId);

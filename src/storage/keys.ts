@@ -41,6 +41,14 @@ export function ownerPartition(owner: string): string {
   return `!owner_${owner}`;
 }
 
+/**
+ * Key, among the pointers to sessions, of the link from an image of an attempt to its session. The image's id is the
+ * service's, so it may be anything; hashed, it is a key, and with the prefix never a session's id.
+ */
+export function imageLinkKey(sessionImageId: string): string {
+  return `!image_${createHash("sha256").update(sessionImageId).digest("hex")}`;
+}
+
 export const guardRow = "g";
 
 const sessionPrefix = "s_";

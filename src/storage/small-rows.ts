@@ -31,6 +31,7 @@ const keySchema: z.ZodType<CreationKey> = z.object({
   owner: text.exactOptional(),
   leaseUntil: text,
   sessionId: text.exactOptional(),
+  replaces: text.exactOptional(),
   expiryPartition: text.exactOptional(),
 } satisfies Record<keyof CreationKey, z.ZodType>);
 

@@ -30,6 +30,8 @@ describe("settling", () => {
     assert.deepEqual({ decision, reasons, final }, { decision: "accepted", reasons: ["RealFace"], final: true });
     assert.deepEqual((await settle(session.sessionId, { digest })).body, settled.body);
     assert.deepEqual((await settle(session.sessionId)).body, settled.body);
+    const silent = await app.send(`api/sessions/${session.sessionId}/settle`, { method: "POST" });
+    assert.deepEqual(silent.body, settled.body);
     assert.deepEqual(await app.session(session.sessionId), settled.body);
   });
 

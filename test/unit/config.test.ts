@@ -6,9 +6,9 @@ import { configOf, connectionString, endpoint, faultsOf, minimal, storageMissing
 
 const numbers: { name: string; byDefault: number; min: number; max: number; of(config: Config): number }[] = [
   { name: "FACE_TIMEOUT_SECONDS", byDefault: 30, min: 1, max: 200, of: ({ face }) => face.timeoutSeconds },
-  { name: "CREATION_LIMIT", byDefault: 10, min: 1, max: 10_000, of: ({ limits }) => limits.creations },
+  { name: "CREATION_LIMIT", byDefault: 10, min: 1, max: 1000, of: ({ limits }) => limits.creations },
   { name: "CREATION_WINDOW_SECONDS", byDefault: 600, min: 1, max: 86_400, of: ({ limits }) => limits.windowSeconds },
-  { name: "OWNER_CREATION_LIMIT", byDefault: 20, min: 1, max: 10_000, of: ({ limits }) => limits.ownerCreations },
+  { name: "OWNER_CREATION_LIMIT", byDefault: 20, min: 1, max: 1000, of: ({ limits }) => limits.ownerCreations },
   { name: "LOCKOUT_REJECTIONS", byDefault: 5, min: 1, max: 1000, of: ({ limits }) => limits.lockoutRejections },
   { name: "LOCKOUT_SECONDS", byDefault: 1800, min: 1, max: 604_800, of: ({ limits }) => limits.lockoutSeconds },
   { name: "SESSION_RETENTION_HOURS", byDefault: 48, min: 1, max: 720, of: ({ retention }) => retention.sessionHours },

@@ -142,7 +142,8 @@ for (const upstream of apiVersions) {
       }
     });
 
-    it("carries what it takes as far as the result", { skip: upstream === "v1.1-preview.1" }, async () => {
+    if (upstream === "v1.1-preview.1") return;
+    it("carries what it takes as far as the result", async () => {
       const fields = { enableSessionImage: true, returnVerifyImageHash: true };
       for (const dialect of [dialectOf("v1.2-preview.1"), dialectOf("v1.2")]) {
         const opened = await create(dialect, "livenessWithVerify", fields);
@@ -150,8 +151,11 @@ for (const upstream of apiVersions) {
         await playAttempt(stack.emulator, session, { scenario: "realface" });
         const answer = await app.send(`${dialect.sessions("livenessWithVerify")}/${session.sessionId}`);
         const [told] = dialect.readSession("livenessWithVerify", answer.body).attempts;
-        assert.ok(told?.sessionImageId);
-        assert.equal(told.verifyImageHash?.toLowerCase(), createHash("sha256").update(image).digest("hex"));
+        for (const images of ["v1.2-preview.1/session/sessionImages", "v1.2/sessionImages"]) {
+          const shown = await app.send(`face/${images}/${told?.sessionImageId}`);
+          assert.deepEqual([shown.status, shown.headers.get("content-type")], [200, "application/octet-stream"]);
+        }
+        assert.equal(told?.verifyImageHash?.toLowerCase(), createHash("sha256").update(image).digest("hex"));
       }
     });
   });

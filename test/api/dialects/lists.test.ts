@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import type { SessionKind } from "../../../src/face/model.ts";
 import type { SessionStore } from "../../../src/liveness/ports.ts";
@@ -8,7 +8,7 @@ import { connectStorage } from "../../../src/storage/connect.ts";
 import { createSessionStore } from "../../../src/storage/session-store.ts";
 import { type Stack, startStack } from "../../local/stack.ts";
 import { newRecord, reservation, reserved, someDevice } from "../storage/storage-rig.ts";
-import { assertError, control, createAppClient } from "../support/app-client.ts";
+import { assertError, control, createAppClient, playAttempt } from "../support/app-client.ts";
 import { type Dialect, dialectOf, readEntries, readList } from "./dialects.ts";
 
 const hour = 3_600_000;
@@ -104,11 +104,90 @@ describe("a list of 2,500 sessions", () => {
     assert.deepEqual(await list(dialect), []);
     for (const id of [ids[0], almost, over, pruned]) {
       for (const path of [`${id}`, `${id}/audit`]) {
-        assertError(await app.send(`${dialect.sessions(id === ids[0] ? "liveness" : kind)}/${path}`), 404, "SessionNotFound");
+        assertError(
+          await app.send(`${dialect.sessions(id === ids[0] ? "liveness" : kind)}/${path}`),
+          404,
+          "SessionNotFound",
+        );
       }
     }
   });
 });
+
+describe("lists and audit trails of several callers", () => {
+  const key = "a client's key";
+  const clientKeys = JSON.stringify({ shop: [createHash("sha256").update(key).digest("hex")] });
+  let stack: Stack;
+  before(async () => {
+    stack = await startStack({ env: { CLIENT_KEYS: clientKeys, WEBSITE_AUTH_ENABLED: "True" } });
+  });
+  after(() => stack.stop());
+
+  it("show a principal its own, a trusted service all, and a stranger nothing", async () => {
+    const alice = createAppClient(stack.url, principal("alice"));
+    const bob = createAppClient(stack.url, principal("bob"));
+    const service = createAppClient(stack.url, { "ocp-apim-subscription-key": key });
+    const opened = new Map<typeof alice, string[]>();
+    for (const app of [alice, bob, service]) {
+      const own = [await app.openSession(), await app.openSession()];
+      for (const session of own) await playAttempt(stack.emulator, session, { scenario: "realface" });
+      opened.set(app, own.map(({ sessionId }) => sessionId).sort());
+    }
+    const all = [...opened.values()].flat().sort();
+    const stranger = createAppClient(stack.url, principal("mallory"));
+    for (const dialect of previews) {
+      const views: [typeof alice, string[]][] = [
+        [alice, opened.get(alice) ?? []],
+        [bob, opened.get(bob) ?? []],
+        [service, all],
+        [stranger, []],
+      ];
+      for (const [app, visible] of views) {
+        const listed = readList((await app.send(dialect.sessions("liveness"))).body).map(({ id }) => id);
+        assert.deepEqual(listed, visible);
+        const second = await app.send(`${dialect.sessions("liveness")}?top=1&start=${visible[0] ?? ""}`);
+        assert.deepEqual(
+          readList(second.body).map(({ id }) => id),
+          visible.slice(1, 2),
+        );
+        for (const id of all) {
+          const audit = await app.send(`${dialect.sessions("liveness")}/${id}/audit`);
+          if (visible.includes(id)) assert.equal(readEntries(audit.body).length, 1);
+          else assertError(audit, 404, "SessionNotFound");
+        }
+      }
+    }
+  });
+
+  it("end 48 hours after the creation, final or not; our own resources do not", async () => {
+    const app = createAppClient(stack.url, principal("carol"));
+    const [final, unused] = [await app.openSession(), await app.openSession()];
+    await playAttempt(stack.emulator, final, { scenario: "realface" });
+    const stable = dialectOf("v1.2").sessions("liveness");
+    assert.equal((await app.send(`${stable}/${final.sessionId}`)).status, 200);
+    const resource = await app.session(final.sessionId);
+    assert.equal(resource.final, true);
+    await control(stack.emulator, "/clock", { advanceSeconds: 48 * 3600 });
+    for (const { sessionId } of [final, unused]) {
+      assertError(await app.send(`${stable}/${sessionId}`), 404, "SessionNotFound");
+      for (const dialect of previews) {
+        for (const path of [sessionId, `${sessionId}/audit`]) {
+          assertError(await app.send(`${dialect.sessions("liveness")}/${path}`), 404, "SessionNotFound");
+        }
+        assert.deepEqual((await app.send(dialect.sessions("liveness"))).body, []);
+      }
+      assertError(await app.send(`${stable}/${sessionId}`, { method: "DELETE" }), 404, "SessionNotFound");
+    }
+    assert.equal((await app.session(final.sessionId)).decision, resource.decision);
+  });
+});
+
+/** The header that the platform makes of a signed-in user. */
+function principal(id: string): Record<string, string> {
+  const claims = [{ typ: "oid", val: id }];
+  const header = JSON.stringify({ auth_typ: "aad", name_typ: "name", role_typ: "roles", claims });
+  return { "x-ms-client-principal": Buffer.from(header).toString("base64") };
+}
 
 /** Sessions as if they had been opened, of a new device each. Their ids. */
 async function seed(sessions: SessionStore, count: number, fields: Partial<SessionRecord>): Promise<string[]> {

@@ -3,58 +3,19 @@ import { createHash, randomUUID } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import * as z from "zod";
 import { type ApiVersion, apiVersions, type SessionKind } from "../../../src/face/model.ts";
-import { makeImage } from "../../fixtures/images.ts";
 import { type Stack, startStack } from "../../local/stack.ts";
-import { type AppRequest, assertError, control, createAppClient, playAttempt } from "../support/app-client.ts";
-import { type Dialect, dialects, readEntries, readList, sendExactly } from "./dialects.ts";
+import {
+  type Answer,
+  type AppRequest,
+  assertError,
+  control,
+  createAppClient,
+  playAttempt,
+} from "../support/app-client.ts";
+import { type Dialect, dialects, readEntries, readList, sendExactly, type ToldAttempt } from "./dialects.ts";
+import { heldId, image, isPossible, type Opening, openings } from "./openings.ts";
 
-/** A way in which a session is opened, and what the emulator does meanwhile. */
-interface Opening {
-  name: string;
-  kind: SessionKind;
-  /** Whether the image comes with the creation, or stays with the device. */
-  image: "none" | "now" | "later";
-  settings: { tokenInGet?: boolean; largeAuditIds?: boolean };
-  request(dialect: Dialect, fields: object): AppRequest;
-}
-
-const image = makeImage();
 const imageHash = createHash("sha256").update(image).digest("hex").toUpperCase();
-const heldId = `held-${randomUUID()}`;
-
-const openings: Opening[] = [
-  {
-    name: "liveness",
-    kind: "liveness",
-    image: "none",
-    settings: { tokenInGet: true },
-    request: (_dialect, json) => ({ json }),
-  },
-  {
-    name: "verify with an uploaded image",
-    kind: "livenessWithVerify",
-    image: "now",
-    settings: { tokenInGet: true },
-    request: (dialect, fields) => ({ body: dialect.form(fields, image) }),
-  },
-  {
-    name: "verify with a held image, and audit ids beyond 2^53",
-    kind: "livenessWithVerify",
-    image: "now",
-    settings: { largeAuditIds: true },
-    request: (_dialect, fields) => ({ json: { ...fields, referenceImageId: heldId } }),
-  },
-  {
-    name: "verify with an image that the device submits",
-    kind: "livenessWithVerify",
-    image: "later",
-    settings: {},
-    request: (_dialect, json) => ({ json }),
-  },
-];
-
-const isPossible = ({ image }: Opening, dialect: Dialect, upstream: ApiVersion) =>
-  image !== "later" || (dialect.isPreview && upstream !== "v1.2");
 
 for (const upstream of apiVersions) {
   describe(`towards ${upstream}`, () => {
@@ -74,122 +35,182 @@ for (const upstream of apiVersions) {
   });
 }
 
+async function tellStory(stack: Stack, upstream: ApiVersion, dialect: Dialect, opening: Opening): Promise<void> {
+  await control(stack.emulator, "/settings", { tokenInGet: false, largeAuditIds: false, ...opening.settings });
+  const story = await open(stack, upstream, dialect, opening);
+  await checkFailures(story);
+  const resultIn = await checkResult(story);
+  for (const preview of previews) {
+    await checkAuditTrail(story, preview, [...failures.map((errorCode) => ({ errorCode })), resultIn(preview.version)]);
+    await checkLists(story, preview);
+  }
+  const resource = await checkOwnResources(story);
+  await checkDeletion(story);
+  assert.deepEqual(await story.app.session(story.session.sessionId), { ...resource, status: "Canceled" });
+}
+
+interface Story {
+  stack: Stack;
+  app: ReturnType<typeof createAppClient>;
+  upstream: ApiVersion;
+  dialect: Dialect;
+  opening: Opening;
+  kind: SessionKind;
+  otherKind: SessionKind;
+  session: { sessionId: string; authToken: string };
+  deviceCorrelationId: string;
+  tokenExpiresOn: string | null;
+  send(path: string, request?: AppRequest): Promise<Answer>;
+}
+
+const previews = dialects.filter(({ isPreview }) => isPreview);
+/** One with a code that nobody knows yet. */
+const failures = ["FaceWithMaskDetected", "SomethingNewWentWrong"];
+const ttlSeconds = 3600;
+
 const serviceState = z.object({
   sessions: z.array(z.object({ sessionId: z.string(), apiVersion: z.string(), kind: z.string() })),
 });
 
-async function tellStory(stack: Stack, upstream: ApiVersion, dialect: Dialect, opening: Opening): Promise<void> {
-  const { kind } = opening;
-  const otherKind: SessionKind = kind === "liveness" ? "livenessWithVerify" : "liveness";
-  const withVerify = kind === "livenessWithVerify";
-  const app = createAppClient(stack.url);
-  const send = (path: string, request?: AppRequest) => sendExactly(stack.url, path, request);
-  const sessionsAtService = async () => serviceState.parse(await control(stack.emulator, "/state")).sessions;
-  await control(stack.emulator, "/settings", { tokenInGet: false, largeAuditIds: false, ...opening.settings });
+async function findAtService({ emulator }: Stack, sessionId: string) {
+  const { sessions } = serviceState.parse(await control(emulator, "/state"));
+  return sessions.find((session) => session.sessionId === sessionId);
+}
 
-  // Opened.
+async function open(stack: Stack, upstream: ApiVersion, dialect: Dialect, opening: Opening): Promise<Story> {
+  const { kind, image } = opening;
+  const send: Story["send"] = (path, request) => sendExactly(stack.url, path, request);
   const deviceCorrelationId = randomUUID();
-  const fields = { livenessOperationMode: "PassiveActive", deviceCorrelationId, authTokenTimeToLiveInSeconds: 3600 };
-  const opened = await send(dialect.sessions(kind), opening.request(dialect, fields));
-  assert.equal(opened.status, 200, JSON.stringify(opened.body));
-  const session = dialect.readCreated(kind, opened.body);
-  const { sessionId } = session;
-  assert.equal(session.references, opening.image === "now" ? 1 : 0);
-  assert.equal(opened.headers.has("x-reference-image-id"), opening.image === "now");
-  assert.ok(opened.headers.get("apim-request-id"));
-  const tokenExpiresOn = opened.headers.get("x-session-expires-on");
-  const there = (await sessionsAtService()).find((each) => each.sessionId === sessionId);
-  assert.deepEqual(there, { sessionId, apiVersion: upstream, kind });
-
-  /** The session as the apps of every version see it. */
-  const readEverywhere = async () => {
-    const all = [];
-    for (const each of dialects) {
-      const answer = await send(`${each.sessions(kind)}/${sessionId}`);
-      assert.equal(answer.status, 200, JSON.stringify(answer.body));
-      assert.equal(JSON.stringify(answer.body).includes(session.authToken), false);
-      const told = each.readSession(kind, answer.body);
-      if (!each.isPreview && opening.image === "now") assert.equal(told.references, 1);
-      all.push({ version: each.version, doneStatus: each.doneStatus, ...told });
-    }
-    return all;
+  const fields = {
+    livenessOperationMode: "PassiveActive",
+    deviceCorrelationId,
+    authTokenTimeToLiveInSeconds: ttlSeconds,
   };
-  for (const { status, attempts } of await readEverywhere()) {
+  const { status, body, headers } = await send(dialect.sessions(kind), opening.request(dialect, fields));
+  assert.equal(status, 200, JSON.stringify(body));
+  const session = dialect.readCreated(kind, body);
+  assert.equal(session.references, image === "now" ? 1 : 0);
+  assert.equal(headers.has("x-reference-image-id"), image === "now");
+  assert.ok(headers.get("apim-request-id"));
+  const { sessionId } = session;
+  assert.deepEqual(await findAtService(stack, sessionId), { sessionId, apiVersion: upstream, kind });
+  return {
+    stack,
+    app: createAppClient(stack.url),
+    upstream,
+    dialect,
+    opening,
+    kind,
+    otherKind: kind === "liveness" ? "livenessWithVerify" : "liveness",
+    session,
+    deviceCorrelationId,
+    tokenExpiresOn: headers.get("x-session-expires-on"),
+    send,
+  };
+}
+
+/** The session as the apps of every version see it. */
+async function readEverywhere({ opening, kind, session, send }: Story) {
+  const all = [];
+  for (const { version, isPreview, doneStatus, sessions, readSession } of dialects) {
+    const answer = await send(`${sessions(kind)}/${session.sessionId}`);
+    assert.equal(answer.status, 200, JSON.stringify(answer.body));
+    assert.equal(JSON.stringify(answer.body).includes(session.authToken), false);
+    const told = readSession(kind, answer.body);
+    // The previews tell of the verify image with a result only.
+    if (!isPreview && opening.image === "now") assert.equal(told.references, 1);
+    all.push({ version, doneStatus, ...told });
+  }
+  return all;
+}
+
+function play({ stack, opening, session }: Story, attempt: Record<string, unknown>): Promise<Answer> {
+  const later = opening.image === "later" && { verifyImage: image.toString("base64") };
+  return playAttempt(stack.emulator, session, { ...attempt, ...later });
+}
+
+async function checkFailures(story: Story): Promise<void> {
+  for (const { status, attempts } of await readEverywhere(story)) {
     assert.deepEqual([status, attempts], ["NotStarted", []]);
   }
-
-  // Two attempts fail, one with a code that nobody knows yet; the third has a result.
-  const verifyImage = opening.image === "later" ? { verifyImage: image.toString("base64") } : {};
-  const failures = ["FaceWithMaskDetected", "SomethingNewWentWrong"];
   for (const [index, scenario] of failures.entries()) {
-    await playAttempt(stack.emulator, session, { scenario, ...verifyImage });
+    await play(story, { scenario });
     const expected = failures.slice(0, index + 1).map((errorCode) => ({ errorCode }));
-    for (const { version, status, attempts } of await readEverywhere()) {
+    for (const { version, status, attempts } of await readEverywhere(story)) {
       assert.deepEqual(attempts, version === "v1.2" ? expected : expected.slice(-1), version);
       assert.equal(status, version === "v1.2" ? "Running" : "ResultAvailable", version);
     }
   }
+}
+
+/** Answers what each version tells of the result. */
+async function checkResult(story: Story): Promise<(version: ApiVersion) => ToldAttempt> {
+  const withVerify = story.kind === "livenessWithVerify";
   const match = { matchConfidence: 0.71, isIdentical: true };
-  const played = await playAttempt(stack.emulator, session, {
+  const played = await play(story, {
     scenario: "realface",
-    ...verifyImage,
     ...(withVerify && { matchConfidence: match.matchConfidence }),
   });
   const { digest } = z.object({ digest: z.string() }).parse(played.body);
-  const failed = failures.map((errorCode) => ({ errorCode }));
   // Asked for by the app itself wherever there is one to be had; the oldest version knows of none.
-  const isHashed = opening.image === "now" && upstream !== "v1.1-preview.1";
-  const resultIn = (version: ApiVersion) => ({
+  const isHashed = story.opening.image === "now" && story.upstream !== "v1.1-preview.1";
+  const resultIn = (version: ApiVersion): ToldAttempt => ({
     decision: "realface",
     digest,
     ...(withVerify && { match }),
     ...(isHashed && version !== "v1.1-preview.1" && { verifyImageHash: imageHash }),
   });
-  for (const { version, status, doneStatus, attempts, references } of await readEverywhere()) {
-    assert.equal(status, doneStatus, version);
+  const failed = failures.map((errorCode) => ({ errorCode }));
+  for (const { version, status, doneStatus, attempts, references } of await readEverywhere(story)) {
     const result = resultIn(version);
+    assert.equal(status, doneStatus, version);
     assert.deepEqual(attempts, version === "v1.2" ? [...failed, result] : [result], version);
     assert.equal(references, withVerify ? 1 : 0, version);
   }
+  return resultIn;
+}
 
-  // The audit trail, of which a preview's own result is the last entry.
-  const previews = dialects.filter(({ isPreview }) => isPreview);
-  for (const preview of previews) {
-    const path = `${preview.sessions(kind)}/${sessionId}`;
-    const audit = await send(`${path}/audit`);
-    const entries = readEntries(audit.body);
-    assert.deepEqual(
-      entries.map(({ told }) => told),
-      [...failed, resultIn(preview.version)],
-    );
-    const ids = entries.map(({ id }) => id);
-    if (opening.settings.largeAuditIds && upstream !== "v1.2") assert.ok(ids.every((id) => BigInt(id) > 2n ** 53n));
-    const page = async (query: string) => readEntries((await send(`${path}/audit?${query}`)).body).map(({ id }) => id);
-    assert.deepEqual(await page("top=2"), ids.slice(0, 2));
-    assert.deepEqual(await page(`start=${ids[0]}&top=1`), ids.slice(1, 2));
-    assert.deepEqual(await page(`start=${ids[1]}`), ids.slice(2));
-    assert.deepEqual(await page(`start=${ids[2]}`), []);
-    const shown = z.object({ result: z.unknown() }).parse((await send(path)).body);
-    assert.deepEqual(shown.result, z.array(z.unknown()).parse(audit.body).at(-1));
-    assertError(await send(`${preview.sessions(otherKind)}/${sessionId}/audit`), 404, "SessionNotFound");
-  }
+/** The audit trail, of which the session's own result is the last entry. */
+async function checkAuditTrail(story: Story, preview: Dialect, trail: ToldAttempt[]): Promise<void> {
+  const { opening, upstream, kind, otherKind, session, send } = story;
+  const path = `${preview.sessions(kind)}/${session.sessionId}`;
+  const { body } = await send(`${path}/audit`);
+  const entries = readEntries(body);
+  const told = entries.map((entry) => entry.told);
+  assert.deepEqual(told, trail);
+  const ids = entries.map(({ id }) => id);
+  if (opening.settings.largeAuditIds && upstream !== "v1.2") assert.ok(ids.every((id) => BigInt(id) > 2n ** 53n));
+  const page = async (query: string) => readEntries((await send(`${path}/audit?${query}`)).body).map(({ id }) => id);
+  assert.deepEqual(await page("top=2"), ids.slice(0, 2));
+  assert.deepEqual(await page(`start=${ids[0]}&top=1`), ids.slice(1, 2));
+  assert.deepEqual(await page(`start=${ids[1]}`), ids.slice(2));
+  assert.deepEqual(await page(`start=${ids[2]}`), []);
+  const { result } = z.object({ result: z.unknown() }).parse((await send(path)).body);
+  assert.deepEqual(result, z.array(z.unknown()).parse(body).at(-1));
+  assertError(await send(`${preview.sessions(otherKind)}/${session.sessionId}/audit`), 404, "SessionNotFound");
+}
 
-  // The lists, each of its kind.
-  const listed = async (preview: Dialect, ofKind: SessionKind) =>
-    readList((await send(preview.sessions(ofKind))).body).filter(({ id }) => id === sessionId);
-  for (const preview of previews) {
-    const [item, ...more] = await listed(preview, kind);
-    assert.equal(more.length, 0);
-    assert.partialDeepStrictEqual(item, {
-      sessionExpired: false,
-      deviceCorrelationId,
-      authTokenTimeToLiveInSeconds: fields.authTokenTimeToLiveInSeconds,
-    });
-    assert.ok(item?.sessionStartDateTime);
-    assert.deepEqual(await listed(preview, otherKind), []);
-  }
+async function listed({ send, session }: Story, preview: Dialect, kind: SessionKind) {
+  return readList((await send(preview.sessions(kind))).body).filter(({ id }) => id === session.sessionId);
+}
 
-  // Our own resources.
+/** An item has what the session itself has, and stands in the list of its kind only. */
+async function checkLists(story: Story, preview: Dialect): Promise<void> {
+  const { kind, otherKind, session, send, deviceCorrelationId } = story;
+  const items = await listed(story, preview, kind);
+  assert.equal(items.length, 1);
+  const { body } = await send(`${preview.sessions(kind)}/${session.sessionId}`);
+  const { status: _status, result: _result, ...item } = z.record(z.string(), z.unknown()).parse(body);
+  assert.deepEqual(items[0], item);
+  assert.equal(item.deviceCorrelationId, deviceCorrelationId);
+  assert.equal(item.authTokenTimeToLiveInSeconds, ttlSeconds);
+  assert.ok(item.sessionStartDateTime);
+  assert.deepEqual(await listed(story, preview, otherKind), []);
+}
+
+async function checkOwnResources(story: Story) {
+  const { app, dialect, kind, session, send, deviceCorrelationId, tokenExpiresOn } = story;
+  const { sessionId } = session;
   const resource = await app.session(sessionId);
   assert.partialDeepStrictEqual(resource, {
     kind,
@@ -200,37 +221,35 @@ async function tellStory(stack: Stack, upstream: ApiVersion, dialect: Dialect, o
     attempts: 3,
     final: true,
     decision: "accepted",
-    reasons: withVerify ? ["RealFace", "FaceMatched", "ClientDigestMissing"] : ["RealFace", "ClientDigestMissing"],
+    reasons: ["RealFace", ...(kind === "liveness" ? [] : ["FaceMatched"]), "ClientDigestMissing"],
   });
   assert.deepEqual((await app.outcomes(deviceCorrelationId)).value, [resource]);
-  const stored = z
-    .object({ value: z.array(z.object({ attemptId: z.int(), attemptStatus: z.string() })) })
-    .parse((await send(`api/sessions/${sessionId}/audit-entries`)).body);
-  assert.deepEqual(
-    stored.value.map(({ attemptId }) => attemptId),
-    [1, 2, 3],
-  );
-  assert.deepEqual(
-    stored.value.map(({ attemptStatus }) => attemptStatus),
-    ["Failed", "Failed", "Succeeded"],
-  );
+  const entry = z.object({ attemptId: z.int(), attemptStatus: z.string() });
+  const { body } = await send(`api/sessions/${sessionId}/audit-entries`);
+  assert.deepEqual(z.object({ value: z.array(entry) }).parse(body).value, [
+    { attemptId: 1, attemptStatus: "Failed" },
+    { attemptId: 2, attemptStatus: "Failed" },
+    { attemptId: 3, attemptStatus: "Succeeded" },
+  ]);
+  return resource;
+}
 
-  // Deleted: gone from every dialect, kept here.
-  const path = `${dialect.sessions(kind)}/${sessionId}`;
-  assertError(await send(`${dialect.sessions(otherKind)}/${sessionId}`, { method: "DELETE" }), 404, "SessionNotFound");
-  const deleted = await send(path, { method: "DELETE" });
+/** A deleted session is gone from the service and from every dialect. */
+async function checkDeletion(story: Story): Promise<void> {
+  const { stack, dialect, kind, otherKind, session, send } = story;
+  const { sessionId } = session;
+  const remove = (each: Dialect, ofKind: SessionKind) =>
+    send(`${each.sessions(ofKind)}/${sessionId}`, { method: "DELETE" });
+  assertError(await remove(dialect, otherKind), 404, "SessionNotFound");
+  const deleted = await remove(dialect, kind);
   assert.deepEqual([deleted.status, deleted.body], [dialect.deletedStatus, ""]);
-  assert.equal(
-    (await sessionsAtService()).some((each) => each.sessionId === sessionId),
-    false,
-  );
+  assert.equal(await findAtService(stack, sessionId), undefined);
   for (const each of dialects) {
     assertError(await send(`${each.sessions(kind)}/${sessionId}`), 404, "SessionNotFound");
-    assertError(await send(`${each.sessions(kind)}/${sessionId}`, { method: "DELETE" }), 404, "SessionNotFound");
+    assertError(await remove(each, kind), 404, "SessionNotFound");
   }
   for (const preview of previews) {
     assertError(await send(`${preview.sessions(kind)}/${sessionId}/audit`), 404, "SessionNotFound");
-    assert.deepEqual(await listed(preview, kind), []);
+    assert.deepEqual(await listed(story, preview, kind), []);
   }
-  assert.deepEqual(await app.session(sessionId), { ...resource, status: "Canceled" });
 }

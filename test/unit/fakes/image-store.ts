@@ -18,6 +18,7 @@ export function createFakeImageStore(blobs: Blobs, calls: Calls, now: Clock): Im
   const { images } = blobs;
 
   function check(name: ImageName, { ifMatch, ifNoneMatch }: Conditions = {}): void {
+    if (ifMatch !== undefined && ifNoneMatch !== undefined) throw new TypeError("Storage takes no two conditions");
     const etag = images.get(name)?.facts.etag;
     const matches = (condition: string) => etag !== undefined && (condition === "*" || condition === etag);
     if ((ifMatch !== undefined && !matches(ifMatch)) || (ifNoneMatch !== undefined && matches(ifNoneMatch))) {

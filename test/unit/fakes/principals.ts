@@ -1,3 +1,5 @@
+import { authenticate } from "../../../src/http/callers.ts";
+
 /** Headers with which the platform vouches for a user. */
 export function principal(id: string, ...roles: string[]): Record<string, string> {
   const claims = [{ typ: "oid", val: id }, ...roles.map((role) => ({ typ: "roles", val: role }))];
@@ -13,3 +15,9 @@ export const clientKey = {
   },
   headers: { "ocp-apim-subscription-key": "key" },
 };
+
+/** What such a user's sessions and images have as their owner. */
+export function ownerOf(id: string): string {
+  const rules = { clientKeys: new Map(), allowAnonymous: false, platformAuthentication: true };
+  return authenticate(rules, new Headers(principal(id))).owner ?? "";
+}

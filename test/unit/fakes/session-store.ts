@@ -116,11 +116,14 @@ export function createFakeSessionStore(tables: Tables, calls: Calls): SessionSto
         return { ...stored, record: structuredClone(record), etag: records.put(partition, row, record) };
       }),
 
-    sessionsOfDevice: (deviceCorrelationId, top, continuationToken) =>
+    sessionsOfDevice: (deviceCorrelationId, top, continuationToken, owner) =>
       calls.run("sessions.sessionsOfDevice", () => {
         const partition = devicePartition(deviceCorrelationId);
         const after = continuationToken === undefined ? "" : readToken(continuationToken);
-        const rows = records.rowKeys(partition).filter((row) => row > after);
+        const rows = records
+          .rowKeys(partition)
+          .filter((row) => row > after)
+          .filter((row) => owner === undefined || load(partition, row)?.record.owner === owner);
         const last = rows[top - 1];
         return {
           items: rows.slice(0, top).flatMap((row) => load(partition, row)?.record ?? []),

@@ -115,6 +115,16 @@ describe("conditions", () => {
     assert.equal((await put(world, withHeaders(service, { "if-none-match": "*" }))).status, 201);
   });
 
+  it("may be two that hold together, or cannot", async () => {
+    const world = createWorld();
+    const etag = (await put(world)).headers.get("etag") ?? "";
+    const both = (ifMatch: string, ifNoneMatch: string) =>
+      put(world, withHeaders(service, { "if-match": ifMatch, "if-none-match": ifNoneMatch }));
+    assert.equal((await both(etag, "*")).status, 412);
+    assert.equal((await both(etag, etag)).status, 412);
+    assert.equal((await both(etag, '"another"')).status, 200);
+  });
+
   it("hold for a principal's own image just the same", async () => {
     const world = createWorld();
     const asked = (headers: Record<string, string>) => put(world, withHeaders(alice, headers));

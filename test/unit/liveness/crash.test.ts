@@ -82,6 +82,50 @@ describe("creating, interrupted", async () => {
   }
 });
 
+describe("repeating a creation, interrupted", async () => {
+  const asked = command({ idempotencyKey: "once" } as Parameters<typeof command>[0]);
+  const arrange = async () => {
+    const world = createWorld();
+    await openSession(world.start().deps, asked);
+    return world;
+  };
+
+  for (const { name, hook } of await interruptionsOf(arrange, ({ deps }) => openSession(deps, asked))) {
+    it(`answers a session in the end, and never lets two live: ${name}`, async () => {
+      const world = await arrange();
+      const [first] = [...world.service.live.keys()];
+      const second = await world.start(hook).attempt((deps) => openSession(deps, asked));
+      world.advance({ seconds: 31 });
+      const last = await openSession(world.start().deps, asked);
+      await assertFindable(world, last, name);
+      const delivered = [first, "value" in second ? second.value.created.sessionId : undefined];
+      for (const sessionId of delivered) assert.equal(world.service.live.has(sessionId ?? ""), false, name);
+      const { items } = await world.start().deps.sessions.sessionsOfDevice(device, 100);
+      const open = items.filter(({ status }) => status !== "Canceled");
+      assert.deepEqual(
+        open.map(({ sessionId }) => sessionId),
+        [last.created.sessionId],
+      );
+      await outlive(world);
+      assertNothingIsLeft(world, name);
+    });
+  }
+
+  it("stays with the session whose device was quicker than the repeat after a crash", async () => {
+    const world = await arrange();
+    const [first] = [...world.service.live.keys()];
+    const crashed = world.start(({ name, when }) =>
+      name === "devices.takeOver" && when === "after" ? "stop" : undefined,
+    );
+    await crashed.attempt((deps) => openSession(deps, asked));
+    play(world.service, first ?? assert.fail(), realFace());
+    world.advance({ seconds: 31 });
+    for (let count = 0; count < 2; count += 1) {
+      await assert.rejects(openSession(world.start().deps, asked), { code: "SessionAlreadyUsed" });
+    }
+  });
+});
+
 describe("settling, interrupted", async () => {
   const rejected = realFace({ livenessDecision: "spoofface" });
   const arrange = async () => {

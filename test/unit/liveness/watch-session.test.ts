@@ -76,7 +76,7 @@ describe("watching a session", () => {
     assert.equal((await watchSession(deps, trusted, "liveness", record.sessionId)).state.sessionExpired, true);
   });
 
-  it("prefers what the service tells itself", async () => {
+  it("prefers what the service tells itself, but for the time of creation, which the list has from the store", async () => {
     const world = createWorld();
     const { record } = await seedSession(world);
     const told = {
@@ -87,7 +87,7 @@ describe("watching a session", () => {
     };
     Object.assign(world.service.live.get(record.sessionId)?.state ?? {}, told);
     const { state } = await watchSession(world.start().deps, trusted, "liveness", record.sessionId);
-    assert.deepEqual({ ...state, ...told }, state);
+    assert.deepEqual({ ...state, ...told, createdDateTime: record.createdOn }, state);
   });
 
   it("records the outcome, and when the session was first seen to run", async () => {

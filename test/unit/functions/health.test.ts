@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ApiError } from "../../../src/errors.ts";
+import { call, createApp } from "../fakes/app.ts";
+import { failOn } from "../fakes/calls.ts";
+import { createWorld } from "../fakes/world.ts";
+
+describe("health", () => {
+  it("is told to everyone, and asks nobody", async () => {
+    const process = createWorld().start();
+    const answer = await call({ app: createApp(process, {}) }, "GET", "/api/health");
+    assert.deepEqual([answer.status, answer.json], [200, { status: "alive" }]);
+    assert.deepEqual(process.calls.names, []);
+  });
+});
+
+describe("readiness", () => {
+  it("is told to everyone when all that is needed answers", async () => {
+    const process = createWorld().start();
+    const answer = await call({ app: createApp(process, {}) }, "GET", "/api/health/ready");
+    assert.deepEqual([answer.status, answer.json], [200, { status: "ready" }]);
+    assert.deepEqual([...process.calls.names].sort(), ["face.probe", "images.probe", "sessions.probe"]);
+  });
+
+  it("names what is out of reach, and why only in the log", async () => {
+    for (const [name, part] of [
+      ["sessions.probe", "tables"],
+      ["images.probe", "blobs"],
+      ["face.probe", "face"],
+    ] as const) {
+      const answer = await call({ app: createApp(createWorld().start(failOn(name)), {}) }, "GET", "/api/health/ready");
+      assert.equal(answer.status, 503);
+      assert.deepEqual(answer.json, {
+        error: {
+          code: "NotReady",
+          message: `Out of reach or refused: ${part}.`,
+          details: [{ code: "Failed", message: "Out of reach or refused.", target: part }],
+        },
+      });
+      assert.equal(answer.headers.get("retry-after"), "30");
+      const warning = answer.lines.find(({ level }) => level === "warning");
+      assert.deepEqual(warning?.fields, { event: "NotReady", part, cause: "injected" });
+    }
+  });
+
+  it("names everything that is out of reach, with the service's code where it has one", async () => {
+    const denied = new ApiError(401, "Unspecified", "Access denied.");
+    const process = createWorld().start(({ name }) => (name === "face.probe" ? denied : new Error("down")));
+    const answer = await call({ app: createApp(process, {}) }, "GET", "/api/health/ready");
+    assert.match(answer.text, /"Out of reach or refused: tables, blobs, face\."/);
+    assert.match(answer.text, /"code":"Unspecified"/);
+    assert.equal(answer.text.includes("down"), false);
+  });
+
+  it("asks the service at most every thirty seconds, and storage each time", async () => {
+    const world = createWorld();
+    const process = world.start();
+    const app = createApp(process, {});
+    const asked = (name: string) => process.calls.names.filter((called) => called === name).length;
+    await Promise.all([1, 2, 3].map(() => call({ app }, "GET", "/api/health/ready")));
+    world.advance({ seconds: 29 });
+    await call({ app }, "GET", "/api/health/ready");
+    assert.deepEqual([asked("face.probe"), asked("sessions.probe")], [1, 4]);
+    world.advance({ seconds: 1 });
+    await call({ app }, "GET", "/api/health/ready");
+    assert.equal(asked("face.probe"), 2);
+  });
+
+  it("remembers a failure no longer than a success", async () => {
+    const world = createWorld();
+    let isDown = true;
+    const app = createApp(
+      world.start(({ name }) => (isDown && name === "face.probe" ? new Error("down") : undefined)),
+      {},
+    );
+    const status = async () => (await call({ app }, "GET", "/api/health/ready")).status;
+    assert.equal(await status(), 503);
+    isDown = false;
+    assert.equal(await status(), 503);
+    world.advance({ seconds: 30 });
+    assert.equal(await status(), 200);
+  });
+});
