@@ -1,6 +1,6 @@
 import type { FaceService } from "../liveness/ports.ts";
 import { createFaceClient, type FaceClient, type FaceClientOptions } from "./face-client.ts";
-import type { ApiVersion } from "./model.ts";
+import { type ApiVersion, apiVersions } from "./model.ts";
 
 /**
  * The Face service for the rules: sessions are opened in the configured version, and each is watched and revoked in the
@@ -19,7 +19,14 @@ export function createFaceService(options: FaceClientOptions): FaceService {
     create: (kind, request, image) => current.create(kind, request, image),
     get: ({ upstreamVersion, kind, sessionId }) => client(upstreamVersion).get(kind, sessionId),
     revoke: ({ upstreamVersion, kind, sessionId }) => client(upstreamVersion).revoke(kind, sessionId),
-    sessionImage: (sessionImageId) => current.sessionImage(sessionImageId),
+    async sessionImage(sessionImageId) {
+      // An image does not tell which version its session was opened in.
+      for (const version of new Set([options.apiVersion, ...apiVersions.toReversed()])) {
+        const image = await client(version).sessionImage(sessionImageId);
+        if (image !== undefined) return image;
+      }
+      return undefined;
+    },
     probe: () => current.probe(),
   };
 }

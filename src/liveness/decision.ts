@@ -125,7 +125,7 @@ function judgeRealFace(evidence: Evidence, result: AttemptResult): { decision: D
 }
 
 /** Digests in hex are the same whatever the case of their letters; in any other notation the case counts. */
-function sameDigest(one: string | undefined, other: string | undefined): boolean {
+export function sameDigest(one: string | undefined, other: string | undefined): boolean {
   if (one === undefined || other === undefined) return false;
   const isHex = /^[0-9a-f]+$/i;
   return isHex.test(one) && isHex.test(other) ? one.toLowerCase() === other.toLowerCase() : one === other;

@@ -97,7 +97,10 @@ async function abandon({ sessions, devices, images }: MaintainDeps, due: DueRow)
 }
 
 async function collect(deps: MaintainDeps, due: DueRow, stored: StoredSession): Promise<void> {
-  const current = stored.record.final ? stored : (await recordResult(deps, stored)).stored;
+  const { final, status } = stored.record;
+  // One that the service did not know while its token lived may have been used all the same.
+  const isKnown = final && status !== "Expired";
+  const current = isKnown ? stored : (await recordResult(deps, stored)).stored;
   await moveOn(deps, due, current, "prune", pruneDueOn(current.record.createdOn, deps.retention.sessionHours));
 }
 
@@ -123,10 +126,12 @@ async function moveOn(
   // Recording the result may have moved the session to its device.
   const { partition, row } = stored;
   const next: DueRow = { ...due, partition, row, phase, dueOn, expiryPartition };
-  await Promise.all([
-    sessions.schedule(next),
+  const [moved] = await Promise.all([
     amendRecord(sessions, stored, (record) => ({ record: { ...record, expiryPartition } })),
+    sessions.schedule(next),
   ]);
+  // Erased meanwhile: a row that names the device must not outlive it.
+  if (moved === undefined) await sessions.unschedule([next]);
   if (expiryPartition !== due.expiryPartition) await sessions.unschedule([due]);
 }
 

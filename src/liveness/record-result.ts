@@ -1,6 +1,7 @@
+import { byEntryId } from "../face/audit-entries.ts";
 import { type Attempt, auditEntryId, type SessionState } from "../face/model.ts";
 import { amendRecord } from "./amend-record.ts";
-import { decide } from "./decision.ts";
+import { decide, sameDigest } from "./decision.ts";
 import { countOutcome, countsForLockout, type Limits } from "./limits.ts";
 import { placeSession } from "./place-session.ts";
 import type { Clock, DeviceStore, FaceService, SessionStore } from "./ports.ts";
@@ -57,21 +58,26 @@ export async function recordResult(
   const answered = isGone ? undefined : await deps.face.get(record);
   const state = answered?.value;
   const told = endedAttempts(state);
-  // What the service has forgotten since, the audit trail still knows.
-  const attempts =
-    told.length < record.attempts ? (await deps.sessions.auditEntries(stored)).map(({ entry }) => entry) : told;
+  // Attempts may end in another order than they began, and the service may forget some: the audit trail knows what was told.
+  const isKnown = record.attempts === 0 || told.length === record.attempts;
+  const trail = isKnown ? [] : (await deps.sessions.auditEntries(stored)).map(({ entry }) => entry);
+  const attempts = inOrder([...trail, ...told]);
   const placed = await placeSession(deps.devices, stored, state?.deviceCorrelationId, occasion.deviceCorrelationId);
   const seen: Observation = { ...occasion, state, attempts, nowMs: deps.now(), rules: deps.rules };
+  const linked: string[] = [];
   const written = await amendRecord(deps.sessions, placed, async (current) => {
     const next = settle(current, seen);
     if (next === undefined) return undefined;
-    const entries = newEntries(current, seen);
-    await linkImages(deps.devices, current, entries);
+    const entries = newEntries(current, seen, trail);
+    linked.push(...(await linkImages(deps.devices, current, entries)));
     const guard = await guardChange(deps, placed.partition, current, next);
     return { record: next, entries, ...(guard && { guard }) };
   });
   // Erased meanwhile: there is nothing left to tell of.
-  if (written === undefined) return { stored, state: undefined };
+  if (written === undefined) {
+    for (const sessionImageId of linked) await deps.devices.unlinkImage(sessionImageId);
+    return { stored, state: undefined };
+  }
   // Somebody recorded more in between than was seen here, and what came with the question would be lost: look again.
   if (written.record.attempts > Math.max(attempts.length, record.attempts))
     return recordResult(deps, written, occasion);
@@ -98,9 +104,10 @@ async function linkImages(
   devices: DeviceStore,
   { owner, sessionId }: SessionRecord,
   entries: AuditRecord[],
-): Promise<void> {
-  if (owner === undefined) return;
-  for (const sessionImageId of imagesOf(entries)) await devices.linkImage(sessionImageId, sessionId);
+): Promise<string[]> {
+  const sessionImageIds = owner === undefined ? [] : imagesOf(entries);
+  for (const sessionImageId of sessionImageIds) await devices.linkImage(sessionImageId, sessionId);
+  return sessionImageIds;
 }
 
 /** All that bears on a session's outcome at one moment. */
@@ -129,7 +136,7 @@ export function settle(record: SessionRecord, seen: Observation): SessionRecord 
     attempts: seen.attempts,
     threshold: record.threshold ?? 0,
     imageFromClient: record.imageFromClient === true,
-    digestIsNew: seen.digest !== undefined,
+    digestIsNew: seen.digest !== undefined && !isToldAgain(record, seen),
     requireClientDigest: seen.rules.requireClientDigest,
     clientFailed: clientError !== undefined,
     closed: record.final || revokedOn !== undefined || over,
@@ -155,6 +162,11 @@ export function settle(record: SessionRecord, seen: Observation): SessionRecord 
   return { ...next, ...(verdict.final && { settledOn: iso(nowMs) }) };
 }
 
+/** A settling that is repeated tells the digest of its own attempt, though a further one may have ended since. */
+function isToldAgain({ clientDigest }: SessionRecord, { digest, attempts }: Observation): boolean {
+  return digest === clientDigest && attempts.some(({ result }) => sameDigest(result?.digest, digest));
+}
+
 function sameRecord(one: SessionRecord, other: SessionRecord): boolean {
   const ordered = (record: SessionRecord) =>
     JSON.stringify(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -172,8 +184,17 @@ export function endedAttempts(state: SessionState | undefined): Attempt[] {
   return (state?.attempts ?? []).filter(({ result, error }) => result !== undefined || error !== undefined);
 }
 
-function newEntries(record: SessionRecord, { attempts, nowMs }: Observation): AuditRecord[] {
-  return attempts.slice(record.attempts).map((attempt) => ({
+/** Each attempt once, as it was told last, ascending by the id of its entry. */
+function inOrder(attempts: readonly Attempt[]): Attempt[] {
+  return [...new Map(attempts.map((attempt) => [auditEntryId(attempt), attempt])).values()].sort(byEntryId);
+}
+
+/** @param trail what had been recorded before. */
+function newEntries(record: SessionRecord, { attempts, nowMs }: Observation, trail: readonly Attempt[]): AuditRecord[] {
+  if (attempts.length === record.attempts) return [];
+  const known = new Set(trail.map(auditEntryId));
+  const added = attempts.filter((attempt) => !known.has(auditEntryId(attempt)));
+  return added.map((attempt) => ({
     entryId: auditEntryId(attempt),
     sessionId: record.sessionId,
     receivedOn: attempt.audit?.receivedDateTime ?? iso(nowMs),

@@ -205,6 +205,18 @@ describe("what the app tells", () => {
     assert.deepEqual(next.reasons, ["RealFace", "ClientDigestMissing"]);
   });
 
+  it("is no swap when it is told again after a further attempt, and confirms no other attempt than its own", () => {
+    const second = { ...real, digest: "of-the-second" };
+    const uncertain = { ...real, livenessDecision: "uncertain" };
+    const once = settled(fresh, told(attempts(uncertain), "Succeeded", { digest }));
+    const repeated = settled(once, told(attempts(uncertain, second), "Succeeded", { digest }));
+    assert.deepEqual([repeated.decision, repeated.reasons], ["accepted", ["RealFace", "ClientDigestMissing"]]);
+    const confirmed = settled(repeated, told(attempts(uncertain, second), "Succeeded", { digest: "of-the-second" }));
+    assert.deepEqual(confirmed.reasons, ["RealFace"]);
+    const swapped = settled(once, told(attempts(uncertain, second), "Succeeded", { digest: "another" }));
+    assert.deepEqual(swapped.reasons, ["ClientDigestMismatch"]);
+  });
+
   it("is an error of the client, which is no spoof", () => {
     const record = settled(fresh, told([], "NotStarted", { clientError: "CameraDenied" }));
     assert.deepEqual(outcomeOf(record), {

@@ -1,0 +1,25 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { drain } from "../../../src/liveness/maintain.ts";
+import { recordResult } from "../../../src/liveness/record-result.ts";
+import { play, realFace } from "../fakes/face-service.ts";
+import { seedSession } from "../fakes/seed.ts";
+import { createWorld } from "../fakes/world.ts";
+
+it("is asked for once more by the timer: the service may have forgotten a living session for a moment only", async () => {
+  const world = createWorld();
+  const stored = await seedSession(world);
+  const { sessionId } = stored.record;
+  const session = world.service.live.get(sessionId);
+  assert.ok(session);
+  world.service.live.delete(sessionId);
+  await recordResult(world.start().deps, stored);
+  assert.equal(world.record().status, "Expired");
+
+  world.service.live.set(sessionId, session);
+  play(world.service, sessionId, realFace());
+  world.advance({ minutes: 12 });
+  await drain(world.start().maintenance(), world.now() + 60_000);
+  const { status, attempts, decision } = world.record();
+  assert.deepEqual({ status, attempts, decision }, { status: "Succeeded", attempts: 1, decision: "accepted" });
+});
