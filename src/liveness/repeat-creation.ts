@@ -37,7 +37,7 @@ export async function repeatCreation(deps: RepeatDeps, plan: Plan, existing: Res
   const stored = await previousOf(deps, existing);
   if (stored === undefined) return takeOver(deps, plan, existing, undefined);
   const { record } = stored;
-  const isReplaced = key.sessionId === undefined && record.status === "Canceled";
+  const isReplaced = key.sessionId === undefined && record.revokedOn !== undefined;
   if (isReplaced) return replace(deps, plan, existing, stored);
   if (record.status !== "NotStarted") throw alreadyUsed();
   // A session that the service does not know was revoked by the very creation whose commit failed: nobody has its token.
