@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { test } from "node:test";
+import { inspect } from "node:util";
+import { createFaceClient } from "../../src/face/face-client.ts";
+import { failureOf, key, notFound, notStarted, request, startService, token } from "./support/face-service.ts";
+
+test("the service's errors are passed on in either shape", async (t) => {
+  const error = { code: "InvalidImage", message: "Decoding error, image format unsupported." };
+  const replies: Reply[] = [
+    { status: 400, json: { error } },
+    { status: 400, headers: { "content-type": "text/html", "x-ms-error-code": "InvalidImage" }, body: "<html>" },
+    {
+      status: 403,
+      json: { error: { statusCode: 403, message: "Out of call volume quota. Quota will be replenished in 2 days." } },
+    },
+    { status: 500, body: "" },
+    { status: 400, body: "{" },
+  ];
+  const { face } = await startService(t, (_received, _response, count) => replies[count - 1]);
+  const failures = [];
+  for (const _ of replies) failures.push(await failureOf(face.create("liveness", request)));
+  assert.deepEqual(
+    failures.map(({ status, code }) => [status, code]),
+    [
+      [400, "InvalidImage"],
+      [400, "InvalidImage"],
+      [403, "403"],
+      [500, "500"],
+      [400, "400"],
+    ],
+  );
+  assert.equal(failures[0]?.message, error.message);
+  assert.equal(failures[2]?.message, "Out of call volume quota. Quota will be replenished in 2 days.");
+});
+
+test("what the service does not know is absent", async (t) => {
+  const { face, received } = await startService(t, () => notFound);
+  assert.equal(await face.get("liveness", "s-1"), undefined);
+  assert.equal(await face.revoke("liveness", "s-1"), false);
+  assert.equal(await face.sessionImage("i-1"), undefined);
+  await face.probe();
+  assert.equal(received.length, 4);
+});
+
+test("a 404 that is not about a session tells of a wrong endpoint", async (t) => {
+  const { face } = await startService(t, ({ method }) =>
+    method === "GET"
+      ? { status: 404, json: { error: { code: "404", message: "Resource not found" } } }
+      : { status: 404, body: "" },
+  );
+  for (const call of [
+    face.get("liveness", "s"),
+    face.revoke("liveness", "s"),
+    face.probe(),
+    face.create("liveness", request),
+  ]) {
+    const { status, code } = await failureOf(call);
+    assert.deepEqual([status, code], [502, "FaceResponseInvalid"]);
+  }
+});
+
+test("the probe fails on every answer but the expected one", async (t) => {
+  const replies: Reply[] = [
+    { json: notStarted },
+    { status: 401, json: { error: { code: "Unspecified", message: "no" } } },
+  ];
+  const { face } = await startService(t, (_received, _response, count) => replies[count - 1]);
+  assert.equal((await failureOf(face.probe())).code, "FaceResponseInvalid");
+  assert.equal((await failureOf(face.probe())).status, 401);
+});
+
+test("deletion takes either status of success", async (t) => {
+  const { face } = await startService(t, (_received, _response, count) => ({ status: count === 1 ? 204 : 200 }));
+  assert.equal(await face.revoke("liveness", "s-1"), true);
+  assert.equal(await face.revoke("liveness", "s-1"), true);
+});
+
+test("a session image is its bytes and their type", async (t) => {
+  const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
+  const { face, received } = await startService(t, () => ({ headers: { "content-type": "image/jpeg" }, body: bytes }));
+  const image = await face.sessionImage("i-1");
+  assert.equal(image?.value.contentType, "image/jpeg");
+  assert.deepEqual([...(image?.value.bytes ?? [])], [...bytes]);
+  assert.equal(received[0]?.url, "/face/v1.2/sessionImages/i-1");
+});
+
+test("an answer that does not come, or does not end, is a timeout", async (t) => {
+  const { face, received } = await startService(
+    t,
+    ({ method }, response) => {
+      if (method === "GET") response.writeHead(200, { "content-type": "application/json" }).write("{");
+      return undefined;
+    },
+    { timeoutMs: 100 },
+  );
+  for (const call of [face.create("liveness", request), face.get("liveness", "s-1"), face.revoke("liveness", "s-1")]) {
+    const { status, code } = await failureOf(call);
+    assert.deepEqual([status, code], [504, "FaceTimeout"]);
+  }
+  assert.equal(received.length, 3);
+});
+
+test("a credential that hangs is a timeout, one that fails says so", async () => {
+  const endpoint = "https://127.0.0.1:9";
+  const hanging = { getToken: () => new Promise<never>(() => undefined) };
+  const slow = createFaceClient({ endpoint, apiVersion: "v1.2", credential: hanging, timeoutMs: 50 });
+  assert.equal((await failureOf(slow.get("liveness", "s-1"))).code, "FaceTimeout");
+  const failing = {
+    getToken: () => Promise.reject(Object.assign(new Error("none here"), { name: "CredentialUnavailableError" })),
+  };
+  const tokenless = createFaceClient({ endpoint, apiVersion: "v1.2", credential: failing });
+  const { status, code } = await failureOf(tokenless.get("liveness", "s-1"));
+  assert.deepEqual([status, code], [502, "FaceCredentialFailed"]);
+});
+
+test("a service that is not there is unreachable", async (t) => {
+  const closed = createServer();
+  closed.listen(0, "127.0.0.1");
+  await once(closed, "listening");
+  const address = closed.address();
+  assert.ok(typeof address === "object" && address !== null);
+  closed.close();
+  await once(closed, "close");
+  for (const endpoint of [`http://127.0.0.1:${address.port}`, "http://no-such-host.invalid"]) {
+    const face = createFaceClient({ endpoint, apiVersion: "v1.2", credential: { key } });
+    const { status, code, message, cause } = await failureOf(face.create("liveness", request));
+    assert.deepEqual([status, code, message], [502, "FaceUnreachable", "The Face service could not be reached."]);
+    assert.ok(cause instanceof Error && "code" in cause);
+    assert.match(String(cause.code), /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN)$/);
+  }
+  const { face } = await startService(t, (_received, response) => void response.destroy());
+  assert.equal((await failureOf(face.create("liveness", request))).code, "FaceUnreachable");
+});
+
+test("a call can be ended by its caller", async (t) => {
+  const controller = new AbortController();
+  const { face } = await startService(t, () => {
+    controller.abort(new Error("gave up"));
+    return undefined;
+  });
+  await assert.rejects(face.get("liveness", "s-1", { signal: controller.signal }), /gave up/);
+  await assert.rejects(face.create("liveness", request, undefined, { signal: controller.signal }), /gave up/);
+});
+
+test("an answer in no shape of the version is invalid, and its error does not quote it", async (t) => {
+  const bodies = [`{"authToken":"${token}"`, JSON.stringify({ authToken: token }), token, "", "[]"];
+  const { face } = await startService(t, (_received, _response, count) => ({
+    headers: { "apim-request-id": "r-3" },
+    body: bodies[count - 1] ?? "",
+  }));
+  for (const _ of bodies) {
+    const error = await failureOf(face.create("liveness", request));
+    assert.deepEqual(
+      [error.status, error.code, error.headers],
+      [502, "FaceResponseInvalid", { "apim-request-id": "r-3" }],
+    );
+    assert.doesNotMatch(inspect(error, { depth: 10, showHidden: true }), /eyJ/);
+  }
+});
+
+test("an answer without an end is not read to the end", async (t) => {
+  const megabyte = Buffer.alloc(1024 * 1024, " ");
+  const { face } = await startService(t, (_received, response) => {
+    const more = () => response.write(megabyte, (error) => error ?? more());
+    more();
+    return undefined;
+  });
+  assert.equal((await failureOf(face.get("liveness", "s-1"))).code, "FaceResponseInvalid");
+});

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
+import type { TestContext } from "node:test";
+import { inspect } from "node:util";
+import { ApiError } from "../../../src/errors.ts";
+import { createFaceClient, type FaceClientOptions } from "../../../src/face/face-client.ts";
+import type { SessionRequest } from "../../../src/face/model.ts";
+
+interface Received {
+  method: string;
+  url: string;
+  headers: IncomingHttpHeaders;
+  body: Buffer;
+}
+
+interface Reply {
+  status?: number;
+  headers?: Record<string, string>;
+  json?: unknown;
+  body?: string | Uint8Array;
+}
+
+type Handler = (received: Received, response: ServerResponse, count: number) => Reply | undefined;
+
+export const key = "key-of-the-test";
+
+/** A service that answers as `handle` says, or as the handler itself writes, and a client of it. */
+export async function startService(t: TestContext, handle: Handler, options: Partial<FaceClientOptions> = {}) {
+  const received: Received[] = [];
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const { method = "", url = "", headers } = request;
+    const one = { method, url, headers, body: Buffer.concat(chunks) };
+    received.push(one);
+    const reply = handle(one, response, received.length);
+    if (reply === undefined) return;
+    const body = reply.json === undefined ? reply.body : JSON.stringify(reply.json);
+    response.writeHead(reply.status ?? 200, { "content-type": "application/json", ...reply.headers });
+    response.end(body);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const address = server.address();
+  assert.ok(typeof address === "object" && address !== null);
+  const endpoint = `http://127.0.0.1:${address.port}`;
+  const face = createFaceClient({ endpoint, apiVersion: "v1.2", credential: { key }, ...options });
+  return { face, received, endpoint };
+}
+
+export const request: SessionRequest = {
+  livenessOperationMode: "Passive",
+  deviceCorrelationId: "a-device",
+  deviceCorrelationIdSetInClient: false,
+  authTokenTimeToLiveInSeconds: 600,
+};
+export const token = "eyJhbGciOiJFUzI1NiIsIm";
+export const created = { sessionId: "s-1", authToken: token, status: "NotStarted", results: { attempts: [] } };
+export const notStarted = { sessionId: "s-1", status: "NotStarted", results: { attempts: [] } };
+export const notFound = {
+  status: 404,
+  json: {
+    error: {
+      code: "SessionNotFound",
+      message: "Session Id is not found. The session id is expired or does not exist.",
+    },
+  },
+};
+
+export async function failureOf(promise: Promise<unknown>): Promise<ApiError> {
+  const error = await promise.then(
+    () => assert.fail("expected an ApiError, got an answer"),
+    (reason: unknown) => reason,
+  );
+  assert.ok(error instanceof ApiError, inspect(error));
+  return error;
+}
