@@ -2,7 +2,18 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { created, failureOf, key, notFound, notStarted, request, startService, token } from "./support/face-service.ts";
+import { createFaceClient } from "../../src/face/face-client.ts";
+import {
+  created,
+  failureOf,
+  type Handler,
+  key,
+  notFound,
+  notStarted,
+  request,
+  startService,
+  token,
+} from "./support/face-service.ts";
 
 const run = promisify(execFile);
 

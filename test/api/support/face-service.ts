@@ -21,7 +21,7 @@ interface Reply {
   body?: string | Uint8Array;
 }
 
-type Handler = (received: Received, response: ServerResponse, count: number) => Reply | undefined;
+export type Handler = (received: Received, response: ServerResponse, count: number) => Reply | undefined;
 
 export const key = "key-of-the-test";
 
