@@ -4,7 +4,16 @@ import { createServer } from "node:http";
 import { test } from "node:test";
 import { inspect } from "node:util";
 import { createFaceClient } from "../../src/face/face-client.ts";
-import { failureOf, key, notFound, notStarted, request, startService, token } from "./support/face-service.ts";
+import {
+  failureOf,
+  key,
+  notFound,
+  notStarted,
+  type Reply,
+  request,
+  startService,
+  token,
+} from "./support/face-service.ts";
 
 test("the service's errors are passed on in either shape", async (t) => {
   const error = { code: "InvalidImage", message: "Decoding error, image format unsupported." };

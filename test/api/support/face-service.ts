@@ -14,7 +14,7 @@ interface Received {
   body: Buffer;
 }
 
-interface Reply {
+export interface Reply {
   status?: number;
   headers?: Record<string, string>;
   json?: unknown;

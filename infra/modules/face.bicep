@@ -1,0 +1,38 @@
+metadata description = 'The Face account. Its keys are switched off; apps are let in by identity, devices by their session\'s token.'
+
+@description('Name of the account and its subdomain, which identities need.')
+param name string
+
+@description('Log Analytics workspace that receives the audit log.')
+param workspaceId string
+param location string
+param tags object
+
+resource account 'Microsoft.CognitiveServices/accounts@2024-10-01' = {
+  name: name
+  location: location
+  tags: tags
+  kind: 'Face'
+  sku: { name: 'S0' }
+  properties: {
+    customSubDomainName: name
+    disableLocalAuth: true
+    // Devices send their frames here themselves, from wherever they are.
+    publicNetworkAccess: 'Enabled'
+    networkAcls: { defaultAction: 'Allow' }
+  }
+}
+
+// Not the log of requests: it would hold the addresses of devices, and no erasure reaches it.
+resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: account
+  name: 'audit'
+  properties: {
+    workspaceId: workspaceId
+    logs: [{ category: 'Audit', enabled: true }]
+    metrics: [{ category: 'AllMetrics', enabled: true }]
+  }
+}
+
+output id string = account.id
+output name string = account.name

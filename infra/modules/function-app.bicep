@@ -1,0 +1,164 @@
+metadata description = 'The function app on the Flex Consumption plan, its settings, and who is asked for at its door.'
+
+param name string
+param planName string
+
+@description('Name of the service in azure.yaml: azd deploys to the app that carries it as a tag.')
+param serviceName string
+
+@description('Resource id and client id of the app\'s identity.')
+param identityId string
+param identityClientId string
+param storageName string
+
+@description('Blob container of the deployed package.')
+param packageContainer string
+param faceName string
+param applicationInsightsName string
+
+@description('Key Vault secret with the value of CLIENT_KEYS. Empty: the setting is left out.')
+param clientKeysSecretUri string
+
+@description('Further app settings by name. Empty ones are left out.')
+param settings object
+
+@description('Client id of the Entra app registration that callers ask tokens for. Empty: App Service Authentication is off.')
+param entraClientId string
+param corsOrigins string[]
+
+@description('Subnet for the app\'s outgoing traffic. Empty: none.')
+param subnetId string
+param instanceMemoryMB int
+param httpConcurrency int
+param maximumInstanceCount int
+param alwaysReadyInstances int
+param location string
+param tags object
+
+var withAuthentication = !empty(entraClientId)
+var givenSettings = toObject(
+  filter(items(settings), setting => !empty(setting.value)),
+  setting => setting.key,
+  setting => setting.value
+)
+
+resource storage 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {
+  name: storageName
+}
+
+resource face 'Microsoft.CognitiveServices/accounts@2024-10-01' existing = {
+  name: faceName
+}
+
+resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: applicationInsightsName
+}
+
+resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
+  name: planName
+  location: location
+  tags: tags
+  kind: 'functionapp'
+  sku: { tier: 'FlexConsumption', name: 'FC1' }
+  properties: { reserved: true }
+}
+
+resource app 'Microsoft.Web/sites@2024-04-01' = {
+  name: name
+  location: location
+  tags: union(tags, { 'azd-service-name': serviceName })
+  kind: 'functionapp,linux'
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: { '${identityId}': {} }
+  }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    keyVaultReferenceIdentity: identityId
+    virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
+    siteConfig: {
+      minTlsVersion: '1.2'
+      scmMinTlsVersion: '1.2'
+      ftpsState: 'Disabled'
+      cors: { allowedOrigins: corsOrigins, supportCredentials: false }
+    }
+    functionAppConfig: {
+      runtime: { name: 'node', version: '24' }
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: '${storage.properties.primaryEndpoints.blob}${packageContainer}'
+          authentication: {
+            type: 'UserAssignedIdentity'
+            userAssignedIdentityResourceId: identityId
+          }
+        }
+      }
+      scaleAndConcurrency: {
+        instanceMemoryMB: instanceMemoryMB
+        maximumInstanceCount: maximumInstanceCount
+        alwaysReady: alwaysReadyInstances > 0 ? [{ name: 'http', instanceCount: alwaysReadyInstances }] : []
+        triggers: { http: { perInstanceConcurrency: httpConcurrency } }
+      }
+    }
+  }
+
+  // Whoever deploys shows an Entra token; user name and password are no way in.
+  resource ftpPassword 'basicPublishingCredentialsPolicies' = {
+    name: 'ftp'
+    properties: { allow: false }
+  }
+
+  resource deploymentPassword 'basicPublishingCredentialsPolicies' = {
+    name: 'scm'
+    properties: { allow: false }
+  }
+}
+
+resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
+  parent: app
+  name: 'appsettings'
+  properties: union(
+    givenSettings,
+    {
+      AzureWebJobsStorage__blobServiceUri: storage.properties.primaryEndpoints.blob
+      AzureWebJobsStorage__tableServiceUri: storage.properties.primaryEndpoints.table
+      AzureWebJobsStorage__credential: 'managedidentity'
+      AzureWebJobsStorage__clientId: identityClientId
+      AZURE_CLIENT_ID: identityClientId
+      FACE_ENDPOINT: face.properties.endpoint
+      APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsights.properties.ConnectionString
+      APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+    },
+    empty(clientKeysSecretUri) ? {} : { CLIENT_KEYS: '@Microsoft.KeyVault(SecretUri=${clientKeysSecretUri})' }
+  )
+}
+
+resource authentication 'Microsoft.Web/sites/config@2024-04-01' = {
+  parent: app
+  name: 'authsettingsV2'
+  properties: {
+    platform: { enabled: withAuthentication }
+    // The platform checks tokens and says whose they are. Who may come in is the app's own word: client keys pass here too.
+    globalValidation: { requireAuthentication: false, unauthenticatedClientAction: 'AllowAnonymous' }
+    httpSettings: { requireHttps: true }
+    identityProviders: withAuthentication
+      ? {
+          azureActiveDirectory: {
+            enabled: true
+            registration: {
+              clientId: entraClientId
+              openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+            }
+            validation: { allowedAudiences: [entraClientId, 'api://${entraClientId}'] }
+          }
+        }
+      : {}
+    login: { tokenStore: { enabled: false } }
+  }
+  dependsOn: [appSettings]
+}
+
+output name string = app.name
+output uri string = 'https://${app.properties.defaultHostName}'

@@ -1,0 +1,16 @@
+metadata description = 'The identity under which the app reaches everything. User-assigned, so that its roles stand before the app does.'
+
+@description('Name of the identity.')
+param name string
+param location string
+param tags object
+
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
+  name: name
+  location: location
+  tags: tags
+}
+
+output id string = identity.id
+output principalId string = identity.properties.principalId
+output clientId string = identity.properties.clientId

@@ -1,0 +1,57 @@
+metadata description = 'Keeps the digests of client keys. They are no keys, and still nobody needs to see them.'
+
+@description('Name of the vault: 3 to 24 letters, digits and hyphens.')
+param name string
+
+@description('Value of CLIENT_KEYS.')
+@secure()
+param clientKeys string
+
+@description('Whether the vault is reached over the internet (by identity all the same), or by private endpoints only.')
+param publicAccess bool
+
+@description('Log Analytics workspace that receives the audit log.')
+param workspaceId string
+param location string
+param tags object
+
+resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
+  name: name
+  location: location
+  tags: tags
+  properties: {
+    tenantId: tenant().tenantId
+    sku: { family: 'A', name: 'standard' }
+    enableRbacAuthorization: true
+    // The least that the service takes. Digests that were replaced are of no use to anyone.
+    softDeleteRetentionInDays: 7
+    publicNetworkAccess: publicAccess ? 'Enabled' : 'Disabled'
+    networkAcls: {
+      // A deployment writes the secret, and comes as a trusted service.
+      bypass: 'AzureServices'
+      defaultAction: publicAccess ? 'Allow' : 'Deny'
+    }
+  }
+}
+
+resource secret 'Microsoft.KeyVault/vaults/secrets@2023-07-01' = {
+  parent: vault
+  name: 'client-keys'
+  properties: {
+    value: clientKeys
+    contentType: 'application/json'
+  }
+}
+
+resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: vault
+  name: 'audit'
+  properties: {
+    workspaceId: workspaceId
+    logs: [{ categoryGroup: 'audit', enabled: true }]
+  }
+}
+
+output id string = vault.id
+@description('With its version: new digests change the app\'s setting, and so reach the app at once and not within a day.')
+output clientKeysUri string = secret.properties.secretUriWithVersion

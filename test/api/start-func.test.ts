@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, join, resolve } from "node:path";
+import { type TestContext, test } from "node:test";
+import { z } from "zod";
+
+/*
+ * `npm run start:func` with a stand-in for Azure Functions Core Tools, which looks around where `func` would: in the
+ * folder that it was started in, in its environment, and at the services that the settings lead to.
+ */
+
+const root = resolve(import.meta.dirname, "../..");
+
+const standIn = `
+import { existsSync, readFileSync } from "node:fs";
+if (process.argv[2] === "--version") process.exit(0);
+const read = (name) => JSON.parse(readFileSync(name, "utf8"));
+const status = (url) => fetch(url).then((response) => response.status, String);
+const settings = { ...read("local.settings.json").Values, ...process.env };
+const blobs = /BlobEndpoint=([^;]+)/.exec(settings.AzureWebJobsStorage)?.[1];
+process.stdout.write("\\n" + JSON.stringify({
+  args: process.argv.slice(2),
+  runtime: settings.FUNCTIONS_WORKER_RUNTIME,
+  routePrefix: read("host.json").extensions.http.routePrefix,
+  entry: existsSync(read("package.json").main),
+  storage: await status(blobs + "?comp=list"),
+  face: await status(settings.FACE_ENDPOINT + "/emulator/state"),
+}) + "\\n");
+`;
+
+const seenShape = z.object({
+  args: z.array(z.string()),
+  runtime: z.string(),
+  routePrefix: z.string(),
+  entry: z.boolean(),
+  storage: z.number(),
+  face: z.number(),
+});
+
+test("npm run start:func has everything in place when func starts, and ends with it", async (t) => {
+  const project = await copyProject(t);
+  const tools = join(project, "tools");
+  await mkdir(tools);
+  await writeFile(join(tools, "func.mjs"), standIn);
+  await writeFile(join(tools, "func"), `#!/bin/sh\nexec "${process.execPath}" "${join(tools, "func.mjs")}" "$@"\n`);
+  await writeFile(join(tools, "func.cmd"), `@"${process.execPath}" "${join(tools, "func.mjs")}" %*\r\n`);
+  await chmod(join(tools, "func"), 0o755);
+
+  const { code, output } = await startFunc(t, project, tools);
+
+  assert.equal(code, 0, output);
+  const line = output.split("\n").find((candidate) => candidate.startsWith("{"));
+  assert.deepEqual(seenShape.parse(JSON.parse(line ?? assert.fail(output))), {
+    args: ["start", "--port", "0"],
+    runtime: "node",
+    routePrefix: "",
+    entry: true,
+    storage: 403,
+    face: 200,
+  });
+  const [made, sample] = await Promise.all(
+    ["local.settings.json", "local.settings.sample.json"].map((name) => readFile(join(project, name), "utf8")),
+  );
+  assert.equal(made, sample);
+});
+
+/** What the command needs of the project, in a folder of its own: it writes settings and a build. */
+async function copyProject(t: TestContext): Promise<string> {
+  const project = await mkdtemp(join(tmpdir(), "start-func-"));
+  t.after(() => rm(project, { recursive: true, force: true, maxRetries: 5 }));
+  const needed = ["src", "infra/build.ts", "test/local", "package.json", "host.json", "local.settings.sample.json"];
+  await Promise.all(needed.map((name) => cp(join(root, name), join(project, name), { recursive: true })));
+  await symlink(join(root, "node_modules"), join(project, "node_modules"), "junction");
+  return project;
+}
+
+async function startFunc(
+  t: TestContext,
+  project: string,
+  tools: string,
+): Promise<{ code: number | null; output: string }> {
+  const pathName = Object.keys(process.env).find((name) => name.toUpperCase() === "PATH") ?? "PATH";
+  const ports = ["PORT", "FACE_EMULATOR_PORT", "AZURITE_BLOB_PORT", "AZURITE_QUEUE_PORT", "AZURITE_TABLE_PORT"];
+  const child = spawn(process.execPath, [join(project, "test/local/start-func.ts")], {
+    cwd: project,
+    env: {
+      ...process.env,
+      ...Object.fromEntries(ports.map((name) => [name, "0"])),
+      [pathName]: `${tools}${delimiter}${process.env[pathName]}`,
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  t.after(() => child.kill("SIGKILL"));
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+  }
+  const code = await new Promise<number | null>((done) => child.once("close", done));
+  return { code, output };
+}

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { it } from "node:test";
+import { settings } from "../../../src/config.ts";
+import { infra, keysIn, readBicep, valueGiven } from "./bicep.ts";
+
+const app = readBicep("modules/function-app.bicep");
+const values = readBicep("main.bicepparam");
+const schema = Object.keys(settings.shape);
+
+/** What the app is told of its surroundings, and what an operator chooses. */
+const wired = keysIn(valueGiven(app, "appSettings")).filter((key) => !["parent", "name", "properties"].includes(key));
+const chosen = keysIn(valueGiven(values, "settings"));
+
+/** For the host and its libraries: the app's own code does not ask for them. */
+const forTheHost = /^(AzureWebJobsStorage__credential|APPLICATIONINSIGHTS_(CONNECTION|AUTHENTICATION)_STRING)$/;
+/** Never set here: keys that are switched off, what only laptops may do, and what the platform sets by itself. */
+const notForAzure = /^(FACE_KEY|AzureWebJobsStorage|AzureWebJobsStorage__accountName|ALLOW_ANONYMOUS|WEBSITE_\w+)$/;
+
+it("every setting of the app is wired, or an operator's to choose, or not for Azure", () => {
+  const expected = schema.filter((name) => !notForAzure.test(name));
+  const set = [...wired, ...chosen].filter((name) => schema.includes(name));
+  assert.deepEqual(set.sort(), expected.sort());
+});
+
+it("no setting is there that nothing reads", () => {
+  assert.deepEqual(
+    [...wired, ...chosen].filter((name) => !schema.includes(name) && !forTheHost.test(name)),
+    [],
+  );
+});
+
+it("what an operator leaves empty has the app's own default", () => {
+  for (const name of chosen) {
+    const shape = settings.shape[name as keyof typeof settings.shape];
+    assert.deepEqual(shape.parse(""), shape.parse(undefined), name);
+  }
+  assert.match(app.tree.text, /filter\(items\(settings\), setting => !empty\(setting\.value\)\)/);
+});
+
+it("the settings as deployed, with nothing chosen, are in order", () => {
+  const url = "https://face-x.cognitiveservices.azure.com/";
+  const parsed = settings.parse({
+    FACE_ENDPOINT: url,
+    AzureWebJobsStorage__blobServiceUri: "https://stx.blob.core.windows.net/",
+    AzureWebJobsStorage__tableServiceUri: "https://stx.table.core.windows.net/",
+    CLIENT_KEYS: undefined,
+  });
+  assert.equal(parsed.FACE_ENDPOINT, url.replace(/\/$/, ""));
+});
+
+it("the retention that the backstop is counted from is the app's", () => {
+  const text = readFileSync(join(infra, "main.bicepparam"), "utf8");
+  const told = /SESSION_RETENTION_HOURS: readEnvironmentVariable\('SESSION_RETENTION_HOURS', '(\d+)'\)/.exec(text)?.[1];
+  assert.equal(Number(told), settings.shape.SESSION_RETENTION_HOURS.parse(undefined));
+  assert.match(readBicep("main.bicep").tree.text, /int\(settings\.SESSION_RETENTION_HOURS\) \/ 24 \+ 7\n/);
+});

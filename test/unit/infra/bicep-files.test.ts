@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { dirname, join, posix } from "node:path";
+import { describe, it } from "node:test";
+import * as z from "zod";
+import { type BicepFile, findFaults, infra, listFiles, readBicep } from "./bicep.ts";
+
+const files = listFiles(".bicep").map(readBicep);
+const main = readBicep("main.bicep");
+const values = readBicep("main.bicepparam");
+const readme = readFileSync(join(infra, "../README.md"), "utf8");
+
+for (const path of [...listFiles(".bicep"), ...listFiles(".bicepparam")]) {
+  it(`${path} is Bicep`, () => assert.deepEqual(findFaults(path), []));
+}
+
+it("every file but the main one is a module of another", () => {
+  const used = files.flatMap((file) => file.modules.map(({ path }) => posix.join(dirname(file.path), path)));
+  const others = files.map(({ path }) => path).filter((path) => path !== "main.bicep");
+  assert.deepEqual([...new Set(used)].sort(), others);
+});
+
+for (const file of files) {
+  describe(file.path, () => {
+    for (const module of file.modules) {
+      const called = readBicep(posix.join(dirname(file.path), module.path));
+
+      it(`gives ${module.symbol} what it asks for`, () => {
+        const declared = called.params.map(({ name }) => name);
+        const required = called.params.filter((param) => param.required).map(({ name }) => name);
+        assert.deepEqual(
+          module.params.filter((name) => !declared.includes(name)),
+          [],
+          "not declared there",
+        );
+        assert.deepEqual(
+          required.filter((name) => !module.params.includes(name)),
+          [],
+          "missing here",
+        );
+      });
+
+      it(`uses every output of ${module.symbol}, and none that it does not have`, () => {
+        const text = file.tree.text;
+        const used = [...text.matchAll(new RegExp(`\\b${module.symbol}[!.?]*\\.outputs\\.(\\w+)`, "g"))].map(
+          ([, name]) => name,
+        );
+        assert.deepEqual([...new Set(used)].sort(), called.outputs.map(({ name }) => name).sort());
+      });
+    }
+
+    it("uses every parameter and variable", () => {
+      const declared = [...file.params.map(({ name }) => name), ...file.variables];
+      assert.deepEqual(
+        declared.filter((name) => file.uses(name) === 0),
+        [],
+      );
+    });
+
+    it("uses no name that nobody gave", () => {
+      assert.deepEqual(file.unknown(), []);
+    });
+
+    it("uses every resource that it takes for granted", () => {
+      const existing = file.resources.filter((resource) => resource.existing).map(({ symbol }) => symbol);
+      assert.deepEqual(
+        existing.filter((symbol) => file.uses(symbol) === 0),
+        [],
+      );
+    });
+
+    it("asks for each type in one version", () => {
+      const typed = file.resources.filter(({ version }) => version !== undefined);
+      for (const { type, version } of typed) {
+        for (const other of files.flatMap(({ resources }) => resources)) {
+          if (other.type === type) assert.equal(other.version, version, `${type} in ${file.path}`);
+        }
+      }
+    });
+
+    it("says what it is for", () => assert.match(file.tree.text, /^metadata description = '/m));
+  });
+}
+
+describe("the values of a deployment", () => {
+  it("are given for every parameter of the main file, and for no other", () => {
+    assert.match(values.tree.text, /^using 'main\.bicep'/);
+    const given = [...readFileSync(join(infra, "main.bicepparam"), "utf8").matchAll(/^param (\w+) =/gm)].map(
+      ([, name]) => name,
+    );
+    assert.deepEqual(given.sort(), main.params.map(({ name }) => name).sort());
+  });
+
+  it("are described, each where it is declared", () => {
+    assert.deepEqual(
+      main.params.filter(({ described }) => !described),
+      [],
+    );
+  });
+
+  it("come from azd by names that the README has", () => {
+    const settingNames = [...values.tree.text.matchAll(/readEnvironmentVariable\('(\w+)'/g)].map(
+      ([, name]) => `\`${name}\``,
+    );
+    assert.ok(settingNames.length > 20);
+    assert.deepEqual(
+      settingNames.filter((name) => !readme.includes(name)),
+      [],
+    );
+  });
+});
+
+it("what a deployment gives back is in the README", () => {
+  assert.deepEqual(
+    outputsOf(main).filter((name) => !readme.includes(name)),
+    [],
+  );
+});
+
+it("every abbreviation is used, and every one used is there", () => {
+  const abbreviations = z
+    .record(z.string(), z.string().regex(/^[a-z]+$/))
+    .parse(JSON.parse(readFileSync(join(infra, "abbreviations.json"), "utf8")));
+  const used = [...main.tree.text.matchAll(/abbreviations\.(?!json)(\w+)/g)].map(([, name]) => name);
+  assert.deepEqual([...new Set(used)].sort(), Object.keys(abbreviations).sort());
+});
+
+function outputsOf({ outputs }: BicepFile): string[] {
+  return outputs.map(({ name }) => name);
+}

@@ -1,0 +1,167 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, posix } from "node:path";
+import { describe, it } from "node:test";
+import { parse as parseYaml } from "yaml";
+import * as z from "zod";
+import { build } from "../../../infra/build.ts";
+import { settings } from "../../../src/config.ts";
+import { readBicep } from "./bicep.ts";
+
+const root = join(import.meta.dirname, "../../..");
+const read = (name: string) => readFileSync(join(root, name), "utf8");
+const readme = read("README.md");
+
+const manifest = z
+  .object({
+    main: z.string(),
+    scripts: z.record(z.string(), z.string()),
+    devDependencies: z.record(z.string(), z.string()),
+  })
+  .parse(JSON.parse(read("package.json")));
+
+/** The part of the schema of host.json that this app uses; a word that is not in it is a slip. */
+const host = z
+  .strictObject({
+    version: z.literal("2.0"),
+    functionTimeout: z.string().regex(/^\d\d:\d\d:\d\d$/),
+    extensions: z.strictObject({
+      http: z.strictObject({
+        routePrefix: z.string(),
+        maxConcurrentRequests: z.int(),
+        maxOutstandingRequests: z.int(),
+        dynamicThrottlesEnabled: z.boolean(),
+      }),
+    }),
+    extensionBundle: z.strictObject({
+      id: z.literal("Microsoft.Azure.Functions.ExtensionBundle"),
+      version: z.string().regex(/^\[4\.\S+, 5\.0\.0\)$/),
+    }),
+    logging: z.strictObject({
+      applicationInsights: z.strictObject({
+        samplingSettings: z.strictObject({ isEnabled: z.boolean(), excludedTypes: z.string() }),
+      }),
+      logLevel: z.record(z.string(), z.enum(["Trace", "Debug", "Information", "Warning", "Error", "Critical", "None"])),
+    }),
+  })
+  .parse(JSON.parse(read("host.json")));
+
+describe("host.json", () => {
+  it("puts nothing before our routes", () => assert.equal(host.extensions.http.routePrefix, ""));
+
+  it("lets the longest run of the timer end, with minutes to spare", () => {
+    const [hours = 0, minutes = 0, seconds = 0] = host.functionTimeout.split(":").map(Number);
+    const timeout = hours * 3600 + minutes * 60 + seconds;
+    const allowed = (budget: number) => settings.shape.MAINTENANCE_BUDGET_SECONDS.safeParse(String(budget)).success;
+    assert.ok(allowed(60) && !allowed(timeout - 240));
+  });
+
+  it("is not what stops an instance of the Flex Consumption plan from serving", () => {
+    const { maxConcurrentRequests, maxOutstandingRequests } = host.extensions.http;
+    const [, concurrency] = /param httpConcurrency int = (\d+)/.exec(readBicep("main.bicep").tree.text) ?? [];
+    assert.ok(Number(concurrency) < maxConcurrentRequests && maxConcurrentRequests <= maxOutstandingRequests);
+  });
+
+  it("samples nothing that alerts count and audits read", () => {
+    const { excludedTypes } = host.logging.applicationInsights.samplingSettings;
+    assert.deepEqual(excludedTypes.split(";").sort(), ["Exception", "Request", "Trace"]);
+    assert.deepEqual([host.logging.logLevel.Host, host.logging.logLevel.Function], ["Information", "Information"]);
+  });
+});
+
+describe("Core Tools", () => {
+  const sample = z
+    .object({
+      IsEncrypted: z.literal(false),
+      Values: z.record(z.string(), z.string()),
+      Host: z.strictObject({ LocalHttpPort: z.literal(7071), CORS: z.string() }),
+    })
+    .parse(JSON.parse(read("local.settings.sample.json")));
+
+  it("find a worker, and storage, in the sample settings", () => {
+    assert.equal(sample.Values.FUNCTIONS_WORKER_RUNTIME, "node");
+    assert.equal(sample.Values.AzureWebJobsStorage, "UseDevelopmentStorage=true");
+  });
+
+  it("find at `main` what the build makes, from this folder and from the built one", async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), "package-"));
+    t.after(() => rm(folder, { recursive: true, force: true }));
+    const outFolder = join(folder, posix.dirname(manifest.main));
+    await build({ outFolder });
+    assert.ok((await stat(join(folder, manifest.main))).size > 0);
+    const built = z
+      .object({ main: z.string() })
+      .parse(JSON.parse(await readFile(join(outFolder, "package.json"), "utf8")));
+    assert.equal(posix.join(posix.dirname(manifest.main), built.main), manifest.main);
+    const files = await readdir(outFolder, { recursive: true });
+    for (const name of ["host.json", built.main, "package.json"]) assert.ok(files.includes(name), name);
+    assert.deepEqual(
+      files.filter((name) => /node_modules|\.map$/.test(name)),
+      [],
+    );
+  });
+
+  it("publish what runs, and nothing else that lies here", () => {
+    const patterns = read(".funcignore")
+      .split("\n")
+      .filter((line) => line !== "" && !line.startsWith("#"));
+    const isLeftOut = (path: string) =>
+      patterns.some((pattern) =>
+        pattern.startsWith("*") ? path.endsWith(pattern.slice(1)) : path.split("/").includes(pattern),
+      );
+    const runs = ["host.json", "package.json", manifest.main];
+    assert.deepEqual(runs.filter(isLeftOut), []);
+    const files =
+      "src test infra node_modules dist-maps .git .github .ci .azure .funcignore .gitattributes .gitignore .npmrc README.md LICENSE azure.yaml biome.json local.settings.json local.settings.sample.json package-lock.json tsconfig.json";
+    assert.deepEqual(
+      files.split(" ").filter((path) => !isLeftOut(path)),
+      [],
+    );
+  });
+
+  it("are started by a command that the README has", () => {
+    assert.ok(manifest.scripts["start:func"]);
+    assert.match(readme, /`npm run start:func`/);
+  });
+});
+
+describe("azure.yaml", () => {
+  const hook = z.strictObject({ shell: z.string(), run: z.string() });
+  const { services } = z
+    .object({
+      services: z.strictObject({
+        api: z.strictObject({
+          project: z.literal("."),
+          host: z.literal("function"),
+          language: z.literal("custom"),
+          dist: z.string(),
+          hooks: z.strictObject({ prepackage: z.strictObject({ posix: hook, windows: hook }) }),
+        }),
+      }),
+    })
+    .parse(parseYaml(read("azure.yaml")));
+
+  it("uploads the built folder, built anew on every system", () => {
+    assert.equal(services.api.dist, posix.dirname(manifest.main));
+    const { posix: shell, windows } = services.api.hooks.prepackage;
+    assert.equal(shell.run, "npm ci && npm run build");
+    assert.equal(windows.run, shell.run);
+    assert.ok(manifest.scripts.build);
+  });
+
+  it("names the app as its tag does", () => {
+    assert.match(readBicep("main.bicep").tree.text, /serviceName: 'api'/);
+    assert.match(readBicep("modules/function-app.bicep").tree.text, /'azd-service-name': serviceName/);
+    assert.match(readBicep("main.bicep").tree.text, /tags = \{ 'azd-env-name': environmentName \}/);
+  });
+});
+
+it("the Node.js of the cloud is the one that the tests run on", () => {
+  const [, cloud] =
+    /runtime: \{ name: 'node', version: '(\d+)' \}/.exec(readBicep("modules/function-app.bicep").tree.text) ?? [];
+  assert.equal(cloud, /\d+/.exec(manifest.devDependencies.node ?? "")?.[0]);
+  assert.equal(cloud, process.versions.node.split(".")[0]);
+  assert.match(read("infra/build.ts"), new RegExp(`target: "node${cloud}"`));
+});

@@ -1,0 +1,210 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { endpoints } from "../../../src/endpoints.ts";
+import { maintenanceSchedule } from "../../../src/functions/maintain-sessions.ts";
+import { infra, listFiles, type Resource, readBicep } from "./bicep.ts";
+
+const files = listFiles(".bicep").map(readBicep);
+
+describe("what was erased is gone", () => {
+  const blobs = find("modules/storage.bicep", "Microsoft.Storage/storageAccounts/blobServices");
+
+  for (const policy of ["deleteRetentionPolicy", "containerDeleteRetentionPolicy", "restorePolicy", "changeFeed"]) {
+    it(`${policy} is off`, () => assert.equal(blobs.get("properties", policy, "enabled"), "false"));
+  }
+
+  it("blobs have no older versions", () => assert.equal(blobs.get("properties", "isVersioningEnabled"), "false"));
+
+  it("uploaded images go by themselves, should the timer have missed them", () => {
+    const policy = find("modules/storage.bicep", "Microsoft.Storage/storageAccounts/managementPolicies");
+    assert.match(policy.get("properties", "policy") ?? "", /prefixMatch: \['reference-images\/sessions\/'\]/);
+    // By the names under which the app keeps them.
+    assert.match(readSource("storage/connect.ts"), /container\("reference-images"\)/);
+    assert.match(readSource("liveness/ports.ts"), /type ImageName = .*`sessions\//);
+  });
+
+  it("no log holds the requests of devices, or the paths of tables and blobs", () => {
+    const logged = files
+      .flatMap(({ resources }) => resources)
+      .filter(({ type }) => type.endsWith("/diagnosticSettings"));
+    assert.ok(logged.length > 0);
+    for (const setting of logged)
+      assert.match(setting.get("properties", "logs") ?? "", /^\[\{ category(Group)?: '[Aa]udit', enabled: true \}\]$/);
+  });
+});
+
+describe("no key opens anything", () => {
+  it("storage", () => {
+    const account = find("modules/storage.bicep", "Microsoft.Storage/storageAccounts");
+    assert.equal(account.get("properties", "allowSharedKeyAccess"), "false");
+    assert.equal(account.get("properties", "allowBlobPublicAccess"), "false");
+    assert.equal(account.get("properties", "minimumTlsVersion"), "'TLS1_2'");
+    assert.equal(account.get("properties", "supportsHttpsTrafficOnly"), "true");
+  });
+
+  it("the Face account", () => {
+    const account = find("modules/face.bicep", "Microsoft.CognitiveServices/accounts");
+    assert.equal(account.get("kind"), "'Face'");
+    assert.equal(account.get("properties", "disableLocalAuth"), "true");
+    assert.equal(account.get("properties", "customSubDomainName"), "name", "which identities need");
+  });
+
+  it("telemetry", () => {
+    const component = find("modules/monitoring.bicep", "Microsoft.Insights/components");
+    assert.equal(component.get("properties", "DisableLocalAuth"), "true");
+    assert.equal(
+      find("modules/monitoring.bicep", "Microsoft.OperationalInsights/workspaces").get(
+        "properties",
+        "features",
+        "disableLocalAuth",
+      ),
+      "true",
+    );
+  });
+
+  it("the vault", () => {
+    assert.equal(
+      find("modules/key-vault.bicep", "Microsoft.KeyVault/vaults").get("properties", "enableRbacAuthorization"),
+      "true",
+    );
+  });
+
+  it("the app and its deployment", () => {
+    const { resources } = readBicep("modules/function-app.bicep");
+    const app = find("modules/function-app.bicep", "Microsoft.Web/sites");
+    assert.equal(app.get("properties", "httpsOnly"), "true");
+    assert.equal(app.get("properties", "siteConfig", "minTlsVersion"), "'1.2'");
+    assert.equal(app.get("properties", "siteConfig", "ftpsState"), "'Disabled'");
+    assert.equal(
+      app.get("properties", "functionAppConfig", "deployment", "storage", "authentication", "type"),
+      "'UserAssignedIdentity'",
+    );
+    const passwords = resources.filter(({ type }) => type === "basicPublishingCredentialsPolicies");
+    assert.deepEqual(passwords.map(({ get }) => `${get("name")} ${get("properties", "allow")}`).sort(), [
+      "'ftp' false",
+      "'scm' false",
+    ]);
+  });
+
+  it("nothing lists keys, and nothing secret is given back", () => {
+    for (const file of files) {
+      assert.doesNotMatch(
+        file.tree.text,
+        /\blist(Keys|AccountSas|ServiceSas|Secrets|Credentials)?\(|AccountKey=|SharedAccess/i,
+      );
+      const secrets = file.params.filter(({ secure }) => secure).map(({ name }) => name);
+      for (const { name, value } of file.outputs) {
+        assert.ok(!secrets.some((secret) => new RegExp(`\\b${secret}\\b`).test(value)), `${file.path}: ${name}`);
+        assert.doesNotMatch(value, /connectionString|instrumentationKey|\.value\b/i, `${file.path}: ${name}`);
+      }
+    }
+  });
+
+  it("client keys stay secure from the first parameter to the vault", () => {
+    const isSecure = (path: string) => readBicep(path).params.find(({ name }) => name === "clientKeys")?.secure;
+    assert.equal(isSecure("main.bicep"), true);
+    assert.equal(isSecure("modules/key-vault.bicep"), true);
+    assert.match(readBicep("modules/function-app.bicep").tree.text, /CLIENT_KEYS: '@Microsoft\.KeyVault\(SecretUri=/);
+  });
+});
+
+describe("roles", () => {
+  /** As published. */
+  const published: Record<string, string> = {
+    "Cognitive Services Face Recognizer": "9894cab4-e18a-44aa-828b-cb588cd6f2d7",
+    "Cognitive Services User": "a97b65f3-24c7-4388-baec-2e87135dc908",
+    "Key Vault Secrets User": "4633458b-17de-408a-b874-0445c86b69e6",
+    "Monitoring Metrics Publisher": "3913510d-42f4-4e42-8a64-420c390055eb",
+    "Storage Blob Data Owner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+    "Storage Table Data Contributor": "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
+  };
+  const roles = readBicep("modules/roles.bicep");
+  const assignments = roles.resources.filter(isAssignment);
+
+  it("are all in one file, under their published ids", () => {
+    assert.deepEqual(
+      files.filter(({ resources }) => resources.some(isAssignment)).map(({ path }) => path),
+      [roles.path],
+    );
+    const told = [...roles.tree.text.matchAll(/^ {2}'([\w ]+)': '([0-9a-f-]{36})'$/gm)].map(([, name, id]) => [
+      name,
+      id,
+    ]);
+    assert.deepEqual(Object.fromEntries(told), published);
+  });
+
+  it("reach one resource each, and tell what for", () => {
+    const existing = roles.resources.filter((resource) => resource.existing).map(({ symbol }) => symbol);
+    assert.equal(assignments.length, 5);
+    for (const { symbol, get } of assignments) {
+      assert.ok(existing.includes(get("scope") ?? ""), `${symbol}: no role on a group or more`);
+      assert.equal(get("properties", "principalId"), "principalId", symbol);
+      assert.equal(get("properties", "principalType"), "'ServicePrincipal'", symbol);
+      assert.ok(get("properties", "description"), symbol);
+      const role = /roleIds(\[[^\]]+\])/.exec(get("properties", "roleDefinitionId") ?? "")?.[1];
+      assert.ok(role && get("name")?.endsWith(`roleIds${role})`), `${symbol}: named after another role than it gives`);
+    }
+  });
+
+  it("are there before the app asks for anything", () => {
+    assert.match(readBicep("main.bicep").tree.text, /dependsOn: \[roles, privateEndpoints\]/);
+  });
+
+  function isAssignment({ type }: Resource): boolean {
+    return type === "Microsoft.Authorization/roleAssignments";
+  }
+});
+
+describe("App Service Authentication", () => {
+  const authentication = readBicep("modules/function-app.bicep").resources.find(
+    ({ symbol }) => symbol === "authentication",
+  );
+
+  it("checks tokens and lets those without one through to the app, which decides", () => {
+    const validation = authentication?.get("properties", "globalValidation") ?? "";
+    assert.match(validation, /requireAuthentication: false/);
+    assert.match(validation, /unauthenticatedClientAction: 'AllowAnonymous'/);
+  });
+
+  it("keeps no tokens", () =>
+    assert.equal(authentication?.get("properties", "login", "tokenStore", "enabled"), "false"));
+});
+
+describe("alerts", () => {
+  const { tree } = readBicep("modules/alerts.bicep");
+
+  it("ask for functions that there are", () => {
+    const names = [...endpoints.map(({ name }) => name), "maintainSessions"];
+    const asked = [...tree.text.matchAll(/OperationName [!=]= '(\w+)'/g)].map(([, name]) => name ?? "");
+    assert.ok(asked.length > 0);
+    assert.deepEqual(
+      asked.filter((name) => !names.includes(name)),
+      [],
+    );
+  });
+
+  it("give the timer the time of several runs", () => {
+    const minutes = Number(/^0 \*\/(\d+) \* \* \* \*$/.exec(maintenanceSchedule)?.[1]);
+    const window = Number(/name: 'maintenance-overdue'[\s\S]+?window: 'PT(\d+)M'/.exec(tree.text)?.[1]);
+    assert.ok(window >= 3 * minutes, `${window} minutes, and a run every ${minutes}`);
+  });
+
+  it("name events that the app logs", () => {
+    const logged = ["functions/maintain-sessions.ts", "http/endpoint.ts"].map(readSource).join("\n");
+    for (const event of ["MaintenanceFailed", "RequestFailed"]) {
+      assert.match(tree.text, new RegExp(event));
+      assert.match(logged, new RegExp(`"${event}"`));
+    }
+  });
+});
+
+function find(path: string, type: string): Resource {
+  const found = readBicep(path).resources.find((resource) => resource.type === type && !resource.existing);
+  return found ?? assert.fail(`${path} has no ${type}`);
+}
+
+function readSource(path: string): string {
+  return readFileSync(join(infra, "../src", path), "utf8");
+}

@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { parse as parseYaml } from "yaml";
+import * as z from "zod";
+
+const root = join(import.meta.dirname, "../../..");
+const folder = join(root, ".github/workflows");
+const readme = readFileSync(join(root, "README.md"), "utf8");
+const manifest = z
+  .object({ name: z.string(), scripts: z.record(z.string(), z.string()) })
+  .parse(JSON.parse(readFileSync(join(root, "package.json"), "utf8")));
+
+const permissions = z.record(z.string(), z.enum(["read", "write", "none"]));
+const step = z.strictObject({
+  name: z.string().optional(),
+  uses: z.string().optional(),
+  run: z.string().optional(),
+  with: z.record(z.string(), z.unknown()).optional(),
+  env: z.record(z.string(), z.string()).optional(),
+  shell: z.string().optional(),
+  "working-directory": z.string().optional(),
+});
+const workflow = z.strictObject({
+  name: z.string(),
+  on: z.record(z.string(), z.unknown()),
+  permissions,
+  concurrency: z.unknown(),
+  jobs: z.record(
+    z.string(),
+    z.strictObject({
+      strategy: z.object({ matrix: z.object({ os: z.array(z.string()) }) }).optional(),
+      "runs-on": z.string(),
+      "timeout-minutes": z.int().positive(),
+      permissions: permissions.optional(),
+      env: z.record(z.string(), z.string()).optional(),
+      steps: z.array(step),
+    }),
+  ),
+});
+const workflows = readdirSync(folder).map((file) => {
+  const text = readFileSync(join(folder, file), "utf8");
+  return { file, text, ...workflow.partial({ concurrency: true }).parse(parseYaml(text)) };
+});
+const ci = workflows.find(({ file }) => file === "ci.yml") ?? assert.fail("no ci.yml");
+const release = workflows.find(({ file }) => file === "release.yml") ?? assert.fail("no release.yml");
+
+for (const { file, text, jobs, permissions: given } of workflows) {
+  describe(file, () => {
+    const steps = Object.values(jobs).flatMap((job) => job.steps);
+
+    it("may read, and writes only where a release is made", () => {
+      assert.deepEqual(given, { contents: "read" });
+      const writing = Object.values(jobs).filter((job) => Object.values(job.permissions ?? {}).includes("write"));
+      assert.equal(writing.length, file === "release.yml" ? 1 : 0);
+    });
+
+    it("uses the platform's own actions, pinned by major version", () => {
+      for (const { uses } of steps) if (uses !== undefined) assert.match(uses, /^actions\/[\w-]+@v\d+$/);
+    });
+
+    it("takes nothing from outside into a shell", () => {
+      for (const { run } of steps) assert.doesNotMatch(run ?? "", /\$\{\{/);
+      assert.doesNotMatch(text, /pull_request_target|secrets\./);
+    });
+
+    it("calls only scripts that there are", () => {
+      const called = steps.flatMap(({ run }) =>
+        [...(run ?? "").matchAll(/npm run ([\w:]+)/g)].map(([, script]) => script ?? ""),
+      );
+      assert.deepEqual(
+        called.filter((script) => !(script in manifest.scripts)),
+        [],
+      );
+    });
+  });
+}
+
+it("the README's test command runs on Linux, macOS and Windows", () => {
+  const [, command] = /```sh\n(npm ci && npm test)\n```/.exec(readme) ?? [];
+  const { strategy, steps } = ci.jobs.test ?? assert.fail("no tests");
+  assert.deepEqual(strategy?.matrix.os, ["ubuntu-latest", "macos-latest", "windows-latest"]);
+  assert.ok(command && steps.some(({ run }) => run === command));
+  assert.ok(release.jobs.package?.steps.some(({ run }) => run === command));
+});
+
+it("what is deployed is audited, and every Bicep file compiled", () => {
+  const runs = Object.values(ci.jobs).flatMap(({ steps }) => steps.map(({ run }) => run ?? ""));
+  assert.ok(runs.includes("npm audit --omit=dev --audit-level=high"));
+  for (const file of ["infra/main.bicep", "infra/main.bicepparam"]) {
+    assert.ok(runs.some((run) => run.includes(`--file ${file}`)));
+    assert.ok(existsSync(join(root, file)));
+  }
+});
+
+it("a release has the package of its version attached", () => {
+  const runs = release.jobs.package?.steps.map(({ run }) => run ?? "").join("\n") ?? "";
+  const archive = `${manifest.name}-$TAG.zip`;
+  assert.deepEqual(release.on, { push: { tags: ["v*"] } });
+  assert.ok(runs.includes(`zip -r "../${archive}" .`) && runs.includes(`"${archive}" --verify-tag`));
+});
+
+for (const name of ["LICENSE", ".github/CONTRIBUTING.md", ".github/SECURITY.md"]) {
+  it(`${name} is there`, () => assert.ok(readFileSync(join(root, name), "utf8").length > 200));
+}
