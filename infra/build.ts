@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { build as bundle } from "esbuild";
+import { build as bundle, type Metafile, type OutputFile, type Plugin, transform } from "esbuild";
 import { z } from "zod";
+import { readReferencePage } from "./reference-page.ts";
 
 const root = resolve(import.meta.dirname, "..");
 
@@ -12,46 +13,60 @@ export interface BuildOptions {
   entry?: string;
   /** The deployable folder. Default: `dist`. */
   outFolder?: string;
-  /** Where the source map goes: never into the deployable folder. Default: `{outFolder}-maps`. */
+  /** Where the source maps go: never into the deployable folder. Default: `{outFolder}-maps`. */
   mapFolder?: string;
+  /**
+   * Removes what earlier builds have left, even if it is young. Default false: an app that runs from the folder may
+   * still come for a file of its own that it loads late.
+   */
+  clean?: boolean;
 }
 
 export interface BuildResult {
   outFolder: string;
-  /** Size of the bundle in bytes. */
+  /** Names of the files that were made. */
+  files: string[];
+  /** Their size in bytes. */
   bytes: number;
 }
 
+/** A file of an earlier build stays for so long. */
+const graceMs = 3_600_000;
+
 /**
- * Makes the deployable folder: one CommonJS bundle, host.json, and a package.json whose `main` names the bundle.
- * Files are put in place by renaming, so that an app that starts during a build reads either the old or the new one.
- * Throws where the sources do not bundle.
+ * Makes the deployable folder: main.cjs with what an instance needs to begin, a file for each part that is loaded later
+ * (wherever the sources say `import()`) and for what such parts share, host.json, and a package.json whose `main` names
+ * the first. All are CommonJS, which loads fastest. Files are put in place by renaming, so that an app that starts during
+ * a build reads either the old or the new ones. Throws where the sources do not bundle.
  */
 export async function build(options: BuildOptions = {}): Promise<BuildResult> {
   const entry = options.entry ?? join(root, "src/main.ts");
   const outFolder = resolve(options.outFolder ?? join(root, "dist"));
   const mapFolder = resolve(options.mapFolder ?? `${outFolder}-maps`);
 
-  const result = await bundle({
-    entryPoints: [entry],
-    outfile: join(outFolder, "main.cjs"),
+  // Compressing takes its time, in threads of its own.
+  const referencePage = options.entry === undefined ? readReferencePage() : Promise.resolve([]);
+  // Only ES modules can be split, so the parts are made as such and turned into CommonJS one by one.
+  const { outputFiles, metafile } = await bundle({
+    entryPoints: { main: entry },
+    outdir: outFolder,
+    outExtension: { ".js": ".cjs" },
+    chunkNames: "[name]-[hash]",
     absWorkingDir: root,
     bundle: true,
+    splitting: true,
+    metafile: true,
     write: false,
     platform: "node",
-    format: "cjs",
+    format: "esm",
     target: "node24",
-    // Identifiers stay whole and lines short: a stack trace from the cloud must be readable without the source map.
-    minifyWhitespace: true,
-    minifySyntax: true,
-    lineLimit: 160,
     legalComments: "none",
-    sourcemap: "external",
+    sourcemap: "inline",
     sourcesContent: false,
     // The host provides it to the worker's own `require`; no package of that name exists.
     external: ["@azure/functions-core"],
+    plugins: [evaluateRegistrations, leaveOutArrow],
     // storage-blob asks for it, and CommonJS has none.
-    banner: { js: 'const __importMetaUrl=require("node:url").pathToFileURL(__filename).href;' },
     define: { "import.meta.url": "__importMetaUrl" },
     logLevel: "silent",
   });
@@ -60,28 +75,98 @@ export async function build(options: BuildOptions = {}): Promise<BuildResult> {
   const files = new Map<string, string | Uint8Array>([
     ["host.json", await readFile(join(root, "host.json"))],
     ["package.json", `${JSON.stringify({ ...manifest, private: true, main: "main.cjs" }, undefined, 2)}\n`],
+    ...(await referencePage),
   ]);
   await mkdir(outFolder, { recursive: true });
   await mkdir(mapFolder, { recursive: true });
-  let bytes = 0;
-  for (const file of result.outputFiles) {
-    const name = basename(file.path);
-    if (name.endsWith(".map")) {
-      await replaceFile(mapFolder, name, file.contents);
-    } else {
-      files.set(name, file.contents);
-      bytes += file.contents.byteLength;
-    }
+  // `main` comes last: what it asks for is there by then.
+  for (const output of outputFiles.toSorted((one, other) => Number(isMain(one)) - Number(isMain(other)))) {
+    const name = basename(output.path);
+    const { code, map } = await toCommonJs(output, isOwn(output, metafile));
+    await replaceFile(mapFolder, `${name}.map`, map);
+    files.set(name, code);
   }
   for (const [name, content] of files) {
     await replaceFile(outFolder, name, content);
   }
-  for (const name of await readdir(outFolder)) {
-    if (!files.has(name) && !name.endsWith(".tmp")) {
-      await rm(join(outFolder, name), { recursive: true, force: true });
-    }
+  await removeOthers(outFolder, new Set(files.keys()), options.clean ? 0 : graceMs);
+  await removeOthers(mapFolder, new Set([...files.keys()].map((name) => `${name}.map`)), options.clean ? 0 : graceMs);
+  const bytes = [...files.values()].reduce((sum, content) => sum + Buffer.byteLength(content), 0);
+  return { outFolder, files: [...files.keys()], bytes };
+}
+
+function isMain({ path }: OutputFile): boolean {
+  return basename(path) === "main.cjs";
+}
+
+/** Whether any of our own code is in a file. */
+function isOwn({ path }: OutputFile, { outputs }: Metafile): boolean {
+  const made = Object.entries(outputs).find(([name]) => basename(name) === basename(path))?.[1];
+  return Object.keys(made?.inputs ?? {}).some((input) => !input.startsWith("node_modules/"));
+}
+
+async function toCommonJs({ path, text }: OutputFile, own: boolean): Promise<{ code: string; map: string }> {
+  return transform(text, {
+    sourcefile: basename(path),
+    format: "cjs",
+    platform: "node",
+    target: "node24",
+    supported: { "dynamic-import": false },
+    minifyWhitespace: true,
+    minifySyntax: true,
+    // In our own code identifiers stay whole: a stack trace from the cloud must be readable without the source map.
+    minifyIdentifiers: !own,
+    lineLimit: 160,
+    legalComments: "none",
+    sourcemap: "external",
+    sourcesContent: false,
+    ...(text.includes("__importMetaUrl") && {
+      banner: 'const __importMetaUrl=require("node:url").pathToFileURL(__filename).href;',
+    }),
+  });
+}
+
+/** Puts what `src/registrations.ts` exports into the bundle as plain data, in place of all that it is made from. */
+const evaluateRegistrations: Plugin = {
+  name: "evaluateRegistrations",
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]src[\\/]registrations\.ts$/ }, async ({ path }) => {
+      const { outputFiles } = await bundle({
+        entryPoints: [path],
+        bundle: true,
+        write: false,
+        platform: "node",
+        format: "esm",
+        logLevel: "silent",
+      });
+      const [code] = outputFiles;
+      const values: object = await import(
+        `data:text/javascript;base64,${Buffer.from(code?.contents ?? []).toString("base64")}`
+      );
+      const written = Object.entries(values).map(([name, value]) => `export const ${name} = ${JSON.stringify(value)};`);
+      return { contents: written.join("\n"), loader: "js" };
+    });
+  },
+};
+
+/** For lists of blobs in Arrow's format, which storage-blob loads when asked for and which nobody here asks for. */
+const leaveOutArrow: Plugin = {
+  name: "leaveOutArrow",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^apache-arrow$/ }, ({ path }) => ({ path, namespace: "left-out" }));
+    onLoad({ filter: /.*/, namespace: "left-out" }, () => ({
+      contents: "export function tableFromIPC() { throw new Error('apache-arrow is not part of this build'); }",
+    }));
+  },
+};
+
+/** Removes all files of a folder that are not `kept` and older than `graceMs`. */
+async function removeOthers(folder: string, kept: ReadonlySet<string>, graceMs: number): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (kept.has(name) || name.endsWith(".tmp")) continue;
+    const { mtimeMs } = await stat(join(folder, name));
+    if (Date.now() - mtimeMs >= graceMs) await rm(join(folder, name), { recursive: true, force: true });
   }
-  return { outFolder, bytes };
 }
 
 async function replaceFile(folder: string, name: string, content: string | Uint8Array): Promise<void> {
@@ -92,8 +177,8 @@ async function replaceFile(folder: string, name: string, content: string | Uint8
 
 if (import.meta.main) {
   try {
-    const { outFolder, bytes } = await build();
-    process.stdout.write(`${outFolder}: main.cjs, ${Math.round(bytes / 1024)} KiB\n`);
+    const { outFolder, files, bytes } = await build({ clean: true });
+    process.stdout.write(`${outFolder}: ${files.length} files, ${Math.round(bytes / 1024)} KiB\n`);
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 1;

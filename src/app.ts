@@ -4,8 +4,9 @@ import type { OpeningPolicy } from "./liveness/plan-session.ts";
 import type { Clock, DeviceStore, FaceService, ImageStore, NewId, SessionStore } from "./liveness/ports.ts";
 import type { Readiness } from "./liveness/readiness.ts";
 import type { DecisionRules } from "./liveness/record-result.ts";
+import type { Retention } from "./liveness/retention.ts";
 
-/** Everything an endpoint may use, built once by `main.ts`. */
+/** Everything an endpoint may use, built once by `compose.ts`. */
 export interface App {
   config: Config;
   face: FaceService;
@@ -16,6 +17,7 @@ export interface App {
   rules: DecisionRules;
   policy: OpeningPolicy;
   limits: Limits;
+  retention: Retention;
   now: Clock;
   newId: NewId;
 }

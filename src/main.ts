@@ -1,71 +1,51 @@
-import { randomUUID } from "node:crypto";
 import { app as functions } from "@azure/functions";
-import type { App, Composition } from "./app.ts";
-import { type Config, readConfig } from "./config.ts";
-import { endpoints } from "./endpoints.ts";
-import { createFaceService } from "./face/face-service.ts";
-import { maintainSessions, maintenanceSchedule } from "./functions/maintain-sessions.ts";
-import { serve } from "./http/endpoint.ts";
 import { watchTrueHeaders } from "./http/true-headers.ts";
-import { createIdentity } from "./identity.ts";
-import { createReadiness } from "./liveness/readiness.ts";
-import { connectStorage } from "./storage/connect.ts";
-import { createDeviceStore } from "./storage/device-store.ts";
-import { createImageStore } from "./storage/image-store.ts";
-import { createSessionStore } from "./storage/session-store.ts";
+import { httpFunctions, timers } from "./registrations.ts";
 
 /*
- * The composition root: settings → clients → registrations. Every function registers whatever the settings are, since a
- * host that finds no functions tells nobody why.
+ * Where an instance begins: it registers every function, whatever the settings are, since a host that finds no functions
+ * tells nobody why. What is behind the functions (`compose.ts`) takes several times as long to load as all this, so it
+ * is loaded while the host gets ready, or with the first call where that comes earlier.
  */
 
-const read = readConfig(process.env);
-const composition: Composition = "config" in read ? { app: compose(read.config) } : read;
+/** By then a host has been told of the functions; nothing waits for it. */
+const loadAfterMs = 100;
 
-if ("faults" in composition) {
-  // biome-ignore lint/suspicious/noConsole: no invocation is there yet whose log could be used; the host takes this one.
-  console.error(
-    JSON.stringify({ event: "ServiceNotConfigured", settings: composition.faults.map(({ setting }) => setting) }),
-  );
+const trueHeaders = watchTrueHeaders();
+let loaded: ReturnType<typeof loadHandlers> | undefined;
+
+function handlers(): ReturnType<typeof loadHandlers> {
+  loaded ??= loadHandlers();
+  return loaded;
+}
+
+async function loadHandlers() {
+  const { httpHandlers, timerHandlers } = await import("./compose.ts");
+  return { http: httpHandlers(trueHeaders), timer: timerHandlers };
 }
 
 // Without streaming the host drops the body of a chunked request.
 functions.setup({ enableHttpStream: true });
-const trueHeaders = watchTrueHeaders();
-for (const endpoint of endpoints) {
-  const { name, methods, route } = endpoint;
+for (const { name, methods, route } of httpFunctions) {
   // Anonymous for the host: its own 401 has no body, and it does not know the header that Face clients send.
-  functions.http(name, { methods, route, authLevel: "anonymous", handler: serve(endpoint, composition, trueHeaders) });
-}
-functions.timer("maintainSessions", { schedule: maintenanceSchedule, handler: maintainSessions(composition) });
-
-function compose(config: Config): App {
-  const now = () => Date.now();
-  const { face: faceConfig, storage: storageConfig } = config;
-  const storage = connectStorage(
-    "connectionString" in storageConfig
-      ? storageConfig
-      : { ...storageConfig, credential: createIdentity(storageConfig.identityClientId) },
-  );
-  const sessions = createSessionStore(storage);
-  const images = createImageStore(storage);
-  const face = createFaceService({
-    endpoint: faceConfig.endpoint,
-    apiVersion: faceConfig.apiVersion,
-    credential: faceConfig.key === undefined ? createIdentity(faceConfig.identityClientId) : { key: faceConfig.key },
-    timeoutMs: faceConfig.timeoutSeconds * 1000,
+  functions.http(name, {
+    methods,
+    route,
+    authLevel: "anonymous",
+    handler: async (request, context) => found((await handlers()).http, name)(request, context),
   });
-  return {
-    config,
-    face,
-    sessions,
-    devices: createDeviceStore(storage),
-    images,
-    readiness: createReadiness({ face, sessions, images, now }),
-    rules: config.rules,
-    policy: config.policy,
-    limits: config.limits,
-    now,
-    newId: randomUUID,
-  };
+}
+for (const { name, schedule } of timers) {
+  functions.timer(name, {
+    schedule,
+    handler: async (timer, context) => found((await handlers()).timer, name)(timer, context),
+  });
+}
+// What keeps it from loading is heard by the first call.
+setTimeout(() => handlers().catch(() => undefined), loadAfterMs).unref();
+
+function found<Handler>(byName: ReadonlyMap<string, Handler>, name: string): Handler {
+  const handler = byName.get(name);
+  if (handler === undefined) throw new Error(`There is no handler for ${name}.`);
+  return handler;
 }

@@ -65,9 +65,24 @@ async function connectTable(options: StorageOptions, name: string): Promise<Tabl
           allowInsecureConnection: true,
         })
       : new TableClient(options.tableUri, name, options.credential, { retryOptions });
+  for (const policy of needlessPolicies) client.pipeline.removePolicy({ name: policy });
   client.pipeline.addPolicy(dropKeysFromAnswers);
   return client;
 }
+
+/**
+ * What the library does around every request and no request of ours has a use for; a creation makes four. Answers are
+ * small, redirects there are none, and repeats are `persist`'s.
+ */
+const needlessPolicies = [
+  "decompressResponsePolicy",
+  "defaultRetryPolicy",
+  "formDataPolicy",
+  "logPolicy",
+  "multipartPolicy",
+  "redirectPolicy",
+  "tracingPolicy",
+];
 
 /**
  * The SDK finds its way through the answer of a transaction by plain text search, and takes a key that looks like a

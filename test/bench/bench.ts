@@ -1,0 +1,54 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { cpus } from "node:os";
+import { dirname, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { StackError } from "../local/child.ts";
+import { fail, print } from "../local/terminal.ts";
+import { creationCpu } from "./creation-cpu.ts";
+import { creationLatency } from "./creation-latency.ts";
+import { type Figure, formatTable, isMet } from "./figures.ts";
+import { loadTime } from "./load-time.ts";
+import { sessionRequests } from "./session-requests.ts";
+import { timerRate } from "./timer-rate.ts";
+
+/**
+ * `npm run bench [-- <part> …] [--sessions N]`: measures what the app is meant to hold to, prints it as a table, and
+ * writes it to `bench/results.json`. Parts: latency, requests, cpu, load, timer. `--sessions` says how many are due for
+ * the timer (default 100,000). Nothing here is a test: a figure that is missed fails nothing.
+ */
+const resultsFile = resolve(import.meta.dirname, "../../bench/results.json");
+
+try {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { sessions: { type: "string", default: "100000" } },
+  });
+  const sessions = Number(values.sessions);
+  if (!Number.isInteger(sessions) || sessions < 1) throw new StackError("--sessions must be a whole number from 1.");
+  const parts = [creationLatency, sessionRequests, creationCpu, loadTime, timerRate(sessions)];
+  const names = parts.map(({ name }) => name);
+  const unknown = positionals.find((name) => !names.includes(name));
+  if (unknown !== undefined) throw new StackError(`There is no part "${unknown}". Parts: ${names.join(", ")}.`);
+
+  const startedOn = new Date().toISOString();
+  const found: { part: string; figures: Figure[] }[] = [];
+  for (const part of parts) {
+    if (positionals.length > 0 && !positionals.includes(part.name)) continue;
+    const figures = await part.run((progress) => process.stderr.write(`${part.name}: ${progress}\n`));
+    found.push({ part: part.name, figures });
+  }
+  print(formatTable(found.flatMap(({ figures }) => figures)));
+  await mkdir(dirname(resultsFile), { recursive: true });
+  const results = {
+    startedOn,
+    machine: { node: process.version, platform: process.platform, architecture: process.arch, cores: cpus().length },
+    parts: found.map(({ part, figures }) => ({
+      part,
+      figures: figures.map((figure) => ({ ...figure, met: isMet(figure) })),
+    })),
+  };
+  await writeFile(resultsFile, `${JSON.stringify(results, undefined, 2)}\n`);
+  process.exit();
+} catch (error) {
+  fail(error);
+}

@@ -1,0 +1,11 @@
+import { createRequire } from "node:module";
+import { resolve } from "node:path";
+import { provideCoreModule } from "../local/functions-host/core-api.ts";
+
+/** `load-probe <main>`: loads an app's main file as the worker does, tells the milliseconds that it took, and ends. */
+const main = resolve(process.argv[2] ?? "");
+provideCoreModule(() => undefined);
+const requireMain = createRequire(main);
+const start = performance.now();
+requireMain(main);
+process.stdout.write(String(performance.now() - start), () => process.exit());

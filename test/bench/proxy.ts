@@ -1,0 +1,79 @@
+import { Agent, createServer, type IncomingMessage, request as openRequest, type ServerResponse } from "node:http";
+
+export interface ServiceProxy {
+  /** The target's URL with the proxy's port. */
+  url: string;
+  /** The requests since the last call. */
+  take(): SeenRequest[];
+  /** From now on a request takes so long from its arrival, whatever the service itself needs of that. */
+  delay(milliseconds: number): void;
+  close(): Promise<void>;
+}
+
+export interface SeenRequest {
+  method: string;
+  /** As it came, without the query. */
+  path: string;
+  status: number;
+  body: string;
+}
+
+/** Stands in front of a service, counts what passes, and lets no answer through before its time. */
+export async function startProxy(target: string): Promise<ServiceProxy> {
+  const { hostname, port, pathname } = new URL(target);
+  const agent = new Agent({ keepAlive: true });
+  let seen: SeenRequest[] = [];
+  let answerAfterMs = 0;
+
+  async function pass(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const arrived = performance.now();
+    const body = await readAll(incoming);
+    const { method = "", url = "/", headers } = incoming;
+    const upstream = openRequest({ host: hostname, port, path: url, method, headers, agent });
+    upstream.on("error", () => incoming.socket.destroy());
+    upstream.on("response", async (answer) => {
+      const content = await readAll(answer);
+      const status = answer.statusCode ?? 502;
+      seen.push({ method, path: new URL(url, target).pathname, status, body: body.toString("latin1") });
+      await waitUntil(arrived + answerAfterMs);
+      outgoing.writeHead(status, answer.rawHeaders).end(content);
+    });
+    upstream.end(body);
+  }
+
+  const server = createServer((incoming, outgoing) => void pass(incoming, outgoing));
+  server.keepAliveTimeout = 60_000;
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  if (typeof address !== "object" || address === null) throw new Error("The proxy has no port.");
+  return {
+    url: `http://127.0.0.1:${address.port}${pathname === "/" ? "" : pathname}`,
+    take() {
+      const taken = seen;
+      seen = [];
+      return taken;
+    },
+    delay(milliseconds) {
+      answerAfterMs = milliseconds;
+    },
+    close: () =>
+      new Promise((resolve) => {
+        agent.destroy();
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** Timers come up to a millisecond late; the last one is waited for turn by turn. */
+async function waitUntil(time: number): Promise<void> {
+  const rest = time - performance.now() - 1.5;
+  if (rest > 0) await new Promise((resolve) => setTimeout(resolve, rest));
+  while (performance.now() < time) await new Promise(setImmediate);
+}
+
+async function readAll(stream: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks);
+}

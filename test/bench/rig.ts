@@ -1,0 +1,118 @@
+import { Agent, request as openRequest } from "node:http";
+import { pathToFileURL } from "node:url";
+import { ensureBuilt } from "../local/app-build.ts";
+import { type FunctionsHost, startFunctionsHost } from "../local/functions-host/launcher.ts";
+import { startServices, stopServices } from "../local/services.ts";
+import { type ServiceProxy, startProxy } from "./proxy.ts";
+
+/** The real app on the functions host, before Azurite and the Face emulator, with a proxy in front of each. */
+export interface Rig {
+  app: FunctionsHost;
+  emulator: { url: string; key: string };
+  /** Of tables and blobs. */
+  storage: ServiceProxy[];
+  face: ServiceProxy;
+  /** Where the app was built. */
+  appFolder: string;
+  /** Another app on the same services; `env` comes on top of the settings. It ends with the rig. */
+  startApp(appFolder: string, env?: Record<string, string>): Promise<FunctionsHost>;
+  stop(): Promise<void>;
+}
+
+export async function startRig(): Promise<Rig> {
+  const apps: FunctionsHost[] = [];
+  const appFolder = await ensureBuilt();
+  const moveClocks = async (offsetMs: number) => {
+    await Promise.all(apps.map((host) => host.setClockOffset(offsetMs)));
+  };
+  const services = await startServices({ withEmulator: true, onClock: moveClocks });
+  const { azurite, emulator } = services;
+  if (emulator === undefined) throw new Error("There is no emulator.");
+  const face = await startProxy(emulator.url);
+  const storage: ServiceProxy[] = [];
+  let connectionString = azurite.connectionString;
+  for (const endpoint of connectionString.match(/(?<=(?:Blob|Table)Endpoint=)[^;]+/g) ?? []) {
+    const proxy = await startProxy(endpoint);
+    storage.push(proxy);
+    connectionString = connectionString.replace(endpoint, proxy.url);
+  }
+  const settings = {
+    FUNCTIONS_WORKER_RUNTIME: "node",
+    AzureWebJobsStorage: connectionString,
+    FACE_ENDPOINT: face.url,
+    FACE_KEY: emulator.key,
+    ALLOW_ANONYMOUS: "true",
+    CREATION_LIMIT: "1000",
+    MAINTENANCE_FACE_CALLS_PER_SECOND: "1000",
+    // By this, `cpuMicroseconds` can ask any of the apps.
+    NODE_OPTIONS: `--import=${pathToFileURL(`${import.meta.dirname}/usage-probe.ts`).href}`,
+  };
+
+  async function startApp(folder: string, env: Record<string, string> = {}): Promise<FunctionsHost> {
+    const host = await startFunctionsHost({ appFolder: folder, env: { ...settings, ...env }, timers: false });
+    apps.push(host);
+    return host;
+  }
+
+  async function stop(): Promise<void> {
+    await Promise.all(apps.map((host) => host.stop()));
+    await Promise.all([face, ...storage].map((proxy) => proxy.close()));
+    await stopServices(services);
+  }
+
+  try {
+    const app = await startApp(appFolder);
+    return { app, appFolder, emulator, storage, face, startApp, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Microseconds of processor time that the app's process has used so far, on all its threads. */
+export async function cpuMicroseconds(host: FunctionsHost): Promise<number> {
+  const probe = /usage-probe (\S+)/.exec(host.output())?.[1];
+  if (probe === undefined) throw new Error("The app runs without its probe.");
+  const { cpuMicroseconds: used } = JSON.parse((await send(probe)).body);
+  return Number(used);
+}
+
+const agent = new Agent({ keepAlive: true });
+
+export interface Answer {
+  status: number;
+  body: string;
+}
+
+/** One request on a kept connection, with as little of its own as there can be. With a body it is a POST. */
+export function send(url: string, json?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const body = json === undefined ? undefined : Buffer.from(JSON.stringify(json));
+    const request = openRequest(url, {
+      method: body === undefined ? "GET" : "POST",
+      headers: {
+        ...(body && { "content-type": "application/json", "content-length": String(body.byteLength) }),
+        ...headers,
+      },
+      agent,
+    });
+    request.on("error", reject);
+    request.on("response", async (response) => {
+      let text = "";
+      for await (const chunk of response.setEncoding("utf8")) text += chunk;
+      resolve({ status: response.statusCode ?? 0, body: text });
+    });
+    request.end(body);
+  });
+}
+
+/** Opens a liveness session, and expects that it works. */
+export async function createSession(host: { url: string }, deviceCorrelationId: string) {
+  const answer = await send(`${host.url}/face/v1.2/detectLiveness-sessions`, {
+    livenessOperationMode: "Passive",
+    deviceCorrelationId,
+  });
+  if (answer.status !== 200) throw new Error(`The session was not created: ${answer.status} ${answer.body}`);
+  const { sessionId, authToken } = JSON.parse(answer.body);
+  return { sessionId: String(sessionId), authToken: String(authToken) };
+}

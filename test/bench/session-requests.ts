@@ -1,0 +1,97 @@
+import { randomUUID } from "node:crypto";
+import type { Figure, Part } from "./figures.ts";
+import { createSession, type Rig, send, startRig } from "./rig.ts";
+
+const sessions = 320;
+const atOnce = 8;
+const hour = 3600;
+
+/**
+ * How many requests storage gets for a session, from its creation until it is pruned: all that pass the proxies in front
+ * of Azurite, divided by the sessions. So the timer's own queries, and what it removes in transactions, count by share.
+ */
+export const sessionRequests: Part = {
+  name: "requests",
+  async run(tell): Promise<Figure[]> {
+    const rig = await startRig();
+    try {
+      // Tables are made at their first use.
+      await live(rig, 1, true);
+      count(rig);
+      tell(`${sessions} sessions that are settled by their app`);
+      const settled = await live(rig, sessions, true);
+      tell(`${sessions} sessions that are left to the timer`);
+      const collected = await live(rig, sessions, false);
+      const common = { unit: "requests", bound: "at most", target: 8 } as const;
+      return [
+        { figure: "storage: create, settle, prune", ...common, ...told(settled) },
+        { figure: "storage: create, collect, prune", ...common, ...told(collected) },
+      ];
+    } finally {
+      await rig.stop();
+    }
+  },
+};
+
+/** Requests for each step of the sessions' lives. */
+async function live(rig: Rig, number: number, settles: boolean): Promise<Map<string, number>> {
+  const steps = new Map<string, number>();
+  const opened = await together(number, async () => createSession(rig.app, randomUUID()));
+  steps.set("create", count(rig));
+  await together(number, async (index) => play(rig, opened[index]));
+  if (settles) {
+    await together(number, async (index) => settle(rig, opened[index]));
+    steps.set("settle", count(rig));
+  }
+  await advance(rig, 1 * hour);
+  steps.set(settles ? "timer after an hour" : "collect", count(rig));
+  await advance(rig, 48 * hour);
+  steps.set("prune", count(rig));
+  return steps;
+}
+
+type Opened = Awaited<ReturnType<typeof createSession>>;
+
+async function play({ emulator }: Rig, session: Opened | undefined): Promise<void> {
+  const url = `${emulator.url}/emulator/sessions/${session?.sessionId}/attempts`;
+  await expectSuccess(send(url, { scenario: "realface" }, { authorization: `Bearer ${session?.authToken}` }));
+}
+
+async function settle({ app }: Rig, session: Opened | undefined): Promise<void> {
+  await expectSuccess(send(`${app.url}/api/sessions/${session?.sessionId}/settle`, {}));
+}
+
+/** Lets time pass, and the timer run once. */
+async function advance({ app, emulator }: Rig, advanceSeconds: number): Promise<void> {
+  await expectSuccess(send(`${emulator.url}/emulator/clock`, { advanceSeconds }));
+  const { status, error } = await app.runFunction("maintainSessions");
+  if (status !== "Succeeded") throw new Error(`The timer failed: ${error}`);
+}
+
+async function expectSuccess(answer: ReturnType<typeof send>): Promise<void> {
+  const { status, body } = await answer;
+  if (status >= 300) throw new Error(`${status} ${body}`);
+}
+
+function count({ storage }: Rig): number {
+  return storage.reduce((sum, proxy) => sum + proxy.take().length, 0);
+}
+
+function told(steps: Map<string, number>): Pick<Figure, "measured" | "note"> {
+  const each = [...steps].map(([step, requests]) => `${step} ${(requests / sessions).toFixed(2)}`);
+  return {
+    measured: [...steps.values()].reduce((sum, requests) => sum + requests, 0) / sessions,
+    note: each.join(", "),
+  };
+}
+
+/** Runs `work` for every index up to `number`, a few at a time. */
+async function together<T>(number: number, work: (index: number) => Promise<T>): Promise<T[]> {
+  const results: T[] = [];
+  let next = 0;
+  const worker = async () => {
+    for (let index = next++; index < number; index = next++) results[index] = await work(index);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  return results;
+}

@@ -1,0 +1,58 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+
+/** Tables that take every write and keep nothing, so that they cost next to nothing: enough for new devices. */
+export interface StorageStandIn {
+  connectionString: string;
+  close(): Promise<void>;
+}
+
+export async function startStorageStandIn(): Promise<StorageStandIn> {
+  const server = createServer((request, response) => void answer(request, response));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  if (typeof address !== "object" || address === null) throw new Error("The stand-in has no port.");
+  const url = `http://127.0.0.1:${address.port}/bench`;
+  const key = Buffer.from("a key that nobody checks").toString("base64");
+  return {
+    connectionString: `DefaultEndpointsProtocol=http;AccountName=bench;AccountKey=${key};TableEndpoint=${url};BlobEndpoint=${url};`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  let body = "";
+  for await (const chunk of request.setEncoding("utf8")) body += chunk;
+  if (request.url?.endsWith("/$batch")) {
+    const writes = body.split("Content-Transfer-Encoding").length + body.split("content-transfer-encoding").length - 2;
+    response.writeHead(202, { "content-type": "multipart/mixed; boundary=batchresponse_1" }).end(batchAnswer(writes));
+  } else if (request.method === "PUT") {
+    response.writeHead(204, { etag }).end();
+  } else {
+    response.writeHead(501).end();
+  }
+}
+
+const etag = `W/"datetime'2026-01-01T00%3A00%3A00.0000000Z'"`;
+
+function batchAnswer(writes: number): string {
+  const part = [
+    "--changesetresponse_1",
+    "Content-Type: application/http",
+    "Content-Transfer-Encoding: binary",
+    "",
+    "HTTP/1.1 204 No Content",
+    "X-Content-Type-Options: nosniff",
+    "Cache-Control: no-cache",
+    "DataServiceVersion: 3.0;",
+    `ETag: ${etag}`,
+    "",
+    "",
+    "",
+  ].join("\r\n");
+  const head = "--batchresponse_1\r\nContent-Type: multipart/mixed; boundary=changesetresponse_1\r\n\r\n";
+  return `${head}${part.repeat(writes)}--changesetresponse_1--\r\n--batchresponse_1--\r\n`;
+}

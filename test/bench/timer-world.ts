@@ -1,0 +1,172 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { MaintainDeps } from "../../src/liveness/maintain.ts";
+import type { DeviceStore, DueRow, FaceService, ImageStore, SessionStore } from "../../src/liveness/ports.ts";
+import type { SessionRecord, StoredSession } from "../../src/liveness/session.ts";
+import { expiryPartition, sessionCreatedOn, sessionRow } from "../../src/storage/keys.ts";
+
+export interface TimerWorldOptions {
+  sessions: number;
+  /** How long each call of the store takes. */
+  storageMs: number;
+  /** The same for the Face service. */
+  faceMs: number;
+  concurrency: number;
+}
+
+/** Sessions whose outcomes are due to be collected, all with one attempt that nobody has asked for yet. */
+export interface TimerWorld {
+  deps: MaintainDeps;
+  now(): number;
+  /** Rows of the calendar that were given out. */
+  rowsRead(): number;
+  /** Sessions whose outcome was recorded exactly once. */
+  recordedOnce(): number;
+  failures: unknown[];
+}
+
+const minute = 60_000;
+const pageSize = 1000;
+
+/**
+ * A store and a service that take their time and keep next to nothing: each row and record is made up from the session's
+ * number when it is asked for, so that whatever memory grows is the timer's.
+ */
+export function createTimerWorld({ sessions: total, storageMs, faceMs, concurrency }: TimerWorldOptions): TimerWorld {
+  const start = Date.parse("2026-03-01T12:00:00.000Z");
+  // All are created within ten minutes, and all tokens (of ten minutes more) have ended by now.
+  const startTick = performance.now();
+  const now = () => start + 25 * minute + (performance.now() - startTick);
+  const shards = Array.from({ length: 16 }, (): number[] => []);
+  for (let number = 0; number < total; number += 1) {
+    const shard = Number.parseInt(dueRow(number).expiryPartition.charAt(0), 16);
+    shards[shard]?.push(number);
+  }
+  const recorded = new Uint8Array(total);
+  const failures: unknown[] = [];
+  let rows = 0;
+
+  async function storage<T>(effect: () => T): Promise<T> {
+    await sleep(storageMs);
+    return effect();
+  }
+
+  function recordOf(number: number): SessionRecord {
+    const creationId = creationIdOf(number);
+    const createdMs = start + Math.floor((number / total) * 10 * minute);
+    const tokenExpiresOn = iso(createdMs + 10 * minute);
+    return {
+      creationId,
+      sessionId: creationId.replace(/^0/, "5"),
+      kind: "liveness",
+      deviceCorrelationId: `device-${number}`,
+      apiVersion: "v1.2",
+      upstreamVersion: "v1.2",
+      createdOn: iso(createdMs),
+      tokenExpiresOn,
+      expiresOn: iso(createdMs + 48 * 60 * minute),
+      ttlSeconds: 600,
+      status: "NotStarted",
+      attempts: 0,
+      final: false,
+      reasons: [],
+      idempotencyRowKey: `k_${creationId}`,
+      expiryPartition: expiryPartition(creationId, iso(createdMs + 12 * minute)),
+    };
+  }
+
+  function dueRow(number: number): DueRow {
+    const { creationId, createdOn, tokenExpiresOn, idempotencyRowKey, expiryPartition } = recordOf(number);
+    const row = sessionRow(createdOn, creationId);
+    const dueOn = iso(Date.parse(tokenExpiresOn) + 2 * minute);
+    return {
+      creationId,
+      phase: "collect",
+      dueOn,
+      partition: `device-${number}`,
+      row,
+      idempotencyRowKey,
+      expiryPartition,
+    };
+  }
+
+  const face: Partial<FaceService> = {
+    async get({ sessionId }, options) {
+      const tell = await options?.gate?.();
+      await sleep(faceMs);
+      tell?.(200);
+      const result = { livenessDecision: "realface", digest: "a-digest" };
+      const attempts = [{ attemptId: 1, attemptStatus: "Succeeded", result }];
+      return { value: { sessionId, status: "Succeeded", attempts } };
+    },
+  };
+
+  const sessions: Partial<SessionStore> = {
+    createdOn: sessionCreatedOn,
+    rowKey: sessionRow,
+    expiryPartition,
+    load: (partition, row) =>
+      storage((): StoredSession => {
+        const record = recordOf(Number(partition.slice("device-".length)));
+        return { record, partition, row, etag: "before" };
+      }),
+    update: (stored, record) =>
+      storage(() => {
+        const number = Number(stored.partition.slice("device-".length));
+        recorded[number] = (recorded[number] ?? 0) + 1;
+        return { ...stored, record, etag: "after" };
+      }),
+    schedule: () => storage(() => undefined),
+    unschedule: () => storage(() => []),
+    async *dueRows(shard) {
+      const numbers = shards[shard] ?? [];
+      for (let from = 0; from < numbers.length; from += pageSize) {
+        const page = await storage(() => numbers.slice(from, from + pageSize));
+        for (const number of page) {
+          rows += 1;
+          yield dueRow(number);
+        }
+      }
+    },
+  };
+
+  return {
+    now,
+    rowsRead: () => rows,
+    recordedOnce: () => recorded.reduce((sum, times) => sum + Number(times === 1), 0),
+    failures,
+    deps: {
+      face: onlyWith(face),
+      sessions: onlyWith(sessions),
+      devices: onlyWith<DeviceStore>({}),
+      images: onlyWith<ImageStore>({}),
+      now,
+      rules: { requireClientDigest: false },
+      limits: { creations: 10, ownerCreations: 20, windowSeconds: 600, lockoutRejections: 5, lockoutSeconds: 1800 },
+      retention: { sessionHours: 48, outcomeDays: 90 },
+      concurrency,
+      faceCallsPerSecond: Number.MAX_SAFE_INTEGER,
+      maxAttempts: 50,
+      onFailure: (failure) => failures.push(failure.cause),
+    },
+  };
+}
+
+/** A port of which only some verbs are there: collecting has no need of the others, and fails where it uses one. */
+function onlyWith<Port extends object>(verbs: Partial<Port>): Port {
+  const unexpected = (name: string) => async () => {
+    throw new Error(`${name} is not expected here.`);
+  };
+  const port = new Proxy(verbs, {
+    get: (target, name) => Reflect.get(target, name) ?? unexpected(String(name)),
+  });
+  // What the type says of a missing verb is that it may throw, and that is what it does.
+  return port as Port;
+}
+
+function creationIdOf(number: number): string {
+  return `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`;
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
