@@ -3,6 +3,7 @@ import { apiVersions } from "./face/model.ts";
 import type { Limits } from "./liveness/limits.ts";
 import type { OpeningPolicy } from "./liveness/plan-session.ts";
 import type { DecisionRules } from "./liveness/record-result.ts";
+import type { Retention } from "./liveness/retention.ts";
 
 /**
  * The only reader of the environment. Every setting, its meaning, bounds and default stand in `settings` below; the
@@ -98,6 +99,7 @@ export const settings = z.object({
   ALLOW_ANONYMOUS: flag(false),
   WEBSITE_AUTH_ENABLED: flag(false),
   WEBSITE_INSTANCE_ID: optional(z.string()),
+  WEBSITE_POD_NAME: optional(z.string()),
   REQUIRE_CLIENT_DIGEST: flag(false),
   VERIFY_CONFIDENCE_FLOOR: optional(fraction).transform((value) => value ?? 0),
   ALLOW_DEVICE_SET_IN_CLIENT: flag(false),
@@ -109,9 +111,11 @@ export const settings = z.object({
   LOCKOUT_SECONDS: integerOr(1800, 1, 604_800),
   SESSION_RETENTION_HOURS: integerOr(48, 1, 720),
   OUTCOME_RETENTION_DAYS: integerOr(90, 1, 3650),
+  REFERENCE_IMAGE_RETENTION_DAYS: integerOr(0, 0, 3650),
   MAINTENANCE_CONCURRENCY: integerOr(32, 1, 256),
   MAINTENANCE_FACE_CALLS_PER_SECOND: integerOr(5, 1, 1000),
   MAINTENANCE_BUDGET_SECONDS: integerOr(240, 5, 1800),
+  MAINTENANCE_MAX_ATTEMPTS: integerOr(50, 1, 10_000),
 });
 
 type Settings = z.infer<typeof settings>;
@@ -142,8 +146,8 @@ export interface Config {
   rules: DecisionRules;
   policy: OpeningPolicy;
   limits: Limits;
-  retention: { sessionHours: number; outcomeDays: number };
-  maintenance: { concurrency: number; faceCallsPerSecond: number; budgetSeconds: number };
+  retention: Retention;
+  maintenance: { concurrency: number; faceCallsPerSecond: number; budgetSeconds: number; maxAttempts: number };
 }
 
 /** A setting that is missing or wrong. Its value is never told. */
@@ -191,11 +195,16 @@ export function readConfig(env: Record<string, string | undefined>): { config: C
         lockoutRejections: read.LOCKOUT_REJECTIONS,
         lockoutSeconds: read.LOCKOUT_SECONDS,
       },
-      retention: { sessionHours: read.SESSION_RETENTION_HOURS, outcomeDays: read.OUTCOME_RETENTION_DAYS },
+      retention: {
+        sessionHours: read.SESSION_RETENTION_HOURS,
+        outcomeDays: read.OUTCOME_RETENTION_DAYS,
+        ...(read.REFERENCE_IMAGE_RETENTION_DAYS > 0 && { referenceImageDays: read.REFERENCE_IMAGE_RETENTION_DAYS }),
+      },
       maintenance: {
         concurrency: read.MAINTENANCE_CONCURRENCY,
         faceCallsPerSecond: read.MAINTENANCE_FACE_CALLS_PER_SECOND,
         budgetSeconds: read.MAINTENANCE_BUDGET_SECONDS,
+        maxAttempts: read.MAINTENANCE_MAX_ATTEMPTS,
       },
     },
   };
@@ -208,7 +217,7 @@ function faultsOf({ issues }: z.ZodError): SettingFault[] {
 }
 
 const faceSettings = settings.pick({ FACE_ENDPOINT: true, FACE_KEY: true });
-const anonymousSettings = settings.pick({ ALLOW_ANONYMOUS: true, WEBSITE_INSTANCE_ID: true });
+const anonymousSettings = settings.pick({ ALLOW_ANONYMOUS: true, WEBSITE_INSTANCE_ID: true, WEBSITE_POD_NAME: true });
 const storageSettings = settings.pick({
   AzureWebJobsStorage: true,
   AzureWebJobsStorage__accountName: true,
@@ -229,7 +238,9 @@ function* contradictions(env: Record<string, string | undefined>): Generator<Set
     };
   }
   const anonymous = anonymousSettings.safeParse(env).data;
-  if (anonymous?.ALLOW_ANONYMOUS && anonymous.WEBSITE_INSTANCE_ID !== undefined) {
+  // Instances of the Flex Consumption plan have the second name only.
+  const instance = anonymous?.WEBSITE_INSTANCE_ID ?? anonymous?.WEBSITE_POD_NAME;
+  if (anonymous?.ALLOW_ANONYMOUS && instance !== undefined) {
     yield { setting: "ALLOW_ANONYMOUS", message: "is for the local stack and refused in Azure" };
   }
   const storage = storageSettings.safeParse(env).data;

@@ -1,3 +1,4 @@
+import { apiDescriptionEndpoints } from "./functions/api-description.ts";
 import { deviceEndpoints } from "./functions/devices.ts";
 import { faceHistoryEndpoints } from "./functions/face-history.ts";
 import { faceSessionEndpoints } from "./functions/face-sessions.ts";
@@ -17,6 +18,7 @@ const named: Endpoint[] = [
   ...deviceEndpoints,
   ...referenceImageEndpoints,
   ...healthEndpoints,
+  ...apiDescriptionEndpoints(() => named),
 ];
 
 export const endpoints: Endpoint[] = [...named, ...fallbackEndpoints(named)];

@@ -20,9 +20,12 @@ import {
 
 /** The audit entry of the previews: one request of a device, with the answer that the service gave it. */
 
-const int64 = z
-  .union([z.int(), z.string().regex(/^\d{1,19}$/)])
-  .describe("64-bit integer: the paging key. As text where JSON numbers are too small for it.");
+const int64 = z.union([z.int(), z.string().regex(/^\d{1,19}$/)]).meta({
+  // How it is written; what is read of it may be text, where a number is too small for it.
+  type: "integer",
+  format: "int64",
+  description: "The paging key. Larger than what a JSON number holds exactly in some languages.",
+});
 
 const targetFields = {
   faceRectangle,
@@ -58,7 +61,7 @@ const entryFields = {
   sessionImageId: z.string().nullish().describe("v1.2-preview.1 only."),
   verifyImageHash: z.string().nullish().describe("v1.2-preview.1 only: SHA-256 (hex) of the verify image."),
 };
-export const auditEntry = z.looseObject(entryFields);
+export const auditEntry = z.looseObject(entryFields).meta({ id: "AuditEntry_preview" });
 type WireEntry = z.output<typeof auditEntry>;
 type WireBody = z.output<typeof responseBody>;
 

@@ -1,3 +1,4 @@
+import type * as z from "zod";
 import type {
   ApiVersion,
   Attempt,
@@ -33,6 +34,17 @@ export interface CreateRequest {
   clientReferenceId?: string;
 }
 
+/** What is said of sessions of one kind in a version, as schemas. */
+export interface WireShapes {
+  /** What opens a session, by media type; a form's parts are its properties. */
+  create: { json: z.ZodType; multipart?: z.ZodType };
+  created: z.ZodType;
+  /** As we tell it, which is without its token. */
+  session: z.ZodType;
+  list?: z.ZodType;
+  auditEntries?: z.ZodType;
+}
+
 /**
  * One version of the API, both ways. Requests are strict: nothing unknown is dropped. Responses are tolerant, and what
  * decodes them throws a `ZodError`, which holds no values, for a body that is not of the version's shape.
@@ -48,6 +60,8 @@ export interface Codec {
   };
   /** Status of a successful DELETE: 200 in the previews, 204 in v1.2. */
   readonly deletedStatus: 200 | 204;
+  /** For whoever describes what is said, or checks it from outside. Made anew by each call. */
+  shapes(kind: SessionKind): WireShapes;
   readonly createRequest: {
     /**
      * Throws `ApiError` 400 in the service's words, 415 for a form where there is nothing to verify. Accepts our additions

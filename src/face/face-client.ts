@@ -2,7 +2,7 @@ import createLibraryClient from "@azure/ai-vision-face";
 import type { TokenCredential } from "@azure/identity";
 import { ApiError } from "../errors.ts";
 import { maxAttempts } from "../liveness/decision.ts";
-import type { Answered } from "../liveness/ports.ts";
+import type { Answered, FaceCallOptions } from "../liveness/ports.ts";
 import { numberAttempts } from "./audit-entries.ts";
 import { callRepeatedly, endWithin, readStream } from "./calls.ts";
 import type { Codec, RequestBody } from "./codec.ts";
@@ -35,10 +35,7 @@ export interface FaceClientOptions {
   auditPageSize?: number;
 }
 
-export interface CallOptions {
-  /** Ends the call; its reason is then thrown. */
-  signal?: AbortSignal;
-}
+export type CallOptions = FaceCallOptions;
 
 /** The service's calls in one version, each of which can be ended early. Absence is undefined, or false. */
 export interface FaceClient {
@@ -106,25 +103,22 @@ export function createFaceClient(options: FaceClientOptions): FaceClient {
       );
     },
 
-    async get(kind, sessionId, { signal } = {}) {
+    async get(kind, sessionId, options = {}) {
       if (!isPathSegment(sessionId)) return undefined;
-      const answer = await read({ method: "get", path: codec.paths.session(kind, sessionId), ...compact({ signal }) });
+      const answer = await read({ method: "get", path: codec.paths.session(kind, sessionId), ...options });
       if (answer === undefined) return undefined;
       const state = decodeJson(answer, (json) => codec.session.decode(kind, json));
-      const entries = await readAuditEntries(codec, kind, state, read, {
-        pageSize: auditPageSize,
-        ...compact({ signal }),
-      });
+      const entries = await readAuditEntries(codec, kind, state, read, { pageSize: auditPageSize, ...options });
       return answered(answer, entries === undefined ? state : withAttempts(state, entries));
     },
 
-    revoke(kind, sessionId, { signal } = {}) {
+    revoke(kind, sessionId, options = {}) {
       if (!isPathSegment(sessionId)) return Promise.resolve(false);
-      const call: Call = { method: "delete", path: codec.paths.session(kind, sessionId), ...compact({ signal }) };
+      const call: Call = { method: "delete", path: codec.paths.session(kind, sessionId), ...options };
       return callRepeatedly(
         // A session that is gone when it is asked for again was deleted by the call whose answer got lost.
         async (repeats) => (await unlessAbsent(send(call))) !== undefined || repeats > 0,
-        signal,
+        options.signal,
       );
     },
 
@@ -161,20 +155,23 @@ function makeSend({ endpoint, apiVersion, credential, timeoutMs = 20_000 }: Face
   // Answers are small; and one that breaks off while being unpacked would never end.
   client.pipeline.removePolicy({ name: "decompressResponsePolicy" });
 
-  return (call: Call): Promise<Answer> =>
-    endWithin(timeoutMs, faceTimeout, call.signal, async (abortSignal) => {
-      const { method, path, query, body, accept = "application/json" } = call;
+  return async (call: Call): Promise<Answer> => {
+    const { method, path, query, body, accept = "application/json", gate } = call;
+    const tellGate = await gate?.();
+    return endWithin(timeoutMs, faceTimeout, call.signal, async (abortSignal) => {
       try {
         const response = await client
           .pathUnchecked(path)
           [method]({ abortSignal, accept, ...(query && { queryParameters: query }), ...encodeBody(body) })
           .asNodeStream();
+        tellGate?.(Number(response.status), response.headers["retry-after"]);
         const bytes = await readStream(response.body, maxAnswerBytes);
         return accepted(Number(response.status), response.headers, bytes);
       } catch (error) {
         throw toApiError(error);
       }
     });
+  };
 }
 
 function encodeBody(body: RequestBody | undefined): { body?: unknown; contentType?: string } {
@@ -229,7 +226,7 @@ async function readAuditEntries(
   kind: SessionKind,
   state: SessionState,
   read: (call: Call) => Promise<Answer | undefined>,
-  { pageSize, signal }: CallOptions & { pageSize: number },
+  { pageSize, ...options }: CallOptions & { pageSize: number },
 ): Promise<Attempt[] | undefined> {
   const { paths, auditEntries } = codec;
   if (paths.audit === undefined || auditEntries === undefined || state.status === "NotStarted") return undefined;
@@ -238,7 +235,7 @@ async function readAuditEntries(
   let start: string | undefined;
   for (;;) {
     const query = compact({ start, top: pageSize });
-    const answer = await read({ method: "get", path, query, ...compact({ signal }) });
+    const answer = await read({ method: "get", path, query, ...options });
     // Deleted in between: what was told before still holds.
     if (answer === undefined) break;
     const page = decodeJson(answer, (json) => auditEntries.decode(json));

@@ -17,8 +17,8 @@ export function createFaceService(options: FaceClientOptions): FaceService {
   return {
     version: options.apiVersion,
     create: (kind, request, image) => current.create(kind, request, image),
-    get: ({ upstreamVersion, kind, sessionId }) => client(upstreamVersion).get(kind, sessionId),
-    revoke: ({ upstreamVersion, kind, sessionId }) => client(upstreamVersion).revoke(kind, sessionId),
+    get: ({ upstreamVersion, kind, sessionId }, options) => client(upstreamVersion).get(kind, sessionId, options),
+    revoke: ({ upstreamVersion, kind, sessionId }, options) => client(upstreamVersion).revoke(kind, sessionId, options),
     async sessionImage(sessionImageId) {
       // An image does not tell which version its session was opened in.
       for (const version of new Set([options.apiVersion, ...apiVersions.toReversed()])) {

@@ -1,3 +1,4 @@
+import * as z from "zod";
 import type { ErrorDetail } from "../errors.ts";
 import type { BodyPart } from "./codec.ts";
 import type { VerifyImage } from "./model.ts";
@@ -62,6 +63,16 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  */
 export function writeImage(name: string, { bytes, contentType = "application/octet-stream" }: VerifyImage): BodyPart {
   return { name, filename: "image", contentType, content: bytes };
+}
+
+/** The part of an image, for whoever describes a form. */
+export function imageFile(): z.ZodType {
+  return z.file().describe("A JPEG, PNG, GIF or BMP of 1 KB to 6 MB. The part needs a file name.");
+}
+
+/** A form has an image, or the name of one that is held: JSON Schema. */
+export function formMeta(imageName: string): { oneOf: object[] } {
+  return { oneOf: [{ required: [imageName] }, { required: ["referenceImageId"] }] };
 }
 
 /** What the text of a part says: a boolean, a plain decimal number, or the text itself, which the schema then refuses. */

@@ -1,12 +1,12 @@
-import type * as z from "zod";
+import * as z from "zod";
 import type { ErrorDetail } from "../errors.ts";
 import { carryOver, modelVersionFields } from "./carry-over.ts";
 import type { CreateRequest, RequestBody } from "./codec.ts";
 import { invalidMediaType, invalidRequestBody } from "./errors.ts";
 import type { ApiVersion, SessionKind, SessionRequest, VerifyImage } from "./model.ts";
-import { type Form, readForm, writeImage } from "./multipart.ts";
+import { type Form, formMeta, imageFile, readForm, writeImage } from "./multipart.ts";
 import { compact, isRecord } from "./objects.ts";
-import { duplicateField, invalidField, parseRequest } from "./request-fields.ts";
+import { duplicateField, invalidField, parseRequest, referenceImageId, requestMeta } from "./request-fields.ts";
 
 /** Create requests of the previews: JSON, or a form with the same JSON as one part beside the image. */
 
@@ -85,6 +85,22 @@ function imageProblems(hasImage: boolean, hasReference: boolean): ErrorDetail[] 
     ? "Must not come together with referenceImageId."
     : "Required in multipart/form-data, unless referenceImageId names a held image.";
   return [invalidField(imageName, message)];
+}
+
+/** The rule of `expectationProblems` for JSON, as JSON Schema has it. */
+export const namesOneImage = {
+  anyOf: ["referenceImageId", "expectedReferenceImageId"].map((absent) => ({ properties: { [absent]: { not: {} } } })),
+};
+
+/** A form as we would have it written: what else may stand in `Parameters` may also come beside it, but only once. */
+export function previewForm(version: ApiVersion, parameters: z.ZodRawShape): z.ZodType {
+  return z
+    .strictObject({
+      [parametersName]: z.strictObject(parameters).meta(requestMeta(version, "CreateLivenessWithVerifyParameters")),
+      [imageName]: imageFile().optional(),
+      referenceImageId,
+    })
+    .meta(formMeta(imageName));
 }
 
 /** Where the image is known, there is nothing to expect of the device. */

@@ -18,7 +18,7 @@ import type {
   VerifyReference,
 } from "./model.ts";
 import { compact, extraOf } from "./objects.ts";
-import { decodePreviewRequest, encodePreviewRequest, type PreviewRequest } from "./preview-requests.ts";
+import { decodePreviewRequest, encodePreviewRequest, type PreviewRequest, previewForm } from "./preview-requests.ts";
 import { decodeVerifyReference, segment, verifyReference } from "./shapes.ts";
 
 /** What the two previews share: a session that tells its latest audit entry, lists of sessions and of audit entries. */
@@ -29,7 +29,7 @@ const createdFields = {
   authToken: z.string().min(1).describe("For the device alone."),
   verifyImage,
 };
-export const createdSession = z.looseObject(createdFields);
+export const createdSession = z.looseObject(createdFields).meta({ id: "CreatedSession_preview" });
 
 const listItemFields = {
   id: z.string().min(1),
@@ -39,7 +39,7 @@ const listItemFields = {
   deviceCorrelationId: z.string().nullish(),
   authTokenTimeToLiveInSeconds: z.int(),
 };
-export const sessionList = z.array(z.looseObject(listItemFields));
+export const sessionList = z.array(z.looseObject(listItemFields).meta({ id: "SessionListItem_preview" }));
 
 const sessionFields = {
   ...listItemFields,
@@ -50,6 +50,7 @@ const sessionFields = {
   authToken: z.string().nullish(),
 };
 export const session = z.looseObject(sessionFields);
+const toldSession = session.omit({ authToken: true }).meta({ id: "Session_preview" });
 
 export const auditEntryList = z.array(auditEntry);
 
@@ -62,10 +63,12 @@ export interface PreviewOptions {
   version: ApiVersion;
   /** Create requests, strict. */
   requests: Record<SessionKind, z.ZodType<PreviewRequest>>;
+  /** Fields of the part `Parameters` beside an image. */
+  parameters: z.ZodRawShape;
   hasSessionImages: boolean;
 }
 
-export function makePreviewCodec({ version, requests, hasSessionImages }: PreviewOptions): Codec {
+export function makePreviewCodec({ version, requests, parameters, hasSessionImages }: PreviewOptions): Codec {
   return {
     version,
     paths: {
@@ -75,6 +78,16 @@ export function makePreviewCodec({ version, requests, hasSessionImages }: Previe
       ...(hasSessionImages && { sessionImage: (id: string) => `/session/sessionImages/${segment(id)}` }),
     },
     deletedStatus: 200,
+    shapes: (kind) => ({
+      create: {
+        json: requests[kind],
+        ...(kind === "livenessWithVerify" && { multipart: previewForm(version, parameters) }),
+      },
+      created: createdSession,
+      session: toldSession,
+      list: sessionList,
+      auditEntries: auditEntryList,
+    }),
     createRequest: {
       decode: (kind, body) => decodePreviewRequest(version, requests[kind], kind, body),
       encode: (kind, request, image) => encodePreviewRequest(version, kind, request, image),

@@ -23,9 +23,16 @@ const wellFormed = (rule: string, maxLength: number) =>
 
 const flag = (description: string) => z.boolean({ error: "Must be true or false." }).describe(description);
 
-const deviceCorrelationId = wellFormed("Must be 1 to 64 UTF-16 code units of well-formed Unicode.", 64)
+const deviceId = wellFormed("Must be 1 to 64 UTF-16 code units of well-formed Unicode.", 64);
+
+const deviceCorrelationId = deviceId
   .nullish()
   .describe("The end user's device; required unless deviceCorrelationIdSetInClient is true, and absent or null then.");
+
+/** A part of a form, which cannot be null. */
+export const deviceCorrelationIdPart = deviceId
+  .optional()
+  .describe("The end user's device; required unless deviceCorrelationIdSetInClient is true, and absent then.");
 
 const authTokenTimeToLiveInSeconds = z
   .int({ error: "Must be an integer." })
@@ -90,6 +97,32 @@ export function requireOneDevice(
     ? "Must be absent or null where deviceCorrelationIdSetInClient is true."
     : "Required unless deviceCorrelationIdSetInClient is true.";
   context.addIssue({ code: "custom", message, path: ["deviceCorrelationId"] });
+}
+
+/** `requireOneDevice` as JSON Schema has it. */
+const namesOneDevice = {
+  anyOf: [
+    {
+      title: "The device is named here",
+      required: ["deviceCorrelationId"],
+      properties: { deviceCorrelationId: { type: "string" }, deviceCorrelationIdSetInClient: { const: false } },
+    },
+    {
+      title: "The device names itself",
+      required: ["deviceCorrelationIdSetInClient"],
+      properties: { deviceCorrelationId: { type: "null" }, deviceCorrelationIdSetInClient: { const: true } },
+    },
+  ],
+};
+
+/**
+ * What a create request is called in a description, and what holds between its fields, for those who read the schema
+ * alone.
+ *
+ * @param rules JSON Schema, beside the rule for the device.
+ */
+export function requestMeta(version: ApiVersion, name: string, ...rules: object[]): { id: string; allOf: object[] } {
+  return { id: `${name}_${version}`, allOf: [namesOneDevice, ...rules] };
 }
 
 /**

@@ -9,7 +9,7 @@ import { compact, extraOf } from "./objects.ts";
 
 export const faceRectangle = z
   .looseObject({ top: z.number(), left: z.number(), width: z.number(), height: z.number() })
-  .describe("Where the face is, in pixels.");
+  .meta({ id: "FaceRectangle", description: "Where the face is, in pixels." });
 
 export const verifyOutcome = z.looseObject({
   matchConfidence: z.number().describe("0 to 1."),
@@ -24,7 +24,7 @@ const verifyReferenceFields = {
 
 export const verifyReference = z
   .looseObject(verifyReferenceFields)
-  .describe("What the service saw in the verify image.");
+  .meta({ id: "VerifyReference", description: "What the service saw in the verify image." });
 
 export function decodeVerifyReference(wire: z.output<typeof verifyReference>): VerifyReference {
   return compact({

@@ -1,8 +1,10 @@
 import * as z from "zod";
+import { namesOneImage } from "./preview-requests.ts";
 import { makePreviewCodec } from "./previews.ts";
 import {
   expectedReferenceImageId,
   referenceImageId,
+  requestMeta,
   requireOneDevice,
   sendResultsToClient,
   sharedFields,
@@ -10,16 +12,23 @@ import {
 
 /** Version v1.1-preview.1: the oldest, with neither session images nor a threshold of the caller's own. */
 
+const version = "v1.1-preview.1";
+
 const livenessFields = { ...sharedFields, sendResultsToClient };
 
-export const createLivenessRequest = z.strictObject(livenessFields).superRefine(requireOneDevice);
+export const createLivenessRequest = z
+  .strictObject(livenessFields)
+  .superRefine(requireOneDevice)
+  .meta(requestMeta(version, "CreateLivenessRequest"));
 /** The body as JSON, or the `Parameters` part beside the file part `VerifyImage`. */
 export const createLivenessWithVerifyRequest = z
   .strictObject({ ...livenessFields, referenceImageId, expectedReferenceImageId })
-  .superRefine(requireOneDevice);
+  .superRefine(requireOneDevice)
+  .meta(requestMeta(version, "CreateLivenessWithVerifyRequest", namesOneImage));
 
 export const codec = makePreviewCodec({
-  version: "v1.1-preview.1",
+  version,
   requests: { liveness: createLivenessRequest, livenessWithVerify: createLivenessWithVerifyRequest },
+  parameters: livenessFields,
   hasSessionImages: false,
 });

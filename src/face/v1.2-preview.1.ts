@@ -1,10 +1,12 @@
 import * as z from "zod";
+import { namesOneImage } from "./preview-requests.ts";
 import { makePreviewCodec } from "./previews.ts";
 import {
   enableSessionImage,
   expectedReferenceImageId,
   modelVersion,
   referenceImageId,
+  requestMeta,
   requireOneDevice,
   returnVerifyImageHash,
   sendResultsToClient,
@@ -14,27 +16,29 @@ import {
 
 /** Version v1.2-preview.1: the older preview and session images, model versions, the image's hash and a threshold. */
 
+const version = "v1.2-preview.1";
+
 const livenessFields = {
   ...sharedFields,
   sendResultsToClient,
   enableSessionImage,
   livenessSingleModalModel: modelVersion,
 };
+const verifyFields = { ...livenessFields, returnVerifyImageHash, verifyConfidenceThreshold };
 
-export const createLivenessRequest = z.strictObject(livenessFields).superRefine(requireOneDevice);
+export const createLivenessRequest = z
+  .strictObject(livenessFields)
+  .superRefine(requireOneDevice)
+  .meta(requestMeta(version, "CreateLivenessRequest"));
 /** The body as JSON, or the `Parameters` part beside the file part `VerifyImage`. */
 export const createLivenessWithVerifyRequest = z
-  .strictObject({
-    ...livenessFields,
-    returnVerifyImageHash,
-    verifyConfidenceThreshold,
-    referenceImageId,
-    expectedReferenceImageId,
-  })
-  .superRefine(requireOneDevice);
+  .strictObject({ ...verifyFields, referenceImageId, expectedReferenceImageId })
+  .superRefine(requireOneDevice)
+  .meta(requestMeta(version, "CreateLivenessWithVerifyRequest", namesOneImage));
 
 export const codec = makePreviewCodec({
-  version: "v1.2-preview.1",
+  version,
   requests: { liveness: createLivenessRequest, livenessWithVerify: createLivenessWithVerifyRequest },
+  parameters: verifyFields,
   hasSessionImages: true,
 });

@@ -15,14 +15,25 @@ import type {
   VerifyImage,
   VerifyReference,
 } from "./model.ts";
-import { type Form, readBoolean, readForm, readNumber, writeImage, writeNumber } from "./multipart.ts";
+import {
+  type Form,
+  formMeta,
+  imageFile,
+  readBoolean,
+  readForm,
+  readNumber,
+  writeImage,
+  writeNumber,
+} from "./multipart.ts";
 import { compact, extraOf, isRecord } from "./objects.ts";
 import {
+  deviceCorrelationIdPart,
   enableSessionImage,
   invalidField,
   modelVersion,
   parseRequest,
   referenceImageId,
+  requestMeta,
   requireOneDevice,
   returnVerifyImageHash,
   sharedFields,
@@ -38,9 +49,15 @@ const imageName = "verifyImage";
 const livenessFields = { ...sharedFields, enableSessionImage, livenessModelVersion: modelVersion };
 const verifyFields = { ...livenessFields, returnVerifyImageHash, verifyConfidenceThreshold, referenceImageId };
 
-export const createLivenessRequest = z.strictObject(livenessFields).superRefine(requireOneDevice);
+export const createLivenessRequest = z
+  .strictObject(livenessFields)
+  .superRefine(requireOneDevice)
+  .meta(requestMeta(version, "CreateLivenessRequest"));
 /** In multipart every field is a part, beside the file part `verifyImage`; JSON is for a `referenceImageId` only. */
-export const createLivenessWithVerifyRequest = z.strictObject(verifyFields).superRefine(requireOneDevice);
+export const createLivenessWithVerifyRequest = z
+  .strictObject(verifyFields)
+  .superRefine(requireOneDevice)
+  .meta(requestMeta(version, "CreateLivenessWithVerifyRequest", { required: ["referenceImageId"] }));
 
 type WireRequest = z.output<typeof createLivenessWithVerifyRequest>;
 
@@ -61,7 +78,7 @@ const attemptFields = {
   result: z.looseObject(attemptResultFields).nullish(),
   error: z.looseObject(attemptErrorFields).nullish(),
 };
-const attempt = z.looseObject(attemptFields);
+const attempt = z.looseObject(attemptFields).meta({ id: "Attempt_v1.2" });
 
 const resultsFields = {
   verifyReferences: z.array(verifyReference).nullish(),
@@ -75,7 +92,7 @@ const createdFields = {
   modelVersion: z.string().nullish(),
   results: z.looseObject(resultsFields).partial().nullish(),
 };
-export const createdSession = z.looseObject(createdFields);
+export const createdSession = z.looseObject(createdFields).meta({ id: "CreatedSession_v1.2" });
 
 const sessionFields = {
   sessionId: z.string().min(1),
@@ -85,6 +102,7 @@ const sessionFields = {
   results: z.looseObject(resultsFields),
 };
 export const session = z.looseObject(sessionFields);
+const toldSession = session.omit({ authToken: true }).meta({ id: "Session_v1.2" });
 
 const routes = {
   liveness: "/detectLiveness-sessions",
@@ -99,6 +117,14 @@ export const codec: Codec = {
     sessionImage: (sessionImageId) => `/sessionImages/${segment(sessionImageId)}`,
   },
   deletedStatus: 204,
+  shapes: (kind) => ({
+    create: {
+      json: kind === "liveness" ? createLivenessRequest : createLivenessWithVerifyRequest,
+      ...(kind === "livenessWithVerify" && { multipart: form() }),
+    },
+    created: createdSession,
+    session: toldSession,
+  }),
   createRequest: { decode: decodeRequest, encode: encodeRequest },
   createResponse: {
     decode(_kind, body) {
@@ -147,6 +173,17 @@ const readers = new Map<string, (text: string) => unknown>([
   ["authTokenTimeToLiveInSeconds", readNumber],
   ["verifyConfidenceThreshold", readNumber],
 ]);
+
+function form(): z.ZodType {
+  const { id, allOf } = requestMeta(version, "CreateLivenessWithVerifyForm", formMeta(imageName));
+  return z
+    .strictObject({
+      ...verifyFields,
+      deviceCorrelationId: deviceCorrelationIdPart,
+      [imageName]: imageFile().optional(),
+    })
+    .meta({ id, allOf });
+}
 
 function imageProblems(hasImage: boolean, hasReference: boolean): ErrorDetail[] {
   if (hasImage !== hasReference) return [];

@@ -1,11 +1,15 @@
 import * as z from "zod";
-import { invalidDeviceCorrelationId } from "../face/errors.ts";
 import { defineEndpoint, type Endpoint, resourceNotFound } from "../http/endpoint.ts";
-import { eraseDevice } from "../liveness/erase-device.ts";
-import { sessionResource } from "./session-resource.ts";
+import { type Erased, eraseDevice } from "../liveness/erase-device.ts";
+import { checkDeviceId, deviceId } from "./device-id.ts";
+import { sessionResource, sessionResourceShape } from "./session-resource.ts";
 
-const deviceParams = z.object({ deviceCorrelationId: z.string() });
-const deviceQuery = z.object({ deviceCorrelationId: z.string().optional() });
+const deviceParams = z.object({
+  deviceCorrelationId: deviceId.describe("The device; `-` where its id stands in the query."),
+});
+const deviceQuery = z.object({
+  deviceCorrelationId: deviceId.optional().describe("The device, where the path has `-`."),
+});
 
 const pageQuery = deviceQuery.extend({
   top: z
@@ -27,6 +31,17 @@ export const deviceEndpoints: Endpoint[] = [
     access: "callers",
     params: deviceParams,
     query: pageQuery,
+    describe: () => ({
+      answers: {
+        200: {
+          description: "A page of sessions. Without `nextLink` it is the last one.",
+          json: z
+            .object({ value: z.array(sessionResourceShape), nextLink: z.url().optional() })
+            .meta({ id: "SessionPage" }),
+        },
+      },
+      errors: { 400: ["InvalidDeviceCorrelationId", "BadArgument"], 404: ["ResourceNotFound"] },
+    }),
     async handle(app, { params, query, caller, url }) {
       const device = deviceOf(params, query);
       const owner = caller.trusted ? undefined : (caller.owner ?? "");
@@ -47,6 +62,11 @@ export const deviceEndpoints: Endpoint[] = [
     access: "services",
     params: deviceParams,
     query: deviceQuery,
+    describe: () => ({
+      answers: { 200: { description: "How much was erased.", json: erasedShape() } },
+      errors: { 400: ["InvalidDeviceCorrelationId"], 503: ["ServerBusy"] },
+      asksFace: true,
+    }),
     async handle(app, { params, query }) {
       return { status: 200, json: await eraseDevice(app, deviceOf(params, query)) };
     },
@@ -59,6 +79,10 @@ export const deviceEndpoints: Endpoint[] = [
     access: "services",
     params: deviceParams,
     query: deviceQuery,
+    describe: () => ({
+      answers: { 204: { description: "The device is not locked out (any more)." } },
+      errors: { 400: ["InvalidDeviceCorrelationId"] },
+    }),
     async handle(app, { params, query }) {
       await app.devices.clearLockout(deviceOf(params, query));
       return { status: 204 };
@@ -66,12 +90,14 @@ export const deviceEndpoints: Endpoint[] = [
   }),
 ];
 
+function erasedShape(): z.ZodType<Erased> {
+  return z.object({ sessions: z.int().min(0), referenceImages: z.int().min(0) }).meta({ id: "Erased" });
+}
+
 /** `-` in the path stands for an id that cannot travel there, and then comes in the query. */
 function deviceOf(params: z.infer<typeof deviceParams>, query: z.infer<typeof deviceQuery>): string {
   const inPath = params.deviceCorrelationId;
-  const device = inPath === "-" ? (query.deviceCorrelationId ?? inPath) : inPath;
-  if (device.length < 1 || device.length > 64 || !device.isWellFormed()) throw invalidDeviceCorrelationId();
-  return device;
+  return checkDeviceId(inPath === "-" ? (query.deviceCorrelationId ?? inPath) : inPath);
 }
 
 function linkTo(url: URL, continuationToken: string): string {

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { codecs } from "../face/codecs.ts";
 import { badArgument } from "../face/errors.ts";
 import { auditEntryId, type SessionKind, sessionKinds } from "../face/model.ts";
 import { defineEndpoint, type Endpoint } from "../http/endpoint.ts";
@@ -33,9 +34,14 @@ function listFaceSessions(kind: SessionKind): Endpoint {
     summary: `List the ${kind} sessions that the caller may see, ascending by id`,
     methods: ["GET"],
     route: previews.sessions(kind),
+    versions: previews.versions,
     access: "callers",
     params: versionParams,
     query: pageQuery,
+    describe: (version) => ({
+      answers: { 200: { description: "A page of sessions.", json: codecs[version].shapes(kind).list } },
+      errors: { 400: ["BadArgument"] },
+    }),
     async handle(app, { params, query, caller }) {
       const codec = codecFor(previews, params.apiVersion);
       const items = await listSessions(app, caller, kind, query);
@@ -50,9 +56,17 @@ function listAudit(kind: SessionKind): Endpoint {
     summary: `List the attempts of a ${kind} session`,
     methods: ["GET"],
     route: `${previews.sessions(kind)}/{sessionId}/audit`,
+    versions: previews.versions,
     access: "callers",
     params: sessionParams,
     query: pageQuery,
+    describe: (version) => ({
+      answers: {
+        200: { description: "A page of attempts.", json: codecs[version].shapes(kind).auditEntries },
+      },
+      errors: { 400: ["BadArgument"], 404: ["SessionNotFound"] },
+      asksFace: true,
+    }),
     async handle(app, { params, query, caller }) {
       const codec = codecFor(previews, params.apiVersion);
       const { start = "", top } = query;

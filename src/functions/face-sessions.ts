@@ -1,9 +1,12 @@
+import * as z from "zod";
+import { codecs } from "../face/codecs.ts";
 import { type SessionKind, sessionKinds } from "../face/model.ts";
 import { type MediaType, readRequestBody } from "../http/body.ts";
 import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
-import { readRepeatability } from "../http/repeatability.ts";
+import { readRepeatability, repeatabilityHeaders } from "../http/repeatability.ts";
 import { openSession } from "../liveness/open-session.ts";
 import { deleteSession, watchSession } from "../liveness/watch-session.ts";
+import { creationBody } from "./creation-body.ts";
 import { codecFor, type Dialect, previews, sessionParams, stable, versionParams } from "./dialects.ts";
 
 /** How each kind is named in the operations' ids, and what its creation may come as. */
@@ -21,6 +24,8 @@ export const faceSessionEndpoints: Endpoint[] = [stable, previews].flatMap((dial
   ]),
 );
 
+const serviceHeaders = { "apim-request-id": z.string().optional().describe("The Face service's id of the call.") };
+
 function createSession(dialect: Dialect, kind: SessionKind): Endpoint {
   const { operation, accepts } = kinds[kind];
   return defineEndpoint({
@@ -28,9 +33,43 @@ function createSession(dialect: Dialect, kind: SessionKind): Endpoint {
     summary: `Open a ${kind} session and get the token for the device`,
     methods: ["POST"],
     route: dialect.sessions(kind),
+    versions: dialect.versions,
     access: "callers",
     params: versionParams,
     query: noQuery,
+    describe: (version, deployment) => ({
+      headers: repeatabilityHeaders(),
+      body: creationBody(version, kind, deployment),
+      answers: {
+        200: {
+          description: "The session, and the token for the device: it is told this once.",
+          headers: z.object({
+            "x-session-expires-on": z.iso.datetime().describe("End of the token's life."),
+            "x-reference-image-id": z.string().optional().describe("Under this id the verify image is kept."),
+            "repeatability-result": z.literal("accepted").optional(),
+            ...serviceHeaders,
+          }),
+          json: codecs[version].shapes(kind).created,
+        },
+      },
+      errors: {
+        400: [
+          "InvalidRequestBody",
+          "InvalidTokenLifetime",
+          "InvalidLivenessOperationMode",
+          "InvalidDeviceCorrelationId",
+          "InvalidHeader",
+          "NotSupportedByUpstreamVersion",
+          "DeviceSetInClientDisabled",
+          ...(kind === "liveness" ? [] : (["InvalidImage", "InvalidImageSize", "ReferenceImageNotFound"] as const)),
+        ],
+        403: ["DeviceLockedOut"],
+        409: ["CreationInProgress", "SessionAlreadyUsed", "CreationConflict"],
+        422: ["IdempotencyKeyReused"],
+        503: ["ServerBusy"],
+      },
+      asksFace: true,
+    }),
     async handle(app, { params, caller, ...request }) {
       const codec = codecFor(dialect, params.apiVersion);
       const repeatability = readRepeatability(request.headers);
@@ -62,9 +101,21 @@ function getSessionResult(dialect: Dialect, kind: SessionKind): Endpoint {
     summary: `Read the state of a ${kind} session and record its outcome`,
     methods: ["GET"],
     route: `${dialect.sessions(kind)}/{sessionId}`,
+    versions: dialect.versions,
     access: "callers",
     params: sessionParams,
     query: noQuery,
+    describe: (version) => ({
+      answers: {
+        200: {
+          description: "The session, without its token.",
+          headers: z.object(serviceHeaders),
+          json: codecs[version].shapes(kind).session,
+        },
+      },
+      errors: { 404: ["SessionNotFound"] },
+      asksFace: true,
+    }),
     async handle(app, { params, caller }) {
       const codec = codecFor(dialect, params.apiVersion);
       const { state, requestId } = await watchSession(app, caller, kind, params.sessionId, {
@@ -85,9 +136,15 @@ function deleteFaceSession(dialect: Dialect, kind: SessionKind): Endpoint {
     summary: `Revoke a ${kind} session's token; its outcome is kept`,
     methods: ["DELETE"],
     route: `${dialect.sessions(kind)}/{sessionId}`,
+    versions: dialect.versions,
     access: "callers",
     params: sessionParams,
     query: noQuery,
+    describe: (version) => ({
+      answers: { [codecs[version].deletedStatus]: { description: "The token is revoked." } },
+      errors: { 404: ["SessionNotFound"] },
+      asksFace: true,
+    }),
     async handle(app, { params, caller }) {
       const codec = codecFor(dialect, params.apiVersion);
       await deleteSession(app, caller, kind, params.sessionId);

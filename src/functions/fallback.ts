@@ -5,7 +5,8 @@ import { type ApiVersion, apiVersions } from "../face/model.ts";
 import { defineEndpoint, type Endpoint, noQuery, resourceNotFound } from "../http/endpoint.ts";
 import { isSpokenIn, translateRoute } from "./dialects.ts";
 
-const everyMethod: HttpMethod[] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE"];
+/** But TRACE, of which the library can make no request. */
+const everyMethod: HttpMethod[] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 
 /**
  * Catches what no other route takes: unknown paths and wrong methods. Without these the host answers 404 with an empty

@@ -1,3 +1,4 @@
+import * as z from "zod";
 import { ApiError } from "../errors.ts";
 import { defineEndpoint, type Endpoint, noParams, noQuery } from "../http/endpoint.ts";
 
@@ -12,6 +13,14 @@ export const healthEndpoints: Endpoint[] = [
     params: noParams,
     query: noQuery,
     unconfigured: { status: 200, json: { status: "alive" } },
+    describe: () => ({
+      answers: {
+        200: {
+          description: "The app runs, whatever its settings are.",
+          json: z.object({ status: z.literal("alive") }),
+        },
+      },
+    }),
     handle: async () => ({ status: 200, json: { status: "alive" } }),
   }),
   defineEndpoint({
@@ -22,9 +31,17 @@ export const healthEndpoints: Endpoint[] = [
     access: "everyone",
     params: noParams,
     query: noQuery,
+    describe: () => ({
+      answers: { 200: { description: "Everything that the app needs is in reach.", json: readinessShape() } },
+      errors: { 503: ["NotReady"] },
+    }),
     async handle(app, { log }) {
-      const failures = await app.readiness.failures();
-      if (failures.length === 0) return { status: 200, json: { status: "ready" } };
+      const [failures, overdueSince] = await Promise.all([app.readiness.failures(), app.readiness.overdueSince()]);
+      if (failures.length === 0) {
+        if (overdueSince === undefined) return { status: 200, json: { status: "ready" } };
+        log.warn("MaintenanceOverdue", { overdueSince });
+        return { status: 200, json: { status: "degraded", degraded: ["timer"], overdueSince } };
+      }
       for (const { part, cause } of failures) log.warn("NotReady", { part, cause });
       throw new ApiError(503, "NotReady", `Out of reach or refused: ${failures.map(({ part }) => part).join(", ")}.`, {
         details: failures.map(({ part, code }) => ({ code, message: "Out of reach or refused.", target: part })),
@@ -33,3 +50,11 @@ export const healthEndpoints: Endpoint[] = [
     },
   }),
 ];
+
+function readinessShape() {
+  const degraded = z.array(z.literal("timer")).describe("What works, but not as it should.");
+  return z.union([
+    z.object({ status: z.literal("ready") }),
+    z.object({ status: z.literal("degraded"), degraded, overdueSince: z.iso.datetime() }),
+  ]);
+}

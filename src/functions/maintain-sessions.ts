@@ -1,7 +1,9 @@
 import type { TimerHandler } from "@azure/functions";
-import type { Composition } from "../app.ts";
-import { createLog, describeError } from "../http/log.ts";
+import type { App, Composition } from "../app.ts";
+import { createLog, describeError, type Log } from "../http/log.ts";
 import { drain } from "../liveness/maintain.ts";
+import { createPace } from "../liveness/pace.ts";
+import { sweepImages } from "../liveness/sweep-images.ts";
 
 /** Every five minutes, as wide as the buckets of `expiry` are. */
 export const maintenanceSchedule = "0 */5 * * * *";
@@ -12,26 +14,49 @@ export const maintenanceSchedule = "0 */5 * * * *";
  * @throws Error where any session failed, so that the platform shows the run as failed; they are tried again next time.
  */
 export function maintainSessions(composition: Composition): TimerHandler {
-  return async (_timer, context) => {
-    const log = createLog(context);
-    if ("faults" in composition) {
-      throw new Error(`Not configured: ${composition.faults.map(({ setting }) => setting).join(", ")}`);
-    }
-    const { app } = composition;
-    const { concurrency, faceCallsPerSecond, budgetSeconds } = app.config.maintenance;
-    const start = app.now();
-    const summary = await drain(
-      {
-        ...app,
-        retention: app.config.retention,
-        concurrency,
-        faceCallsPerSecond,
-        onFailure: ({ cause, ...which }) => log.error("MaintenanceFailed", { ...which, ...describeError(cause) }),
+  if ("faults" in composition) {
+    const names = composition.faults.map(({ setting }) => setting).join(", ");
+    return async () => {
+      throw new Error(`Not configured: ${names}`);
+    };
+  }
+  const { app } = composition;
+  const { faceCallsPerSecond } = app.config.maintenance;
+  // Of all runs together: what the service said to one of them holds for the next.
+  const pace = createPace({ callsPerSecond: faceCallsPerSecond, now: app.now });
+  return async (_timer, context) => maintain({ ...app, ...app.config.maintenance, pace }, createLog(context));
+}
+
+type Tools = App & App["config"]["maintenance"] & { pace: ReturnType<typeof createPace> };
+
+async function maintain(tools: Tools, log: Log): Promise<void> {
+  const start = tools.now();
+  const deadline = start + tools.budgetSeconds * 1000;
+  let imagesFailed = 0;
+  const { oldestDueOn, ...summary } = await drain(
+    {
+      ...tools,
+      onFailure: ({ cause, ...which }) => log.error("MaintenanceFailed", { ...which, ...describeError(cause) }),
+    },
+    deadline,
+  );
+  const imagesSwept = await sweepImages(
+    {
+      ...tools,
+      onFailure({ cause, ...which }) {
+        imagesFailed += 1;
+        log.error("MaintenanceFailed", { ...which, ...describeError(cause) });
       },
-      start + budgetSeconds * 1000,
-    );
-    log.info("MaintenanceDone", { ...summary, seconds: (app.now() - start) / 1000 });
-    if (summary.failed > 0)
-      throw new Error(`${summary.failed} sessions could not be maintained; see MaintenanceFailed.`);
-  };
+    },
+    deadline,
+  );
+  log.info("MaintenanceDone", {
+    ...summary,
+    imagesSwept,
+    imagesFailed,
+    oldestDueSeconds: oldestDueOn === undefined ? 0 : (start - Date.parse(oldestDueOn)) / 1000,
+    seconds: (tools.now() - start) / 1000,
+  });
+  if (summary.failed > 0) throw new Error(`${summary.failed} sessions could not be maintained; see MaintenanceFailed.`);
+  if (imagesFailed > 0) throw new Error("Images could not be swept; see MaintenanceFailed.");
 }

@@ -1,14 +1,28 @@
 import * as z from "zod";
 import { ApiError } from "../errors.ts";
-import { invalidDeviceCorrelationId } from "../face/errors.ts";
 import { readBytes } from "../http/body.ts";
 import { defineEndpoint, type Endpoint, noQuery, resourceNotFound } from "../http/endpoint.ts";
 import { type Caller, mayUse } from "../liveness/access.ts";
 import { imageLimits, inspectImage } from "../liveness/image.ts";
-import type { Conditions, ImageName, ImageStore, NewImage, StoredImageFacts } from "../liveness/ports.ts";
+import type { Conditions, ImageName, NewImage, StoredImageFacts } from "../liveness/ports.ts";
+import { checkDeviceId, deviceId } from "./device-id.ts";
+import {
+  deleteConditions,
+  etagHeader,
+  type ImageMetadata,
+  imageBody,
+  imageTypes,
+  type KeptImage,
+  keptShape,
+  metadataShape,
+  putConditions,
+  readConditions,
+} from "./reference-image-shapes.ts";
 
 const imageParams = z.object({ referenceImageId: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/) });
-const putQuery = z.object({ deviceCorrelationId: z.string().optional() });
+const putQuery = z.object({
+  deviceCorrelationId: deviceId.optional().describe("Binds the image to a device, whose erasure removes it."),
+});
 
 /** So much is read of a body that should be 6 MB at most: a somewhat larger image gets its own error. */
 const bodyLimit = imageLimits.maxBytes + 2 * 1024 * 1024;
@@ -25,29 +39,50 @@ export const referenceImageEndpoints: Endpoint[] = [
     methods: ["PUT"],
     route,
     query: putQuery,
+    describe: () => ({
+      headers: putConditions(),
+      body: imageBody(),
+      answers: {
+        200: {
+          description: "The image took another's place.",
+          headers: etagHeader(),
+          json: keptShape,
+        },
+        201: { description: "The image is kept.", headers: etagHeader(), json: keptShape },
+      },
+      errors: {
+        400: ["InvalidImage", "InvalidImageSize", "InvalidDeviceCorrelationId", "BadArgument", "InvalidRequestBody"],
+        404: ["ResourceNotFound"],
+        412: ["ConditionNotMet"],
+        413: ["RequestBodyTooLarge"],
+      },
+    }),
     async handle(app, { params, query, caller, ...request }) {
       const { referenceImageId } = params;
-      const device = query.deviceCorrelationId;
-      if (device !== undefined && (device.length < 1 || device.length > 64 || !device.isWellFormed())) {
-        throw invalidDeviceCorrelationId();
-      }
+      if (query.deviceCorrelationId !== undefined) checkDeviceId(query.deviceCorrelationId);
       const bytes = await readBytes(request, bodyLimit);
+      const name: ImageName = `held/${referenceImageId}`;
+      const existing = await app.images.facts(name);
+      const conditions = combine(ownConditions(caller, existing), conditionsOf(request.headers));
+      // Whose the image is, and which device's, stays with a new picture, unless another device is named.
+      const device = query.deviceCorrelationId ?? existing?.deviceCorrelationId;
+      const owner = existing?.owner ?? caller.owner;
       const image: NewImage = {
         bytes,
         facts: inspectImage(bytes),
         ...(device !== undefined && { deviceCorrelationId: device }),
-        ...(caller.owner !== undefined && { owner: caller.owner }),
+        ...(owner !== undefined && { owner }),
       };
-      const name: ImageName = `held/${referenceImageId}`;
-      const conditions = combine(await ownConditions(app.images, caller, name), conditionsOf(request.headers));
-      // Noted before it is there: an erasure of the device must find it.
+      // Noted before it is there, and once more in case that the note was removed meanwhile: an erasure must find it.
       if (device !== undefined) await app.devices.bindImage(device, referenceImageId);
       const { etag, created } = await app.images.put(name, image, conditions);
-      return {
-        status: created ? 201 : 200,
-        headers: { etag },
-        json: { referenceImageId, ...image.facts, ...(device !== undefined && { deviceCorrelationId: device }) },
+      if (device !== undefined) await app.devices.bindImage(device, referenceImageId);
+      const kept: KeptImage = {
+        referenceImageId,
+        ...image.facts,
+        ...(device !== undefined && { deviceCorrelationId: device }),
       };
+      return { status: created ? 201 : 200, headers: { etag }, json: kept };
     },
   }),
   defineEndpoint({
@@ -56,6 +91,14 @@ export const referenceImageEndpoints: Endpoint[] = [
     summary: "Read a reference image's bytes",
     methods: ["GET"],
     route,
+    describe: () => ({
+      headers: readConditions(),
+      answers: {
+        200: { description: "The image's bytes.", headers: etagHeader(), bytes: imageTypes },
+        304: { description: "The caller has them.", headers: etagHeader() },
+      },
+      errors: { 404: ["ResourceNotFound"] },
+    }),
     async handle(app, { params, caller, headers }) {
       const found = await firstFound(params.referenceImageId, (name) => app.images.get(name));
       if (found === undefined || !mayUse(caller, found.facts)) throw resourceNotFound();
@@ -70,6 +113,16 @@ export const referenceImageEndpoints: Endpoint[] = [
     summary: "Read what is known of a reference image",
     methods: ["GET"],
     route: `${route}/metadata`,
+    describe: () => ({
+      answers: {
+        200: {
+          description: "What is known of the image.",
+          headers: etagHeader(),
+          json: metadataShape,
+        },
+      },
+      errors: { 404: ["ResourceNotFound"] },
+    }),
     async handle(app, { params, caller }) {
       const facts = await firstFound(params.referenceImageId, (name) => app.images.facts(name));
       if (facts === undefined || !mayUse(caller, facts)) throw resourceNotFound();
@@ -82,12 +135,22 @@ export const referenceImageEndpoints: Endpoint[] = [
     summary: "Remove a reference image",
     methods: ["DELETE"],
     route,
+    describe: () => ({
+      headers: deleteConditions(),
+      answers: { 204: { description: "The image is gone." } },
+      errors: { 400: ["BadArgument"], 404: ["ResourceNotFound"], 412: ["ConditionNotMet"] },
+    }),
     async handle(app, { params, caller, headers }) {
       const name: ImageName = `held/${params.referenceImageId}`;
-      const conditions = combine(await ownConditions(app.images, caller, name), conditionsOf(headers));
-      const device = (await app.images.facts(name))?.deviceCorrelationId;
+      const existing = await app.images.facts(name);
+      const conditions = combine(ownConditions(caller, existing), conditionsOf(headers));
+      const device = existing?.deviceCorrelationId;
+      // Who keeps another image meanwhile notes it after this, and that note stays.
+      const note = device === undefined ? undefined : await app.devices.bindImage(device, params.referenceImageId);
       if (!(await app.images.delete(name, conditions))) throw resourceNotFound();
-      if (device !== undefined) await app.devices.unbindImage(device, params.referenceImageId);
+      if (device !== undefined && note !== undefined) {
+        await app.devices.unbindImage(device, params.referenceImageId, note);
+      }
       return { status: 204 };
     },
   }),
@@ -103,9 +166,8 @@ async function firstFound<T>(id: string, read: (name: ImageName) => Promise<T | 
  *
  * @throws ApiError 404 where the image is another's.
  */
-async function ownConditions(images: ImageStore, caller: Caller, name: ImageName): Promise<Conditions> {
+function ownConditions(caller: Caller, existing: StoredImageFacts | undefined): Conditions {
   if (caller.trusted) return {};
-  const existing = await images.facts(name);
   if (existing === undefined) return { ifNoneMatch: "*" };
   if (!mayUse(caller, existing)) throw resourceNotFound();
   return { ifMatch: existing.etag };
@@ -141,7 +203,7 @@ function matches(ifNoneMatch: string | null, etag: string): boolean {
   return tags.includes("*") || tags.includes(weak(etag));
 }
 
-function metadata(referenceImageId: string, facts: StoredImageFacts) {
+function metadata(referenceImageId: string, facts: StoredImageFacts): ImageMetadata {
   const { sha256, contentType, width, height, sizeInBytes, createdOn, deviceCorrelationId } = facts;
   return {
     referenceImageId,

@@ -2,6 +2,7 @@ import * as z from "zod";
 import type { App } from "../app.ts";
 import { codecs } from "../face/codecs.ts";
 import { sessionImageNotFound } from "../face/errors.ts";
+import type { ApiVersion } from "../face/model.ts";
 import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
 import { type Caller, mayUse } from "../liveness/access.ts";
 import { codecFor, type Dialect, previews, stable, unsupportedVersion, versionParams } from "./dialects.ts";
@@ -20,8 +21,12 @@ async function assertMaySeeImage(app: App, caller: Caller, sessionImageId: strin
   if (stored === undefined || !mayUse(caller, stored.record)) throw sessionImageNotFound();
 }
 
-/** Wider than the ids that the service gives, and narrow enough to be a key. */
+/** Wider than the ids that the service gives: nothing else is asked for. */
 const imageIdShape = /^[\w.-]{1,128}$/;
+
+function versionsWithImages({ versions }: Dialect): ApiVersion[] {
+  return versions.filter((version) => codecs[version].paths.sessionImage !== undefined);
+}
 
 function getSessionImage(dialect: Dialect): Endpoint {
   return defineEndpoint({
@@ -29,16 +34,25 @@ function getSessionImage(dialect: Dialect): Endpoint {
     summary: "Read the image that the service kept of an attempt",
     methods: ["GET"],
     route: dialect.sessionImages,
+    versions: versionsWithImages(dialect),
     access: "callers",
     params: imageParams,
     query: noQuery,
+    describe: () => ({
+      answers: {
+        200: {
+          description: "The image's bytes.",
+          headers: z.object({ "apim-request-id": z.string().optional() }),
+          bytes: ["image/*", "application/octet-stream"],
+        },
+      },
+      errors: { 404: ["SessionImageNotFound"] },
+      asksFace: true,
+    }),
     async handle(app, { params, caller }) {
       const codec = codecFor(dialect, params.apiVersion);
       if (codec.paths.sessionImage === undefined) {
-        throw unsupportedVersion(
-          dialect,
-          dialect.versions.filter((version) => codecs[version].paths.sessionImage),
-        );
+        throw unsupportedVersion(dialect, versionsWithImages(dialect));
       }
       await assertMaySeeImage(app, caller, params.sessionImageId);
       const image = await app.face.sessionImage(params.sessionImageId);

@@ -4,7 +4,7 @@ import { type BodySource, readBytes, readRequestBody } from "../http/body.ts";
 import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
 import { settleSession } from "../liveness/settle-session.ts";
 import { findSession } from "../liveness/watch-session.ts";
-import { sessionResource } from "./session-resource.ts";
+import { auditEntryResource, auditEntryShape, sessionResource, sessionResourceShape } from "./session-resource.ts";
 
 const sessionParams = z.object({ sessionId: z.string() });
 
@@ -16,11 +16,13 @@ const wellFormed = (max: number) =>
     .refine((text) => text.isWellFormed(), "must be well-formed UTF-16");
 
 /** What an app tells when it settles a session; all of it is optional. */
-export const settleBody = z.strictObject({
-  digest: wellFormed(512).optional(),
-  deviceCorrelationId: wellFormed(64).optional(),
-  clientError: wellFormed(256).optional(),
-});
+export const settleBody = z
+  .strictObject({
+    digest: wellFormed(512).optional().describe("What the device's SDK computed of the latest attempt."),
+    deviceCorrelationId: wellFormed(64).optional().describe("The device, where it was set in the client."),
+    clientError: wellFormed(256).optional().describe("Why the client could not go on."),
+  })
+  .meta({ id: "SettleRequest" });
 
 /** Sessions as we keep them, long after the service has forgotten them. */
 export const sessionEndpoints: Endpoint[] = [
@@ -32,6 +34,10 @@ export const sessionEndpoints: Endpoint[] = [
     access: "callers",
     params: sessionParams,
     query: noQuery,
+    describe: () => ({
+      answers: { 200: { description: "The session.", json: sessionResourceShape } },
+      errors: { 404: ["SessionNotFound"] },
+    }),
     async handle(app, { params, caller }) {
       const { record } = await findSession(app, caller, params.sessionId);
       return { status: 200, json: sessionResource(record) };
@@ -45,6 +51,12 @@ export const sessionEndpoints: Endpoint[] = [
     access: "callers",
     params: sessionParams,
     query: noQuery,
+    describe: () => ({
+      body: { required: false, content: { "application/json": { shape: settleBody } } },
+      answers: { 200: { description: "The session.", json: sessionResourceShape } },
+      errors: { 404: ["SessionNotFound"], 409: ["SessionNotFinished", "DeviceMismatch"] },
+      asksFace: true,
+    }),
     async handle(app, { params, caller, ...request }) {
       const told = parseTold(await readTold(request));
       return { status: 200, json: sessionResource(await settleSession(app, caller, params.sessionId, told)) };
@@ -58,19 +70,31 @@ export const sessionEndpoints: Endpoint[] = [
     access: "callers",
     params: sessionParams,
     query: noQuery,
+    describe: () => ({
+      answers: {
+        200: {
+          description: "All entries of the session, ascending.",
+          json: z.object({ value: z.array(auditEntryShape()) }),
+        },
+      },
+      errors: { 404: ["SessionNotFound"] },
+    }),
     async handle(app, { params, caller }) {
       const entries = await app.sessions.auditEntries(await findSession(app, caller, params.sessionId));
       return {
         status: 200,
-        json: { value: entries.map(({ entryId, receivedOn, entry }) => ({ entryId, receivedOn, ...entry })) },
+        json: { value: entries.map(auditEntryResource) },
       };
     },
   }),
 ];
 
+/** Bytes of a body that nobody has said the type of: enough to tell it from none. */
+const untypedLimit = 64 * 1024;
+
 /** All that could be told is optional, and so is the body. */
 async function readTold(request: BodySource): Promise<unknown> {
-  const isSilent = !request.headers.has("content-type") && (await readBytes(request, 0)).byteLength === 0;
+  const isSilent = !request.headers.has("content-type") && (await readBytes(request, untypedLimit)).byteLength === 0;
   if (isSilent) return {};
   const body = await readRequestBody(request, ["json"]);
   return body.type === "json" ? body.value : undefined;

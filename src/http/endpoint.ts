@@ -5,9 +5,11 @@ import type { App, Composition } from "../app.ts";
 import type { SettingFault } from "../config.ts";
 import { ApiError } from "../errors.ts";
 import { badArgument } from "../face/errors.ts";
+import type { ApiVersion } from "../face/model.ts";
 import type { Caller } from "../liveness/access.ts";
 import { authenticate } from "./callers.ts";
 import { createLog, describeError, type Log } from "./log.ts";
+import type { Deployment, OperationShape } from "./operation.ts";
 import { type Reply, toErrorReply, toHttpResponse } from "./responses.ts";
 
 /** Who may call: everyone, without telling who they are; any caller who is let in; trusted services only. */
@@ -25,7 +27,7 @@ export interface EndpointRequest<Params, Query> {
   log: Log;
 }
 
-/** A route as data: the registration, the fallback routes and the tests all read it. */
+/** A route as data: the registration, the fallback routes, the API's description and the tests all read it. */
 export interface Endpoint<Params = unknown, Query = unknown> {
   /** The function's name, equal to the operation's id. */
   name: string;
@@ -36,6 +38,13 @@ export interface Endpoint<Params = unknown, Query = unknown> {
   /** Route parameters; what does not fit is a resource that is not there. */
   params: z.ZodType<Params>;
   query: z.ZodType<Query>;
+  /** Versions of the Face API that have the route. Absent: the route is our own. */
+  versions?: readonly ApiVersion[];
+  /**
+   * What goes in and comes out, beside parameters and query, in a version that has the route. A function, so that nothing
+   * of it is made before somebody asks. Absent: no operation, but a route for what no other takes.
+   */
+  describe?(version: ApiVersion, deployment: Deployment): OperationShape;
   /** Answered in place of 503 while the settings are wrong. */
   unconfigured?: Reply;
   handle(app: App, request: EndpointRequest<Params, Query>): Promise<Reply>;
@@ -71,7 +80,7 @@ export function serve(
       const caller = endpoint.access === "everyone" ? nobody : authenticate(app.config.callers, headers);
       if (endpoint.access === "services" && !caller.trusted) throw resourceNotFound();
       const reply = await endpoint.handle(app, {
-        params: parseParams(endpoint.params, request.params),
+        params: parseParams(endpoint, request.params),
         query: parseQuery(endpoint.query, request.query),
         caller,
         method: request.method,
@@ -103,8 +112,14 @@ function notConfigured(faults: readonly SettingFault[]): ApiError {
   });
 }
 
-function parseParams<Params>(schema: z.ZodType<Params>, params: HttpRequest["params"]): Params {
-  const parsed = schema.safeParse(params);
+/**
+ * The host keeps route values among those of query and body, under whichever spelling of the name came first: a query
+ * parameter `SESSIONID` takes the name, not the value, of `sessionId`.
+ */
+function parseParams<Params>({ route, params: schema }: Endpoint<Params>, params: HttpRequest["params"]): Params {
+  const names = [...route.matchAll(/\{\*?(\w+)\}/g)].map(([, name = ""]) => name);
+  const values = new Map(Object.entries(params).map(([name, value]) => [name.toLowerCase(), value]));
+  const parsed = schema.safeParse(Object.fromEntries(names.map((name) => [name, values.get(name.toLowerCase())])));
   if (!parsed.success) throw resourceNotFound();
   return parsed.data;
 }

@@ -1,3 +1,4 @@
+import * as z from "zod";
 import { ApiError } from "../errors.ts";
 
 /** How a request says that it may be sent again. */
@@ -10,6 +11,30 @@ export interface Repeatability {
 
 /** Printable ASCII: a UUID, most often. */
 const keyShape = /^[\x21-\x7e]{1,256}$/;
+
+/** The headers that a request may say it with, for the API's description. */
+export const repeatabilityHeaders = () =>
+  z.object({
+    "Repeatability-Request-ID": z
+      .string()
+      .regex(keyShape)
+      .optional()
+      .describe("The same for every repeat of a request: a UUID, most often. Answered by `Repeatability-Result`."),
+    "Repeatability-First-Sent": z
+      .string()
+      .regex(httpDate)
+      .optional()
+      .describe("When the request was sent for the first time, as an HTTP date."),
+    "Idempotency-Key": z
+      .string()
+      .regex(keyShape)
+      .optional()
+      .describe("Stands for `Repeatability-Request-ID`. Where both come, they must be the same."),
+  });
+
+/** As clients write it; any other notation that a `Date` understands is read as well. */
+const httpDate =
+  /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), (0[1-9]|[12]\d|3[01]) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} ([01]\d|2[0-3]):[0-5]\d:[0-5]\d GMT$/;
 
 /**
  * Reads `Repeatability-Request-ID` (with `Repeatability-First-Sent`), or `Idempotency-Key`.

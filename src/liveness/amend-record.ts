@@ -1,3 +1,4 @@
+import { ApiError } from "../errors.ts";
 import type { GuardChange } from "./limits.ts";
 import type { SessionStore } from "./ports.ts";
 import type { AuditRecord, SessionRecord, StoredSession } from "./session.ts";
@@ -7,13 +8,14 @@ export type Amendment =
   | { record: SessionRecord; entries?: readonly AuditRecord[]; guard?: { change: GuardChange; etag?: string } }
   | undefined;
 
-/** Somebody else may write at the same time; more often than this in a row it is not chance. */
-const maxRounds = 8;
+/** Somebody else may write at the same time, to the record or to the guard of its device. Each lost round is another's success. */
+const maxRounds = 50;
 
 /**
  * Writes a record on the ground of what is stored, and decides anew whenever somebody else wrote in between.
  *
  * @returns what is stored now, or undefined where the record is gone.
+ * @throws ApiError 503 `ServerBusy` where others are quicker again and again.
  */
 export async function amendRecord(
   sessions: SessionStore,
@@ -30,7 +32,7 @@ export async function amendRecord(
     if (reread === undefined) return undefined;
     current = { ...reread, ...(stored.prunedOn !== undefined && { prunedOn: stored.prunedOn }) };
   }
-  throw new Error(
-    `The record of session ${stored.record.sessionId} changed ${maxRounds} times while it was being written.`,
-  );
+  throw new ApiError(503, "ServerBusy", `The record changed ${maxRounds} times while it was being written.`, {
+    retryAfter: "1",
+  });
 }

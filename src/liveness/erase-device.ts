@@ -1,6 +1,7 @@
 import { ApiError } from "../errors.ts";
 import type { Clock, DeviceStore, FaceService, ImageStore, SessionStore } from "./ports.ts";
 import { purgeSession } from "./purge-session.ts";
+import { pruneDueOn, purgeDueOn, type Retention } from "./retention.ts";
 import type { StoredSession } from "./session.ts";
 
 export interface EraseDeps {
@@ -9,6 +10,7 @@ export interface EraseDeps {
   devices: DeviceStore;
   images: ImageStore;
   now: Clock;
+  retention: Retention;
 }
 
 /** What an erasure removed, this time. */
@@ -35,39 +37,57 @@ export async function eraseDevice(deps: EraseDeps, deviceCorrelationId: string):
     for (const { idempotencyRowKey, creationId, expiryPartition } of contents.keys) {
       await deps.sessions.dropKey(contents.partition, idempotencyRowKey, creationId);
       await deps.images.delete(`sessions/${creationId}`);
-      if (expiryPartition !== undefined) await deps.sessions.unschedule([{ creationId, expiryPartition }]);
+      if (expiryPartition !== undefined) await unschedule(deps, creationId, [expiryPartition]);
     }
     // A creation that stopped at its commit may have left a pointer that nothing here tells of.
     if (contents.keys.some(({ sessionId }) => sessionId === undefined)) {
-      await deps.devices.dropPointers(contents.partition);
+      await deps.devices.dropPointers([contents]);
     }
     for (const stored of contents.sessions) {
       await eraseSession(deps, stored);
       erased.sessions += 1;
     }
-    for (const referenceImageId of contents.referenceImageIds) {
+    for (const { referenceImageId, etag } of contents.boundImages) {
       if (await eraseImage(deps, deviceCorrelationId, referenceImageId)) erased.referenceImages += 1;
-      await deps.devices.unbindImage(deviceCorrelationId, referenceImageId);
+      await deps.devices.unbindImage(deviceCorrelationId, referenceImageId, etag);
     }
     await deps.devices.dropRest(contents);
   }
   throw new ApiError(503, "ServerBusy", "Sessions are being created for this device at once.", { retryAfter: "1" });
 }
 
-/** An image that was replaced since may be bound to another device by now. */
+/** An image that was replaced since may be bound to another device by now; if it is not, the next round removes it. */
 async function eraseImage({ images }: EraseDeps, device: string, referenceImageId: string): Promise<boolean> {
   const name = `held/${referenceImageId}` as const;
   const facts = await images.facts(name);
-  return facts?.deviceCorrelationId === device && (await images.delete(name, { ifMatch: facts.etag }));
+  if (facts?.deviceCorrelationId !== device) return false;
+  return images.delete(name, { ifMatch: facts.etag }).catch((error: unknown) => {
+    if (error instanceof ApiError && error.status === 412) return false;
+    throw error;
+  });
 }
 
-async function eraseSession({ face, sessions, devices, images, now }: EraseDeps, stored: StoredSession): Promise<void> {
+async function eraseSession(deps: EraseDeps, stored: StoredSession): Promise<void> {
+  const { face, sessions, devices, images, now, retention } = deps;
   const { record } = stored;
+  const { creationId, createdOn } = record;
+  const times = [pruneDueOn, purgeDueOn].map((dueOn) => dueOn(createdOn, retention));
+  const following = times.map((dueOn) => sessions.expiryPartition(creationId, dueOn));
+  const places = [...new Set([record.expiryPartition, ...following])];
   const mayLive = now() < Date.parse(record.expiresOn);
   await Promise.all([
     mayLive && face.revoke(record),
     record.referenceImageId === record.creationId && images.delete(`sessions/${record.creationId}`),
   ]);
-  await sessions.unschedule([record]);
+  await unschedule(deps, creationId, places);
   await purgeSession({ sessions, devices }, stored);
+  // The timer may have been about to move the row on. Whatever it writes from now on, it takes back by itself.
+  await sessions.unschedule(places.map((expiryPartition) => ({ creationId, expiryPartition })));
+}
+
+/** Removes the rows of `expiry`: the one that the creation wrote, or that the timer wrote in its place. */
+async function unschedule({ sessions }: EraseDeps, creationId: string, places: readonly string[]): Promise<void> {
+  const gone = await sessions.unschedule(places.map((expiryPartition) => ({ creationId, expiryPartition })));
+  // What failed, or was set down for times by other settings, may stand anywhere.
+  if (gone.length === places.length) await sessions.dropSchedule(creationId);
 }

@@ -1,8 +1,9 @@
 import { sessionNotFound } from "../face/errors.ts";
 import type { Attempt, SessionKind, SessionListItem, VerifyReference } from "../face/model.ts";
 import type { Caller } from "./access.ts";
+import { maxAttempts } from "./decision.ts";
 import { type RecordResultDeps, recordResult } from "./record-result.ts";
-import { sessionLifeMs } from "./retention.ts";
+import { sessionLifeMs, tokenIsOver } from "./retention.ts";
 import type { StoredSession } from "./session.ts";
 import { tellAttempt } from "./tell-session.ts";
 import { findLiveSession } from "./watch-session.ts";
@@ -60,7 +61,9 @@ export async function readAuditTrail(
 }
 
 async function refreshed(deps: RecordResultDeps, stored: StoredSession): Promise<StoredSession> {
-  if (stored.record.final) return stored;
+  // A device may use its other attempts after one that had a result.
+  const { final, attempts, tokenExpiresOn } = stored.record;
+  if (final && (attempts >= maxAttempts || tokenIsOver(tokenExpiresOn, deps.now()))) return stored;
   const result = await recordResult(deps, stored);
   if (result.state === undefined) throw sessionNotFound();
   return result.stored;

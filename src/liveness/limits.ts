@@ -48,6 +48,12 @@ function admitOne(recent: readonly string[], nowMs: number, limit: number, windo
   return [...counted, new Date(nowMs).toISOString()].sort();
 }
 
+/** The guard without a creation that came to nothing, or whose session is gone. */
+export function giveBack(guard: Guard | undefined, createdOn: string): Guard | undefined {
+  const index = guard?.recent.indexOf(createdOn) ?? -1;
+  return guard && index >= 0 ? { ...guard, recent: guard.recent.toSpliced(index, 1) } : undefined;
+}
+
 /** Not 429 with a `Retry-After`, which the official clients would sleep out. */
 function lockedOut(until: string): ApiError {
   return new ApiError(

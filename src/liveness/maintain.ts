@@ -1,155 +1,252 @@
-import { amendRecord } from "./amend-record.ts";
-import type { Limits } from "./limits.ts";
-import { createPace } from "./pace.ts";
-import type { Clock, DeviceStore, DueRow, FaceService, ImageStore, Phase, SessionStore } from "./ports.ts";
-import { purgeSession } from "./purge-session.ts";
-import { type DecisionRules, recordResult } from "./record-result.ts";
-import { pruneDueOn, purgeDueOn } from "./retention.ts";
-import type { StoredSession } from "./session.ts";
+import {
+  type Done,
+  find,
+  follow,
+  noteSetAside,
+  type PhaseDeps,
+  phases,
+  pruneTime,
+  removeImage,
+  type Stand,
+} from "./maintain-session.ts";
+import { beginRun, isOurTrouble, type Run, type RunLimits } from "./maintenance-run.ts";
+import { NotNow } from "./pace.ts";
+import type { DueRow, Phase } from "./ports.ts";
 
-export interface MaintainDeps {
-  face: FaceService;
-  sessions: SessionStore;
-  devices: DeviceStore;
-  images: ImageStore;
-  now: Clock;
-  rules: DecisionRules;
-  limits: Limits;
-  retention: { sessionHours: number; outcomeDays: number };
-  /** Sessions worked on at the same time. */
-  concurrency: number;
-  faceCallsPerSecond: number;
+export interface MaintainDeps extends PhaseDeps, RunLimits {
+  /** Runs in which a session may fail before it is set aside. */
+  maxAttempts: number;
   onFailure(failure: MaintenanceFailure): void;
 }
 
+/** What failed, as far as that is known, and why. */
 export interface MaintenanceFailure {
-  creationId: string;
-  phase: Phase;
+  creationId?: string;
+  sessionId?: string;
+  phase?: Phase;
+  /** Runs in which the session has failed by now. */
+  failures?: number;
+  /** Of a session that was set aside, now or before. */
+  setAsideOn?: string;
+  /** Of 16, where its rows could not be read. */
+  shard?: number;
   cause: unknown;
 }
 
+/** What became of the sessions that were due. One that was due for several things at once counts for each of them. */
 export interface MaintenanceSummary {
+  due: number;
   collected: number;
   pruned: number;
   purged: number;
   /** Creations that never got as far as their commit. */
   abandoned: number;
   failed: number;
+  /** Those of the failed that were set aside for it. */
+  setAside: number;
+  /** There was no time for these, and they are due still. Only those that there was time to count. */
+  left: number;
+  /** When the oldest row was due; absent where none was. */
+  oldestDueOn?: string;
 }
 
 const shards = Array.from({ length: 16 }, (_, shard) => shard);
+/** So many rows are written or removed with one request; what is done for them is not waited for longer than that. */
+const maxBatch = 100;
+const maxBatchMs = 30_000;
+/** What was set aside is tried again after so long: what is wrong with it may lie elsewhere, and pass. */
+const setAsideMs = 3_600_000;
 
-/** Works on all that is due until nothing is, or until the deadline (milliseconds since the epoch). */
+/**
+ * Works on all that is due, the oldest first whatever its shard, until nothing is or until the deadline (milliseconds
+ * since the epoch). Rerunning it, running it twice at once and ending it anywhere are harmless: a session's row moves on
+ * when all is done that it asks for, and whatever is done twice changes nothing the second time.
+ */
 export async function drain(deps: MaintainDeps, deadline: number): Promise<MaintenanceSummary> {
-  const total: MaintenanceSummary = { collected: 0, pruned: 0, purged: 0, abandoned: 0, failed: 0 };
-  const paced = { ...deps, face: paceFace(deps) };
-  const waiting = [...shards];
-  const worker = async () => {
-    for (let shard = waiting.shift(); shard !== undefined; shard = waiting.shift()) {
-      add(total, await drainShard(paced, shard, deadline));
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(deps.concurrency, shards.length) }, worker));
-  return total;
+  const run = beginRun(deps, deadline);
+  try {
+    return add(...(await Promise.all(shards.map((shard) => drainShard(deps, shard, deadline, run)))));
+  } finally {
+    run.end();
+  }
 }
 
-/** One shard, oldest first. A session that fails is told to `onFailure`, stays due, and stops no other. */
-export async function drainShard(deps: MaintainDeps, shard: number, deadline: number): Promise<MaintenanceSummary> {
-  const summary: MaintenanceSummary = { collected: 0, pruned: 0, purged: 0, abandoned: 0, failed: 0 };
-  for await (const due of deps.sessions.dueRows(shard, iso(deps.now()))) {
-    if (deps.now() >= deadline) break;
-    try {
-      summary[await attend(deps, due)] += 1;
-    } catch (cause) {
-      summary.failed += 1;
-      deps.onFailure({ creationId: due.creationId, phase: due.phase, cause });
-    }
+/**
+ * One shard, the oldest bucket first. A session that fails is told to `onFailure`, stays due, and stops no other.
+ *
+ * @param run of which this is a part. Default: one of its own.
+ */
+export async function drainShard(
+  deps: MaintainDeps,
+  shard: number,
+  deadline: number,
+  run?: Run,
+): Promise<MaintenanceSummary> {
+  if (run === undefined) {
+    const own = beginRun(deps, deadline);
+    return drainShard(deps, shard, deadline, own).finally(own.end);
   }
+  const summary = add();
+  const tools = { ...deps, face: run.face };
+  const closing = new Set<Promise<void>>();
+  let batch: { bucket: string; since: number; visits: Promise<Visit>[] } | undefined;
+  const isFull = ({ visits, since }: NonNullable<typeof batch>) =>
+    visits.length === maxBatch || deps.now() - since >= maxBatchMs;
+
+  /** A batch is closed in the background: one slow session keeps only the rows beside it waiting. */
+  function close({ visits }: NonNullable<typeof batch>): void {
+    const closed = Promise.all(visits)
+      .then((ended) => moveOn(tools, ended))
+      .then((ended) => count(deps, summary, ended))
+      .finally(() => closing.delete(closed));
+    closing.add(closed);
+  }
+
+  try {
+    for await (const due of deps.sessions.dueRows(shard, run.startedOn)) {
+      summary.due += 1;
+      if (summary.oldestDueOn === undefined || due.dueOn < summary.oldestDueOn) summary.oldestDueOn = due.dueOn;
+      if (!(await run.admit(due.dueOn))) {
+        summary.left += 1;
+        if (run.isOver()) break;
+        continue;
+      }
+      if (batch && (batch.bucket !== due.expiryPartition || isFull(batch))) {
+        close(batch);
+        batch = undefined;
+      }
+      batch ??= { bucket: due.expiryPartition, since: deps.now(), visits: [] };
+      batch.visits.push(visit(tools, due, run));
+    }
+  } catch (cause) {
+    summary.failed += 1;
+    deps.onFailure({ shard, cause });
+  }
+  if (batch) close(batch);
+  await Promise.all(closing);
   return summary;
 }
 
-type Done = Exclude<keyof MaintenanceSummary, "failed">;
+/** What came of one row. */
+interface Visit {
+  due: DueRow;
+  did: Done[];
+  /** What takes its place; absent: nothing does. */
+  next?: DueRow;
+  /** The row is left as it was: for want of time, or because of trouble that is not the session's. */
+  stays?: true;
+  failure?: MaintenanceFailure;
+}
 
-async function attend(deps: MaintainDeps, due: DueRow): Promise<Done> {
-  const stored = await deps.sessions.load(due.partition, due.row);
-  if (stored === undefined) return abandon(deps, due);
-  switch (due.phase) {
-    case "collect":
-      await collect(deps, due, stored);
-      return "collected";
-    case "prune":
-      await prune(deps, due, stored);
-      return "pruned";
-    case "purge":
-      await purgeSession(deps, stored);
-      await deps.sessions.unschedule([due]);
-      return "purged";
+/** Does all that is due for a session by now, one phase after the other. Never rejects. */
+async function visit(deps: MaintainDeps, due: DueRow, run: Run): Promise<Visit> {
+  const stand: Stand = { row: due };
+  const did: Done[] = [];
+  let cause: unknown;
+  try {
+    return { due, did, ...(await goThrough(deps, stand, did)) };
+  } catch (error) {
+    if (error instanceof NotNow) return { due, did: [], stays: true };
+    cause = error;
+    return { due, did, ...(await fail(deps, stand.row, error)) };
+  } finally {
+    run.leave(cause);
   }
 }
 
-/** A creation that stopped before its commit, or a session that was erased: only traces are left of it. */
-async function abandon({ sessions, devices, images }: MaintainDeps, due: DueRow): Promise<Done> {
-  await devices.dropPointers(due.partition, due.row);
-  await images.delete(`sessions/${due.creationId}`);
-  await sessions.dropKey(due.partition, due.idempotencyRowKey, due.creationId);
-  await sessions.unschedule([due]);
-  return "abandoned";
+async function goThrough(deps: MaintainDeps, stand: Stand, did: Done[]): Promise<Pick<Visit, "next">> {
+  const wasSetAside = stand.row.setAsideOn !== undefined;
+  if (wasSetAside) await removeImageInTime(deps, stand.row);
+  for (;;) {
+    const step = await phases[stand.row.phase](deps, stand);
+    if (step.did !== undefined) did.push(step.did);
+    if (step.next === undefined) return {};
+    stand.row = step.next;
+    if (Date.parse(step.next.dueOn) > deps.now()) break;
+  }
+  if (wasSetAside) await noteSetAside(deps, stand.row, undefined);
+  return { next: stand.row };
 }
 
-async function collect(deps: MaintainDeps, due: DueRow, stored: StoredSession): Promise<void> {
-  const { final, status } = stored.record;
-  // One that the service did not know while its token lived may have been used all the same.
-  const isKnown = final && status !== "Expired";
-  const current = isKnown ? stored : (await recordResult(deps, stored)).stored;
-  await moveOn(deps, due, current, "prune", pruneDueOn(current.record.createdOn, deps.retention.sessionHours));
+/**
+ * A session that failed goes to the end of the line, so that the others are reached whatever is wrong with it. One that
+ * failed too often is set aside: it is tried once an hour, and its image goes in time whatever comes of that.
+ */
+async function fail(deps: MaintainDeps, row: DueRow, cause: unknown): Promise<Omit<Visit, "due" | "did">> {
+  const { phase } = row;
+  const failure = { ...nameOf(row), cause };
+  if (isOurTrouble(cause)) return { stays: true, failure };
+  const failures = (row.failures ?? 0) + 1;
+  const nowMs = deps.now();
+  if (row.setAsideOn === undefined && failures < deps.maxAttempts) {
+    const next = follow(deps, row, phase, iso(nowMs), { failures });
+    return { next, failure: { ...failure, failures } };
+  }
+  const setAsideOn = row.setAsideOn ?? iso(nowMs);
+  if (row.setAsideOn === undefined) {
+    // As far as that works: it is done again with the next try.
+    await Promise.allSettled([noteSetAside(deps, row, setAsideOn), removeImageInTime(deps, row)]);
+  }
+  const pruneMs = Date.parse(pruneTime(deps, row));
+  const againMs = pruneMs > nowMs ? Math.min(nowMs + setAsideMs, pruneMs) : nowMs + setAsideMs;
+  const next = follow(deps, row, phase, iso(againMs), { failures, setAsideOn });
+  return { next, failure: { ...failure, failures, setAsideOn } };
 }
 
-/** The outcome is recorded before anything is removed anywhere. */
-async function prune(deps: MaintainDeps, due: DueRow, stored: StoredSession): Promise<void> {
-  const current = stored.record.final ? stored : (await recordResult(deps, stored)).stored;
-  const { record } = current;
-  if (deps.now() < Date.parse(record.expiresOn)) await deps.face.revoke(record);
-  if (record.referenceImageId === record.creationId) await deps.images.delete(`sessions/${record.creationId}`);
-  await deps.sessions.markPruned(record.sessionId, iso(deps.now()));
-  await moveOn(deps, due, current, "purge", purgeDueOn(record.createdOn, deps.retention.outcomeDays));
+/** What was set aside may never get as far as being pruned. */
+async function removeImageInTime(deps: MaintainDeps, row: DueRow): Promise<void> {
+  if (Date.parse(pruneTime(deps, row)) <= deps.now()) await removeImage(deps, row);
 }
 
-/** The record learns where its next row stands before the old one goes: an erasure must find it. */
-async function moveOn(
-  { sessions }: MaintainDeps,
-  due: DueRow,
-  stored: StoredSession,
-  phase: Phase,
-  dueOn: string,
-): Promise<void> {
-  const expiryPartition = sessions.expiryPartition(stored.record.creationId, dueOn);
-  // Recording the result may have moved the session to its device.
-  const { partition, row } = stored;
-  const next: DueRow = { ...due, partition, row, phase, dueOn, expiryPartition };
-  const [moved] = await Promise.all([
-    amendRecord(sessions, stored, (record) => ({ record: { ...record, expiryPartition } })),
-    sessions.schedule(next),
-  ]);
-  // Erased meanwhile: a row that names the device must not outlive it.
-  if (moved === undefined) await sessions.unschedule([next]);
-  if (expiryPartition !== due.expiryPartition) await sessions.unschedule([due]);
+/**
+ * Writes the rows that follow, then removes those that were due: ended in between, both are there, and the old one is
+ * gone through again. An old one that is gone already tells that somebody else was here. Another run leaves what this one
+ * leaves; but where an erasure was, nothing may be left.
+ */
+async function moveOn(deps: MaintainDeps, visits: Visit[]): Promise<Visit[]> {
+  const moving = visits.filter(({ stays }) => !stays);
+  try {
+    const abandoned = moving.filter(({ did }) => did.includes("abandoned"));
+    if (abandoned.length > 0) await deps.devices.dropPointers(abandoned.map(({ due }) => due));
+    await deps.sessions.schedule(...moving.flatMap(({ next }) => next ?? []));
+    const leaving = moving.filter(({ due, next }) => due.expiryPartition !== next?.expiryPartition);
+    const gone = await deps.sessions.unschedule(leaving.map(({ due }) => due));
+    for (const { creationId } of gone) {
+      const next = leaving.find(({ due }) => due.creationId === creationId)?.next;
+      if (next !== undefined && (await find(deps, next)) === undefined) await deps.sessions.unschedule([next]);
+    }
+    return visits;
+  } catch (cause) {
+    return visits.map((ended) =>
+      ended.stays || ended.failure ? ended : { ...ended, did: [], failure: { ...nameOf(ended.due), cause } },
+    );
+  }
 }
 
-function paceFace({ face, faceCallsPerSecond }: MaintainDeps): FaceService {
-  const pace = createPace(faceCallsPerSecond);
-  return {
-    ...face,
-    get: async (session) => pace().then(() => face.get(session)),
-    revoke: async (session) => pace().then(() => face.revoke(session)),
-  };
+function nameOf({ creationId, phase, session }: DueRow): Omit<MaintenanceFailure, "cause"> {
+  return { creationId, phase, ...(session && { sessionId: session.sessionId }) };
 }
 
-function add(total: MaintenanceSummary, part: MaintenanceSummary): void {
-  total.collected += part.collected;
-  total.pruned += part.pruned;
-  total.purged += part.purged;
-  total.abandoned += part.abandoned;
-  total.failed += part.failed;
+function count(deps: MaintainDeps, summary: MaintenanceSummary, visits: readonly Visit[]): void {
+  for (const { due, did, stays, failure } of visits) {
+    for (const done of did) summary[done] += 1;
+    if (failure === undefined) {
+      if (stays) summary.left += 1;
+      continue;
+    }
+    summary.failed += 1;
+    if (failure.setAsideOn !== undefined && due.setAsideOn === undefined) summary.setAside += 1;
+    deps.onFailure(failure);
+  }
+}
+
+function add(...parts: readonly MaintenanceSummary[]): MaintenanceSummary {
+  const total = { due: 0, collected: 0, pruned: 0, purged: 0, abandoned: 0, failed: 0, setAside: 0, left: 0 };
+  for (const name of Object.keys(total) as (keyof typeof total)[]) {
+    for (const part of parts) total[name] += part[name];
+  }
+  const oldestDueOn = parts.flatMap((part) => part.oldestDueOn ?? []).sort()[0];
+  return { ...total, ...(oldestDueOn !== undefined && { oldestDueOn }) };
 }
 
 function iso(ms: number): string {

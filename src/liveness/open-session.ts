@@ -1,7 +1,7 @@
 import { ApiError } from "../errors.ts";
 import type { CreatedSession } from "../face/model.ts";
 import { type Caller, mayUse } from "./access.ts";
-import { admit, admitOwner } from "./limits.ts";
+import { admit, admitOwner, giveBack } from "./limits.ts";
 import {
   type CheckedImage,
   type OpenSessionCommand,
@@ -62,7 +62,7 @@ async function takePlace(
   ]);
   if (place.status === "rejected") throw place.reason;
   if (image.status === "rejected" || expected.status === "rejected") {
-    if ("reserved" in place.value) await quietly(deps.sessions.release(place.value.reserved));
+    if ("reserved" in place.value) await quietly(release(deps, plan, place.value.reserved));
     throw image.status === "rejected" ? image.reason : expected.status === "rejected" && expected.reason;
   }
   return { place: place.value, held: image.value, expected: expected.value };
@@ -80,15 +80,30 @@ async function reserve(deps: OpenSessionDeps, plan: Plan): Promise<Repeated> {
     (guard) => admit(guard, now, deps.limits),
   );
   if ("existing" in outcome) return repeatCreation(deps, plan, outcome.existing);
-  if (caller.owner !== undefined) {
+  const owner = limitedOwner(caller);
+  if (owner !== undefined) {
     await deps.devices
-      .admitOwner(caller.owner, (guard) => admitOwner(guard, now, deps.limits))
+      .amendOwner(owner, (guard) => admitOwner(guard, now, deps.limits))
       .catch(async (refusal: unknown) => {
         await quietly(deps.sessions.release(outcome.reserved));
         throw refusal;
       });
   }
   return outcome;
+}
+
+/** Whose creations are counted beside the device's. Services that are trusted open sessions for others. */
+function limitedOwner({ trusted, owner }: Caller): string | undefined {
+  return trusted ? undefined : owner;
+}
+
+/** Gives back the place in the device's partition, and in the principal's count where it was taken there too. */
+async function release({ sessions, devices }: OpenSessionDeps, plan: Plan, reserved: Reserved): Promise<void> {
+  const owner = reserved.taken === undefined ? undefined : limitedOwner(plan.command.caller);
+  await Promise.all([
+    sessions.release(reserved),
+    owner !== undefined && devices.amendOwner(owner, (guard) => giveBack(guard, plan.creation.createdOn)),
+  ]);
 }
 
 /** Where no device names the partition, a repeat must find the same one: the key does. */
@@ -157,15 +172,17 @@ async function commit(deps: OpenSessionDeps, plan: Plan, reserved: Reserved, rec
  * is gone: by it the timer finds what could not be taken back.
  */
 async function undo(
-  { face, sessions, images }: OpenSessionDeps,
-  { command, creation, uploaded }: Plan,
+  deps: OpenSessionDeps,
+  plan: Plan,
   reserved: Reserved,
   sessionId: string | undefined,
 ): Promise<void> {
+  const { face, sessions, images } = deps;
+  const { command, creation, uploaded } = plan;
   const [, ...taken] = await Promise.allSettled([
     // One that cannot be revoked now dies by itself: nobody has its token.
     sessionId !== undefined && face.revoke({ kind: command.kind, sessionId, upstreamVersion: face.version }),
-    sessions.release(reserved),
+    release(deps, plan, reserved),
     uploaded !== undefined && images.delete(`sessions/${creation.creationId}`),
   ]);
   if (taken.every(({ status }) => status === "fulfilled")) await quietly(sessions.unschedule([creation]));

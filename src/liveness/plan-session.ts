@@ -110,8 +110,7 @@ function hashCommand(command: OpenSessionCommand, key: string, uploaded: Checked
   const { kind, request, referenceImageId, expectedReferenceImageId, clientReferenceId, caller } = command;
   const asked = Object.entries(request).sort(([one], [other]) => (one < other ? -1 : 1));
   return {
-    // A principal's key is its own: it neither meets nor reveals another's.
-    keyHash: sha256(caller.owner === undefined ? key : `${caller.owner}:${key}`),
+    keyHash: sha256(`${holderOf(caller, request)}${key}`),
     bodyHash: sha256(
       JSON.stringify({
         kind,
@@ -123,6 +122,15 @@ function hashCommand(command: OpenSessionCommand, key: string, uploaded: Checked
       }),
     ),
   };
+}
+
+/**
+ * Whose a key is, as a prefix. A principal's is its own: it neither meets nor reveals another's. Services share the keys
+ * of a device; where no device is named, each client has its own.
+ */
+function holderOf({ owner, clientName }: Caller, { deviceCorrelationIdSetInClient }: SessionRequest): string {
+  if (owner !== undefined) return `${owner}:`;
+  return deviceCorrelationIdSetInClient && clientName !== undefined ? `client ${clientName}:` : "";
 }
 
 function sha256(text: string): string {

@@ -25,9 +25,9 @@ export interface FaceService {
   readonly version: ApiVersion;
   create(kind: SessionKind, request: SessionRequest, image?: VerifyImage): Promise<Answered<CreatedSession>>;
   /** The session with all its attempts, or undefined where the service does not know it (any more). */
-  get(session: SessionRef): Promise<Answered<SessionState> | undefined>;
+  get(session: SessionRef, options?: FaceCallOptions): Promise<Answered<SessionState> | undefined>;
   /** Deletes the session, which revokes its token. False where the service did not know it. */
-  revoke(session: SessionRef): Promise<boolean>;
+  revoke(session: SessionRef, options?: FaceCallOptions): Promise<boolean>;
   sessionImage(sessionImageId: string): Promise<Answered<{ bytes: Uint8Array; contentType: string }> | undefined>;
   /** Asks for a session that cannot exist. Throws unless the service answers that it is not there. */
   probe(): Promise<void>;
@@ -35,6 +35,19 @@ export interface FaceService {
 
 /** What it takes to ask the service for a session. */
 export type SessionRef = Pick<SessionRecord, "kind" | "sessionId" | "upstreamVersion">;
+
+export interface FaceCallOptions {
+  /** Ends the call; its reason is then thrown. */
+  signal?: AbortSignal;
+  /** Passed by each HTTP request of the call: one call may take several, for pages of a list or after a failure. */
+  gate?: CallGate;
+}
+
+/**
+ * Resolves when a request may be sent, to a function that is told of its answer: the status, and `Retry-After` where the
+ * answer has that. Rejects where no request may be sent any more.
+ */
+export type CallGate = () => Promise<(status: number, retryAfter?: string) => void>;
 
 export interface Answered<T> {
   value: T;
@@ -87,18 +100,35 @@ export type ReserveOutcome = { reserved: Reserved } | { existing: Reserved };
 
 export type Phase = "collect" | "prune" | "purge";
 
+/** Where a row of `expiry` stands. */
+export type DuePlace = Pick<DueRow, "expiryPartition" | "creationId">;
+
 /** A row of `expiry`: a session to look at when its time has come. */
 export interface DueRow {
   creationId: string;
   phase: Phase;
   /** When it is due, RFC 3339: buckets are five minutes wide, and nothing is done before its time. */
   dueOn: string;
+  /** Present once the outcome is recorded: enough to prune the session without reading it. */
+  session?: SettledSession;
+  /** Runs of the timer in which it failed. */
+  failures?: number;
+  /** Since when it counts as hopeless: it is tried less often, and no longer keeps images from being removed. */
+  setAsideOn?: string;
   /** Where the session's row is, or will be. */
   partition: string;
   row: string;
   idempotencyRowKey: string;
   /** `{shard}_{bucket}`: made by `expiryPartition`. */
   expiryPartition: string;
+}
+
+/** What of a session still matters after its outcome has been recorded. */
+export interface SettledSession extends SessionRef {
+  /** Deleted through us: the service has nothing left to delete. */
+  revoked: boolean;
+  /** Its image came with its creation, and goes with it. */
+  uploaded: boolean;
 }
 
 export interface Page<T> {
@@ -140,10 +170,12 @@ export interface SessionStore {
   release(reserved: Reserved): Promise<void>;
   /** Removes the key row of a creation that was never committed, where it is still that creation's. */
   dropKey(partition: string, idempotencyRowKey: string, creationId: string): Promise<void>;
-  /** Inserts or replaces the expiry row. */
-  schedule(due: DueRow): Promise<void>;
+  /** Inserts or replaces expiry rows, in as few requests as there are buckets. */
+  schedule(...rows: readonly DueRow[]): Promise<void>;
   /** Name of the `s_` row of a creation. */
   rowKey(createdOn: string, creationId: string): string;
+  /** The time of creation that the name of an `s_` row tells. */
+  createdOn(row: string): string;
   /** Partition of `expiry` for a time: the 5-minute bucket in which it falls, in the creation's shard. */
   expiryPartition(creationId: string, dueOn: string): string;
   /**
@@ -182,10 +214,18 @@ export interface SessionStore {
   auditEntries(stored: StoredSession): Promise<AuditRecord[]>;
   /** Rows of one shard (0 to 15) that are due at `now`, oldest bucket first, read page by page. */
   dueRows(shard: number, now: string): AsyncIterable<DueRow>;
-  /** Removes rows that are done with. Rows already gone are no error. */
-  unschedule(rows: readonly Pick<DueRow, "expiryPartition" | "creationId">[]): Promise<void>;
-  /** Marks the pointer, so that the dialects answer 404. */
-  markPruned(sessionId: string, prunedOn: string): Promise<void>;
+  /** The row as it is now; undefined where it is gone. */
+  dueRow(row: DuePlace): Promise<DueRow | undefined>;
+  /** When the oldest row is due of all that are due at `now`; undefined where none is. */
+  oldestDue(now: string): Promise<string | undefined>;
+  /** Removes rows that are done with, and answers those of them that were gone already. */
+  unschedule(rows: readonly DuePlace[]): Promise<DuePlace[]>;
+  /** Removes whatever rows the creation has, wherever they stand. Reads its whole shard. */
+  dropSchedule(creationId: string): Promise<void>;
+  /** Marks the pointer, so that the dialects answer 404. False where there is no pointer. */
+  markPruned(sessionId: string, prunedOn: string): Promise<boolean>;
+  /** Writes the pointer anew, as pruned: a creation that stopped at its commit may have left none. */
+  restorePointer(stored: StoredSession, prunedOn: string): Promise<void>;
   /** Removes the record with its audit entries, key row and pointer, and the guard with the device's last record. */
   purge(stored: StoredSession): Promise<void>;
   /** One cheap read of the tables. Throws where they cannot be reached. */
@@ -198,8 +238,8 @@ export interface DeviceContents {
   /** Key rows that no session stands behind: creations under way, crashed, or taken over. */
   keys: (CreationKey & { idempotencyRowKey: string })[];
   sessions: StoredSession[];
-  /** Held images that were bound to the device at some time. */
-  referenceImageIds: string[];
+  /** Held images that were bound to the device at some time, with the ETags of the notes that say so. */
+  boundImages: { referenceImageId: string; etag: string }[];
   /** Audit entries whose session is gone. */
   leftoverRows: string[];
   isEmpty: boolean;
@@ -211,8 +251,11 @@ export interface DeviceStore {
   takeOver(existing: Reserved, key: CreationKey): Promise<Reserved | undefined>;
   /** The session of a committed creation; writes the pointer anew where a crash kept it from being written. */
   sessionOf(committed: Reserved): Promise<StoredSession | undefined>;
-  /** Notes a creation in the principal's own guard, as exactly as `reserve` does in the device's. */
-  admitOwner(owner: string, admit: (guard: Guard | undefined) => Guard): Promise<void>;
+  /**
+   * Replaces the principal's own guard, as exactly as `reserve` does the device's; one that says nothing any more is
+   * removed. `change` may throw to refuse; where it answers undefined, all stays as it is.
+   */
+  amendOwner(owner: string, change: (guard: Guard | undefined) => Guard | undefined): Promise<void>;
   /** The guard of a partition, with the ETag of its row. */
   guard(partition: string): Promise<{ guard: Guard; etag: string } | undefined>;
   /** Ends a lock-out and forgets the rejections that led to it. */
@@ -223,15 +266,16 @@ export interface DeviceStore {
   linkImage(sessionImageId: string, sessionId: string): Promise<void>;
   sessionOfImage(sessionImageId: string): Promise<string | undefined>;
   unlinkImage(sessionImageId: string): Promise<void>;
-  /** Notes in the device's partition that a held image is bound to it, or is no longer. */
-  bindImage(deviceCorrelationId: string, referenceImageId: string): Promise<void>;
-  unbindImage(deviceCorrelationId: string, referenceImageId: string): Promise<void>;
+  /** Notes in the device's partition that a held image is bound to it. Answers the note's ETag, which is another each time. */
+  bindImage(deviceCorrelationId: string, referenceImageId: string): Promise<string>;
+  /** Removes the note, unless the image has been bound again since it had this ETag. */
+  unbindImage(deviceCorrelationId: string, referenceImageId: string, etag: string): Promise<void>;
   contentsOf(deviceCorrelationId: string): Promise<DeviceContents>;
   /**
-   * Removes pointers that a creation left which never got as far as its row: all that point into the partition, or to one
-   * row of it. Reads the whole table of pointers, so it is for the rare cases in which such a creation was found.
+   * Removes pointers that creations left which never got as far as their rows: all that point into one of the partitions,
+   * or to one row of it. Reads the whole table of pointers, so it is for the rare cases in which such were found.
    */
-  dropPointers(partition: string, row?: string): Promise<void>;
+  dropPointers(places: readonly { partition: string; row?: string }[]): Promise<void>;
   /** Removes the guard and the rows that an interrupted purge or move has left. */
   dropRest(contents: DeviceContents): Promise<void>;
 }
@@ -251,6 +295,11 @@ export interface StoredImageFacts extends ImageFacts {
   sizeInBytes: number;
   deviceCorrelationId?: string;
   owner?: string;
+}
+
+/** An image as a list tells of it. */
+export interface ListedImage extends Pick<StoredImageFacts, "createdOn" | "etag" | "deviceCorrelationId"> {
+  name: ImageName;
 }
 
 export interface NewImage {
@@ -276,6 +325,12 @@ export interface ImageStore {
   facts(name: ImageName): Promise<StoredImageFacts | undefined>;
   /** False where there was none. Throws `ApiError` 412 `ConditionNotMet` where the conditions do not hold. */
   delete(name: ImageName, conditions?: Conditions): Promise<boolean>;
+  /** One page of images by name, from the beginning or from where the last page ended. */
+  list(prefix: "held/" | "sessions/" | "", continuationToken?: string): Promise<Page<ListedImage>>;
+  /** A text that outlives the process: how far a walk through the images has come. */
+  bookmark(): Promise<string | undefined>;
+  /** Undefined removes it. */
+  setBookmark(text: string | undefined): Promise<void>;
   /** One cheap read of the container. Throws where it cannot be reached. */
   probe(): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import { giveBack } from "./limits.ts";
 import type { DeviceStore, SessionStore } from "./ports.ts";
 import type { AuditRecord, StoredSession } from "./session.ts";
 
@@ -15,4 +16,6 @@ export async function purgeSession(
   const linked = stored.record.owner === undefined ? [] : imagesOf(await sessions.auditEntries(stored));
   for (const sessionImageId of linked) await devices.unlinkImage(sessionImageId);
   await sessions.purge(stored);
+  const { owner, createdOn } = stored.record;
+  if (owner !== undefined) await devices.amendOwner(owner, (guard) => giveBack(guard, createdOn));
 }

@@ -11,10 +11,20 @@ export interface NotReady {
 export interface Readiness {
   /** What the app needs and does not reach just now; empty when all is well. */
   failures(): Promise<NotReady[]>;
+  /**
+   * Since when a session has been due that the timer should have looked at long ago: it does not run, or cannot keep up.
+   * Undefined where it is in time, or where nothing can be told.
+   */
+  overdueSince(): Promise<string | undefined>;
 }
 
 /** The service counts every call, so its answer is remembered for so long; storage is asked each time. */
 const rememberFaceMs = 30_000;
+
+/** The timer runs every five minutes: what is due for longer was missed more than twice. */
+const overdueMs = 15 * 60_000;
+/** Sixteen small queries; that all is well is remembered for so long. */
+const rememberInTimeMs = 60_000;
 
 export function createReadiness(deps: {
   face: FaceService;
@@ -23,7 +33,16 @@ export function createReadiness(deps: {
   now: Clock;
 }): Readiness {
   const askFace = remember(() => deps.face.probe(), rememberFaceMs, deps.now);
+  let wasInTime = Number.NEGATIVE_INFINITY;
   return {
+    async overdueSince() {
+      const nowMs = deps.now();
+      if (nowMs - wasInTime < rememberInTimeMs) return undefined;
+      // Tables that cannot be reached are told of by the check that is theirs.
+      const since = await deps.sessions.oldestDue(new Date(nowMs - overdueMs).toISOString()).catch(() => undefined);
+      if (since === undefined) wasInTime = nowMs;
+      return since;
+    },
     async failures() {
       const outcomes = await Promise.all([
         check("tables", deps.sessions.probe()),

@@ -28,6 +28,8 @@ export interface RecordedResult {
   stored: StoredSession;
   /** What the service told; undefined where it no longer knows the session. */
   state: SessionState | undefined;
+  /** The record itself has gone meanwhile. */
+  isErased?: true;
   /** The service's `apim-request-id`. */
   requestId?: string;
 }
@@ -76,7 +78,7 @@ export async function recordResult(
   // Erased meanwhile: there is nothing left to tell of.
   if (written === undefined) {
     for (const sessionImageId of linked) await deps.devices.unlinkImage(sessionImageId);
-    return { stored, state: undefined };
+    return { stored, state: undefined, isErased: true };
   }
   // Somebody recorded more in between than was seen here, and what came with the question would be lost: look again.
   if (written.record.attempts > Math.max(attempts.length, record.attempts))

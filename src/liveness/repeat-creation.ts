@@ -39,6 +39,8 @@ export async function repeatCreation(deps: RepeatDeps, plan: Plan, existing: Res
   const { record } = stored;
   const isReplaced = key.sessionId === undefined && record.revokedOn !== undefined;
   if (isReplaced) return replace(deps, plan, existing, stored);
+  // Revoked by its owner, or a moment ago by another repeat: that one has changed the key's row.
+  if (record.revokedOn !== undefined && !(await isUnchanged(deps, existing))) throw inProgress();
   if (record.status !== "NotStarted") throw alreadyUsed();
   // A session that the service does not know was revoked by the very creation whose commit failed: nobody has its token.
   const told = await deps.face.get(record);
@@ -51,6 +53,11 @@ export async function repeatCreation(deps: RepeatDeps, plan: Plan, existing: Res
     };
   }
   return replace(deps, plan, existing, stored);
+}
+
+/** Whether nobody has written the key's row since it was read: by its ETag, it is written again as it is. */
+async function isUnchanged({ devices }: RepeatDeps, existing: Reserved): Promise<boolean> {
+  return (await devices.takeOver(existing, existing.key)) !== undefined;
 }
 
 /** Revokes what is replaced in any case: whoever recorded that may have stopped before the service heard of it. */

@@ -51,9 +51,11 @@ export interface SessionRecord {
   clientName?: string;
   owner?: string;
   idempotencyRowKey: string;
+  /** Since when the timer has given up on it, but for a try each hour. */
+  setAsideOn?: string;
   /** Where the key row stands if not in the session's own partition: the session was bound to its device later. */
   keyPartition?: string;
-  /** Partition of the row of `expiry` that points here. */
+  /** Partition of the first row of `expiry` that points here; those that follow stand where their times put them. */
   expiryPartition: string;
 }
 

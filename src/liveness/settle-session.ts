@@ -1,4 +1,5 @@
 import { ApiError } from "../errors.ts";
+import { sessionNotFound } from "../face/errors.ts";
 import type { Caller } from "./access.ts";
 import { type RecordResultDeps, recordResult } from "./record-result.ts";
 import type { SessionRecord } from "./session.ts";
@@ -28,7 +29,9 @@ export async function settleSession(
   told: Told,
 ): Promise<SessionRecord> {
   const stored = await findSession(deps, caller, sessionId);
-  const { record } = (await recordResult(deps, stored, told)).stored;
+  const recorded = await recordResult(deps, stored, told);
+  if (recorded.isErased) throw sessionNotFound();
+  const { record } = recorded.stored;
   if (record.attempts === 0 && !record.final && record.clientError === undefined) {
     throw new ApiError(409, "SessionNotFinished", "No attempt of this session has ended yet.", { retryAfter });
   }

@@ -13,6 +13,7 @@ import {
   isKeyRow,
   isSessionRow,
   ownerPartition,
+  sessionCreatedOn,
   sessionRowOfAudit,
   sessionRows,
 } from "./keys.ts";
@@ -30,7 +31,7 @@ export function createDeviceStore({ sessions, sessionIds, expiry, patience }: St
   return {
     takeOver,
     sessionOf,
-    admitOwner: (owner, admit) => amendGuard(ownerPartition(owner), admit),
+    amendOwner: (owner, change) => amendGuard(ownerPartition(owner), change),
     guard,
     clearLockout: (deviceCorrelationId) =>
       amendGuard(
@@ -51,22 +52,27 @@ export function createDeviceStore({ sessions, sessionIds, expiry, patience }: St
       const key = imageLinkKey(sessionImageId);
       await sessionIds.remove(key, key);
     },
-    async bindImage(deviceCorrelationId, referenceImageId) {
+    bindImage(deviceCorrelationId, referenceImageId) {
       const partitionKey = devicePartition(deviceCorrelationId);
-      await sessions.put({ partitionKey, rowKey: boundImageRow(referenceImageId), referenceImageId });
+      return sessions.put({ partitionKey, rowKey: boundImageRow(referenceImageId), referenceImageId });
     },
-    async unbindImage(deviceCorrelationId, referenceImageId) {
-      await sessions.remove(devicePartition(deviceCorrelationId), boundImageRow(referenceImageId));
+    async unbindImage(deviceCorrelationId, referenceImageId, etag) {
+      await sessions.remove(devicePartition(deviceCorrelationId), boundImageRow(referenceImageId), etag);
     },
     contentsOf,
-    async dropPointers(partition, row) {
-      const where = odata`partition eq ${partition}`.concat(row === undefined ? "" : odata` and row eq ${row}`);
-      for await (const { rowKey } of sessionIds.query({ filter: where, select: ["PartitionKey", "RowKey"] })) {
-        await sessionIds.remove(rowKey, rowKey);
-      }
-    },
+    dropPointers,
     dropRest: ({ partition, leftoverRows }) => removeRows(partition, [guardRow, ...leftoverRows]),
   };
+
+  async function dropPointers(places: readonly { partition: string; row?: string }[]): Promise<void> {
+    const select = ["PartitionKey", "RowKey", "partition", "row"];
+    for await (const pointer of sessionIds.query({ filter: placesFilter(places), select })) {
+      const points = places.some(({ partition, row = pointer.row }) => {
+        return partition === pointer.partition && row === pointer.row;
+      });
+      if (points) await sessionIds.remove(pointer.partitionKey, pointer.rowKey);
+    }
+  }
 
   async function takeOver(existing: Reserved, key: CreationKey): Promise<Reserved | undefined> {
     const { partition, idempotencyRowKey, etag } = existing;
@@ -109,6 +115,10 @@ export function createDeviceStore({ sessions, sessionIds, expiry, patience }: St
       const known = await guard(partition);
       const changed = change(known?.guard);
       if (changed === undefined) return;
+      if (known !== undefined && saysNothing(changed)) {
+        if ((await sessions.remove(partition, guardRow, known.etag)) !== "changed") return;
+        continue;
+      }
       const entity = writeGuard(partition, changed);
       const written = await sessions.transact([
         known === undefined ? ["create", entity] : ["update", entity, "Replace", { etag: known.etag }],
@@ -180,7 +190,10 @@ export function createDeviceStore({ sessions, sessionIds, expiry, patience }: St
         .map((entity) => ({ ...readKey(entity), idempotencyRowKey: entity.rowKey }))
         .filter(({ idempotencyRowKey, creationId }) => sessionOfKey.get(idempotencyRowKey) !== creationId),
       sessions: found,
-      referenceImageIds: rows.flatMap(({ rowKey }) => imageOfRow(rowKey) ?? []),
+      boundImages: rows.flatMap(({ rowKey, etag }) => {
+        const referenceImageId = imageOfRow(rowKey);
+        return referenceImageId === undefined ? [] : { referenceImageId, etag };
+      }),
       leftoverRows: rows.flatMap(({ rowKey }) => {
         const owner = sessionRowOfAudit(rowKey);
         return owner === undefined || kept.has(owner) ? [] : rowKey;
@@ -193,4 +206,21 @@ export function createDeviceStore({ sessions, sessionIds, expiry, patience }: St
   async function removeRows(partition: string, rowKeys: readonly string[]): Promise<void> {
     for (const rowKey of rowKeys) await sessions.remove(partition, rowKey);
   }
+}
+
+/** What can be told of the pointers in a filter, which may make no more than fifteen comparisons. */
+function placesFilter(places: readonly { partition: string; row?: string }[]): string {
+  const [only, ...others] = places;
+  if (only !== undefined && others.length === 0) {
+    return odata`partition eq ${only.partition}`.concat(only.row === undefined ? "" : odata` and row eq ${only.row}`);
+  }
+  const times = places.flatMap(({ row }) => (row === undefined ? [] : sessionCreatedOn(row))).sort();
+  const [first = "", last = first] = [times[0], times.at(-1)];
+  return times.length === places.length
+    ? odata`createdOn ge ${first} and createdOn le ${last}`
+    : odata`createdOn ge ${""}`;
+}
+
+function saysNothing({ recent, rejectionsInARow, lockedUntil }: Guard): boolean {
+  return recent.length === 0 && rejectionsInARow === 0 && lockedUntil === undefined;
 }

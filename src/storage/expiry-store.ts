@@ -1,34 +1,87 @@
-import type { DueRow, SessionStore } from "../liveness/ports.ts";
+import type { TransactionAction } from "@azure/data-tables";
+import type { DuePlace, DueRow, SessionStore } from "../liveness/ports.ts";
 import type { StorageConnection } from "./connect.ts";
-import { duePartitions } from "./keys.ts";
+import { duePartitions, shardPartitions } from "./keys.ts";
 import { odata } from "./odata.ts";
 import { readDue, writeDue } from "./small-rows.ts";
-import { removeRows } from "./transactions.ts";
+import { inTransactions, removeRows } from "./transactions.ts";
 
-type ExpiryStore = Pick<SessionStore, "schedule" | "dueRows" | "unschedule">;
+type ExpiryStore = Pick<SessionStore, "schedule" | "dueRows" | "dueRow" | "oldestDue" | "unschedule" | "dropSchedule">;
+
+/** Rows of a shard that are read at a time: sixteen shards are read at once. */
+const pageSize = 500;
+const shards = Array.from({ length: 16 }, (_, shard) => shard);
 
 /** The calendar of the timer: which session is to be looked at when. */
 export function createExpiryStore({ expiry }: StorageConnection): ExpiryStore {
-  return { schedule, dueRows, unschedule };
+  return { schedule, dueRows, dueRow, oldestDue, unschedule, dropSchedule };
 
-  async function schedule(due: DueRow): Promise<void> {
-    await expiry.put(writeDue(due));
+  async function schedule(...rows: readonly DueRow[]): Promise<void> {
+    await Promise.all(
+      Map.groupBy(rows, ({ expiryPartition }) => expiryPartition)
+        .values()
+        .map(async (bucket) => {
+          const entities = bucket.map(writeDue);
+          const [only] = entities;
+          if (only !== undefined && entities.length === 1) await expiry.put(only);
+          else await Promise.all(inTransactions(entities.map(toUpsert)).map(write));
+        }),
+    );
+  }
+
+  async function write(actions: TransactionAction[]): Promise<void> {
+    const { conflict } = await expiry.transact(actions);
+    if (conflict !== undefined) throw new Error(`Rows could not be written to ${expiry.name}: ${conflict.reason}`);
   }
 
   async function* dueRows(shard: number, now: string): AsyncIterable<DueRow> {
-    const { from, through } = duePartitions(shard, now);
-    // Within the bucket that has just begun, some are due later: times of one form sort as text.
-    const filter = odata`PartitionKey ge ${from} and PartitionKey le ${through} and dueOn le ${now}`;
-    for await (const entity of expiry.query({ filter })) yield readDue(entity);
+    for await (const entity of expiry.query({ filter: dueFilter(shard, now), pageSize })) yield readDue(entity);
   }
 
-  async function unschedule(rows: Parameters<ExpiryStore["unschedule"]>[0]): Promise<void> {
-    const partitions = Map.groupBy(rows, ({ expiryPartition }) => expiryPartition);
-    await Promise.all(
-      partitions.entries().map(async ([partition, dueRows]) => {
-        const ids = [...new Set(dueRows.map(({ creationId }) => creationId))];
-        await removeRows(expiry, partition, ids);
+  async function dueRow({ expiryPartition, creationId }: DuePlace): Promise<DueRow | undefined> {
+    const entity = await expiry.get(expiryPartition, creationId);
+    return entity && readDue(entity);
+  }
+
+  async function oldestDue(now: string): Promise<string | undefined> {
+    const times = await Promise.all(
+      shards.map(async (shard) => {
+        const filter = dueFilter(shard, now);
+        for await (const entity of expiry.query({ filter, pageSize: 1 })) return readDue(entity).dueOn;
+        return undefined;
       }),
     );
+    return times.filter((time) => time !== undefined).sort()[0];
   }
+
+  async function unschedule(rows: readonly DuePlace[]): Promise<DuePlace[]> {
+    const gone = await Promise.all(
+      Map.groupBy(rows, ({ expiryPartition }) => expiryPartition)
+        .entries()
+        .map(async ([expiryPartition, bucket]) => {
+          const ids = [...new Set(bucket.map(({ creationId }) => creationId))];
+          const missing = await removeRows(expiry, expiryPartition, ids);
+          return missing.map((creationId) => ({ expiryPartition, creationId }));
+        }),
+    );
+    return gone.flat();
+  }
+
+  async function dropSchedule(creationId: string): Promise<void> {
+    const { from, before } = shardPartitions(creationId);
+    const filter = odata`PartitionKey ge ${from} and PartitionKey lt ${before} and RowKey eq ${creationId}`;
+    for await (const { partitionKey, rowKey } of expiry.query({ filter, select: ["PartitionKey", "RowKey"] })) {
+      await expiry.remove(partitionKey, rowKey);
+    }
+  }
+}
+
+/** Within the bucket that has just begun, some are due later: times of one form sort as text. */
+function dueFilter(shard: number, now: string): string {
+  const { from, through } = duePartitions(shard, now);
+  return odata`PartitionKey ge ${from} and PartitionKey le ${through} and (PartitionKey lt ${through} or dueOn le ${now})`;
+}
+
+function toUpsert(entity: ReturnType<typeof writeDue>): TransactionAction {
+  return ["upsert", entity, "Replace"];
 }

@@ -1,7 +1,16 @@
 import type { ContainerClient } from "@azure/storage-blob";
 import * as z from "zod";
 import { ApiError } from "../errors.ts";
-import type { Clock, Conditions, ImageName, ImageStore, NewImage, StoredImageFacts } from "../liveness/ports.ts";
+import type {
+  Clock,
+  Conditions,
+  ImageName,
+  ImageStore,
+  ListedImage,
+  NewImage,
+  Page,
+  StoredImageFacts,
+} from "../liveness/ports.ts";
 import type { StorageConnection } from "./connect.ts";
 import { readFailure, TransportError } from "./storage-errors.ts";
 
@@ -15,7 +24,7 @@ export function createImageStore(
   { referenceImages }: StorageConnection,
   { now = Date.now }: ImageStoreOptions = {},
 ): ImageStore {
-  return { put, get, facts, delete: remove, probe };
+  return { put, get, facts, delete: remove, list, bookmark, setBookmark, probe };
 
   async function put(
     name: ImageName,
@@ -104,9 +113,69 @@ export function createImageStore(
     });
   }
 
+  function list(prefix: string, continuationToken?: string): Promise<Page<ListedImage>> {
+    return referenceImages.call(async (container, abortSignal) => {
+      const settings = { maxPageSize: listPageSize, ...(continuationToken !== undefined && { continuationToken }) };
+      const pages = container.listBlobsFlat({ prefix, includeMetadata: true, abortSignal }).byPage(settings);
+      const { value } = await pages.next();
+      const items: Blob[] = value?.segment.blobItems ?? [];
+      const next: string | undefined = value?.continuationToken;
+      return { items: items.flatMap(readListed), ...(next && { continuationToken: next }) };
+    });
+  }
+
+  async function bookmark(): Promise<string | undefined> {
+    return referenceImages.call(async (container, abortSignal) => {
+      try {
+        const { readableStreamBody } = await container.getBlobClient(bookmarkName).download(0, undefined, {
+          abortSignal,
+          maxRetryRequests: 0,
+        });
+        return Buffer.from(await collect(readableStreamBody)).toString("utf8");
+      } catch (error) {
+        if (readFailure(error)?.code === "BlobNotFound") return undefined;
+        throw error;
+      }
+    });
+  }
+
+  async function setBookmark(text: string | undefined): Promise<void> {
+    await referenceImages.call(async (container, abortSignal) => {
+      const blob = container.getBlockBlobClient(bookmarkName);
+      if (text === undefined) await blob.deleteIfExists({ abortSignal });
+      else await blob.upload(text, Buffer.byteLength(text), { abortSignal });
+    });
+  }
+
   async function probe(): Promise<void> {
     await facts("held/probe");
   }
+}
+
+/** Images that are listed with one request. */
+const listPageSize = 1000;
+/** Is no image's name: those stand in folders. */
+const bookmarkName = "bookmark";
+
+/** A blob as a list tells of it. */
+interface Blob {
+  name: string;
+  properties: { etag: string; createdOn?: Date; lastModified: Date };
+  metadata?: Record<string, string>;
+}
+
+/** Nothing for what is no image. One that somebody else has put there has only the times that storage gives it. */
+function readListed({ name, properties, metadata }: Blob): ListedImage[] {
+  if (!isImageName(name)) return [];
+  const { createdon, device } = metadataSchema.partial().safeParse(metadata ?? {}).data ?? {};
+  const createdOn = createdon ?? (properties.createdOn ?? properties.lastModified).toISOString();
+  // In a list, Azure leaves the quotes out.
+  const etag = properties.etag.startsWith('"') ? properties.etag : `"${properties.etag}"`;
+  return [{ name, createdOn, etag, ...(device !== undefined && { deviceCorrelationId: decodeURIComponent(device) }) }];
+}
+
+function isImageName(name: string): name is ImageName {
+  return /^(held|sessions)\//.test(name);
 }
 
 async function propertiesOf(container: ContainerClient, name: ImageName, abortSignal: AbortSignal) {

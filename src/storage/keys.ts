@@ -76,6 +76,13 @@ export function sessionRow(createdOn: string, creationId: string): string {
   return `${sessionPrefix}${invertedTime(createdOn)}_${creationId}`;
 }
 
+/** The time that the name of a session's row tells. */
+export function sessionCreatedOn(row: string): string {
+  const inverted = /^s_(\d{13})_/.exec(row)?.[1];
+  if (inverted === undefined) throw new TypeError("The row is not a session's");
+  return new Date(latestTime - Number(inverted)).toISOString();
+}
+
 /** Audit entries of the session in `row`, in the order of their ids. */
 export function auditRow(row: string, entryId: string): string {
   if (!/^\d{1,19}$/.test(entryId)) throw new TypeError("An audit entry's id must be 1 to 19 decimal digits");
@@ -137,17 +144,34 @@ function bucketOf(time: string): string {
   return start.toISOString().replace(/\D/g, "").slice(0, "yyyyMMddHHmm".length);
 }
 
+/** The time at which the bucket of a partition begins. */
+export function bucketStart(partition: string): string {
+  const digits = /^[0-9a-f]_(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)$/.exec(partition);
+  if (digits === null) throw new TypeError("The partition is not one of `expiry`");
+  const [, year, month, day, hour, minute] = digits;
+  return new Date(`${year}-${month}-${day}T${hour}:${minute}:00.000Z`).toISOString();
+}
+
+/** All partitions of the creation's shard: from the first up to, but without, the last. */
+export function shardPartitions(creationId: string): RowRange {
+  const digit = shardOf(creationId);
+  return { from: `${digit}_`, before: `${digit}${afterUnderscore}` };
+}
+
 function auditPrefix(row: string): string {
   return `a_${row.slice(sessionPrefix.length)}_`;
 }
 
 function invertedTime(time: string): string {
-  return String(9_999_999_999_999 - milliseconds(time)).padStart(13, "0");
+  return String(latestTime - milliseconds(time)).padStart(13, "0");
 }
+
+/** In the year 2286: the last with 13 digits. */
+const latestTime = 9_999_999_999_999;
 
 function milliseconds(time: string): number {
   const value = Date.parse(time);
-  // Beyond these bounds (the year 2286), keys would lose their order.
-  if (!(value >= 0 && value <= 9_999_999_999_999)) throw new RangeError(`Not a usable time: ${time}`);
+  // Beyond these bounds, keys would lose their order.
+  if (!(value >= 0 && value <= latestTime)) throw new RangeError(`Not a usable time: ${time}`);
   return value;
 }

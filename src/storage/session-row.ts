@@ -44,6 +44,7 @@ const fields = {
   clientName: text.exactOptional(),
   owner: text.exactOptional(),
   idempotencyRowKey: text,
+  setAsideOn: text.exactOptional(),
   keyPartition: text.exactOptional(),
   expiryPartition: text,
 } satisfies Record<keyof SessionRecord, z.ZodType>;

@@ -7,7 +7,7 @@ import type { StorageConnection } from "./connect.ts";
 import { createCreation } from "./creation.ts";
 import { createDeviceSessions } from "./device-sessions.ts";
 import { createExpiryStore } from "./expiry-store.ts";
-import { auditRows, expiryPartition, sessionRow } from "./keys.ts";
+import { auditRows, expiryPartition, sessionCreatedOn, sessionRow } from "./keys.ts";
 import { odata } from "./odata.ts";
 import { createPurge } from "./purge.ts";
 import { readSession, writeSession } from "./session-row.ts";
@@ -18,6 +18,7 @@ import {
   readPointer,
   writeAuditEntry,
   writeGuardChange,
+  writePointer,
 } from "./small-rows.ts";
 import { inTransactions, maxTransactionRows } from "./transactions.ts";
 
@@ -31,6 +32,7 @@ export function createSessionStore(connection: StorageConnection): SessionStore 
     ...createExpiryStore(connection),
     ...createPurge(connection),
     rowKey: sessionRow,
+    createdOn: sessionCreatedOn,
     expiryPartition,
     find,
     load,
@@ -38,6 +40,7 @@ export function createSessionStore(connection: StorageConnection): SessionStore 
     list,
     auditEntries,
     markPruned,
+    restorePointer,
     probe,
   };
 
@@ -76,7 +79,9 @@ export function createSessionStore(connection: StorageConnection): SessionStore 
     // What goes first is overwritten by the next try, should this one be lost; the outcome comes with the last entries.
     const last = chunks.pop() ?? [];
     for (const chunk of chunks) await sessions.transact(chunk);
-    const starts = record.startedOn !== undefined && stored.record.startedOn === undefined;
+    // The previews' list tells it from the pointer. Of the stable version's sessions only their record does: a request less.
+    const isListed = record.apiVersion !== "v1.2";
+    const starts = isListed && record.startedOn !== undefined && stored.record.startedOn === undefined;
     const [written] = await Promise.all([
       sessions.transact([...actions, ...last]),
       starts && markStarted(record.sessionId, record.startedOn),
@@ -95,8 +100,12 @@ export function createSessionStore(connection: StorageConnection): SessionStore 
     await sessionIds.merge({ partitionKey: sessionId, rowKey: sessionId, startedOn });
   }
 
-  async function markPruned(sessionId: string, prunedOn: string): Promise<void> {
-    await sessionIds.merge({ partitionKey: sessionId, rowKey: sessionId, prunedOn });
+  function markPruned(sessionId: string, prunedOn: string): Promise<boolean> {
+    return sessionIds.merge({ partitionKey: sessionId, rowKey: sessionId, prunedOn });
+  }
+
+  async function restorePointer({ partition, row, record }: StoredSession, prunedOn: string): Promise<void> {
+    await sessionIds.put({ ...writePointer(partition, row, record), prunedOn });
   }
 
   async function auditEntries({ partition, row }: StoredSession): Promise<AuditRecord[]> {

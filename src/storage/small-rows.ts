@@ -1,10 +1,10 @@
 import type { TableEntity } from "@azure/data-tables";
 import * as z from "zod";
-import { type Attempt, sessionKinds } from "../face/model.ts";
+import { type Attempt, apiVersions, sessionKinds } from "../face/model.ts";
 import type { GuardChange } from "../liveness/limits.ts";
-import type { CreationKey, DueRow, Guard, SessionPointer } from "../liveness/ports.ts";
+import type { CreationKey, DueRow, Guard, SessionPointer, SettledSession } from "../liveness/ports.ts";
 import type { AuditRecord, SessionRecord } from "../liveness/session.ts";
-import { auditRow, guardRow } from "./keys.ts";
+import { auditRow, bucketStart, guardRow } from "./keys.ts";
 import { json, readRow, wholeNumber, writeRow } from "./row.ts";
 import type { Entity } from "./table.ts";
 
@@ -76,9 +76,20 @@ export function readListed(entity: Entity): SessionPointer | undefined {
   return prunedOn === undefined ? { sessionId: entity.partitionKey, ...pointer } : undefined;
 }
 
+const settledSchema: z.ZodType<SettledSession> = z.object({
+  sessionId: text,
+  kind: z.enum(sessionKinds),
+  upstreamVersion: z.enum(apiVersions),
+  revoked: z.boolean(),
+  uploaded: z.boolean(),
+} satisfies Record<keyof SettledSession, z.ZodType>);
+
 const dueSchema = z.object({
   phase: z.enum(["collect", "prune", "purge"]),
-  dueOn: text,
+  dueOn: text.exactOptional(),
+  session: json(settledSchema).exactOptional(),
+  failures: wholeNumber.exactOptional(),
+  setAsideOn: text.exactOptional(),
   partition: text,
   row: text,
   idempotencyRowKey: text,
@@ -88,8 +99,10 @@ export function writeDue({ expiryPartition, creationId, ...due }: DueRow): Table
   return writeRow(expiryPartition, creationId, due);
 }
 
+/** A row that tells no time is due from the beginning of its bucket. */
 export function readDue(entity: Entity): DueRow {
-  return { ...readRow(dueSchema, entity), creationId: entity.rowKey, expiryPartition: entity.partitionKey };
+  const { dueOn = bucketStart(entity.partitionKey), ...due } = readRow(dueSchema, entity);
+  return { ...due, dueOn, creationId: entity.rowKey, expiryPartition: entity.partitionKey };
 }
 
 const attemptSchema: z.ZodType<Attempt> = z.looseObject({ attemptId: z.int(), attemptStatus: text });

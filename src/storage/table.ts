@@ -35,8 +35,8 @@ export interface Query {
 export interface Table {
   readonly name: string;
   get(partitionKey: string, rowKey: string): Promise<Entity | undefined>;
-  /** Inserts the row or replaces it whole. */
-  put(entity: TableEntity): Promise<void>;
+  /** Inserts the row or replaces it whole, and answers its ETag. */
+  put(entity: TableEntity): Promise<string>;
   /** Sets the given properties and leaves the others. False where there is no such row. */
   merge(entity: TableEntity): Promise<boolean>;
   /** Removes the row in the given version, or in any. */
@@ -83,9 +83,8 @@ export function openTable(name: string, connect: () => Promise<TableClient>, pat
           throw error;
         }
       }),
-    async put(entity) {
-      await call((client, abortSignal) => client.upsertEntity(entity, "Replace", { abortSignal }));
-    },
+    put: (entity) =>
+      call(async (client, abortSignal) => (await client.upsertEntity(entity, "Replace", { abortSignal })).etag ?? "*"),
     merge: (entity) =>
       call(async (client, abortSignal) => {
         try {

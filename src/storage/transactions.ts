@@ -30,13 +30,20 @@ export function inTransactions(
 /**
  * Removes rows of one partition in as few requests as there can be. One row that is gone already fails a whole
  * transaction; its rows then go one by one, the last one last.
+ *
+ * @returns the keys of those that were gone already.
  */
-export async function removeRows(table: Table, partitionKey: string, rowKeys: readonly string[]): Promise<void> {
+export async function removeRows(table: Table, partitionKey: string, rowKeys: readonly string[]): Promise<string[]> {
+  const gone: string[] = [];
+  const remove = async (rowKey: string) => {
+    if ((await table.remove(partitionKey, rowKey)) !== "removed") gone.push(rowKey);
+  };
   const deletions = rowKeys.map((rowKey): TransactionAction => ["delete", { partitionKey, rowKey }]);
   for (const chunk of inTransactions(deletions)) {
     if (chunk.length > 1 && (await table.transact(chunk)).conflict === undefined) continue;
-    const remove = ([, { rowKey }]: TransactionAction) => table.remove(partitionKey, rowKey);
-    await Promise.all(chunk.slice(0, -1).map(remove));
-    await Promise.all(chunk.slice(-1).map(remove));
+    const keys = chunk.flatMap(([, { rowKey }]) => rowKey ?? []);
+    await Promise.all(keys.slice(0, -1).map(remove));
+    await Promise.all(keys.slice(-1).map(remove));
   }
+  return gone;
 }

@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { endpoints } from "../../src/endpoints.ts";
 import { type Stack, startStack } from "../local/stack.ts";
 import { type Answer, assertError, createAppClient } from "./support/app-client.ts";
+import { checkAnswer } from "./support/described-answers.ts";
 
 const session = "face/v1.2/detectLiveness-sessions";
 const verify = "face/v1.2/detectLivenessWithVerify-sessions";
@@ -219,7 +220,9 @@ function sendChunked(baseUrl: string, path: string, contentType: string, body: B
         const chunks: Buffer[] = [];
         for await (const chunk of response) chunks.push(chunk);
         const headers = new Headers(Object.entries(response.headers).map(([name, value]) => [name, String(value)]));
-        resolve({ status: response.statusCode ?? 0, headers, body: JSON.parse(Buffer.concat(chunks).toString()) });
+        const [status, text] = [response.statusCode ?? 0, Buffer.concat(chunks).toString()];
+        checkAnswer("POST", `${baseUrl}/${path}`, { status, headers, text });
+        resolve({ status, headers, body: JSON.parse(text) });
       },
     );
     request.on("error", reject);

@@ -78,6 +78,8 @@ describe("settling", () => {
     assertError(await settle(session.sessionId, { digest: 1 }), 400, "InvalidRequestBody");
     assertError(await settle(session.sessionId, { deviceCorrelationId: "another" }), 409, "DeviceMismatch");
     assertError(await settle(randomUUID()), 404, "SessionNotFound");
+    const untyped = { method: "POST", body: new TextEncoder().encode("{}") };
+    assertError(await app.send(`api/sessions/${session.sessionId}/settle`, untyped), 415, "BadArgument");
   });
 
   it("compares the image that the service used with the one that was held", async () => {

@@ -70,7 +70,8 @@ test("npm run start:func has everything in place when func starts, and ends with
 async function copyProject(t: TestContext): Promise<string> {
   const project = await mkdtemp(join(tmpdir(), "start-func-"));
   t.after(() => rm(project, { recursive: true, force: true, maxRetries: 5 }));
-  const needed = ["src", "infra/build.ts", "test/local", "package.json", "host.json", "local.settings.sample.json"];
+  const build = ["infra/build.ts", "infra/reference-page.ts"];
+  const needed = ["src", ...build, "test/local", "package.json", "host.json", "local.settings.sample.json"];
   await Promise.all(needed.map((name) => cp(join(root, name), join(project, name), { recursive: true })));
   await symlink(join(root, "node_modules"), join(project, "node_modules"), "junction");
   return project;

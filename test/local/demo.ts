@@ -65,10 +65,12 @@ async function playCheck(): Promise<void> {
   expect(attempt.digest === played.digest, "the service's digest is not the device's");
   print("  the service's digest is the device's: nothing was swapped on the way");
 
-  print("From now on the app answers from its own storage: the session,");
-  const session = expectShape(sessionShape, await call("read the session", "GET", `api/sessions/${created.sessionId}`));
+  print("It settles the session with the device's digest, so that the app can check the same and decide.");
+  const told = JSON.stringify({ digest: played.digest });
+  const settlePath = `api/sessions/${created.sessionId}/settle`;
+  const session = expectShape(sessionShape, await call("settle the session", "POST", settlePath, told));
   print(`  ${describe(session)}`);
-  print("and all outcomes of the device.");
+  print("From now on the app answers from its own storage: all outcomes of the device.");
   const outcomes = expectShape(
     outcomesShape,
     await call("list the outcomes", "GET", `api/devices/${deviceCorrelationId}/outcomes`),
@@ -111,8 +113,10 @@ async function expectApp(): Promise<void> {
 }
 
 /** Calls the app; throws where it does not succeed. Answers the JSON body, undefined where there is none. */
-async function call(what: string, method: string, path: string, body?: FormData): Promise<unknown> {
-  const response = await request(`${appUrl}/${path}`, method, body);
+async function call(what: string, method: string, path: string, body?: FormData | string): Promise<unknown> {
+  const key: Record<string, string> = clientKey ? { "Ocp-Apim-Subscription-Key": clientKey } : {};
+  const type: Record<string, string> = typeof body === "string" ? { "content-type": "application/json" } : {};
+  const response = await request(`${appUrl}/${path}`, method, body, { ...key, ...type });
   expect(response.ok, `could not ${what}: ${response.status} ${response.text}`);
   return response.text === "" ? undefined : parseJson(response.text);
 }

@@ -34,6 +34,13 @@ const numbers: { name: string; byDefault: number; min: number; max: number; of(c
     max: 1800,
     of: ({ maintenance }) => maintenance.budgetSeconds,
   },
+  {
+    name: "MAINTENANCE_MAX_ATTEMPTS",
+    byDefault: 50,
+    min: 1,
+    max: 10_000,
+    of: ({ maintenance }) => maintenance.maxAttempts,
+  },
 ];
 
 const flags: { name: string; of(config: Config): boolean }[] = [
@@ -59,7 +66,7 @@ describe("settings by default", () => {
       policy: { allowDeviceSetInClient: false, confidenceFloor: 0 },
       limits: { creations: 10, ownerCreations: 20, windowSeconds: 600, lockoutRejections: 5, lockoutSeconds: 1800 },
       retention: { sessionHours: 48, outcomeDays: 90 },
-      maintenance: { concurrency: 32, faceCallsPerSecond: 5, budgetSeconds: 240 },
+      maintenance: { concurrency: 32, faceCallsPerSecond: 5, budgetSeconds: 240, maxAttempts: 50 },
     });
   });
 
@@ -82,6 +89,22 @@ describe("numbers", () => {
       }
     });
   }
+});
+
+describe("how long held images are kept", () => {
+  it("is a number of days, or 0 and by default for ever", () => {
+    const daysOf = (text: string) => configOf({ REFERENCE_IMAGE_RETENTION_DAYS: text }).retention.referenceImageDays;
+    for (const [text, days] of Object.entries({ "": undefined, "0": undefined, "1": 1, "3650": 3650 })) {
+      assert.equal(daysOf(text), days);
+    }
+    const fault = {
+      setting: "REFERENCE_IMAGE_RETENTION_DAYS",
+      message: "must be a whole number from 0 to 3650",
+    };
+    for (const wrong of ["-1", "3651", "never"]) {
+      assert.deepEqual(faultsOf({ REFERENCE_IMAGE_RETENTION_DAYS: wrong }), [fault], wrong);
+    }
+  });
 });
 
 describe("the floor of confidence", () => {
@@ -112,8 +135,10 @@ describe("flags", () => {
   it("refuses to let everyone in where the platform is Azure", () => {
     const message = "is for the local stack and refused in Azure";
     const fault = { setting: "ALLOW_ANONYMOUS", message };
-    assert.deepEqual(faultsOf({ ALLOW_ANONYMOUS: "true", WEBSITE_INSTANCE_ID: "an-instance" }), [fault]);
-    assert.deepEqual(faultsOf({ ALLOW_ANONYMOUS: "false", WEBSITE_INSTANCE_ID: "an-instance" }), []);
+    for (const name of ["WEBSITE_INSTANCE_ID", "WEBSITE_POD_NAME"]) {
+      assert.deepEqual(faultsOf({ ALLOW_ANONYMOUS: "true", [name]: "an-instance" }), [fault]);
+      assert.deepEqual(faultsOf({ ALLOW_ANONYMOUS: "false", [name]: "an-instance" }), []);
+    }
   });
 });
 

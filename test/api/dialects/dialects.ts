@@ -5,6 +5,7 @@ import type { ApiVersion, SessionKind } from "../../../src/face/model.ts";
 import * as preview from "../../../src/face/previews.ts";
 import * as stable from "../../../src/face/v1.2.ts";
 import type { Answer, AppRequest } from "../support/app-client.ts";
+import { checkAnswer } from "../support/described-answers.ts";
 import * as official from "./official-shapes.ts";
 
 /** What an answer tells of an attempt, whatever the dialect. */
@@ -165,5 +166,6 @@ export async function sendExactly(baseUrl: string, path: string, request: AppReq
     ...(request.body !== undefined && { body: request.body }),
   });
   const text = await response.text();
+  checkAnswer(method, `${baseUrl}/${path}`, { status: response.status, headers: response.headers, text });
   return { status: response.status, headers: response.headers, body: text === "" ? "" : parseJson(text) };
 }

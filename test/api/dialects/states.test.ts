@@ -4,7 +4,7 @@ import { after, before, describe, it } from "node:test";
 import { type ApiVersion, apiVersions, type SessionKind } from "../../../src/face/model.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { type Stack, startStack } from "../../local/stack.ts";
-import { type AppRequest, control, createAppClient, playAttempt } from "../support/app-client.ts";
+import { type AppRequest, control, createAppClient, createClient, playAttempt } from "../support/app-client.ts";
 import { type Dialect, dialects } from "./dialects.ts";
 
 /**
@@ -52,8 +52,8 @@ interface Side {
 
 /** The same session twice: through the app, and at the service in the dialect's own version. */
 async function openTwice(stack: Stack, dialect: Dialect, kind: SessionKind): Promise<[ours: Side, truth: Side]> {
-  const service = createAppClient(stack.emulator.url, { "ocp-apim-subscription-key": stack.emulator.key });
-  const open = async ({ send }: Pick<Side, "send">): Promise<Side> => {
+  const service = createClient(stack.emulator.url, { "ocp-apim-subscription-key": stack.emulator.key });
+  const open = async (send: Side["send"]): Promise<Side> => {
     const fields = {
       livenessOperationMode: "Passive",
       deviceCorrelationId: randomUUID(),
@@ -63,7 +63,7 @@ async function openTwice(stack: Stack, dialect: Dialect, kind: SessionKind): Pro
     const { body: created } = await send(dialect.sessions(kind), request);
     return { send, created, session: dialect.readCreated(kind, created) };
   };
-  return [await open(createAppClient(stack.url)), await open(service)];
+  return [await open(createAppClient(stack.url).send), await open(service)];
 }
 
 /** A preview upstream tells neither of attempts that run nor, for the session, a user who gives up from a failure. */

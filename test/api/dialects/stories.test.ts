@@ -194,14 +194,18 @@ async function listed({ send, session }: Story, preview: Dialect, kind: SessionK
   return readList((await send(preview.sessions(kind))).body).filter(({ id }) => id === session.sessionId);
 }
 
-/** An item has what the session itself has, and stands in the list of its kind only. */
+/**
+ * An item has what the session itself has, and stands in the list of its kind only. When a session of the stable version
+ * started, which has no list, the list does not know.
+ */
 async function checkLists(story: Story, preview: Dialect): Promise<void> {
-  const { kind, otherKind, session, send, deviceCorrelationId } = story;
+  const { dialect, kind, otherKind, session, send, deviceCorrelationId } = story;
   const items = await listed(story, preview, kind);
   assert.equal(items.length, 1);
   const { body } = await send(`${preview.sessions(kind)}/${session.sessionId}`);
   const { status: _status, result: _result, ...item } = z.record(z.string(), z.unknown()).parse(body);
-  assert.deepEqual(items[0], item);
+  const { sessionStartDateTime: _start, ...withoutStart } = item;
+  assert.deepEqual(items[0], dialect.version === "v1.2" ? withoutStart : item);
   assert.equal(item.deviceCorrelationId, deviceCorrelationId);
   assert.equal(item.authTokenTimeToLiveInSeconds, ttlSeconds);
   assert.ok(item.sessionStartDateTime);

@@ -48,7 +48,8 @@ describe("the calendar", () => {
     const digit = shard.toString(16);
     assert.equal(
       filter,
-      `PartitionKey ge '${digit}_' and PartitionKey le '${digit}_202601010040' and dueOn le '${minutes(40)}'`,
+      `PartitionKey ge '${digit}_' and PartitionKey le '${digit}_202601010040' and ` +
+        `(PartitionKey lt '${digit}_202601010040' or dueOn le '${minutes(40)}')`,
     );
   });
 
@@ -65,7 +66,71 @@ describe("the calendar", () => {
     );
   });
 
-  it("removes rows in as few requests as there are buckets, and takes none for missing that is gone", async (t) => {
+  it("writes rows in as few requests as there are buckets", async (t) => {
+    const { sessions, proxy } = await openRig(t, azurite);
+    const first = dueAt(sessions, minutes(150));
+    const session = {
+      sessionId: randomUUID(),
+      kind: "liveness",
+      upstreamVersion: "v1.2",
+      revoked: false,
+      uploaded: true,
+    } as const;
+    const rows = Array.from({ length: 120 }, (_, n) => ({ ...first, creationId: `${first.creationId}-${n}` }));
+    const told: DueRow = { ...first, phase: "prune", session, failures: 3, setAsideOn: minutes(100) };
+    const elsewhere = dueAt(sessions, minutes(155));
+    await sessions.schedule(first);
+    proxy.take();
+    await sessions.schedule(...rows, told, elsewhere);
+    assert.deepEqual(proxy.take(), ["POST /$batch", "POST /$batch", "PUT /expiry"]);
+    await sessions.schedule();
+    assert.deepEqual(proxy.take(), []);
+    assert.deepEqual(await sessions.dueRow(told), told);
+    assert.deepEqual(await sessions.dueRow(elsewhere), elsewhere);
+    assert.deepEqual(await sessions.unschedule([...rows, told, elsewhere]), []);
+    assert.equal(await sessions.dueRow(told), undefined);
+  });
+
+  it("takes a row without a time for due from the beginning of its bucket", async (t) => {
+    const { sessions, connection } = await openRig(t, azurite);
+    const { dueOn, ...row } = dueAt(sessions, minutes(171));
+    const { expiryPartition, creationId, ...values } = row;
+    await connection.expiry.put({ partitionKey: expiryPartition, rowKey: creationId, ...values });
+    assert.deepEqual(ids(await allDue(sessions, minutes(174))).includes(creationId), false, "its bucket is not over");
+    const found = (await allDue(sessions, minutes(175))).find((due) => due.creationId === creationId);
+    assert.deepEqual(found, { ...row, dueOn: minutes(170) });
+    await sessions.unschedule([row]);
+  });
+
+  it("tells the oldest of all that is due, with one small question to each shard", async (t) => {
+    const { sessions, proxy } = await openRig(t, azurite);
+    assert.equal(await sessions.oldestDue("2025-06-01T00:00:00.000Z"), undefined);
+    const times = ["2025-06-01T00:07:00.000Z", "2025-06-01T00:03:00.000Z", "2025-06-01T01:00:00.000Z"];
+    const rows = times.map((time) => dueAt(sessions, time));
+    await sessions.schedule(...rows);
+    proxy.take();
+    assert.equal(await sessions.oldestDue("2025-06-01T00:02:59.999Z"), undefined);
+    assert.equal(await sessions.oldestDue("2025-06-01T00:03:00.000Z"), times[1]);
+    assert.equal(await sessions.oldestDue("2025-06-02T00:00:00.000Z"), times[1]);
+    assert.deepEqual(proxy.take(), Array(48).fill("GET /expiry"));
+    assert.ok(proxy.seen.slice(-16).every(({ query }) => query.get("$top") === "1"));
+    await sessions.unschedule(rows);
+  });
+
+  it("finds all rows of a creation, wherever they stand", async (t) => {
+    const { sessions, connection } = await openRig(t, azurite);
+    const [one, other] = [dueAt(sessions, minutes(180)), dueAt(sessions, minutes(180))];
+    const places = [180, 400, 90_000].map((n) => dueAt(sessions, minutes(n), one.creationId));
+    await sessions.schedule(...places, other);
+    await sessions.dropSchedule(one.creationId);
+    for (const { expiryPartition } of places) {
+      const left = (await rowsOf(connection.expiry, expiryPartition)).map(({ rowKey }) => rowKey);
+      assert.equal(left.includes(one.creationId), false);
+    }
+    assert.deepEqual(await sessions.unschedule([other]), []);
+  });
+
+  it("removes rows in as few requests as there are buckets, and tells which were gone already", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const first = dueAt(sessions, minutes(200));
     const rows = [
@@ -84,7 +149,8 @@ describe("the calendar", () => {
     assert.ok([...rows, elsewhere].every(({ creationId }) => !left.includes(creationId)));
 
     await sessions.schedule(first);
-    await sessions.unschedule(rows.slice(0, 3));
+    const gone = await sessions.unschedule(rows.slice(0, 3));
+    assert.deepEqual(ids(rows.slice(1, 3)), gone.map(({ creationId }) => creationId).sort());
     assert.deepEqual(await rowsOf(await (await openRig(t, azurite)).connection.expiry, first.expiryPartition), []);
     await sessions.unschedule([]);
   });
@@ -94,7 +160,7 @@ describe("the calendar", () => {
     const first = dueAt(sessions, minutes(2000));
     const rows = Array.from({ length: 1100 }, (_, n) => ({ ...first, creationId: `${first.creationId}-${n}` }));
     for (let start = 0; start < rows.length; start += 100) {
-      await Promise.all(rows.slice(start, start + 100).map((row) => sessions.schedule(row)));
+      await sessions.schedule(...rows.slice(start, start + 100));
     }
     const shard = Number.parseInt(first.expiryPartition.slice(0, 1), 16);
     proxy.take();
@@ -104,7 +170,7 @@ describe("the calendar", () => {
       if (++read === 1) assert.equal(proxy.take().length, 1);
     }
     assert.equal(read, 1100);
-    assert.equal(proxy.take().length, 1);
+    assert.equal(proxy.take().length, 2);
     await sessions.unschedule(rows);
   });
 });

@@ -138,7 +138,7 @@ describe("a lost answer", () => {
 
   it("of an update is no conflict, and its ETag is good for the next one", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
-    const stored = await committed(sessions);
+    const stored = await committed(sessions, someDevice(), { apiVersion: "v1.2-preview.1" });
     const { sessionId } = stored.record;
     const entries = [{ entryId: "1", sessionId, entry: { attemptId: 1, attemptStatus: "Succeeded" } }];
     proxy.inject("lose-answer", isTransaction);

@@ -38,9 +38,21 @@ describe("find and load", () => {
     const { sessions } = await openRig(t, azurite);
     const stored = await committed(sessions);
     const prunedOn = new Date().toISOString();
-    await sessions.markPruned(stored.record.sessionId, prunedOn);
+    assert.equal(await sessions.markPruned(stored.record.sessionId, prunedOn), true);
     assert.deepEqual(await sessions.find(stored.record.sessionId), { ...stored, prunedOn });
-    await sessions.markPruned(randomUUID(), prunedOn);
+    assert.equal(await sessions.markPruned(randomUUID(), prunedOn), false);
+  });
+
+  it("find again what had lost its pointer", async (t) => {
+    const { sessions, connection } = await openRig(t, azurite);
+    const stored = await committed(sessions);
+    const { sessionId, createdOn } = stored.record;
+    assert.equal(sessions.createdOn(stored.row), createdOn);
+    await connection.sessionIds.remove(sessionId, sessionId);
+    assert.equal(await sessions.find(sessionId), undefined);
+    const prunedOn = new Date().toISOString();
+    await sessions.restorePointer(stored, prunedOn);
+    assert.deepEqual(await sessions.find(sessionId), { ...stored, prunedOn });
   });
 });
 
@@ -60,10 +72,13 @@ describe("update", () => {
     assert.deepEqual(await sessions.auditEntries(stored), [audit(stored, "9"), audit(stored, "10")]);
   });
 
-  it("tells the pointer when the session has started, once", async (t) => {
+  it("tells the pointer when a preview's session has started, once", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
-    const stored = await committed(sessions);
+    const stable = await committed(sessions);
+    const stored = await committed(sessions, someDevice(), { apiVersion: "v1.2-preview.1" });
     proxy.take();
+    await sessions.update(stable, { ...stable.record, startedOn: stable.record.createdOn });
+    assert.deepEqual(proxy.take(), ["POST /$batch"]);
     const startedOn = new Date().toISOString();
     const started = await sessions.update(stored, { ...stored.record, startedOn });
     assert.ok(started);

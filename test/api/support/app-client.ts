@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { sessionResourceShape } from "../../../src/functions/session-resource.ts";
+import { checkAnswer } from "./described-answers.ts";
 
 /** What the tests need of a running stack. */
 export interface RunningStack {
@@ -27,18 +28,30 @@ const errorShape = z.object({
   error: z.object({ code: z.string().min(1), message: z.string().min(1) }),
 });
 
-/** Calls a running app as any HTTP client would. */
-export function createAppClient(baseUrl: string, commonHeaders: Record<string, string> = {}) {
-  async function send(path: string, { method, headers, json, body }: AppRequest = {}): Promise<Answer> {
+/** Calls any server: no answer is looked at. */
+export function createClient(
+  baseUrl: string,
+  commonHeaders: Record<string, string> = {},
+  check: typeof checkAnswer = () => undefined,
+) {
+  return async function send(path: string, { method, headers, json, body }: AppRequest = {}): Promise<Answer> {
     const sent = json === undefined ? body : JSON.stringify(json);
-    const response = await fetch(`${baseUrl}/${path}`, {
-      method: method ?? (sent === undefined ? "GET" : "POST"),
+    const verb = method ?? (sent === undefined ? "GET" : "POST");
+    const url = `${baseUrl}/${path}`;
+    const response = await fetch(url, {
+      method: verb,
       headers: { ...(json !== undefined && { "content-type": "application/json" }), ...commonHeaders, ...headers },
       ...(sent !== undefined && { body: sent }),
     });
     const text = await response.text();
+    check(verb, url, { status: response.status, headers: response.headers, text });
     return { status: response.status, headers: response.headers, body: parse(text) };
-  }
+  };
+}
+
+/** Calls a running app as any HTTP client would. Every answer is checked against the API's description. */
+export function createAppClient(baseUrl: string, commonHeaders: Record<string, string> = {}) {
+  const send = createClient(baseUrl, commonHeaders, checkAnswer);
   return {
     send,
     /** Opens a liveness session in v1.2, and expects that it works. */
@@ -68,7 +81,7 @@ export async function playAttempt(
   session: { sessionId: string; authToken: string },
   attempt: Record<string, unknown>,
 ): Promise<Answer> {
-  return createAppClient(emulator.url).send(`emulator/sessions/${session.sessionId}/attempts`, {
+  return createClient(emulator.url)(`emulator/sessions/${session.sessionId}/attempts`, {
     json: attempt,
     headers: { authorization: `Bearer ${session.authToken}` },
   });
@@ -76,7 +89,7 @@ export async function playAttempt(
 
 /** Calls one of the emulator's control routes, and expects that it works. */
 export async function control(emulator: RunningStack["emulator"], path: string, json?: unknown, method?: string) {
-  const answer = await createAppClient(emulator.url).send(`emulator${path}`, {
+  const answer = await createClient(emulator.url)(`emulator${path}`, {
     ...(json !== undefined && { json }),
     ...(method !== undefined && { method }),
   });

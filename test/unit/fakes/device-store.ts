@@ -10,7 +10,10 @@ export function createFakeDeviceStore(tables: Tables, calls: Calls): DeviceStore
 
   function amendGuard(partition: string, change: (known: Guard | undefined) => Guard | undefined): void {
     const changed = change(guards.get(partition, guardRow)?.value);
-    if (changed !== undefined) guards.put(partition, guardRow, changed);
+    if (changed === undefined) return;
+    const saysNothing = changed.recent.length + changed.rejectionsInARow === 0 && changed.lockedUntil === undefined;
+    if (saysNothing) guards.remove(partition, guardRow);
+    else guards.put(partition, guardRow, changed);
   }
 
   return {
@@ -32,7 +35,7 @@ export function createFakeDeviceStore(tables: Tables, calls: Calls): DeviceStore
         return stored;
       }),
 
-    admitOwner: (owner, admit) => calls.run("devices.admitOwner", () => amendGuard(ownerPartition(owner), admit)),
+    amendOwner: (owner, change) => calls.run("devices.amendOwner", () => amendGuard(ownerPartition(owner), change)),
 
     guard: (partition) =>
       calls.run("devices.guard", () => {
@@ -88,12 +91,15 @@ export function createFakeDeviceStore(tables: Tables, calls: Calls): DeviceStore
       }),
 
     bindImage: (deviceCorrelationId, referenceImageId) =>
-      calls.run("devices.bindImage", () => {
-        boundImages.put(devicePartition(deviceCorrelationId), referenceImageId, referenceImageId);
-      }),
-    unbindImage: (deviceCorrelationId, referenceImageId) =>
+      calls.run("devices.bindImage", () =>
+        boundImages.put(devicePartition(deviceCorrelationId), referenceImageId, referenceImageId),
+      ),
+    unbindImage: (deviceCorrelationId, referenceImageId, etag) =>
       calls.run("devices.unbindImage", () => {
-        boundImages.remove(devicePartition(deviceCorrelationId), referenceImageId);
+        const partition = devicePartition(deviceCorrelationId);
+        if (boundImages.get(partition, referenceImageId)?.etag === etag) {
+          boundImages.remove(partition, referenceImageId);
+        }
       }),
 
     contentsOf: (deviceCorrelationId) =>
@@ -110,22 +116,27 @@ export function createFakeDeviceStore(tables: Tables, calls: Calls): DeviceStore
         });
         const audits = entries.rowKeys(partition);
         const kept = new Set(sessions.flatMap(({ row }) => entryRows(tables, partition, row)));
-        const referenceImageIds = boundImages.rowKeys(partition);
+        const images = boundImages.rowKeys(partition).flatMap((referenceImageId) => {
+          const note = boundImages.get(partition, referenceImageId);
+          return note === undefined ? [] : { referenceImageId, etag: note.etag };
+        });
         const hasGuard = guards.get(partition, guardRow) !== undefined;
         return {
           partition,
           keys: keyRows.filter((key) => !isSessions(key)),
           sessions,
-          referenceImageIds,
+          boundImages: images,
           leftoverRows: audits.filter((row) => !kept.has(row)),
-          isEmpty: sessions.length + keyRows.length + audits.length + referenceImageIds.length === 0 && !hasGuard,
+          isEmpty: sessions.length + keyRows.length + audits.length + images.length === 0 && !hasGuard,
         };
       }),
 
-    dropPointers: (partition, row) =>
+    dropPointers: (places) =>
       calls.run("devices.dropPointers", () => {
         for (const { partition: pointer, row: rowKey, value } of pointers.all()) {
-          const points = value.partition === partition && (row === undefined || value.row === row);
+          const points = places.some(({ partition, row = value.row }) => {
+            return value.partition === partition && value.row === row;
+          });
           if (points) pointers.remove(pointer, rowKey);
         }
       }),

@@ -7,7 +7,7 @@ import type {
   SessionState,
   VerifyImage,
 } from "../../../src/face/model.ts";
-import type { Clock, FaceService } from "../../../src/liveness/ports.ts";
+import type { Clock, FaceCallOptions, FaceService } from "../../../src/liveness/ports.ts";
 import type { Calls } from "./calls.ts";
 
 /** A session as the service keeps it. */
@@ -76,6 +76,15 @@ export function createFakeFaceService(
     return session?.kind === kind && service.live.has(sessionId) ? session : undefined;
   }
 
+  /** As one HTTP request. */
+  async function through<T>(options: FaceCallOptions | undefined, name: string, effect: () => T): Promise<T> {
+    if (options?.gate === undefined) return calls.run(name, effect);
+    const told = await options.gate();
+    const value = await calls.run(name, effect);
+    told(value === undefined || value === false ? 404 : 200);
+    return value;
+  }
+
   return {
     version,
     create: (kind, request, image) =>
@@ -90,13 +99,13 @@ export function createFakeFaceService(
         });
         return { value: { sessionId, authToken, verifyReferences: [] }, requestId: `request-${service.opened}` };
       }),
-    get: ({ kind, sessionId }) =>
-      calls.run("face.get", () => {
+    get: ({ kind, sessionId }, options) =>
+      through(options, "face.get", () => {
         const session = known(kind, sessionId);
         return session && { value: structuredClone(session.state), requestId: "request-of-get" };
       }),
-    revoke: ({ kind, sessionId }) =>
-      calls.run("face.revoke", () => known(kind, sessionId) !== undefined && service.live.delete(sessionId)),
+    revoke: ({ kind, sessionId }, options) =>
+      through(options, "face.revoke", () => known(kind, sessionId) !== undefined && service.live.delete(sessionId)),
     sessionImage: (sessionImageId) =>
       calls.run("face.sessionImage", () => {
         const value = service.sessionImages.get(sessionImageId);

@@ -5,12 +5,15 @@ import type { Calls } from "./calls.ts";
 /** What a fake container holds. */
 export interface Blobs {
   images: Map<ImageName, { bytes: Uint8Array; facts: StoredImageFacts }>;
+  bookmark?: string;
+  /** Images on one page of a list. */
+  pageSize: number;
   /** Of the last ETag given. */
   version: number;
 }
 
 export function createBlobs(): Blobs {
-  return { images: new Map(), version: 0 };
+  return { images: new Map(), version: 0, pageSize: 2 };
 }
 
 /** The image store on blobs in memory. */
@@ -53,6 +56,22 @@ export function createFakeImageStore(blobs: Blobs, calls: Calls, now: Clock): Im
         if (!images.has(name)) return false;
         check(name, conditions);
         return images.delete(name);
+      }),
+    list: (prefix, after = "") =>
+      calls.run("images.list", () => {
+        const names = [...images.keys()].filter((name) => name.startsWith(prefix) && name > after).sort();
+        const items = names.slice(0, blobs.pageSize).flatMap((name) => {
+          const facts = images.get(name)?.facts;
+          return facts === undefined ? [] : [{ ...structuredClone(facts), name }];
+        });
+        const last = items.at(-1)?.name;
+        return { items, ...(names.length > items.length && last !== undefined && { continuationToken: last }) };
+      }),
+    bookmark: () => calls.run("images.bookmark", () => blobs.bookmark),
+    setBookmark: (text) =>
+      calls.run("images.setBookmark", () => {
+        if (text === undefined) delete blobs.bookmark;
+        else blobs.bookmark = text;
       }),
     probe: () => calls.run("images.probe", () => undefined),
   };

@@ -8,8 +8,10 @@ import {
   duePartitions,
   expiryPartition,
   guardRow,
+  sessionCreatedOn,
   sessionPartition,
   sessionRow,
+  shardPartitions,
 } from "../../../src/storage/keys.ts";
 import type { Calls } from "./calls.ts";
 import { entryRows, loadSession, pointTo, type Tables } from "./tables.ts";
@@ -26,9 +28,11 @@ export function createFakeSessionStore(tables: Tables, calls: Calls): SessionSto
     return stored && { ...stored, ...(pointer?.prunedOn !== undefined && { prunedOn: pointer.prunedOn }) };
   }
 
-  function patchPointer(sessionId: string, patch: { startedOn?: string; prunedOn?: string }): void {
+  /** Whether there was one. */
+  function patchPointer(sessionId: string, patch: { startedOn?: string; prunedOn?: string }): boolean {
     const pointer = pointers.get(sessionId, sessionId)?.value;
     if (pointer !== undefined) pointers.put(sessionId, sessionId, { ...pointer, ...patch });
+    return pointer !== undefined;
   }
 
   /** A guard goes with the last key and session of its device. */
@@ -38,6 +42,7 @@ export function createFakeSessionStore(tables: Tables, calls: Calls): SessionSto
 
   return {
     rowKey: sessionRow,
+    createdOn: sessionCreatedOn,
     expiryPartition,
 
     reserve: ({ deviceCorrelationId, keyHash, anchor = "", ...key }, admit) =>
@@ -82,9 +87,9 @@ export function createFakeSessionStore(tables: Tables, calls: Calls): SessionSto
         dropIdleGuard(partition);
       }),
 
-    schedule: (due) =>
+    schedule: (...rows) =>
       calls.run("sessions.schedule", () => {
-        expiry.put(due.expiryPartition, due.creationId, due);
+        for (const due of rows) expiry.put(due.expiryPartition, due.creationId, due);
       }),
 
     commit: ({ partition, idempotencyRowKey, etag, key }, record) =>
@@ -155,12 +160,35 @@ export function createFakeSessionStore(tables: Tables, calls: Calls): SessionSto
       yield* rows.map(({ value }) => value);
     },
 
+    dueRow: ({ expiryPartition, creationId }) =>
+      calls.run("sessions.dueRow", () => expiry.get(expiryPartition, creationId)?.value),
+
+    oldestDue: (now) =>
+      calls.run("sessions.oldestDue", () => {
+        const due = expiry.all().map(({ value }) => value.dueOn);
+        return due.filter((time) => time <= now).sort()[0];
+      }),
+
     unschedule: (rows) =>
-      calls.run("sessions.unschedule", () => {
-        for (const row of rows) expiry.remove(row.expiryPartition, row.creationId);
+      calls.run("sessions.unschedule", () =>
+        rows.filter(({ expiryPartition, creationId }) => !expiry.remove(expiryPartition, creationId)),
+      ),
+
+    dropSchedule: (creationId) =>
+      calls.run("sessions.dropSchedule", () => {
+        const { from, before } = shardPartitions(creationId);
+        for (const { partition, row } of expiry.all()) {
+          if (partition >= from && partition < before && row === creationId) expiry.remove(partition, row);
+        }
       }),
 
     markPruned: (sessionId, prunedOn) => calls.run("sessions.markPruned", () => patchPointer(sessionId, { prunedOn })),
+
+    restorePointer: ({ partition, row, record }, prunedOn) =>
+      calls.run("sessions.restorePointer", () => {
+        pointTo(tables, partition, row, record);
+        patchPointer(record.sessionId, { prunedOn });
+      }),
 
     purge: ({ partition, row, record }) =>
       calls.run("sessions.purge", () => {

@@ -5,6 +5,7 @@ import type { MaintainDeps } from "../../../src/liveness/maintain.ts";
 import type { OpenSessionDeps } from "../../../src/liveness/open-session.ts";
 import type { OpenSessionCommand } from "../../../src/liveness/plan-session.ts";
 import type { RecordResultDeps } from "../../../src/liveness/record-result.ts";
+import type { Retention } from "../../../src/liveness/retention.ts";
 import type { SessionRecord } from "../../../src/liveness/session.ts";
 import { type Calls, createCalls, type Hook, type Outcome, outcomeOf } from "./calls.ts";
 import { createFakeDeviceStore } from "./device-store.ts";
@@ -31,7 +32,7 @@ export interface World {
 
 export interface Process {
   calls: Calls;
-  deps: OpenSessionDeps & RecordResultDeps;
+  deps: OpenSessionDeps & RecordResultDeps & { retention: Retention };
   /** How the timer is set up here: no pace, one worker, and failures collected. */
   maintenance(options?: Partial<MaintainDeps>): MaintainDeps & { failures: unknown[] };
   /** Runs an operation to its end, or to the process's. */
@@ -63,6 +64,7 @@ export function createWorld(): World {
       rules: { requireClientDigest: false },
       policy: { allowDeviceSetInClient: false, confidenceFloor: 0 },
       limits: { creations: 10, ownerCreations: 20, windowSeconds: 600, lockoutRejections: 5, lockoutSeconds: 1800 },
+      retention: { sessionHours: 48, outcomeDays: 90 },
     };
     return {
       calls,
@@ -71,9 +73,9 @@ export function createWorld(): World {
         const failures: unknown[] = [];
         return {
           ...deps,
-          retention: { sessionHours: 48, outcomeDays: 90 },
           concurrency: 1,
           faceCallsPerSecond: 1_000_000,
+          maxAttempts: 50,
           onFailure: (failure) => failures.push(failure),
           failures,
           ...options,

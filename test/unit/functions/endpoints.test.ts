@@ -57,7 +57,8 @@ describe("the endpoints", () => {
 
   it("let in everyone only where nothing is told", () => {
     const open = named.filter(({ access }) => access === "everyone").map(({ name }) => name);
-    assert.deepEqual(open.sort(), ["getHealth", "getReadiness"]);
+    const aboutTheApi = ["getApiDescription", "getApiReference", "getApiReferenceAsset"];
+    assert.deepEqual(open.sort(), [...aboutTheApi, "getHealth", "getReadiness"]);
   });
 
   it("refuse whoever is nobody, with the service's own error, before they look at anything else", async () => {

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
+import { drain } from "../../../src/liveness/maintain.ts";
 import { call, createApp } from "../fakes/app.ts";
 import { failOn } from "../fakes/calls.ts";
+import { seedSession } from "../fakes/seed.ts";
 import { createWorld } from "../fakes/world.ts";
 
 describe("health", () => {
@@ -19,7 +21,12 @@ describe("readiness", () => {
     const process = createWorld().start();
     const answer = await call({ app: createApp(process, {}) }, "GET", "/api/health/ready");
     assert.deepEqual([answer.status, answer.json], [200, { status: "ready" }]);
-    assert.deepEqual([...process.calls.names].sort(), ["face.probe", "images.probe", "sessions.probe"]);
+    assert.deepEqual([...process.calls.names].sort(), [
+      "face.probe",
+      "images.probe",
+      "sessions.oldestDue",
+      "sessions.probe",
+    ]);
   });
 
   it("names what is out of reach, and why only in the log", async () => {
@@ -64,6 +71,30 @@ describe("readiness", () => {
     world.advance({ seconds: 1 });
     await call({ app }, "GET", "/api/health/ready");
     assert.equal(asked("face.probe"), 2);
+  });
+
+  it("is degraded while something has been due for long, and asks after that once a minute at most", async () => {
+    const world = createWorld();
+    await seedSession(world);
+    const process = world.start();
+    const app = createApp(process, {});
+    const told = async () => (await call({ app }, "GET", "/api/health/ready")).json;
+    const asked = () => process.calls.names.filter((name) => name === "sessions.oldestDue").length;
+
+    world.advance({ minutes: 12 + 15, seconds: -1 });
+    assert.deepEqual(await told(), { status: "ready" });
+    world.advance({ seconds: 59 });
+    assert.deepEqual([await told(), asked()], [{ status: "ready" }, 1]);
+    world.advance({ seconds: 1 });
+    const overdueSince = "2026-03-01T12:12:00.000Z";
+    assert.deepEqual(await told(), { status: "degraded", degraded: ["timer"], overdueSince });
+    await drain(world.start().maintenance(), world.now() + 60_000);
+    assert.deepEqual(await told(), { status: "ready" });
+  });
+
+  it("is not degraded by what cannot be told", async () => {
+    const app = createApp(createWorld().start(failOn("sessions.oldestDue")), {});
+    assert.deepEqual((await call({ app }, "GET", "/api/health/ready")).json, { status: "ready" });
   });
 
   it("remembers a failure no longer than a success", async () => {

@@ -6,16 +6,19 @@ import { failedAttempt, play, realFace } from "../fakes/face-service.ts";
 import { seedSession } from "../fakes/seed.ts";
 import { createWorld, type World } from "../fakes/world.ts";
 
-const none: MaintenanceSummary = { collected: 0, pruned: 0, purged: 0, abandoned: 0, failed: 0 };
+type Counts = Omit<MaintenanceSummary, "due" | "oldestDueOn">;
+const none: Counts = { collected: 0, pruned: 0, purged: 0, abandoned: 0, failed: 0, setAside: 0, left: 0 };
 
 /** Runs the timer once, with time enough, and answers what it did and which calls it made. */
 async function run(world: World, options: Partial<MaintainDeps> = {}, hook?: Hook) {
   const process = world.start(hook);
   const maintenance = process.maintenance(options);
-  const summary = await drain(maintenance, world.now() + 60_000);
+  const { due, oldestDueOn, ...summary } = await drain(maintenance, world.now() + 60_000);
   const names = process.calls.names.filter((name) => name !== "sessions.dueRows");
-  return { summary, names, failures: maintenance.failures };
+  return { summary, due, oldestDueOn, names, failures: maintenance.failures };
 }
+
+const find = (world: World) => world.start().deps.sessions.find(world.record().sessionId);
 
 const dueRows = (world: World) => world.tables.expiry.all().map(({ value: { phase, dueOn } }) => [phase, dueOn]);
 
@@ -28,6 +31,9 @@ async function due(seed: Parameters<typeof seedSession>[1] = {}) {
   world.advance({ minutes: 12 });
   return world;
 }
+
+/** A session's retention of a day: the service still knows it when it is pruned. */
+const dayLong = { retention: { sessionHours: 24, outcomeDays: 90 } };
 
 /** The same, collected, at the time at which it is to be pruned. */
 async function duePrune(seed: Parameters<typeof seedSession>[1] = {}, hours = 48) {
@@ -55,7 +61,6 @@ describe("collecting", () => {
     assert.deepEqual(summary, { ...none, collected: 1 });
     assert.deepEqual([world.record().decision, world.tables.entries.all().length], ["accepted", 2]);
     assert.deepEqual(dueRows(world), [["prune", "2026-03-03T12:00:00.000Z"]]);
-    assert.equal(world.record().expiryPartition, world.tables.expiry.all()[0]?.partition);
     assert.equal(world.service.live.size, 1);
     assert.ok(names.indexOf("sessions.update") < names.indexOf("sessions.schedule"));
   });
@@ -91,9 +96,10 @@ describe("pruning", () => {
   it("removes the session at the service and its uploaded image, and hides it from the dialects", async () => {
     const world = await duePrune({ uploads: true }, 24);
     assert.equal(world.blobs.images.size, 1);
-    const { summary, names } = await run(world);
+    const { summary, names } = await run(world, dayLong);
     assert.deepEqual(summary, { ...none, pruned: 1 });
     assert.ok(names.includes("face.revoke"));
+    assert.equal(names.includes("sessions.load"), false, "it is not read once more");
     assert.deepEqual([world.service.live.size, world.blobs.images.size], [0, 0]);
     assert.equal(world.tables.pointers.all()[0]?.value.prunedOn, "2026-03-02T12:00:00.000Z");
     assert.deepEqual([world.record().decision, world.tables.entries.all().length], ["accepted", 2]);
@@ -115,7 +121,11 @@ describe("pruning", () => {
     const { partition, row, value } = world.tables.records.all()[0] ?? assert.fail();
     const { decision: _, ...undecided } = value;
     world.tables.records.put(partition, row, { ...undecided, attempts: 0, final: false, reasons: [] });
-    const { names } = await run(world);
+    const [due] = world.tables.expiry.all();
+    const { session: __, ...untold } = due?.value ?? assert.fail();
+    world.tables.expiry.put(untold.expiryPartition, untold.creationId, untold);
+    const { names } = await run(world, dayLong);
+    assert.ok(names.indexOf("sessions.update") >= 0);
     assert.ok(names.indexOf("sessions.update") < names.indexOf("face.revoke"));
     assert.equal(world.record().decision, "accepted");
   });
@@ -130,10 +140,11 @@ describe("pruning", () => {
     const { summary, names } = await run(world, {}, failOn("sessions.update"));
     assert.equal(summary.failed, 1);
     assert.deepEqual(
-      names.filter((name) => /revoke|delete|markPruned|unschedule/.test(name)),
+      names.filter((name) => /revoke|delete|markPruned|purge/.test(name)),
       [],
     );
     assert.deepEqual([world.service.live.size, world.blobs.images.size, process.calls.names.length], [1, 1, 0]);
+    assert.equal(world.tables.expiry.all().length, 1);
   });
 
   it("leaves held images alone", async () => {
@@ -182,11 +193,9 @@ describe("what a creation or an erasure left behind", () => {
 
   it("is removed: an expiry row alone", async () => {
     const world = await duePrune();
-    const { partition, row, etag: _, ...stored } = { ...world.tables.records.all()[0], etag: "" };
-    assert.ok(partition && row && stored);
-    world.tables.records.remove(partition, row);
-    assert.deepEqual((await run(world)).summary, { ...none, abandoned: 1 });
-    assert.deepEqual(world.tables.expiry.all(), []);
+    await world.start().deps.sessions.purge((await find(world)) ?? assert.fail());
+    assert.deepEqual((await run(world)).summary, { ...none, pruned: 1 });
+    assert.deepEqual(world.everything(), createWorld().everything());
   });
 });
 
@@ -210,9 +219,12 @@ describe("a run", () => {
     assert.equal(left.length, 1);
     assert.deepEqual(failure, {
       creationId: left[0]?.value.creationId,
+      sessionId: left[0]?.value.session?.sessionId,
       phase: "collect",
+      failures: 1,
       cause: new InjectedError("injected"),
     });
+    assert.ok(left[0]?.value.session?.sessionId);
     assert.deepEqual((await run(world)).summary, { ...none, collected: 1 });
   });
 

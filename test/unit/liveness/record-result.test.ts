@@ -222,7 +222,7 @@ describe("while somebody else writes", () => {
     play(world.service, stored.record.sessionId, realFace());
     const { partition, row } = stored;
     const { deps } = world.start(meanwhile("sessions.update", () => world.tables.records.remove(partition, row)));
-    assert.deepEqual(await recordResult(deps, stored), { stored, state: undefined });
+    assert.deepEqual(await recordResult(deps, stored), { stored, state: undefined, isErased: true });
     assert.deepEqual(world.tables.entries.all(), []);
   });
 

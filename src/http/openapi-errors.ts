@@ -1,0 +1,119 @@
+import * as z from "zod";
+import type { Endpoint } from "./endpoint.ts";
+import { type ErrorCode, errorCodes } from "./error-codes.ts";
+import { headersOf, type JsonSchema, type Schemas } from "./openapi-schemas.ts";
+import type { OperationShape } from "./operation.ts";
+
+/** Codes by status. */
+export type Errors = Map<number, ErrorCode[]>;
+
+export interface ReferencedAnswer {
+  $ref: string;
+}
+
+/** Every error that an operation may answer by itself: its own, and those that come with what it takes. */
+export function errorsOf({ access, unconfigured }: Endpoint, shape: OperationShape): Errors {
+  const errors: Errors = new Map();
+  const add = (status: number, ...codes: readonly ErrorCode[]) => {
+    errors.set(status, [...new Set([...(errors.get(status) ?? []), ...codes])]);
+  };
+  for (const [status, codes] of Object.entries(shape.errors ?? {})) add(Number(status), ...codes);
+  if (access !== "everyone") {
+    add(401, "Unspecified");
+    add(503, "StorageUnavailable");
+  }
+  if (access === "services") add(404, "ResourceNotFound");
+  const types = Object.keys(shape.body?.content ?? {});
+  if (types.includes("application/json")) {
+    add(400, "InvalidRequestBody");
+    add(413, "RequestBodyTooLarge");
+    add(415, "BadArgument");
+  }
+  if (shape.asksFace) {
+    add(429, "429");
+    add(502, "FaceUnreachable", "FaceResponseInvalid", "FaceCredentialFailed");
+    add(504, "FaceTimeout");
+  }
+  add(500, "InternalServerError");
+  if (unconfigured === undefined) add(503, "ServiceNotConfigured");
+  return new Map([...errors].sort(([one], [other]) => one - other));
+}
+
+/** The error, as `toErrorReply` writes it. */
+const errorShape = z
+  .object({
+    error: z.object({
+      code: z.string().describe("The same as in `x-ms-error-code`."),
+      statusCode: z.int().optional().describe("Where the Face API's gateway has it in place of a code, and with 429."),
+      message: z.string(),
+      details: z
+        .array(
+          z.object({
+            code: z.string(),
+            message: z.string(),
+            target: z.string().describe("The field, part, header, parameter or setting at fault."),
+          }),
+        )
+        .optional(),
+    }),
+  })
+  .meta({ id: "Error" });
+
+/** Collects the answers of all operations that are errors: many have the same. */
+export function createErrorAnswers(schemas: Schemas) {
+  const components: Record<string, JsonSchema> = {};
+  const error = schemas.schemaOf(errorShape, "output");
+  return {
+    components,
+    /** @param isOpen the Face service's errors are passed on, with whatever code it has. */
+    answersFor(errors: Errors, isOpen: boolean): Record<string, ReferencedAnswer> {
+      const answers: Record<string, ReferencedAnswer> = {};
+      for (const [status, codes] of errors) {
+        const name = [isOpen ? "Face" : "Own", status, ...codes].join("-");
+        components[name] ??= errorAnswer(error, status, codes, isOpen);
+        answers[status] = { $ref: `#/components/responses/${name}` };
+      }
+      if (isOpen) {
+        components.FaceError ??= errorAnswer(error, undefined, [], true);
+        answers.default = { $ref: "#/components/responses/FaceError" };
+      }
+      return answers;
+    },
+  };
+}
+
+function errorAnswer(
+  error: JsonSchema,
+  status: number | undefined,
+  codes: readonly ErrorCode[],
+  isOpen: boolean,
+): JsonSchema {
+  const passedOn =
+    "An error of the Face service, passed on with its status, code and message. Its status may also be one of those above.";
+  return {
+    description: codes.map((code) => `- \`${code}\`: ${errorCodes[code]}`).join("\n") || passedOn,
+    headers: headersOf(headersFor(status, isOpen)),
+    content: {
+      "application/json": {
+        schema: error,
+        ...(codes.length > 0 && { examples: Object.fromEntries(codes.map((code) => [code, exampleOf(code, status)])) }),
+      },
+    },
+  };
+}
+
+function headersFor(status: number | undefined, isOpen: boolean) {
+  const mayComeAgain = status === undefined || [409, 429, 503].includes(status);
+  const isRepeat = status === 409 || status === 422;
+  return z.object({
+    "x-ms-error-code": z.string(),
+    ...(mayComeAgain && { "retry-after": z.string().optional().describe("Seconds, or an HTTP date.") }),
+    ...(isRepeat && { "repeatability-result": z.literal("rejected").optional() }),
+    ...(isOpen && { "apim-request-id": z.string().optional() }),
+  });
+}
+
+function exampleOf(code: ErrorCode, status: number | undefined) {
+  const message = errorCodes[code].replaceAll("`", "");
+  return { value: { error: { code, ...(status === 429 && { statusCode: status }), message } } };
+}

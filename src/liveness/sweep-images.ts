@@ -1,0 +1,77 @@
+import { ApiError } from "../errors.ts";
+import type { Clock, DeviceStore, ImageStore, ListedImage } from "./ports.ts";
+import { longestTokenMs, type Retention } from "./retention.ts";
+
+export interface SweepDeps {
+  images: ImageStore;
+  devices: DeviceStore;
+  now: Clock;
+  retention: Retention;
+  onFailure(failure: { image?: string; cause: unknown }): void;
+}
+
+/** Pages of images that are looked through in one run; the next one goes on from there. */
+const maxPages = 5;
+/** By then the timer has removed an image together with its session, unless it does not know of it. */
+const graceMs = 10 * 60_000;
+
+/**
+ * Removes images by their age alone: those that came with a creation of which nothing else was ever written, and held
+ * ones that are older than the operator wants them. A session whose token may be alive keeps its image.
+ *
+ * @returns how many were removed. What fails is told to `onFailure`.
+ */
+export async function sweepImages(deps: SweepDeps, deadline: number): Promise<number> {
+  const prefix = deps.retention.referenceImageDays === undefined ? "sessions/" : "";
+  let removed = 0;
+  try {
+    const begin = await deps.images.bookmark();
+    let place = begin;
+    for (let page = 1; page <= maxPages && deps.now() < deadline; page += 1) {
+      const { items, continuationToken } = await listFrom(deps.images, prefix, place);
+      for (const image of items) if (isOutdated(deps, image) && (await remove(deps, image))) removed += 1;
+      place = continuationToken;
+      if (place === undefined) break;
+    }
+    if (place !== begin) await deps.images.setBookmark(place);
+  } catch (cause) {
+    deps.onFailure({ cause });
+  }
+  return removed;
+}
+
+/** A place that storage does not know any more: from the beginning then. */
+async function listFrom(images: ImageStore, prefix: "sessions/" | "", place: string | undefined) {
+  try {
+    return await images.list(prefix, place);
+  } catch (error) {
+    if (place === undefined || error instanceof ApiError) throw error;
+    return images.list(prefix);
+  }
+}
+
+function isOutdated({ now, retention }: SweepDeps, { name, createdOn }: ListedImage): boolean {
+  const ageMs = now() - Date.parse(createdOn);
+  if (name.startsWith("sessions/")) {
+    return ageMs >= Math.max(retention.sessionHours * 3_600_000, longestTokenMs) + graceMs;
+  }
+  return retention.referenceImageDays !== undefined && ageMs >= retention.referenceImageDays * 86_400_000;
+}
+
+/** False where somebody else has removed or replaced it since. */
+async function remove(deps: SweepDeps, { name, etag, deviceCorrelationId }: ListedImage): Promise<boolean> {
+  try {
+    if (deviceCorrelationId === undefined || name.startsWith("sessions/")) {
+      return await deps.images.delete(name, { ifMatch: etag });
+    }
+    const referenceImageId = name.slice("held/".length);
+    // Who keeps another image meanwhile notes it after this, and that note stays.
+    const note = await deps.devices.bindImage(deviceCorrelationId, referenceImageId);
+    const isRemoved = await deps.images.delete(name, { ifMatch: etag });
+    if (isRemoved) await deps.devices.unbindImage(deviceCorrelationId, referenceImageId, note);
+    return isRemoved;
+  } catch (cause) {
+    if (!(cause instanceof ApiError && cause.status === 412)) deps.onFailure({ image: name, cause });
+    return false;
+  }
+}

@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { it, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { startAzurite } from "../local/azurite.ts";
+import { type Stack, type StackOptions, startStack } from "../local/stack.ts";
+import { control } from "./support/app-client.ts";
+import { assertAllIsDone, assertNothingIsLost, emulatorState, seedBacklog } from "./support/backlog.ts";
+
+/** A stack whose sessions are pruned an hour after their creation, while the service still knows them. */
+async function startShortStack(t: TestContext, options: StackOptions = {}): Promise<Stack> {
+  const env = { SESSION_RETENTION_HOURS: "1", MAINTENANCE_FACE_CALLS_PER_SECOND: "1000" };
+  const stack = await startStack({ ...options, env: { ...env, ...options.env } });
+  t.after(() => stack.stop());
+  return stack;
+}
+
+async function runTimer({ runFunction, output }: Stack["app"]) {
+  const before = output().length;
+  const outcome = await runFunction("maintainSessions");
+  const lines = output().slice(before).split("\n");
+  const events = lines.flatMap((line) => /\{"event".*\}/.exec(line)?.[0] ?? []).map((text) => JSON.parse(text));
+  return { ...outcome, done: events.find(({ event }) => event === "MaintenanceDone"), events };
+}
+
+it("two runs at once leave what one leaves", async (t) => {
+  const stack = await startShortStack(t);
+  const other = await stack.startAnotherApp();
+  const seeded = await seedBacklog(stack, 400);
+  await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
+  const runs = await Promise.all([stack.app, other].map(runTimer));
+  for (const { status, error } of runs) assert.equal(status, "Succeeded", error);
+  await assertAllIsDone(stack, seeded);
+  assert.equal((await runTimer(stack.app)).done.due, 0);
+});
+
+it("a service that refuses, fails and breaks off loses nothing, and each failure is told once", async (t) => {
+  const stack = await startShortStack(t);
+  const seeded = await seedBacklog(stack, 400);
+  await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
+  for (const operation of ["get", "delete"]) {
+    await control(stack.emulator, "/faults", { operation, status: 429, rate: 0.05 });
+    await control(stack.emulator, "/faults", { operation, status: 429, retryAfter: 1, rate: 0.05 });
+    await control(stack.emulator, "/faults", { operation, status: 500, rate: 0.05 });
+    await control(stack.emulator, "/faults", { operation, reset: true, rate: 0.025 });
+    await control(stack.emulator, "/faults", { operation, reset: true, after: true, rate: 0.025 });
+  }
+  const first = await runTimer(stack.app);
+  await assertNothingIsLost(stack, seeded);
+  const failures = first.events.filter(({ event }) => event === "MaintenanceFailed");
+  assert.equal(new Set(failures.map(({ sessionId }) => sessionId)).size, failures.length);
+  assert.ok(failures.every(({ sessionId, error }) => typeof sessionId === "string" && error === "ApiError"));
+  assert.deepEqual([first.done.due, first.done.failed, first.done.left], [400, failures.length, 0]);
+  assert.equal(first.status, failures.length === 0 ? "Succeeded" : "Failed");
+  let due = failures.length;
+  for (let again = 0; due > 0 && again < 4; again += 1) due = (await runTimer(stack.app)).done.failed;
+  await assertAllIsDone(stack, seeded);
+});
+
+it("a service that asks for more time than a run has is left alone until the next run", async (t) => {
+  const stack = await startShortStack(t, { env: { MAINTENANCE_BUDGET_SECONDS: "5" } });
+  const seeded = await seedBacklog(stack, 20);
+  await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
+  await control(stack.emulator, "/faults", { operation: "get", status: 429, retryAfter: 60, times: 1 });
+  const { status, done } = await runTimer(stack.app);
+  assert.deepEqual([status, done.due, done.failed], ["Succeeded", 20, 0]);
+  assert.ok(done.left > 0 && done.left + done.collected >= 20, JSON.stringify(done));
+  const { calls } = await emulatorState(stack);
+  assert.equal((await runTimer(stack.app)).done.collected, 0);
+  assert.deepEqual((await emulatorState(stack)).calls, calls, "the pause holds for the next run too");
+  // Another process has not heard of it.
+  await stack.restartApp();
+  assert.equal((await runTimer(stack.app)).status, "Succeeded");
+  await assertAllIsDone(stack, seeded);
+});
+
+it("storage that goes away in the middle of a run loses nothing", async (t) => {
+  const dataFolder = await mkdtemp(join(tmpdir(), "maintenance-"));
+  t.after(() => rm(dataFolder, { recursive: true, force: true }));
+  const stack = await startShortStack(t, { dataFolder });
+  const seeded = await seedBacklog(stack, 600);
+  await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
+  const run = runTimer(stack.app);
+  while ((await emulatorState(stack)).calls.delete < 100) await sleep(20);
+  await stack.azurite.stop();
+  const { status, done, events } = await run;
+  assert.equal(status, "Failed");
+  assert.ok(done.failed > 0 && done.failed < 300, JSON.stringify(done));
+  assert.ok(events.some(({ event, code }) => event === "MaintenanceFailed" && code === "StorageUnavailable"));
+
+  const { blob, queue, table } = stack.azurite.ports;
+  const azurite = await startAzurite({ blobPort: blob, queuePort: queue, tablePort: table, dataFolder });
+  t.after(() => azurite.stop());
+  await assertNothingIsLost(stack, seeded);
+  const again = await runTimer(stack.app);
+  assert.equal(again.status, "Succeeded", again.error);
+  await assertAllIsDone(stack, seeded);
+});

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { BlobServiceClient } from "@azure/storage-blob";
+import type { ImageName, ImageStore, ListedImage } from "../../../src/liveness/ports.ts";
+import { createDeviceStore } from "../../../src/storage/device-store.ts";
+import { createImageStore } from "../../../src/storage/image-store.ts";
+import { startAzurite } from "../../local/azurite.ts";
+import { committed, openRig, someDevice } from "./storage-rig.ts";
+
+const facts = { contentType: "image/png", width: 640, height: 480, sha256: "ab".repeat(32) } as const;
+
+describe("a list of images", async () => {
+  it("tells each with its time, version and device, by prefix and page by page", async (t) => {
+    const azurite = await startAzurite();
+    t.after(() => azurite.stop());
+    const { connection, proxy } = await openRig(t, azurite);
+    const createdOn = "2026-01-02T03:04:05.678Z";
+    const images = createImageStore(connection, { now: () => Date.parse(createdOn) });
+    assert.deepEqual(await images.list(""), { items: [] });
+
+    const device = "dé/😀 'x'";
+    const { etag } = await images.put("held/one", { bytes: Buffer.from("1"), facts, deviceCorrelationId: device });
+    await images.put("sessions/two", { bytes: Buffer.from("2"), facts });
+    const container = BlobServiceClient.fromConnectionString(azurite.connectionString).getContainerClient(
+      "reference-images",
+    );
+    await container.getBlockBlobClient("sessions/three").upload("3", 1);
+    await images.setBookmark("is no image");
+    proxy.take();
+
+    const { items } = await images.list("");
+    assert.deepEqual(proxy.take(), ["GET /reference-images"]);
+    const [one, three, two] = items;
+    assert.equal(items.length, 3);
+    assert.deepEqual(one, { name: "held/one", createdOn, etag, deviceCorrelationId: device });
+    assert.deepEqual([two?.name, two?.createdOn], ["sessions/two", createdOn]);
+    assert.ok(
+      three !== undefined && Date.now() - Date.parse(three.createdOn) < 60_000,
+      "the time that storage gives it",
+    );
+    const bySession = (await images.list("sessions/")).items.map(({ name }) => name);
+    assert.deepEqual(bySession, ["sessions/three", "sessions/two"]);
+    assert.equal(await images.delete("held/one", { ifMatch: one.etag }), true);
+  });
+
+  it("goes on where the last page ended, in another process too", async (t) => {
+    const azurite = await startAzurite();
+    t.after(() => azurite.stop());
+    const { images, proxy } = await openRig(t, azurite);
+    const names = Array.from({ length: 1003 }, (_, n): ImageName => `sessions/${String(n).padStart(4, "0")}`);
+    const container = BlobServiceClient.fromConnectionString(azurite.connectionString).getContainerClient(
+      "reference-images",
+    );
+    await container.createIfNotExists();
+    for (let start = 0; start < names.length; start += 100) {
+      const some = names.slice(start, start + 100);
+      await Promise.all(some.map((name) => container.getBlockBlobClient(name).upload("x", 1)));
+    }
+    assert.equal(await images.bookmark(), undefined);
+    const first = await images.list("sessions/");
+    await images.setBookmark(first.continuationToken);
+    const later = (await openRig(t, azurite)).images;
+    const place = await later.bookmark();
+    assert.ok(place);
+    const second = await later.list("sessions/", place);
+    const told = [...first.items, ...second.items].map(({ name }: ListedImage) => name);
+    assert.deepEqual([told, second.continuationToken], [names, undefined]);
+    await removeBookmarkTwice(later);
+    assert.equal(await images.bookmark(), undefined);
+    assert.ok(proxy.seen.length < 10);
+  });
+});
+
+async function removeBookmarkTwice(images: ImageStore): Promise<void> {
+  await images.setBookmark(undefined);
+  await images.setBookmark(undefined);
+}
+
+describe("pointers of creations that stopped before their commit", () => {
+  it("are found by where they point, many with one look at the table", async (t) => {
+    const azurite = await startAzurite();
+    t.after(() => azurite.stop());
+    const { connection, sessions, proxy } = await openRig(t, azurite);
+    const devices = createDeviceStore(connection);
+    const device = someDevice();
+    const lost = [await committed(sessions, device), await committed(sessions, device), await committed(sessions)];
+    const [kept, other] = [await committed(sessions, device), await committed(sessions)];
+    proxy.take();
+    await devices.dropPointers(lost);
+    assert.deepEqual(proxy.take(), [...Array(3).fill("DELETE /sessionids"), "GET /sessionids"]);
+    for (const { record } of lost) assert.equal(await sessions.find(record.sessionId), undefined);
+    assert.ok((await sessions.find(kept.record.sessionId)) && (await sessions.find(other.record.sessionId)));
+    await devices.dropPointers([{ partition: device }]);
+    assert.equal(await sessions.find(kept.record.sessionId), undefined);
+    assert.ok(await sessions.find(other.record.sessionId));
+    await devices.dropPointers([kept, other]);
+    assert.equal(await sessions.find(other.record.sessionId), undefined);
+  });
+});

@@ -1,0 +1,183 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import type { TransactionAction } from "@azure/data-tables";
+import * as z from "zod";
+import type { DueRow } from "../../../src/liveness/ports.ts";
+import { collectDueOn, sessionLifeMs } from "../../../src/liveness/retention.ts";
+import type { SessionRecord } from "../../../src/liveness/session.ts";
+import { connectStorage } from "../../../src/storage/connect.ts";
+import { createImageStore } from "../../../src/storage/image-store.ts";
+import { creationKeyRow, devicePartition } from "../../../src/storage/keys.ts";
+import { writeSession } from "../../../src/storage/session-row.ts";
+import { createSessionStore } from "../../../src/storage/session-store.ts";
+import { writeGuard, writeKey, writePointer } from "../../../src/storage/small-rows.ts";
+import { inTransactions } from "../../../src/storage/transactions.ts";
+import { makeImage } from "../../fixtures/images.ts";
+import type { Stack } from "../../local/stack.ts";
+import { control, playAttempt } from "./app-client.ts";
+import { viewStorage } from "./storage-view.ts";
+
+const ttlSeconds = 600;
+const perDevice = 25;
+const facts = { contentType: "image/png", width: 100, height: 100, sha256: "0".repeat(64) } as const;
+
+/** What the device of a session has done: three quarters were used well, the others failed, were never used, or both failed and went well. */
+const scenarios = [["realface"], ["realface"], ["realface"], ["FaceTrackingFailed", "realface"], ["spoofface"], []];
+/** The decision that each must end with, and its number of attempts. */
+const expected = new Map(
+  scenarios.map((played) => {
+    const last = played.at(-1);
+    const decision = last === "realface" ? "accepted" : last === "spoofface" ? "rejected" : "inconclusive";
+    return [played, { decision, attempts: played.length }];
+  }),
+);
+
+export interface SeededSession {
+  sessionId: string;
+  creationId: string;
+  decision: string;
+  attempts: number;
+}
+
+const openedShape = z.object({ sessionId: z.string(), authToken: z.string() });
+const stateShape = z.object({
+  now: z.iso.datetime(),
+  sessions: z.array(z.object({ sessionId: z.string() })),
+  calls: z.object({ get: z.number(), delete: z.number() }),
+});
+
+export async function emulatorState(stack: Stack) {
+  return stateShape.parse(await control(stack.emulator, "/state"));
+}
+
+/**
+ * Sessions as creations leave them, at the service and in storage, each tenth with an uploaded image. They are written
+ * side by side and in transactions, which takes a fraction of the time that as many creations would.
+ */
+export async function seedBacklog(stack: Stack, count: number): Promise<SeededSession[]> {
+  const connection = connectStorage({ connectionString: stack.azurite.connectionString });
+  const [sessions, images] = [createSessionStore(connection), createImageStore(connection)];
+  // Tables are made at their first use.
+  await Promise.all([sessions.probe(), sessions.find("nobody"), sessions.oldestDue("2000"), images.probe()]);
+  const { now } = await emulatorState(stack);
+  const iso = (ms: number) => new Date(Date.parse(now) + ms).toISOString();
+  const times = {
+    createdOn: iso(0),
+    tokenExpiresOn: iso(ttlSeconds * 1000),
+    expiresOn: iso(sessionLifeMs),
+    ttlSeconds,
+  };
+  const seeded: SeededSession[] = [];
+  const due: DueRow[] = [];
+  const rows = new Map<string, TransactionAction[]>();
+
+  await together(count, async (number) => {
+    const played = scenarios[number % scenarios.length] ?? [];
+    const { decision = "", attempts = 0 } = expected.get(played) ?? {};
+    const deviceCorrelationId = `device-${Math.floor(number / perDevice)}`;
+    const partition = devicePartition(deviceCorrelationId);
+    const { sessionId } = await openAtService(stack, deviceCorrelationId, played);
+    const creationId = randomUUID();
+    const uploads = number % 10 === 0;
+    const idempotencyRowKey = creationKeyRow(creationId);
+    const row = sessions.rowKey(times.createdOn, creationId);
+    const dueOn = collectDueOn(times.tokenExpiresOn);
+    const expiryPartition = sessions.expiryPartition(creationId, dueOn);
+    const record: SessionRecord = {
+      ...{ creationId, sessionId, kind: "liveness", deviceCorrelationId, idempotencyRowKey, expiryPartition },
+      ...times,
+      ...{ apiVersion: "v1.2", upstreamVersion: "v1.2", status: "NotStarted", attempts: 0, final: false, reasons: [] },
+      ...(uploads && { referenceImageId: creationId }),
+    };
+    const key = { creationId, sessionId, leaseUntil: times.createdOn, expiryPartition };
+    const ofDevice = rows.get(partition) ?? [
+      ["upsert", writeGuard(partition, { recent: [times.createdOn], rejectionsInARow: 0 })],
+    ];
+    ofDevice.push(["upsert", writeSession(partition, row, record)]);
+    ofDevice.push(["upsert", writeKey(partition, idempotencyRowKey, key)]);
+    rows.set(partition, ofDevice);
+    due.push({ creationId, phase: "collect", dueOn, partition, row, idempotencyRowKey, expiryPartition });
+    await connection.sessionIds.put(writePointer(partition, row, record));
+    if (uploads) await images.put(`sessions/${creationId}`, { bytes: makeImage(), facts });
+    seeded.push({ sessionId, creationId, decision, attempts });
+  });
+  for (const actions of rows.values()) {
+    for (const chunk of inTransactions(actions)) await connection.sessions.transact(chunk);
+  }
+  await sessions.schedule(...due);
+  return seeded;
+}
+
+async function openAtService(stack: Stack, deviceCorrelationId: string, played: readonly string[]) {
+  const answer = await fetch(`${stack.emulator.url}/face/v1.2/detectLiveness-sessions`, {
+    method: "POST",
+    headers: { "content-type": "application/json", "ocp-apim-subscription-key": stack.emulator.key },
+    body: JSON.stringify({
+      livenessOperationMode: "Passive",
+      deviceCorrelationId,
+      authTokenTimeToLiveInSeconds: ttlSeconds,
+    }),
+  });
+  const opened = openedShape.parse(await answer.json());
+  for (const scenario of played) await playAttempt(stack.emulator, opened, { scenario });
+  return opened;
+}
+
+const recordShape = z.looseObject({ rowKey: z.string(), sessionId: z.string(), creationId: z.string() });
+
+/** No session is gone at the service whose outcome is not stored: holds at any moment, whatever has happened. */
+export async function assertNothingIsLost(stack: Stack, seeded: readonly SeededSession[]): Promise<void> {
+  const live = new Set((await emulatorState(stack)).sessions.map(({ sessionId }) => sessionId));
+  const outcomes = await readOutcomes(stack);
+  for (const { sessionId, decision, attempts } of seeded) {
+    if (live.has(sessionId)) continue;
+    assert.deepEqual(outcomes.get(sessionId), { decision, attempts, entries: attempts }, `${sessionId} is lost`);
+  }
+}
+
+/** Every session has its one outcome and its audit entries, is gone at the service with its image, and waits to be purged. */
+export async function assertAllIsDone(stack: Stack, seeded: readonly SeededSession[]): Promise<void> {
+  const outcomes = await readOutcomes(stack);
+  const told = seeded.map(({ sessionId }) => [sessionId, outcomes.get(sessionId)]);
+  const meant = seeded.map(({ sessionId, decision, attempts }) => [
+    sessionId,
+    { decision, attempts, entries: attempts },
+  ]);
+  assert.deepEqual(told, meant);
+  assert.equal(outcomes.size, seeded.length);
+  assert.deepEqual((await emulatorState(stack)).sessions, []);
+  const storage = viewStorage(stack.azurite.connectionString);
+  assert.deepEqual(await storage.imageNames(), []);
+  const due = await storage.rows("expiry");
+  assert.deepEqual(
+    due.map(({ rowKey, phase }) => [rowKey, phase]).sort(),
+    seeded.map(({ creationId }) => [creationId, "purge"]).sort(),
+  );
+  const pointers = await storage.rows("sessionids");
+  assert.deepEqual(pointers.map(({ rowKey, prunedOn }) => [rowKey, typeof prunedOn]).sort(), [
+    ...seeded.map(({ sessionId }) => [sessionId, "string"]).sort(),
+  ]);
+}
+
+async function readOutcomes(stack: Stack) {
+  const rows = await viewStorage(stack.azurite.connectionString).rows("sessions");
+  const entries = Map.groupBy(
+    rows.filter(({ rowKey }) => rowKey?.startsWith("a_")),
+    ({ rowKey = "" }) => rowKey.slice(2, -20),
+  );
+  const records = rows.filter(({ rowKey }) => rowKey?.startsWith("s_")).map((row) => recordShape.parse(row));
+  return new Map(
+    records.map(({ rowKey, sessionId, decision, attempts }) => {
+      return [sessionId, { decision, attempts, entries: entries.get(rowKey.slice(2))?.length ?? 0 }];
+    }),
+  );
+}
+
+/** Does the work for each number, some at a time. */
+async function together(count: number, work: (number: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    for (let number = next++; number < count; number = next++) await work(number);
+  };
+  await Promise.all(Array.from({ length: 16 }, worker));
+}

@@ -1,0 +1,188 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { Validator } from "@seriousme/openapi-schema-validator";
+import * as z from "zod";
+import { endpoints } from "../../../src/endpoints.ts";
+import { apiVersions } from "../../../src/face/model.ts";
+import { examples } from "../../../src/functions/examples.ts";
+import { errorCodes } from "../../../src/http/error-codes.ts";
+import type { OpenApiDocument, Operation } from "../../../src/http/openapi.ts";
+import { createValidator, describeDeployment } from "../fakes/api-document.ts";
+
+const sourceFolder = join(import.meta.dirname, "../../../src");
+const document = describeDeployment();
+
+interface Described {
+  path: string;
+  method: string;
+  operation: Operation;
+}
+
+function operationsOf({ paths }: OpenApiDocument): Described[] {
+  return Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+  );
+}
+
+const operations = operationsOf(document);
+const responseShape = z.object({
+  content: z.record(z.string(), z.object({ schema: z.unknown(), example: z.unknown().optional() })).optional(),
+});
+
+describe("the API's description", () => {
+  it("is an OpenAPI 3.1 document, whatever the deployment", async () => {
+    for (const upstream of apiVersions) {
+      for (const allowed of [true, false]) {
+        const deployed = describeDeployment({ upstream, allowAnonymous: allowed, allowDeviceSetInClient: allowed });
+        const { valid, errors } = await new Validator().validate(JSON.parse(JSON.stringify(deployed)));
+        assert.ok(valid, JSON.stringify(errors));
+      }
+    }
+  });
+
+  it("has every route that is registered, but those for what no other takes", () => {
+    const expected = endpoints
+      .filter(({ name }) => !name.endsWith("Fallback"))
+      .flatMap(({ name, versions, methods, route }) =>
+        (versions ?? [""]).flatMap((version) =>
+          methods.map((method) => [
+            version === "" ? name : `${name}_${version}`,
+            `${method} /${route.replace("{apiVersion}", version)}`,
+          ]),
+        ),
+      );
+    const described = operations.map(({ path, method, operation }) => [
+      operation.operationId,
+      `${method.toUpperCase()} ${path}`,
+    ]);
+    assert.deepEqual(described.sort(), expected.sort());
+    assert.equal(new Set(described.map(([id]) => id)).size, described.length);
+  });
+
+  it("leaves no version open, and has every operation of every version", () => {
+    for (const { path, operation } of operations) {
+      assert.doesNotMatch(path, /apiVersion/);
+      assert.doesNotMatch(JSON.stringify(operation.parameters), /apiVersion/);
+    }
+    const counted = apiVersions.map((version) => operations.filter(({ path }) => path.includes(`/${version}/`)).length);
+    // Two kinds of session: create, get, delete; the previews' two lists; the session image where there is one.
+    assert.deepEqual(counted, [10, 11, 7]);
+  });
+
+  it("names each parameter of a path, and no other", () => {
+    for (const { path, operation } of operations) {
+      const parameters = z.array(z.object({ name: z.string(), in: z.string(), required: z.boolean() }));
+      const inPath = parameters.parse(operation.parameters).filter((parameter) => parameter.in === "path");
+      assert.deepEqual(
+        inPath.map(({ name, required }) => [name, required]),
+        [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => [name, true]),
+        path,
+      );
+    }
+  });
+
+  it("says of query parameters what becomes of them", () => {
+    const listed = document.paths["/api/devices/{deviceCorrelationId}/outcomes"]?.get?.parameters;
+    const top = listed?.find(({ name }) => name === "top");
+    assert.deepEqual(top, {
+      name: "top",
+      required: false,
+      in: "query",
+      schema: { type: "integer", minimum: 1, maximum: 100, default: 50 },
+    });
+  });
+
+  it("asks for a key or a sign-in wherever the app does", () => {
+    for (const { operation } of operations) {
+      const { access } = endpoints.find(({ name }) => name === operation.operationId.replace(/_v.*/, "")) ?? {};
+      const ways = operation.security.flatMap((way) => Object.keys(way));
+      const expected = access === "everyone" ? [] : Object.keys(document.components.securitySchemes);
+      assert.deepEqual(ways, expected, operation.operationId);
+      assert.equal("401" in operation.responses, access !== "everyone");
+    }
+    const open = operationsOf(describeDeployment({ allowAnonymous: true }));
+    assert.ok(open.every(({ operation }) => operation.security.length !== 3));
+  });
+
+  it("has a tag with a description for every operation", () => {
+    const known = document.tags.filter(({ description }) => description !== "").map(({ name }) => name);
+    assert.deepEqual([...new Set(operations.flatMap(({ operation }) => operation.tags))], known);
+  });
+
+  it("has an example for all JSON that goes in or comes out, and each is what its schema says", () => {
+    const faultOf = createValidator(document);
+    for (const { path, method, operation } of operations) {
+      const place = ["paths", path, method];
+      const json = ["content", "application/json"];
+      const body = responseShape.parse(operation.requestBody ?? {}).content?.["application/json"];
+      if (body !== undefined) {
+        assert.ok(body.example, `${operation.operationId} takes JSON and has no example`);
+        assert.equal(faultOf([...place, "requestBody", ...json, "schema"], body.example), undefined);
+      }
+      for (const [status, response] of Object.entries(operation.responses)) {
+        const answer = "$ref" in response ? undefined : responseShape.parse(response).content?.["application/json"];
+        if (answer === undefined || operation.operationId === "getApiDescription") continue;
+        assert.ok(answer.example, `${operation.operationId} answers JSON and has no example`);
+        const schema = [...place, "responses", status, ...json, "schema"];
+        assert.equal(faultOf(schema, answer.example), undefined, operation.operationId);
+      }
+    }
+    const names = new Set(endpoints.map(({ name }) => name));
+    assert.deepEqual(
+      Object.keys(examples).filter((name) => !names.has(name)),
+      [],
+    );
+  });
+
+  it("takes what the service's documents send, but for what contradicts itself, and answers what they show", () => {
+    const samples = z
+      .array(z.object({ path: z.string(), request: z.looseObject({}), response: z.unknown() }))
+      .parse(JSON.parse(readFileSync(join(sourceFolder, "../test/fixtures/face-docs/create-requests.json"), "utf8")));
+    const faultOf = createValidator(describeDeployment({ upstream: "v1.1-preview.1" }));
+    for (const { path, request, response } of samples) {
+      const place = ["paths", path, "post"];
+      const schema = ["content", "application/json", "schema"];
+      const isContradiction = request.deviceCorrelationIdSetInClient === true && "deviceCorrelationId" in request;
+      const fault = faultOf([...place, "requestBody", ...schema], request);
+      assert.equal(fault !== undefined, isContradiction, fault);
+      const { deviceCorrelationId: _, ...mended } = request;
+      if (isContradiction) assert.equal(faultOf([...place, "requestBody", ...schema], mended), undefined);
+      assert.equal(faultOf([...place, "responses", "200", ...schema], response), undefined);
+    }
+  });
+});
+
+describe("the codes of errors", () => {
+  const sources = readdirSync(sourceFolder, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => readFileSync(join(sourceFolder, name), "utf8"))
+    .join("\n");
+  const thrown = [...sources.matchAll(/(?:new ApiError\(\s*\d{3},\s*|badRequest\(\s*)"(\w+)"/g)].map(
+    ([, code = ""]) => code,
+  );
+  /** The gateway's own; the app never says it by itself. */
+  const known = new Set(thrown.filter((code) => code !== "403"));
+
+  it("are all told with their meaning, and no others", () => {
+    assert.ok(known.size > 30);
+    assert.deepEqual(Object.keys(errorCodes).sort(), [...known].sort());
+  });
+
+  it("all belong to an operation, or to what is none", () => {
+    const described = new Set(
+      Object.values(document.components.responses).flatMap((response) =>
+        Object.keys(
+          z
+            .object({
+              content: z.record(z.string(), z.object({ examples: z.record(z.string(), z.unknown()).default({}) })),
+            })
+            .parse(response).content["application/json"]?.examples ?? {},
+        ),
+      ),
+    );
+    const ofNone = [...known].filter((code) => !described.has(code));
+    assert.deepEqual(ofNone.sort(), ["MethodNotAllowed", "UnsupportedApiVersion"]);
+  });
+});
