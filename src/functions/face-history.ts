@@ -1,6 +1,5 @@
 import * as z from "zod";
 import { codecs } from "../face/codecs.ts";
-import { badArgument } from "../face/errors.ts";
 import { auditEntryId, type SessionKind, sessionKinds } from "../face/model.ts";
 import { defineEndpoint, type Endpoint } from "../http/endpoint.ts";
 import { listSessions, readAuditTrail } from "../liveness/history.ts";
@@ -20,6 +19,14 @@ const pageQuery = z.object({
     .transform(Number)
     .pipe(z.int().min(1, "must be at least 1").max(1000, "must be at most 1000"))
     .default(1000),
+});
+
+/** The same for a session's attempts, whose ids are numbers. */
+const attemptsQuery = pageQuery.extend({
+  start: z
+    .string()
+    .regex(/^\d{0,19}$/, "must be the id of an audit entry")
+    .default(""),
 });
 
 /** The previews' lists. They are answered from our own store, so that they work for every upstream version. */
@@ -59,7 +66,7 @@ function listAudit(kind: SessionKind): Endpoint {
     versions: previews.versions,
     access: "callers",
     params: sessionParams,
-    query: pageQuery,
+    query: attemptsQuery,
     describe: (version) => ({
       answers: {
         200: { description: "A page of attempts.", json: codecs[version].shapes(kind).auditEntries },
@@ -69,10 +76,7 @@ function listAudit(kind: SessionKind): Endpoint {
     }),
     async handle(app, { params, query, caller }) {
       const codec = codecFor(previews, params.apiVersion);
-      const { start = "", top } = query;
-      if (!/^\d{0,19}$/.test(start)) {
-        throw badArgument([{ code: "BadArgument", message: "must be the id of an audit entry", target: "start" }]);
-      }
+      const { start, top } = query;
       const { attempts, ...facts } = await readAuditTrail(app, caller, kind, params.sessionId);
       const page = attempts
         .filter((attempt) => start === "" || BigInt(auditEntryId(attempt)) > BigInt(start))

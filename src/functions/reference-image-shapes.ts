@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { BodyShape } from "../http/operation.ts";
-import { imageLimits } from "../liveness/image.ts";
+import { conditionShape, imageLimits } from "../liveness/image.ts";
 import type { ImageFacts } from "../liveness/ports.ts";
 
 /** What goes in and out at the reference images' routes. */
@@ -38,9 +38,8 @@ export function imageBody(): BodyShape {
 
 export const etagHeader = () => z.object({ etag: z.string() });
 
-const condition = /^(\*|(W\/)?"[\x21\x23-\x7e]*")$/;
 const ifMatch = () =>
-  z.string().regex(condition).optional().describe("One ETag, or `*`: only where it is the image's.");
+  z.string().regex(conditionShape).optional().describe("One ETag, or `*`: only where it is the image's.");
 
 export const deleteConditions = () => z.object({ "If-Match": ifMatch() });
 export const putConditions = () =>

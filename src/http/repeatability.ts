@@ -12,29 +12,30 @@ export interface Repeatability {
 /** Printable ASCII: a UUID, most often. */
 const keyShape = /^[\x21-\x7e]{1,256}$/;
 
+const days = "Mon|Tue|Wed|Thu|Fri|Sat|Sun";
+const months = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec";
+const day = "(0?[1-9]|[12]\\d|3[01])";
+const clock = "([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d";
+const httpDate = `(${days}), ${day} (${months}) \\d{4} ${clock} GMT`;
+const rfc3339 = `\\d{4}-(0[1-9]|1[0-2])-${day}T${clock}(\\.\\d+)?(Z|[+-]\\d\\d:\\d\\d)`;
+/** An HTTP date, or RFC 3339, which some clients write. */
+const timeShape = new RegExp(`^(${httpDate}|${rfc3339})$`);
+
 /** The headers that a request may say it with, for the API's description. */
-export const repeatabilityHeaders = () =>
-  z.object({
-    "Repeatability-Request-ID": z
-      .string()
-      .regex(keyShape)
-      .optional()
-      .describe("The same for every repeat of a request: a UUID, most often. Answered by `Repeatability-Result`."),
+export function repeatabilityHeaders() {
+  const key = z.string().regex(keyShape).optional();
+  return z.object({
+    "Repeatability-Request-ID": key.describe(
+      "The same for every repeat of a request: a UUID, most often. Answered by `Repeatability-Result`.",
+    ),
     "Repeatability-First-Sent": z
       .string()
-      .regex(httpDate)
+      .regex(timeShape)
       .optional()
-      .describe("When the request was sent for the first time, as an HTTP date."),
-    "Idempotency-Key": z
-      .string()
-      .regex(keyShape)
-      .optional()
-      .describe("Stands for `Repeatability-Request-ID`. Where both come, they must be the same."),
+      .describe("When the request was sent for the first time: an HTTP date, or RFC 3339."),
+    "Idempotency-Key": key.describe("Stands for `Repeatability-Request-ID`. Where both come, they must be the same."),
   });
-
-/** As clients write it; any other notation that a `Date` understands is read as well. */
-const httpDate =
-  /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), (0[1-9]|[12]\d|3[01]) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} ([01]\d|2[0-3]):[0-5]\d:[0-5]\d GMT$/;
+}
 
 /**
  * Reads `Repeatability-Request-ID` (with `Repeatability-First-Sent`), or `Idempotency-Key`.
@@ -45,7 +46,7 @@ export function readRepeatability(headers: Headers): Repeatability | undefined {
   const requestId = headers.get("repeatability-request-id");
   const firstSent = headers.get("repeatability-first-sent");
   const key = headers.get("idempotency-key");
-  if (firstSent !== null && Number.isNaN(Date.parse(firstSent))) throw invalidHeader("Repeatability-First-Sent");
+  if (firstSent !== null && !timeShape.test(firstSent)) throw invalidHeader("Repeatability-First-Sent");
   if (requestId !== null && !keyShape.test(requestId)) throw invalidHeader("Repeatability-Request-ID");
   if (key !== null && !keyShape.test(key)) throw invalidHeader("Idempotency-Key");
   if (requestId !== null && key !== null && requestId !== key) throw invalidHeader("Idempotency-Key");

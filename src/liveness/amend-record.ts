@@ -25,9 +25,10 @@ export async function amendRecord(
   let current = stored;
   for (let round = 0; round < maxRounds; round += 1) {
     const amendment = await amend(current.record);
-    if (amendment === undefined) return current;
-    const written = await sessions.update(current, amendment.record, amendment.entries, amendment.guard);
-    if (written !== undefined) return written;
+    if (amendment === undefined && !current.recalled) return current;
+    const written = amendment && (await sessions.update(current, amendment.record, amendment.entries, amendment.guard));
+    // A write by the ETag proves that what was remembered was still so.
+    if (written !== undefined) return confirmed(written);
     const reread = await sessions.load(current.partition, current.row);
     if (reread === undefined) return undefined;
     current = { ...reread, ...(stored.prunedOn !== undefined && { prunedOn: stored.prunedOn }) };
@@ -35,4 +36,8 @@ export async function amendRecord(
   throw new ApiError(503, "ServerBusy", `The record changed ${maxRounds} times while it was being written.`, {
     retryAfter: "1",
   });
+}
+
+function confirmed({ recalled: _, ...stored }: StoredSession): StoredSession {
+  return stored;
 }

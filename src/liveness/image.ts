@@ -11,6 +11,9 @@ export const imageLimits = {
   maxPixels: 4096,
 } as const;
 
+/** What may stand in `If-Match` and `If-None-Match`: one ETag, or `*`. Storage takes a comma for the end of a tag. */
+export const conditionShape = /^(\*|(W\/)?"[\x21\x23-\x2b\x2d-\x7e]*")$/;
+
 /** The four formats that the service decodes, by how `image-size` calls them. */
 const contentTypes = new Map<string | undefined, ImageFacts["contentType"]>([
   ["jpg", "image/jpeg"],

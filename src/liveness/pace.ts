@@ -23,18 +23,19 @@ export interface PaceOptions {
   sleep?: (ms: number) => Promise<unknown>;
 }
 
-/** Pause after a refusal that does not say how long to wait; doubled with each one that follows upon it. */
-const firstPauseMs = 500;
+/** Least pause after a refusal that does not say how long to wait; doubled with each one that follows upon it. */
+const shortestPauseMs = 100;
 const longestPauseMs = 60_000;
 
 /**
  * Lets requests through one by one and evenly, so many a second: a time without requests earns none. Where the service
- * refuses one for being too many, all of them pause: for as long as `Retry-After` says, or else for half a second, a
- * second, two, … up to a minute.
+ * refuses one for being too many, all of them pause: for as long as `Retry-After` says, or else for the time of two and a
+ * half requests, and twice as long with each refusal in a row, up to a minute.
  */
 export function createPace(options: PaceOptions): Pace {
   const { callsPerSecond, now, ticks = () => performance.now(), sleep = (ms) => sleepFor(ms) } = options;
   const intervalMs = 1000 / callsPerSecond;
+  const firstPauseMs = Math.max(2.5 * intervalMs, shortestPauseMs);
   let nextTurn = 0;
   let pausedUntil = 0;
   let lastRefusal = Number.NEGATIVE_INFINITY;

@@ -185,6 +185,8 @@ export interface SessionStore {
   commit(reserved: Reserved, record: SessionRecord): Promise<boolean>;
   /** By the service's id, through the pointer. */
   find(sessionId: string): Promise<StoredSession | undefined>;
+  /** What this process wrote when it created the session, if that is not long ago. Nobody is asked. */
+  recall(sessionId: string): StoredSession | undefined;
   /** By its place in the table; `prunedOn` is not known this way. */
   load(partition: string, row: string): Promise<StoredSession | undefined>;
   /**

@@ -68,6 +68,8 @@ export interface StoredSession {
   etag: string;
   /** Set on the pointer when the session was pruned: the dialects then answer 404. */
   prunedOn?: string;
+  /** Not read just now, but remembered: whether it is still so is told by a write by its ETag, or by reading it. */
+  recalled?: true;
 }
 
 /** One stored entry of the audit trail. */

@@ -1,6 +1,6 @@
 import { ApiError } from "../errors.ts";
 import { sessionNotFound } from "../face/errors.ts";
-import type { Caller } from "./access.ts";
+import { type Caller, mayUse } from "./access.ts";
 import { type RecordResultDeps, recordResult } from "./record-result.ts";
 import type { SessionRecord } from "./session.ts";
 import { findSession } from "./watch-session.ts";
@@ -28,7 +28,9 @@ export async function settleSession(
   sessionId: string,
   told: Told,
 ): Promise<SessionRecord> {
-  const stored = await findSession(deps, caller, sessionId);
+  // Most often the process that created it settles it too, and need not read what it has written.
+  const recalled = deps.sessions.recall(sessionId);
+  const stored = recalled && mayUse(caller, recalled.record) ? recalled : await findSession(deps, caller, sessionId);
   const recorded = await recordResult(deps, stored, told);
   if (recorded.isErased) throw sessionNotFound();
   const { record } = recorded.stored;

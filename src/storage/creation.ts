@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
 import { ApiError } from "../errors.ts";
 import type { CreationKey, Guard, Reservation, Reserved, SessionStore } from "../liveness/ports.ts";
-import type { SessionRecord } from "../liveness/session.ts";
+import type { SessionRecord, StoredSession } from "../liveness/session.ts";
 import type { StorageConnection } from "./connect.ts";
 import { creationKeyRow, devicePartition, guardRow, sessionPartition, sessionRow } from "./keys.ts";
+import { createRecentSessions, type RecentSessions } from "./recent-sessions.ts";
 import { backoff } from "./retry.ts";
 import { writeSession } from "./session-row.ts";
 import { readGuard, readKey, writeGuard, writeKey, writePointer } from "./small-rows.ts";
@@ -17,7 +18,10 @@ const maxPauseMs = 200;
 type Creation = Pick<SessionStore, "reserve" | "release" | "commit">;
 
 /** The life of a creation in the tables: a place is taken, then committed or given back. */
-export function createCreation({ sessions, sessionIds, patience }: StorageConnection): Creation {
+export function createCreation(
+  { sessions, sessionIds, patience }: StorageConnection,
+  recent: RecentSessions = createRecentSessions(),
+): Creation {
   const pause = (round: number) =>
     patience.sleep(
       backoff(round, { firstDelayMs: firstPauseMs, maxDelayMs: maxPauseMs, random: patience.random }) *
@@ -100,6 +104,11 @@ export function createCreation({ sessions, sessionIds, patience }: StorageConnec
     return current !== undefined && isDeepStrictEqual(readGuard(current), guard);
   }
 
+  /** What has no ETag of its own could not be told from what others write; one whose device is not known will be moved. */
+  function remember(stored: StoredSession): void {
+    if (stored.etag !== "*" && stored.record.deviceCorrelationId !== undefined) recent.remember(stored);
+  }
+
   async function commit(reserved: Reserved, record: SessionRecord): Promise<boolean> {
     const { partition, idempotencyRowKey, etag, key } = reserved;
     const { creationId, sessionId } = record;
@@ -123,6 +132,9 @@ export function createCreation({ sessions, sessionIds, patience }: StorageConnec
       }
     }
     if (pointed.status === "rejected") throw pointed.reason;
+    if (written.status === "fulfilled" && written.value.conflict === undefined) {
+      remember({ record, partition, row, etag: written.value.etags[0] ?? "*" });
+    }
     return true;
   }
 }

@@ -1,6 +1,7 @@
 import type { ContainerClient } from "@azure/storage-blob";
 import * as z from "zod";
 import { ApiError } from "../errors.ts";
+import { conditionShape } from "../liveness/image.ts";
 import type {
   Clock,
   Conditions,
@@ -257,7 +258,7 @@ function checkConditions({ ifMatch, ifNoneMatch }: Conditions): Conditions {
 
 function checkTag(header: string, value: string): string {
   const tag = value.trim();
-  if (/^(\*|(W\/)?"[\x21\x23-\x7e]*")$/.test(tag)) return tag;
+  if (conditionShape.test(tag)) return tag;
   throw new ApiError(400, "BadArgument", `${header} must be one quoted ETag, or *.`);
 }
 

@@ -10,6 +10,7 @@ import { createExpiryStore } from "./expiry-store.ts";
 import { auditRows, expiryPartition, sessionCreatedOn, sessionRow } from "./keys.ts";
 import { odata } from "./odata.ts";
 import { createPurge } from "./purge.ts";
+import { createRecentSessions } from "./recent-sessions.ts";
 import { readSession, writeSession } from "./session-row.ts";
 import {
   listedProperties,
@@ -25,12 +26,19 @@ import { inTransactions, maxTransactionRows } from "./transactions.ts";
 /** The sessions in Azure Tables. The device's partition is the truth; every other row only points to it. */
 export function createSessionStore(connection: StorageConnection): SessionStore {
   const { sessions, sessionIds } = connection;
+  const recent = createRecentSessions();
+  const { purge, dropKey } = createPurge(connection);
 
   return {
-    ...createCreation(connection),
+    ...createCreation(connection, recent),
     ...createDeviceSessions(connection),
     ...createExpiryStore(connection),
-    ...createPurge(connection),
+    dropKey,
+    purge(stored) {
+      recent.forget(stored.record.sessionId);
+      return purge(stored);
+    },
+    recall: recent.recall,
     rowKey: sessionRow,
     createdOn: sessionCreatedOn,
     expiryPartition,
@@ -64,6 +72,7 @@ export function createSessionStore(connection: StorageConnection): SessionStore 
     guard?: { change: GuardChange; etag?: string },
   ): Promise<StoredSession | undefined> {
     const { partition, row, etag } = stored;
+    recent.forget(record.sessionId);
     const session = writeSession(partition, row, record);
     const actions: TransactionAction[] = [["update", session, "Replace", { etag }]];
     if (guard !== undefined) {

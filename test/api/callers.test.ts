@@ -5,6 +5,7 @@ import createFaceClient from "@azure/ai-vision-face";
 import { makeImage } from "../fixtures/images.ts";
 import { type Stack, startStack } from "../local/stack.ts";
 import { assertError, createAppClient } from "./support/app-client.ts";
+import { faceClientOptions } from "./support/face-client-options.ts";
 
 const key = "a client's key";
 const clientKeys = JSON.stringify({ shop: [createHash("sha256").update(key).digest("hex")] });
@@ -78,7 +79,7 @@ describe("callers", () => {
     for (const name of ["ocp-apim-subscription-key", "x-functions-key"]) {
       await createAppClient(stack.url, { [name]: key }).openSession();
     }
-    const client = createFaceClient(stack.url, { key }, { allowInsecureConnection: true });
+    const client = createFaceClient(stack.url, { key }, faceClientOptions);
     const opened = await client.path("/detectLiveness-sessions").post({
       body: { livenessOperationMode: "Passive", deviceCorrelationId: randomUUID() },
     });

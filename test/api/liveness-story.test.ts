@@ -5,6 +5,7 @@ import createFaceClient, { isUnexpected } from "@azure/ai-vision-face";
 import { makeImage } from "../fixtures/images.ts";
 import { type Stack, startStack } from "../local/stack.ts";
 import { assertError, control, createAppClient, playAttempt } from "./support/app-client.ts";
+import { faceClientOptions } from "./support/face-client-options.ts";
 
 describe("a check from start to end", () => {
   let stack: Stack;
@@ -132,11 +133,7 @@ describe("a check from start to end", () => {
   });
 
   it("works for the official client, with and without verify", async () => {
-    const client = createFaceClient(
-      stack.url,
-      { key: "any key: none is configured" },
-      { allowInsecureConnection: true },
-    );
+    const client = createFaceClient(stack.url, { key: "any key: none is configured" }, faceClientOptions);
     const device = randomUUID();
     const opened = await client.path("/detectLiveness-sessions").post({
       body: { livenessOperationMode: "PassiveActive", deviceCorrelationId: device },

@@ -28,7 +28,7 @@ async function runTimer({ runFunction, output }: Stack["app"]) {
 it("two runs at once leave what one leaves", async (t) => {
   const stack = await startShortStack(t);
   const other = await stack.startAnotherApp();
-  const seeded = await seedBacklog(stack, 400);
+  const seeded = await seedBacklog(stack, 300);
   await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
   const runs = await Promise.all([stack.app, other].map(runTimer));
   for (const { status, error } of runs) assert.equal(status, "Succeeded", error);
@@ -38,11 +38,11 @@ it("two runs at once leave what one leaves", async (t) => {
 
 it("a service that refuses, fails and breaks off loses nothing, and each failure is told once", async (t) => {
   const stack = await startShortStack(t);
-  const seeded = await seedBacklog(stack, 400);
+  const seeded = await seedBacklog(stack, 300);
   await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
   for (const operation of ["get", "delete"]) {
-    await control(stack.emulator, "/faults", { operation, status: 429, rate: 0.05 });
-    await control(stack.emulator, "/faults", { operation, status: 429, retryAfter: 1, rate: 0.05 });
+    await control(stack.emulator, "/faults", { operation, status: 429, rate: 0.09 });
+    await control(stack.emulator, "/faults", { operation, status: 429, retryAfter: 1, rate: 0.01 });
     await control(stack.emulator, "/faults", { operation, status: 500, rate: 0.05 });
     await control(stack.emulator, "/faults", { operation, reset: true, rate: 0.025 });
     await control(stack.emulator, "/faults", { operation, reset: true, after: true, rate: 0.025 });
@@ -52,7 +52,7 @@ it("a service that refuses, fails and breaks off loses nothing, and each failure
   const failures = first.events.filter(({ event }) => event === "MaintenanceFailed");
   assert.equal(new Set(failures.map(({ sessionId }) => sessionId)).size, failures.length);
   assert.ok(failures.every(({ sessionId, error }) => typeof sessionId === "string" && error === "ApiError"));
-  assert.deepEqual([first.done.due, first.done.failed, first.done.left], [400, failures.length, 0]);
+  assert.deepEqual([first.done.due, first.done.failed, first.done.left], [300, failures.length, 0]);
   assert.equal(first.status, failures.length === 0 ? "Succeeded" : "Failed");
   let due = failures.length;
   for (let again = 0; due > 0 && again < 4; again += 1) due = (await runTimer(stack.app)).done.failed;
@@ -80,10 +80,10 @@ it("storage that goes away in the middle of a run loses nothing", async (t) => {
   const dataFolder = await mkdtemp(join(tmpdir(), "maintenance-"));
   t.after(() => rm(dataFolder, { recursive: true, force: true }));
   const stack = await startShortStack(t, { dataFolder });
-  const seeded = await seedBacklog(stack, 600);
+  const seeded = await seedBacklog(stack, 400);
   await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
   const run = runTimer(stack.app);
-  while ((await emulatorState(stack)).calls.delete < 100) await sleep(20);
+  while ((await emulatorState(stack)).calls.delete < 60) await sleep(20);
   await stack.azurite.stop();
   const { status, done, events } = await run;
   assert.equal(status, "Failed");

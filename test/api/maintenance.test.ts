@@ -13,7 +13,7 @@ describe("the timer", () => {
   let stack: Stack;
   let app: ReturnType<typeof createAppClient>;
   before(async () => {
-    stack = await startStack();
+    stack = await startStack({ env: { MAINTENANCE_FACE_CALLS_PER_SECOND: "1000" } });
     app = createAppClient(stack.url);
   });
   after(() => stack.stop());
@@ -52,7 +52,6 @@ describe("the timer", () => {
 
     await advance(2 * days);
     await runTimer();
-    await runTimer();
     assertError(await app.send(`face/v1.2/detectLiveness-sessions/${finished.sessionId}`), 404, "SessionNotFound");
     assert.equal((await app.send(`api/reference-images/${imageId}`)).status, 404);
     assert.deepEqual(await app.session(finished.sessionId), collected);
@@ -69,7 +68,7 @@ describe("the timer", () => {
     const sessions = await Promise.all(Array.from({ length: 8 }, () => app.openSession()));
     for (const session of sessions) await playAttempt(stack.emulator, session, { scenario: "realface" });
     await advance(1000);
-    await control(stack.emulator, "/faults", { operation: "get", status: 500, times: 9 });
+    await control(stack.emulator, "/faults", { operation: "get", status: 500, times: 20 });
     const run = await stack.app.runFunction("maintainSessions");
     assert.equal(run.status, "Failed");
     assert.match(stack.app.output(), /"event":"MaintenanceFailed"/);
@@ -79,5 +78,71 @@ describe("the timer", () => {
     await control(stack.emulator, "/faults", undefined, "DELETE");
     await runTimer();
     assert.deepEqual(await decisions(), Array(8).fill("accepted"));
+  });
+
+  it("sets a session aside that fails in too many runs, shows that, and removes its image in time", async () => {
+    const tried = await stack.restartApp({ MAINTENANCE_MAX_ATTEMPTS: "3", SESSION_RETENTION_HOURS: "1" });
+    const form = new FormData();
+    form.set("livenessOperationMode", "Passive");
+    form.set("deviceCorrelationId", randomUUID());
+    form.set("verifyImage", new File([makeImage()], "me.png"));
+    const opened = await app.send("face/v1.2/detectLivenessWithVerify-sessions", { method: "POST", body: form });
+    const { sessionId } = opened.body as { sessionId: string };
+    const imageId = opened.headers.get("x-reference-image-id");
+    await advance(1000);
+    await control(stack.emulator, "/faults", { operation: "get", status: 500, rate: 1 });
+    for (let run = 1; run <= 3; run += 1) {
+      assert.equal((await app.session(sessionId)).setAsideOn, undefined);
+      assert.equal((await tried.runFunction("maintainSessions")).status, "Failed");
+    }
+    const { setAsideOn, final } = await app.session(sessionId);
+    assert.deepEqual([typeof setAsideOn, final], ["string", false]);
+    await runTimer();
+    assert.match(stack.app.output(), /"event":"MaintenanceFailed".*"setAsideOn"/);
+    assert.match(stack.app.output(), /"event":"MaintenanceDone".*"failed":1,"setAside":1/);
+
+    await advance(3600 - 1000);
+    assert.equal((await app.send(`api/reference-images/${imageId}`)).status, 200);
+    assert.equal((await tried.runFunction("maintainSessions")).status, "Failed");
+    assert.equal((await app.send(`api/reference-images/${imageId}`)).status, 404);
+    await control(stack.emulator, "/faults", undefined, "DELETE");
+    await advance(1 * hours);
+    await runTimer();
+    const closed = await app.session(sessionId);
+    assert.deepEqual([closed.status, closed.final, closed.setAsideOn], ["Expired", true, undefined]);
+  });
+
+  it("removes images that a crash has orphaned, and held ones that are too old", async () => {
+    await stack.restartApp({ REFERENCE_IMAGE_RETENTION_DAYS: "30", SESSION_RETENTION_HOURS: "48" });
+    // Back to the time by which storage dates what others put there.
+    await control(stack.emulator, "", undefined, "DELETE");
+    const storage = viewStorage(stack.azurite.connectionString);
+    await app.send("api/reference-images/alice?deviceCorrelationId=a-phone", { method: "PUT", body: makeImage() });
+    await storage.images.getBlockBlobClient(`sessions/${randomUUID()}`).upload("orphan", 6);
+    await runTimer();
+    assert.equal((await storage.imageNames()).length, 2);
+    await advance(2 * days + 1 * hours);
+    await runTimer();
+    assert.deepEqual(await storage.imageNames(), ["held/alice"]);
+    await advance(28 * days);
+    await runTimer();
+    assert.deepEqual(await storage.imageNames(), []);
+    const rows = await storage.rows("sessions");
+    assert.deepEqual(
+      rows.filter(({ partitionKey }) => partitionKey === "a-phone"),
+      [],
+    );
+    assert.match(stack.app.output(), /"event":"MaintenanceDone".*"imagesSwept":1/);
+  });
+
+  it("is told to be overdue by readiness, with 200, until it has run", async () => {
+    const status = async () => (await app.send("api/health/ready")).body as { status: string };
+    await app.openSession();
+    assert.deepEqual(await status(), { status: "ready" });
+    await advance(600 + 120 + 15 * 60);
+    const told = await status();
+    assert.deepEqual([told.status, Object.keys(told)], ["degraded", ["status", "degraded", "overdueSince"]]);
+    await runTimer();
+    assert.deepEqual(await status(), { status: "ready" });
   });
 });

@@ -4,6 +4,7 @@ import { after, before, describe, it } from "node:test";
 import { makeImage } from "../fixtures/images.ts";
 import { type Stack, startStack } from "../local/stack.ts";
 import { assertError, createAppClient, playAttempt } from "./support/app-client.ts";
+import { checkAnswer } from "./support/described-answers.ts";
 
 describe("reference images", () => {
   let stack: Stack;
@@ -27,7 +28,9 @@ describe("reference images", () => {
       const id = randomUUID();
       const stored = await put(id, image, { "content-type": "text/html" });
       assert.equal(stored.status, 201, JSON.stringify(stored.body));
-      const read = await fetch(`${stack.url}/api/reference-images/${id}`);
+      const url = `${stack.url}/api/reference-images/${id}`;
+      const read = await fetch(url);
+      checkAnswer("GET", url, { status: read.status, headers: read.headers, text: "" });
       assert.deepEqual([read.status, read.headers.get("content-type")], [200, type]);
       assert.equal(read.headers.get("x-content-type-options"), "nosniff");
       assert.deepEqual(Buffer.from(await read.arrayBuffer()), image);

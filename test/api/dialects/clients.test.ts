@@ -7,6 +7,7 @@ import { apiVersions, type SessionKind } from "../../../src/face/model.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { type Stack, startStack } from "../../local/stack.ts";
 import { playAttempt } from "../support/app-client.ts";
+import { faceClientOptions } from "../support/face-client-options.ts";
 import { dialectOf, readEntries, readList } from "./dialects.ts";
 
 /** The official clients against the app as they are used against the service: with another endpoint and another key. */
@@ -23,11 +24,10 @@ for (const upstream of apiVersions) {
     });
     after(() => stack.stop());
 
-    const local = { allowInsecureConnection: true };
     const newDevice = () => ({ livenessOperationMode: "Passive", deviceCorrelationId: randomUUID() });
 
     it("1.0.0-beta.3 in v1.2: liveness", async () => {
-      const client = createClient(`${stack.url}/`, { key }, local);
+      const client = createClient(`${stack.url}/`, { key }, faceClientOptions);
       const opened = await client.path("/detectLiveness-sessions").post({ body: newDevice() });
       if (isUnexpected(opened)) return assert.fail(JSON.stringify(opened.body));
       await playAttempt(stack.emulator, opened.body, { scenario: "FaceWithMaskDetected" });
@@ -48,7 +48,7 @@ for (const upstream of apiVersions) {
     });
 
     it("1.0.0-beta.3 in v1.2: liveness with verify", async () => {
-      const client = createClient(stack.url, { key }, local);
+      const client = createClient(stack.url, { key }, faceClientOptions);
       const { livenessOperationMode, deviceCorrelationId } = newDevice();
       const opened = await client.path("/detectLivenessWithVerify-sessions").post({
         contentType: "multipart/form-data",
@@ -76,7 +76,7 @@ for (const upstream of apiVersions) {
     for (const version of ["v1.1-preview.1", "v1.2-preview.1"] as const) {
       for (const kind of ["liveness", "livenessWithVerify"] as const) {
         it(`1.0.0-beta.3 in ${version}: ${kind}`, async () => {
-          const client = createClient(stack.url, { key }, { ...local, apiVersion: version });
+          const client = createClient(stack.url, { key }, { ...faceClientOptions, apiVersion: version });
           const dialect = dialectOf(version);
           const path = dialect.sessions(kind).replace(`face/${version}`, "");
           const asked = newDevice();
@@ -108,7 +108,7 @@ for (const upstream of apiVersions) {
     }
 
     it("1.0.0-beta.1 in v1.1-preview.1: liveness, page by page", async () => {
-      const client = createOldClient(stack.url, { key }, local);
+      const client = createOldClient(stack.url, { key }, faceClientOptions);
       const path = "/detectLiveness/singleModal/sessions";
       const opened: string[] = [];
       for (let count = 0; count < 3; count += 1) {
@@ -152,7 +152,7 @@ for (const upstream of apiVersions) {
     });
 
     it("1.0.0-beta.1 in v1.1-preview.1: liveness with verify", async () => {
-      const client = createOldClient(stack.url, { key }, local);
+      const client = createOldClient(stack.url, { key }, faceClientOptions);
       const path = "/detectLivenessWithVerify/singleModal/sessions";
       const opened = await client.path(path).post({
         contentType: "multipart/form-data",

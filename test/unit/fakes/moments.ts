@@ -60,4 +60,4 @@ export function interleave(deps: Process["deps"], turn: number, act: () => Promi
 }
 
 /** Members that make no call. */
-const isPure = new Set(["rowKey", "createdOn", "expiryPartition"]);
+const isPure = new Set(["rowKey", "createdOn", "expiryPartition", "recall"]);

@@ -22,6 +22,9 @@ export function createFakeSessionStore(tables: Tables, calls: Calls): SessionSto
 
   const load = (partition: string, row: string) => loadSession(tables, partition, row);
 
+  /** What this process has created, as the real store remembers it. */
+  const recent = new Map<string, StoredSession>();
+
   function find(sessionId: string): StoredSession | undefined {
     const pointer = pointers.get(sessionId, sessionId)?.value;
     const stored = pointer && load(pointer.partition, pointer.row);
@@ -98,17 +101,22 @@ export function createFakeSessionStore(tables: Tables, calls: Calls): SessionSto
         const row = sessionRow(createdOn, creationId);
         if (keys.get(partition, idempotencyRowKey)?.etag !== etag || records.get(partition, row)) return false;
         keys.put(partition, idempotencyRowKey, { ...key, creationId, sessionId });
-        records.put(partition, row, record);
+        const rowEtag = records.put(partition, row, record);
         pointTo(tables, partition, row, record);
+        if (record.deviceCorrelationId !== undefined) {
+          recent.set(sessionId, structuredClone({ record, partition, row, etag: rowEtag, recalled: true }));
+        }
         return true;
       }),
 
+    recall: (sessionId) => structuredClone(recent.get(sessionId)),
     find: (sessionId) => calls.run("sessions.find", () => find(sessionId)),
     load: (partition, row) => calls.run("sessions.load", () => load(partition, row)),
 
     update: (stored, record, written = [], guard) =>
       calls.run("sessions.update", () => {
         const { partition, row, etag } = stored;
+        recent.delete(record.sessionId);
         if (records.get(partition, row)?.etag !== etag) return undefined;
         const known = guards.get(partition, guardRow);
         if (guard?.etag !== undefined && known?.etag !== guard.etag) return undefined;

@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import fc from "fast-check";
+import * as z from "zod";
+import { makeImage } from "../fixtures/images.ts";
+import { type Stack, startStack } from "../local/stack.ts";
+import { describeDeployment } from "../unit/fakes/api-document.ts";
+import { type AppRequest, createAppClient } from "./support/app-client.ts";
+
+/**
+ * Sends whatever the description allows in paths, queries and headers, and whatever it forbids there. That each answer is
+ * as described is checked by the client; here it matters that nothing breaks, and that what is forbidden is refused.
+ */
+
+const parameterShape = z.object({
+  name: z.string(),
+  in: z.enum(["path", "query", "header"]),
+  required: z.boolean(),
+  schema: z.strictObject({
+    type: z.enum(["string", "integer"]),
+    const: z.string().optional(),
+    enum: z.array(z.string()).optional(),
+    pattern: z.string().optional(),
+    minLength: z.int().default(0),
+    maxLength: z.int().default(40),
+    minimum: z.int().default(0),
+    maximum: z.int().default(0),
+    default: z.unknown().optional(),
+  }),
+});
+type Parameter = z.output<typeof parameterShape>;
+
+const bodyShape = z.object({
+  content: z.record(z.string(), z.object({ example: z.unknown().optional() })),
+});
+
+const document = describeDeployment({ allowAnonymous: true, allowDeviceSetInClient: false });
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, { operationId, parameters, requestBody }]) => ({
+    id: operationId,
+    method: method.toUpperCase(),
+    path,
+    parameters: z.array(parameterShape).parse(parameters),
+    request: requestOf(requestBody),
+  })),
+);
+
+/** What is sent with each call of an operation that takes a body. */
+function requestOf(requestBody: unknown): AppRequest {
+  if (requestBody === undefined) return {};
+  const { content } = bodyShape.parse(requestBody);
+  const json = content["application/json"];
+  return json === undefined ? { body: makeImage() } : { json: json.example };
+}
+
+function allowedBy({ schema, in: place }: Parameter): fc.Arbitrary<string> {
+  const { const: only, enum: several, pattern, minLength, maxLength, minimum, maximum } = schema;
+  if (only !== undefined) return fc.constant(only);
+  if (several !== undefined) return fc.constantFrom(...several);
+  if (schema.type === "integer") return fc.integer({ min: minimum, max: maximum }).map(String);
+  if (pattern !== undefined) return fc.stringMatching(new RegExp(pattern));
+  return fc
+    .string({
+      unit: place === "header" ? "grapheme-ascii" : "grapheme",
+      minLength,
+      maxLength: Math.min(maxLength, 64),
+    })
+    .filter((text) => text.length <= maxLength && text.length >= minLength);
+}
+
+/** Spaces around a header's value are no part of it. */
+const anyText = fc.string({ unit: "grapheme-ascii", minLength: 1 }).filter((text) => text === text.trim());
+
+/** Undefined where any text is allowed. */
+function forbiddenBy({ schema }: Parameter): fc.Arbitrary<string> | undefined {
+  const { const: only, enum: several, pattern, type, minimum, maximum } = schema;
+  if (type === "integer") return fc.constantFrom(String(minimum - 1), String(maximum + 1), "1.5", "x");
+  if ((only ?? several ?? pattern) === undefined) return undefined;
+  return anyText.filter((text) => {
+    const fits = pattern !== undefined && new RegExp(pattern).test(text);
+    return !(fits || text === only || several?.includes(text));
+  });
+}
+
+type Operation = (typeof operations)[number];
+
+function fill({ path, method, request }: Operation, values: [Parameter, string | undefined][]): [string, AppRequest] {
+  const given = values.flatMap(([{ name, in: place }, value]) => (value === undefined ? [] : [{ name, place, value }]));
+  const filled = given
+    .filter(({ place }) => place === "path")
+    // Dots alone are a step in the path, and nothing at all is no segment of it.
+    .reduce(
+      (text, { name, value }) => text.replace(`{${name}}`, encodeURIComponent(value.replace(/^\.*$/, "x"))),
+      path,
+    );
+  const query = new URLSearchParams(
+    given.filter(({ place }) => place === "query").map(({ name, value }): [string, string] => [name, value]),
+  );
+  const headers = Object.fromEntries(
+    given.filter(({ place }) => place === "header").map(({ name, value }) => [name, value]),
+  );
+  return [`${filled.slice(1)}?${query}`, { ...request, method, headers }];
+}
+
+describe("requests by the description", () => {
+  let stack: Stack;
+  let app: ReturnType<typeof createAppClient>;
+  before(async () => {
+    stack = await startStack({ env: { CREATION_LIMIT: "1000" } });
+    app = createAppClient(stack.url);
+  });
+  after(() => stack.stop());
+
+  for (const operation of operations) {
+    it(`${operation.id}: what is allowed is understood`, async () => {
+      const values = fc.tuple(
+        ...operation.parameters.map((parameter) =>
+          fc.tuple(
+            fc.constant(parameter),
+            parameter.required ? allowedBy(parameter) : fc.option(allowedBy(parameter), { nil: undefined }),
+          ),
+        ),
+      );
+      const property = fc.asyncProperty(values, async (given) => {
+        const { status, body } = await app.send(...fill(operation, given));
+        assert.ok(status < 500, JSON.stringify(body));
+      });
+      await fc.assert(property, { numRuns: operation.parameters.length === 0 ? 1 : 20 });
+    });
+
+    for (const parameter of operation.parameters) {
+      const forbidden = forbiddenBy(parameter);
+      if (forbidden === undefined) continue;
+      it(`${operation.id}: what is forbidden as ${parameter.name} is refused`, async () => {
+        const property = fc.asyncProperty(forbidden, async (value) => {
+          const others = operation.parameters.filter((other) => other.required && other !== parameter);
+          const given = [[parameter, value], ...others.map((other) => [other, "x"])] as [Parameter, string][];
+          const { status, body } = await app.send(...fill(operation, given));
+          assert.ok(status >= 400 && status < 500, `${status} ${JSON.stringify(body)}`);
+        });
+        await fc.assert(property, { numRuns: 10 });
+      });
+    }
+  }
+});

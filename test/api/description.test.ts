@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { get } from "node:http";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { brotliDecompressSync } from "node:zlib";
+import * as z from "zod";
+import { endpoints } from "../../src/endpoints.ts";
+import { examples } from "../../src/functions/examples.ts";
+import { describeApi } from "../../src/http/openapi.ts";
+import { type Stack, startStack } from "../local/stack.ts";
+import { assertError, createAppClient } from "./support/app-client.ts";
+
+const root = join(import.meta.dirname, "../..");
+const clientKeys = JSON.stringify({ shop: [createHash("sha256").update("a key").digest("hex")] });
+
+describe("the description of the API", () => {
+  let stack: Stack;
+  let app: ReturnType<typeof createAppClient>;
+  before(async () => {
+    stack = await startStack({ env: { CLIENT_KEYS: clientKeys, FACE_API_VERSION: "v1.2-preview.1" } });
+    app = createAppClient(stack.url);
+  });
+  after(() => stack.stop());
+
+  it("is told to everyone, and is the one of this deployment", async () => {
+    const { version } = z
+      .object({ version: z.string() })
+      .parse(JSON.parse(await readFile(join(root, "package.json"), "utf8")));
+    const expected = describeApi(endpoints, {
+      deployment: { upstream: "v1.2-preview.1", allowAnonymous: false, allowDeviceSetInClient: false },
+      version,
+      examples,
+    });
+    for (let count = 0; count < 2; count += 1) {
+      const answer = await app.send("api/openapi.json");
+      assert.equal(answer.status, 200);
+      assert.deepEqual(answer.body, JSON.parse(JSON.stringify(expected)));
+    }
+  });
+
+  it("is read on a page that loads all it needs from here, and nothing else", async () => {
+    const page = await app.send("api/docs");
+    assert.equal(page.headers.get("content-type"), "text/html; charset=utf-8");
+    const policy = page.headers.get("content-security-policy") ?? "";
+    assert.match(policy, /^default-src 'none'; /);
+    assert.doesNotMatch(policy, /unsafe|https?:|\*/);
+    const html = String(page.body);
+    assert.doesNotMatch(html, /<script(?![^>]* src=)|<style|\sstyle=|\son\w+=|https?:/i);
+    const loaded = [...html.matchAll(/<(?:script|link)\b[^>]*\b(?:src|href)="(\/[^"]+)"/g)].map(
+      ([, path = ""]) => path,
+    );
+    assert.equal(loaded.length, 3);
+    for (const path of loaded) {
+      const asset = await app.send(path.slice(1));
+      assert.equal(asset.status, 200, path);
+      const type = path.endsWith(".css") ? "text/css; charset=utf-8" : "text/javascript; charset=utf-8";
+      assert.equal(asset.headers.get("content-type"), type);
+      assert.equal(asset.headers.get("x-content-type-options"), "nosniff");
+    }
+    const start = await readFile(join(root, "src/docs/start.js"), "utf8");
+    assert.doesNotMatch(start, /https?:/);
+    assert.ok(start.includes('"/api/openapi.json"'));
+  });
+
+  it("has its viewer as the package has it, compressed for those who take that", async () => {
+    const viewer = await readFile(join(root, "node_modules/swagger-ui-dist/swagger-ui-bundle.js"));
+    for (const [accepted, isCompressed] of [
+      ["br", true],
+      ["gzip, deflate, br, zstd", true],
+      ["gzip;q=0.8, br;q=1.0", true],
+      ["identity", false],
+      ["gzip", false],
+      ["gzip, br;q=0", false],
+      ["", false],
+    ] as const) {
+      const { encoding, bytes } = await fetchRaw(`${stack.url}/api/docs/swagger-ui-bundle.js`, accepted);
+      assert.equal(encoding, isCompressed ? "br" : undefined, accepted);
+      assert.deepEqual(isCompressed ? brotliDecompressSync(bytes) : bytes, viewer);
+    }
+  });
+
+  it("serves no other file", async () => {
+    for (const name of ["main.cjs", "page.html", "package.json", "..%2fmain.cjs", "swagger-ui.css.br", "__proto__"]) {
+      assertError(await app.send(`api/docs/${name}`), 404, "ResourceNotFound");
+    }
+    for (const path of ["api/docs", "api/openapi.json", "api/docs/start.js"]) {
+      assertError(await app.send(path, { method: "POST" }), 405, "MethodNotAllowed");
+    }
+  });
+});
+
+/** What travels, before any client unpacks it. */
+function fetchRaw(url: string, accepted: string): Promise<{ encoding: string | undefined; bytes: Buffer }> {
+  return new Promise((resolve, reject) => {
+    get(url, { headers: { "accept-encoding": accepted } }, async (response) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of response) chunks.push(chunk);
+      resolve({ encoding: response.headers["content-encoding"], bytes: Buffer.concat(chunks) });
+    }).on("error", reject);
+  });
+}

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { checkAnswer } from "../../api/support/described-answers.ts";
+
+/** The check that all api tests rely on must find what is wrong. */
+
+const url = "http://localhost/api/sessions/x";
+const error = (code: string, more: object = {}) => JSON.stringify({ error: { code, message: "m", ...more } });
+
+function answer(status: number, text: string, headers: Record<string, string> = {}) {
+  const type: Record<string, string> = text === "" ? {} : { "content-type": "application/json; charset=utf-8" };
+  return { status, text, headers: new Headers({ ...type, "cache-control": "no-store", ...headers }) };
+}
+
+const notFound = answer(404, error("SessionNotFound"), { "x-ms-error-code": "SessionNotFound" });
+const session = {
+  sessionId: "s",
+  kind: "liveness",
+  apiVersion: "v1.2",
+  createdOn: "2026-03-05T10:20:11.004Z",
+  tokenExpiresOn: "2026-03-05T10:30:11.004Z",
+  expiresOn: "2026-03-07T10:20:11.004Z",
+  status: "NotStarted",
+  attempts: 0,
+  final: false,
+  reasons: [],
+};
+
+it("an answer as it is described is taken", () => {
+  checkAnswer("GET", url, notFound);
+  checkAnswer("GET", url, answer(200, JSON.stringify(session)));
+  checkAnswer("DELETE", "http://localhost/api/devices/a/lockout?x=1", answer(204, ""));
+  const image = { ...answer(200, "bytes"), headers: new Headers({ "content-type": "image/png", etag: '"1"' }) };
+  checkAnswer("GET", "http://localhost/api/reference-images/a", image);
+});
+
+it("what is no operation is taken as an error of the common shape only", () => {
+  const unknown = answer(404, error("ResourceNotFound"), { "x-ms-error-code": "ResourceNotFound" });
+  checkAnswer("GET", "http://localhost/api/unknown", unknown);
+  assert.throws(() => checkAnswer("GET", "http://localhost/api/unknown", answer(200, "{}")), /not described/);
+  assert.throws(
+    () => checkAnswer("GET", "http://localhost/api/unknown", answer(404, "{}")),
+    /required property 'error'/,
+  );
+  checkAnswer("GET", "http://localhost/emulator/state", answer(418, "{}"));
+});
+
+it("every service's own error may be passed on where the service is asked, and nowhere else", () => {
+  const own = answer(418, error("Teapot"), { "x-ms-error-code": "Teapot", "apim-request-id": "1" });
+  checkAnswer("POST", `${url}/settle`, own);
+  assert.throws(() => checkAnswer("GET", url, own), /the status is not described/);
+});
+
+const wrong: [what: string, found: RegExp, method: string, answered: ReturnType<typeof answer>][] = [
+  ["a status", /status is not described/, "GET", answer(409, error("SessionNotFinished"))],
+  ["a code", /code is not described/, "GET", answer(404, error("Gone"), { "x-ms-error-code": "Gone" })],
+  ["a missing header", /without x-ms-error-code/, "GET", answer(404, error("SessionNotFound"))],
+  ["two codes", /SessionNotFound/, "GET", answer(404, error("SessionNotFound"), { "x-ms-error-code": "Other" })],
+  ["a further header", /not described/, "GET", answer(200, JSON.stringify(session), { "x-secret": "1" })],
+  ["a further field", /additional properties/, "GET", answer(200, JSON.stringify({ ...session, owner: "x" }))],
+  [
+    "a missing field",
+    /required property 'reasons'/,
+    "GET",
+    answer(200, JSON.stringify({ ...session, reasons: undefined })),
+  ],
+  ["a time", /date-time/, "GET", answer(200, JSON.stringify({ ...session, createdOn: "now" }))],
+  ["a media type", /text\/plain is not described/, "GET", answer(200, "x", { "content-type": "text/plain" })],
+  ["no body", /is not described/, "GET", answer(200, "")],
+];
+for (const [what, found, method, answered] of wrong) {
+  it(`${what} that is not described is found`, () => {
+    assert.throws(() => checkAnswer(method, url, answered), found);
+  });
+}
