@@ -1,5 +1,5 @@
 import type { ApiVersion } from "../face/model.ts";
-import type { Endpoint } from "./endpoint.ts";
+import type { Access, Endpoint } from "./endpoint.ts";
 import { createErrorAnswers, errorsOf, type ReferencedAnswer } from "./openapi-errors.ts";
 import { createSchemas, headersOf, type JsonSchema, propertiesOf, type Schemas } from "./openapi-schemas.ts";
 import type { AnswerShape, BodyShape, Deployment, OperationShape } from "./operation.ts";
@@ -18,6 +18,7 @@ export interface OpenApiDocument {
 export interface Operation {
   operationId: string;
   summary: string;
+  description: string;
   tags: string[];
   security: Record<string, string[]>[];
   parameters: JsonSchema[];
@@ -57,6 +58,7 @@ export function describeApi(
       const operation: Operation = {
         operationId: apiVersion === undefined ? endpoint.name : `${endpoint.name}_${apiVersion}`,
         summary: endpoint.summary,
+        description: whoMayCall[endpoint.access],
         tags: [tag.name],
         security: securityOf(endpoint, deployment),
         parameters: parametersOf(endpoint, shape),
@@ -114,6 +116,12 @@ function securityOf({ access }: Endpoint, { allowAnonymous }: Deployment): Opera
   const ways = Object.keys(securitySchemes).map((name) => ({ [name]: [] }));
   return allowAnonymous ? [{}, ...ways] : ways;
 }
+
+const whoMayCall: Record<Access, string> = {
+  everyone: "Nobody is asked who they are.",
+  callers: "What a signed-in user has opened is there for that user and for trusted services, and for nobody else.",
+  services: "For trusted services only: to others there is nothing here.",
+};
 
 /** What an operation belongs to: a version of the Face API, or one of our own resources. */
 function tagOf(route: string, version: ApiVersion | undefined): { name: string; description: string } {
