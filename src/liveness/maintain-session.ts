@@ -1,6 +1,7 @@
 import { amendRecord } from "./amend-record.ts";
+import type { DueRow, Phase, SettledSession } from "./calendar.ts";
 import type { Limits } from "./limits.ts";
-import type { Clock, DeviceStore, DueRow, FaceService, ImageStore, Phase, SessionStore } from "./ports.ts";
+import type { Clock, DeviceStore, FaceService, ImageStore, SessionStore } from "./ports.ts";
 import { purgeSession } from "./purge-session.ts";
 import { type DecisionRules, recordResult } from "./record-result.ts";
 import { collectDueOn, pruneDueOn, purgeDueOn, type Retention, sessionLifeMs, tokenIsOver } from "./retention.ts";
@@ -83,11 +84,10 @@ async function prune(deps: PhaseDeps, stand: Stand): Promise<Step> {
   const dueOn = pruneTime(deps, row);
   if (Date.parse(dueOn) > deps.now()) return { next: follow(deps, row, "prune", dueOn) };
   const expiresMs = Date.parse(deps.sessions.createdOn(row.row)) + sessionLifeMs;
-  const mayLive = !session.revoked && deps.now() < expiresMs;
   const [hidden, ...removed] = await Promise.allSettled([
     hide(deps, row, session.sessionId),
     session.uploaded && removeImage(deps, row),
-    mayLive && deps.face.revoke(session),
+    deps.now() < expiresMs && deps.face.revoke(session),
   ]);
   if (hidden.status === "rejected") throw hidden.reason;
   for (const removal of removed) if (removal.status === "rejected") throw removal.reason;
@@ -160,8 +160,7 @@ export function follow(
   return { ...kept, ...failed, phase, dueOn, expiryPartition: sessions.expiryPartition(row.creationId, dueOn) };
 }
 
-function settledSession(record: SessionRecord) {
-  const { sessionId, kind, upstreamVersion, revokedOn, referenceImageId, creationId } = record;
-  const uploaded = referenceImageId === creationId;
-  return { sessionId, kind, upstreamVersion, revoked: revokedOn !== undefined, uploaded };
+function settledSession(record: SessionRecord): SettledSession {
+  const { sessionId, kind, upstreamVersion, referenceImageId, creationId } = record;
+  return { sessionId, kind, upstreamVersion, uploaded: referenceImageId === creationId };
 }

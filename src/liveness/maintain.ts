@@ -1,3 +1,4 @@
+import type { DueRow, Phase } from "./calendar.ts";
 import {
   type Done,
   find,
@@ -11,7 +12,6 @@ import {
 } from "./maintain-session.ts";
 import { beginRun, isOurTrouble, type Run, type RunLimits } from "./maintenance-run.ts";
 import { NotNow } from "./pace.ts";
-import type { DueRow, Phase } from "./ports.ts";
 
 export interface MaintainDeps extends PhaseDeps, RunLimits {
   /** Runs in which a session may fail before it is set aside. */
@@ -105,6 +105,12 @@ export async function drainShard(
   try {
     for await (const due of deps.sessions.dueRows(shard, run.startedOn)) {
       summary.due += 1;
+      if ("cause" in due) {
+        // It stays where it is, and is told of until somebody mends it.
+        summary.failed += 1;
+        deps.onFailure({ creationId: due.creationId, cause: due.cause });
+        continue;
+      }
       if (summary.oldestDueOn === undefined || due.dueOn < summary.oldestDueOn) summary.oldestDueOn = due.dueOn;
       if (!(await run.admit(due.dueOn))) {
         summary.left += 1;
@@ -187,7 +193,7 @@ async function fail(deps: MaintainDeps, row: DueRow, cause: unknown): Promise<Om
     // As far as that works: it is done again with the next try.
     await Promise.allSettled([noteSetAside(deps, row, setAsideOn), removeImageInTime(deps, row)]);
   }
-  const pruneMs = Date.parse(pruneTime(deps, row));
+  const pruneMs = imageTime(deps, row);
   const againMs = pruneMs > nowMs ? Math.min(nowMs + setAsideMs, pruneMs) : nowMs + setAsideMs;
   const next = follow(deps, row, phase, iso(againMs), { failures, setAsideOn });
   return { next, failure: { ...failure, failures, setAsideOn } };
@@ -195,7 +201,16 @@ async function fail(deps: MaintainDeps, row: DueRow, cause: unknown): Promise<Om
 
 /** What was set aside may never get as far as being pruned. */
 async function removeImageInTime(deps: MaintainDeps, row: DueRow): Promise<void> {
-  if (Date.parse(pruneTime(deps, row)) <= deps.now()) await removeImage(deps, row);
+  if (imageTime(deps, row) <= deps.now()) await removeImage(deps, row);
+}
+
+/** When the session's image goes, in milliseconds. A row that does not tell leaves that to the sweep, which goes by age. */
+function imageTime(deps: MaintainDeps, row: DueRow): number {
+  try {
+    return Date.parse(pruneTime(deps, row));
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }
 
 /**

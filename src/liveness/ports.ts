@@ -6,6 +6,7 @@ import type {
   SessionState,
   VerifyImage,
 } from "../face/model.ts";
+import type { Calendar } from "./calendar.ts";
 import type { GuardChange } from "./limits.ts";
 import type { AuditRecord, SessionRecord, StoredSession } from "./session.ts";
 
@@ -98,39 +99,6 @@ export interface Reserved {
 
 export type ReserveOutcome = { reserved: Reserved } | { existing: Reserved };
 
-export type Phase = "collect" | "prune" | "purge";
-
-/** Where a row of `expiry` stands. */
-export type DuePlace = Pick<DueRow, "expiryPartition" | "creationId">;
-
-/** A row of `expiry`: a session to look at when its time has come. */
-export interface DueRow {
-  creationId: string;
-  phase: Phase;
-  /** When it is due, RFC 3339: buckets are five minutes wide, and nothing is done before its time. */
-  dueOn: string;
-  /** Present once the outcome is recorded: enough to prune the session without reading it. */
-  session?: SettledSession;
-  /** Runs of the timer in which it failed. */
-  failures?: number;
-  /** Since when it counts as hopeless: it is tried less often, and no longer keeps images from being removed. */
-  setAsideOn?: string;
-  /** Where the session's row is, or will be. */
-  partition: string;
-  row: string;
-  idempotencyRowKey: string;
-  /** `{shard}_{bucket}`: made by `expiryPartition`. */
-  expiryPartition: string;
-}
-
-/** What of a session still matters after its outcome has been recorded. */
-export interface SettledSession extends SessionRef {
-  /** Deleted through us: the service has nothing left to delete. */
-  revoked: boolean;
-  /** Its image came with its creation, and goes with it. */
-  uploaded: boolean;
-}
-
 export interface Page<T> {
   items: T[];
   /** Opaque; absent on the last page. */
@@ -159,7 +127,7 @@ export interface ListQuery {
   createdAfter: string;
 }
 
-export interface SessionStore {
+export interface SessionStore extends Calendar {
   /**
    * Takes a place: inserts the `k_` row and the guard in one transaction, or replaces the known guard by its ETag, as
    * often as others get in between. `admit` sees the guard (undefined: a new device) and answers the new one, or throws
@@ -170,14 +138,10 @@ export interface SessionStore {
   release(reserved: Reserved): Promise<void>;
   /** Removes the key row of a creation that was never committed, where it is still that creation's. */
   dropKey(partition: string, idempotencyRowKey: string, creationId: string): Promise<void>;
-  /** Inserts or replaces expiry rows, in as few requests as there are buckets. */
-  schedule(...rows: readonly DueRow[]): Promise<void>;
   /** Name of the `s_` row of a creation. */
   rowKey(createdOn: string, creationId: string): string;
   /** The time of creation that the name of an `s_` row tells. */
   createdOn(row: string): string;
-  /** Partition of `expiry` for a time: the 5-minute bucket in which it falls, in the creation's shard. */
-  expiryPartition(creationId: string, dueOn: string): string;
   /**
    * The commit point: inserts the `s_` row and completes the `k_` row by its ETag in one transaction, the id pointer
    * beside it. False where the `k_` row is gone or was taken over: then nothing was written and the session is not ours.
@@ -214,16 +178,6 @@ export interface SessionStore {
   list(query: ListQuery): Promise<SessionPointer[]>;
   /** Ascending by entry id. */
   auditEntries(stored: StoredSession): Promise<AuditRecord[]>;
-  /** Rows of one shard (0 to 15) that are due at `now`, oldest bucket first, read page by page. */
-  dueRows(shard: number, now: string): AsyncIterable<DueRow>;
-  /** The row as it is now; undefined where it is gone. */
-  dueRow(row: DuePlace): Promise<DueRow | undefined>;
-  /** When the oldest row is due of all that are due at `now`; undefined where none is. */
-  oldestDue(now: string): Promise<string | undefined>;
-  /** Removes rows that are done with, and answers those of them that were gone already. */
-  unschedule(rows: readonly DuePlace[]): Promise<DuePlace[]>;
-  /** Removes whatever rows the creation has, wherever they stand. Reads its whole shard. */
-  dropSchedule(creationId: string): Promise<void>;
   /** Marks the pointer, so that the dialects answer 404. False where there is no pointer. */
   markPruned(sessionId: string, prunedOn: string): Promise<boolean>;
   /** Writes the pointer anew, as pruned: a creation that stopped at its commit may have left none. */

@@ -1,9 +1,11 @@
 import type { TransactionAction } from "@azure/data-tables";
-import type { DuePlace, DueRow, SessionStore } from "../liveness/ports.ts";
+import type { DuePlace, DueRow, UnreadableRow } from "../liveness/calendar.ts";
+import type { SessionStore } from "../liveness/ports.ts";
 import type { StorageConnection } from "./connect.ts";
-import { duePartitions, shardPartitions } from "./keys.ts";
+import { bucketStart, duePartitions, shardPartitions } from "./keys.ts";
 import { odata } from "./odata.ts";
 import { readDue, writeDue } from "./small-rows.ts";
+import type { Entity } from "./table.ts";
 import { inTransactions, removeRows } from "./transactions.ts";
 
 type ExpiryStore = Pick<SessionStore, "schedule" | "dueRows" | "dueRow" | "oldestDue" | "unschedule" | "dropSchedule">;
@@ -34,8 +36,11 @@ export function createExpiryStore({ expiry }: StorageConnection): ExpiryStore {
     if (conflict !== undefined) throw new Error(`Rows could not be written to ${expiry.name}: ${conflict.reason}`);
   }
 
-  async function* dueRows(shard: number, now: string): AsyncIterable<DueRow> {
-    for await (const entity of expiry.query({ filter: dueFilter(shard, now), pageSize })) yield readDue(entity);
+  async function* dueRows(shard: number, now: string): AsyncIterable<DueRow | UnreadableRow> {
+    for await (const entity of expiry.query({ filter: dueFilter(shard, now), pageSize })) {
+      // One that cannot be read must not keep those behind it from being reached.
+      yield readOrTell(entity);
+    }
   }
 
   async function dueRow({ expiryPartition, creationId }: DuePlace): Promise<DueRow | undefined> {
@@ -47,7 +52,9 @@ export function createExpiryStore({ expiry }: StorageConnection): ExpiryStore {
     const times = await Promise.all(
       shards.map(async (shard) => {
         const filter = dueFilter(shard, now);
-        for await (const entity of expiry.query({ filter, pageSize: 1 })) return readDue(entity).dueOn;
+        for await (const entity of expiry.query({ filter, select: ["PartitionKey", "RowKey", "dueOn"], pageSize: 1 })) {
+          return typeof entity.dueOn === "string" ? entity.dueOn : bucketStart(entity.partitionKey);
+        }
         return undefined;
       }),
     );
@@ -73,6 +80,14 @@ export function createExpiryStore({ expiry }: StorageConnection): ExpiryStore {
     for await (const { partitionKey, rowKey } of expiry.query({ filter, select: ["PartitionKey", "RowKey"] })) {
       await expiry.remove(partitionKey, rowKey);
     }
+  }
+}
+
+function readOrTell(entity: Entity): DueRow | UnreadableRow {
+  try {
+    return readDue(entity);
+  } catch (cause) {
+    return { expiryPartition: entity.partitionKey, creationId: entity.rowKey, cause };
   }
 }
 

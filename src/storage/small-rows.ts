@@ -1,8 +1,9 @@
 import type { TableEntity } from "@azure/data-tables";
 import * as z from "zod";
 import { type Attempt, apiVersions, sessionKinds } from "../face/model.ts";
+import type { DueRow, SettledSession } from "../liveness/calendar.ts";
 import type { GuardChange } from "../liveness/limits.ts";
-import type { CreationKey, DueRow, Guard, SessionPointer, SettledSession } from "../liveness/ports.ts";
+import type { CreationKey, Guard, SessionPointer } from "../liveness/ports.ts";
 import type { AuditRecord, SessionRecord } from "../liveness/session.ts";
 import { auditRow, bucketStart, guardRow } from "./keys.ts";
 import { json, readRow, wholeNumber, writeRow } from "./row.ts";
@@ -80,7 +81,6 @@ const settledSchema: z.ZodType<SettledSession> = z.object({
   sessionId: text,
   kind: z.enum(sessionKinds),
   upstreamVersion: z.enum(apiVersions),
-  revoked: z.boolean(),
   uploaded: z.boolean(),
 } satisfies Record<keyof SettledSession, z.ZodType>);
 

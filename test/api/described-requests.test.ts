@@ -134,8 +134,8 @@ describe("requests by the description", () => {
       it(`${operation.id}: what is forbidden as ${parameter.name} is refused`, async () => {
         const property = fc.asyncProperty(forbidden, async (value) => {
           const others = operation.parameters.filter((other) => other.required && other !== parameter);
-          const given = [[parameter, value], ...others.map((other) => [other, "x"])] as [Parameter, string][];
-          const { status, body } = await app.send(...fill(operation, given));
+          const given = others.map((other): [Parameter, string] => [other, "x"]);
+          const { status, body } = await app.send(...fill(operation, [[parameter, value], ...given]));
           assert.ok(status >= 400 && status < 500, `${status} ${JSON.stringify(body)}`);
         });
         await fc.assert(property, { numRuns: 10 });

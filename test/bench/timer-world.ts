@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { DueRow } from "../../src/liveness/calendar.ts";
 import type { MaintainDeps } from "../../src/liveness/maintain.ts";
-import type { DeviceStore, DueRow, FaceService, ImageStore, SessionStore } from "../../src/liveness/ports.ts";
+import type { DeviceStore, FaceService, ImageStore, SessionStore } from "../../src/liveness/ports.ts";
 import type { SessionRecord, StoredSession } from "../../src/liveness/session.ts";
 import { expiryPartition, sessionCreatedOn, sessionRow } from "../../src/storage/keys.ts";
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, describe, it } from "node:test";
-import type { DueRow, SessionStore } from "../../../src/liveness/ports.ts";
+import type { DuePlace, DueRow, UnreadableRow } from "../../../src/liveness/calendar.ts";
+import type { SessionStore } from "../../../src/liveness/ports.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { collect, openRig, rowsOf } from "./storage-rig.ts";
 
@@ -9,6 +10,8 @@ const azurite = await startAzurite();
 after(() => azurite.stop());
 
 const minutes = (n: number) => new Date(Date.UTC(2026, 0, 1, 0, n)).toISOString();
+
+const isReadable = (row: DueRow | UnreadableRow): row is DueRow => !("cause" in row);
 
 describe("the calendar", () => {
   const dueAt = (sessions: SessionStore, dueOn: string, creationId: string = randomUUID()): DueRow => ({
@@ -21,8 +24,10 @@ describe("the calendar", () => {
     expiryPartition: sessions.expiryPartition(creationId, dueOn),
   });
   const allDue = async (sessions: SessionStore, now: string) =>
-    (await Promise.all(Array.from({ length: 16 }, (_, shard) => collect(sessions.dueRows(shard, now))))).flat();
-  const ids = (rows: readonly DueRow[]) => rows.map(({ creationId }) => creationId).sort();
+    (await Promise.all(Array.from({ length: 16 }, (_, shard) => collect(sessions.dueRows(shard, now)))))
+      .flat()
+      .filter(isReadable);
+  const ids = (rows: readonly DuePlace[]) => rows.map(({ creationId }) => creationId).sort();
 
   it("tells what is due, oldest bucket first, and nothing that is not", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
@@ -73,7 +78,6 @@ describe("the calendar", () => {
       sessionId: randomUUID(),
       kind: "liveness",
       upstreamVersion: "v1.2",
-      revoked: false,
       uploaded: true,
     } as const;
     const rows = Array.from({ length: 120 }, (_, n) => ({ ...first, creationId: `${first.creationId}-${n}` }));
@@ -100,6 +104,23 @@ describe("the calendar", () => {
     const found = (await allDue(sessions, minutes(175))).find((due) => due.creationId === creationId);
     assert.deepEqual(found, { ...row, dueOn: minutes(170) });
     await sessions.unschedule([row]);
+  });
+
+  it("tells of a row that cannot be read, and goes on", async (t) => {
+    const { sessions, connection } = await openRig(t, azurite);
+    const [one, other] = ["1", "2"].map((end) => dueAt(sessions, minutes(176), `${"7".repeat(8)}-${end}`));
+    assert.ok(one && other);
+    const { expiryPartition: partitionKey } = one;
+    await connection.expiry.put({ partitionKey, rowKey: "0-broken", phase: "dance" });
+    await sessions.schedule({ ...other, expiryPartition: partitionKey });
+    const shard = Number.parseInt(partitionKey.charAt(0), 16);
+    const [broken, sound] = (await collect(sessions.dueRows(shard, minutes(180)))).filter(
+      ({ expiryPartition }) => expiryPartition === partitionKey,
+    );
+    assert.ok(broken && "cause" in broken && /phase/.test(String(broken.cause)));
+    assert.deepEqual([broken.creationId, sound?.creationId], ["0-broken", other.creationId]);
+    assert.ok(await sessions.oldestDue(minutes(180)));
+    await sessions.unschedule([broken, { ...other, expiryPartition: partitionKey }]);
   });
 
   it("tells the oldest of all that is due, with one small question to each shard", async (t) => {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
-import type { DueRow, Guard, NewImage } from "../../../src/liveness/ports.ts";
+import type { DueRow } from "../../../src/liveness/calendar.ts";
+import type { Guard, NewImage } from "../../../src/liveness/ports.ts";
 import { readGuard } from "../../../src/storage/small-rows.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import type { SeenRequest } from "./storage-proxy.ts";

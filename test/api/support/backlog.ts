@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import type { TransactionAction } from "@azure/data-tables";
 import * as z from "zod";
-import type { DueRow } from "../../../src/liveness/ports.ts";
+import type { DueRow } from "../../../src/liveness/calendar.ts";
 import { collectDueOn, sessionLifeMs } from "../../../src/liveness/retention.ts";
 import type { SessionRecord } from "../../../src/liveness/session.ts";
 import { connectStorage } from "../../../src/storage/connect.ts";

@@ -1,4 +1,5 @@
-import type { CreationKey, DueRow, Guard, SessionPointer } from "../../../src/liveness/ports.ts";
+import type { DueRow } from "../../../src/liveness/calendar.ts";
+import type { CreationKey, Guard, SessionPointer } from "../../../src/liveness/ports.ts";
 import type { AuditRecord, SessionRecord, StoredSession } from "../../../src/liveness/session.ts";
 import { auditRow } from "../../../src/storage/keys.ts";
 import { createRows, type Rows } from "./rows.ts";

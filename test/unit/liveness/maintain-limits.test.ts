@@ -230,6 +230,22 @@ describe("what fails", () => {
     assert.deepEqual(failures, [{ shard: 3, cause: new Error("unreadable") }]);
   });
 
+  it("is a row that cannot be read: those behind it are", async () => {
+    const { world } = await backlog(20);
+    const broken = { expiryPartition: "0_202603011200", creationId: "broken", cause: new Error("no phase") };
+    const { summary, failures } = await run(world, ({ deps: { sessions } }) => ({
+      sessions: {
+        ...sessions,
+        async *dueRows(shard, now) {
+          if (shard === 0) yield broken;
+          yield* sessions.dueRows(shard, now);
+        },
+      },
+    }));
+    assert.deepEqual([summary.due, summary.failed, summary.collected], [21, 1, 20]);
+    assert.deepEqual(failures, [{ creationId: "broken", cause: broken.cause }]);
+  });
+
   it("ends the run where it is storage for everyone, and counts against nobody", async () => {
     const { world } = await backlog(100);
     const outage = new ApiError(503, "StorageUnavailable", "Out of reach.");

@@ -102,6 +102,33 @@ describe("a device that is erased while the timer works on its session", () => {
     });
   }
 
+  it("leaves no row either where the timer writes one while the erasure is about to remove the session", async () => {
+    const world = createWorld();
+    await seedSession(world);
+    world.advance({ minutes: 12 });
+    const [hasRead, mayWrite] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const { deps } = world.start();
+    const timer = run(world, {
+      sessions: {
+        ...deps.sessions,
+        schedule: async (...rows) => {
+          hasRead.resolve();
+          await mayWrite.promise;
+          await deps.sessions.schedule(...rows);
+        },
+      },
+    });
+    await hasRead.promise;
+    const eraser = world.start().deps;
+    const purge = async (...session: Parameters<typeof eraser.sessions.purge>) => {
+      mayWrite.resolve();
+      await timer;
+      await eraser.sessions.purge(...session);
+    };
+    await eraseDevice({ ...eraser, sessions: { ...eraser.sessions, purge } }, "a-device");
+    assert.deepEqual(world.everything(), createWorld().everything());
+  });
+
   it("is found in the calendar wherever the row has gone", async () => {
     const world = createWorld();
     await seedSession(world);
@@ -144,6 +171,31 @@ describe("a session without a pointer, as a creation leaves it that ended in bet
     const prunedOn = new Date(world.now()).toISOString();
     assert.equal((await world.start().deps.sessions.find(record.sessionId))?.prunedOn, prunedOn);
     await outlive(world);
+  });
+});
+
+describe("a session without a pointer whose device is erased while it is pruned", () => {
+  it("leaves nothing that names it", async () => {
+    const arrange = async () => {
+      const world = createWorld();
+      const { record } = await seedSession(world);
+      world.tables.pointers.remove(record.sessionId, record.sessionId);
+      world.advance({ minutes: 12 });
+      await run(world);
+      world.advance({ days: 2 });
+      return world;
+    };
+    const counted = await arrange();
+    const process = counted.start();
+    await drain(process.maintenance(), counted.now() + 60_000);
+    assert.ok(process.calls.names.includes("sessions.restorePointer"));
+    for (let turn = 1; turn <= process.calls.names.length - 16; turn += 1) {
+      const world = await arrange();
+      const { sessions } = world.start().deps;
+      const ports = interleave(world.start().deps, turn, () => eraseDevice(world.start().deps, "a-device"));
+      await run(world, { ...ports, sessions: { ...ports.sessions, dueRows: sessions.dueRows } });
+      assert.deepEqual(world.everything(), createWorld().everything(), `before call ${turn}`);
+    }
   });
 });
 

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { it, type TestContext } from "node:test";
+import { createFaceService } from "../../src/face/face-service.ts";
+import { apiVersions } from "../../src/face/model.ts";
+import { startFaceEmulator } from "../local/emulator/emulator.ts";
+import { control, playAttempt } from "./support/app-client.ts";
+
+/** A gate that lets everything through and notes what it is told. */
+function openGate() {
+  const told: [number, string | undefined][] = [];
+  let entered = 0;
+  const gate = async () => {
+    entered += 1;
+    return (status: number, retryAfter?: string) => void told.push([status, retryAfter]);
+  };
+  return { gate, told, entered: () => entered };
+}
+
+async function startEmulator(t: TestContext) {
+  const emulator = await startFaceEmulator();
+  t.after(() => emulator.close());
+  return emulator;
+}
+
+const request = {
+  livenessOperationMode: "Passive",
+  deviceCorrelationId: "a-device",
+  deviceCorrelationIdSetInClient: false,
+  authTokenTimeToLiveInSeconds: 600,
+} as const;
+
+for (const apiVersion of apiVersions) {
+  it(`every request of a call passes the gate, in ${apiVersion}`, async (t) => {
+    const emulator = await startEmulator(t);
+    const face = createFaceService({ endpoint: emulator.url, apiVersion, credential: { key: emulator.key } });
+    const { value } = await face.create("liveness", request);
+    const session = { kind: "liveness", sessionId: value.sessionId, upstreamVersion: apiVersion } as const;
+    await playAttempt(emulator, value, { scenario: "realface" });
+
+    const read = openGate();
+    await face.get(session, { gate: read.gate });
+    const requests = apiVersion === "v1.2" ? 1 : 2;
+    assert.deepEqual([read.entered(), read.told], [requests, Array(requests).fill([200, undefined])]);
+
+    await control(emulator, "/faults", { operation: "delete", status: 500, times: 1 });
+    await control(emulator, "/faults", { operation: "delete", reset: true, times: 1 });
+    const removed = openGate();
+    assert.equal(await face.revoke(session, { gate: removed.gate }), true);
+    assert.equal(removed.entered(), 3);
+    assert.deepEqual(
+      removed.told.map(([status]) => status),
+      [500, apiVersion === "v1.2" ? 204 : 200],
+    );
+
+    await control(emulator, "/faults", { operation: "get", status: 429, retryAfter: 30, times: 1 });
+    const refused = openGate();
+    await assert.rejects(face.get(session, { gate: refused.gate }), { status: 429 });
+    assert.deepEqual(refused.told, [[429, "30"]]);
+    await control(emulator, "/faults", { operation: "get", status: 429, times: 1 });
+    await assert.rejects(face.get(session, { gate: refused.gate }), { status: 429 });
+    assert.deepEqual(refused.told[1], [429, undefined], "what only the sentence says is not told");
+  });
+}
+
+it("a gate that lets nothing through ends the call, whose request is never sent", async (t) => {
+  const emulator = await startEmulator(t);
+  const face = createFaceService({ endpoint: emulator.url, apiVersion: "v1.2", credential: { key: emulator.key } });
+  const closed = new Error("closed");
+  const session = { kind: "liveness", sessionId: "nobody", upstreamVersion: "v1.2" } as const;
+  await assert.rejects(face.get(session, { gate: () => Promise.reject(closed) }), closed);
+  const { calls } = (await control(emulator, "/state")) as { calls: { get: number } };
+  assert.equal(calls.get, 0);
+});
