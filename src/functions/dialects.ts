@@ -19,6 +19,12 @@ const pathOf: Record<SessionKind, string> = {
   livenessWithVerify: "detectLivenessWithVerify",
 };
 
+/** How each kind is named in the operations' ids. */
+export const operationOf: Record<SessionKind, string> = {
+  liveness: "LivenessSession",
+  livenessWithVerify: "LivenessWithVerifySession",
+};
+
 export const stable: Dialect = {
   versions: ["v1.2"],
   suffix: "",

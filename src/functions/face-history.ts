@@ -3,12 +3,7 @@ import { codecs } from "../face/codecs.ts";
 import { auditEntryId, type SessionKind, sessionKinds } from "../face/model.ts";
 import { defineEndpoint, type Endpoint } from "../http/endpoint.ts";
 import { listSessions, readAuditTrail } from "../liveness/history.ts";
-import { codecFor, previews, sessionParams, versionParams } from "./dialects.ts";
-
-const operations: Record<SessionKind, string> = {
-  liveness: "LivenessSession",
-  livenessWithVerify: "LivenessWithVerifySession",
-};
+import { codecFor, operationOf, previews, sessionParams, versionParams } from "./dialects.ts";
 
 /** How the previews page: what comes after `start`, `top` rows of it. Both have the service's bounds. */
 const pageQuery = z.object({
@@ -37,7 +32,7 @@ export const faceHistoryEndpoints: Endpoint[] = sessionKinds.flatMap((kind) => [
 
 function listFaceSessions(kind: SessionKind): Endpoint {
   return defineEndpoint({
-    name: `get${operations[kind]}sPreview`,
+    name: `get${operationOf[kind]}sPreview`,
     summary: `List the ${kind} sessions that the caller may see, ascending by id`,
     methods: ["GET"],
     route: previews.sessions(kind),
@@ -59,7 +54,7 @@ function listFaceSessions(kind: SessionKind): Endpoint {
 
 function listAudit(kind: SessionKind): Endpoint {
   return defineEndpoint({
-    name: `get${operations[kind]}AuditEntriesPreview`,
+    name: `get${operationOf[kind]}AuditEntriesPreview`,
     summary: `List the attempts of a ${kind} session`,
     methods: ["GET"],
     route: `${previews.sessions(kind)}/{sessionId}/audit`,

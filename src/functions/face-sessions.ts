@@ -7,12 +7,12 @@ import { readRepeatability, repeatabilityHeaders } from "../http/repeatability.t
 import { openSession } from "../liveness/open-session.ts";
 import { deleteSession, watchSession } from "../liveness/watch-session.ts";
 import { creationBody } from "./creation-body.ts";
-import { codecFor, type Dialect, previews, sessionParams, stable, versionParams } from "./dialects.ts";
+import { codecFor, type Dialect, operationOf, previews, sessionParams, stable, versionParams } from "./dialects.ts";
 
-/** How each kind is named in the operations' ids, and what its creation may come as. */
-const kinds: Record<SessionKind, { operation: string; accepts: MediaType[] }> = {
-  liveness: { operation: "LivenessSession", accepts: ["json"] },
-  livenessWithVerify: { operation: "LivenessWithVerifySession", accepts: ["json", "multipart"] },
+/** What a creation may come as. */
+const accepted: Record<SessionKind, MediaType[]> = {
+  liveness: ["json"],
+  livenessWithVerify: ["json", "multipart"],
 };
 
 /** Creating, watching and revoking sessions in the words of the Face API. */
@@ -27,9 +27,8 @@ export const faceSessionEndpoints: Endpoint[] = [stable, previews].flatMap((dial
 const serviceHeaders = { "apim-request-id": z.string().optional().describe("The Face service's id of the call.") };
 
 function createSession(dialect: Dialect, kind: SessionKind): Endpoint {
-  const { operation, accepts } = kinds[kind];
   return defineEndpoint({
-    name: `create${operation}${dialect.suffix}`,
+    name: `create${operationOf[kind]}${dialect.suffix}`,
     summary: `Open a ${kind} session and get the token for the device`,
     methods: ["POST"],
     route: dialect.sessions(kind),
@@ -73,7 +72,7 @@ function createSession(dialect: Dialect, kind: SessionKind): Endpoint {
     async handle(app, { params, caller, ...request }) {
       const codec = codecFor(dialect, params.apiVersion);
       const repeatability = readRepeatability(request.headers);
-      const asked = codec.createRequest.decode(kind, await readRequestBody(request, accepts));
+      const asked = codec.createRequest.decode(kind, await readRequestBody(request, accepted[kind]));
       const { created, record, requestId } = await openSession(app, {
         ...asked,
         kind,
@@ -97,7 +96,7 @@ function createSession(dialect: Dialect, kind: SessionKind): Endpoint {
 
 function getSessionResult(dialect: Dialect, kind: SessionKind): Endpoint {
   return defineEndpoint({
-    name: `get${kinds[kind].operation}Result${dialect.suffix}`,
+    name: `get${operationOf[kind]}Result${dialect.suffix}`,
     summary: `Read the state of a ${kind} session and record its outcome`,
     methods: ["GET"],
     route: `${dialect.sessions(kind)}/{sessionId}`,
@@ -132,7 +131,7 @@ function getSessionResult(dialect: Dialect, kind: SessionKind): Endpoint {
 
 function deleteFaceSession(dialect: Dialect, kind: SessionKind): Endpoint {
   return defineEndpoint({
-    name: `delete${kinds[kind].operation}${dialect.suffix}`,
+    name: `delete${operationOf[kind]}${dialect.suffix}`,
     summary: `Revoke a ${kind} session's token; its outcome is kept`,
     methods: ["DELETE"],
     route: `${dialect.sessions(kind)}/{sessionId}`,

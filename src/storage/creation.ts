@@ -1,32 +1,23 @@
-import { isDeepStrictEqual } from "node:util";
 import { ApiError } from "../errors.ts";
+import { giveBack } from "../liveness/limits.ts";
 import type { CreationKey, Guard, Reservation, Reserved, SessionStore } from "../liveness/ports.ts";
 import type { SessionRecord, StoredSession } from "../liveness/session.ts";
 import type { StorageConnection } from "./connect.ts";
-import { creationKeyRow, devicePartition, guardRow, sessionPartition, sessionRow } from "./keys.ts";
+import { createGuards, type KnownGuard, maxGuardRounds } from "./guards.ts";
+import { creationKeyRow, devicePartition, sessionPartition, sessionRow } from "./keys.ts";
 import { createRecentSessions, type RecentSessions } from "./recent-sessions.ts";
-import { backoff } from "./retry.ts";
 import { writeSession } from "./session-row.ts";
-import { readGuard, readKey, writeGuard, writeKey, writePointer } from "./small-rows.ts";
-
-/** Rounds of the race for a device's guard before the caller is sent away. Each lost round is another's success. */
-const maxRounds = 50;
-/** Bounds of the pause between two rounds. */
-const firstPauseMs = 5;
-const maxPauseMs = 200;
+import { readKey, writeGuard, writeKey, writePointer } from "./small-rows.ts";
 
 type Creation = Pick<SessionStore, "reserve" | "release" | "commit">;
 
 /** The life of a creation in the tables: a place is taken, then committed or given back. */
 export function createCreation(
-  { sessions, sessionIds, patience }: StorageConnection,
+  connection: StorageConnection,
   recent: RecentSessions = createRecentSessions(),
 ): Creation {
-  const pause = (round: number) =>
-    patience.sleep(
-      backoff(round, { firstDelayMs: firstPauseMs, maxDelayMs: maxPauseMs, random: patience.random }) *
-        patience.random(),
-    );
+  const { sessions, sessionIds } = connection;
+  const guards = createGuards(connection);
 
   return { reserve, release, commit };
 
@@ -42,8 +33,8 @@ export function createCreation(
     const place = (etag: string, held: CreationKey): Reserved => ({ partition, idempotencyRowKey, etag, key: held });
 
     // Most often right for a new device, and the cheapest way to learn of a known one.
-    let known: { guard: Guard; etag: string } | undefined;
-    for (let round = 1; round <= maxRounds; round++) {
+    let known: KnownGuard | undefined;
+    for (let round = 1; round <= maxGuardRounds; round++) {
       const admitted = admit(known?.guard);
       const guardEntity = writeGuard(partition, admitted);
       const written = await sessions.transact([
@@ -55,12 +46,12 @@ export function createCreation(
         return { reserved: { ...place(written.etags[0] ?? "*", key), ...(taken === undefined ? {} : { taken }) } };
       }
       const { repeated } = written.conflict;
-      if (round > 1) await pause(round - 1);
+      if (round > 1) await guards.pause(round - 1);
       // A key named by the creation alone can only be met by ourselves: by a write whose answer was lost.
       const keyMayExist = keyHash !== undefined || repeated;
       const [keyEntity, currentGuard] = await Promise.all([
         keyMayExist ? sessions.get(partition, idempotencyRowKey) : undefined,
-        sessions.get(partition, guardRow),
+        guards.read(partition),
       ]);
       if (keyEntity !== undefined) {
         const held = readKey(keyEntity);
@@ -69,7 +60,7 @@ export function createCreation(
         const taken = placeTaken(known?.guard, admitted);
         return { reserved: { ...place(keyEntity.etag, held), ...(taken === undefined ? {} : { taken }) } };
       }
-      known = currentGuard && { guard: readGuard(currentGuard), etag: currentGuard.etag };
+      known = currentGuard;
     }
     throw new ApiError(503, "ServerBusy", "Too many sessions are being created for this device at once.", {
       retryAfter: "1",
@@ -80,28 +71,7 @@ export function createCreation(
     const { partition, idempotencyRowKey, etag, taken } = reserved;
     const removed = await sessions.remove(partition, idempotencyRowKey, etag);
     if (removed !== "removed" || taken === undefined) return;
-    for (let round = 1; round <= maxRounds; round++) {
-      const entity = await sessions.get(partition, guardRow);
-      if (entity === undefined) return;
-      const guard = readGuard(entity);
-      const index = guard.recent.indexOf(taken);
-      if (index < 0) return;
-      const left = { ...guard, recent: guard.recent.toSpliced(index, 1) };
-      if (await replaceGuard(partition, left, entity.etag)) return;
-      await pause(round);
-    }
-  }
-
-  /** False where somebody else has changed the guard. */
-  async function replaceGuard(partition: string, guard: Guard, etag: string): Promise<boolean> {
-    // A guard that says nothing any more is removed, so that a device without sessions leaves no trace.
-    if (guard.recent.length === 0 && guard.rejectionsInARow === 0 && guard.lockedUntil === undefined) {
-      return (await sessions.remove(partition, guardRow, etag)) !== "changed";
-    }
-    const { conflict } = await sessions.transact([["update", writeGuard(partition, guard), "Replace", { etag }]]);
-    if (conflict === undefined || !conflict.repeated) return conflict === undefined;
-    const current = await sessions.get(partition, guardRow);
-    return current !== undefined && isDeepStrictEqual(readGuard(current), guard);
+    await guards.amend(partition, (guard) => giveBack(guard, taken));
   }
 
   /** What has no ETag of its own could not be told from what others write; one whose device is not known will be moved. */

@@ -1,8 +1,8 @@
 import type { TransactionAction } from "@azure/data-tables";
-import { ApiError } from "../errors.ts";
-import type { CreationKey, DeviceContents, DeviceStore, Guard, Reserved } from "../liveness/ports.ts";
+import type { CreationKey, DeviceContents, DeviceStore, Reserved } from "../liveness/ports.ts";
 import type { SessionRecord, StoredSession } from "../liveness/session.ts";
 import type { StorageConnection } from "./connect.ts";
+import { createGuards } from "./guards.ts";
 import {
   auditRows,
   boundImageRow,
@@ -18,23 +18,21 @@ import {
   sessionRows,
 } from "./keys.ts";
 import { odata } from "./odata.ts";
-import { backoff } from "./retry.ts";
 import { readSession, writeSession } from "./session-row.ts";
-import { readGuard, readKey, readPointer, writeGuard, writeKey, writePointer } from "./small-rows.ts";
-import { inTransactions } from "./transactions.ts";
-
-/** Rounds of the race for a guard before the caller is sent away. Each lost round is another's success. */
-const maxRounds = 50;
+import { readKey, readPointer, writeKey, writePointer } from "./small-rows.ts";
+import { inTransactions, removeRows } from "./transactions.ts";
 
 /** What concerns a device, or a principal, as a whole. */
-export function createDeviceStore({ sessions, sessionIds, expiry, patience }: StorageConnection): DeviceStore {
+export function createDeviceStore(connection: StorageConnection): DeviceStore {
+  const { sessions, sessionIds, expiry } = connection;
+  const guards = createGuards(connection);
   return {
     takeOver,
     sessionOf,
-    amendOwner: (owner, change) => amendGuard(ownerPartition(owner), change),
-    guard,
+    amendOwner: (owner, change) => guards.amend(ownerPartition(owner), change),
+    guard: guards.read,
     clearLockout: (deviceCorrelationId) =>
-      amendGuard(
+      guards.amend(
         devicePartition(deviceCorrelationId),
         (known) => known && { recent: known.recent, rejectionsInARow: 0 },
       ),
@@ -61,7 +59,9 @@ export function createDeviceStore({ sessions, sessionIds, expiry, patience }: St
     },
     contentsOf,
     dropPointers,
-    dropRest: ({ partition, leftoverRows }) => removeRows(partition, [guardRow, ...leftoverRows]),
+    async dropRest({ partition, leftoverRows }) {
+      await removeRows(sessions, partition, [guardRow, ...leftoverRows]);
+    },
   };
 
   async function dropPointers(places: readonly { partition: string; row?: string }[]): Promise<void> {
@@ -105,31 +105,6 @@ export function createDeviceStore({ sessions, sessionIds, expiry, patience }: St
     return undefined;
   }
 
-  async function guard(partition: string): Promise<{ guard: Guard; etag: string } | undefined> {
-    const entity = await sessions.get(partition, guardRow);
-    return entity && { guard: readGuard(entity), etag: entity.etag };
-  }
-
-  async function amendGuard(partition: string, change: (known: Guard | undefined) => Guard | undefined): Promise<void> {
-    for (let round = 1; round <= maxRounds; round++) {
-      const known = await guard(partition);
-      const changed = change(known?.guard);
-      if (changed === undefined) return;
-      if (known !== undefined && saysNothing(changed)) {
-        if ((await sessions.remove(partition, guardRow, known.etag)) !== "changed") return;
-        continue;
-      }
-      const entity = writeGuard(partition, changed);
-      const written = await sessions.transact([
-        known === undefined ? ["create", entity] : ["update", entity, "Replace", { etag: known.etag }],
-      ]);
-      if (written.conflict === undefined) return;
-      const pause = backoff(round, { firstDelayMs: 5, maxDelayMs: 200, random: patience.random });
-      await patience.sleep(pause * patience.random());
-    }
-    throw new ApiError(503, "ServerBusy", "Too much is being done for this caller at once.", { retryAfter: "1" });
-  }
-
   /**
    * In this order: the rows are there before anything points to them, and go when nothing points to them any more. What
    * an earlier move has put there is newer than what is moved.
@@ -159,7 +134,7 @@ export function createDeviceStore({ sessions, sessionIds, expiry, patience }: St
     await expiry.merge({ partitionKey: expiryPartition, rowKey: creationId, partition });
     await sessionIds.merge({ partitionKey: sessionId, rowKey: sessionId, partition, deviceCorrelationId });
     const keyRows = isKeyed ? [] : [stored.record.idempotencyRowKey];
-    await removeRows(stored.partition, [...audits.map(({ rowKey }) => rowKey), guardRow, ...keyRows, row]);
+    await removeRows(sessions, stored.partition, [...audits.map(({ rowKey }) => rowKey), guardRow, ...keyRows, row]);
     return stored.prunedOn === undefined ? moved : { ...moved, prunedOn: stored.prunedOn };
   }
 
@@ -201,11 +176,6 @@ export function createDeviceStore({ sessions, sessionIds, expiry, patience }: St
       isEmpty: rows.length === 0,
     };
   }
-
-  /** One by one: rows that are gone already would make a transaction fail. */
-  async function removeRows(partition: string, rowKeys: readonly string[]): Promise<void> {
-    for (const rowKey of rowKeys) await sessions.remove(partition, rowKey);
-  }
 }
 
 /** What can be told of the pointers in a filter, which may make no more than fifteen comparisons. */
@@ -219,8 +189,4 @@ function placesFilter(places: readonly { partition: string; row?: string }[]): s
   return times.length === places.length
     ? odata`createdOn ge ${first} and createdOn le ${last}`
     : odata`createdOn ge ${""}`;
-}
-
-function saysNothing({ recent, rejectionsInARow, lockedUntil }: Guard): boolean {
-  return recent.length === 0 && rejectionsInARow === 0 && lockedUntil === undefined;
 }

@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { after, before, describe, it } from "node:test";
+import { createDeviceStore } from "../../../src/storage/device-store.ts";
+import { ownerPartition } from "../../../src/storage/keys.ts";
+import { type Azurite, startAzurite } from "../../local/azurite.ts";
+import type { SeenRequest } from "./storage-proxy.ts";
+import { openRig } from "./storage-rig.ts";
+
+describe("a principal's own guard", () => {
+  let azurite: Azurite;
+  before(async () => {
+    azurite = await startAzurite();
+  });
+  after(() => azurite.stop());
+
+  it("counts a creation once, though the answer of the write was lost", async (t) => {
+    const { connection, proxy } = await openRig(t, azurite);
+    const devices = createDeviceStore(connection);
+    const owner = randomUUID();
+    const isTransaction = ({ path }: SeenRequest) => path === "/$batch";
+    for (const time of ["2026-03-01T12:00:00.000Z", "2026-03-01T12:00:01.000Z"]) {
+      proxy.inject("lose-answer", isTransaction);
+      await devices.amendOwner(owner, (known) => ({ recent: [...(known?.recent ?? []), time], rejectionsInARow: 0 }));
+    }
+    assert.equal(proxy.strikes(), 2);
+    const { guard } = (await devices.guard(ownerPartition(owner))) ?? {};
+    assert.deepEqual(guard?.recent, ["2026-03-01T12:00:00.000Z", "2026-03-01T12:00:01.000Z"]);
+  });
+});
