@@ -1,4 +1,3 @@
-import type { TableClient } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
 import type { ContainerClient } from "@azure/storage-blob";
 import { type Container, openContainer } from "./container.ts";
@@ -29,7 +28,7 @@ export function connectStorage(options: StorageOptions): StorageConnection {
   const table = (name: string) =>
     openTable(
       name,
-      once(() => connectTable(options, name)),
+      once(async () => (await import("./connect-table.ts")).connectTable(options, name)),
       patience,
     );
   const container = (name: string) =>
@@ -53,51 +52,6 @@ function once<T>(build: () => Promise<T>): () => Promise<T> {
     return built;
   };
 }
-
-async function connectTable(options: StorageOptions, name: string): Promise<TableClient> {
-  const { TableClient } = await import("@azure/data-tables");
-  const retryOptions = { maxRetries: 0 };
-  const client =
-    "connectionString" in options
-      ? // Whether the line is encrypted is the connection string's own choice: Azurite speaks plain HTTP.
-        TableClient.fromConnectionString(options.connectionString, name, {
-          retryOptions,
-          allowInsecureConnection: true,
-        })
-      : new TableClient(options.tableUri, name, options.credential, { retryOptions });
-  for (const policy of needlessPolicies) client.pipeline.removePolicy({ name: policy });
-  client.pipeline.addPolicy(dropKeysFromAnswers);
-  return client;
-}
-
-/**
- * What the library does around every request and no request of ours has a use for; a creation makes four. Answers are
- * small, redirects there are none, and repeats are `persist`'s.
- */
-const needlessPolicies = [
-  "decompressResponsePolicy",
-  "defaultRetryPolicy",
-  "formDataPolicy",
-  "logPolicy",
-  "multipartPolicy",
-  "redirectPolicy",
-  "tracingPolicy",
-];
-
-/**
- * The SDK finds its way through the answer of a transaction by plain text search, and takes a key that looks like a
- * boundary for one. These two headers are all that repeats keys.
- */
-const dropKeysFromAnswers: Parameters<TableClient["pipeline"]["addPolicy"]>[0] = {
-  name: "dropKeysFromAnswers",
-  async sendRequest(request, next) {
-    const response = await next(request);
-    if (request.url.includes("/$batch") && response.bodyAsText) {
-      response.bodyAsText = response.bodyAsText.replace(/^(Location|DataServiceId):.*\r?\n/gim, "");
-    }
-    return response;
-  },
-};
 
 async function connectContainer(options: StorageOptions, name: string): Promise<ContainerClient> {
   const { BlobServiceClient } = await import("@azure/storage-blob");

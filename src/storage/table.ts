@@ -1,6 +1,7 @@
 import type { TableClient, TableEntity, TransactionAction } from "@azure/data-tables";
 import { type Patience, persist } from "./retry.ts";
 import { readFailure } from "./storage-errors.ts";
+import type { TableWrites } from "./table-writes.ts";
 
 /** A row as the SDK reads it: keys, `etag`, and properties not yet looked at. */
 export interface Entity {
@@ -41,7 +42,7 @@ export interface Table {
   merge(entity: TableEntity): Promise<boolean>;
   /** Removes the row in the given version, or in any. */
   remove(partitionKey: string, rowKey: string, etag?: string): Promise<"removed" | Conflict["reason"]>;
-  /** All or nothing: up to 100 rows of one partition. A delete in here ignores ETags: the SDK cannot send one. */
+  /** All or nothing: up to 100 rows of one partition. */
   transact(actions: TransactionAction[]): Promise<Written>;
   /** In the order of the keys, fetched page by page as they are asked for. */
   query(query: Query): AsyncIterable<Entity>;
@@ -55,27 +56,33 @@ const reasons: Record<string, Conflict["reason"]> = {
   EntityNotFound: "missing",
 };
 
-export function openTable(name: string, connect: () => Promise<TableClient>, patience: Patience): Table {
+/** The library's client for a table, and what is sent on its pipeline beside. */
+export interface ConnectedTable {
+  client: TableClient;
+  writes: TableWrites;
+}
+
+export function openTable(name: string, connect: () => Promise<ConnectedTable>, patience: Patience): Table {
   /** The request as it is; only where the table turns out to be missing, the table is made and the request repeated. */
   async function call<T>(
-    operation: (client: TableClient, abortSignal: AbortSignal, repeated: boolean) => Promise<T>,
+    operation: (table: ConnectedTable, abortSignal: AbortSignal, repeated: boolean) => Promise<T>,
   ): Promise<T> {
-    const client = await connect();
-    const request = () => persist(patience, (abortSignal, repeated) => operation(client, abortSignal, repeated));
+    const table = await connect();
+    const request = () => persist(patience, (abortSignal, repeated) => operation(table, abortSignal, repeated));
     try {
       return await request();
     } catch (error) {
       if (readFailure(error)?.code !== "TableNotFound") throw error;
     }
     // Somebody else may be creating it too: the SDK takes "already exists" for success.
-    await persist(patience, (abortSignal) => client.createTable({ abortSignal }));
+    await persist(patience, (abortSignal) => table.client.createTable({ abortSignal }));
     return request();
   }
 
   return {
     name,
     get: (partitionKey, rowKey) =>
-      call(async (client, abortSignal) => {
+      call(async ({ client }, abortSignal) => {
         try {
           return withKeys(await client.getEntity(partitionKey, rowKey, { abortSignal }));
         } catch (error) {
@@ -83,10 +90,9 @@ export function openTable(name: string, connect: () => Promise<TableClient>, pat
           throw error;
         }
       }),
-    put: (entity) =>
-      call(async (client, abortSignal) => (await client.upsertEntity(entity, "Replace", { abortSignal })).etag ?? "*"),
+    put: (entity) => call(({ writes }, abortSignal) => writes.put(entity, abortSignal)),
     merge: (entity) =>
-      call(async (client, abortSignal) => {
+      call(async ({ client }, abortSignal) => {
         try {
           await client.updateEntity(entity, "Merge", { abortSignal });
           return true;
@@ -96,7 +102,7 @@ export function openTable(name: string, connect: () => Promise<TableClient>, pat
         }
       }),
     remove: (partitionKey, rowKey, etag = "*") =>
-      call(async (client, abortSignal, repeated) => {
+      call(async ({ client }, abortSignal, repeated) => {
         try {
           await client.deleteEntity(partitionKey, rowKey, { abortSignal, etag });
           return "removed";
@@ -107,10 +113,9 @@ export function openTable(name: string, connect: () => Promise<TableClient>, pat
         }
       }),
     transact: (actions) =>
-      call(async (client, abortSignal, repeated) => {
+      call(async ({ writes }, abortSignal, repeated) => {
         try {
-          const { subResponses } = await client.submitTransaction(actions, { abortSignal });
-          return { etags: subResponses.map(({ etag }) => etag ?? "*") };
+          return { etags: await writes.transact(actions, abortSignal) };
         } catch (error) {
           const reason = reasonOf(error);
           if (reason === undefined) throw error;
@@ -122,7 +127,7 @@ export function openTable(name: string, connect: () => Promise<TableClient>, pat
       let continuationToken: string | undefined;
       do {
         const settings = { maxPageSize: pageSize, ...(continuationToken !== undefined && { continuationToken }) };
-        const page = await call(async (client, abortSignal) => {
+        const page = await call(async ({ client }, abortSignal) => {
           const { value } = await client.listEntities({ queryOptions, abortSignal }).byPage(settings).next();
           return value;
         });

@@ -1,0 +1,172 @@
+import {
+  createHttpHeaders,
+  createPipelineRequest,
+  type HttpClient,
+  type HttpMethods,
+  type PipelineResponse,
+} from "@azure/core-rest-pipeline";
+import { RestError, type TableClient, type TableEntity, type TransactionAction } from "@azure/data-tables";
+
+/**
+ * The writes that every creation makes, as requests of our own on the library's pipeline: its credentials, headers and
+ * transport. The library itself builds a client and a pipeline for each transaction, cannot send an ETag with a delete
+ * in one, and finds its way through the answer by text search, so that a key can be taken for a boundary.
+ * The format: https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions
+ */
+export interface TableWrites {
+  /** Inserts the row or replaces it whole, and answers its ETag. Throws `RestError`. */
+  put(entity: TableEntity, abortSignal: AbortSignal): Promise<string>;
+  /** All or nothing, and answers the ETags in the order of the actions ("" for a delete). Throws `RestError`. */
+  transact(actions: readonly TransactionAction[], abortSignal: AbortSignal): Promise<string[]>;
+}
+
+interface WriteRequest {
+  method: HttpMethods;
+  url: string;
+  headers: Record<string, string>;
+  body?: string;
+}
+
+const version = { "x-ms-version": "2019-02-02", DataServiceVersion: "3.0" };
+const json = { "Content-Type": "application/json", Accept: "application/json", DataServiceVersion: "3.0" };
+const eol = "\r\n";
+// No line of a body begins like these: JSON and URLs have no line breaks in them.
+const batchBoundary = "batch_writes";
+const changesetBoundary = "changeset_writes";
+
+export function createTableWrites(
+  client: TableClient,
+  { httpClient, allowInsecureConnection }: { httpClient: HttpClient; allowInsecureConnection: boolean },
+): TableWrites {
+  // A shared access signature, where the connection string has one, stands behind the account's address.
+  const { origin, pathname, search } = new URL(client.url);
+  const account = `${origin}${pathname.replace(/\/$/, "")}`;
+  const table = `${account}/${client.tableName}`;
+
+  return {
+    async put(entity, abortSignal) {
+      const { method, url, headers, body } = describe(["upsert", entity, "Replace"]);
+      const response = await send({ method, url, headers: { ...headers, ...version }, body: body ?? "" }, abortSignal);
+      if (response.status >= 300) throw failure(response, response.status, response.bodyAsText);
+      return response.headers.get("etag") ?? "*";
+    },
+
+    async transact(actions, abortSignal) {
+      const headers = {
+        ...version,
+        Accept: "application/json",
+        "Content-Type": `multipart/mixed; boundary=${batchBoundary}`,
+      };
+      const body = writeBatch(actions.map(describe));
+      const response = await send({ method: "POST", url: `${account}/$batch`, headers, body }, abortSignal);
+      if (response.status >= 300) throw failure(response, response.status, response.bodyAsText);
+      const answers = readBatch(response.bodyAsText ?? "");
+      const refused = answers.find(({ status }) => status >= 300);
+      if (refused !== undefined) throw failure(response, refused.status, refused.body);
+      if (answers.length !== actions.length) throw failure(response, response.status, undefined);
+      return answers.map(({ etag }) => etag);
+    },
+  };
+
+  function send(request: Required<WriteRequest>, abortSignal: AbortSignal): Promise<PipelineResponse> {
+    const { method, url, headers, body } = request;
+    // Told here, because the transport would encode the whole body once more to learn it.
+    headers["Content-Length"] = String(Buffer.byteLength(body));
+    const options = { method, url: `${url}${search}`, headers: createHttpHeaders(headers), body, abortSignal };
+    return client.pipeline.sendRequest(httpClient, createPipelineRequest({ ...options, allowInsecureConnection }));
+  }
+
+  function describe([kind, entity, mode = "Merge", options]: TransactionAction): WriteRequest {
+    if (kind === "create") {
+      return {
+        method: "POST",
+        url: table,
+        headers: { ...json, Prefer: "return-no-content" },
+        body: writeEntity(entity),
+      };
+    }
+    const url = `${table}(PartitionKey='${inUrl(entity.partitionKey)}',RowKey='${inUrl(entity.rowKey)}')`;
+    if (kind === "delete") return { method: "DELETE", url, headers: { ...json, "If-Match": "*" } };
+    const condition = kind === "update" ? { "If-Match": options?.etag ?? "*" } : {};
+    const method = mode === "Replace" ? "PUT" : "PATCH";
+    return { method, url, headers: { ...json, ...condition }, body: writeEntity(entity) };
+  }
+}
+
+function inUrl(key: string | undefined): string {
+  return encodeURIComponent((key ?? "").replaceAll("'", "''"));
+}
+
+/** The keys go under their other names; what the service itself sets comes with rows that were read. */
+const notProperties = new Set(["partitionKey", "rowKey", "etag", "timestamp"]);
+
+/** Strings, booleans and numbers are what they are in JSON; a bigint is an Int64. */
+function writeEntity(entity: TableEntity): string {
+  const properties: Record<string, unknown> = { PartitionKey: entity.partitionKey, RowKey: entity.rowKey };
+  for (const name in entity) {
+    if (notProperties.has(name)) continue;
+    const value: unknown = entity[name];
+    const type = typeof value;
+    if (type === "bigint") {
+      properties[name] = String(value);
+      properties[`${name}@odata.type`] = "Edm.Int64";
+    } else if (type === "object" || type === "function" || type === "symbol") {
+      throw new TypeError(`The property ${name} has a value that no column can hold`);
+    } else {
+      properties[name] = value;
+    }
+  }
+  return JSON.stringify(properties);
+}
+
+function writeBatch(requests: readonly WriteRequest[]): string {
+  const lines = [`--${batchBoundary}`, `Content-Type: multipart/mixed; boundary=${changesetBoundary}`, ""];
+  for (const { method, url, headers, body } of requests) {
+    lines.push(`--${changesetBoundary}`, "Content-Type: application/http", "Content-Transfer-Encoding: binary", "");
+    lines.push(`${method} ${url} HTTP/1.1`);
+    for (const name in headers) lines.push(`${name}: ${headers[name]}`);
+    lines.push("", body ?? "");
+  }
+  lines.push(`--${changesetBoundary}--`, `--${batchBoundary}--`, "");
+  return lines.join(eol);
+}
+
+interface BatchAnswer {
+  status: number;
+  etag: string;
+  /** JSON, of a refusal. */
+  body?: string;
+}
+
+/** One answer for each action; or a single one, where one of the actions was refused. */
+function readBatch(text: string): BatchAnswer[] {
+  const answers: BatchAnswer[] = [];
+  let answer: BatchAnswer | undefined;
+  for (const line of text.split(/\r?\n/)) {
+    const status = /^HTTP\/1\.1 (\d{3})/.exec(line)?.[1];
+    if (status !== undefined) {
+      answer = { status: Number(status), etag: "" };
+      answers.push(answer);
+    } else if (answer !== undefined && line.startsWith("{")) {
+      answer.body = line;
+    } else if (answer !== undefined && /^etag:/i.test(line)) {
+      answer.etag = line.slice("etag:".length).trim();
+    }
+  }
+  return answers;
+}
+
+/** In the library's own shape: `code` is the service's, such as `EntityAlreadyExists`. */
+function failure(response: PipelineResponse, statusCode: number, body: string | null | undefined): RestError {
+  let code: unknown;
+  try {
+    code = JSON.parse(body ?? "")["odata.error"].code;
+  } catch {
+    // Not what the service itself would answer, such as a proxy's page: the status says enough.
+  }
+  return new RestError("The write was refused", {
+    statusCode,
+    response,
+    ...(typeof code === "string" && { code }),
+  });
+}
