@@ -5,7 +5,7 @@ import type { SessionRecord, StoredSession } from "../liveness/session.ts";
 import type { StorageConnection } from "./connect.ts";
 import { createGuards, type KnownGuard, maxGuardRounds } from "./guards.ts";
 import { creationKeyRow, devicePartition, sessionPartition, sessionRow } from "./keys.ts";
-import { createRecentSessions, type RecentSessions } from "./recent-sessions.ts";
+import { createRecent, type Recent } from "./recent.ts";
 import { writeSession } from "./session-row.ts";
 import { readKey, writeGuard, writeKey, writePointer } from "./small-rows.ts";
 
@@ -14,10 +14,11 @@ type Creation = Pick<SessionStore, "reserve" | "release" | "commit">;
 /** The life of a creation in the tables: a place is taken, then committed or given back. */
 export function createCreation(
   connection: StorageConnection,
-  recent: RecentSessions = createRecentSessions(),
+  recent: Recent<StoredSession> = createRecent(),
 ): Creation {
   const { sessions, sessionIds } = connection;
   const guards = createGuards(connection);
+  const recentGuards = createRecent<KnownGuard>();
 
   return { reserve, release, commit };
 
@@ -31,9 +32,12 @@ export function createCreation(
       deviceCorrelationId === undefined ? sessionPartition(anchor ?? creationId) : devicePartition(deviceCorrelationId);
     const idempotencyRowKey = creationKeyRow(creationId, keyHash);
     const place = (etag: string, held: CreationKey): Reserved => ({ partition, idempotencyRowKey, etag, key: held });
+    const won = (etag: string, held: CreationKey, before: Guard | undefined, admitted: Guard) => {
+      const taken = placeTaken(before, admitted);
+      return { reserved: { ...place(etag, held), ...(taken !== undefined && { taken }) } };
+    };
 
-    // Most often right for a new device, and the cheapest way to learn of a known one.
-    let known: KnownGuard | undefined;
+    let known = rememberedGuard(partition, admit);
     for (let round = 1; round <= maxGuardRounds; round++) {
       const admitted = admit(known?.guard);
       const guardEntity = writeGuard(partition, admitted);
@@ -42,8 +46,12 @@ export function createCreation(
         known === undefined ? ["create", guardEntity] : ["update", guardEntity, "Replace", { etag: known.etag }],
       ]);
       if (written.conflict === undefined) {
-        const taken = placeTaken(known?.guard, admitted);
-        return { reserved: { ...place(written.etags[0] ?? "*", key), ...(taken === undefined ? {} : { taken }) } };
+        const [keyEtag = "*", guardEtag] = written.etags;
+        // No other session will be in a partition of its own.
+        if (guardEtag !== undefined && deviceCorrelationId !== undefined) {
+          recentGuards.remember(partition, { guard: admitted, etag: guardEtag });
+        }
+        return won(keyEtag, key, known?.guard, admitted);
       }
       const { repeated } = written.conflict;
       if (round > 1) await guards.pause(round - 1);
@@ -57,14 +65,27 @@ export function createCreation(
         const held = readKey(keyEntity);
         const ours = repeated && held.creationId === creationId && held.leaseUntil === key.leaseUntil;
         if (!ours || held.sessionId !== undefined) return { existing: place(keyEntity.etag, held) };
-        const taken = placeTaken(known?.guard, admitted);
-        return { reserved: { ...place(keyEntity.etag, held), ...(taken === undefined ? {} : { taken }) } };
+        return won(keyEntity.etag, held, known?.guard, admitted);
       }
       known = currentGuard;
     }
     throw new ApiError(503, "ServerBusy", "Too many sessions are being created for this device at once.", {
       retryAfter: "1",
     });
+  }
+
+  /**
+   * What to begin with. Without a guard the write is right for a new device, and the cheapest way to learn of a known
+   * one. A remembered guard may let in, because the write goes by its ETag; it turns nobody away, since it may be old.
+   */
+  function rememberedGuard(partition: string, admit: (guard: Guard) => Guard): KnownGuard | undefined {
+    const known = recentGuards.recall(partition);
+    try {
+      if (known !== undefined) admit(known.guard);
+      return known;
+    } catch {
+      return undefined;
+    }
   }
 
   async function release(reserved: Reserved): Promise<void> {
@@ -76,7 +97,8 @@ export function createCreation(
 
   /** What has no ETag of its own could not be told from what others write; one whose device is not known will be moved. */
   function remember(stored: StoredSession): void {
-    if (stored.etag !== "*" && stored.record.deviceCorrelationId !== undefined) recent.remember(stored);
+    if (stored.etag === "*" || stored.record.deviceCorrelationId === undefined) return;
+    recent.remember(stored.record.sessionId, { ...stored, recalled: true });
   }
 
   async function commit(reserved: Reserved, record: SessionRecord): Promise<boolean> {

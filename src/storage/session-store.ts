@@ -10,7 +10,7 @@ import { createExpiryStore } from "./expiry-store.ts";
 import { auditRows, expiryPartition, sessionCreatedOn, sessionRow } from "./keys.ts";
 import { odata } from "./odata.ts";
 import { createPurge } from "./purge.ts";
-import { createRecentSessions } from "./recent-sessions.ts";
+import { createRecent } from "./recent.ts";
 import { readSession, writeSession } from "./session-row.ts";
 import {
   listedProperties,
@@ -26,7 +26,7 @@ import { inTransactions, maxTransactionRows } from "./transactions.ts";
 /** The sessions in Azure Tables. The device's partition is the truth; every other row only points to it. */
 export function createSessionStore(connection: StorageConnection): SessionStore {
   const { sessions, sessionIds } = connection;
-  const recent = createRecentSessions();
+  const recent = createRecent<StoredSession>();
   const { purge, dropKey } = createPurge(connection);
 
   return {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
+import type { Guard } from "../../../src/liveness/ports.ts";
+import { createSessionStore } from "../../../src/storage/session-store.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { admitAll, newRecord, openRig, reservation, reserved, rowKeysOf, rowsOf, someDevice } from "./storage-rig.ts";
 
@@ -33,10 +35,10 @@ describe("reserve", () => {
     assert.deepEqual({ ...keyRow, ...key }, keyRow, "the key row has the properties of the key, under their own names");
   });
 
-  it("needs three requests for a known device, and shows its guard to admit", async (t) => {
-    const { sessions, proxy } = await openRig(t, azurite);
+  it("needs three requests for a device that another process knows, and shows its guard to admit", async (t) => {
+    const { sessions, connection, proxy } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
-    const first = await reserved(sessions, reservation({ deviceCorrelationId }));
+    const first = await reserved(createSessionStore(connection), reservation({ deviceCorrelationId }));
     proxy.take();
 
     const guards: unknown[] = [];
@@ -47,6 +49,58 @@ describe("reserve", () => {
     assert.ok("reserved" in outcome);
     assert.equal(proxy.take().length, 3);
     assert.deepEqual(guards, [undefined, { recent: [first.taken], rejectionsInARow: 0 }]);
+  });
+
+  it("needs one for a device that the same process has written last", async (t) => {
+    const { sessions, connection, proxy } = await openRig(t, azurite);
+    const deviceCorrelationId = someDevice();
+    const first = await reserved(sessions, reservation({ deviceCorrelationId }));
+    proxy.take();
+    const second = await reserved(sessions, reservation({ deviceCorrelationId }));
+    const third = await reserved(sessions, reservation({ deviceCorrelationId }));
+    assert.deepEqual(proxy.take(), ["POST /$batch", "POST /$batch"]);
+    const [guard] = await rowsOf(connection.sessions, deviceCorrelationId);
+    assert.equal(guard?.recent, JSON.stringify([first.taken, second.taken, third.taken]));
+  });
+
+  it("counts what others have written since, whatever it remembers", async (t) => {
+    const { sessions, connection } = await openRig(t, azurite);
+    const deviceCorrelationId = someDevice();
+    const atMost = (limit: number) => (guard: Guard | undefined) => {
+      if ((guard?.recent.length ?? 0) >= limit) throw new ApiError(429, "429", "too many");
+      return admitAll(guard);
+    };
+    const others = createSessionStore(connection);
+    await sessions.reserve(reservation({ deviceCorrelationId }), atMost(2));
+    const another = await reserved(others, reservation({ deviceCorrelationId }));
+    await assert.rejects(sessions.reserve(reservation({ deviceCorrelationId }), atMost(2)), { status: 429 });
+
+    await others.release(another);
+    await sessions.reserve(reservation({ deviceCorrelationId }), atMost(2));
+    const [guard] = await rowsOf(connection.sessions, deviceCorrelationId);
+    assert.equal(JSON.parse(String(guard?.recent)).length, 2);
+  });
+
+  it("lets in, whatever it remembers, where others have made room or the device is gone", async (t) => {
+    const { sessions, connection } = await openRig(t, azurite);
+    const deviceCorrelationId = someDevice();
+    const onlyOne = (guard: Guard | undefined) => {
+      if (guard !== undefined && guard.recent.length > 0) throw new ApiError(429, "429", "too many");
+      return admitAll(guard);
+    };
+    const others = createSessionStore(connection);
+    const make = async () => {
+      const outcome = await sessions.reserve(reservation({ deviceCorrelationId }), onlyOne);
+      assert.ok("reserved" in outcome);
+      return outcome.reserved;
+    };
+    await others.release(await make());
+    const place = await make();
+    await assert.rejects(make(), { status: 429 });
+    await connection.sessions.remove(place.partition, "g");
+    await make();
+    const rows = await rowKeysOf(connection.sessions, deviceCorrelationId);
+    assert.equal(rows.filter((row) => row === "g").length, 1);
   });
 
   it("answers a key that is there already, also where admit would refuse", async (t) => {

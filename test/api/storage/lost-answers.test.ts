@@ -3,6 +3,7 @@ import { after, describe, it } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
 import type { DueRow } from "../../../src/liveness/calendar.ts";
 import type { Guard, NewImage } from "../../../src/liveness/ports.ts";
+import { createSessionStore } from "../../../src/storage/session-store.ts";
 import { readGuard } from "../../../src/storage/small-rows.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import type { SeenRequest } from "./storage-proxy.ts";
@@ -53,27 +54,33 @@ describe("a lost answer", () => {
     assert.ok(await sessions.commit(outcome.reserved, newRecord(sessions, request, outcome.reserved)));
   });
 
-  it("does not make a known device's reservation a conflict, nor use two places", async (t) => {
-    const { sessions, connection, proxy } = await openRig(t, azurite);
-    const deviceCorrelationId = someDevice();
-    const first = await reserved(sessions, reservation({ deviceCorrelationId }));
-    const upToTwo = (guard: Guard | undefined) => {
-      if (guard?.recent.length === 2) throw new ApiError(429, "429", "Two is all there is.");
-      return admitAll(guard);
-    };
-    // The second transaction is the one that replaces the guard.
-    let transactions = 0;
-    proxy.inject("lose-answer", (request) => isTransaction(request) && ++transactions === 2);
-    const request = reservation({ deviceCorrelationId });
-    const outcome = await sessions.reserve(request, upToTwo);
-    assert.equal(proxy.strikes(), 1);
-    assert.ok("reserved" in outcome);
-    const [guard] = await rowsOf(connection.sessions, deviceCorrelationId);
-    assert.ok(guard);
-    assert.deepEqual(readGuard(guard).recent, [first.taken, outcome.reserved.taken]);
-    await sessions.release(outcome.reserved);
-    assert.deepEqual(await rowKeysOf(connection.sessions, deviceCorrelationId), ["g", first.idempotencyRowKey]);
-  });
+  for (const [knownBy, replacing] of [
+    ["the same process", 1],
+    ["another process", 2],
+  ] as const) {
+    it(`does not make the reservation of a device known to ${knownBy} a conflict, nor use two places`, async (t) => {
+      const { sessions, connection, proxy } = await openRig(t, azurite);
+      const deviceCorrelationId = someDevice();
+      const knowing = knownBy === "the same process" ? sessions : createSessionStore(connection);
+      const first = await reserved(knowing, reservation({ deviceCorrelationId }));
+      const upToTwo = (guard: Guard | undefined) => {
+        if (guard?.recent.length === 2) throw new ApiError(429, "429", "Two is all there is.");
+        return admitAll(guard);
+      };
+      // The transaction that replaces the guard.
+      let transactions = 0;
+      proxy.inject("lose-answer", (request) => isTransaction(request) && ++transactions === replacing);
+      const request = reservation({ deviceCorrelationId });
+      const outcome = await sessions.reserve(request, upToTwo);
+      assert.equal(proxy.strikes(), 1);
+      assert.ok("reserved" in outcome);
+      const [guard] = await rowsOf(connection.sessions, deviceCorrelationId);
+      assert.ok(guard);
+      assert.deepEqual(readGuard(guard).recent, [first.taken, outcome.reserved.taken]);
+      await sessions.release(outcome.reserved);
+      assert.deepEqual(await rowKeysOf(connection.sessions, deviceCorrelationId), ["g", first.idempotencyRowKey]);
+    });
+  }
 
   it("does not make a keyed reservation someone else's", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);

@@ -4,9 +4,7 @@ import { eraseDevice } from "../../../src/liveness/erase-device.ts";
 import { openSession } from "../../../src/liveness/open-session.ts";
 import { settleSession } from "../../../src/liveness/settle-session.ts";
 import { deleteSession } from "../../../src/liveness/watch-session.ts";
-import { createRecentSessions } from "../../../src/storage/recent-sessions.ts";
 import { failedAttempt, play, realFace } from "../fakes/face-service.ts";
-import { newRecord } from "../fakes/seed.ts";
 import { command, createWorld, trusted } from "../fakes/world.ts";
 
 /** A session, and the process that has created it. */
@@ -74,21 +72,5 @@ describe("the process that has created a session", () => {
     const alice = { trusted: false, owner: "alice" };
     const { settle } = await arrange(command({ caller: alice }));
     await assert.rejects(settle({ trusted: false, owner: "bob" }), { code: "SessionNotFound" });
-  });
-});
-
-describe("recent sessions", () => {
-  const stored = (sessionId: string) => ({
-    record: newRecord(0, { sessionId }),
-    ...{ partition: "a-device", row: "a-row", etag: '"1"' },
-  });
-
-  it("are remembered up to a number, the last ones", () => {
-    const recent = createRecentSessions();
-    for (let number = 0; number < 1002; number += 1) recent.remember(stored(`session-${number}`));
-    assert.deepEqual([recent.recall("session-0"), recent.recall("session-1")], [undefined, undefined]);
-    assert.deepEqual(recent.recall("session-2"), { ...stored("session-2"), recalled: true });
-    recent.forget("session-2");
-    assert.equal(recent.recall("session-2"), undefined);
   });
 });
