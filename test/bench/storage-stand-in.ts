@@ -2,7 +2,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 
 /** Tables that take every write and keep nothing, so that they cost next to nothing: enough for new devices. */
 export interface StorageStandIn {
-  connectionString: string;
+  /** With an account's key, by which every request must be signed: what `npm start` and Azurite have. */
+  keyed: string;
+  /** With nothing to sign, as where requests carry an identity's token: what a deployment has. */
+  keyless: string;
   close(): Promise<void>;
 }
 
@@ -12,9 +15,11 @@ export async function startStorageStandIn(): Promise<StorageStandIn> {
   const address = server.address();
   if (typeof address !== "object" || address === null) throw new Error("The stand-in has no port.");
   const url = `http://127.0.0.1:${address.port}/bench`;
+  const endpoints = `TableEndpoint=${url};BlobEndpoint=${url};`;
   const key = Buffer.from("a key that nobody checks").toString("base64");
   return {
-    connectionString: `DefaultEndpointsProtocol=http;AccountName=bench;AccountKey=${key};TableEndpoint=${url};BlobEndpoint=${url};`,
+    keyed: `DefaultEndpointsProtocol=http;AccountName=bench;AccountKey=${key};${endpoints}`,
+    keyless: `${endpoints}SharedAccessSignature=sv=2019-02-02&sig=one-that-nobody-checks`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -26,7 +31,7 @@ export async function startStorageStandIn(): Promise<StorageStandIn> {
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   let body = "";
   for await (const chunk of request.setEncoding("utf8")) body += chunk;
-  if (request.url?.endsWith("/$batch")) {
+  if (request.url?.includes("/$batch")) {
     const writes = body.split("Content-Transfer-Encoding").length + body.split("content-transfer-encoding").length - 2;
     response.writeHead(202, { "content-type": "multipart/mixed; boundary=batchresponse_1" }).end(batchAnswer(writes));
   } else if (request.method === "PUT") {
