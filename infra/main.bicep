@@ -234,6 +234,17 @@ module alerts 'modules/alerts.bicep' = {
   }
 }
 
+module workbook 'modules/workbook.bicep' = {
+  name: 'workbook'
+  scope: group
+  params: {
+    workspaceName: monitoring.outputs.workspaceName
+    workbookId: guid(group.id, 'face-liveness')
+    location: location
+    tags: tags
+  }
+}
+
 @description('Region of the app.')
 output AZURE_LOCATION string = location
 

@@ -45,8 +45,30 @@ export interface Module {
 
 /** The functions and decorators of Bicep that these files use. */
 const builtIn = [
-  ["bool", "concat", "empty", "environment", "filter", "guid", "int", "items", "loadJsonContent", "max"],
-  ["readEnvironmentVariable", "split", "subscription", "subscriptionResourceId", "tenant", "toLower", "toObject"],
+  [
+    "bool",
+    "concat",
+    "empty",
+    "environment",
+    "filter",
+    "guid",
+    "int",
+    "items",
+    "loadJsonContent",
+    "loadTextContent",
+    "map",
+    "max",
+  ],
+  [
+    "readEnvironmentVariable",
+    "split",
+    "string",
+    "subscription",
+    "subscriptionResourceId",
+    "tenant",
+    "toLower",
+    "toObject",
+  ],
   ["union", "uniqueString", "allowed", "description", "maxLength", "maxValue", "minLength", "minValue", "secure"],
 ].flat();
 const declarations = [

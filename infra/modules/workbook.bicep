@@ -1,0 +1,90 @@
+metadata description = 'The queries of infra/queries, saved in the workspace under "Face liveness", and a workbook that shows most of them.'
+
+param workspaceName string
+
+@description('Names the workbook, which must be a GUID to Azure.')
+param workbookId string
+param location string
+param tags object
+
+var queries = [
+  { name: 'decisions', title: 'Checks by decision', query: loadTextContent('../queries/decisions.kql'), visualization: 'barchart' }
+  { name: 'reasons', title: 'Reasons', query: loadTextContent('../queries/reasons.kql'), visualization: 'table' }
+  { name: 'creations', title: 'Sessions and attempts', query: loadTextContent('../queries/creations.kql'), visualization: 'linechart' }
+  { name: 'face-latency', title: 'Face service', query: loadTextContent('../queries/face-latency.kql'), visualization: 'table' }
+  { name: 'storage-latency', title: 'Storage', query: loadTextContent('../queries/storage-latency.kql'), visualization: 'table' }
+  { name: 'refusals', title: 'Refusals', query: loadTextContent('../queries/refusals.kql'), visualization: 'table' }
+  { name: 'clients', title: 'Clients', query: loadTextContent('../queries/clients.kql'), visualization: 'table' }
+  { name: 'maintenance', title: 'The timer', query: loadTextContent('../queries/maintenance.kql'), visualization: 'linechart' }
+]
+// Asks for an id first, so no page could show it.
+var oneRequest = { name: 'one-request', title: 'One request', query: loadTextContent('../queries/one-request.kql') }
+
+var resourceType = 'microsoft.operationalinsights/workspaces'
+var days = [1, 7, 30]
+var timeRange = {
+  type: 9
+  name: 'time range'
+  content: {
+    version: 'KqlParameterItem/1.0'
+    style: 'pills'
+    queryType: 0
+    resourceType: resourceType
+    parameters: [
+      {
+        id: guid(workbookId, 'TimeRange')
+        version: 'KqlParameterItem/1.0'
+        name: 'TimeRange'
+        type: 4
+        isRequired: true
+        value: { durationMs: 604800000 }
+        typeSettings: { selectableValues: map(days, count => { durationMs: count * 86400000 }), allowCustom: true }
+      }
+    ]
+  }
+}
+var tiles = [
+  for each in queries: {
+    type: 3
+    name: each.name
+    content: {
+      version: 'KqlItem/1.0'
+      title: each.title
+      query: each.query
+      size: 0
+      timeContextFromParameter: 'TimeRange'
+      queryType: 0
+      resourceType: resourceType
+      visualization: each.visualization
+    }
+  }
+]
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' existing = {
+  name: workspaceName
+}
+
+resource searches 'Microsoft.OperationalInsights/workspaces/savedSearches@2020-08-01' = [
+  for each in concat(queries, [oneRequest]): {
+    parent: workspace
+    name: each.name
+    properties: { category: 'Face liveness', displayName: each.title, query: each.query, version: 2 }
+  }
+]
+
+resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
+  name: workbookId
+  location: location
+  tags: tags
+  kind: 'shared'
+  properties: {
+    displayName: 'Face liveness'
+    category: 'workbook'
+    sourceId: workspace.id
+    serializedData: string({
+      version: 'Notebook/1.0'
+      items: concat([timeRange], tiles)
+      fallbackResourceIds: [workspace.id]
+    })
+  }
+}
