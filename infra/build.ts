@@ -1,7 +1,9 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { build as bundle, type Metafile, type OutputFile, type Plugin, transform } from "esbuild";
 import { z } from "zod";
+import { leaveOut } from "./leave-out.ts";
 import { readReferencePage } from "./reference-page.ts";
 
 const root = resolve(import.meta.dirname, "..");
@@ -65,7 +67,9 @@ export async function build(options: BuildOptions = {}): Promise<BuildResult> {
     sourcesContent: false,
     // The host provides it to the worker's own `require`; no package of that name exists.
     external: ["@azure/functions-core"],
-    plugins: [evaluateRegistrations, leaveOutArrow],
+    plugins: [evaluateRegistrations, leaveOut(options.entry === undefined)],
+    // Some libraries have ES modules beside CommonJS and name them only so; of these, what is not used can be left out.
+    mainFields: ["module", "main"],
     // storage-blob asks for it, and CommonJS has none.
     define: { "import.meta.url": "__importMetaUrl" },
     logLevel: "silent",
@@ -99,10 +103,12 @@ function isMain({ path }: OutputFile): boolean {
   return basename(path) === "main.cjs";
 }
 
-/** Whether any of our own code is in a file. */
+/** Whether a good part of a file is our own code, and not a few lines before a library. */
 function isOwn({ path }: OutputFile, { outputs }: Metafile): boolean {
   const made = Object.entries(outputs).find(([name]) => basename(name) === basename(path))?.[1];
-  return Object.keys(made?.inputs ?? {}).some((input) => !input.startsWith("node_modules/"));
+  const inputs = Object.entries(made?.inputs ?? {}).map(([name, { bytesInOutput }]) => ({ name, bytesInOutput }));
+  const bytesOf = (list: typeof inputs) => list.reduce((sum, { bytesInOutput }) => sum + bytesInOutput, 0);
+  return bytesOf(inputs.filter(({ name }) => !name.startsWith("node_modules/"))) > bytesOf(inputs) / 10;
 }
 
 async function toCommonJs({ path, text }: OutputFile, own: boolean): Promise<{ code: string; map: string }> {
@@ -149,30 +155,32 @@ const evaluateRegistrations: Plugin = {
   },
 };
 
-/** For lists of blobs in Arrow's format, which storage-blob loads when asked for and which nobody here asks for. */
-const leaveOutArrow: Plugin = {
-  name: "leaveOutArrow",
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^apache-arrow$/ }, ({ path }) => ({ path, namespace: "left-out" }));
-    onLoad({ filter: /.*/, namespace: "left-out" }, () => ({
-      contents: "export function tableFromIPC() { throw new Error('apache-arrow is not part of this build'); }",
-    }));
-  },
-};
-
 /** Removes all files of a folder that are not `kept` and older than `graceMs`. */
 async function removeOthers(folder: string, kept: ReadonlySet<string>, graceMs: number): Promise<void> {
   for (const name of await readdir(folder)) {
     if (kept.has(name) || name.endsWith(".tmp")) continue;
     const { mtimeMs } = await stat(join(folder, name));
-    if (Date.now() - mtimeMs >= graceMs) await rm(join(folder, name), { recursive: true, force: true });
+    if (Date.now() - mtimeMs >= graceMs) await rm(join(folder, name), { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
 async function replaceFile(folder: string, name: string, content: string | Uint8Array): Promise<void> {
   const temporary = join(folder, `.${name}.${process.pid}.tmp`);
   await writeFile(temporary, content);
-  await rename(temporary, join(folder, name));
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await rename(temporary, join(folder, name));
+    } catch (error) {
+      if (tries === 10 || !isInUse(error)) throw error;
+      await sleep(tries * 50);
+    }
+  }
+}
+
+/** On Windows no file can be replaced while another process reads it, be that an app that starts or a virus scanner. */
+function isInUse(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return process.platform === "win32" && (code === "EPERM" || code === "EACCES" || code === "EBUSY");
 }
 
 if (import.meta.main) {

@@ -5,6 +5,7 @@ import type { Clock, DeviceStore, FaceService, ImageStore, NewId, SessionStore }
 import type { Readiness } from "./liveness/readiness.ts";
 import type { DecisionRules } from "./liveness/record-result.ts";
 import type { Retention } from "./liveness/retention.ts";
+import type { Telemetry } from "./telemetry/telemetry.ts";
 
 /** Everything an endpoint may use, built once by `compose.ts`. */
 export interface App {
@@ -20,6 +21,8 @@ export interface App {
   retention: Retention;
   now: Clock;
   newId: NewId;
+  /** Absent where nobody has asked for it. */
+  telemetry?: Telemetry;
 }
 
 /** The app, or the settings that keep it from being built: the functions register all the same and answer 503. */

@@ -6,63 +6,118 @@ import { endpoints } from "./endpoints.ts";
 import { createFaceService } from "./face/face-service.ts";
 import { maintainSessions } from "./functions/maintain-sessions.ts";
 import { serve } from "./http/endpoint.ts";
+import { describeError } from "./http/log.ts";
 import { createIdentity } from "./identity.ts";
 import { createReadiness } from "./liveness/readiness.ts";
 import { connectStorage } from "./storage/connect.ts";
 import { createDeviceStore } from "./storage/device-store.ts";
 import { createImageStore } from "./storage/image-store.ts";
 import { createSessionStore } from "./storage/session-store.ts";
+import { observeHttp, observeServices, observeTimer } from "./telemetry/observe.ts";
+import type { Telemetry } from "./telemetry/telemetry.ts";
 
 /*
  * The composition root: settings → clients → handlers. `main.ts` loads it once, after the functions are registered.
  */
 
-const read = readConfig(process.env);
-const composition: Composition = "config" in read ? { app: compose(read.config) } : read;
-
-if ("faults" in composition) {
-  // biome-ignore lint/suspicious/noConsole: no invocation is there yet whose log could be used; the host takes this one.
-  console.error(
-    JSON.stringify({ event: "ServiceNotConfigured", settings: composition.faults.map(({ setting }) => setting) }),
-  );
+/** The handlers of all functions, by the functions' names, and what is to be done when the platform ends the process. */
+export interface Handlers {
+  http: ReadonlyMap<string, HttpHandler>;
+  timer: ReadonlyMap<string, TimerHandler>;
+  terminate(): Promise<void>;
 }
 
-/** The handlers of all HTTP functions, by the functions' names. `trueHeaders` is what `watchTrueHeaders` answers. */
-export function httpHandlers(trueHeaders: (invocationId: string) => Headers | undefined): Map<string, HttpHandler> {
-  return new Map(endpoints.map((endpoint) => [endpoint.name, serve(endpoint, composition, trueHeaders)]));
+/** @param trueHeaders what `watchTrueHeaders` answers. */
+export async function composeHandlers(trueHeaders: (invocationId: string) => Headers | undefined): Promise<Handlers> {
+  const read = readConfig(process.env);
+  if ("faults" in read) {
+    // No invocation is there yet whose log could be used.
+    tellHost({ event: "ServiceNotConfigured", settings: read.faults.map(({ setting }) => setting) });
+    return handlersOf(read, trueHeaders, undefined);
+  }
+  const telemetry = await connectTelemetry(read.config);
+  return handlersOf({ app: compose(read.config, telemetry) }, trueHeaders, telemetry);
 }
 
-/** The handlers of all timers, by the functions' names. */
-export const timerHandlers = new Map<string, TimerHandler>([["maintainSessions", maintainSessions(composition)]]);
+function handlersOf(
+  composition: Composition,
+  trueHeaders: (invocationId: string) => Headers | undefined,
+  telemetry: Telemetry | undefined,
+): Handlers {
+  const http = endpoints.map((endpoint): [string, HttpHandler] => {
+    const handler = serve(endpoint, composition, trueHeaders);
+    return [endpoint.name, telemetry === undefined ? handler : observeHttp(telemetry, handler)];
+  });
+  const maintain = maintainSessions(composition);
+  const timer = telemetry === undefined ? maintain : observeTimer(telemetry, maintain);
+  return {
+    http: new Map(http),
+    timer: new Map([["maintainSessions", timer]]),
+    terminate: async () => telemetry?.shutdown(),
+  };
+}
 
-function compose(config: Config): App {
+/** Loaded only where it is wanted. The app works without: whatever is wrong with it is told, and stops nothing. */
+async function connectTelemetry({ telemetry, face, storage }: Config): Promise<Telemetry | undefined> {
+  if (telemetry === undefined) return undefined;
+  try {
+    const { startTelemetry } = await import("./telemetry/start-telemetry.ts");
+    const { identity, instance, ...options } = telemetry;
+    return startTelemetry({
+      ...options,
+      ...(instance !== undefined && { instance }),
+      ...(identity && { credential: createIdentity(identity.clientId) }),
+      targets: {
+        face: new URL(face.endpoint).host,
+        tables: "tableUri" in storage ? new URL(storage.tableUri).host : "tables",
+        blobs: "blobUri" in storage ? new URL(storage.blobUri).host : "blobs",
+      },
+      now: () => Date.now(),
+      onFailure: (message) => tellHost({ event: "TelemetryFailed", message }),
+    });
+  } catch (error) {
+    tellHost({ event: "TelemetryFailed", ...describeError(error) });
+    return undefined;
+  }
+}
+
+function tellHost(line: object): void {
+  // biome-ignore lint/suspicious/noConsole: the host takes what is written here for its own log.
+  console.error(JSON.stringify(line));
+}
+
+function compose(config: Config, telemetry: Telemetry | undefined): App {
   const now = () => Date.now();
   const { face: faceConfig, storage: storageConfig } = config;
-  const storage = connectStorage(
-    "connectionString" in storageConfig
+  const storage = connectStorage({
+    ...("connectionString" in storageConfig
       ? storageConfig
-      : { ...storageConfig, credential: createIdentity(storageConfig.identityClientId) },
-  );
-  const sessions = createSessionStore(storage);
-  const images = createImageStore(storage);
-  const face = createFaceService({
-    endpoint: faceConfig.endpoint,
-    apiVersion: faceConfig.apiVersion,
-    credential: faceConfig.key === undefined ? createIdentity(faceConfig.identityClientId) : { key: faceConfig.key },
-    timeoutMs: faceConfig.timeoutSeconds * 1000,
+      : { ...storageConfig, credential: createIdentity(storageConfig.identityClientId) }),
+    ...(telemetry && { patience: { onRequest: telemetry.observeRequest } }),
   });
-  return {
-    config,
-    face,
-    sessions,
+  const connected = {
+    face: createFaceService({
+      endpoint: faceConfig.endpoint,
+      apiVersion: faceConfig.apiVersion,
+      credential: faceConfig.key === undefined ? createIdentity(faceConfig.identityClientId) : { key: faceConfig.key },
+      timeoutMs: faceConfig.timeoutSeconds * 1000,
+      ...(telemetry && { onRequest: telemetry.observeRequest }),
+    }),
+    sessions: createSessionStore(storage),
     devices: createDeviceStore(storage),
-    images,
-    readiness: createReadiness({ face, sessions, images, now }),
+    images: createImageStore(storage),
+  };
+  const services = telemetry === undefined ? connected : observeServices(connected, telemetry);
+  return {
+    ...services,
+    config,
+    readiness: createReadiness({ ...services, now }),
     rules: config.rules,
     policy: config.policy,
     limits: config.limits,
     retention: config.retention,
     now,
     newId: randomUUID,
+    ...(telemetry && { telemetry }),
   };
 }

@@ -100,6 +100,10 @@ export const settings = z.object({
   WEBSITE_AUTH_ENABLED: flag(false),
   WEBSITE_INSTANCE_ID: optional(z.string()),
   WEBSITE_POD_NAME: optional(z.string()),
+  WEBSITE_SITE_NAME: optional(z.string()),
+  APPLICATIONINSIGHTS_CONNECTION_STRING: optional(z.string()),
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: optional(z.string()),
+  TELEMETRY_SAMPLING_RATIO: optional(fraction).transform((value) => value ?? 1),
   REQUIRE_CLIENT_DIGEST: flag(false),
   VERIFY_CONFIDENCE_FLOOR: optional(fraction).transform((value) => value ?? 0),
   ALLOW_DEVICE_SET_IN_CLIENT: flag(false),
@@ -148,6 +152,19 @@ export interface Config {
   limits: Limits;
   retention: Retention;
   maintenance: { concurrency: number; faceCallsPerSecond: number; budgetSeconds: number; maxAttempts: number };
+  /** Undefined: nothing is told to Application Insights. */
+  telemetry: TelemetryConfig | undefined;
+}
+
+export interface TelemetryConfig {
+  connectionString: string;
+  /** Where telemetry is taken from identities only: that of which identity, undefined for the system-assigned one. */
+  identity: { clientId: string | undefined } | undefined;
+  /** Share of the invocations whose spans are kept, 0 to 1. */
+  samplingRatio: number;
+  /** The app's name in Azure. */
+  role: string;
+  instance: string | undefined;
 }
 
 /** A setting that is missing or wrong. Its value is never told. */
@@ -206,7 +223,22 @@ export function readConfig(env: Record<string, string | undefined>): { config: C
         budgetSeconds: read.MAINTENANCE_BUDGET_SECONDS,
         maxAttempts: read.MAINTENANCE_MAX_ATTEMPTS,
       },
+      telemetry: telemetryOf(read),
     },
+  };
+}
+
+function telemetryOf(read: Settings): TelemetryConfig | undefined {
+  if (read.APPLICATIONINSIGHTS_CONNECTION_STRING === undefined) return undefined;
+  // As the host reads it: `Authorization=AAD`, and `ClientId=…` for a user-assigned identity.
+  const authentication = read.APPLICATIONINSIGHTS_AUTHENTICATION_STRING ?? "";
+  const clientId = /(?:^|;)\s*ClientId=([^;]+)/i.exec(authentication)?.[1]?.trim();
+  return {
+    connectionString: read.APPLICATIONINSIGHTS_CONNECTION_STRING,
+    identity: /(^|;)\s*Authorization=AAD\b/i.test(authentication) ? { clientId } : undefined,
+    samplingRatio: read.TELEMETRY_SAMPLING_RATIO,
+    role: read.WEBSITE_SITE_NAME ?? "face-liveness",
+    instance: read.WEBSITE_INSTANCE_ID ?? read.WEBSITE_POD_NAME,
   };
 }
 

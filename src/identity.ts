@@ -9,7 +9,7 @@ import type { TokenCredential } from "@azure/identity";
 export function createIdentity(clientId: string | undefined): TokenCredential {
   let loaded: Promise<TokenCredential> | undefined;
   const load = async (): Promise<TokenCredential> => {
-    const { DefaultAzureCredential } = await import("@azure/identity");
+    const { DefaultAzureCredential } = await import("./default-credential.ts");
     return new DefaultAzureCredential(clientId === undefined ? {} : { managedIdentityClientId: clientId });
   };
   return {

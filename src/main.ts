@@ -20,8 +20,8 @@ function handlers(): ReturnType<typeof loadHandlers> {
 }
 
 async function loadHandlers() {
-  const { httpHandlers, timerHandlers } = await import("./compose.ts");
-  return { http: httpHandlers(trueHeaders), timer: timerHandlers };
+  const { composeHandlers } = await import("./compose.ts");
+  return composeHandlers(trueHeaders);
 }
 
 // Without streaming the host drops the body of a chunked request.
@@ -41,6 +41,7 @@ for (const { name, schedule } of timers) {
     handler: async (timer, context) => found((await handlers()).timer, name)(timer, context),
   });
 }
+functions.hook.appTerminate(async () => (await loaded)?.terminate());
 // What keeps it from loading is heard by the first call.
 setTimeout(() => handlers().catch(() => undefined), loadAfterMs).unref();
 

@@ -3,6 +3,7 @@ import type { TokenCredential } from "@azure/identity";
 import { ApiError } from "../errors.ts";
 import { maxAttempts } from "../liveness/decision.ts";
 import type { Answered, FaceCallOptions } from "../liveness/ports.ts";
+import type { RequestObserver } from "../telemetry/telemetry.ts";
 import { numberAttempts } from "./audit-entries.ts";
 import { callRepeatedly, endWithin, readStream } from "./calls.ts";
 import type { Codec, RequestBody } from "./codec.ts";
@@ -33,6 +34,8 @@ export interface FaceClientOptions {
   timeoutMs?: number;
   /** Audit entries asked for at a time, 1 to 1000. Default 1000. */
   auditPageSize?: number;
+  /** Told of each HTTP request and its end. Default: nobody is. */
+  onRequest?: RequestObserver;
 }
 
 export type CallOptions = FaceCallOptions;
@@ -140,7 +143,7 @@ export function createFaceClient(options: FaceClientOptions): FaceClient {
 }
 
 /** Sends one HTTP call, once. Throws `ApiError` for all but a success. */
-function makeSend({ endpoint, apiVersion, credential, timeoutMs = 20_000 }: FaceClientOptions) {
+function makeSend({ endpoint, apiVersion, credential, timeoutMs = 20_000, onRequest }: FaceClientOptions) {
   const base = endpoint.replace(/\/+$/, "");
   const client = createLibraryClient(base, credential, {
     apiVersion,
@@ -158,6 +161,7 @@ function makeSend({ endpoint, apiVersion, credential, timeoutMs = 20_000 }: Face
   return async (call: Call): Promise<Answer> => {
     const { method, path, query, body, accept = "application/json", gate } = call;
     const tellGate = await gate?.();
+    const ended = onRequest?.();
     return endWithin(timeoutMs, faceTimeout, call.signal, async (abortSignal) => {
       try {
         const response = await client
@@ -166,11 +170,12 @@ function makeSend({ endpoint, apiVersion, credential, timeoutMs = 20_000 }: Face
           .asNodeStream();
         tellGate?.(Number(response.status), response.headers["retry-after"]);
         const bytes = await readStream(response.body, maxAnswerBytes);
+        ended?.(Number(response.status), response.headers["apim-request-id"]);
         return accepted(Number(response.status), response.headers, bytes);
       } catch (error) {
         throw toApiError(error);
       }
-    });
+    }).finally(() => ended?.());
   };
 }
 

@@ -4,6 +4,7 @@ import { createLog, describeError, type Log } from "../http/log.ts";
 import { drain } from "../liveness/maintain.ts";
 import { createPace } from "../liveness/pace.ts";
 import { sweepImages } from "../liveness/sweep-images.ts";
+import { measureMaintenance } from "../telemetry/observe.ts";
 
 /** Every five minutes, as wide as the buckets of `expiry` are. */
 export const maintenanceSchedule = "0 */5 * * * *";
@@ -50,13 +51,15 @@ async function maintain(tools: Tools, log: Log): Promise<void> {
     },
     deadline,
   );
-  log.info("MaintenanceDone", {
+  const figures = {
     ...summary,
     imagesSwept,
     imagesFailed,
     oldestDueSeconds: oldestDueOn === undefined ? 0 : (start - Date.parse(oldestDueOn)) / 1000,
     seconds: (tools.now() - start) / 1000,
-  });
+  };
+  log.info("MaintenanceDone", figures);
+  if (tools.telemetry) measureMaintenance(tools.telemetry, figures);
   if (summary.failed > 0) throw new Error(`${summary.failed} sessions could not be maintained; see MaintenanceFailed.`);
   if (imagesFailed > 0) throw new Error("Images could not be swept; see MaintenanceFailed.");
 }

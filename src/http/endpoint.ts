@@ -78,6 +78,7 @@ export function serve(
     try {
       const headers = trueHeaders(context.invocationId) ?? request.headers;
       const caller = endpoint.access === "everyone" ? nobody : authenticate(app.config.callers, headers);
+      app.telemetry?.note({ "liveness.client": caller.clientName });
       if (endpoint.access === "services" && !caller.trusted) throw resourceNotFound();
       const reply = await endpoint.handle(app, {
         params: parseParams(endpoint, request.params),

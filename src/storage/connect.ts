@@ -1,5 +1,4 @@
 import type { TokenCredential } from "@azure/identity";
-import type { ContainerClient } from "@azure/storage-blob";
 import { type Container, openContainer } from "./container.ts";
 import { defaultPatience, type Patience } from "./retry.ts";
 import { openTable, type Table } from "./table.ts";
@@ -33,7 +32,7 @@ export function connectStorage(options: StorageOptions): StorageConnection {
     );
   const container = (name: string) =>
     openContainer(
-      once(() => connectContainer(options, name)),
+      once(async () => (await import("./connect-container.ts")).connectContainer(options, name)),
       patience,
     );
   return {
@@ -51,14 +50,4 @@ function once<T>(build: () => Promise<T>): () => Promise<T> {
     built ??= build();
     return built;
   };
-}
-
-async function connectContainer(options: StorageOptions, name: string): Promise<ContainerClient> {
-  const { BlobServiceClient } = await import("@azure/storage-blob");
-  const retryOptions = { maxTries: 1 };
-  const service =
-    "connectionString" in options
-      ? BlobServiceClient.fromConnectionString(options.connectionString, { retryOptions })
-      : new BlobServiceClient(options.blobUri, options.credential, { retryOptions });
-  return service.getContainerClient(name);
 }

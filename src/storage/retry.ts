@@ -1,6 +1,7 @@
 import { setTimeout as sleepFor } from "node:timers/promises";
 import { ApiError } from "../errors.ts";
-import { isTransient, storageUnavailable, TransportError } from "./storage-errors.ts";
+import type { RequestObserver } from "../telemetry/telemetry.ts";
+import { isTransient, readFailure, storageUnavailable, TransportError } from "./storage-errors.ts";
 
 /** How long to wait for storage, and how often to ask again. */
 export interface Patience {
@@ -15,6 +16,8 @@ export interface Patience {
   /** From 0 (inclusive) to 1 (exclusive). */
   random: () => number;
   sleep: (ms: number) => Promise<unknown>;
+  /** Told of each request and its end. Default: nobody is. */
+  onRequest?: RequestObserver;
 }
 
 export const defaultPatience: Patience = {
@@ -40,9 +43,13 @@ export async function persist<T>(
   for (let tries = 1; ; tries++) {
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), patience.timeoutMs);
+    const ended = patience.onRequest?.();
     try {
-      return await operation(limit.signal, tries > 1);
+      const result = await operation(limit.signal, tries > 1);
+      ended?.();
+      return result;
     } catch (error) {
+      ended?.(readFailure(error)?.status);
       if (error instanceof ApiError) throw error;
       const timedOut = limit.signal.aborted;
       if (!timedOut && !isTransient(error)) throw error;

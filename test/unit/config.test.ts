@@ -67,6 +67,7 @@ describe("settings by default", () => {
       limits: { creations: 10, ownerCreations: 20, windowSeconds: 600, lockoutRejections: 5, lockoutSeconds: 1800 },
       retention: { sessionHours: 48, outcomeDays: 90 },
       maintenance: { concurrency: 32, faceCallsPerSecond: 5, budgetSeconds: 240, maxAttempts: 50 },
+      telemetry: undefined,
     });
   });
 
@@ -89,6 +90,31 @@ describe("numbers", () => {
       }
     });
   }
+});
+
+describe("telemetry", () => {
+  const APPLICATIONINSIGHTS_CONNECTION_STRING = "InstrumentationKey=0;IngestionEndpoint=https://eu.test/";
+  const telemetryOf = (env: Record<string, string>) =>
+    configOf({ APPLICATIONINSIGHTS_CONNECTION_STRING, ...env }).telemetry;
+
+  it("is off without a connection string, whatever else is set", () => {
+    assert.equal(configOf({ TELEMETRY_SAMPLING_RATIO: "0.5", WEBSITE_SITE_NAME: "func-x" }).telemetry, undefined);
+  });
+
+  it("goes under the app's name in Azure, as an identity where one is asked for", () => {
+    const plain = { connectionString: APPLICATIONINSIGHTS_CONNECTION_STRING, identity: undefined, instance: undefined };
+    assert.deepEqual(telemetryOf({}), { ...plain, samplingRatio: 1, role: "face-liveness" });
+    const azure = { WEBSITE_SITE_NAME: "func-x", WEBSITE_POD_NAME: "pod-1", TELEMETRY_SAMPLING_RATIO: "0.25" };
+    assert.deepEqual(telemetryOf(azure), { ...plain, samplingRatio: 0.25, role: "func-x", instance: "pod-1" });
+    for (const [text, identity] of [
+      ["Authorization=AAD", { clientId: undefined }],
+      ["ClientId=1-2-3;Authorization=AAD", { clientId: "1-2-3" }],
+      ["Authorization=AAD; ClientId=1-2-3", { clientId: "1-2-3" }],
+      ["ClientId=1-2-3", undefined],
+    ] as const) {
+      assert.deepEqual(telemetryOf({ APPLICATIONINSIGHTS_AUTHENTICATION_STRING: text })?.identity, identity, text);
+    }
+  });
 });
 
 describe("how long held images are kept", () => {

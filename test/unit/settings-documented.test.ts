@@ -13,8 +13,8 @@ const sample = z
   .parse(JSON.parse(readFileSync(join(root, "local.settings.sample.json"), "utf8"))).Values;
 
 const names = Object.keys(settings.shape);
-/** What the platform sets, and what stands for the connection string where there is an identity. */
-const notOnLaptops = /^(WEBSITE_|AZURE_CLIENT_ID$|AzureWebJobsStorage__)/;
+/** What is of Azure, and what stands for the connection string where there is an identity. */
+const notOnLaptops = /^(WEBSITE_|APPLICATIONINSIGHTS_|AZURE_CLIENT_ID$|AzureWebJobsStorage__)/;
 
 it("every setting has its row in the README, with the default that the code has", () => {
   for (const name of names) {

@@ -14,7 +14,7 @@ const wired = keysIn(valueGiven(app, "appSettings")).filter((key) => !["parent",
 const chosen = keysIn(valueGiven(values, "settings"));
 
 /** For the host and its libraries: the app's own code does not ask for them. */
-const forTheHost = /^(AzureWebJobsStorage__credential|APPLICATIONINSIGHTS_(CONNECTION|AUTHENTICATION)_STRING)$/;
+const forTheHost = /^AzureWebJobsStorage__credential$/;
 /** Never set here: keys that are switched off, what only laptops may do, and what the platform sets by itself. */
 const notForAzure = /^(FACE_KEY|AzureWebJobsStorage|AzureWebJobsStorage__accountName|ALLOW_ANONYMOUS|WEBSITE_\w+)$/;
 

@@ -1,0 +1,12 @@
+import { BlobServiceClient, type ContainerClient } from "@azure/storage-blob";
+import type { StorageOptions } from "./connect.ts";
+
+/** A container's client. Requests are repeated by `persist` alone. */
+export function connectContainer(options: StorageOptions, name: string): ContainerClient {
+  const retryOptions = { maxTries: 1 };
+  const service =
+    "connectionString" in options
+      ? BlobServiceClient.fromConnectionString(options.connectionString, { retryOptions })
+      : new BlobServiceClient(options.blobUri, options.credential, { retryOptions });
+  return service.getContainerClient(name);
+}

@@ -1,0 +1,115 @@
+import type { HttpHandler, InvocationContext, TimerHandler } from "@azure/functions";
+import type { DeviceStore, FaceService, ImageStore, SessionStore } from "../liveness/ports.ts";
+import type { SessionRecord } from "../liveness/session.ts";
+import type { Invocation, ServiceCall, Telemetry } from "./telemetry.ts";
+
+/** What the rules call, and what is to be told of it. */
+interface Services {
+  face: FaceService;
+  sessions: SessionStore;
+  devices: DeviceStore;
+  images: ImageStore;
+}
+
+/** The same services, each of whose calls is told under its own name; and what they record is counted. */
+export function observeServices<T extends Services>(services: T, telemetry: Telemetry): T {
+  return {
+    ...services,
+    face: named(telemetry, "face", "face", services.face),
+    sessions: countSessions(telemetry, named(telemetry, "sessions", "tables", services.sessions)),
+    devices: named(telemetry, "devices", "tables", services.devices),
+    images: named(telemetry, "images", "blobs", services.images),
+  };
+}
+
+/** Every method of a service as a call `{prefix}.{method}`. */
+function named<T extends object>(telemetry: Telemetry, prefix: string, service: ServiceCall["service"], port: T): T {
+  return new Proxy(port, {
+    get(target, property, receiver) {
+      const value: unknown = Reflect.get(target, property, receiver);
+      if (typeof value !== "function" || typeof property !== "string") return value;
+      const call = { name: `${prefix}.${property}`, service };
+      return (...args: unknown[]) => telemetry.call(call, () => Reflect.apply(value, target, args));
+    },
+  });
+}
+
+/** Counts what is written when it is written: a creation at its commit, a decision with its record. */
+function countSessions(telemetry: Telemetry, sessions: SessionStore): SessionStore {
+  return Object.assign(Object.create(sessions), {
+    async commit(...[reserved, record]: Parameters<SessionStore["commit"]>) {
+      const committed = await sessions.commit(reserved, record);
+      telemetry.note({ "liveness.session_id": record.sessionId });
+      if (committed) {
+        const { kind, apiVersion, upstreamVersion } = record;
+        telemetry.measure("liveness.creations", 1, { kind, apiVersion, upstreamVersion });
+      }
+      return committed;
+    },
+    async find(...[sessionId]: Parameters<SessionStore["find"]>) {
+      const stored = await sessions.find(sessionId);
+      // Only what is known here is told: the id of no session is whatever the caller wrote.
+      if (stored !== undefined) telemetry.note({ "liveness.session_id": sessionId });
+      return stored;
+    },
+    async update(...args: Parameters<SessionStore["update"]>) {
+      const [stored, record] = args;
+      const written = await sessions.update(...args);
+      if (written !== undefined) countOutcome(telemetry, stored.record, record);
+      return written;
+    },
+  } satisfies Partial<SessionStore>);
+}
+
+function countOutcome(telemetry: Telemetry, before: SessionRecord, after: SessionRecord): void {
+  const { kind, decision } = after;
+  const attempts = after.attempts - before.attempts;
+  if (attempts > 0) telemetry.measure("liveness.attempts", attempts, { kind });
+  if (decision === undefined || decision === before.decision) return;
+  telemetry.measure("liveness.decisions", 1, { kind, decision });
+  for (const reason of after.reasons) telemetry.measure("liveness.reasons", 1, { kind, decision, reason });
+}
+
+/** The handler of a function, whose work is told with its answer's status and code. */
+export function observeHttp(telemetry: Telemetry, handler: HttpHandler): HttpHandler {
+  return (request, context) =>
+    telemetry.invocation(invocationOf(context), async () => {
+      const response = await handler(request, context);
+      const headers = new Headers(response.headers);
+      telemetry.note({
+        "http.response.status_code": response.status,
+        "error.code": headers.get("x-ms-error-code") ?? undefined,
+        "face.request_id": headers.get("apim-request-id") ?? undefined,
+      });
+      return response;
+    });
+}
+
+export function observeTimer(telemetry: Telemetry, handler: TimerHandler): TimerHandler {
+  return (timer, context) => telemetry.invocation(invocationOf(context), async () => handler(timer, context));
+}
+
+function invocationOf({ functionName, invocationId, traceContext }: InvocationContext): Invocation {
+  return { functionName, invocationId, traceParent: traceContext?.traceParent };
+}
+
+/** What a run of the timer did, as its log line has it. */
+export interface MaintenanceFigures {
+  collected: number;
+  pruned: number;
+  purged: number;
+  abandoned: number;
+  failed: number;
+  left: number;
+  oldestDueSeconds: number;
+  seconds: number;
+}
+
+export function measureMaintenance(telemetry: Telemetry, figures: MaintenanceFigures): void {
+  const { oldestDueSeconds, seconds, ...results } = figures;
+  for (const result of ["collected", "pruned", "purged", "abandoned", "failed", "left"] as const) {
+    if (results[result] > 0) telemetry.measure("maintenance.sessions", results[result], { result });
+  }
+  telemetry.measure("maintenance.duration", seconds);
+  telemetry.measure("maintenance.oldest_due_age", oldestDueSeconds);
+}

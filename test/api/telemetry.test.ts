@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { it, type TestContext } from "node:test";
+import { pathToFileURL } from "node:url";
+import { makeImage } from "../fixtures/images.ts";
+import { type Stack, startStack } from "../local/stack.ts";
+import { control, createAppClient, playAttempt } from "./support/app-client.ts";
+import { startTelemetryIntake } from "./support/telemetry-intake.ts";
+
+const clientKey = `client-key-${randomUUID()}`;
+const probe = pathToFileURL(join(import.meta.dirname, "support/outward-probe.ts")).href;
+
+async function start(t: TestContext, env: Record<string, string>): Promise<Stack> {
+  const stack = await startStack({
+    env: {
+      CLIENT_KEYS: JSON.stringify({ shop: [createHash("sha256").update(clientKey).digest("hex")] }),
+      NODE_OPTIONS: `--import=${probe}`,
+      ...env,
+    },
+  });
+  t.after(() => stack.stop());
+  return stack;
+}
+
+const traceParent = () => {
+  const trace = randomBytes(16).toString("hex");
+  return { trace, header: `00-${trace}-${randomBytes(8).toString("hex")}-01` };
+};
+
+it("tells of a check from its start to its end, and of the timer", async (t) => {
+  const intake = await startTelemetryIntake(t);
+  const stack = await start(t, {
+    APPLICATIONINSIGHTS_CONNECTION_STRING: intake.connectionString,
+    WEBSITE_SITE_NAME: "func-liveness",
+  });
+  const app = createAppClient(stack.url, { "ocp-apim-subscription-key": clientKey });
+  const deviceCorrelationId = `device-${randomUUID()}`;
+  const image = makeImage({ sizeInBytes: 4096 }, 3);
+  const form = new FormData();
+  form.set("livenessOperationMode", "Passive");
+  form.set("deviceCorrelationId", deviceCorrelationId);
+  form.set("verifyImage", new File([image], "me.jpg"));
+  const creation = traceParent();
+  const path = "face/v1.2/detectLivenessWithVerify-sessions";
+  const opened = await app.send(path, { method: "POST", body: form, headers: { traceparent: creation.header } });
+  assert.equal(opened.status, 200);
+  const session = opened.body as { sessionId: string; authToken: string };
+  await playAttempt(stack.emulator, session, { scenario: "realface", matchConfidence: 0.9 });
+  const settling = traceParent();
+  const settled = await app.send(`api/sessions/${session.sessionId}/settle`, {
+    json: {},
+    headers: { traceparent: settling.header },
+  });
+  assert.equal(settled.status, 200);
+  const refused = traceParent();
+  const missing = await app.send("api/sessions/nobody-knows-it", { headers: { traceparent: refused.header } });
+  assert.equal(missing.status, 404);
+  // One that the timer has to fetch, from a service that stumbles once.
+  const left = await app.openSession();
+  await playAttempt(stack.emulator, left, { scenario: "spoofface" });
+  await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
+  await control(stack.emulator, "/faults", { operation: "get", status: 500, times: 1 });
+  await stack.app.runFunction("maintainSessions");
+  const { app: host } = stack;
+  await stack.stop();
+
+  const spans = intake.spans();
+  const ofTrace = (trace: string) => spans.filter((span) => span.trace === trace);
+  const [work, ...others] = ofTrace(creation.trace).filter(({ type }) => type === "InProc");
+  assert.ok(work);
+  assert.deepEqual(others, []);
+  assert.equal(work.name, "createLivenessWithVerifySession");
+  assert.equal(work.role, "func-liveness");
+  assert.equal(work.facts["liveness.client"], "shop");
+  assert.equal(work.facts["liveness.session_id"], session.sessionId);
+  assert.ok(work.facts["faas.invocation_id"]);
+  const calls = ofTrace(creation.trace).filter((span) => span !== work);
+  assert.deepEqual(calls.map(({ name }) => name).sort(), [
+    "face.create",
+    "images.put",
+    "sessions.commit",
+    "sessions.reserve",
+    "sessions.schedule",
+  ]);
+  assert.ok(calls.every(({ parent, success }) => parent === work.id && success === true));
+  const face = calls.find(({ name }) => name === "face.create");
+  assert.equal(face?.facts["face.request_id"], opened.headers.get("apim-request-id"));
+  assert.equal(face?.resultCode, "200");
+  assert.equal(face?.target, new URL(stack.emulator.url).host);
+  assert.equal(face?.facts.requests, "1");
+
+  const settlingCalls = ofTrace(settling.trace).map(({ name }) => name);
+  assert.deepEqual(settlingCalls.sort(), ["face.get", "sessions.update", "settleSession"]);
+  const [refusal] = ofTrace(refused.trace).filter(({ type }) => type === "InProc");
+  assert.equal(refusal?.facts["error.code"], "SessionNotFound");
+  assert.equal(refusal?.facts["liveness.session_id"], undefined);
+  const run = spans.find(({ name }) => name === "maintainSessions");
+  const looked = spans.find(({ name, parent }) => name === "face.get" && parent === run?.id);
+  assert.equal(looked?.facts.requests, "2", "the first of them was answered 500");
+
+  const told = (name: string) => intake.measurements(name).map(({ value, facts }) => [facts, value] as const);
+  const verify = { kind: "livenessWithVerify" };
+  const versions = { apiVersion: "v1.2", upstreamVersion: "v1.2" };
+  assert.deepEqual(told("liveness.creations"), [
+    [{ ...verify, ...versions }, 1],
+    [{ kind: "liveness", ...versions }, 1],
+  ]);
+  assert.deepEqual(told("liveness.decisions"), [
+    [{ ...verify, decision: "accepted" }, 1],
+    [{ kind: "liveness", decision: "rejected" }, 1],
+  ]);
+  const reasons = told("liveness.reasons").map(([{ reason }]) => reason);
+  assert.ok(reasons.includes("RealFace") && reasons.includes("SpoofDetected"), String(reasons));
+  assert.equal(
+    told("liveness.attempts").reduce((sum, [, value]) => sum + value, 0),
+    2,
+  );
+  const durations = intake.measurements("face.duration");
+  assert.deepEqual(durations.map(({ facts, count }) => [facts.operation, facts.status, count]).sort(), [
+    ["face.create", "200", 2],
+    ["face.get", "200", 2],
+    ["face.get", "500", 1],
+  ]);
+  assert.deepEqual(told("maintenance.sessions"), [[{ result: "collected" }, 2]]);
+  assert.equal(intake.measurements("maintenance.duration").length, 1);
+  assert.equal(intake.measurements("maintenance.oldest_due_age").length, 1);
+
+  assert.doesNotMatch(host.output(), /^outward /m, "nobody but the intake is told anything");
+  assert.match(host.output(), /^loaded .*start-telemetry/m);
+  const said = intake.text();
+  const secrets = [session.authToken, session.authToken.slice(-30), stack.emulator.key, clientKey];
+  for (const secret of [...secrets, deviceCorrelationId, image.subarray(100, 160).toString("base64")]) {
+    assert.equal(said.includes(secret), false);
+  }
+});
+
+it("is not even loaded where nobody has asked for it", async (t) => {
+  const stack = await start(t, {});
+  await createAppClient(stack.url, { "ocp-apim-subscription-key": clientKey }).openSession();
+  const { app } = stack;
+  await stack.stop();
+  assert.match(app.output(), /^loaded .*compose/m);
+  assert.doesNotMatch(app.output(), /^loaded .*telemetry/m);
+});
+
+it("keeps the share of spans that is asked for, and counts everything all the same", async (t) => {
+  const intake = await startTelemetryIntake(t);
+  const stack = await start(t, {
+    APPLICATIONINSIGHTS_CONNECTION_STRING: intake.connectionString,
+    TELEMETRY_SAMPLING_RATIO: "0",
+  });
+  await createAppClient(stack.url, { "ocp-apim-subscription-key": clientKey }).openSession();
+  await stack.stop();
+  assert.deepEqual(intake.spans(), []);
+  assert.equal(intake.measurements("liveness.creations").length, 1);
+});
+
+for (const [what, connectionString] of [
+  ["makes no sense", "InstrumentationKey=nonsense"],
+  ["leads nowhere", "InstrumentationKey=11111111-2222-3333-4444-555555555555;IngestionEndpoint=http://127.0.0.1:9/"],
+] as const) {
+  it(`stops nothing where the connection string ${what}`, async (t) => {
+    const stack = await start(t, { APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString });
+    const app = createAppClient(stack.url, { "ocp-apim-subscription-key": clientKey });
+    await app.openSession();
+    assert.equal((await app.send("api/health/ready")).status, 200);
+    const { app: host } = stack;
+    await stack.stop();
+    if (what === "makes no sense") assert.match(host.output(), /"event":"TelemetryFailed"/);
+    assert.doesNotMatch(host.output(), /^outward /m);
+  });
+}

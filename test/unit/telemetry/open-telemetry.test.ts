@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { metrics as api } from "@opentelemetry/api";
+import {
+  AlwaysOnSampler,
+  BasicTracerProvider,
+  InMemorySpanExporter,
+  type ReadableSpan,
+  SimpleSpanProcessor,
+} from "@opentelemetry/sdk-trace-base";
+import { ApiError } from "../../../src/errors.ts";
+import { createTelemetry } from "../../../src/telemetry/open-telemetry.ts";
+import type { ServiceCall, Telemetry } from "../../../src/telemetry/telemetry.ts";
+
+const trace = "0af7651916cd43dd8448eb211c80319c";
+const host = "b7ad6b7169203331";
+const invocation = { functionName: "settleSession", invocationId: "i-1", traceParent: `00-${trace}-${host}-00` };
+
+function arrange(): { telemetry: Telemetry; spans: () => ReadableSpan[] } {
+  const exporter = new InMemorySpanExporter();
+  // The host's own flag says nothing of what is kept: it is off in all that the real host sends.
+  const tracers = new BasicTracerProvider({
+    sampler: new AlwaysOnSampler(),
+    spanProcessors: [new SimpleSpanProcessor(exporter)],
+  });
+  let time = 1_000_000;
+  const telemetry = createTelemetry({
+    tracer: tracers.getTracer("test"),
+    meter: api.getMeter("none"),
+    targets: { face: "face.test", tables: "tables.test", blobs: "blobs.test" },
+    now: () => ++time,
+    shutdown: () => tracers.shutdown(),
+  });
+  return { telemetry, spans: () => exporter.getFinishedSpans() };
+}
+
+const face: ServiceCall = { name: "face.get", service: "face" };
+const tables: ServiceCall = { name: "sessions.reserve", service: "tables" };
+
+describe("telemetry", () => {
+  it("hangs an invocation under the host's request, and its calls under it", async () => {
+    const { telemetry, spans } = arrange();
+    const answer = await telemetry.invocation(invocation, async () => {
+      telemetry.note({ "liveness.client": "shop", nothing: undefined });
+      return telemetry.call(tables, async () => "done");
+    });
+    assert.equal(answer, "done");
+    const [call, work] = spans();
+    assert.equal(work?.parentSpanContext?.spanId, host);
+    assert.equal(call?.parentSpanContext?.spanId, work?.spanContext().spanId);
+    assert.deepEqual(new Set(spans().map((span) => span.spanContext().traceId)), new Set([trace]));
+    assert.deepEqual(work?.attributes, { "faas.invocation_id": "i-1", "liveness.client": "shop" });
+    assert.equal(call?.attributes["server.address"], "tables.test");
+  });
+
+  it("begins a trace of its own where the host tells of none that makes sense", async () => {
+    const { telemetry, spans } = arrange();
+    for (const traceParent of [undefined, "", "nonsense", `00-${"0".repeat(32)}-${host}-01`]) {
+      await telemetry.invocation({ ...invocation, traceParent }, async () => undefined);
+    }
+    assert.equal(spans().length, 4);
+    assert.ok(spans().every((span) => span.parentSpanContext === undefined));
+  });
+
+  it("tells of each HTTP request of a call: how many, the last status, the service's ids", async () => {
+    const { telemetry, spans } = arrange();
+    await telemetry.invocation(invocation, () =>
+      telemetry.call(face, async () => {
+        telemetry.observeRequest()(500, "first");
+        const ended = telemetry.observeRequest();
+        ended(200, "second");
+        ended();
+      }),
+    );
+    const [call] = spans();
+    assert.equal(call?.attributes.requests, 2);
+    assert.equal(call?.attributes["http.response.status_code"], 200);
+    assert.equal(call?.attributes["face.request_id"], "first second");
+  });
+
+  it("keeps calls at the same time apart", async () => {
+    const { telemetry, spans } = arrange();
+    await telemetry.invocation(invocation, () =>
+      Promise.all(
+        [1, 2, 3].map((requests) =>
+          telemetry.call({ name: `face.${requests}`, service: "face" }, async () => {
+            for (let sent = 0; sent < requests; sent += 1) {
+              const ended = telemetry.observeRequest();
+              await null;
+              ended(200);
+            }
+          }),
+        ),
+      ),
+    );
+    const calls = spans().filter(({ name }) => name.startsWith("face."));
+    assert.deepEqual(calls.map(({ name, attributes }) => [name, attributes.requests]).sort(), [
+      ["face.1", 1],
+      ["face.2", 2],
+      ["face.3", 3],
+    ]);
+  });
+
+  it("tells failures by their codes alone, and whose they are", async () => {
+    const { telemetry, spans } = arrange();
+    const secret = "a message that quotes what was sent";
+    const cases: [ServiceCall, Error, string, boolean][] = [
+      [face, new ApiError(429, "TooManyRequests", secret), "TooManyRequests", true],
+      [tables, new ApiError(429, "429", secret), "429", false],
+      [tables, new ApiError(503, "StorageUnavailable", secret), "StorageUnavailable", true],
+      [tables, new TypeError(secret), "TypeError", true],
+    ];
+    for (const [asked, error, code, failed] of cases) {
+      const work = telemetry.invocation(invocation, () => telemetry.call(asked, () => Promise.reject(error)));
+      await assert.rejects(work, (thrown) => thrown === error);
+      const [call] = spans()
+        .filter(({ name }) => name === asked.name)
+        .slice(-1);
+      assert.deepEqual([call?.attributes["error.code"], call?.status.code === 2], [code, failed]);
+    }
+    assert.doesNotMatch(
+      JSON.stringify(spans().map(({ attributes, events, status }) => [attributes, events, status])),
+      /quotes/,
+    );
+  });
+
+  it("bounds what a long run tells, and still tells what fails", async () => {
+    const { telemetry, spans } = arrange();
+    await telemetry.invocation(invocation, async () => {
+      for (let call = 0; call < 600; call += 1) await telemetry.call(tables, async () => call);
+      await telemetry.call(face, () => Promise.reject(new ApiError(500, "500", "no"))).catch(() => undefined);
+    });
+    assert.equal(spans().filter(({ name }) => name === tables.name).length, 500);
+    assert.equal(spans().filter(({ name }) => name === face.name).length, 1);
+  });
+
+  it("leaves alone what answers at once, and what no invocation asks for", async () => {
+    const { telemetry, spans } = arrange();
+    await telemetry.invocation(invocation, async () => {
+      assert.equal(
+        telemetry.call(tables, () => "at once"),
+        "at once",
+      );
+    });
+    assert.equal(await telemetry.call(tables, async () => "outside"), "outside");
+    telemetry.observeRequest()(200);
+    telemetry.note({ lost: true });
+    assert.deepEqual(
+      spans().map(({ name }) => name),
+      ["settleSession"],
+    );
+  });
+});
