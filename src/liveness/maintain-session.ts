@@ -43,9 +43,7 @@ async function collect(deps: PhaseDeps, stand: Stand): Promise<Step> {
   const stored = await find(deps, row);
   if (stored === undefined) return explainAbsence(deps, stand);
   stand.row = { ...row, session: settledSession(stored.record) };
-  // One that the service did not know while its token lived may have been used all the same.
-  const isKnown = stored.record.final && stored.record.status !== "Expired";
-  const { partition, record } = isKnown ? stored : (await recordResult(deps, stored)).stored;
+  const { partition, record } = isSettled(stored.record) ? stored : (await recordResult(deps, stored)).stored;
   const known = { ...row, partition, session: settledSession(record) };
   if (record.final) return { did: "collected", next: follow(deps, known, "prune", pruneTime(deps, row)) };
   if (!tokenIsOver(record.tokenExpiresOn, deps.now())) {
@@ -53,6 +51,12 @@ async function collect(deps: PhaseDeps, stand: Stand): Promise<Step> {
   }
   // It was erased or moved while its result was fetched.
   return explainAbsence(deps, stand);
+}
+
+/** One that the service did not know while its token lived may have been used all the same. */
+function isSettled({ final, status, settledOn, tokenExpiresOn }: SessionRecord): boolean {
+  if (status !== "Expired") return final;
+  return final && settledOn !== undefined && tokenIsOver(tokenExpiresOn, Date.parse(settledOn));
 }
 
 async function explainAbsence(deps: PhaseDeps, stand: Stand): Promise<Step> {

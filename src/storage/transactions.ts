@@ -1,4 +1,5 @@
 import type { TransactionAction } from "@azure/data-tables";
+import { odata } from "./odata.ts";
 import type { Table } from "./table.ts";
 
 /** The most that Tables take in one transaction. */
@@ -27,23 +28,44 @@ export function inTransactions(
   return chunks;
 }
 
+/** Rows that are removed one by one go so many at a time: two runs of the timer may meet in thousands of them. */
+const maxSingles = 4;
+
 /**
  * Removes rows of one partition in as few requests as there can be. One row that is gone already fails a whole
- * transaction; its rows then go one by one, the last one last.
+ * transaction; then it is asked which are there, and only where somebody else is at it still they go one by one, the last
+ * one last.
  *
  * @returns the keys of those that were gone already.
  */
 export async function removeRows(table: Table, partitionKey: string, rowKeys: readonly string[]): Promise<string[]> {
   const gone: string[] = [];
-  const remove = async (rowKey: string) => {
+  const removeAll = async (chunk: readonly string[]) =>
+    (await table.transact(chunk.map((rowKey) => ["delete", { partitionKey, rowKey }]))).conflict === undefined;
+  const removeOne = async (rowKey: string) => {
     if ((await table.remove(partitionKey, rowKey)) !== "removed") gone.push(rowKey);
   };
-  const deletions = rowKeys.map((rowKey): TransactionAction => ["delete", { partitionKey, rowKey }]);
-  for (const chunk of inTransactions(deletions)) {
-    if (chunk.length > 1 && (await table.transact(chunk)).conflict === undefined) continue;
-    const keys = chunk.flatMap(([, { rowKey }]) => rowKey ?? []);
-    await Promise.all(keys.slice(0, -1).map(remove));
-    await Promise.all(keys.slice(-1).map(remove));
+  for (let start = 0; start < rowKeys.length; start += maxTransactionRows) {
+    const chunk = rowKeys.slice(start, start + maxTransactionRows);
+    if (chunk.length > 1 && (await removeAll(chunk))) continue;
+    const left = chunk.length > 1 ? await whichAreThere(table, partitionKey, chunk) : chunk;
+    gone.push(...chunk.filter((rowKey) => !left.includes(rowKey)));
+    if (left.length > 1 && (await removeAll(left))) continue;
+    const queue = left.slice(0, -1).values();
+    const worker = async () => {
+      for (const rowKey of queue) await removeOne(rowKey);
+    };
+    await Promise.all(Array.from({ length: maxSingles }, worker));
+    await Promise.all(left.slice(-1).map(removeOne));
   }
   return gone;
+}
+
+async function whichAreThere(table: Table, partitionKey: string, rowKeys: readonly string[]): Promise<string[]> {
+  const sorted = rowKeys.toSorted();
+  const [first = "", last = first] = [sorted[0], sorted.at(-1)];
+  const filter = odata`PartitionKey eq ${partitionKey} and RowKey ge ${first} and RowKey le ${last}`;
+  const there = new Set<string>();
+  for await (const { rowKey } of table.query({ filter, select: ["PartitionKey", "RowKey"] })) there.add(rowKey);
+  return rowKeys.filter((rowKey) => there.has(rowKey));
 }

@@ -23,3 +23,21 @@ it("is asked for once more by the timer: the service may have forgotten a living
   const { status, attempts, decision } = world.record();
   assert.deepEqual({ status, attempts, decision }, { status: "Succeeded", attempts: 1, decision: "accepted" });
 });
+
+it("is not asked for again where a run stopped after recording that it is gone", async () => {
+  const world = createWorld();
+  const { record } = await seedSession(world);
+  world.service.live.delete(record.sessionId);
+  world.advance({ minutes: 12 });
+  const killed = world.start(({ name }) => (name === "sessions.schedule" ? "stop" : undefined));
+  await killed.attempt(() => drain(killed.maintenance(), world.now() + 60_000));
+  assert.equal(world.record().status, "Expired");
+
+  const { calls, maintenance } = world.start();
+  const { collected } = await drain(maintenance(), world.now() + 60_000);
+  assert.equal(collected, 1);
+  assert.deepEqual(
+    calls.names.filter((name) => name.startsWith("face.")),
+    [],
+  );
+});
