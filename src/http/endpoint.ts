@@ -78,7 +78,7 @@ export function serve(
     try {
       const headers = trueHeaders(context.invocationId) ?? request.headers;
       const caller = endpoint.access === "everyone" ? nobody : authenticate(app.config.callers, headers);
-      app.telemetry?.note({ "liveness.client": caller.clientName });
+      app.telemetry?.note({ "liveness.client": caller.clientName, "caller.request_id": callerRequestId(headers) });
       if (endpoint.access === "services" && !caller.trusted) throw resourceNotFound();
       const reply = await endpoint.handle(app, {
         params: parseParams(endpoint, request.params),
@@ -99,6 +99,12 @@ export function serve(
       return toHttpResponse(reply);
     }
   };
+}
+
+/** What Azure's client libraries send with each request. Whatever else somebody writes there is not told on. */
+function callerRequestId(headers: Headers): string | undefined {
+  const id = headers.get("x-ms-client-request-id");
+  return id !== null && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id) ? id : undefined;
 }
 
 /** 404 that tells neither what is missing nor whether something is there for others. */

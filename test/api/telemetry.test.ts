@@ -43,7 +43,12 @@ it("tells of a check from its start to its end, and of the timer", async (t) => 
   form.set("verifyImage", new File([image], "me.jpg"));
   const creation = traceParent();
   const path = "face/v1.2/detectLivenessWithVerify-sessions";
-  const opened = await app.send(path, { method: "POST", body: form, headers: { traceparent: creation.header } });
+  const callerRequestId = randomUUID();
+  const opened = await app.send(path, {
+    method: "POST",
+    body: form,
+    headers: { traceparent: creation.header, "x-ms-client-request-id": callerRequestId },
+  });
   assert.equal(opened.status, 200);
   const session = opened.body as { sessionId: string; authToken: string };
   await playAttempt(stack.emulator, session, { scenario: "realface", matchConfidence: 0.9 });
@@ -54,7 +59,9 @@ it("tells of a check from its start to its end, and of the timer", async (t) => 
   });
   assert.equal(settled.status, 200);
   const refused = traceParent();
-  const missing = await app.send("api/sessions/nobody-knows-it", { headers: { traceparent: refused.header } });
+  const missing = await app.send("api/sessions/nobody-knows-it", {
+    headers: { traceparent: refused.header, "x-ms-client-request-id": clientKey },
+  });
   assert.equal(missing.status, 404);
   // One that the timer has to fetch, from a service that stumbles once.
   const left = await app.openSession();
@@ -74,6 +81,7 @@ it("tells of a check from its start to its end, and of the timer", async (t) => 
   assert.equal(work.role, "func-liveness");
   assert.equal(work.facts["liveness.client"], "shop");
   assert.equal(work.facts["liveness.session_id"], session.sessionId);
+  assert.equal(work.facts["caller.request_id"], callerRequestId);
   assert.ok(work.facts["faas.invocation_id"]);
   const calls = ofTrace(creation.trace).filter((span) => span !== work);
   assert.deepEqual(calls.map(({ name }) => name).sort(), [
@@ -95,6 +103,7 @@ it("tells of a check from its start to its end, and of the timer", async (t) => 
   const [refusal] = ofTrace(refused.trace).filter(({ type }) => type === "InProc");
   assert.equal(refusal?.facts["error.code"], "SessionNotFound");
   assert.equal(refusal?.facts["liveness.session_id"], undefined);
+  assert.equal(refusal?.facts["caller.request_id"], undefined, "only what is an id is told on");
   const run = spans.find(({ name }) => name === "maintainSessions");
   const looked = spans.find(({ name, parent }) => name === "face.get" && parent === run?.id);
   assert.equal(looked?.facts.requests, "2", "the first of them was answered 500");
