@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
+import { request as openRequest } from "node:http";
+import { connect } from "node:net";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { finished } from "node:stream/promises";
 import { describe, type TestContext, test } from "node:test";
 import { z } from "zod";
 import { type FunctionsHost, startFunctionsHost } from "../local/functions-host/launcher.ts";
@@ -17,7 +22,25 @@ test("an unhandled rejection ends the process", async (t) => {
   assert.match(host.output(), /critical host: Unhandled rejection: Error: nobody catches this/);
 });
 
-test("SIGTERM lets a running invocation end, runs the hooks and exits with 0", async (t) => {
+test("asked to stop, it lets a running invocation end, runs the hooks and exits with 0", async (t) => {
+  const host = await startTinyApp(t);
+  const request = openRequest(`${host.url}/things/1`, { method: "POST", agent: false });
+  const answered = once(request, "response");
+  request.write("begun before, ");
+  await seen(host, "a warning");
+  const stopped = host.stop();
+  const isOpen = () => send(host, "GET", "/").then(Boolean, () => false);
+  while (await isOpen());
+  request.end("ended after");
+  const [answer] = await answered;
+  assert.match(await text(answer), /"body":"begun before, ended after"/);
+  await stopped;
+  assert.equal(await host.exited, 0);
+  assert.match(host.output(), /the app has started[\s\S]*the app has ended/);
+});
+
+const noSignals = process.platform === "win32" && "Windows ends a process by SIGTERM without telling it";
+test("SIGTERM lets a running invocation end, runs the hooks and exits with 0", { skip: noSignals }, async (t) => {
   const host = await startTinyApp(t);
   const slow = send(host, "GET", "/slow");
   await seen(host, "slow has begun");
@@ -25,6 +48,29 @@ test("SIGTERM lets a running invocation end, runs the hooks and exits with 0", a
   assert.equal((await slow).body, "done");
   assert.equal(await host.exited, 0);
   assert.match(host.output(), /the app has started[\s\S]*the app has ended/);
+});
+
+test("a caller who is still sending hears the answer of an app that has not read on", async (t) => {
+  const host = await startTinyApp(t);
+  const socket = connect(host.port, "127.0.0.1").setEncoding("utf8");
+  t.after(() => socket.destroy());
+  const ended = finished(socket);
+  const head = "POST /early HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2000000\r\n\r\n";
+  socket.write(`${head}${"x".repeat(500_000)}`);
+  let answer = "";
+  const answered = new Promise<void>((resolve) => {
+    socket.on("data", (part) => {
+      answer += part;
+      if (answer.includes("too much")) resolve();
+    });
+  });
+  await Promise.race([answered, ended]);
+  // By the end of this, a host that does not wait has closed the connection.
+  await send(host, "GET", "/things/special");
+  assert.equal(socket.readableEnded, false, answer);
+  socket.write("x".repeat(1_500_000));
+  await ended;
+  assert.match(answer, /^HTTP\/1\.1 413 /);
 });
 
 test("logs one line per entry, from level information up", async (t) => {

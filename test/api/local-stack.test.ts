@@ -1,18 +1,21 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { z } from "zod";
+import { stopRequest } from "../local/child.ts";
 import { findFreePorts } from "../local/ports.ts";
-import { startStack } from "../local/stack.ts";
+import { type Stack, startStack } from "../local/stack.ts";
 
 /** The commands of the local stack, as a newcomer types them, and the stack that the other tests run on. */
 
 const root = resolve(import.meta.dirname, "../..");
+const onWindows = process.platform === "win32";
 const outcomesShape = z.object({ value: z.array(z.object({ createdOn: z.string() })) });
 const portNames = ["PORT", "FACE_EMULATOR_PORT", "AZURITE_BLOB_PORT", "AZURITE_QUEUE_PORT", "AZURITE_TABLE_PORT"];
 
@@ -24,18 +27,18 @@ interface Command {
   exited: Promise<number | null>;
 }
 
-/** Runs a command of the local stack in a process group of its own, as a terminal does. */
+/** Runs a command of the local stack in a process group of its own, as a terminal does, where there are such groups. */
 function run(t: TestContext, script: string, env: NodeJS.ProcessEnv = {}, args: string[] = []): Command {
   const { PATH, HOME } = process.env;
   const child = spawn(process.execPath, [join("test/local", script), ...args], {
     cwd: root,
     env: { PATH, HOME, ...env },
-    detached: true,
-    stdio: ["ignore", "pipe", "pipe"],
+    detached: !onWindows,
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => {
+    stream?.setEncoding("utf8").on("data", (text: string) => {
       output += text;
     });
   }
@@ -55,6 +58,29 @@ function run(t: TestContext, script: string, env: NodeJS.ProcessEnv = {}, args: 
       }
     },
   };
+}
+
+/** Ctrl-C goes to all processes of the terminal. On Windows nothing can send it: there the command is asked to stop. */
+function pressCtrlC({ process: child }: Command): void {
+  if (onWindows) {
+    child.send(stopRequest);
+  } else {
+    process.kill(-(child.pid ?? assert.fail()), "SIGINT");
+  }
+}
+
+/** Runs lines in bash, as a newcomer's terminal does. Undefined on a machine with Windows and without Git's bash. */
+function paste(lines: string): { status: number | null; stdout: string; stderr: string } | undefined {
+  const bash = onWindows ? findGitBash() : "bash";
+  return bash === undefined ? undefined : spawnSync(bash, ["-eu"], { input: lines, encoding: "utf8" });
+}
+
+/** Not the `bash` on the PATH, which starts Linux: another machine, as far as ports go. */
+function findGitBash(): string | undefined {
+  // Answers …/Git/mingw64/libexec/git-core.
+  const { stdout } = spawnSync("git", ["--exec-path"], { encoding: "utf8" });
+  const bash = stdout ? resolve(stdout.trim(), "../../../bin/bash.exe") : undefined;
+  return bash !== undefined && existsSync(bash) ? bash : undefined;
 }
 
 async function choosePorts(): Promise<Record<string, string>> {
@@ -84,12 +110,16 @@ describe("npm start", () => {
     await start.seen("Ctrl-C ends everything");
 
     const calls = /# 1\.[\s\S]*?(?=\n\nThe same)/.exec(start.output())?.[0] ?? "";
-    const pasted = spawnSync("bash", ["-eu"], { input: calls, encoding: "utf8" });
-    assert.equal(pasted.status, 0, pasted.stderr);
-    const [sessionId = "", played = "", result = "", outcomes = ""] = pasted.stdout.trim().split("\n");
-    assert.match(played, /"digest"/);
-    assert.match(result, /"livenessDecision":"realface"/);
-    assert.ok(outcomes.includes(sessionId) && outcomes.includes('"status":"Succeeded"'), outcomes);
+    const pasted = paste(calls);
+    if (pasted) {
+      assert.equal(pasted.status, 0, pasted.stderr);
+      const [sessionId = "", played = "", result = "", outcomes = ""] = pasted.stdout.trim().split(/\r?\n/);
+      assert.match(played, /"digest"/);
+      assert.match(result, /"livenessDecision":"realface"/);
+      assert.ok(outcomes.includes(sessionId) && outcomes.includes('"status":"Succeeded"'), outcomes);
+    } else {
+      t.diagnostic("the lines were not pasted: there is no bash");
+    }
 
     const demo = run(t, "demo.ts", {
       APP_URL: `http://127.0.0.1:${ports.PORT}`,
@@ -99,7 +129,7 @@ describe("npm start", () => {
     assert.match(demo.output(), /realface[\s\S]*Done\./);
     assert.doesNotMatch(demo.output(), /eyJ[\w-]{20}/, "no token is printed whole");
 
-    process.kill(-(start.process.pid ?? 0), "SIGINT");
+    pressCtrlC(start);
     assert.equal(await start.exited, 0, start.output());
     await allGone(ports);
   });
@@ -118,6 +148,16 @@ describe("npm start", () => {
     const [stranger, client] = [run(t, "demo.ts", where), run(t, "demo.ts", { ...where, CLIENT_KEY: key })];
     assert.deepEqual(await Promise.all([stranger.exited, client.exited]), [1, 0], client.output());
     assert.match(stranger.output(), /Not as expected: could not create the session: 401/);
+    start.process.send(stopRequest);
+    assert.equal(await start.exited, 0);
+    await allGone(ports);
+  });
+
+  const noSignals = onWindows && "Windows ends a process by SIGTERM without telling it";
+  test("ends everything at SIGTERM too", { skip: noSignals }, async (t) => {
+    const ports = await choosePorts();
+    const start = run(t, "start.ts", ports);
+    await start.seen("Ctrl-C ends everything");
     start.process.kill("SIGTERM");
     assert.equal(await start.exited, 0);
     await allGone(ports);
@@ -209,14 +249,18 @@ describe("the stack", () => {
 
   test("gives the app's settings way, and keeps its data where it is told to", async (t) => {
     const dataFolder = await mkdtemp(join(tmpdir(), "stack-data-"));
-    t.after(() => rm(dataFolder, { recursive: true, force: true }));
+    const stacks: Stack[] = [];
+    t.after(async () => {
+      await Promise.all(stacks.map((stack) => stack.stop()));
+      await rm(dataFolder, { recursive: true, force: true, maxRetries: 5 });
+    });
     const first = await startStack({ dataFolder });
-    t.after(() => first.stop());
+    stacks.push(first);
     await createSession(first.url, "device");
     await first.stop();
 
     const second = await startStack({ dataFolder, env: { FACE_ENDPOINT: "http://127.0.0.1:9", FACE_KEY: "unused" } });
-    t.after(() => second.stop());
+    stacks.push(second);
     assert.equal((await readCreationTimes(second.url, "device")).length, 1);
     assert.equal(second.settings.FACE_ENDPOINT, "http://127.0.0.1:9");
     assert.throws(() => second.emulator, /The real Face service is used/);

@@ -78,7 +78,6 @@ it("a service that asks for more time than a run has is left alone until the nex
 
 it("storage that goes away in the middle of a run loses nothing", async (t) => {
   const dataFolder = await mkdtemp(join(tmpdir(), "maintenance-"));
-  t.after(() => rm(dataFolder, { recursive: true, force: true }));
   const stack = await startShortStack(t, { dataFolder });
   const seeded = await seedBacklog(stack, 400);
   await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
@@ -92,7 +91,10 @@ it("storage that goes away in the middle of a run loses nothing", async (t) => {
 
   const { blob, queue, table } = stack.azurite.ports;
   const azurite = await startAzurite({ blobPort: blob, queuePort: queue, tablePort: table, dataFolder });
-  t.after(() => azurite.stop());
+  t.after(async () => {
+    await azurite.stop();
+    await rm(dataFolder, { recursive: true, force: true, maxRetries: 5 });
+  });
   await assertNothingIsLost(stack, seeded);
   const again = await runTimer(stack.app);
   assert.equal(again.status, "Succeeded", again.error);

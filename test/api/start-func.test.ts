@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { stopRequest } from "../local/child.ts";
 
 /*
  * `npm run start:func` with a stand-in for Azure Functions Core Tools, which looks around where `func` would: in the
- * folder that it was started in, in its environment, and at the services that the settings lead to.
+ * folder that it was started in, in its environment, and at the services that the settings lead to. Then it ends, or
+ * runs on where FUNC_STAYS is set.
  */
 
 const root = resolve(import.meta.dirname, "../..");
@@ -21,6 +24,7 @@ const status = (url) => fetch(url).then((response) => response.status, String);
 const settings = { ...read("local.settings.json").Values, ...process.env };
 const blobs = /BlobEndpoint=([^;]+)/.exec(settings.AzureWebJobsStorage)?.[1];
 process.stdout.write("\\n" + JSON.stringify({
+  pid: process.pid,
   args: process.argv.slice(2),
   runtime: settings.FUNCTIONS_WORKER_RUNTIME,
   routePrefix: read("host.json").extensions.http.routePrefix,
@@ -28,9 +32,11 @@ process.stdout.write("\\n" + JSON.stringify({
   storage: await status(blobs + "?comp=list"),
   face: await status(settings.FACE_ENDPOINT + "/emulator/state"),
 }) + "\\n");
+if (process.env.FUNC_STAYS) setInterval(() => {}, 1000);
 `;
 
 const seenShape = z.object({
+  pid: z.number(),
   args: z.array(z.string()),
   runtime: z.string(),
   routePrefix: z.string(),
@@ -40,19 +46,12 @@ const seenShape = z.object({
 });
 
 test("npm run start:func has everything in place when func starts, and ends with it", async (t) => {
-  const project = await copyProject(t);
-  const tools = join(project, "tools");
-  await mkdir(tools);
-  await writeFile(join(tools, "func.mjs"), standIn);
-  await writeFile(join(tools, "func"), `#!/bin/sh\nexec "${process.execPath}" "${join(tools, "func.mjs")}" "$@"\n`);
-  await writeFile(join(tools, "func.cmd"), `@"${process.execPath}" "${join(tools, "func.mjs")}" %*\r\n`);
-  await chmod(join(tools, "func"), 0o755);
+  const { project, tools } = await copyProject();
+  const command = startFunc(t, project, tools);
 
-  const { code, output } = await startFunc(t, project, tools);
-
-  assert.equal(code, 0, output);
-  const line = output.split("\n").find((candidate) => candidate.startsWith("{"));
-  assert.deepEqual(seenShape.parse(JSON.parse(line ?? assert.fail(output))), {
+  assert.equal(await command.exited, 0, command.output());
+  const { pid: _, ...seen } = await command.seen();
+  assert.deepEqual(seen, {
     args: ["start", "--port", "0"],
     runtime: "node",
     routePrefix: "",
@@ -66,40 +65,76 @@ test("npm run start:func has everything in place when func starts, and ends with
   assert.equal(made, sample);
 });
 
-/** What the command needs of the project, in a folder of its own: it writes settings and a build. */
-async function copyProject(t: TestContext): Promise<string> {
+test("npm run start:func takes func along when it is stopped", async (t) => {
+  const { project, tools } = await copyProject();
+  const command = startFunc(t, project, tools, { FUNC_STAYS: "true" });
+  const { pid } = await command.seen();
+  command.process.send(stopRequest);
+  assert.equal(await command.exited, 0, command.output());
+  assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
+});
+
+/** What the command needs of the project, in a folder of its own: it writes settings and a build. And a `func` beside. */
+async function copyProject(): Promise<{ project: string; tools: string }> {
   const project = await mkdtemp(join(tmpdir(), "start-func-"));
-  t.after(() => rm(project, { recursive: true, force: true, maxRetries: 5 }));
-  const build = ["infra/build.ts", "infra/reference-page.ts"];
-  const needed = ["src", ...build, "test/local", "package.json", "host.json", "local.settings.sample.json"];
+  const needed = ["src", "infra", "test/local", "package.json", "host.json", "local.settings.sample.json"];
   await Promise.all(needed.map((name) => cp(join(root, name), join(project, name), { recursive: true })));
   await symlink(join(root, "node_modules"), join(project, "node_modules"), "junction");
-  return project;
+
+  const tools = join(project, "tools");
+  await mkdir(tools);
+  await writeFile(join(tools, "func.mjs"), standIn);
+  await writeFile(join(tools, "func"), `#!/bin/sh\nexec "${process.execPath}" "${join(tools, "func.mjs")}" "$@"\n`);
+  await writeFile(join(tools, "func.cmd"), `@"${process.execPath}" "${join(tools, "func.mjs")}" %*\r\n`);
+  await chmod(join(tools, "func"), 0o755);
+  return { project, tools };
 }
 
-async function startFunc(
-  t: TestContext,
-  project: string,
-  tools: string,
-): Promise<{ code: number | null; output: string }> {
+interface Command {
+  process: ChildProcess;
+  output(): string;
+  exited: Promise<number | null>;
+  /** What `func` has seen, once it has. */
+  seen(): Promise<z.infer<typeof seenShape>>;
+}
+
+/** Runs the command in that folder, which goes with the test. */
+function startFunc(t: TestContext, project: string, tools: string, env: NodeJS.ProcessEnv = {}): Command {
   const pathName = Object.keys(process.env).find((name) => name.toUpperCase() === "PATH") ?? "PATH";
   const ports = ["PORT", "FACE_EMULATOR_PORT", "AZURITE_BLOB_PORT", "AZURITE_QUEUE_PORT", "AZURITE_TABLE_PORT"];
   const child = spawn(process.execPath, [join(project, "test/local/start-func.ts")], {
     cwd: project,
     env: {
       ...process.env,
+      ...env,
       ...Object.fromEntries(ports.map((name) => [name, "0"])),
       [pathName]: `${tools}${delimiter}${process.env[pathName]}`,
     },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
-  t.after(() => child.kill("SIGKILL"));
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => {
+    stream?.setEncoding("utf8").on("data", (text: string) => {
       output += text;
     });
   }
-  const code = await new Promise<number | null>((done) => child.once("close", done));
-  return { code, output };
+  const exited = new Promise<number | null>((done) => child.once("close", done));
+  t.after(async () => {
+    child.kill("SIGKILL");
+    await exited;
+    await rm(project, { recursive: true, force: true, maxRetries: 5 });
+  });
+  return {
+    process: child,
+    output: () => output,
+    exited,
+    seen: async () => {
+      for (;;) {
+        const line = /^\{.*\}$/m.exec(output)?.[0];
+        if (line !== undefined) return seenShape.parse(JSON.parse(line));
+        assert.equal(child.exitCode, null, output);
+        await sleep(20);
+      }
+    },
+  };
 }

@@ -48,7 +48,7 @@ export const creationCpu: Part = {
     } finally {
       await rig.stop();
       await storage.close();
-      await rm(folder, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true, maxRetries: 5 });
     }
   },
 };

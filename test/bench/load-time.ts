@@ -68,7 +68,7 @@ export const loadTime: Part = {
         },
       ];
     } finally {
-      await rm(folder, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true, maxRetries: 5 });
     }
   },
 };

@@ -4,7 +4,7 @@ import { build } from "../../infra/build.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 /** What the build is made from. */
-const inputs = ["src", "infra/build.ts", "infra/reference-page.ts", "host.json", "package.json", "package-lock.json"];
+const inputs = ["src", "infra", "host.json", "package.json", "package-lock.json"];
 
 /** The deployable folder of the app, built anew where the sources are newer. Throws where they do not bundle. */
 export async function ensureBuilt(): Promise<string> {

@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { StackError, startChild } from "./child.ts";
-import { portTakenMessage } from "./ports.ts";
+import { explainPort } from "./ports.ts";
 
 const services = ["blob", "queue", "table"] as const;
 type Service = (typeof services)[number];
@@ -92,11 +92,11 @@ function readPorts(output: string): Ports | undefined {
 }
 
 function explainExit(output: string, requested: Ports): string {
-  const port = Number(/EADDRINUSE\D*[\d.]+:(\d+)/.exec(output)?.[1]);
+  const [, code, text] = /\b(E[A-Z]+)\b\D*[\d.]+:(\d+)/.exec(output) ?? [];
+  const port = Number(text);
   const service = services.find((candidate) => requested[candidate] === port);
-  return service
-    ? portTakenMessage(`storage emulator (Azurite, ${service})`, port, portVariables[service])
-    : `The storage emulator (Azurite) ended while it was starting:\n${output}`;
+  const reason = service && explainPort(code, `storage emulator (Azurite, ${service})`, port, portVariables[service]);
+  return reason ?? `The storage emulator (Azurite) ended while it was starting:\n${output}`;
 }
 
 function capitalise(word: string): string {

@@ -5,6 +5,12 @@ export class StackError extends Error {
   override readonly name = "StackError";
 }
 
+/**
+ * The message that asks a process to end, over the IPC channel to its parent. Windows has no signals that a process could
+ * hear, so this is the way on every system; the word is Azurite's own, and that of process managers.
+ */
+export const stopRequest = "shutdown";
+
 export interface Child {
   process: ChildProcess;
   pid: number;
@@ -13,7 +19,7 @@ export interface Child {
   /** Its exit code, or null where a signal ended it. Never rejects. */
   exited: Promise<number | null>;
   kill(signal: NodeJS.Signals): void;
-  /** SIGTERM, and SIGKILL where that has not ended it in time. */
+  /** Asks it to end by `stopRequest`, and kills it where that has not ended it in time. */
   stop(): Promise<void>;
 }
 
@@ -60,7 +66,8 @@ export function startChild(modulePath: string, options: ChildOptions = {}): Chil
       child.kill(signal);
     },
     stop: async () => {
-      child.kill("SIGTERM");
+      // One that has ended already hears nothing, which is no failure.
+      child.send(stopRequest, () => undefined);
       const timeout = setTimeout(() => child.kill("SIGKILL"), stopTimeout);
       await exited;
       clearTimeout(timeout);

@@ -1,7 +1,7 @@
 import { type Azurite, startAzurite } from "./azurite.ts";
 import { StackError } from "./child.ts";
 import { type FaceEmulator, startFaceEmulator } from "./emulator/emulator.ts";
-import { portTakenMessage } from "./ports.ts";
+import { explainPort } from "./ports.ts";
 
 /** App settings by name. */
 export type Settings = Record<string, string | undefined>;
@@ -55,7 +55,8 @@ async function startEmulator(port: number, onClock?: (offsetMs: number) => Promi
     return await startFaceEmulator({ port, ...(onClock ? { onClock } : {}) });
   } catch (error) {
     const cause = error instanceof Error ? error.cause : undefined;
-    const taken = cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE";
-    throw taken ? new StackError(portTakenMessage("Face emulator", port, "FACE_EMULATOR_PORT")) : error;
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    const reason = explainPort(code, "Face emulator", port, "FACE_EMULATOR_PORT");
+    throw reason === undefined ? error : new StackError(reason);
   }
 }

@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { copyFile, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { z } from "zod";
@@ -31,19 +31,18 @@ try {
   });
   print(describeServices(services));
 
-  const func = spawn("func", ["start", "--port", String(ports.app)], {
+  const func = spawn(...callFunc("start", "--port", String(ports.app)), {
     cwd: root,
     // Core Tools take a setting from the environment before they look into the file.
     env: { ...process.env, ...serviceSettings(settings, services) },
     stdio: "inherit",
-    shell: onWindows,
   });
   const ended = new Promise<number>((done) => {
     func.once("close", (code) => done(code ?? 0));
     func.once("error", () => done(1));
   });
   signals.whenAsked(async () => {
-    func.kill("SIGTERM");
+    endFunc(func);
     await ended;
     await stopServices(services);
   });
@@ -55,10 +54,24 @@ try {
 }
 
 function expectCoreTools(): void {
-  if (spawnSync("func", ["--version"], { shell: onWindows, stdio: "ignore" }).status !== 0) {
+  if (spawnSync(...callFunc("--version"), { stdio: "ignore" }).status !== 0) {
     throw new StackError(
       "`func` is not on the PATH. Get Azure Functions Core Tools 4 from https://aka.ms/azfunc-install (or run `npm start`, which needs nothing).",
     );
+  }
+}
+
+/** How `func` is called. On Windows it may be a batch file, which only the shell can run. */
+function callFunc(...args: string[]): [command: string, args: string[]] {
+  return onWindows ? [process.env.ComSpec ?? "cmd.exe", ["/d", "/c", "func", ...args]] : ["func", args];
+}
+
+function endFunc(func: ChildProcess): void {
+  if (!onWindows) {
+    func.kill("SIGTERM");
+  } else if (func.exitCode === null) {
+    // Ending the shell alone would leave `func` running.
+    spawnSync("taskkill", ["/pid", String(func.pid), "/t", "/f"], { stdio: "ignore" });
   }
 }
 
@@ -69,7 +82,8 @@ async function readSettings(): Promise<Settings> {
     print("local.settings.json made from local.settings.sample.json.");
     return readFile(settingsFile, "utf8");
   });
-  const parsed = settingsShape.safeParse(JSON.parse(content));
+  // Editors on Windows like to put a byte order mark before the text, which Core Tools do not mind.
+  const parsed = settingsShape.safeParse(JSON.parse(content.replace(/^\ufeff/, "")));
   if (!parsed.success) {
     throw new StackError(`${settingsFile} is not as Core Tools need it: ${z.prettifyError(parsed.error)}`);
   }

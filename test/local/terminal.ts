@@ -1,4 +1,4 @@
-import { StackError } from "./child.ts";
+import { StackError, stopRequest } from "./child.ts";
 
 export function print(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -12,8 +12,9 @@ export function fail(error: unknown): never {
 }
 
 /**
- * Runs `stop` at Ctrl-C, SIGTERM or the end of the terminal, then ends this process with code 0. Before `stop` is known,
- * or when asked a second time, it ends at once: children notice that their parent is gone.
+ * Runs `stop` at Ctrl-C, SIGTERM, the end of the terminal, or where a parent process asks for it by `stopRequest`, then
+ * ends this process with code 0. Before `stop` is known, or when asked a second time, it ends at once: children notice
+ * that their parent is gone.
  */
 export function stopOnSignals(): { whenAsked(stop: () => Promise<void>): void } {
   let stop: (() => Promise<void>) | undefined;
@@ -28,6 +29,9 @@ export function stopOnSignals(): { whenAsked(stop: () => Promise<void>): void } 
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     process.on(signal, asked);
   }
+  process.on("message", (message) => message === stopRequest && asked());
+  // Listening to a parent is no reason to go on.
+  process.channel?.unref();
   return {
     whenAsked: (given) => {
       stop = given;

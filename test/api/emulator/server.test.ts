@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { request } from "node:http";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { startChild } from "../../local/child.ts";
 import { startFaceEmulator } from "../../local/emulator/emulator.ts";
 import { assertError, at, startStandIn } from "./stand-in.ts";
 
@@ -33,28 +34,27 @@ test("close ends what is under way", async () => {
 
 test("it runs by itself, and one line tells of a taken port", async (t) => {
   const start = (port: number) => {
-    const child = spawn(process.execPath, [main], { env: { ...process.env, FACE_EMULATOR_PORT: String(port) } });
+    const child = startChild(main, { env: { FACE_EMULATOR_PORT: String(port) } });
     t.after(() => child.kill("SIGKILL"));
     return child;
   };
   const first = start(0);
-  const [greeting] = await once(first.stdout, "data");
-  const url = /http:\/\/127\.0\.0\.1:(\d+)/.exec(String(greeting));
-  assert.ok(url, String(greeting));
-  assert.equal((await fetch(`${url[0]}/emulator/state`)).status, 200);
+  while (!first.output().includes("\n")) {
+    assert.equal(first.process.exitCode, null, first.output());
+    await sleep(20);
+  }
+  const [url, port] = /http:\/\/127\.0\.0\.1:(\d+)/.exec(first.output()) ?? assert.fail(first.output());
+  assert.equal((await fetch(`${url}/emulator/state`)).status, 200);
 
-  const second = start(Number(url[1]));
-  let complaint = "";
-  second.stderr.on("data", (chunk) => {
-    complaint += String(chunk);
-  });
-  const [code] = await once(second, "close");
-  assert.equal(code, 1);
-  assert.match(complaint, /^The Face emulator cannot listen on port \d+ of 127\.0\.0\.1: it is already in use\.\n$/);
+  const second = start(Number(port));
+  assert.equal(await second.exited, 1);
+  assert.match(
+    second.output(),
+    /^The Face emulator cannot listen on port \d+ of 127\.0\.0\.1: it is already in use\.\n$/,
+  );
 
-  first.kill("SIGTERM");
-  const [exitCode] = await once(first, "exit");
-  assert.equal(exitCode, 0);
+  await first.stop();
+  assert.equal(await first.exited, 0);
 });
 
 test("unknown paths, versions and methods have no operation", async (t) => {

@@ -36,7 +36,7 @@ before(async () => {
   const entry = join(import.meta.dirname, "../../fixtures/tiny-app/main.ts");
   ({ outFolder: tinyApp } = await build({ entry, outFolder: join(folder, "tiny-app") }));
 });
-after(() => rm(folder, { recursive: true, force: true }));
+after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
 
 export function startHost(options: Partial<FunctionsHostOptions> = {}): Promise<FunctionsHost> {
   return startFunctionsHost({

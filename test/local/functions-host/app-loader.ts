@@ -79,7 +79,8 @@ export async function readCorsSettings(folder: string): Promise<CorsSettings | u
   if (content === undefined) {
     return undefined;
   }
-  const { Host } = localSettingsShape.parse(JSON.parse(content));
+  // Editors on Windows like to put a byte order mark before the text.
+  const { Host } = localSettingsShape.parse(JSON.parse(content.replace(/^\ufeff/, "")));
   const origins = (Host.CORS ?? "").split(",").map((origin) => origin.trim().replace(/\/$/, ""));
   const given = origins.filter((origin) => origin !== "");
   return given.length > 0 ? { origins: given, credentials: Host.CORSCredentials } : undefined;

@@ -1,4 +1,5 @@
 import { Agent, type IncomingMessage, request as openRequest, type ServerResponse } from "node:http";
+import { finished } from "node:stream/promises";
 import { setTimeout as delay } from "node:timers/promises";
 
 /** Headers that belong to one connection, not to the message. */
@@ -13,6 +14,9 @@ export const hopByHopHeaders: ReadonlySet<string> = new Set([
   "transfer-encoding",
   "upgrade",
 ]);
+
+/** For so long the real host reads on where a caller is still sending after its answer. */
+const drainTimeout = 5000;
 
 export interface Forwarding {
   /** Rejects where the request cannot be handed to the app, or its caller goes away before the answer. Else pending. */
@@ -71,15 +75,19 @@ export function createForwarder(httpUri: string): Forwarder {
       upstream.on("response", (answer) => {
         answered.resolve(true);
         writeHead(response, answer);
-        answer.pipe(response);
+        answer.pipe(response, { end: false });
         answer.on("error", () => response.destroy());
-        answer.on("end", () => {
+        answer.on("end", async () => {
           if (!upstream.writableEnded) {
             // The app has answered without reading the body to its end.
             message.unpipe(upstream);
-            message.resume();
             upstream.destroy();
+            message.resume();
+            if (!response.shouldKeepAlive) {
+              await drained(message);
+            }
           }
+          response.end();
         });
       });
       response.on("close", () => {
@@ -104,6 +112,14 @@ export function createForwarder(httpUri: string): Forwarder {
       };
     },
   };
+}
+
+/**
+ * Waits for the end of what the caller still sends. A connection that is closed before is reset, and where the caller's
+ * system is Windows it loses the answer that is on its way.
+ */
+async function drained(message: IncomingMessage): Promise<void> {
+  await Promise.race([finished(message).catch(() => undefined), delay(drainTimeout, undefined, { ref: false })]);
 }
 
 function forwardedHeaders(message: IncomingMessage, target: ForwardTarget): string[] {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** What the parent process may say to the host. */
+/** What the parent process may say to the host, beside `stopRequest`. */
 export const parentMessageShape = z.discriminatedUnion("type", [
   z.object({ type: z.literal("clock"), id: z.number(), offsetMs: z.number() }),
 ]);

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { StackError, startChild } from "../child.ts";
-import { portTakenMessage } from "../ports.ts";
+import { explainPort } from "../ports.ts";
 import { type HostMessage, hostMessageShape, type ParentMessage } from "./ipc.ts";
 
 const outcomeShape = z.object({ status: z.enum(["Succeeded", "Failed"]), error: z.string().optional() });
@@ -62,10 +62,8 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     if (message.type === "ready") {
       started.resolve(message.port);
     } else if (message.type === "failed") {
-      const taken = message.code === "EADDRINUSE";
-      started.reject(
-        new StackError(taken ? portTakenMessage("functions host", requestedPort, "PORT") : message.message),
-      );
+      const reason = explainPort(message.code, "functions host", requestedPort, "PORT");
+      started.reject(new StackError(reason ?? message.message));
     } else {
       clockWaiters.get(message.id)?.();
       clockWaiters.delete(message.id);
@@ -84,7 +82,11 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     }
   });
 
-  const port = await started.promise;
+  const port = await started.promise.catch(async (error: unknown) => {
+    // It ends by itself, and holds its working folder until then.
+    await child.exited;
+    throw error;
+  });
   const url = `http://127.0.0.1:${port}`;
   return {
     url,

@@ -2,6 +2,7 @@ import type { Server } from "node:http";
 import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { stopRequest } from "../child.ts";
 import { createAdmin } from "./admin.ts";
 import { loadApp, readCorsSettings } from "./app-loader.ts";
 import { installAppClock } from "./clock.ts";
@@ -90,6 +91,10 @@ async function run(): Promise<void> {
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
   process.on("message", (message) => {
+    if (message === stopRequest) {
+      void stop();
+      return;
+    }
     const parsed = parentMessageShape.safeParse(message);
     if (parsed.success) {
       clock.setOffset(parsed.data.offsetMs);

@@ -87,7 +87,7 @@ describe("Core Tools", () => {
 
   it("find at `main` what the build makes, from this folder and from the built one", async (t) => {
     const folder = await mkdtemp(join(tmpdir(), "package-"));
-    t.after(() => rm(folder, { recursive: true, force: true }));
+    t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
     const outFolder = join(folder, posix.dirname(manifest.main));
     await build({ outFolder });
     assert.ok((await stat(join(folder, manifest.main))).size > 0);
