@@ -1,8 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { build } from "../../infra/build.ts";
 import type { FunctionsHost } from "../local/functions-host/launcher.ts";
 import { type Figure, median, type Part, spread } from "./figures.ts";
 import { cpuMicroseconds, createSession, startRig } from "./rig.ts";
@@ -22,13 +18,10 @@ const atOnce = 4;
 export const creationCpu: Part = {
   name: "cpu",
   async run(tell): Promise<Figure[]> {
-    const folder = await mkdtemp(join(tmpdir(), "bench-"));
     const rig = await startRig();
     const storage = await startStorageStandIn();
     try {
-      const entry = join(import.meta.dirname, "fixtures/bare-app.ts");
-      const { outFolder } = await build({ entry, outFolder: join(folder, "bare-app") });
-      const bare = await rig.startApp(outFolder);
+      const bare = await rig.startBareApp();
       const keyless = await rig.startApp(rig.appFolder, { AzureWebJobsStorage: storage.keyless });
       const keyed = await rig.startApp(rig.appFolder, { AzureWebJobsStorage: storage.keyed });
       const apps = [bare, keyless, keyed].map((host) => ({ host, times: [] as number[] }));
@@ -48,7 +41,6 @@ export const creationCpu: Part = {
     } finally {
       await rig.stop();
       await storage.close();
-      await rm(folder, { recursive: true, force: true, maxRetries: 5 });
     }
   },
 };

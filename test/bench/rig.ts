@@ -1,5 +1,9 @@
+import { mkdtemp, rm } from "node:fs/promises";
 import { Agent, request as openRequest } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { build } from "../../infra/build.ts";
 import { ensureBuilt } from "../local/app-build.ts";
 import { type FunctionsHost, startFunctionsHost } from "../local/functions-host/launcher.ts";
 import { startServices, stopServices } from "../local/services.ts";
@@ -16,11 +20,14 @@ export interface Rig {
   appFolder: string;
   /** Another app on the same services; `env` comes on top of the settings. It ends with the rig. */
   startApp(appFolder: string, env?: Record<string, string>): Promise<FunctionsHost>;
+  /** An app on the same Face service that does nothing but forward creations, with the same client library. */
+  startBareApp(): Promise<FunctionsHost>;
   stop(): Promise<void>;
 }
 
 export async function startRig(): Promise<Rig> {
   const apps: FunctionsHost[] = [];
+  const folders: string[] = [];
   const appFolder = await ensureBuilt();
   const moveClocks = async (offsetMs: number) => {
     await Promise.all(apps.map((host) => host.setClockOffset(offsetMs)));
@@ -54,15 +61,24 @@ export async function startRig(): Promise<Rig> {
     return host;
   }
 
+  async function startBareApp(): Promise<FunctionsHost> {
+    const folder = await mkdtemp(join(tmpdir(), "bench-"));
+    folders.push(folder);
+    const entry = join(import.meta.dirname, "fixtures/bare-app.ts");
+    const { outFolder } = await build({ entry, outFolder: join(folder, "bare-app") });
+    return startApp(outFolder);
+  }
+
   async function stop(): Promise<void> {
     await Promise.all(apps.map((host) => host.stop()));
+    await Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true, maxRetries: 5 })));
     await Promise.all([face, ...storage].map((proxy) => proxy.close()));
     await stopServices(services);
   }
 
   try {
     const app = await startApp(appFolder);
-    return { app, appFolder, emulator, storage, face, startApp, stop };
+    return { app, appFolder, emulator, storage, face, startApp, startBareApp, stop };
   } catch (error) {
     await stop();
     throw error;
