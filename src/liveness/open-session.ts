@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { ApiError } from "../errors.ts";
 import type { CreatedSession } from "../face/model.ts";
 import { type Caller, mayUse } from "./access.ts";
@@ -127,18 +128,23 @@ async function openAtService(
 ): Promise<Answered<CreatedSession>> {
   const { command, creation, request, uploaded } = plan;
   const image = command.image ?? (held && { bytes: held.bytes, contentType: held.facts.contentType });
+  const opening = deps.face.create(command.kind, request, image);
+  // The caller waits for the service: what is done beside begins when that request has left.
+  const hasLeft = setImmediate();
   const [opened, ...beside] = await Promise.allSettled([
-    deps.face.create(command.kind, request, image),
-    deps.sessions.schedule({
-      creationId: creation.creationId,
-      phase: "collect",
-      dueOn: collectDueOn(creation.tokenExpiresOn),
-      partition: reserved.partition,
-      row: deps.sessions.rowKey(creation.createdOn, creation.creationId),
-      idempotencyRowKey: reserved.idempotencyRowKey,
-      expiryPartition: creation.expiryPartition,
-    }),
-    uploaded && deps.images.put(`sessions/${creation.creationId}`, newImage(uploaded, command)),
+    opening,
+    hasLeft.then(() =>
+      deps.sessions.schedule({
+        creationId: creation.creationId,
+        phase: "collect",
+        dueOn: collectDueOn(creation.tokenExpiresOn),
+        partition: reserved.partition,
+        row: deps.sessions.rowKey(creation.createdOn, creation.creationId),
+        idempotencyRowKey: reserved.idempotencyRowKey,
+        expiryPartition: creation.expiryPartition,
+      }),
+    ),
+    uploaded && hasLeft.then(() => deps.images.put(`sessions/${creation.creationId}`, newImage(uploaded, command))),
   ]);
   const failed = [opened, ...beside].find((outcome) => outcome.status === "rejected");
   if (opened.status === "fulfilled" && failed === undefined) return opened.value;
