@@ -4,10 +4,6 @@ import { createSession, startRig } from "./rig.ts";
 
 const faceMs = 200;
 const storageMs = 20;
-interface App {
-  url: string;
-}
-
 /** Creations at full speed, after which the app's code is as fast as it gets. */
 const warmUps = 600;
 const rounds = 40;
@@ -24,15 +20,17 @@ export const creationLatency: Part = {
     const rig = await startRig();
     try {
       const bare = await rig.startBareApp();
-      const hosts = [rig.app, await rig.startApp(rig.appFolder), bare] as const;
+      const other = await rig.startApp(rig.appFolder);
       tell(`opening ${warmUps} sessions at full speed by each process`);
-      const [first, second] = hosts;
-      await measure([first, second, bare], warmUps / 2);
-      await measure([second, first, bare], warmUps / 2);
+      for (const app of [rig.app, other, bare]) await measure(app, newDevices(warmUps));
       rig.face.delay(faceMs);
       for (const proxy of rig.storage) proxy.delay(storageMs);
       tell(`opening sessions for ${rounds} devices`);
-      const { newDevice, knownDevice, rememberedDevice, forwarded } = await measure(hosts, rounds);
+      const forwarded = await measure(bare, newDevices(rounds));
+      const devices = newDevices(rounds);
+      const newDevice = await measure(rig.app, devices);
+      const knownDevice = await measure(other, devices);
+      const rememberedDevice = await measure(other, devices);
       const common = { unit: "ms", bound: "at most" } as const;
       const way = `, of which the forwarder takes ${median(forwarded).toFixed(1)} ms`;
       return [
@@ -46,29 +44,19 @@ export const creationLatency: Part = {
   },
 };
 
-/**
- * Milliseconds of the first creation of each device, of the next by another process, of the next by that one, and of one by
- * an app that only forwards.
- */
-async function measure([first, second, bare]: readonly [App, App, App], devices: number) {
-  const newDevice: number[] = [];
-  const knownDevice: number[] = [];
-  const rememberedDevice: number[] = [];
-  const forwarded: number[] = [];
-  for (let round = 0; round < devices; round += 1) {
-    const device = randomUUID();
-    for (const [host, times] of [
-      [first, newDevice],
-      [second, knownDevice],
-      [second, rememberedDevice],
-      [bare, forwarded],
-    ] as const) {
-      const start = performance.now();
-      await createSession(host, device);
-      times.push(performance.now() - start);
-    }
+function newDevices(count: number): string[] {
+  return Array.from({ length: count }, () => randomUUID());
+}
+
+/** Milliseconds of a creation for each device, one after the other. */
+async function measure(app: { url: string }, devices: readonly string[]): Promise<number[]> {
+  const times: number[] = [];
+  for (const device of devices) {
+    const start = performance.now();
+    await createSession(app, device);
+    times.push(performance.now() - start);
   }
-  return { newDevice, knownDevice, rememberedDevice, forwarded };
+  return times;
 }
 
 function told(times: number[], note = ""): Pick<Figure, "measured" | "note"> {
