@@ -64,11 +64,20 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' existin
   name: workspaceName
 }
 
+// One by one, as the workspace takes no two at once; and over those that are there, which it otherwise refuses to replace.
+@batchSize(1)
 resource searches 'Microsoft.OperationalInsights/workspaces/savedSearches@2020-08-01' = [
   for each in concat(queries, [oneRequest]): {
     parent: workspace
     name: each.name
-    properties: { category: 'Face liveness', displayName: each.title, query: each.query, version: 2 }
+    properties: {
+      category: 'Face liveness'
+      displayName: each.title
+      query: each.query
+      version: 2
+      #disable-next-line BCP037 // The service takes it, though its description does not say so.
+      etag: '*'
+    }
   }
 ]
 

@@ -77,8 +77,9 @@ export function serve(
     const log = createLog(context);
     try {
       const headers = trueHeaders(context.invocationId) ?? request.headers;
+      app.telemetry?.note({ "caller.request_id": callerRequestId(headers) });
       const caller = endpoint.access === "everyone" ? nobody : authenticate(app.config.callers, headers);
-      app.telemetry?.note({ "liveness.client": caller.clientName, "caller.request_id": callerRequestId(headers) });
+      app.telemetry?.note({ "liveness.client": caller.clientName });
       if (endpoint.access === "services" && !caller.trusted) throw resourceNotFound();
       const reply = await endpoint.handle(app, {
         params: parseParams(endpoint, request.params),

@@ -11,7 +11,7 @@ const httpClient = createDefaultHttpClient();
 export function connectTable(options: StorageOptions, name: string): ConnectedTable {
   // Whether the line is encrypted is the connection string's own choice: Azurite speaks plain HTTP.
   const allowInsecureConnection = "connectionString" in options;
-  const clientOptions = { retryOptions: { maxRetries: 0 }, allowInsecureConnection, httpClient };
+  const clientOptions = { allowInsecureConnection, httpClient };
   const client =
     "connectionString" in options
       ? TableClient.fromConnectionString(options.connectionString, name, clientOptions)

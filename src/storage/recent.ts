@@ -1,4 +1,7 @@
-/** What this process has written last, by key; beyond so many the oldest goes. */
+/**
+ * What this process has written last, by key; beyond so many the oldest goes. In memory only, and never believed without a
+ * write by its ETag or a look: what has been changed or erased since is found to be so.
+ */
 export interface Recent<T> {
   remember(key: string, value: T): void;
   recall(key: string): T | undefined;

@@ -7,16 +7,18 @@ import {
 } from "@azure/core-rest-pipeline";
 import { RestError, type TableClient, type TableEntity, type TransactionAction } from "@azure/data-tables";
 
+import { TransportError } from "./storage-errors.ts";
+
 /**
  * The writes that every creation makes, as requests of our own on the library's pipeline: its credentials, headers and
- * transport. The library itself builds a client and a pipeline for each transaction, cannot send an ETag with a delete
- * in one, and finds its way through the answer by text search, so that a key can be taken for a boundary.
+ * transport. The library itself builds a client and a pipeline for each transaction, and finds its way through the answer
+ * by text search, so that a key can be taken for a boundary.
  * The format: https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions
  */
 export interface TableWrites {
   /** Inserts the row or replaces it whole, and answers its ETag. Throws `RestError`. */
   put(entity: TableEntity, abortSignal: AbortSignal): Promise<string>;
-  /** All or nothing, and answers the ETags in the order of the actions ("" for a delete). Throws `RestError`. */
+  /** All or nothing, and answers the ETags in the order of the actions, `*` where there is none. Throws `RestError`. */
   transact(actions: readonly TransactionAction[], abortSignal: AbortSignal): Promise<string[]>;
 }
 
@@ -63,7 +65,8 @@ export function createTableWrites(
       const answers = readBatch(response.bodyAsText ?? "");
       const refused = answers.find(({ status }) => status >= 300);
       if (refused !== undefined) throw failure(response, refused.status, refused.body);
-      if (answers.length !== actions.length) throw failure(response, response.status, undefined);
+      // Whether it was written is not known: asking again will tell.
+      if (answers.length !== actions.length) throw new TransportError("The answer to a transaction is not whole.");
       return answers.map(({ etag }) => etag);
     },
   };
@@ -145,7 +148,7 @@ function readBatch(text: string): BatchAnswer[] {
   for (const line of text.split(/\r?\n/)) {
     const status = /^HTTP\/1\.1 (\d{3})/.exec(line)?.[1];
     if (status !== undefined) {
-      answer = { status: Number(status), etag: "" };
+      answer = { status: Number(status), etag: "*" };
       answers.push(answer);
     } else if (answer !== undefined && line.startsWith("{")) {
       answer.body = line;

@@ -42,7 +42,7 @@ export interface Table {
   merge(entity: TableEntity): Promise<boolean>;
   /** Removes the row in the given version, or in any. */
   remove(partitionKey: string, rowKey: string, etag?: string): Promise<"removed" | Conflict["reason"]>;
-  /** All or nothing: up to 100 rows of one partition. */
+  /** All or nothing: up to 100 rows of one partition. A delete in here goes by no ETag. */
   transact(actions: TransactionAction[]): Promise<Written>;
   /** In the order of the keys, fetched page by page as they are asked for. */
   query(query: Query): AsyncIterable<Entity>;

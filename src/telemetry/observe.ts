@@ -22,16 +22,33 @@ export function observeServices<T extends Services>(services: T, telemetry: Tele
   };
 }
 
-/** Every method of a service as a call `{prefix}.{method}`. */
+/** Every method of a service as a call `{prefix}.{method}`; of one that answers row by row, each step that asks for more. */
 function named<T extends object>(telemetry: Telemetry, prefix: string, service: ServiceCall["service"], port: T): T {
   return new Proxy(port, {
     get(target, property, receiver) {
       const value: unknown = Reflect.get(target, property, receiver);
       if (typeof value !== "function" || typeof property !== "string") return value;
       const call = { name: `${prefix}.${property}`, service };
-      return (...args: unknown[]) => telemetry.call(call, () => Reflect.apply(value, target, args));
+      return (...args: unknown[]) => {
+        const result: unknown = telemetry.call(call, () => Reflect.apply(value, target, args));
+        return isAsyncIterable(result) ? stepwise(telemetry, call, result) : result;
+      };
     },
   });
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
+}
+
+async function* stepwise<T>(telemetry: Telemetry, call: ServiceCall, rows: AsyncIterable<T>): AsyncGenerator<T> {
+  const iterator = rows[Symbol.asyncIterator]();
+  const next = () => telemetry.call(call, () => iterator.next());
+  try {
+    for (let step = await next(); !step.done; step = await next()) yield step.value;
+  } finally {
+    await iterator.return?.();
+  }
 }
 
 /** Counts what is written when it is written: a creation at its commit, a decision with its record. */
@@ -39,7 +56,7 @@ function countSessions(telemetry: Telemetry, sessions: SessionStore): SessionSto
   return Object.assign(Object.create(sessions), {
     async commit(...[reserved, record]: Parameters<SessionStore["commit"]>) {
       const committed = await sessions.commit(reserved, record);
-      telemetry.note({ "liveness.session_id": record.sessionId });
+      telemetry.noteSession(record.sessionId);
       if (committed) {
         const { kind, apiVersion, upstreamVersion } = record;
         telemetry.measure("liveness.creations", 1, { kind, apiVersion, upstreamVersion });
@@ -49,7 +66,12 @@ function countSessions(telemetry: Telemetry, sessions: SessionStore): SessionSto
     async find(...[sessionId]: Parameters<SessionStore["find"]>) {
       const stored = await sessions.find(sessionId);
       // Only what is known here is told: the id of no session is whatever the caller wrote.
-      if (stored !== undefined) telemetry.note({ "liveness.session_id": sessionId });
+      if (stored !== undefined) telemetry.noteSession(sessionId);
+      return stored;
+    },
+    recall(sessionId: string) {
+      const stored = sessions.recall(sessionId);
+      if (stored !== undefined) telemetry.noteSession(sessionId);
       return stored;
     },
     async update(...args: Parameters<SessionStore["update"]>) {
@@ -73,23 +95,26 @@ function countOutcome(telemetry: Telemetry, before: SessionRecord, after: Sessio
 /** The handler of a function, whose work is told with its answer's status and code. */
 export function observeHttp(telemetry: Telemetry, handler: HttpHandler): HttpHandler {
   return (request, context) =>
-    telemetry.invocation(invocationOf(context), async () => {
+    telemetry.invocation({ ...invocationOf(context), isRequest: true }, async () => {
       const response = await handler(request, context);
       const headers = new Headers(response.headers);
-      telemetry.note({
-        "http.response.status_code": response.status,
+      const { status = 200 } = response;
+      const facts = {
+        "response.status": status,
         "error.code": headers.get("x-ms-error-code") ?? undefined,
         "face.request_id": headers.get("apim-request-id") ?? undefined,
-      });
+      };
+      telemetry.note(facts, status >= 500);
       return response;
     });
 }
 
 export function observeTimer(telemetry: Telemetry, handler: TimerHandler): TimerHandler {
-  return (timer, context) => telemetry.invocation(invocationOf(context), async () => handler(timer, context));
+  return (timer, context) =>
+    telemetry.invocation({ ...invocationOf(context), isRequest: false }, async () => handler(timer, context));
 }
 
-function invocationOf({ functionName, invocationId, traceContext }: InvocationContext): Invocation {
+function invocationOf({ functionName, invocationId, traceContext }: InvocationContext): Omit<Invocation, "isRequest"> {
   return { functionName, invocationId, traceParent: traceContext?.traceParent };
 }
 

@@ -17,6 +17,7 @@ import { type Facts, type MetricName, metrics, type ServiceCall, type Telemetry 
 /** What an invocation, or a call in it, knows of itself. */
 interface Scope {
   span: Span;
+  isRequest: boolean;
   parent: Context;
   /** Calls of the invocation so far, of which each had a span. */
   calls: { spans: number };
@@ -25,7 +26,8 @@ interface Scope {
 
 interface CallNotes extends ServiceCall {
   requests: number;
-  status?: number;
+  /** Of the last request. */
+  status?: number | undefined;
   requestIds: string[];
 }
 
@@ -35,7 +37,10 @@ interface CallNotes extends ServiceCall {
  */
 const maxCallSpans = 500;
 
-/** How Application Insights is to show a call: its type is told by one of these attributes. */
+/**
+ * How Application Insights is to show a call: the exporter tells its type by one of these attributes. Which method it is
+ * does not show; that there is one makes it a call by HTTP, with a result code.
+ */
 const typeOf: Record<ServiceCall["service"], Attributes> = {
   face: { "http.request.method": "POST" },
   tables: { "db.system": "azure.tables" },
@@ -67,10 +72,10 @@ export function createTelemetry(options: {
     }),
   );
 
-  return { invocation, call, note, observeRequest, measure, shutdown };
+  return { invocation, call, note, noteSession, observeRequest, measure, shutdown };
 
   async function invocation<T>(
-    { functionName, invocationId, traceParent }: Parameters<Telemetry["invocation"]>[0],
+    { functionName, isRequest, invocationId, traceParent }: Parameters<Telemetry["invocation"]>[0],
     run: () => Promise<T>,
   ): Promise<T> {
     const span = tracer.startSpan(
@@ -79,7 +84,8 @@ export function createTelemetry(options: {
       contextOf(traceParent),
     );
     try {
-      return await scope.run({ span, parent: trace.setSpan(ROOT_CONTEXT, span), calls: { spans: 0 } }, run);
+      const parent = trace.setSpan(ROOT_CONTEXT, span);
+      return await scope.run({ span, isRequest, parent, calls: { spans: 0 } }, run);
     } catch (error) {
       fail(span, error);
       throw error;
@@ -104,12 +110,14 @@ export function createTelemetry(options: {
 
   function finish({ parent, calls }: Scope, notes: CallNotes, startTime: number, error?: unknown): void {
     const failed = error !== undefined && isFailureOf(notes, error);
-    if (calls.spans >= maxCallSpans && !failed) return;
+    if (!failed && (notes.requests === 0 || calls.spans >= maxCallSpans)) return;
     calls.spans += 1;
     const attributes = compact({
       ...typeOf[notes.service],
       "server.address": targets[notes.service],
+      // The first becomes the result code, where there is one; the second stays as it is.
       "http.response.status_code": notes.status,
+      "response.status": notes.status,
       "face.request_id": notes.requestIds.length > 0 ? notes.requestIds.join(" ") : undefined,
       requests: notes.requests,
     });
@@ -119,8 +127,15 @@ export function createTelemetry(options: {
     span.end(now());
   }
 
-  function note(facts: Facts): void {
-    scope.getStore()?.span.setAttributes(compact(facts));
+  function note(facts: Facts, hasFailed = false): void {
+    const span = scope.getStore()?.span;
+    span?.setAttributes(compact(facts));
+    if (hasFailed) span?.setStatus({ code: SpanStatusCode.ERROR });
+  }
+
+  function noteSession(sessionId: string): void {
+    const current = scope.getStore();
+    if (current?.isRequest) current.span.setAttribute("liveness.session_id", sessionId);
   }
 
   function observeRequest() {
@@ -131,7 +146,7 @@ export function createTelemetry(options: {
       if (notes === undefined || isOver) return;
       isOver = true;
       notes.requests += 1;
-      if (status !== undefined) notes.status = status;
+      notes.status = status;
       if (requestId !== undefined) notes.requestIds.push(requestId);
       // Without a status where no answer came.
       if (notes.service === "face") {

@@ -1,3 +1,4 @@
+import type { PipelinePolicy } from "@azure/core-rest-pipeline";
 import type { TokenCredential } from "@azure/identity";
 import {
   ApplicationInsightsSampler,
@@ -5,7 +6,6 @@ import {
   AzureMonitorMetricExporter,
   AzureMonitorTraceExporter,
 } from "@azure/monitor-opentelemetry-exporter";
-import { type DiagLogger, DiagLogLevel, diag } from "@opentelemetry/api";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
 import { BasicTracerProvider, BatchSpanProcessor } from "@opentelemetry/sdk-trace-base";
@@ -41,7 +41,6 @@ const noticeMs = 600_000;
  */
 export function startTelemetry(options: TelemetryOptions): Telemetry {
   const { connectionString, credential, samplingRatio, role, instance, targets, now } = options;
-  diag.setLogger(createDiagLogger(options), { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true });
   // The exporter makes https of every address; on the same machine there is none.
   const host = /(?:^|;)\s*IngestionEndpoint=(http:\/\/(?:localhost|127\.\d+\.\d+\.\d+)[:/][^;]*)/i.exec(
     connectionString,
@@ -49,6 +48,7 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
   const exporterOptions: AzureMonitorExporterOptions = {
     connectionString,
     disableOfflineStorage: true,
+    additionalPolicies: [{ policy: createWatch(options), position: "perRetry" }],
     ...(host !== undefined && { host, allowInsecureConnection: true }),
     ...(credential && { credential }),
   };
@@ -86,16 +86,29 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
   });
 }
 
-/** The library's own complaints, of which one in a while is enough. */
-function createDiagLogger({ now, onFailure }: Pick<TelemetryOptions, "now" | "onFailure">): DiagLogger {
+/**
+ * Hears what Application Insights answers: the exporter itself takes an answer that may pass, such as 403 where the role is
+ * missing, for a success once there is no disk to keep things on. Names and codes alone, as errors quote what they like.
+ */
+function createWatch({ now, onFailure }: Pick<TelemetryOptions, "now" | "onFailure">): PipelinePolicy {
   let next = 0;
-  const ignore = () => undefined;
+  const tell = (message: string) => {
+    if (now() < next) return;
+    next = now() + noticeMs;
+    onFailure(message);
+  };
   return {
-    error(message) {
-      if (now() < next) return;
-      next = now() + noticeMs;
-      onFailure(message.slice(0, 200));
+    name: "watchTelemetry",
+    async sendRequest(request, send) {
+      try {
+        const response = await send(request);
+        if (response.status !== 200) tell(`Application Insights answered ${response.status}.`);
+        return response;
+      } catch (error) {
+        const code = error instanceof Error && "code" in error ? String(error.code) : "no code";
+        tell(`Application Insights cannot be reached: ${error instanceof Error ? error.name : typeof error}, ${code}.`);
+        throw error;
+      }
     },
-    ...{ warn: ignore, info: ignore, debug: ignore, verbose: ignore },
   };
 }

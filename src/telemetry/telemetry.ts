@@ -8,6 +8,8 @@ export type Facts = Record<string, string | number | boolean | undefined>;
 
 export interface Invocation {
   functionName: string;
+  /** About one session at most: a request. Else a run of the timer. */
+  isRequest: boolean;
   invocationId: string;
   /** W3C `traceparent` of the host's own request, under which the app's work is shown. */
   traceParent?: string | undefined;
@@ -43,10 +45,12 @@ export type MetricName = keyof typeof metrics;
 export interface Telemetry {
   /** Runs a function's work as a span under the host's request. */
   invocation<T>(invocation: Invocation, run: () => Promise<T>): Promise<T>;
-  /** Runs a call of a service as a span of the invocation. What answers at once is no call, and leaves none. */
+  /** Runs a call of a service as a span of the invocation. One that has asked nobody leaves none, unless it fails. */
   call<T>(call: ServiceCall, run: () => T): T;
-  /** Adds to what is told of the invocation. */
-  note(facts: Facts): void;
+  /** Adds to what is told of the invocation, and where it has failed, that. */
+  note(facts: Facts, hasFailed?: boolean): void;
+  /** Tells which session a request is about. */
+  noteSession(sessionId: string): void;
   /** For the clients of the services. */
   observeRequest: RequestObserver;
   measure(metric: MetricName, value: number, facts?: Facts): void;

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { it, type TestContext } from "node:test";
 import { pathToFileURL } from "node:url";
+import { metrics } from "../../src/telemetry/telemetry.ts";
 import { makeImage } from "../fixtures/images.ts";
 import { type Stack, startStack } from "../local/stack.ts";
 import { control, createAppClient, playAttempt } from "./support/app-client.ts";
@@ -59,6 +61,12 @@ it("tells of a check from its start to its end, and of the timer", async (t) => 
   });
   assert.equal(settled.status, 200);
   const refused = traceParent();
+  const stranger = traceParent();
+  const strangersId = randomUUID();
+  const unknown = await createAppClient(stack.url).send(`api/sessions/${session.sessionId}`, {
+    headers: { traceparent: stranger.header, "x-ms-client-request-id": strangersId },
+  });
+  assert.equal(unknown.status, 401);
   const missing = await app.send("api/sessions/nobody-knows-it", {
     headers: { traceparent: refused.header, "x-ms-client-request-id": clientKey },
   });
@@ -82,6 +90,7 @@ it("tells of a check from its start to its end, and of the timer", async (t) => 
   assert.equal(work.facts["liveness.client"], "shop");
   assert.equal(work.facts["liveness.session_id"], session.sessionId);
   assert.equal(work.facts["caller.request_id"], callerRequestId);
+  assert.equal(work.facts["response.status"], "200");
   assert.ok(work.facts["faas.invocation_id"]);
   const calls = ofTrace(creation.trace).filter((span) => span !== work);
   assert.deepEqual(calls.map(({ name }) => name).sort(), [
@@ -100,29 +109,37 @@ it("tells of a check from its start to its end, and of the timer", async (t) => 
 
   const settlingCalls = ofTrace(settling.trace).map(({ name }) => name);
   assert.deepEqual(settlingCalls.sort(), ["face.get", "sessions.update", "settleSession"]);
+  const settlingWork = ofTrace(settling.trace).find(({ type }) => type === "InProc");
+  assert.equal(settlingWork?.facts["liveness.session_id"], session.sessionId);
+  const [turnedAway] = ofTrace(stranger.trace);
+  assert.equal(turnedAway?.facts["caller.request_id"], strangersId);
+  assert.deepEqual([turnedAway?.facts["response.status"], turnedAway?.facts["liveness.client"]], ["401", undefined]);
   const [refusal] = ofTrace(refused.trace).filter(({ type }) => type === "InProc");
   assert.equal(refusal?.facts["error.code"], "SessionNotFound");
+  assert.deepEqual([refusal?.facts["response.status"], refusal?.success], ["404", true]);
   assert.equal(refusal?.facts["liveness.session_id"], undefined);
   assert.equal(refusal?.facts["caller.request_id"], undefined, "only what is an id is told on");
   const run = spans.find(({ name }) => name === "maintainSessions");
   const looked = spans.find(({ name, parent }) => name === "face.get" && parent === run?.id);
   assert.equal(looked?.facts.requests, "2", "the first of them was answered 500");
+  assert.equal(run?.facts["liveness.session_id"], undefined, "it is about many");
+  assert.ok(spans.some(({ name, parent }) => name === "sessions.dueRows" && parent === run?.id));
 
-  const told = (name: string) => intake.measurements(name).map(({ value, facts }) => [facts, value] as const);
+  const measured = (name: string) => intake.measurements(name).map(({ value, facts }) => [facts, value] as const);
   const verify = { kind: "livenessWithVerify" };
   const versions = { apiVersion: "v1.2", upstreamVersion: "v1.2" };
-  assert.deepEqual(told("liveness.creations"), [
+  assert.deepEqual(measured("liveness.creations"), [
     [{ ...verify, ...versions }, 1],
     [{ kind: "liveness", ...versions }, 1],
   ]);
-  assert.deepEqual(told("liveness.decisions"), [
+  assert.deepEqual(measured("liveness.decisions"), [
     [{ ...verify, decision: "accepted" }, 1],
     [{ kind: "liveness", decision: "rejected" }, 1],
   ]);
-  const reasons = told("liveness.reasons").map(([{ reason }]) => reason);
+  const reasons = measured("liveness.reasons").map(([{ reason }]) => reason);
   assert.ok(reasons.includes("RealFace") && reasons.includes("SpoofDetected"), String(reasons));
   assert.equal(
-    told("liveness.attempts").reduce((sum, [, value]) => sum + value, 0),
+    measured("liveness.attempts").reduce((sum, [, value]) => sum + value, 0),
     2,
   );
   const durations = intake.measurements("face.duration");
@@ -131,9 +148,20 @@ it("tells of a check from its start to its end, and of the timer", async (t) => 
     ["face.get", "200", 2],
     ["face.get", "500", 1],
   ]);
-  assert.deepEqual(told("maintenance.sessions"), [[{ result: "collected" }, 2]]);
+  assert.deepEqual(measured("maintenance.sessions"), [[{ result: "collected" }, 2]]);
   assert.equal(intake.measurements("maintenance.duration").length, 1);
   assert.equal(intake.measurements("maintenance.oldest_due_age").length, 1);
+
+  const queries = join(import.meta.dirname, "../../infra/queries");
+  const told = new Set(
+    [...spans, ...Object.keys(metrics).flatMap(intake.measurements)].flatMap(({ facts }) => Object.keys(facts)),
+  );
+  for (const file of await readdir(queries)) {
+    const text = await readFile(join(queries, file), "utf8");
+    for (const [, quoted, plain] of text.matchAll(/Properties(?:\['([^']+)'\]|\.(\w+))/g)) {
+      assert.ok(told.has(quoted ?? plain ?? ""), `${file} asks for ${quoted ?? plain}`);
+    }
+  }
 
   assert.doesNotMatch(host.output(), /^outward /m, "nobody but the intake is told anything");
   assert.match(host.output(), /^loaded .*start-telemetry/m);
@@ -165,6 +193,18 @@ it("keeps the share of spans that is asked for, and counts everything all the sa
   assert.equal(intake.measurements("liveness.creations").length, 1);
 });
 
+for (const status of [403, 503]) {
+  it(`says so where Application Insights answers ${status}`, async (t) => {
+    const intake = await startTelemetryIntake(t, status);
+    const stack = await start(t, { APPLICATIONINSIGHTS_CONNECTION_STRING: intake.connectionString });
+    await createAppClient(stack.url, { "ocp-apim-subscription-key": clientKey }).openSession();
+    const { app } = stack;
+    await stack.stop();
+    assert.equal(app.output().match(/"event":"TelemetryFailed"/g)?.length, 1, app.output());
+    assert.ok(app.output().includes(`Application Insights answered ${status}.`));
+  });
+}
+
 for (const [what, connectionString] of [
   ["makes no sense", "InstrumentationKey=nonsense"],
   ["leads nowhere", "InstrumentationKey=11111111-2222-3333-4444-555555555555;IngestionEndpoint=http://127.0.0.1:9/"],
@@ -176,7 +216,8 @@ for (const [what, connectionString] of [
     assert.equal((await app.send("api/health/ready")).status, 200);
     const { app: host } = stack;
     await stack.stop();
-    if (what === "makes no sense") assert.match(host.output(), /"event":"TelemetryFailed"/);
+    assert.match(host.output(), /"event":"TelemetryFailed"/);
+    if (what === "leads nowhere") assert.match(host.output(), /cannot be reached: RestError, ECONNREFUSED\./);
     assert.doesNotMatch(host.output(), /^outward /m);
   });
 }

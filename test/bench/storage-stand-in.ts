@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 export interface StorageStandIn {
   /** With an account's key, by which every request must be signed: what `npm start` and Azurite have. */
   keyed: string;
-  /** With nothing to sign, as where requests carry an identity's token: what a deployment has. */
+  /** With a shared access signature, which goes along as it is: like the token of an identity, which a deployment has. */
   keyless: string;
   close(): Promise<void>;
 }

@@ -69,7 +69,18 @@ const builtIn = [
     "toLower",
     "toObject",
   ],
-  ["union", "uniqueString", "allowed", "description", "maxLength", "maxValue", "minLength", "minValue", "secure"],
+  [
+    "union",
+    "uniqueString",
+    "allowed",
+    "batchSize",
+    "description",
+    "maxLength",
+    "maxValue",
+    "minLength",
+    "minValue",
+    "secure",
+  ],
 ].flat();
 const declarations = [
   "parameter_declaration",

@@ -29,6 +29,11 @@ describe("queries", () => {
     });
   }
 
+  it("replace those that are saved already, one by one: provisioning is done again and again", () => {
+    assert.match(workbook, /@batchSize\(1\)\nresource searches /);
+    assert.match(workbook, /\n\s+etag: '\*'\n/);
+  });
+
   it("of alerts are sound too", () => {
     assert.equal(alerts.length, 3);
     assert.deepEqual(alerts.flatMap(faultsOfQuery), []);

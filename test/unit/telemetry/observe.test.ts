@@ -22,6 +22,7 @@ function arrange() {
       return result;
     },
     note: (facts) => void told.notes.push(facts),
+    noteSession: (sessionId) => void told.notes.push({ sessionId }),
     observeRequest: () => () => undefined,
     measure: (metric, value, facts = {}) => void told.measured.push([metric, value, facts]),
     shutdown: async () => undefined,
@@ -40,7 +41,7 @@ describe("observed services", () => {
     assert.deepEqual(told.measured, [
       ["liveness.creations", 1, { kind: "liveness", apiVersion: "v1.2", upstreamVersion: "v1.2" }],
     ]);
-    assert.deepEqual(told.notes, [{ "liveness.session_id": record.sessionId }]);
+    assert.deepEqual(told.notes, [{ sessionId: record.sessionId }]);
   });
 
   it("count a decision when it is recorded, and again only when it has changed", async () => {
@@ -73,6 +74,7 @@ describe("observed services", () => {
     world.advance({ hours: 1 });
     const { oldestDueOn: _, ...summary } = await drain(maintenance(), world.now() + 60_000);
     assert.equal(summary.collected, 1);
+    assert.ok(told.calls.filter((name) => name === "sessions.dueRows").length > 16, "each step of each shard");
     assert.ok(
       told.measured.some(([metric, , { decision }]) => metric === "liveness.decisions" && decision === "rejected"),
     );

@@ -14,7 +14,12 @@ import type { ServiceCall, Telemetry } from "../../../src/telemetry/telemetry.ts
 
 const trace = "0af7651916cd43dd8448eb211c80319c";
 const host = "b7ad6b7169203331";
-const invocation = { functionName: "settleSession", invocationId: "i-1", traceParent: `00-${trace}-${host}-00` };
+const invocation = {
+  functionName: "settleSession",
+  isRequest: true,
+  invocationId: "i-1",
+  traceParent: `00-${trace}-${host}-00`,
+};
 
 function arrange(): { telemetry: Telemetry; spans: () => ReadableSpan[] } {
   const exporter = new InMemorySpanExporter();
@@ -34,6 +39,14 @@ function arrange(): { telemetry: Telemetry; spans: () => ReadableSpan[] } {
   return { telemetry, spans: () => exporter.getFinishedSpans() };
 }
 
+/** A call that sends one request. */
+function sendOne<T>(telemetry: Telemetry, asked: ServiceCall, end: () => Promise<T>): Promise<T> {
+  return telemetry.call(asked, async () => {
+    telemetry.observeRequest()();
+    return end();
+  });
+}
+
 const face: ServiceCall = { name: "face.get", service: "face" };
 const tables: ServiceCall = { name: "sessions.reserve", service: "tables" };
 
@@ -42,7 +55,7 @@ describe("telemetry", () => {
     const { telemetry, spans } = arrange();
     const answer = await telemetry.invocation(invocation, async () => {
       telemetry.note({ "liveness.client": "shop", nothing: undefined });
-      return telemetry.call(tables, async () => "done");
+      return sendOne(telemetry, tables, async () => "done");
     });
     assert.equal(answer, "done");
     const [call, work] = spans();
@@ -111,7 +124,7 @@ describe("telemetry", () => {
       [tables, new TypeError(secret), "TypeError", true],
     ];
     for (const [asked, error, code, failed] of cases) {
-      const work = telemetry.invocation(invocation, () => telemetry.call(asked, () => Promise.reject(error)));
+      const work = telemetry.invocation(invocation, () => sendOne(telemetry, asked, () => Promise.reject(error)));
       await assert.rejects(work, (thrown) => thrown === error);
       const [call] = spans()
         .filter(({ name }) => name === asked.name)
@@ -127,20 +140,57 @@ describe("telemetry", () => {
   it("bounds what a long run tells, and still tells what fails", async () => {
     const { telemetry, spans } = arrange();
     await telemetry.invocation(invocation, async () => {
-      for (let call = 0; call < 600; call += 1) await telemetry.call(tables, async () => call);
+      for (let call = 0; call < 600; call += 1) await sendOne(telemetry, tables, async () => call);
       await telemetry.call(face, () => Promise.reject(new ApiError(500, "500", "no"))).catch(() => undefined);
     });
     assert.equal(spans().filter(({ name }) => name === tables.name).length, 500);
     assert.equal(spans().filter(({ name }) => name === face.name).length, 1);
   });
 
-  it("leaves alone what answers at once, and what no invocation asks for", async () => {
+  it("keeps no status of an earlier request", async () => {
+    const { telemetry, spans } = arrange();
+    await telemetry.invocation(invocation, () =>
+      telemetry.call(tables, async () => {
+        telemetry.observeRequest()(503);
+        telemetry.observeRequest()();
+      }),
+    );
+    assert.deepEqual([spans()[0]?.attributes.requests, spans()[0]?.attributes["response.status"]], [2, undefined]);
+  });
+
+  it("says which session a request is about, and of a run of the timer none", async () => {
+    const { telemetry, spans } = arrange();
+    for (const isRequest of [true, false]) {
+      await telemetry.invocation({ ...invocation, isRequest }, async () => telemetry.noteSession("s-1"));
+    }
+    assert.deepEqual(
+      spans().map(({ attributes }) => attributes["liveness.session_id"]),
+      ["s-1", undefined],
+    );
+  });
+
+  it("shows work that has failed as such, though it has answered", async () => {
+    const { telemetry, spans } = arrange();
+    for (const status of [404, 503]) {
+      await telemetry.invocation(invocation, async () => telemetry.note({ "response.status": status }, status >= 500));
+    }
+    assert.deepEqual(
+      spans().map(({ attributes, status }) => [attributes["response.status"], status.code === 2]),
+      [
+        [404, false],
+        [503, true],
+      ],
+    );
+  });
+
+  it("leaves alone what asks nobody, and what no invocation asks for", async () => {
     const { telemetry, spans } = arrange();
     await telemetry.invocation(invocation, async () => {
       assert.equal(
         telemetry.call(tables, () => "at once"),
         "at once",
       );
+      assert.equal(await telemetry.call(tables, async () => "from memory"), "from memory");
     });
     assert.equal(await telemetry.call(tables, async () => "outside"), "outside");
     telemetry.observeRequest()(200);
