@@ -24,15 +24,20 @@ export function observeServices<T extends Services>(services: T, telemetry: Tele
 
 /** Every method of a service as a call `{prefix}.{method}`; of one that answers row by row, each step that asks for more. */
 function named<T extends object>(telemetry: Telemetry, prefix: string, service: ServiceCall["service"], port: T): T {
+  const observed = new Map<string, unknown>();
   return new Proxy(port, {
     get(target, property, receiver) {
       const value: unknown = Reflect.get(target, property, receiver);
       if (typeof value !== "function" || typeof property !== "string") return value;
+      const known = observed.get(property);
+      if (known !== undefined) return known;
       const call = { name: `${prefix}.${property}`, service };
-      return (...args: unknown[]) => {
+      const method = (...args: unknown[]) => {
         const result: unknown = telemetry.call(call, () => Reflect.apply(value, target, args));
         return isAsyncIterable(result) ? stepwise(telemetry, call, result) : result;
       };
+      observed.set(property, method);
+      return method;
     },
   });
 }

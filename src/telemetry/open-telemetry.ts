@@ -108,7 +108,9 @@ export function createTelemetry(options: {
     return result;
   }
 
-  function finish({ parent, calls }: Scope, notes: CallNotes, startTime: number, error?: unknown): void {
+  function finish({ span: work, parent, calls }: Scope, notes: CallNotes, startTime: number, error?: unknown): void {
+    // Of a trace that is not kept, no part is.
+    if (!work.isRecording()) return;
     const failed = error !== undefined && isFailureOf(notes, error);
     if (!failed && (notes.requests === 0 || calls.spans >= maxCallSpans)) return;
     calls.spans += 1;
@@ -181,5 +183,10 @@ function fail(span: Span, error: unknown): void {
 }
 
 function compact(facts: Facts): Attributes {
-  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined));
+  const attributes: Attributes = {};
+  for (const name in facts) {
+    const value = facts[name];
+    if (value !== undefined) attributes[name] = value;
+  }
+  return attributes;
 }

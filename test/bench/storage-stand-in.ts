@@ -1,11 +1,13 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 
-/** Tables that take every write and keep nothing, so that they cost next to nothing: enough for new devices. */
+/** Tables, and an intake of telemetry, that take everything and keep nothing, so that they cost next to nothing. */
 export interface StorageStandIn {
   /** With an account's key, by which every request must be signed: what `npm start` and Azurite have. */
   keyed: string;
   /** With a shared access signature, which goes along as it is: like the token of an identity, which a deployment has. */
   keyless: string;
+  /** Of Application Insights. */
+  telemetry: string;
   close(): Promise<void>;
 }
 
@@ -15,11 +17,13 @@ export async function startStorageStandIn(): Promise<StorageStandIn> {
   const address = server.address();
   if (typeof address !== "object" || address === null) throw new Error("The stand-in has no port.");
   const url = `http://127.0.0.1:${address.port}/bench`;
+  const intake = `http://127.0.0.1:${address.port}/`;
   const endpoints = `TableEndpoint=${url};BlobEndpoint=${url};`;
   const key = Buffer.from("a key that nobody checks").toString("base64");
   return {
     keyed: `DefaultEndpointsProtocol=http;AccountName=bench;AccountKey=${key};${endpoints}`,
     keyless: `${endpoints}SharedAccessSignature=sv=2019-02-02&sig=one-that-nobody-checks`,
+    telemetry: `InstrumentationKey=00000000-1111-2222-3333-444444444444;IngestionEndpoint=${intake}`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -34,6 +38,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   if (request.url?.includes("/$batch")) {
     const writes = body.split("Content-Transfer-Encoding").length + body.split("content-transfer-encoding").length - 2;
     response.writeHead(202, { "content-type": "multipart/mixed; boundary=batchresponse_1" }).end(batchAnswer(writes));
+  } else if (request.url?.endsWith("/track")) {
+    response.writeHead(200, { "content-type": "application/json" }).end(`{"itemsReceived":1,"itemsAccepted":1}`);
   } else if (request.method === "PUT") {
     response.writeHead(204, { etag }).end();
   } else {
