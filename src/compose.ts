@@ -7,6 +7,7 @@ import { createFaceService } from "./face/face-service.ts";
 import { maintainSessions } from "./functions/maintain-sessions.ts";
 import { serve } from "./http/endpoint.ts";
 import { describeError } from "./http/log.ts";
+import type { TrueHeaders } from "./http/true-headers.ts";
 import { createIdentity } from "./identity.ts";
 import { createReadiness } from "./liveness/readiness.ts";
 import { connectStorage } from "./storage/connect.ts";
@@ -20,6 +21,8 @@ import type { Telemetry } from "./telemetry/telemetry.ts";
  * The composition root: settings → clients → handlers. `main.ts` loads it once, after the functions are registered.
  */
 
+const now = () => Date.now();
+
 /** The handlers of all functions, by the functions' names, and what is to be done when the platform ends the process. */
 export interface Handlers {
   http: ReadonlyMap<string, HttpHandler>;
@@ -27,8 +30,7 @@ export interface Handlers {
   terminate(): Promise<void>;
 }
 
-/** @param trueHeaders what `watchTrueHeaders` answers. */
-export async function composeHandlers(trueHeaders: (invocationId: string) => Headers | undefined): Promise<Handlers> {
+export async function composeHandlers(trueHeaders: TrueHeaders): Promise<Handlers> {
   const read = readConfig(process.env);
   if ("faults" in read) {
     // No invocation is there yet whose log could be used.
@@ -39,11 +41,7 @@ export async function composeHandlers(trueHeaders: (invocationId: string) => Hea
   return handlersOf({ app: compose(read.config, telemetry) }, trueHeaders, telemetry);
 }
 
-function handlersOf(
-  composition: Composition,
-  trueHeaders: (invocationId: string) => Headers | undefined,
-  telemetry: Telemetry | undefined,
-): Handlers {
+function handlersOf(composition: Composition, trueHeaders: TrueHeaders, telemetry: Telemetry | undefined): Handlers {
   const http = endpoints.map((endpoint): [string, HttpHandler] => {
     const handler = serve(endpoint, composition, trueHeaders);
     return [endpoint.name, telemetry === undefined ? handler : observeHttp(telemetry, handler)];
@@ -72,7 +70,7 @@ async function connectTelemetry({ telemetry, face, storage }: Config): Promise<T
         tables: "tableUri" in storage ? new URL(storage.tableUri).host : "tables",
         blobs: "blobUri" in storage ? new URL(storage.blobUri).host : "blobs",
       },
-      now: () => Date.now(),
+      now,
       onFailure: (message) => tellHost({ event: "TelemetryFailed", message }),
     });
   } catch (error) {
@@ -87,7 +85,6 @@ function tellHost(line: object): void {
 }
 
 function compose(config: Config, telemetry: Telemetry | undefined): App {
-  const now = () => Date.now();
   const { face: faceConfig, storage: storageConfig } = config;
   const storage = connectStorage({
     ...("connectionString" in storageConfig

@@ -39,7 +39,19 @@ import {
   sharedFields,
   verifyConfidenceThreshold,
 } from "./request-fields.ts";
-import { decodeVerifyReference, segment, verifyOutcome, verifyReference } from "./shapes.ts";
+import { decodeVerifyReference, segment } from "./shapes.ts";
+import {
+  type attempt,
+  attemptErrorFields,
+  attemptFields,
+  attemptResultFields,
+  createdFields,
+  createdSession,
+  resultsFields,
+  session,
+  sessionFields,
+  toldSession,
+} from "./v1.2-shapes.ts";
 
 /** Version v1.2, the stable one: flat multipart with the image, results as attempts, no list and no audit trail. */
 
@@ -60,49 +72,6 @@ export const createLivenessWithVerifyRequest = z
   .meta(requestMeta(version, "CreateLivenessWithVerifyRequest", { required: ["referenceImageId"] }));
 
 type WireRequest = z.output<typeof createLivenessWithVerifyRequest>;
-
-const attemptResultFields = {
-  livenessDecision: z.string().nullish().describe("realface, spoofface or uncertain."),
-  targets: z.unknown().optional(),
-  digest: z.string().nullish().describe("The service's digest of the attempt."),
-  sessionImageId: z.string().nullish(),
-  verifyResult: verifyOutcome.nullish(),
-  verifyImageHash: z.string().nullish().describe("SHA-256 (hex) of the verify image that was used."),
-};
-
-const attemptErrorFields = { code: z.string(), message: z.string(), targets: z.unknown().optional() };
-
-const attemptFields = {
-  attemptId: z.int().describe("From 1."),
-  attemptStatus: z.string().describe("Succeeded, Failed or Running."),
-  result: z.looseObject(attemptResultFields).nullish(),
-  error: z.looseObject(attemptErrorFields).nullish(),
-};
-const attempt = z.looseObject(attemptFields).meta({ id: "Attempt_v1.2" });
-
-const resultsFields = {
-  verifyReferences: z.array(verifyReference).nullish(),
-  attempts: z.array(attempt),
-};
-
-const createdFields = {
-  sessionId: z.string().min(1),
-  authToken: z.string().min(1).describe("For the device alone."),
-  status: z.string().nullish(),
-  modelVersion: z.string().nullish(),
-  results: z.looseObject(resultsFields).partial().nullish(),
-};
-export const createdSession = z.looseObject(createdFields).meta({ id: "CreatedSession_v1.2" });
-
-const sessionFields = {
-  sessionId: z.string().min(1),
-  authToken: z.string().nullish(),
-  status: z.string().describe("NotStarted, Running, Succeeded, Failed or Canceled."),
-  modelVersion: z.string().nullish(),
-  results: z.looseObject(resultsFields),
-};
-export const session = z.looseObject(sessionFields);
-const toldSession = session.omit({ authToken: true }).meta({ id: "Session_v1.2" });
 
 const routes = {
   liveness: "/detectLiveness-sessions",

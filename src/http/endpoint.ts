@@ -11,6 +11,7 @@ import { authenticate } from "./callers.ts";
 import { createLog, describeError, type Log } from "./log.ts";
 import type { Deployment, OperationShape } from "./operation.ts";
 import { type Reply, toErrorReply, toHttpResponse } from "./responses.ts";
+import type { TrueHeaders } from "./true-headers.ts";
 
 /** Who may call: everyone, without telling who they are; any caller who is let in; trusted services only. */
 export type Access = "everyone" | "callers" | "services";
@@ -65,8 +66,7 @@ const nobody: Caller = { trusted: false };
 export function serve(
   endpoint: Endpoint,
   composition: Composition,
-  /** The headers as they came, where they are known: see `watchTrueHeaders`. */
-  trueHeaders: (invocationId: string) => Headers | undefined = () => undefined,
+  trueHeaders: TrueHeaders = () => undefined,
 ): HttpHandler {
   if ("faults" in composition) {
     const reply = endpoint.unconfigured ?? toErrorReply(notConfigured(composition.faults));

@@ -4,6 +4,9 @@ import { IncomingMessage, ServerResponse } from "node:http";
 /** Under this header the host names the invocation to which a request on its way to the worker belongs. */
 const invocationHeader = "x-ms-invocation-id";
 
+/** The headers of a request as they came, by the id of its invocation; undefined where they are not known apart. */
+export type TrueHeaders = (invocationId: string) => Headers | undefined;
+
 /**
  * The headers of a request as they came, by invocation.
  *
@@ -15,7 +18,7 @@ const invocationHeader = "x-ms-invocation-id";
  * @returns no headers at all for a caller that has gone already; undefined where no request arrives this way, as without
  *   streaming: then the library's own are true.
  */
-export function watchTrueHeaders(): (invocationId: string) => Headers | undefined {
+export function watchTrueHeaders(): TrueHeaders {
   const arrived = new Map<string, Headers>();
   let isStreaming = false;
   subscribe("http.server.request.start", (message) => {

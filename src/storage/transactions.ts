@@ -8,11 +8,11 @@ export const maxTransactionRows = 100;
 const maxCharacters = 2 * 1024 * 1024;
 
 /** Cuts actions into lists that fit into a transaction each, in their order. */
-export function inTransactions(
-  actions: readonly TransactionAction[],
+export function inTransactions<T extends TransactionAction>(
+  actions: readonly T[],
   maxRows: number = maxTransactionRows,
-): TransactionAction[][] {
-  const chunks: TransactionAction[][] = [];
+): T[][] {
+  const chunks: T[][] = [];
   let size = 0;
   for (const action of actions) {
     const length = JSON.stringify(action).length;
@@ -40,17 +40,18 @@ const maxSingles = 4;
  */
 export async function removeRows(table: Table, partitionKey: string, rowKeys: readonly string[]): Promise<string[]> {
   const gone: string[] = [];
-  const removeAll = async (chunk: readonly string[]) =>
-    (await table.transact(chunk.map((rowKey) => ["delete", { partitionKey, rowKey }]))).conflict === undefined;
+  const removeAll = async (deletions: Deletion[]) =>
+    deletions.length > 1 && (await table.transact(deletions)).conflict === undefined;
   const removeOne = async (rowKey: string) => {
     if ((await table.remove(partitionKey, rowKey)) !== "removed") gone.push(rowKey);
   };
-  for (let start = 0; start < rowKeys.length; start += maxTransactionRows) {
-    const chunk = rowKeys.slice(start, start + maxTransactionRows);
-    if (chunk.length > 1 && (await removeAll(chunk))) continue;
-    const left = chunk.length > 1 ? await whichAreThere(table, partitionKey, chunk) : chunk;
-    gone.push(...chunk.filter((rowKey) => !left.includes(rowKey)));
-    if (left.length > 1 && (await removeAll(left))) continue;
+  for (const chunk of inTransactions(rowKeys.map((rowKey): Deletion => ["delete", { partitionKey, rowKey }]))) {
+    if (await removeAll(chunk)) continue;
+    const keys = chunk.map(([, { rowKey }]) => rowKey);
+    const there = chunk.length > 1 ? await whichAreThere(table, partitionKey, keys) : new Set(keys);
+    gone.push(...keys.filter((rowKey) => !there.has(rowKey)));
+    if (await removeAll(chunk.filter(([, { rowKey }]) => there.has(rowKey)))) continue;
+    const left = keys.filter((rowKey) => there.has(rowKey));
     const queue = left.slice(0, -1).values();
     const worker = async () => {
       for (const rowKey of queue) await removeOne(rowKey);
@@ -61,11 +62,13 @@ export async function removeRows(table: Table, partitionKey: string, rowKeys: re
   return gone;
 }
 
-async function whichAreThere(table: Table, partitionKey: string, rowKeys: readonly string[]): Promise<string[]> {
+type Deletion = ["delete", { partitionKey: string; rowKey: string }];
+
+async function whichAreThere(table: Table, partitionKey: string, rowKeys: readonly string[]): Promise<Set<string>> {
   const sorted = rowKeys.toSorted();
   const [first = "", last = first] = [sorted[0], sorted.at(-1)];
   const filter = odata`PartitionKey eq ${partitionKey} and RowKey ge ${first} and RowKey le ${last}`;
   const there = new Set<string>();
   for await (const { rowKey } of table.query({ filter, select: ["PartitionKey", "RowKey"] })) there.add(rowKey);
-  return rowKeys.filter((rowKey) => there.has(rowKey));
+  return there;
 }

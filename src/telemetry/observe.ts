@@ -1,4 +1,5 @@
 import type { HttpHandler, InvocationContext, TimerHandler } from "@azure/functions";
+import type { MaintenanceSummary } from "../liveness/maintain.ts";
 import type { DeviceStore, FaceService, ImageStore, SessionStore } from "../liveness/ports.ts";
 import type { SessionRecord } from "../liveness/session.ts";
 import type { Invocation, ServiceCall, Telemetry } from "./telemetry.ts";
@@ -100,7 +101,7 @@ function countOutcome(telemetry: Telemetry, before: SessionRecord, after: Sessio
 /** The handler of a function, whose work is told with its answer's status and code. */
 export function observeHttp(telemetry: Telemetry, handler: HttpHandler): HttpHandler {
   return (request, context) =>
-    telemetry.invocation({ ...invocationOf(context), isRequest: true }, async () => {
+    telemetry.invocation(invocationOf(context, true), async () => {
       const response = await handler(request, context);
       const headers = new Headers(response.headers);
       const { status = 200 } = response;
@@ -115,31 +116,25 @@ export function observeHttp(telemetry: Telemetry, handler: HttpHandler): HttpHan
 }
 
 export function observeTimer(telemetry: Telemetry, handler: TimerHandler): TimerHandler {
-  return (timer, context) =>
-    telemetry.invocation({ ...invocationOf(context), isRequest: false }, async () => handler(timer, context));
+  return (timer, context) => telemetry.invocation(invocationOf(context, false), async () => handler(timer, context));
 }
 
-function invocationOf({ functionName, invocationId, traceContext }: InvocationContext): Omit<Invocation, "isRequest"> {
-  return { functionName, invocationId, traceParent: traceContext?.traceParent };
+function invocationOf(context: InvocationContext, isRequest: boolean): Invocation {
+  const { functionName, invocationId, traceContext } = context;
+  return { functionName, isRequest, invocationId, traceParent: traceContext?.traceParent };
 }
 
-/** What a run of the timer did, as its log line has it. */
-export interface MaintenanceFigures {
-  collected: number;
-  pruned: number;
-  purged: number;
-  abandoned: number;
-  failed: number;
-  left: number;
-  oldestDueSeconds: number;
-  seconds: number;
-}
+/** What the timer may have done with a session. */
+const results = ["collected", "pruned", "purged", "abandoned", "failed", "left"] as const;
 
-export function measureMaintenance(telemetry: Telemetry, figures: MaintenanceFigures): void {
-  const { oldestDueSeconds, seconds, ...results } = figures;
-  for (const result of ["collected", "pruned", "purged", "abandoned", "failed", "left"] as const) {
-    if (results[result] > 0) telemetry.measure("maintenance.sessions", results[result], { result });
+/** @param figures of a run, as its log line has them. */
+export function measureMaintenance(
+  telemetry: Telemetry,
+  figures: Pick<MaintenanceSummary, (typeof results)[number]> & { oldestDueSeconds: number; seconds: number },
+): void {
+  for (const result of results) {
+    if (figures[result] > 0) telemetry.measure("maintenance.sessions", figures[result], { result });
   }
-  telemetry.measure("maintenance.duration", seconds);
-  telemetry.measure("maintenance.oldest_due_age", oldestDueSeconds);
+  telemetry.measure("maintenance.duration", figures.seconds);
+  telemetry.measure("maintenance.oldest_due_age", figures.oldestDueSeconds);
 }

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import fc from "fast-check";
 import * as z from "zod";
 import { makeImage } from "../fixtures/images.ts";
-import { type Stack, startStack } from "../local/stack.ts";
 import { describeDeployment } from "../unit/fakes/api-document.ts";
-import { type AppRequest, createAppClient } from "./support/app-client.ts";
+import type { AppRequest } from "./support/app-client.ts";
+import { openStack } from "./support/open-stack.ts";
 
 /**
  * Sends whatever the description allows in paths, queries and headers, and whatever it forbids there. That each answer is
@@ -102,14 +102,8 @@ function fill({ path, method, request }: Operation, values: [Parameter, string |
   return [`${filled.slice(1)}?${query}`, { ...request, method, headers }];
 }
 
-describe("requests by the description", () => {
-  let stack: Stack;
-  let app: ReturnType<typeof createAppClient>;
-  before(async () => {
-    stack = await startStack({ env: { CREATION_LIMIT: "1000" } });
-    app = createAppClient(stack.url);
-  });
-  after(() => stack.stop());
+describe("requests by the description", async () => {
+  const { app } = await openStack({ env: { CREATION_LIMIT: "1000" } });
 
   for (const operation of operations) {
     it(`${operation.id}: what is allowed is understood`, async () => {

@@ -3,26 +3,20 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { get } from "node:http";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { brotliDecompressSync } from "node:zlib";
 import * as z from "zod";
 import { endpoints } from "../../src/endpoints.ts";
 import { examples } from "../../src/functions/examples.ts";
 import { describeApi } from "../../src/http/openapi.ts";
-import { type Stack, startStack } from "../local/stack.ts";
-import { assertError, createAppClient } from "./support/app-client.ts";
+import { assertError } from "./support/app-client.ts";
+import { openStack } from "./support/open-stack.ts";
 
 const root = join(import.meta.dirname, "../..");
 const clientKeys = JSON.stringify({ shop: [createHash("sha256").update("a key").digest("hex")] });
 
-describe("the description of the API", () => {
-  let stack: Stack;
-  let app: ReturnType<typeof createAppClient>;
-  before(async () => {
-    stack = await startStack({ env: { CLIENT_KEYS: clientKeys, FACE_API_VERSION: "v1.2-preview.1" } });
-    app = createAppClient(stack.url);
-  });
-  after(() => stack.stop());
+describe("the description of the API", async () => {
+  const { stack, app } = await openStack({ env: { CLIENT_KEYS: clientKeys, FACE_API_VERSION: "v1.2-preview.1" } });
 
   it("is told to everyone, and is the one of this deployment", async () => {
     const { version } = z

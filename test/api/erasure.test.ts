@@ -1,23 +1,16 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { makeImage } from "../fixtures/images.ts";
-import { type Stack, startStack } from "../local/stack.ts";
-import { assertError, control, createAppClient, playAttempt } from "./support/app-client.ts";
+import { assertError, control, playAttempt } from "./support/app-client.ts";
+import { openStack } from "./support/open-stack.ts";
 import { viewStorage } from "./support/storage-view.ts";
 
 const hour = 3600;
 
-describe("erasing a device", () => {
-  let stack: Stack;
-  let app: ReturnType<typeof createAppClient>;
-  let storage: ReturnType<typeof viewStorage>;
-  before(async () => {
-    stack = await startStack();
-    app = createAppClient(stack.url);
-    storage = viewStorage(stack.azurite.connectionString);
-  });
-  after(() => stack.stop());
+describe("erasing a device", async () => {
+  const { stack, app } = await openStack();
+  const storage = viewStorage(stack.azurite.connectionString);
 
   const erase = (device: string) => app.send(`api/devices/${device}`, { method: "DELETE" });
   const liveSessions = async () => {

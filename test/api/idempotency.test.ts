@@ -1,20 +1,14 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
-import { type Stack, startStack } from "../local/stack.ts";
-import { assertError, control, createAppClient, playAttempt } from "./support/app-client.ts";
+import { describe, it } from "node:test";
+import { assertError, control, playAttempt } from "./support/app-client.ts";
+import { openStack } from "./support/open-stack.ts";
 
 const path = "face/v1.2/detectLiveness-sessions";
 type Session = { sessionId: string; authToken: string };
 
-describe("idempotent creation", () => {
-  let stack: Stack;
-  let app: ReturnType<typeof createAppClient>;
-  before(async () => {
-    stack = await startStack({ env: { CREATION_LIMIT: "2", ALLOW_DEVICE_SET_IN_CLIENT: "true" } });
-    app = createAppClient(stack.url);
-  });
-  after(() => stack.stop());
+describe("idempotent creation", async () => {
+  const { stack, app } = await openStack({ env: { CREATION_LIMIT: "2", ALLOW_DEVICE_SET_IN_CLIENT: "true" } });
 
   const create = (key: string, device: string | undefined, fields: Record<string, unknown> = {}) =>
     app.send(path, {
@@ -102,7 +96,6 @@ describe("idempotent creation", () => {
     stack.app.kill("SIGKILL");
     await first;
     await stack.restartApp();
-    app = createAppClient(stack.url);
     assertError(await create(key, device), 409, "CreationInProgress");
     await control(stack.emulator, "/clock", { advanceSeconds: 31 });
     const again = await create(key, device);

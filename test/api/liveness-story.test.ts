@@ -1,20 +1,14 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import createFaceClient, { isUnexpected } from "@azure/ai-vision-face";
 import { makeImage } from "../fixtures/images.ts";
-import { type Stack, startStack } from "../local/stack.ts";
-import { assertError, control, createAppClient, playAttempt } from "./support/app-client.ts";
+import { assertError, control, playAttempt } from "./support/app-client.ts";
 import { faceClientOptions } from "./support/face-client-options.ts";
+import { openStack } from "./support/open-stack.ts";
 
-describe("a check from start to end", () => {
-  let stack: Stack;
-  let app: ReturnType<typeof createAppClient>;
-  before(async () => {
-    stack = await startStack();
-    app = createAppClient(stack.url);
-  });
-  after(() => stack.stop());
+describe("a check from start to end", async () => {
+  const { stack, app } = await openStack();
 
   it("opens a session, sees an attempt, records the outcome", async () => {
     const session = await app.openSession();

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { z } from "zod";
-import { stopRequest } from "../local/child.ts";
+import { stopRequest, watchChild } from "../local/child.ts";
 import { findFreePorts } from "../local/ports.ts";
 import { type Stack, startStack } from "../local/stack.ts";
 
@@ -36,24 +36,18 @@ function run(t: TestContext, script: string, env: NodeJS.ProcessEnv = {}, args: 
     detached: !onWindows,
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
-    });
-  }
-  const exited = new Promise<number | null>((done) => child.once("close", done));
+  const { output, exited } = watchChild(child);
   t.after(() => {
     child.kill("SIGKILL");
     return exited;
   });
   return {
     process: child,
-    output: () => output,
+    output,
     exited,
     seen: async (text) => {
-      while (!output.includes(text)) {
-        assert.equal(child.exitCode, null, output);
+      while (!output().includes(text)) {
+        assert.equal(child.exitCode, null, output());
         await new Promise((wait) => setTimeout(wait, 20));
       }
     },

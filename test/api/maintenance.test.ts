@@ -1,22 +1,16 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { makeImage } from "../fixtures/images.ts";
-import { type Stack, startStack } from "../local/stack.ts";
-import { assertError, control, createAppClient, playAttempt } from "./support/app-client.ts";
+import { assertError, control, playAttempt } from "./support/app-client.ts";
+import { openStack } from "./support/open-stack.ts";
 import { viewStorage } from "./support/storage-view.ts";
 
 const hours = 3600;
 const days = 24 * hours;
 
-describe("the timer", () => {
-  let stack: Stack;
-  let app: ReturnType<typeof createAppClient>;
-  before(async () => {
-    stack = await startStack({ env: { MAINTENANCE_FACE_CALLS_PER_SECOND: "1000" } });
-    app = createAppClient(stack.url);
-  });
-  after(() => stack.stop());
+describe("the timer", async () => {
+  const { stack, app } = await openStack({ env: { MAINTENANCE_FACE_CALLS_PER_SECOND: "1000" } });
 
   const advance = (advanceSeconds: number) => control(stack.emulator, "/clock", { advanceSeconds });
   const runTimer = async () => {

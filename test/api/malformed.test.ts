@@ -2,25 +2,19 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import fc from "fast-check";
 import { endpoints } from "../../src/endpoints.ts";
-import { type Stack, startStack } from "../local/stack.ts";
-import { type Answer, assertError, createAppClient } from "./support/app-client.ts";
+import { type Answer, assertError } from "./support/app-client.ts";
 import { checkAnswer } from "./support/described-answers.ts";
+import { openStack } from "./support/open-stack.ts";
 
 const session = "face/v1.2/detectLiveness-sessions";
 const verify = "face/v1.2/detectLivenessWithVerify-sessions";
 const good = { livenessOperationMode: "Passive", deviceCorrelationId: "phone" };
 
-describe("malformed requests", () => {
-  let stack: Stack;
-  let app: ReturnType<typeof createAppClient>;
-  before(async () => {
-    stack = await startStack();
-    app = createAppClient(stack.url);
-  });
-  after(() => stack.stop());
+describe("malformed requests", async () => {
+  const { stack, app } = await openStack();
 
   function assertRefused(answer: Answer, what: string) {
     const error = (answer.body as { error?: { code?: unknown; message?: unknown } }).error;

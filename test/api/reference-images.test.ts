@@ -1,19 +1,13 @@
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { makeImage } from "../fixtures/images.ts";
-import { type Stack, startStack } from "../local/stack.ts";
-import { assertError, createAppClient, playAttempt } from "./support/app-client.ts";
+import { assertError, playAttempt } from "./support/app-client.ts";
 import { checkAnswer } from "./support/described-answers.ts";
+import { openStack } from "./support/open-stack.ts";
 
-describe("reference images", () => {
-  let stack: Stack;
-  let app: ReturnType<typeof createAppClient>;
-  before(async () => {
-    stack = await startStack();
-    app = createAppClient(stack.url);
-  });
-  after(() => stack.stop());
+describe("reference images", async () => {
+  const { stack, app } = await openStack();
 
   const put = (id: string, body: Buffer, headers: Record<string, string> = {}) =>
     app.send(`api/reference-images/${id}`, { method: "PUT", body, headers });

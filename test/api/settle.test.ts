@@ -1,18 +1,12 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { makeImage } from "../fixtures/images.ts";
-import { type Stack, startStack } from "../local/stack.ts";
-import { assertError, control, createAppClient, playAttempt } from "./support/app-client.ts";
+import { assertError, control, playAttempt } from "./support/app-client.ts";
+import { openStack } from "./support/open-stack.ts";
 
-describe("settling", () => {
-  let stack: Stack;
-  let app: ReturnType<typeof createAppClient>;
-  before(async () => {
-    stack = await startStack();
-    app = createAppClient(stack.url);
-  });
-  after(() => stack.stop());
+describe("settling", async () => {
+  const { stack, app } = await openStack();
 
   const settle = (sessionId: string, json: Record<string, unknown> = {}) =>
     app.send(`api/sessions/${sessionId}/settle`, { json });
@@ -97,21 +91,15 @@ describe("settling", () => {
   });
 });
 
-describe("an operator's rules", () => {
-  let stack: Stack;
-  let app: ReturnType<typeof createAppClient>;
-  before(async () => {
-    stack = await startStack({
-      env: {
-        REQUIRE_CLIENT_DIGEST: "true",
-        VERIFY_CONFIDENCE_FLOOR: "0.9",
-        LOCKOUT_REJECTIONS: "2",
-        LOCKOUT_SECONDS: "60",
-      },
-    });
-    app = createAppClient(stack.url);
+describe("an operator's rules", async () => {
+  const { stack, app } = await openStack({
+    env: {
+      REQUIRE_CLIENT_DIGEST: "true",
+      VERIFY_CONFIDENCE_FLOOR: "0.9",
+      LOCKOUT_REJECTIONS: "2",
+      LOCKOUT_SECONDS: "60",
+    },
   });
-  after(() => stack.stop());
 
   it("accepts nothing without a digest where one is required", async () => {
     const session = await app.openSession();

@@ -6,7 +6,7 @@ import { delimiter, join, resolve } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { stopRequest } from "../local/child.ts";
+import { stopRequest, watchChild } from "../local/child.ts";
 
 /*
  * `npm run start:func` with a stand-in for Azure Functions Core Tools, which looks around where `func` would: in the
@@ -112,13 +112,7 @@ function startFunc(t: TestContext, project: string, tools: string, env: NodeJS.P
     },
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
-    });
-  }
-  const exited = new Promise<number | null>((done) => child.once("close", done));
+  const { output, exited } = watchChild(child);
   t.after(async () => {
     child.kill("SIGKILL");
     await exited;
@@ -126,13 +120,13 @@ function startFunc(t: TestContext, project: string, tools: string, env: NodeJS.P
   });
   return {
     process: child,
-    output: () => output,
+    output,
     exited,
     seen: async () => {
       for (;;) {
-        const line = /^\{.*\}$/m.exec(output)?.[0];
+        const line = /^\{.*\}$/m.exec(output())?.[0];
         if (line !== undefined) return seenShape.parse(JSON.parse(line));
-        assert.equal(child.exitCode, null, output);
+        assert.equal(child.exitCode, null, output());
         await sleep(20);
       }
     },

@@ -46,21 +46,11 @@ export function startChild(modulePath: string, options: ChildOptions = {}): Chil
     execArgv: [],
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
-      options.onOutput?.(text);
-    });
-  }
-  const exited = new Promise<number | null>((resolve) => {
-    child.once("close", (code) => resolve(code));
-    child.once("error", () => resolve(null));
-  });
+  const { output, exited } = watchChild(child, options.onOutput);
   return {
     process: child,
     pid: child.pid ?? -1,
-    output: () => output,
+    output,
     exited,
     kill: (signal) => {
       child.kill(signal);
@@ -73,4 +63,20 @@ export function startChild(modulePath: string, options: ChildOptions = {}): Chil
       clearTimeout(timeout);
     },
   };
+}
+
+/** Keeps what a process writes to stdout and stderr, and tells how it ends. */
+export function watchChild(child: ChildProcess, onOutput?: (text: string) => void): Pick<Child, "output" | "exited"> {
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+      onOutput?.(text);
+    });
+  }
+  const exited = new Promise<number | null>((resolve) => {
+    child.once("close", (code) => resolve(code));
+    child.once("error", () => resolve(null));
+  });
+  return { output: () => output, exited };
 }

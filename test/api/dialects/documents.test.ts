@@ -6,6 +6,7 @@ import { apiVersions } from "../../../src/face/model.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { type Stack, startStack } from "../../local/stack.ts";
 import { type Answer, assertError, control, createAppClient } from "../support/app-client.ts";
+import { openStack } from "../support/open-stack.ts";
 import { dialectOf, dialects } from "./dialects.ts";
 
 /** The literal requests, fields and error texts of the service's documents, sent to the app and expected of it. */
@@ -120,14 +121,8 @@ function assertLike(answer: Answer, sample: Record<string, unknown>): void {
   assert.deepEqual(types(body).sort(), types(sample).sort());
 }
 
-describe("the documents' errors", () => {
-  let stack: Stack;
-  let app: ReturnType<typeof createAppClient>;
-  before(async () => {
-    stack = await startStack();
-    app = createAppClient(stack.url);
-  });
-  after(() => stack.stop());
+describe("the documents' errors", async () => {
+  const { stack, app } = await openStack();
 
   const good = { livenessOperationMode: "Passive", deviceCorrelationId: "a-device" };
   const wrong: [code: string, fields: object][] = [

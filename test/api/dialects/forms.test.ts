@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { makeImage } from "../../fixtures/images.ts";
-import { type Stack, startStack } from "../../local/stack.ts";
-import { assertError, createAppClient } from "../support/app-client.ts";
+import { assertError } from "../support/app-client.ts";
+import { openStack } from "../support/open-stack.ts";
 import { dialects } from "./dialects.ts";
 
 /** A form as some HTTP library writes it: the headers of its parts, and how it names the boundary. */
@@ -71,14 +71,8 @@ const fields = {
   authTokenTimeToLiveInSeconds: 900,
 };
 
-describe("forms as other libraries write them", () => {
-  let stack: Stack;
-  let app: ReturnType<typeof createAppClient>;
-  before(async () => {
-    stack = await startStack();
-    app = createAppClient(stack.url);
-  });
-  after(() => stack.stop());
+describe("forms as other libraries write them", async () => {
+  const { app } = await openStack();
 
   const send = (path: string, { contentType }: Style, parts: [string[], string | Buffer][]) => {
     const boundary = "----a-boundary_7";

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import * as z from "zod";
 import { apiVersions } from "../../../src/face/model.ts";
 import { makeImage } from "../../fixtures/images.ts";
-import { type Stack, startStack } from "../../local/stack.ts";
-import { type Answer, assertError, control, createAppClient } from "../support/app-client.ts";
+import { type Answer, assertError, control } from "../support/app-client.ts";
+import { openStack } from "../support/open-stack.ts";
 import { dialectOf, dialects } from "./dialects.ts";
 
 const sessionKinds = ["liveness", "livenessWithVerify"] as const;
@@ -15,14 +15,8 @@ const fields = { livenessOperationMode: "Passive", deviceCorrelationId: "a-devic
 const messageOf = ({ body }: Answer) =>
   z.object({ error: z.object({ message: z.string() }) }).parse(body).error.message;
 
-describe("versions and operations that are not spoken", () => {
-  let stack: Stack;
-  let app: ReturnType<typeof createAppClient>;
-  before(async () => {
-    stack = await startStack();
-    app = createAppClient(stack.url);
-  });
-  after(() => stack.stop());
+describe("versions and operations that are not spoken", async () => {
+  const { stack, app } = await openStack();
 
   /** All that an app may ask for, in the words of each family of versions. */
   const paths = dialects.slice(1).flatMap(({ version, sessions }) =>

@@ -4,7 +4,7 @@ import * as z from "zod";
 import { codecs } from "../../../src/face/codecs.ts";
 import { apiVersions, sessionKinds } from "../../../src/face/model.ts";
 import * as previews from "../../../src/face/previews.ts";
-import * as v12 from "../../../src/face/v1.2.ts";
+import * as v12 from "../../../src/face/v1.2-shapes.ts";
 
 /** The schema itself, where an id has put it among the definitions. */
 function describe(shape: z.ZodType): z.core.JSONSchema.BaseSchema {
