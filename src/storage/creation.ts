@@ -47,8 +47,8 @@ export function createCreation(
       ]);
       if (written.conflict === undefined) {
         const [keyEtag = "*", guardEtag] = written.etags;
-        // No other session will be in a partition of its own.
-        if (guardEtag !== undefined && deviceCorrelationId !== undefined) {
+        // Without an ETag of its own it could not be told from what others write; and where no device is known, none will.
+        if (guardEtag !== undefined && guardEtag !== "*" && deviceCorrelationId !== undefined) {
           recentGuards.remember(partition, { guard: admitted, etag: guardEtag });
         }
         return won(keyEtag, key, known?.guard, admitted);

@@ -48,4 +48,21 @@ describe("reserve", () => {
     assert.equal(admitted, 50);
     assert.ok(pauses.length > 0 && pauses.every((ms) => ms > 0 && ms <= 200));
   });
+
+  it("remembers no guard whose ETag it was not told: another's creation would be written over", async () => {
+    const etagsSent: unknown[] = [];
+    const table: Table = {
+      ...contestedTable({ writes: 0 }),
+      transact: async (actions) => {
+        etagsSent.push(...actions.map(([kind, , , options]) => (kind === "update" ? options?.etag : kind)));
+        return { etags: actions.map(() => "*") };
+      },
+    };
+    const { reserve } = createCreation({ ...connectStorage({ connectionString: "unused" }), sessions: table });
+    for (const creationId of ["c1", "c2"]) {
+      const reservation = { creationId, deviceCorrelationId: "d", leaseUntil: "2026-01-01T00:00:00.000Z" };
+      await reserve(reservation, () => ({ recent: [], rejectionsInARow: 0 }));
+    }
+    assert.deepEqual(etagsSent, ["create", "create", "create", "create"]);
+  });
 });
