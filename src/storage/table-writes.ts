@@ -6,7 +6,6 @@ import {
   type PipelineResponse,
 } from "@azure/core-rest-pipeline";
 import { RestError, type TableClient, type TableEntity, type TransactionAction } from "@azure/data-tables";
-
 import { TransportError } from "./storage-errors.ts";
 
 /**
@@ -49,7 +48,6 @@ export function createTableWrites(
     async put(entity, abortSignal) {
       const { method, url, headers, body } = describe(["upsert", entity, "Replace"]);
       const response = await send({ method, url, headers: { ...headers, ...version }, body: body ?? "" }, abortSignal);
-      if (response.status >= 300) throw failure(response, response.status, response.bodyAsText);
       return response.headers.get("etag") ?? "*";
     },
 
@@ -61,7 +59,6 @@ export function createTableWrites(
       };
       const body = writeBatch(actions.map(describe));
       const response = await send({ method: "POST", url: `${account}/$batch`, headers, body }, abortSignal);
-      if (response.status >= 300) throw failure(response, response.status, response.bodyAsText);
       const answers = readBatch(response.bodyAsText ?? "");
       const refused = answers.find(({ status }) => status >= 300);
       if (refused !== undefined) throw failure(response, refused.status, refused.body);
@@ -71,12 +68,15 @@ export function createTableWrites(
     },
   };
 
-  function send(request: Required<WriteRequest>, abortSignal: AbortSignal): Promise<PipelineResponse> {
+  async function send(request: Required<WriteRequest>, abortSignal: AbortSignal): Promise<PipelineResponse> {
     const { method, url, headers, body } = request;
     // Told here, because the transport would encode the whole body once more to learn it.
     headers["Content-Length"] = String(Buffer.byteLength(body));
     const options = { method, url: `${url}${search}`, headers: createHttpHeaders(headers), body, abortSignal };
-    return client.pipeline.sendRequest(httpClient, createPipelineRequest({ ...options, allowInsecureConnection }));
+    const pipelineRequest = createPipelineRequest({ ...options, allowInsecureConnection });
+    const response = await client.pipeline.sendRequest(httpClient, pipelineRequest);
+    if (response.status >= 300) throw failure(response, response.status, response.bodyAsText);
+    return response;
   }
 
   function describe([kind, entity, mode = "Merge", options]: TransactionAction): WriteRequest {

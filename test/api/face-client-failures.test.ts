@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer } from "node:http";
 import { test } from "node:test";
 import { inspect } from "node:util";
 import { createFaceClient } from "../../src/face/face-client.ts";
+import { findFreePorts } from "../local/ports.ts";
 import {
   failureOf,
   key,
@@ -125,14 +124,8 @@ test("a credential that hangs is a timeout, one that fails says so", async () =>
 });
 
 test("a service that is not there is unreachable", async (t) => {
-  const closed = createServer();
-  closed.listen(0, "127.0.0.1");
-  await once(closed, "listening");
-  const address = closed.address();
-  assert.ok(typeof address === "object" && address !== null);
-  closed.close();
-  await once(closed, "close");
-  for (const endpoint of [`http://127.0.0.1:${address.port}`, "http://no-such-host.invalid"]) {
+  const [port] = await findFreePorts(1);
+  for (const endpoint of [`http://127.0.0.1:${port}`, "http://no-such-host.invalid"]) {
     const face = createFaceClient({ endpoint, apiVersion: "v1.2", credential: { key } });
     const { status, code, message, cause } = await failureOf(face.create("liveness", request));
     assert.deepEqual([status, code, message], [502, "FaceUnreachable", "The Face service could not be reached."]);

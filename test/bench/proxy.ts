@@ -1,4 +1,5 @@
 import { Agent, createServer, type IncomingMessage, request as openRequest, type ServerResponse } from "node:http";
+import { listen } from "../local/ports.ts";
 
 export interface ServiceProxy {
   /** The target's URL with the proxy's port. */
@@ -20,7 +21,7 @@ export interface SeenRequest {
 
 /** Stands in front of a service, counts what passes, and lets no answer through before its time. */
 export async function startProxy(target: string): Promise<ServiceProxy> {
-  const { hostname, port, pathname } = new URL(target);
+  const { hostname, port: targetPort, pathname } = new URL(target);
   const agent = new Agent({ keepAlive: true });
   let seen: SeenRequest[] = [];
   let answerAfterMs = 0;
@@ -29,7 +30,7 @@ export async function startProxy(target: string): Promise<ServiceProxy> {
     const arrived = performance.now();
     const body = await readAll(incoming);
     const { method = "", url = "/", headers } = incoming;
-    const upstream = openRequest({ host: hostname, port, path: url, method, headers, agent });
+    const upstream = openRequest({ host: hostname, port: targetPort, path: url, method, headers, agent });
     upstream.on("error", () => incoming.socket.destroy());
     upstream.on("response", async (answer) => {
       const content = await readAll(answer);
@@ -43,11 +44,9 @@ export async function startProxy(target: string): Promise<ServiceProxy> {
 
   const server = createServer((incoming, outgoing) => void pass(incoming, outgoing));
   server.keepAliveTimeout = 60_000;
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  if (typeof address !== "object" || address === null) throw new Error("The proxy has no port.");
+  const port = await listen(server);
   return {
-    url: `http://127.0.0.1:${address.port}${pathname === "/" ? "" : pathname}`,
+    url: `http://127.0.0.1:${port}${pathname === "/" ? "" : pathname}`,
     take() {
       const taken = seen;
       seen = [];

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { listen } from "../local/ports.ts";
 
 /** Tables, and an intake of telemetry, that take everything and keep nothing, so that they cost next to nothing. */
 export interface StorageStandIn {
@@ -13,11 +14,8 @@ export interface StorageStandIn {
 
 export async function startStorageStandIn(): Promise<StorageStandIn> {
   const server = createServer((request, response) => void answer(request, response));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  if (typeof address !== "object" || address === null) throw new Error("The stand-in has no port.");
-  const url = `http://127.0.0.1:${address.port}/bench`;
-  const intake = `http://127.0.0.1:${address.port}/`;
+  const intake = `http://127.0.0.1:${await listen(server)}/`;
+  const url = `${intake}bench`;
   const endpoints = `TableEndpoint=${url};BlobEndpoint=${url};`;
   const key = Buffer.from("a key that nobody checks").toString("base64");
   return {

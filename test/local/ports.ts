@@ -1,4 +1,4 @@
-import { createServer } from "node:net";
+import { createServer, type Server } from "node:net";
 
 /** Why a piece cannot have its port, by the code of the error. Undefined where that is not about the port. */
 export function explainPort(code: unknown, piece: string, port: number, variable: string): string | undefined {
@@ -15,22 +15,21 @@ export function explainPort(code: unknown, piece: string, port: number, variable
 
 /** Ports that are free right now, all different. */
 export async function findFreePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, listen));
-  const ports = servers.map(({ port }) => port);
-  await Promise.all(servers.map(({ close }) => close()));
+  const servers = Array.from({ length: count }, () => createServer());
+  const ports = await Promise.all(servers.map((server) => listen(server)));
+  await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
   return ports;
 }
 
-function listen(): Promise<{ port: number; close(): Promise<void> }> {
+/** Lets a server listen on this machine alone, and answers its port: 0, the default, stands for any. Rejects with its error. */
+export function listen(server: Server, port = 0): Promise<number> {
   return new Promise((resolve, reject) => {
-    const server = createServer();
     server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
+    server.listen(port, "127.0.0.1", () => {
+      server.off("error", reject);
       const address = server.address();
-      resolve({
-        port: typeof address === "object" && address ? address.port : 0,
-        close: () => new Promise((closed) => server.close(() => closed())),
-      });
+      if (typeof address === "object" && address !== null) resolve(address.port);
+      else reject(new Error("The server listens on no port"));
     });
   });
 }

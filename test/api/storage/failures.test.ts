@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { after, describe, it } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
 import { connectStorage } from "../../../src/storage/connect.ts";
 import { createImageStore } from "../../../src/storage/image-store.ts";
 import { createSessionStore } from "../../../src/storage/session-store.ts";
 import { startAzurite } from "../../local/azurite.ts";
+import { findFreePorts } from "../../local/ports.ts";
 import { committed, openRig, someDevice } from "./storage-rig.ts";
 
 const azurite = await startAzurite();
@@ -19,15 +18,6 @@ function unavailable(error: unknown): boolean {
     error.code === "StorageUnavailable" &&
     error.cause !== undefined
   );
-}
-
-async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" && address !== null ? address.port : 0;
 }
 
 describe("storage that fails for a moment", () => {
@@ -83,7 +73,7 @@ describe("storage that stays out of reach", () => {
   });
 
   it("is told where nobody listens", async () => {
-    const port = await closedPort();
+    const [port] = await findFreePorts(1);
     const connectionString = azurite.connectionString.replaceAll(/(?<=127\.0\.0\.1:)\d+/g, String(port));
     const connection = connectStorage({ connectionString, patience: { firstDelayMs: 1 } });
     await assert.rejects(createSessionStore(connection).probe(), unavailable);
@@ -116,7 +106,8 @@ describe("an identity in place of a key", () => {
         return token;
       },
     };
-    const uri = `https://127.0.0.1:${await closedPort()}`;
+    const [port] = await findFreePorts(1);
+    const uri = `https://127.0.0.1:${port}`;
     const connection = connectStorage({ tableUri: uri, blobUri: uri, credential, patience: { firstDelayMs: 1 } });
     await assert.rejects(createSessionStore(connection).probe(), unavailable);
     await assert.rejects(createImageStore(connection).probe(), unavailable);

@@ -1,5 +1,6 @@
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import type { TestContext } from "node:test";
+import { listen } from "../../local/ports.ts";
 
 /** A request as storage saw it. */
 export interface SeenRequest {
@@ -38,14 +39,12 @@ export async function startProxy(t: TestContext, connectionString: string): Prom
 
   const forward = async (target: string): Promise<string> => {
     const server = createServer((incoming, outgoing) => void handle(new URL(target), incoming, outgoing));
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const port = await listen(server);
     t.after(() => {
       server.closeAllConnections();
       server.close();
     });
-    const address = server.address();
-    if (typeof address !== "object" || address === null) throw new Error("The proxy has no port");
-    return `http://127.0.0.1:${address.port}${new URL(target).pathname}`;
+    return `http://127.0.0.1:${port}${new URL(target).pathname}`;
   };
 
   async function handle(target: URL, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {

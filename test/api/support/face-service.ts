@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import type { TestContext } from "node:test";
 import { inspect } from "node:util";
 import { ApiError } from "../../../src/errors.ts";
 import { createFaceClient, type FaceClientOptions } from "../../../src/face/face-client.ts";
 import type { SessionRequest } from "../../../src/face/model.ts";
+import { listen } from "../../local/ports.ts";
 
 interface Received {
   method: string;
@@ -40,15 +40,12 @@ export async function startService(t: TestContext, handle: Handler, options: Par
     response.writeHead(reply.status ?? 200, { "content-type": "application/json", ...reply.headers });
     response.end(body);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const port = await listen(server);
   t.after(() => {
     server.closeAllConnections();
     server.close();
   });
-  const address = server.address();
-  assert.ok(typeof address === "object" && address !== null);
-  const endpoint = `http://127.0.0.1:${address.port}`;
+  const endpoint = `http://127.0.0.1:${port}`;
   const face = createFaceClient({ endpoint, apiVersion: "v1.2", credential: { key }, ...options });
   return { face, received, endpoint };
 }

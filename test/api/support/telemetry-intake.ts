@@ -2,6 +2,7 @@ import { createServer } from "node:http";
 import type { TestContext } from "node:test";
 import { gunzipSync } from "node:zlib";
 import * as z from "zod";
+import { listen } from "../../local/ports.ts";
 
 const item = z.looseObject({
   name: z.string(),
@@ -65,16 +66,14 @@ export async function startTelemetryIntake(t: TestContext, status = 200): Promis
     response.writeHead(status, { "content-type": "application/json" });
     response.end(JSON.stringify({ itemsReceived: received, itemsAccepted: status === 200 ? received : 0, errors: [] }));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const port = await listen(server);
   t.after(() => {
     server.closeAllConnections();
     server.close();
   });
-  const address = server.address();
-  if (typeof address !== "object" || address === null) throw new Error("The intake has no port");
   const all = () => bodies.flatMap(items);
   return {
-    connectionString: `InstrumentationKey=11111111-2222-3333-4444-555555555555;IngestionEndpoint=http://127.0.0.1:${address.port}/`,
+    connectionString: `InstrumentationKey=11111111-2222-3333-4444-555555555555;IngestionEndpoint=http://127.0.0.1:${port}/`,
     requests: () => bodies.length,
     text: () => bodies.join("\n"),
     spans: () =>

@@ -1,8 +1,8 @@
-import type { Server } from "node:http";
 import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { stopRequest } from "../child.ts";
+import { listen } from "../ports.ts";
 import { createAdmin } from "./admin.ts";
 import { loadApp, readCorsSettings } from "./app-loader.ts";
 import { installAppClock } from "./clock.ts";
@@ -108,17 +108,6 @@ async function run(): Promise<void> {
   }
   log("information", "host", `Listening on http://127.0.0.1:${port} with ${functions.length} functions`);
   await tellParent({ type: "ready", port });
-}
-
-function listen(server: Server, port: number): Promise<number> {
-  return new Promise((resolvePort, reject) => {
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", () => {
-      server.off("error", reject);
-      const address = server.address();
-      resolvePort(typeof address === "object" && address ? address.port : port);
-    });
-  });
 }
 
 try {

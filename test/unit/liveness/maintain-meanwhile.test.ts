@@ -159,14 +159,20 @@ describe("a row that is there twice, as a run leaves it that ended in between", 
   });
 });
 
+/** A session that has no pointer and is to be pruned. */
+async function duePruneWithoutPointer() {
+  const world = createWorld();
+  const { record } = await seedSession(world);
+  world.tables.pointers.remove(record.sessionId, record.sessionId);
+  world.advance({ minutes: 12 });
+  await run(world);
+  world.advance({ days: 2 });
+  return { world, record };
+}
+
 describe("a session without a pointer, as a creation leaves it that ended in between", () => {
   it("gets one when it is pruned, and goes with it", async () => {
-    const world = createWorld();
-    const { record } = await seedSession(world);
-    world.tables.pointers.remove(record.sessionId, record.sessionId);
-    world.advance({ minutes: 12 });
-    await run(world);
-    world.advance({ days: 2 });
+    const { world, record } = await duePruneWithoutPointer();
     await run(world);
     const prunedOn = new Date(world.now()).toISOString();
     assert.equal((await world.start().deps.sessions.find(record.sessionId))?.prunedOn, prunedOn);
@@ -176,21 +182,12 @@ describe("a session without a pointer, as a creation leaves it that ended in bet
 
 describe("a session without a pointer whose device is erased while it is pruned", () => {
   it("leaves nothing that names it", async () => {
-    const arrange = async () => {
-      const world = createWorld();
-      const { record } = await seedSession(world);
-      world.tables.pointers.remove(record.sessionId, record.sessionId);
-      world.advance({ minutes: 12 });
-      await run(world);
-      world.advance({ days: 2 });
-      return world;
-    };
-    const counted = await arrange();
+    const { world: counted } = await duePruneWithoutPointer();
     const process = counted.start();
     await drain(process.maintenance(), counted.now() + 60_000);
     assert.ok(process.calls.names.includes("sessions.restorePointer"));
     for (let turn = 1; turn <= process.calls.names.length - 16; turn += 1) {
-      const world = await arrange();
+      const { world } = await duePruneWithoutPointer();
       const { sessions } = world.start().deps;
       const ports = interleave(world.start().deps, turn, () => eraseDevice(world.start().deps, "a-device"));
       await run(world, { ...ports, sessions: { ...ports.sessions, dueRows: sessions.dueRows } });
