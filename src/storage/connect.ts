@@ -9,13 +9,17 @@ export type StorageOptions = (
   | { tableUri: string; blobUri: string; credential: TokenCredential }
 ) & { patience?: Partial<Patience> };
 
-/** The tables and the container of the app. Nothing is sent before the first use. */
-export interface StorageConnection {
+/** The tables of the app, and how long to wait for them. Nothing is sent before the first use. */
+export interface StorageTables {
   sessions: Table;
   sessionIds: Table;
   expiry: Table;
-  referenceImages: Container;
   patience: Patience;
+}
+
+/** The tables and the container of the app. */
+export interface StorageConnection extends StorageTables {
+  referenceImages: Container;
 }
 
 /**

@@ -2,13 +2,12 @@ import { createHash } from "node:crypto";
 import { ApiError } from "../errors.ts";
 import type { Page, SessionStore } from "../liveness/ports.ts";
 import type { SessionRecord } from "../liveness/session.ts";
-import type { StorageConnection } from "./connect.ts";
+import type { StorageTables } from "./connect.ts";
 import { devicePartition, sessionRows } from "./keys.ts";
-import { odata } from "./odata.ts";
 import { readSession } from "./session-row.ts";
 
 /** The sessions of a device, page by page. */
-export function createDeviceSessions({ sessions }: StorageConnection): Pick<SessionStore, "sessionsOfDevice"> {
+export function createDeviceSessions({ sessions }: StorageTables): Pick<SessionStore, "sessionsOfDevice"> {
   return { sessionsOfDevice };
 
   async function sessionsOfDevice(
@@ -20,11 +19,10 @@ export function createDeviceSessions({ sessions }: StorageConnection): Pick<Sess
     const partition = devicePartition(deviceCorrelationId);
     const { from, before } = sessionRows;
     const after = continuationToken === undefined ? from : readToken(partition, continuationToken);
+    const where = { PartitionKey: partition, RowKey: { after, before }, ...(owner !== undefined && { owner }) };
     // One row more than asked for tells whether there is a next page.
     const found = [];
-    const mine = owner === undefined ? "" : odata` and owner eq ${owner}`;
-    const filter = odata`PartitionKey eq ${partition} and RowKey gt ${after} and RowKey lt ${before}`.concat(mine);
-    for await (const entity of sessions.query({ filter, pageSize: top + 1 })) {
+    for await (const entity of sessions.query({ where, pageSize: top + 1 })) {
       found.push(readSession(entity));
       if (found.length > top) break;
     }

@@ -1,9 +1,9 @@
 import type { TransactionAction } from "@azure/data-tables";
 import type { DuePlace, DueRow, UnreadableRow } from "../liveness/calendar.ts";
 import type { SessionStore } from "../liveness/ports.ts";
-import type { StorageConnection } from "./connect.ts";
+import type { StorageTables } from "./connect.ts";
 import { bucketStart, duePartitions, shardPartitions } from "./keys.ts";
-import { odata } from "./odata.ts";
+import type { Query } from "./query.ts";
 import { readDue, writeDue } from "./small-rows.ts";
 import type { Entity } from "./table.ts";
 import { inTransactions, removeRows } from "./transactions.ts";
@@ -15,7 +15,7 @@ const pageSize = 500;
 const shards = Array.from({ length: 16 }, (_, shard) => shard);
 
 /** The calendar of the timer: which session is to be looked at when. */
-export function createExpiryStore({ expiry }: StorageConnection): ExpiryStore {
+export function createExpiryStore({ expiry }: StorageTables): ExpiryStore {
   return { schedule, dueRows, dueRow, oldestDue, unschedule, dropSchedule };
 
   async function schedule(...rows: readonly DueRow[]): Promise<void> {
@@ -37,7 +37,7 @@ export function createExpiryStore({ expiry }: StorageConnection): ExpiryStore {
   }
 
   async function* dueRows(shard: number, now: string): AsyncIterable<DueRow | UnreadableRow> {
-    for await (const entity of expiry.query({ filter: dueFilter(shard, now), pageSize })) {
+    for await (const entity of expiry.query({ ...dueAt(shard, now), pageSize })) {
       // One that cannot be read must not keep those behind it from being reached.
       yield readOrTell(entity);
     }
@@ -51,8 +51,8 @@ export function createExpiryStore({ expiry }: StorageConnection): ExpiryStore {
   async function oldestDue(now: string): Promise<string | undefined> {
     const times = await Promise.all(
       shards.map(async (shard) => {
-        const filter = dueFilter(shard, now);
-        for await (const entity of expiry.query({ filter, select: ["PartitionKey", "RowKey", "dueOn"], pageSize: 1 })) {
+        const select = ["PartitionKey", "RowKey", "dueOn"];
+        for await (const entity of expiry.query({ ...dueAt(shard, now), select, pageSize: 1 })) {
           return typeof entity.dueOn === "string" ? entity.dueOn : bucketStart(entity.partitionKey);
         }
         return undefined;
@@ -75,9 +75,8 @@ export function createExpiryStore({ expiry }: StorageConnection): ExpiryStore {
   }
 
   async function dropSchedule(creationId: string): Promise<void> {
-    const { from, before } = shardPartitions(creationId);
-    const filter = odata`PartitionKey ge ${from} and PartitionKey lt ${before} and RowKey eq ${creationId}`;
-    for await (const { partitionKey, rowKey } of expiry.query({ filter, select: ["PartitionKey", "RowKey"] })) {
+    const where = { PartitionKey: shardPartitions(creationId), RowKey: creationId };
+    for await (const { partitionKey, rowKey } of expiry.query({ where, select: ["PartitionKey", "RowKey"] })) {
       await expiry.remove(partitionKey, rowKey);
     }
   }
@@ -92,9 +91,12 @@ function readOrTell(entity: Entity): DueRow | UnreadableRow {
 }
 
 /** Within the bucket that has just begun, some are due later: times of one form sort as text. */
-function dueFilter(shard: number, now: string): string {
+function dueAt(shard: number, now: string): Query {
   const { from, through } = duePartitions(shard, now);
-  return odata`PartitionKey ge ${from} and PartitionKey le ${through} and (PartitionKey lt ${through} or dueOn le ${now})`;
+  return {
+    where: { PartitionKey: { from, through } },
+    anyOf: [{ PartitionKey: { before: through } }, { dueOn: { through: now } }],
+  };
 }
 
 function toUpsert(entity: ReturnType<typeof writeDue>): TransactionAction {

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { ApiError } from "../errors.ts";
 import type { Guard } from "../liveness/ports.ts";
-import type { StorageConnection } from "./connect.ts";
+import type { StorageTables } from "./connect.ts";
 import { guardRow } from "./keys.ts";
 import { backoff } from "./retry.ts";
 import { readGuard, writeGuard } from "./small-rows.ts";
@@ -29,7 +29,7 @@ export interface Guards {
   amend(partition: string, change: (known: Guard | undefined) => Guard | undefined): Promise<void>;
 }
 
-export function createGuards({ sessions, patience }: StorageConnection): Guards {
+export function createGuards({ sessions, patience }: StorageTables): Guards {
   return { read, pause, amend };
 
   async function read(partition: string): Promise<KnownGuard | undefined> {

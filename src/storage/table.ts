@@ -1,4 +1,5 @@
 import type { TableClient, TableEntity, TransactionAction } from "@azure/data-tables";
+import { type Query, writeFilter } from "./query.ts";
 import { type Patience, persist } from "./retry.ts";
 import { readFailure } from "./storage-errors.ts";
 import type { TableWrites } from "./table-writes.ts";
@@ -20,14 +21,6 @@ export interface Conflict {
 
 /** ETags in the order of the actions, or why nothing was written. */
 export type Written = { etags: string[]; conflict?: never } | { conflict: Conflict };
-
-/** What a query looks for. `filter` must come from the `odata` tag, which quotes what is put into it. */
-export interface Query {
-  filter: string;
-  select?: string[];
-  /** Rows asked for at a time, 1 to 1,000 (default). */
-  pageSize?: number;
-}
 
 /**
  * One table, made when it is found missing. Absence and conflicts are values; what storage cannot do at the moment is
@@ -122,8 +115,8 @@ export function openTable(name: string, connect: () => Promise<ConnectedTable>, 
           return { conflict: { reason, repeated } };
         }
       }),
-    async *query({ filter, select, pageSize = 1000 }) {
-      const queryOptions = select === undefined ? { filter } : { filter, select };
+    async *query({ select, pageSize = 1000, ...conditions }) {
+      const queryOptions = { filter: writeFilter(conditions), ...(select !== undefined && { select }) };
       let continuationToken: string | undefined;
       do {
         const settings = { maxPageSize: pageSize, ...(continuationToken !== undefined && { continuationToken }) };

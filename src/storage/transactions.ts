@@ -1,5 +1,4 @@
 import type { TransactionAction } from "@azure/data-tables";
-import { odata } from "./odata.ts";
 import type { Table } from "./table.ts";
 
 /** The most that Tables take in one transaction. */
@@ -67,8 +66,8 @@ type Deletion = ["delete", { partitionKey: string; rowKey: string }];
 async function whichAreThere(table: Table, partitionKey: string, rowKeys: readonly string[]): Promise<Set<string>> {
   const sorted = rowKeys.toSorted();
   const [first = "", last = first] = [sorted[0], sorted.at(-1)];
-  const filter = odata`PartitionKey eq ${partitionKey} and RowKey ge ${first} and RowKey le ${last}`;
+  const where = { PartitionKey: partitionKey, RowKey: { from: first, through: last } };
   const there = new Set<string>();
-  for await (const { rowKey } of table.query({ filter, select: ["PartitionKey", "RowKey"] })) there.add(rowKey);
+  for await (const { rowKey } of table.query({ where, select: ["PartitionKey", "RowKey"] })) there.add(rowKey);
   return there;
 }

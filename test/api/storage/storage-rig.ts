@@ -94,8 +94,7 @@ export async function committed(
 
 /** All rows of a partition. */
 export async function rowsOf(table: Table, partition: string): Promise<Entity[]> {
-  const filter = `PartitionKey eq '${partition.replaceAll("'", "''")}'`;
-  return collect(table.query({ filter }));
+  return collect(table.query({ where: { PartitionKey: partition } }));
 }
 
 export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { TransactionAction } from "@azure/data-tables";
 import fc from "fast-check";
-import { odata } from "../../../src/storage/odata.ts";
 import type { Table } from "../../../src/storage/table.ts";
 import { inTransactions, removeRows } from "../../../src/storage/transactions.ts";
 
@@ -96,12 +95,5 @@ describe("removeRows", () => {
     assert.deepEqual([...kept], []);
     assert.ok(seen.singles > 0);
     assert.ok(seen.most <= 8, `${seen.most} at once`);
-  });
-});
-
-describe("odata", () => {
-  it("quotes every value", () => {
-    assert.equal(odata`PartitionKey eq ${"O'Hara' or '1' eq '1"}`, "PartitionKey eq 'O''Hara'' or ''1'' eq ''1'");
-    assert.equal(odata`a eq ${"\\"} and b lt ${""}`, "a eq '\\' and b lt ''");
   });
 });

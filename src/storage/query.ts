@@ -1,0 +1,49 @@
+/** What a query of a table looks for: every condition must hold. A row without a property meets no condition on it. */
+export interface Query {
+  where: Conditions;
+  /** And one of these, where they are given. */
+  anyOf?: readonly Conditions[];
+  /** Properties to read, the keys among them. Default: all. */
+  select?: string[];
+  /** Rows per request, 1 to 1,000. Default 1,000. */
+  pageSize?: number;
+}
+
+/** By name of the property, `PartitionKey` and `RowKey` included. Only strings can be asked for. */
+export interface Conditions {
+  readonly [property: string]: string | Bounds;
+}
+
+/** Bounds in the order of UTF-16 code units, which is the order of the keys. */
+export interface Bounds {
+  readonly from?: string;
+  readonly after?: string;
+  readonly before?: string;
+  readonly through?: string;
+}
+
+const operators = { from: "ge", after: "gt", before: "lt", through: "le" } as const satisfies Record<
+  keyof Bounds,
+  string
+>;
+
+/** The OData filter of a query, in which every value is a quoted string, whatever it holds. */
+export function writeFilter({ where, anyOf = [] }: Pick<Query, "where" | "anyOf">): string {
+  const all = comparisons(where);
+  if (anyOf.length > 0) all.push(`(${anyOf.map((conditions) => comparisons(conditions).join(" and ")).join(" or ")})`);
+  return all.join(" and ");
+}
+
+function comparisons(conditions: Conditions): string[] {
+  return Object.entries(conditions).flatMap(([property, condition]) => {
+    if (typeof condition === "string") return `${property} eq ${quote(condition)}`;
+    return Object.entries(operators).flatMap(([bound, operator]) => {
+      const value = condition[bound as keyof Bounds];
+      return value === undefined ? [] : `${property} ${operator} ${quote(value)}`;
+    });
+  });
+}
+
+function quote(value: string): string {
+  return `'${value.replaceAll("'", "''")}'`;
+}
