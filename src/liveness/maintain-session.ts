@@ -1,6 +1,7 @@
 import { amendRecord } from "./amend-record.ts";
 import type { DueRow, Phase, SettledSession } from "./calendar.ts";
 import type { Limits } from "./limits.ts";
+import { placeSession } from "./place-session.ts";
 import type { Clock, DeviceStore, FaceService, ImageStore, SessionStore } from "./ports.ts";
 import { purgeSession } from "./purge-session.ts";
 import { type DecisionRules, recordResult } from "./record-result.ts";
@@ -40,7 +41,7 @@ export const phases: Record<Phase, (deps: PhaseDeps, stand: Stand) => Promise<St
 /** Records outcome and audit entries, by the same path as settling. Nothing is removed anywhere before that is done. */
 async function collect(deps: PhaseDeps, stand: Stand): Promise<Step> {
   const { row } = stand;
-  const stored = await find(deps, row);
+  const stored = await findPlaced(deps, row);
   if (stored === undefined) return explainAbsence(deps, stand);
   stand.row = { ...row, session: settledSession(stored.record) };
   const { partition, record } = isSettled(stored.record) ? stored : (await recordResult(deps, stored)).stored;
@@ -115,7 +116,7 @@ async function hide({ sessions, devices, now }: PhaseDeps, row: DueRow, sessionI
 async function purge(deps: PhaseDeps, { row }: Stand): Promise<Step> {
   const dueOn = purgeTime(deps, row);
   if (Date.parse(dueOn) > deps.now()) return { next: follow(deps, row, "purge", dueOn) };
-  const stored = await find(deps, row);
+  const stored = await findPlaced(deps, row);
   if (stored === undefined) return {};
   await purgeSession(deps, stored);
   return { did: "purged" };
@@ -127,6 +128,12 @@ export async function find(
   { partition, row, session }: DueRow,
 ): Promise<StoredSession | undefined> {
   return (await sessions.load(partition, row)) ?? (session && (await sessions.find(session.sessionId)));
+}
+
+/** The same; one whose move to its device was interrupted is moved first. */
+async function findPlaced(deps: PhaseDeps, row: DueRow): Promise<StoredSession | undefined> {
+  const found = await find(deps, row);
+  return found && placeSession(deps, found);
 }
 
 /** Notes on the session itself that it was set aside, or is no longer. */

@@ -1,29 +1,50 @@
 import { ApiError } from "../errors.ts";
-import type { DeviceStore } from "./ports.ts";
+import { amendRecord } from "./amend-record.ts";
+import type { DeviceStore, SessionStore } from "./ports.ts";
 import type { StoredSession } from "./session.ts";
 
 /**
- * Puts a session whose device was set in the client where it belongs, as soon as somebody names the device: the service
- * with the result, or else the app.
+ * Moves a session whose device was set in the client to that device, as soon as the device is known: by the service's
+ * result, or else from the app. The device is written to the record first. Of two callers with different devices one
+ * succeeds, and a move that was interrupted is finished by the next caller.
  *
- * @param told by the service.
- * @param said by the app.
+ * @param told the device that the service reports.
+ * @param said the device that the app sends.
+ * @returns undefined where the session was erased meanwhile.
  * @throws ApiError 409 `DeviceMismatch` where the app means another device than the session's.
  */
 export async function placeSession(
-  devices: DeviceStore,
+  { sessions, devices }: { sessions: SessionStore; devices: DeviceStore },
   stored: StoredSession,
-  told: string | undefined,
-  said: string | undefined,
-): Promise<StoredSession> {
+  told?: string,
+  said?: string,
+): Promise<StoredSession | undefined> {
   const known = stored.record.deviceCorrelationId ?? (isDeviceId(told) ? told : undefined);
-  if (said !== undefined && known !== undefined && said !== known) {
+  refuseAnother(known, said);
+  const device = known ?? said;
+  const isNamed = stored.record.deviceCorrelationId !== undefined;
+  if (device === undefined || (isNamed && !stored.isMoving)) return stored;
+  const named = isNamed ? stored : await nameDevice(sessions, stored, device);
+  refuseAnother(named?.record.deviceCorrelationId, said);
+  return named && devices.bindSession(named);
+}
+
+/** The session with its device on record, which another caller may have written; wherever it has been moved since. */
+async function nameDevice(
+  sessions: SessionStore,
+  stored: StoredSession,
+  deviceCorrelationId: string,
+): Promise<StoredSession | undefined> {
+  const named = await amendRecord(sessions, stored, (record) =>
+    record.deviceCorrelationId === undefined ? { record: { ...record, deviceCorrelationId } } : undefined,
+  );
+  return named ?? sessions.find(stored.record.sessionId);
+}
+
+function refuseAnother(device: string | undefined, said: string | undefined): void {
+  if (said !== undefined && device !== undefined && said !== device) {
     throw new ApiError(409, "DeviceMismatch", "The session is another device's.");
   }
-  const device = known ?? said;
-  return device === undefined || stored.record.deviceCorrelationId !== undefined
-    ? stored
-    : devices.bindSession(stored, device);
 }
 
 function isDeviceId(text: string | undefined): text is string {

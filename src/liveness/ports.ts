@@ -216,8 +216,11 @@ export interface DeviceStore {
   guard(partition: string): Promise<{ guard: Guard; etag: string } | undefined>;
   /** Ends a lock-out and forgets the rejections that led to it. */
   clearLockout(deviceCorrelationId: string): Promise<void>;
-  /** Moves a session whose device was set in the client to that device's partition. Repeating it is harmless. */
-  bindSession(stored: StoredSession, deviceCorrelationId: string): Promise<StoredSession>;
+  /**
+   * Moves a session that is stored as moving to the partition of its device, which its record names, and answers it as it
+   * is stored there. Undefined where it was erased meanwhile. Repeating it is harmless.
+   */
+  bindSession(stored: StoredSession): Promise<StoredSession | undefined>;
   /** Notes which session an image of an attempt belongs to, and forgets it. */
   linkImage(sessionImageId: string, sessionId: string): Promise<void>;
   sessionOfImage(sessionImageId: string): Promise<string | undefined>;

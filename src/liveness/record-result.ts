@@ -64,11 +64,15 @@ export async function recordResult(
   const isKnown = record.attempts === 0 || told.length === record.attempts;
   const trail = isKnown ? [] : (await deps.sessions.auditEntries(stored)).map(({ entry }) => entry);
   const attempts = inOrder([...trail, ...told]);
-  const placed = await placeSession(deps.devices, stored, state?.deviceCorrelationId, occasion.deviceCorrelationId);
+  const placed = await placeSession(deps, stored, state?.deviceCorrelationId, occasion.deviceCorrelationId);
+  if (placed === undefined) return { stored, state: undefined, isErased: true };
   const seen: Observation = { ...occasion, state, attempts, nowMs: deps.now(), rules: deps.rules };
   const linked: string[] = [];
+  let isBound = false;
   const written = await amendRecord(deps.sessions, placed, async (current) => {
-    const next = settle(current, seen);
+    // Bound by another process in between: it is moved before anything is written.
+    isBound = current.deviceCorrelationId !== placed.record.deviceCorrelationId;
+    const next = isBound ? undefined : settle(current, seen);
     if (next === undefined) return undefined;
     const entries = newEntries(current, seen, trail);
     linked.push(...(await linkImages(deps.devices, current, entries)));
@@ -81,7 +85,7 @@ export async function recordResult(
     return { stored, state: undefined, isErased: true };
   }
   // Somebody recorded more in between than was seen here, and what came with the question would be lost: look again.
-  if (written.record.attempts > Math.max(attempts.length, record.attempts))
+  if (isBound || written.record.attempts > Math.max(attempts.length, record.attempts))
     return recordResult(deps, written, occasion);
   return { stored: written, state, ...(answered?.requestId !== undefined && { requestId: answered.requestId }) };
 }

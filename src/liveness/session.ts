@@ -53,6 +53,8 @@ export interface SessionRecord {
   idempotencyRowKey: string;
   /** Since when the timer has given up on it, but for a try each hour. */
   setAsideOn?: string;
+  /** Partition from which the session is being moved to its device's: rows of it may still be there. */
+  movedFrom?: string;
   /** Where the key row stands if not in the session's own partition: the session was bound to its device later. */
   keyPartition?: string;
   /** Partition of the first row of `expiry` that points here; those that follow stand where their times put them. */
@@ -68,6 +70,8 @@ export interface StoredSession {
   etag: string;
   /** Set on the pointer when the session was pruned: the dialects then answer 404. */
   prunedOn?: string;
+  /** Its device is known, and the move to the device's partition has begun at most: `bindSession` finishes it. */
+  isMoving?: true;
   /** Not read just now, but remembered: whether it is still so is told by a write by its ETag, or by reading it. */
   recalled?: true;
 }

@@ -2,7 +2,7 @@ import { ApiError } from "../errors.ts";
 import { giveBack } from "../liveness/limits.ts";
 import type { CreationKey, Guard, Reservation, Reserved, SessionStore } from "../liveness/ports.ts";
 import type { SessionRecord, StoredSession } from "../liveness/session.ts";
-import type { StorageConnection } from "./connect.ts";
+import type { StorageTables } from "./connect.ts";
 import { createGuards, type KnownGuard, maxGuardRounds } from "./guards.ts";
 import { creationKeyRow, devicePartition, sessionPartition, sessionRow } from "./keys.ts";
 import { createRecent, type Recent } from "./recent.ts";
@@ -12,10 +12,7 @@ import { readKey, writeGuard, writeKey, writePointer } from "./small-rows.ts";
 type Creation = Pick<SessionStore, "reserve" | "release" | "commit">;
 
 /** The life of a creation in the tables: a place is taken, then committed or given back. */
-export function createCreation(
-  connection: StorageConnection,
-  recent: Recent<StoredSession> = createRecent(),
-): Creation {
+export function createCreation(connection: StorageTables, recent: Recent<StoredSession> = createRecent()): Creation {
   const { sessions, sessionIds } = connection;
   const guards = createGuards(connection);
   const recentGuards = createRecent<KnownGuard>();
@@ -105,12 +102,13 @@ export function createCreation(
     const { partition, idempotencyRowKey, etag, key } = reserved;
     const { creationId, sessionId } = record;
     const row = sessionRow(record.createdOn, creationId);
-    const [written, pointed] = await Promise.allSettled([
+    // The pointer leaves first: an erasure that comes after the commit then finds it, and one before it refuses the commit.
+    const [pointed, written] = await Promise.allSettled([
+      sessionIds.put(writePointer(partition, row, record)),
       sessions.transact([
         ["create", writeSession(partition, row, record)],
         ["update", writeKey(partition, idempotencyRowKey, { ...key, creationId, sessionId }), "Replace", { etag }],
       ]),
-      sessionIds.put(writePointer(partition, row, record)),
     ]);
     if (written.status === "rejected" || written.value.conflict !== undefined) {
       // The answer of a write that did succeed may have been lost: the row itself knows.

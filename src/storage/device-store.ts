@@ -1,10 +1,9 @@
-import type { TransactionAction } from "@azure/data-tables";
 import type { CreationKey, DeviceContents, DeviceStore, Reserved } from "../liveness/ports.ts";
-import type { SessionRecord, StoredSession } from "../liveness/session.ts";
-import type { StorageConnection } from "./connect.ts";
+import type { StoredSession } from "../liveness/session.ts";
+import { createBinding } from "./binding.ts";
+import type { StorageTables } from "./connect.ts";
 import { createGuards } from "./guards.ts";
 import {
-  auditRows,
   boundImageRow,
   devicePartition,
   guardRow,
@@ -17,14 +16,14 @@ import {
   sessionRowOfAudit,
   sessionRows,
 } from "./keys.ts";
-import { odata } from "./odata.ts";
-import { readSession, writeSession } from "./session-row.ts";
+import type { Conditions } from "./query.ts";
+import { readSession } from "./session-row.ts";
 import { readKey, readPointer, writeKey, writePointer } from "./small-rows.ts";
-import { inTransactions, removeRows } from "./transactions.ts";
+import { removeRows } from "./transactions.ts";
 
 /** What concerns a device, or a principal, as a whole. */
-export function createDeviceStore(connection: StorageConnection): DeviceStore {
-  const { sessions, sessionIds, expiry } = connection;
+export function createDeviceStore(connection: StorageTables): DeviceStore {
+  const { sessions, sessionIds } = connection;
   const guards = createGuards(connection);
   return {
     takeOver,
@@ -36,7 +35,7 @@ export function createDeviceStore(connection: StorageConnection): DeviceStore {
         devicePartition(deviceCorrelationId),
         (known) => known && { recent: known.recent, rejectionsInARow: 0 },
       ),
-    bindSession,
+    bindSession: createBinding(connection),
     async linkImage(sessionImageId, sessionId) {
       const key = imageLinkKey(sessionImageId);
       await sessionIds.put({ partitionKey: key, rowKey: key, kind: "sessionImage", sessionId });
@@ -66,7 +65,7 @@ export function createDeviceStore(connection: StorageConnection): DeviceStore {
 
   async function dropPointers(places: readonly { partition: string; row?: string }[]): Promise<void> {
     const select = ["PartitionKey", "RowKey", "partition", "row"];
-    for await (const pointer of sessionIds.query({ filter: placesFilter(places), select })) {
+    for await (const pointer of sessionIds.query({ where: conditionOf(places), select })) {
       const points = places.some(({ partition, row = pointer.row }) => {
         return partition === pointer.partition && row === pointer.row;
       });
@@ -95,9 +94,8 @@ export function createDeviceStore(connection: StorageConnection): DeviceStore {
       const entity = await sessions.get(where, row);
       return entity && readSession(entity);
     }
-    const { from, before } = sessionRows;
-    const filter = odata`PartitionKey eq ${partition} and RowKey ge ${from} and RowKey lt ${before} and creationId eq ${creationId}`;
-    for await (const entity of sessions.query({ filter })) {
+    const where = { PartitionKey: partition, RowKey: sessionRows, creationId };
+    for await (const entity of sessions.query({ where })) {
       const stored = readSession(entity);
       await sessionIds.put(writePointer(stored.partition, stored.row, stored.record));
       return stored;
@@ -105,56 +103,10 @@ export function createDeviceStore(connection: StorageConnection): DeviceStore {
     return undefined;
   }
 
-  /**
-   * In this order: the rows are there before anything points to them, and go when nothing points to them any more. What
-   * an earlier move has put there is newer than what is moved.
-   */
-  async function bindSession(stored: StoredSession, deviceCorrelationId: string): Promise<StoredSession> {
-    const partition = devicePartition(deviceCorrelationId);
-    const { row } = stored;
-    const isKeyed = stored.record.idempotencyRowKey !== `k_${stored.record.creationId}`;
-    const record: SessionRecord = {
-      ...stored.record,
-      deviceCorrelationId,
-      ...(isKeyed && { keyPartition: stored.partition }),
-    };
-    const audits = await readAudits(stored);
-    const copies = audits.map((entity): TransactionAction => {
-      const { etag: _etag, timestamp: _timestamp, ...values } = entity;
-      return ["upsert", { ...values, partitionKey: partition }, "Replace"];
-    });
-    for (const chunk of inTransactions(copies)) await sessions.transact(chunk);
-    const written = await sessions.transact([["create", writeSession(partition, row, record)]]);
-    const moved =
-      written.conflict === undefined
-        ? { ...stored, record, partition, etag: written.etags[0] ?? "*" }
-        : await load(partition, row);
-    if (moved === undefined) throw new Error(`The session ${record.sessionId} was erased while it was being moved.`);
-    const { creationId, sessionId, expiryPartition } = record;
-    await expiry.merge({ partitionKey: expiryPartition, rowKey: creationId, partition });
-    await sessionIds.merge({ partitionKey: sessionId, rowKey: sessionId, partition, deviceCorrelationId });
-    const keyRows = isKeyed ? [] : [stored.record.idempotencyRowKey];
-    await removeRows(sessions, stored.partition, [...audits.map(({ rowKey }) => rowKey), guardRow, ...keyRows, row]);
-    return stored.prunedOn === undefined ? moved : { ...moved, prunedOn: stored.prunedOn };
-  }
-
-  async function load(partition: string, row: string): Promise<StoredSession | undefined> {
-    const entity = await sessions.get(partition, row);
-    return entity && readSession(entity);
-  }
-
-  async function readAudits({ partition, row }: StoredSession) {
-    const { from, before } = auditRows(row);
-    const filter = odata`PartitionKey eq ${partition} and RowKey ge ${from} and RowKey lt ${before}`;
-    const entities = [];
-    for await (const entity of sessions.query({ filter })) entities.push(entity);
-    return entities;
-  }
-
   async function contentsOf(deviceCorrelationId: string): Promise<DeviceContents> {
     const partition = devicePartition(deviceCorrelationId);
     const rows = [];
-    for await (const entity of sessions.query({ filter: odata`PartitionKey eq ${partition}` })) rows.push(entity);
+    for await (const entity of sessions.query({ where: { PartitionKey: partition } })) rows.push(entity);
     const found = rows.filter(({ rowKey }) => isSessionRow(rowKey)).map(readSession);
     const sessionOfKey = new Map(found.map(({ record }) => [record.idempotencyRowKey, record.creationId]));
     const kept = new Set(found.map(({ row }) => row));
@@ -178,15 +130,13 @@ export function createDeviceStore(connection: StorageConnection): DeviceStore {
   }
 }
 
-/** What can be told of the pointers in a filter, which may make no more than fifteen comparisons. */
-function placesFilter(places: readonly { partition: string; row?: string }[]): string {
+/** What a query can ask of the pointers: it may make no more than fifteen comparisons. */
+function conditionOf(places: readonly { partition: string; row?: string }[]): Conditions {
   const [only, ...others] = places;
   if (only !== undefined && others.length === 0) {
-    return odata`partition eq ${only.partition}`.concat(only.row === undefined ? "" : odata` and row eq ${only.row}`);
+    return { partition: only.partition, ...(only.row !== undefined && { row: only.row }) };
   }
   const times = places.flatMap(({ row }) => (row === undefined ? [] : sessionCreatedOn(row))).sort();
   const [first = "", last = first] = [times[0], times.at(-1)];
-  return times.length === places.length
-    ? odata`createdOn ge ${first} and createdOn le ${last}`
-    : odata`createdOn ge ${""}`;
+  return { createdOn: times.length === places.length ? { from: first, through: last } : { from: "" } };
 }

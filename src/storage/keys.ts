@@ -36,6 +36,10 @@ export function sessionPartition(creationId: string): string {
   return `!session_${creationId}`;
 }
 
+export function isSessionPartition(partition: string): boolean {
+  return partition.startsWith("!session_");
+}
+
 /** Partition of a principal's own guard. No device's partition begins like this either. */
 export function ownerPartition(owner: string): string {
   return `!owner_${owner}`;

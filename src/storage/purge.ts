@@ -1,14 +1,14 @@
 import type { SessionStore } from "../liveness/ports.ts";
 import type { StoredSession } from "../liveness/session.ts";
-import type { StorageConnection } from "./connect.ts";
+import { removeMovedRows } from "./binding.ts";
+import type { StorageTables } from "./connect.ts";
 import { auditRows, guardRow, keyAndSessionRows } from "./keys.ts";
-import { odata } from "./odata.ts";
 import { readKey } from "./small-rows.ts";
 import type { Entity } from "./table.ts";
 import { removeRows } from "./transactions.ts";
 
 /** The end of a record: all its rows go, its own last, so that a purge that was cut short is found and done again. */
-export function createPurge({ sessions, sessionIds }: StorageConnection): Pick<SessionStore, "purge" | "dropKey"> {
+export function createPurge({ sessions, sessionIds }: StorageTables): Pick<SessionStore, "purge" | "dropKey"> {
   return { purge, dropKey };
 
   async function purge(stored: StoredSession): Promise<void> {
@@ -28,6 +28,7 @@ export function createPurge({ sessions, sessionIds }: StorageConnection): Pick<S
       guard && sessions.remove(partition, guardRow, guard.etag),
       sessionIds.remove(sessionId, sessionId),
     ]);
+    await removeMovedRows(sessions, stored);
     await removeRows(sessions, partition, [...audits, row]);
     // The others that kept the guard may have been purged at the same time.
     if (guard === undefined) await removeIdleGuard(partition);
@@ -59,19 +60,17 @@ export function createPurge({ sessions, sessionIds }: StorageConnection): Pick<S
   async function readIdleGuard(partition: string, going: readonly string[]): Promise<Entity | undefined> {
     const guard = await sessions.get(partition, guardRow);
     if (guard === undefined) return undefined;
-    const { from, before } = keyAndSessionRows;
-    const filter = odata`PartitionKey eq ${partition} and RowKey ge ${from} and RowKey lt ${before}`;
-    for await (const { rowKey } of sessions.query({ filter, select: keysOnly, pageSize: going.length + 1 })) {
+    const where = { PartitionKey: partition, RowKey: keyAndSessionRows };
+    for await (const { rowKey } of sessions.query({ where, select: keysOnly, pageSize: going.length + 1 })) {
       if (!going.includes(rowKey)) return undefined;
     }
     return guard;
   }
 
   async function readAuditRows(partition: string, row: string): Promise<string[]> {
-    const { from, before } = auditRows(row);
-    const filter = odata`PartitionKey eq ${partition} and RowKey ge ${from} and RowKey lt ${before}`;
+    const where = { PartitionKey: partition, RowKey: auditRows(row) };
     const rowKeys: string[] = [];
-    for await (const { rowKey } of sessions.query({ filter, select: keysOnly })) rowKeys.push(rowKey);
+    for await (const { rowKey } of sessions.query({ where, select: keysOnly })) rowKeys.push(rowKey);
     return rowKeys;
   }
 }

@@ -2,6 +2,7 @@ import type { TableEntity } from "@azure/data-tables";
 import * as z from "zod";
 import { apiVersions, sessionKinds, type VerifyReference } from "../face/model.ts";
 import type { SessionRecord, StoredSession } from "../liveness/session.ts";
+import { isSessionPartition } from "./keys.ts";
 import { json, readRow, wholeNumber, writeRow } from "./row.ts";
 import type { Entity } from "./table.ts";
 
@@ -46,6 +47,7 @@ const fields = {
   idempotencyRowKey: text,
   setAsideOn: text.exactOptional(),
   keyPartition: text.exactOptional(),
+  movedFrom: text.exactOptional(),
   expiryPartition: text,
 } satisfies Record<keyof SessionRecord, z.ZodType>;
 
@@ -57,10 +59,13 @@ export function writeSession(partition: string, row: string, record: SessionReco
 
 /** Throws where the row does not hold a session. */
 export function readSession(entity: Entity): StoredSession {
-  return {
-    record: readRow(schema, entity),
-    partition: entity.partitionKey,
-    row: entity.rowKey,
-    etag: entity.etag,
-  };
+  const { partitionKey: partition, rowKey: row, etag } = entity;
+  const record = readRow(schema, entity);
+  return { record, partition, row, etag, ...movingOf(partition, record) };
+}
+
+/** Whether a session is not, or not wholly, where its device's are. */
+export function movingOf(partition: string, record: SessionRecord): Pick<StoredSession, "isMoving"> {
+  const isNamed = isSessionPartition(partition) && record.deviceCorrelationId !== undefined;
+  return isNamed || record.movedFrom !== undefined ? { isMoving: true } : {};
 }

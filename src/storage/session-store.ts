@@ -3,15 +3,14 @@ import type { TransactionAction } from "@azure/data-tables";
 import type { GuardChange } from "../liveness/limits.ts";
 import type { ListQuery, SessionPointer, SessionStore } from "../liveness/ports.ts";
 import type { AuditRecord, SessionRecord, StoredSession } from "../liveness/session.ts";
-import type { StorageConnection } from "./connect.ts";
+import type { StorageTables } from "./connect.ts";
 import { createCreation } from "./creation.ts";
 import { createDeviceSessions } from "./device-sessions.ts";
 import { createExpiryStore } from "./expiry-store.ts";
 import { auditRows, expiryPartition, sessionCreatedOn, sessionRow } from "./keys.ts";
-import { odata } from "./odata.ts";
 import { createPurge } from "./purge.ts";
 import { createRecent } from "./recent.ts";
-import { readSession, writeSession } from "./session-row.ts";
+import { movingOf, readSession, writeSession } from "./session-row.ts";
 import {
   listedProperties,
   readAuditEntry,
@@ -24,7 +23,7 @@ import {
 import { inTransactions, maxTransactionRows } from "./transactions.ts";
 
 /** The sessions in Azure Tables. The device's partition is the truth; every other row only points to it. */
-export function createSessionStore(connection: StorageConnection): SessionStore {
+export function createSessionStore(connection: StorageTables): SessionStore {
   const { sessions, sessionIds } = connection;
   const recent = createRecent<StoredSession>();
   const { purge, dropKey } = createPurge(connection);
@@ -96,13 +95,13 @@ export function createSessionStore(connection: StorageConnection): SessionStore 
       starts && markStarted(record.sessionId, record.startedOn),
     ]);
     if (written.conflict === undefined) {
-      return { ...stored, record, etag: written.etags[0] ?? "*" };
+      return { ...stored, record, etag: written.etags[0] ?? "*", ...movingOf(partition, record) };
     }
     if (!written.conflict.repeated) return undefined;
     // An earlier try may have been the one that wrote: then the row holds just what we meant to write.
     const current = await load(partition, row);
     const ours = current !== undefined && isDeepStrictEqual(writeSession(partition, row, current.record), session);
-    return ours ? { ...stored, record, etag: current.etag } : undefined;
+    return ours ? { ...stored, record, etag: current.etag, ...movingOf(partition, record) } : undefined;
   }
 
   async function markStarted(sessionId: string, startedOn: string | undefined): Promise<void> {
@@ -118,18 +117,19 @@ export function createSessionStore(connection: StorageConnection): SessionStore 
   }
 
   async function auditEntries({ partition, row }: StoredSession): Promise<AuditRecord[]> {
-    const { from, before } = auditRows(row);
-    const filter = odata`PartitionKey eq ${partition} and RowKey ge ${from} and RowKey lt ${before}`;
+    const where = { PartitionKey: partition, RowKey: auditRows(row) };
     const entries: AuditRecord[] = [];
-    for await (const entity of sessions.query({ filter })) entries.push(readAuditEntry(entity));
+    for await (const entity of sessions.query({ where })) entries.push(readAuditEntry(entity));
     return entries;
   }
 
   async function list({ kind, top, after = "", owner, createdAfter }: ListQuery): Promise<SessionPointer[]> {
-    const mine = owner === undefined ? "" : odata` and owner eq ${owner}`;
-    const filter = odata`PartitionKey gt ${after} and kind eq ${kind} and createdOn gt ${createdAfter}`.concat(mine);
+    const where = {
+      ...{ PartitionKey: { after }, kind, createdOn: { after: createdAfter } },
+      ...(owner !== undefined && { owner }),
+    };
     const found: SessionPointer[] = [];
-    for await (const entity of sessionIds.query({ filter, select: listedProperties, pageSize: top })) {
+    for await (const entity of sessionIds.query({ where, select: listedProperties, pageSize: top })) {
       const pointer = readListed(entity);
       if (pointer !== undefined) found.push(pointer);
       if (found.length === top) break;

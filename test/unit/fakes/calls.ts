@@ -1,17 +1,26 @@
-/** A moment in the life of a process: just before or just after a call of a port had its effect. Calls count from 1. */
+/**
+ * A moment in the life of a process: just before or just after one of its calls had its effect. A call is one request to a
+ * table (`sessions.transact`), to the image store or to the Face service.
+ */
 export interface Moment {
+  /** Of the call among all calls of the process, from 1. */
   number: number;
   name: string;
+  /** Of the call among those of its name, from 1. */
+  nth: number;
   when: "before" | "after";
 }
 
 /**
  * Asked at every moment. An error makes that call fail: `before` without any effect, `after` as if the answer had been
- * lost. `stop` ends the process there and then: nothing that it still wants to do happens any more.
+ * lost. `stop` ends the process there and then: nothing that it still wants to do happens any more. A promise holds the
+ * call up until something else is done.
  */
-export type Hook = (moment: Moment) => Error | "stop" | undefined;
+export type Hook = (moment: Moment) => Verdict | Promise<Verdict>;
 
-/** The calls that one process makes of the ports. */
+type Verdict = Error | "stop" | undefined;
+
+/** The calls that one process makes. */
 export interface Calls {
   /** In the order in which they were made. */
   readonly names: readonly string[];
@@ -27,8 +36,7 @@ export function createCalls(hook: Hook = () => undefined): Calls {
   let isStopped = false;
 
   /** Whether the process lives on after the moment. */
-  function pass(moment: Moment): boolean {
-    const verdict = hook(moment);
+  function pass(verdict: Verdict): boolean {
     if (verdict instanceof Error) throw verdict;
     if (verdict === "stop") {
       isStopped = true;
@@ -43,9 +51,12 @@ export function createCalls(hook: Hook = () => undefined): Calls {
     async run(name, effect) {
       if (isStopped) return never();
       const number = names.push(name);
-      if (!pass({ number, name, when: "before" })) return never();
+      const moment = { number, name, nth: names.filter((other) => other === name).length };
+      const before = hook({ ...moment, when: "before" });
+      if (!pass(before instanceof Promise ? await before : before)) return never();
       const value = effect();
-      if (!pass({ number, name, when: "after" })) return never();
+      const after = hook({ ...moment, when: "after" });
+      if (!pass(after instanceof Promise ? await after : after)) return never();
       return value;
     },
   };
@@ -68,10 +79,12 @@ export function stopAt(number: number, when: Moment["when"]): Hook {
   return (moment) => (moment.number === number && moment.when === when ? "stop" : undefined);
 }
 
-/** Lets every call of these names fail. */
-export function failOn(names: string | readonly string[], when: Moment["when"] = "before"): Hook {
+/** Lets every call of these names fail; or, where it is given, only the n-th of each. */
+export function failOn(names: string | readonly string[], when: Moment["when"] = "before", nth?: number): Hook {
   return (moment) =>
-    [names].flat().includes(moment.name) && moment.when === when ? new InjectedError("injected") : undefined;
+    [names].flat().includes(moment.name) && moment.when === when && (nth ?? moment.nth) === moment.nth
+      ? new InjectedError("injected")
+      : undefined;
 }
 
 /** How an operation ended. */

@@ -32,32 +32,7 @@ export async function emptyWorld(): Promise<World> {
   return createWorld();
 }
 
-/**
- * The process's ports, with `act` done to its end before the call number `turn`: another process that gets in between.
- * Calls are counted over all ports, from 1.
- */
-export function interleave(deps: Process["deps"], turn: number, act: () => Promise<unknown>): Process["deps"] {
-  let count = 0;
-  const guard = <Port extends object>(port: Port): Port =>
-    new Proxy(port, {
-      get(target, name, receiver) {
-        const member: unknown = Reflect.get(target, name, receiver);
-        if (typeof member !== "function" || isPure.has(String(name))) return member;
-        return async (...args: unknown[]) => {
-          count += 1;
-          if (count === turn) await act();
-          return Reflect.apply(member, target, args);
-        };
-      },
-    });
-  return {
-    ...deps,
-    face: guard(deps.face),
-    sessions: guard(deps.sessions),
-    devices: guard(deps.devices),
-    images: guard(deps.images),
-  };
+/** Does `act` to its end before the call number `turn`: another process that gets in between. */
+export function interleave(turn: number, act: () => Promise<unknown>): Hook {
+  return ({ number, when }) => (number === turn && when === "before" ? act().then(() => undefined) : undefined);
 }
-
-/** Members that make no call. */
-const isPure = new Set(["rowKey", "createdOn", "expiryPartition", "recall"]);

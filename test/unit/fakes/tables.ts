@@ -1,54 +1,105 @@
+import type { TableEntity } from "@azure/data-tables";
 import type { DueRow } from "../../../src/liveness/calendar.ts";
-import type { CreationKey, Guard, SessionPointer } from "../../../src/liveness/ports.ts";
-import type { AuditRecord, SessionRecord, StoredSession } from "../../../src/liveness/session.ts";
-import { auditRow } from "../../../src/storage/keys.ts";
-import { createRows, type Rows } from "./rows.ts";
+import type { CreationKey, Guard } from "../../../src/liveness/ports.ts";
+import type { AuditRecord, SessionRecord } from "../../../src/liveness/session.ts";
+import { guardRow, isKeyRow, isSessionRow, sessionRowOfAudit } from "../../../src/storage/keys.ts";
+import { readSession, writeSession } from "../../../src/storage/session-row.ts";
+import {
+  type Pointer,
+  readAuditEntry,
+  readDue,
+  readGuard,
+  readKey,
+  readPointer,
+  writeAuditEntry,
+  writeDue,
+  writeGuard,
+  writeKey,
+} from "../../../src/storage/small-rows.ts";
+import type { Entity } from "../../../src/storage/table.ts";
+import { createMemoryTable, type MemoryTable } from "./memory-table.ts";
 
-/** What the fake tables hold, by kind of row, under the keys that the real ones have. */
+/** The app's tables in memory. */
+export interface Storage {
+  sessions: MemoryTable;
+  sessionIds: MemoryTable;
+  expiry: MemoryTable;
+}
+
+export function createStorage(): Storage {
+  return {
+    sessions: createMemoryTable("sessions"),
+    sessionIds: createMemoryTable("sessionids"),
+    expiry: createMemoryTable("expiry"),
+  };
+}
+
+/** The rows of one kind, read and written as the stores do. */
+export interface Rows<T> {
+  get(partition: string, row: string): { value: T; etag: string } | undefined;
+  put(partition: string, row: string, value: T): void;
+  remove(partition: string, row: string): void;
+  /** Ascending by keys. */
+  all(): { partition: string; row: string; value: T }[];
+}
+
+/** What the tables hold, by kind of row: for tests that look at rows, or change them. */
 export interface Tables {
   records: Rows<SessionRecord>;
   entries: Rows<AuditRecord>;
   guards: Rows<Guard>;
   keys: Rows<CreationKey>;
-  pointers: Rows<SessionPointer & { partition: string; row: string; prunedOn?: string }>;
+  pointers: Rows<Pointer>;
   expiry: Rows<DueRow>;
-  /** Session image → its session. */
-  imageLinks: Rows<string>;
-  /** Held images by the device to which they are bound. */
-  boundImages: Rows<string>;
 }
 
-export function createTables(): Tables {
+export function viewTables({ sessions, sessionIds, expiry }: Storage): Tables {
   return {
-    records: createRows(),
-    entries: createRows(),
-    guards: createRows(),
-    keys: createRows(),
-    pointers: createRows(),
-    expiry: createRows(),
-    imageLinks: createRows(),
-    boundImages: createRows(),
+    records: view(sessions, isSessionRow, (entity) => readSession(entity).record, writeSession),
+    entries: view(sessions, isAuditRow, readAuditEntry, (partition, row, entry) =>
+      writeAuditEntry(partition, sessionRowOfAudit(row) ?? "", entry),
+    ),
+    guards: view(
+      sessions,
+      (row) => row === guardRow,
+      readGuard,
+      (partition, _row, guard) => writeGuard(partition, guard),
+    ),
+    keys: view(sessions, isKeyRow, readKey, writeKey),
+    pointers: view(
+      sessionIds,
+      (row) => !row.startsWith("!image_"),
+      readPointer,
+      (partitionKey, rowKey, pointer) => ({ ...pointer, partitionKey, rowKey }),
+    ),
+    expiry: view(
+      expiry,
+      () => true,
+      readDue,
+      (_partition, _row, due) => writeDue(due),
+    ),
   };
 }
 
-export function loadSession({ records }: Tables, partition: string, row: string): StoredSession | undefined {
-  const found = records.get(partition, row);
-  return found && { record: found.value, partition, row, etag: found.etag };
-}
+const isAuditRow = (row: string) => sessionRowOfAudit(row) !== undefined;
 
-/** Rows of a session's audit entries, ascending. */
-export function entryRows({ entries }: Tables, partition: string, row: string): string[] {
-  const prefix = auditRow(row, "0").slice(0, -19);
-  return entries.rowKeys(partition).filter((key) => key.startsWith(prefix));
-}
-
-/** Writes the pointer to a session's record. */
-export function pointTo({ pointers }: Tables, partition: string, row: string, record: SessionRecord): void {
-  const { sessionId, kind, owner, deviceCorrelationId, createdOn, startedOn, ttlSeconds } = record;
-  pointers.put(sessionId, sessionId, {
-    ...{ partition, row, sessionId, kind, createdOn, ttlSeconds },
-    ...(owner !== undefined && { owner }),
-    ...(deviceCorrelationId !== undefined && { deviceCorrelationId }),
-    ...(startedOn !== undefined && { startedOn }),
-  });
+function view<T>(
+  table: MemoryTable,
+  isOne: (row: string) => boolean,
+  read: (entity: Entity) => T,
+  write: (partition: string, row: string, value: T) => TableEntity,
+): Rows<T> {
+  return {
+    get(partition, row) {
+      const entity = table.get(partition, row);
+      return entity && { value: read(entity), etag: entity.etag };
+    },
+    put: (partition, row, value) => void table.put({ ...write(partition, row, value), partitionKey: partition }),
+    remove: (partition, row) => void table.remove(partition, row),
+    all: () =>
+      table
+        .all()
+        .filter(({ rowKey }) => isOne(rowKey))
+        .map((entity) => ({ partition: entity.partitionKey, row: entity.rowKey, value: read(entity) })),
+  };
 }

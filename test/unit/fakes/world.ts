@@ -7,14 +7,19 @@ import type { OpenSessionCommand } from "../../../src/liveness/plan-session.ts";
 import type { RecordResultDeps } from "../../../src/liveness/record-result.ts";
 import type { Retention } from "../../../src/liveness/retention.ts";
 import type { SessionRecord } from "../../../src/liveness/session.ts";
+import { createDeviceStore } from "../../../src/storage/device-store.ts";
+import { defaultPatience } from "../../../src/storage/retry.ts";
+import { createSessionStore } from "../../../src/storage/session-store.ts";
 import { type Calls, createCalls, type Hook, type Outcome, outcomeOf } from "./calls.ts";
-import { createFakeDeviceStore } from "./device-store.ts";
 import { createFakeFaceService, createService, type Service } from "./face-service.ts";
 import { type Blobs, createBlobs, createFakeImageStore } from "./image-store.ts";
-import { createFakeSessionStore } from "./session-store.ts";
-import { createTables, type Tables } from "./tables.ts";
+import type { MemoryTable } from "./memory-table.ts";
+import { createStorage, type Tables, viewTables } from "./tables.ts";
 
-/** Everything outside the app: storage, the service, the time. It outlives the processes that are started in it. */
+/**
+ * Everything outside the app: storage, the service, the time. It outlives the processes that are started in it. The stores
+ * are the real ones, on tables in memory.
+ */
 export interface World {
   tables: Tables;
   blobs: Blobs;
@@ -42,7 +47,8 @@ export interface Process {
 export const startOfTime = Date.parse("2026-03-01T12:00:00.000Z");
 
 export function createWorld(): World {
-  const tables = createTables();
+  const storage = createStorage();
+  const tables = viewTables(storage);
   const blobs = createBlobs();
   const service = createService();
   let nowMs = startOfTime;
@@ -51,10 +57,16 @@ export function createWorld(): World {
 
   function start(hook?: Hook): Process {
     const calls = createCalls(hook);
+    const connection = {
+      sessions: storage.sessions.open(calls),
+      sessionIds: storage.sessionIds.open(calls),
+      expiry: storage.expiry.open(calls),
+      patience: { ...defaultPatience, sleep: async () => undefined },
+    };
     const deps = {
       face: createFakeFaceService(service, calls, now),
-      sessions: createFakeSessionStore(tables, calls),
-      devices: createFakeDeviceStore(tables, calls),
+      sessions: createSessionStore(connection),
+      devices: createDeviceStore(connection),
       images: createFakeImageStore(blobs, calls, now),
       now,
       newId() {
@@ -95,7 +107,12 @@ export function createWorld(): World {
       nowMs += (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000;
     },
     everything: () => ({
-      ...Object.fromEntries(Object.entries(tables).map(([name, rows]) => [name, rows.all()])),
+      ...Object.fromEntries(
+        Object.entries(storage).map(([name, table]: [string, MemoryTable]) => [
+          name,
+          table.all().map(({ etag: _, ...row }) => row),
+        ]),
+      ),
       images: [...blobs.images]
         .sort(([a], [b]) => (a < b ? -1 : 1))
         .map(([name, { facts, bytes }]) => [

@@ -10,8 +10,7 @@ const device = "a-device";
 
 /** A request for the image, with `meanwhile` done before its call number `turn`. */
 function send(world: World, method: "PUT" | "DELETE", turn = 0, meanwhile = async (): Promise<unknown> => undefined) {
-  const process = world.start();
-  const app = createApp({ ...process, deps: interleave(process.deps, turn, meanwhile) });
+  const app = createApp(world.start(interleave(turn, meanwhile)));
   const sent = method === "PUT" ? { body: makeImage(), query: `?deviceCorrelationId=${device}` } : {};
   return call({ app }, method, "/api/reference-images/a-face", sent);
 }
@@ -24,7 +23,7 @@ async function assertErasable(world: World): Promise<void> {
 }
 
 /** More than any of the requests makes. */
-const turns = Array.from({ length: 8 }, (_, index) => index + 1);
+const turns = Array.from({ length: 16 }, (_, index) => index + 1);
 
 describe("an image bound to a device is found by its erasure", () => {
   for (const turn of turns) {
@@ -51,10 +50,7 @@ describe("an image bound to a device is found by its erasure", () => {
     it(`though it was kept while the device was erased: before call ${turn}`, async () => {
       const world = createWorld();
       await send(world, "PUT");
-      await eraseDevice(
-        interleave(world.start().deps, turn, () => send(world, "PUT")),
-        device,
-      );
+      await eraseDevice(world.start(interleave(turn, () => send(world, "PUT"))).deps, device);
       await assertErasable(world);
     });
   }

@@ -21,17 +21,17 @@ describe("readiness", () => {
     const process = createWorld().start();
     const answer = await call({ app: createApp(process, {}) }, "GET", "/api/health/ready");
     assert.deepEqual([answer.status, answer.json], [200, { status: "ready" }]);
-    assert.deepEqual([...process.calls.names].sort(), [
+    assert.deepEqual([...new Set(process.calls.names)].sort(), [
+      "expiry.query",
       "face.probe",
       "images.probe",
-      "sessions.oldestDue",
-      "sessions.probe",
+      "sessions.get",
     ]);
   });
 
   it("names what is out of reach, and why only in the log", async () => {
     for (const [name, part] of [
-      ["sessions.probe", "tables"],
+      ["sessions.get", "tables"],
       ["images.probe", "blobs"],
       ["face.probe", "face"],
     ] as const) {
@@ -67,7 +67,7 @@ describe("readiness", () => {
     await Promise.all([1, 2, 3].map(() => call({ app }, "GET", "/api/health/ready")));
     world.advance({ seconds: 29 });
     await call({ app }, "GET", "/api/health/ready");
-    assert.deepEqual([asked("face.probe"), asked("sessions.probe")], [1, 4]);
+    assert.deepEqual([asked("face.probe"), asked("sessions.get")], [1, 4]);
     world.advance({ seconds: 1 });
     await call({ app }, "GET", "/api/health/ready");
     assert.equal(asked("face.probe"), 2);
@@ -79,7 +79,7 @@ describe("readiness", () => {
     const process = world.start();
     const app = createApp(process, {});
     const told = async () => (await call({ app }, "GET", "/api/health/ready")).json;
-    const asked = () => process.calls.names.filter((name) => name === "sessions.oldestDue").length;
+    const asked = () => process.calls.names.filter((name) => name === "expiry.query").length / 16;
 
     world.advance({ minutes: 12 + 15, seconds: -1 });
     assert.deepEqual(await told(), { status: "ready" });
@@ -93,7 +93,7 @@ describe("readiness", () => {
   });
 
   it("is not degraded by what cannot be told", async () => {
-    const app = createApp(createWorld().start(failOn("sessions.oldestDue")), {});
+    const app = createApp(createWorld().start(failOn("expiry.query")), {});
     assert.deepEqual((await call({ app }, "GET", "/api/health/ready")).json, { status: "ready" });
   });
 

@@ -72,7 +72,7 @@ describe("reading a session", () => {
     const process = world.start();
     const answer = await call({ app: createApp(process, clientKey.settings) }, "GET", `/api/sessions/${id}`, service);
     assert.deepEqual([answer.status, answer.json], [200, sessionResource(record)]);
-    assert.deepEqual(process.calls.names, ["sessions.find"]);
+    assert.deepEqual(process.calls.names, ["sessionids.get", "sessions.get"]);
   });
 
   it("is possible when the session was deleted or pruned", async () => {

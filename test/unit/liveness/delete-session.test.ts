@@ -37,11 +37,15 @@ describe("deleting a session", () => {
     const { world, sessionId } = await finished();
     const { calls, deps } = world.start();
     await deleteSession(deps, { trusted: false, owner: "alice" }, "liveness", sessionId);
-    const order = ["sessions.find", "face.get", "sessions.update", "face.revoke", "sessions.markPruned"];
-    assert.deepEqual(
-      calls.names.filter((name) => order.includes(name)),
-      order,
-    );
+    const order = [
+      "sessionids.get",
+      "sessions.get",
+      "face.get",
+      "sessions.transact",
+      "face.revoke",
+      "sessionids.merge",
+    ];
+    assert.deepEqual(calls.names, order);
     assertDeleted(world);
   });
 
@@ -54,7 +58,7 @@ describe("deleting a session", () => {
   });
 
   it("revokes nothing where the outcome could not be fetched or recorded", async () => {
-    for (const name of ["face.get", "sessions.update"]) {
+    for (const name of ["face.get", "sessions.transact"]) {
       const { world, sessionId } = await finished();
       const { calls, deps } = world.start(failOn(name));
       await assert.rejects(deleteSession(deps, trusted, "liveness", sessionId), InjectedError);

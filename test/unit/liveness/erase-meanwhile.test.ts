@@ -25,19 +25,17 @@ const sessionOf = (world: World) => [...world.service.live.keys()][0] ?? assert.
 const kind = "livenessWithVerify";
 
 /** Collects and prunes at once. */
-function maintain(deps: Process["deps"], world: World): Promise<unknown> {
-  const { sessions } = world.start().deps;
-  const options = { ...deps, retention: { sessionHours: 0, outcomeDays: 90 } };
-  return drain(
-    world.start().maintenance({ ...options, sessions: { ...deps.sessions, dueRows: sessions.dueRows } }),
-    world.now() + 60_000,
-  );
+function maintain(process: Process, world: World): Promise<unknown> {
+  return drain(process.maintenance({ retention: { sessionHours: 0, outcomeDays: 90 } }), world.now() + 60_000);
 }
 
-const operations: [string, (deps: Process["deps"], world: World, sessionId: string) => Promise<unknown>][] = [
-  ["is settled", (deps, _world, sessionId) => settleSession(deps, trusted, sessionId, { digest: "service-digest" })],
-  ["is watched", (deps, _world, sessionId) => watchSession(deps, trusted, kind, sessionId)],
-  ["is deleted", (deps, _world, sessionId) => deleteSession(deps, trusted, kind, sessionId)],
+const operations: [string, (process: Process, world: World, sessionId: string) => Promise<unknown>][] = [
+  [
+    "is settled",
+    ({ deps }, _world, sessionId) => settleSession(deps, trusted, sessionId, { digest: "service-digest" }),
+  ],
+  ["is watched", ({ deps }, _world, sessionId) => watchSession(deps, trusted, kind, sessionId)],
+  ["is deleted", ({ deps }, _world, sessionId) => deleteSession(deps, trusted, kind, sessionId)],
   ["is collected and pruned", maintain],
 ];
 
@@ -45,14 +43,14 @@ for (const [what, operate] of operations) {
   describe(`erasing a device while its session ${what}`, async () => {
     const counted = await arrange();
     const process = counted.start();
-    await operate(process.deps, counted, sessionOf(counted));
+    await operate(process, counted, sessionOf(counted));
     for (let turn = 1; turn <= process.calls.names.length; turn += 1) {
       it(`leaves nothing that names it: before call ${turn}, ${process.calls.names[turn - 1]}`, async () => {
         const world = await arrange();
         const sessionId = sessionOf(world);
         const erase = () => eraseDevice(world.start().deps, device);
-        const { deps, attempt } = world.start();
-        await attempt(() => operate(interleave(deps, turn, erase), world, sessionId));
+        const process = world.start(interleave(turn, erase));
+        await process.attempt(() => operate(process, world, sessionId));
         for (const [table, rows] of Object.entries(world.everything())) assert.deepEqual(rows, [], table);
         assert.equal(world.service.live.size, 0);
       });

@@ -29,7 +29,7 @@ it("is not asked for again where a run stopped after recording that it is gone",
   const { record } = await seedSession(world);
   world.service.live.delete(record.sessionId);
   world.advance({ minutes: 12 });
-  const killed = world.start(({ name }) => (name === "sessions.schedule" ? "stop" : undefined));
+  const killed = world.start(({ name }) => (name === "expiry.put" ? "stop" : undefined));
   await killed.attempt(() => drain(killed.maintenance(), world.now() + 60_000));
   assert.equal(world.record().status, "Expired");
 

@@ -249,7 +249,7 @@ describe("what fails", () => {
   it("ends the run where it is storage for everyone, and counts against nobody", async () => {
     const { world } = await backlog(100);
     const outage = new ApiError(503, "StorageUnavailable", "Out of reach.");
-    const process = world.start(({ name }) => (name === "sessions.load" ? outage : undefined));
+    const process = world.start(({ name }) => (name === "sessions.get" ? outage : undefined));
     const maintenance = process.maintenance({ maxAttempts: 1 });
     const summary = await drain(maintenance, world.now() + 60_000);
     assert.ok(summary.failed >= 20 && summary.failed < 60, JSON.stringify(summary));
@@ -259,7 +259,7 @@ describe("what fails", () => {
 
   it("is told once for each session where the rows that follow cannot be written", async () => {
     const { world } = await backlog(6);
-    const process = world.start(failOn("sessions.schedule"));
+    const process = world.start(failOn(["expiry.put", "expiry.transact"]));
     const maintenance = process.maintenance();
     const summary = await drain(maintenance, world.now() + 60_000);
     assert.deepEqual([summary.failed, summary.collected, maintenance.failures.length], [6, 0, 6]);

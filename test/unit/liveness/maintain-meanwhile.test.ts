@@ -3,15 +3,15 @@ import { describe, it } from "node:test";
 import { eraseDevice } from "../../../src/liveness/erase-device.ts";
 import { drain, type MaintainDeps } from "../../../src/liveness/maintain.ts";
 import { settleSession } from "../../../src/liveness/settle-session.ts";
-import { failOn } from "../fakes/calls.ts";
+import { failOn, type Hook } from "../fakes/calls.ts";
 import { play, realFace } from "../fakes/face-service.ts";
 import { interleave } from "../fakes/moments.ts";
 import { seedSession } from "../fakes/seed.ts";
 import { createWorld, trusted, type World } from "../fakes/world.ts";
 
-/** Runs the timer, on ports of its own or the given ones. */
-function run(world: World, ports: Partial<MaintainDeps> = {}) {
-  return drain(world.start().maintenance(ports), world.now() + 60_000);
+/** Runs the timer, in a process of its own. */
+function run(world: World, options: Partial<MaintainDeps> = {}, hook?: Hook) {
+  return drain(world.start(hook).maintenance(options), world.now() + 60_000);
 }
 
 async function outlive(world: World): Promise<void> {
@@ -40,10 +40,8 @@ describe("a session that is bound to its device while the timer works on it", ()
     await drain(process.maintenance(), counted.world.now() + 60_000);
     for (let turn = 1; turn <= process.calls.names.length + 1; turn += 1) {
       const { world, sessionId } = await arrange();
-      const ports = interleave(world.start().deps, turn, () => settle(world, sessionId));
-      // Rows are read before anything is done.
-      const { sessions } = world.start().deps;
-      const summary = await run(world, { ...ports, sessions: { ...ports.sessions, dueRows: sessions.dueRows } });
+      const hook = interleave(turn, () => settle(world, sessionId));
+      const summary = await run(world, {}, hook);
       const what = `before call ${turn}, ${process.calls.names[turn - 1]}`;
       assert.equal(summary.failed, 0, what);
       assert.equal((await settle(world, sessionId)).decision, "accepted", what);
@@ -90,10 +88,7 @@ describe("a device that is erased while the timer works on its session", () => {
       await eraseDevice(process.deps, "a-device");
       for (let turn = 1; turn <= process.calls.names.length; turn += 1) {
         const world = await arrange();
-        await eraseDevice(
-          interleave(world.start().deps, turn, () => run(world)),
-          "a-device",
-        );
+        await eraseDevice(world.start(interleave(turn, () => run(world))).deps, "a-device");
         await run(world);
         for (const [table, rows] of Object.entries(world.everything())) {
           assert.deepEqual(rows, [], `${table}, before call ${turn}, ${process.calls.names[turn - 1]}`);
@@ -185,12 +180,11 @@ describe("a session without a pointer whose device is erased while it is pruned"
     const { world: counted } = await duePruneWithoutPointer();
     const process = counted.start();
     await drain(process.maintenance(), counted.now() + 60_000);
-    assert.ok(process.calls.names.includes("sessions.restorePointer"));
-    for (let turn = 1; turn <= process.calls.names.length - 16; turn += 1) {
+    assert.ok(process.calls.names.includes("sessionids.put"), "the pointer is written anew");
+    for (let turn = 1; turn <= process.calls.names.length; turn += 1) {
       const { world } = await duePruneWithoutPointer();
-      const { sessions } = world.start().deps;
-      const ports = interleave(world.start().deps, turn, () => eraseDevice(world.start().deps, "a-device"));
-      await run(world, { ...ports, sessions: { ...ports.sessions, dueRows: sessions.dueRows } });
+      const erase = () => eraseDevice(world.start().deps, "a-device");
+      await run(world, {}, interleave(turn, erase));
       assert.deepEqual(world.everything(), createWorld().everything(), `before call ${turn}`);
     }
   });

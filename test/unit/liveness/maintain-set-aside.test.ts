@@ -122,7 +122,7 @@ describe("the image of a session that was set aside", () => {
   it("is tried again where removing it failed too", async () => {
     const world = await arrange();
     world.advance({ hours: 24 });
-    const allFails = failOn(["face.get", "images.delete", "sessions.update"]);
+    const allFails = failOn(["face.get", "images.delete", "sessions.transact"]);
     const options = { retention: dayLong, maxAttempts: 1 };
     assert.equal((await run(world, allFails, options)).summary.setAside, 1);
     assert.equal(world.blobs.images.size, 1);
@@ -149,11 +149,11 @@ describe("a session that cannot be pruned or purged", () => {
   it("stays to be seen: a row that cannot be read is never dropped", async () => {
     const world = await arrange();
     world.advance({ days: 100 });
-    const { summary } = await run(world, failOn("sessions.load"), { maxAttempts: 1 });
+    const { summary } = await run(world, failOn("sessions.get"), { maxAttempts: 1 });
     assert.equal(summary.setAside, 1);
     for (let hour = 0; hour < 3; hour += 1) {
       world.advance({ hours: 1 });
-      const { summary, failures } = await run(world, failOn("sessions.load"), { maxAttempts: 1 });
+      const { summary, failures } = await run(world, failOn("sessions.get"), { maxAttempts: 1 });
       assert.deepEqual([summary.failed, failures[0]?.failures], [1, hour + 2]);
     }
     assert.equal(world.tables.records.all().length, 1);

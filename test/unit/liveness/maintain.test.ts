@@ -14,7 +14,7 @@ async function run(world: World, options: Partial<MaintainDeps> = {}, hook?: Hoo
   const process = world.start(hook);
   const maintenance = process.maintenance(options);
   const { due, oldestDueOn, ...summary } = await drain(maintenance, world.now() + 60_000);
-  const names = process.calls.names.filter((name) => name !== "sessions.dueRows");
+  const names = process.calls.names.filter((name) => name !== "expiry.query");
   return { summary, due, oldestDueOn, names, failures: maintenance.failures };
 }
 
@@ -62,7 +62,8 @@ describe("collecting", () => {
     assert.deepEqual([world.record().decision, world.tables.entries.all().length], ["accepted", 2]);
     assert.deepEqual(dueRows(world), [["prune", "2026-03-03T12:00:00.000Z"]]);
     assert.equal(world.service.live.size, 1);
-    assert.ok(names.indexOf("sessions.update") < names.indexOf("sessions.schedule"));
+    assert.ok(names.indexOf("sessions.transact") >= 0);
+    assert.ok(names.indexOf("sessions.transact") < names.indexOf("expiry.put"));
   });
 
   it("costs the service no call where the outcome is known", async () => {
@@ -99,7 +100,7 @@ describe("pruning", () => {
     const { summary, names } = await run(world, dayLong);
     assert.deepEqual(summary, { ...none, pruned: 1 });
     assert.ok(names.includes("face.revoke"));
-    assert.equal(names.includes("sessions.load"), false, "it is not read once more");
+    assert.equal(names.includes("sessions.get"), false, "it is not read once more");
     assert.deepEqual([world.service.live.size, world.blobs.images.size], [0, 0]);
     assert.equal(world.tables.pointers.all()[0]?.value.prunedOn, "2026-03-02T12:00:00.000Z");
     assert.deepEqual([world.record().decision, world.tables.entries.all().length], ["accepted", 2]);
@@ -125,8 +126,8 @@ describe("pruning", () => {
     const { session: __, ...untold } = due?.value ?? assert.fail();
     world.tables.expiry.put(untold.expiryPartition, untold.creationId, untold);
     const { names } = await run(world, dayLong);
-    assert.ok(names.indexOf("sessions.update") >= 0);
-    assert.ok(names.indexOf("sessions.update") < names.indexOf("face.revoke"));
+    assert.ok(names.indexOf("sessions.transact") >= 0);
+    assert.ok(names.indexOf("sessions.transact") < names.indexOf("face.revoke"));
     assert.equal(world.record().decision, "accepted");
   });
 
@@ -137,10 +138,10 @@ describe("pruning", () => {
     const [row] = world.tables.expiry.all();
     assert.ok(row);
     world.tables.expiry.put(row.partition, row.row, { ...row.value, phase: "prune" });
-    const { summary, names } = await run(world, {}, failOn("sessions.update"));
+    const { summary, names } = await run(world, {}, failOn("sessions.transact"));
     assert.equal(summary.failed, 1);
     assert.deepEqual(
-      names.filter((name) => /revoke|delete|markPruned|purge/.test(name)),
+      names.filter((name) => /revoke|delete|sessions\.remove|sessionids/.test(name)),
       [],
     );
     assert.deepEqual([world.service.live.size, world.blobs.images.size, process.calls.names.length], [1, 1, 0]);

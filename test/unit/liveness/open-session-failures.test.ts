@@ -4,7 +4,7 @@ import { ApiError } from "../../../src/errors.ts";
 import { drain } from "../../../src/liveness/maintain.ts";
 import { openSession } from "../../../src/liveness/open-session.ts";
 import { makeImage } from "../../fixtures/images.ts";
-import { failAt, failOn, type Hook, InjectedError, stopAt } from "../fakes/calls.ts";
+import { failAt, failOn, type Hook, InjectedError, type Moment, stopAt } from "../fakes/calls.ts";
 import { command, createWorld, type World } from "../fakes/world.ts";
 
 const image = { bytes: makeImage(), filename: "face.jpg" };
@@ -12,6 +12,9 @@ const asked = command({ image });
 const nothing = createWorld().everything();
 
 const open = (world: World, hook: Hook) => openSession(world.start(hook).deps, asked);
+
+/** Of the transactions that a creation makes, the second is its commit. */
+const isCommit = ({ name, nth }: Moment) => name === "sessions.transact" && nth === 2;
 
 /** Lets the timer do what is due after a creation: twelve minutes later, and again after all that is ever kept. */
 async function letTimePass(world: World): Promise<void> {
@@ -30,17 +33,17 @@ async function callsOfOne(): Promise<number> {
 }
 
 describe("a creation that fails leaves nothing", () => {
-  for (const name of ["sessions.reserve", "face.create", "sessions.schedule", "images.put"]) {
+  for (const name of ["sessions.transact", "face.create", "expiry.put", "images.put"]) {
     it(`when ${name} fails`, async () => {
       const world = createWorld();
-      await assert.rejects(open(world, failOn(name)), InjectedError);
+      await assert.rejects(open(world, failOn(name, "before", 1)), InjectedError);
       assert.deepEqual(world.everything(), nothing);
       assert.equal(world.service.live.size, 0);
     });
   }
 
   it("when the answer of the expiry row or of the image is lost", async () => {
-    for (const name of ["sessions.schedule", "images.put"]) {
+    for (const name of ["expiry.put", "images.put"]) {
       const world = createWorld();
       await assert.rejects(open(world, failOn(name, "after")), InjectedError);
       assert.deepEqual(world.everything(), nothing, name);
@@ -50,8 +53,8 @@ describe("a creation that fails leaves nothing", () => {
 
   it("when the device was erased meanwhile, which is told as a conflict", async () => {
     const world = createWorld();
-    const erase: Hook = ({ name, when }) => {
-      if (name === "sessions.commit" && when === "before") {
+    const erase: Hook = (moment) => {
+      if (isCommit(moment) && moment.when === "before") {
         for (const { partition, row } of world.tables.keys.all()) world.tables.keys.remove(partition, row);
         for (const { partition, row } of world.tables.guards.all()) world.tables.guards.remove(partition, row);
       }
@@ -76,7 +79,7 @@ describe("a creation that fails tells why", () => {
 
   it("also where a step back fails", async () => {
     const refusal = new ApiError(503, "ServerBusy", "Busy.");
-    for (const step of ["sessions.release", "sessions.unschedule", "images.delete"]) {
+    for (const step of ["sessions.remove", "expiry.remove", "images.delete"]) {
       const world = createWorld();
       const hook: Hook = ({ name }) => {
         if (name === "face.create") return refusal;
@@ -93,7 +96,11 @@ describe("a commit whose fate is not known", () => {
   for (const when of ["before", "after"] as const) {
     it(`revokes the session, so that nobody waits for it: lost ${when} it was written`, async () => {
       const world = createWorld();
-      await assert.rejects(open(world, failOn("sessions.commit", when)), InjectedError);
+      const lost: Hook = (moment) => {
+        const isLost = (isCommit(moment) && moment.when === when) || moment.name === "sessions.get";
+        return isLost ? new InjectedError("injected") : undefined;
+      };
+      await assert.rejects(open(world, lost), InjectedError);
       assert.equal(world.service.live.size, 0);
       assert.equal(world.tables.records.all().length, when === "after" ? 1 : 0);
       await letTimePass(world);
@@ -101,10 +108,20 @@ describe("a commit whose fate is not known", () => {
     });
   }
 
+  it("is looked up: what was written is a success though its answer was lost", async () => {
+    const world = createWorld();
+    const { record } = await open(world, failOn("sessions.transact", "after", 2));
+    assert.deepEqual(world.record(), record);
+    assert.ok(world.service.live.has(record.sessionId));
+  });
+
   it("tells of the commit also where the session cannot be revoked", async () => {
     const world = createWorld();
-    const error = await open(world, failOn(["sessions.commit", "face.revoke"])).catch((thrown: unknown) => thrown);
+    const fails: Hook = (moment) =>
+      isCommit(moment) || moment.name === "face.revoke" ? new InjectedError(moment.name) : undefined;
+    const error = await open(world, fails).catch((thrown: unknown) => thrown);
     assert.ok(error instanceof InjectedError);
+    assert.equal(error.message, "sessions.transact");
     assert.equal(world.service.live.size, 1);
   });
 });
@@ -119,11 +136,11 @@ describe("a creation that is cut short", () => {
         assert.deepEqual(await process.attempt((deps) => openSession(deps, asked)), { stopped: true });
         const wasScheduled = world.tables.expiry.all().length > 0;
         await letTimePass(world);
-        const { keys, guards, ...rest } = world.tables;
-        for (const rows of Object.values(rest)) assert.deepEqual(rows.all(), [], `call ${number}`);
-        assert.equal(world.blobs.images.size, 0, `call ${number}`);
         // Before its expiry row is written, only its place in the device's partition is taken.
-        if (wasScheduled) assert.deepEqual([keys.all(), guards.all()], [[], []], `call ${number}`);
+        const { keys, guards } = world.tables;
+        const places = wasScheduled ? [] : [...keys.all(), ...guards.all()];
+        for (const { partition, row } of places) world.tables.keys.remove(partition, row);
+        assert.deepEqual(world.everything(), nothing, `call ${number}`);
       }
     });
 
@@ -133,10 +150,12 @@ describe("a creation that is cut short", () => {
         const world = createWorld();
         const process = world.start(failAt(number, when));
         const outcome = await process.attempt((deps) => openSession(deps, asked));
-        assert.ok("error" in outcome, `call ${number}`);
+        // A commit of which only the answer was lost is found to be one.
+        const isCommitted = when === "after" && number > 1 && process.calls.names[number - 1] === "sessions.transact";
+        assert.ok(isCommitted ? "value" in outcome : "error" in outcome, `call ${number}`);
         // Nobody has a token, so no session may live on; but of one whose id was lost nobody knows.
         const isUnknown = when === "after" && process.calls.names[number - 1] === "face.create";
-        assert.equal(world.service.live.size, isUnknown ? 1 : 0, `call ${number}`);
+        assert.equal(world.service.live.size, isUnknown || isCommitted ? 1 : 0, `call ${number}`);
         await letTimePass(world);
         assert.deepEqual(world.tables.records.all(), [], `call ${number}`);
         assert.equal(world.blobs.images.size, 0, `call ${number}`);

@@ -25,9 +25,9 @@ describe("opening a session", () => {
     const { calls, deps } = createWorld().start();
     await openSession(deps, command());
     const [place, ...rest] = calls.names;
-    assert.equal(place, "sessions.reserve");
-    assert.deepEqual(rest.slice(0, 2).sort(), ["face.create", "sessions.schedule"]);
-    assert.deepEqual(rest.slice(2), ["sessions.commit"]);
+    assert.equal(place, "sessions.transact");
+    assert.deepEqual(rest.slice(0, 2).sort(), ["expiry.put", "face.create"]);
+    assert.deepEqual(rest.slice(2).sort(), ["sessionids.put", "sessions.transact"]);
   });
 
   it("hands out the token, and stores it nowhere", async () => {
@@ -185,7 +185,10 @@ describe("a held verify image", () => {
     await assert.rejects(openSession(process.deps, command({ referenceImageId: "missing" })), notFound);
     assert.deepEqual(world.everything(), createWorld().everything());
     assert.equal(world.service.opened, 0);
-    assert.deepEqual([...process.calls.names].sort(), ["images.get", "sessions.release", "sessions.reserve"]);
+    // The place is taken, then given back: the key, and the guard that then counts nothing.
+    assert.deepEqual([...process.calls.names].sort(), [
+      ...["images.get", "sessions.get", "sessions.remove", "sessions.remove", "sessions.transact"],
+    ]);
   });
 
   it("is read beside the place that is taken, not after it", async () => {
@@ -193,6 +196,6 @@ describe("a held verify image", () => {
     await hold(world, "a-face");
     const { calls, deps } = world.start();
     await openSession(deps, command({ referenceImageId: "a-face" }));
-    assert.deepEqual(calls.names.slice(0, 2).sort(), ["images.get", "sessions.reserve"]);
+    assert.deepEqual(calls.names.slice(0, 2).sort(), ["images.get", "sessions.transact"]);
   });
 });

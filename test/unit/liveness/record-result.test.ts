@@ -39,7 +39,7 @@ describe("recording a result", () => {
     play(world.service, stored.record.sessionId, realFace());
     const { calls, deps } = world.start();
     const recorded = await recordResult(deps, stored);
-    assert.deepEqual(calls.names, ["face.get", "sessions.update"]);
+    assert.deepEqual(calls.names, ["face.get", "sessions.transact"]);
     assert.deepEqual(recorded.stored.record, world.record());
     assert.equal(recorded.requestId, "request-of-get");
     assert.equal(recorded.state?.attempts.length, 2);
@@ -139,7 +139,7 @@ describe("a session that the service has forgotten", () => {
     world.service.live.clear();
     const { calls, deps } = world.start();
     const recorded = await recordResult(deps, accepted, { digest: "another" });
-    assert.deepEqual(calls.names, ["face.get", "sessions.auditEntries", "devices.guard", "sessions.update"]);
+    assert.deepEqual(calls.names, ["face.get", "sessions.query", "sessions.get", "sessions.transact"]);
     assert.deepEqual(
       [recorded.stored.record.decision, recorded.stored.record.reasons],
       ["rejected", ["ClientDigestMismatch"]],
@@ -152,7 +152,7 @@ describe("a session that the service has forgotten", () => {
     world.advance({ hours: 48 });
     const { calls, deps } = world.start();
     await recordResult(deps, stored);
-    assert.deepEqual(calls.names, ["sessions.update"]);
+    assert.deepEqual(calls.names, ["sessions.transact"]);
     assert.equal(world.record().status, "Expired");
   });
 });
@@ -163,12 +163,11 @@ describe("while somebody else writes", () => {
     const stored = await seedSession(world);
     play(world.service, stored.record.sessionId, realFace());
     const swap = () => recordElsewhere(world, stored, { reasons: ["ClientDigestMismatch"], clientDigest: "another" });
-    const { calls, deps } = world.start(meanwhile("sessions.update", swap));
+    const { calls, deps } = world.start(meanwhile("sessions.transact", swap));
     const recorded = await recordResult(deps, stored);
-    assert.deepEqual(
-      calls.names.filter((name) => name !== "devices.guard"),
-      ["face.get", "sessions.update", "sessions.load", "sessions.update"],
-    );
+    // It is read again, and so is the guard, as the outcome is another.
+    const again = ["sessions.get", "sessions.get", "sessions.transact"];
+    assert.deepEqual(calls.names, ["face.get", "sessions.transact", ...again]);
     assert.deepEqual(
       [recorded.stored.record.decision, recorded.stored.record.reasons],
       ["rejected", ["ClientDigestMismatch"]],
@@ -188,7 +187,7 @@ describe("while somebody else writes", () => {
       play(world.service, sessionId, failedAttempt());
       let isQuicker = true;
       const { deps } = world.start((moment) => {
-        if (moment.name !== "sessions.update" || moment.when !== "before" || !isQuicker) return undefined;
+        if (moment.name !== "sessions.transact" || moment.when !== "before" || !isQuicker) return undefined;
         isQuicker = false;
         play(world.service, sessionId, realFace());
         recordElsewhere(world, stored, { attempts: 2, final: true, decision: "accepted", reasons: ["RealFace"] });
@@ -207,7 +206,7 @@ describe("while somebody else writes", () => {
     play(world.service, stored.record.sessionId, realFace());
     let changes = 0;
     const { deps } = world.start(({ name, when }) => {
-      if (name === "sessions.update" && when === "before") {
+      if (name === "sessions.transact" && when === "before") {
         changes += 1;
         recordElsewhere(world, stored, { clientReferenceId: `change ${changes}` });
       }
@@ -221,7 +220,7 @@ describe("while somebody else writes", () => {
     const stored = await seedSession(world);
     play(world.service, stored.record.sessionId, realFace());
     const { partition, row } = stored;
-    const { deps } = world.start(meanwhile("sessions.update", () => world.tables.records.remove(partition, row)));
+    const { deps } = world.start(meanwhile("sessions.transact", () => world.tables.records.remove(partition, row)));
     assert.deepEqual(await recordResult(deps, stored), { stored, state: undefined, isErased: true });
     assert.deepEqual(world.tables.entries.all(), []);
   });
@@ -231,7 +230,7 @@ describe("while somebody else writes", () => {
     const stored = { ...(await seedSession(world)), prunedOn: "2026-03-01T12:00:00.000Z" };
     play(world.service, stored.record.sessionId, realFace());
     const swap = () => recordElsewhere(world, stored, { clientReferenceId: "changed" });
-    const recorded = await recordResult(world.start(meanwhile("sessions.update", swap)).deps, stored);
+    const recorded = await recordResult(world.start(meanwhile("sessions.transact", swap)).deps, stored);
     assert.equal(recorded.stored.prunedOn, stored.prunedOn);
   });
 });
@@ -241,7 +240,7 @@ it("leaves everything as it was when a call fails", async () => {
   const stored = await seedSession(world);
   play(world.service, stored.record.sessionId, realFace());
   const before = world.everything();
-  for (const name of ["face.get", "sessions.update"]) {
+  for (const name of ["face.get", "sessions.transact"]) {
     await assert.rejects(recordResult(world.start(failOn(name)).deps, stored), InjectedError);
     assert.deepEqual(world.everything(), before);
   }

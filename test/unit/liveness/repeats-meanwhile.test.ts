@@ -8,16 +8,15 @@ import { command, createWorld, trusted } from "../fakes/world.ts";
 const asked = { ...command(), idempotencyKey: "once" };
 
 /** More than a repeat makes. */
-const turns = Array.from({ length: 12 }, (_, index) => index + 1);
+const turns = Array.from({ length: 24 }, (_, index) => index + 1);
 
 describe("a repeat while another one replaces the session", () => {
   for (const turn of turns) {
     it(`does not say that the session has been used: before call ${turn}`, async () => {
       const world = createWorld();
       await openSession(world.start().deps, asked);
-      const { deps, attempt } = world.start();
       const another = () => world.start().attempt((others) => openSession(others, asked));
-      const outcome = await attempt(() => openSession(interleave(deps, turn, another), asked));
+      const outcome = await world.start(interleave(turn, another)).attempt((deps) => openSession(deps, asked));
       if (!("value" in outcome)) {
         assert.ok("error" in outcome);
         assert.equal((outcome.error as { code?: string }).code, "CreationInProgress");

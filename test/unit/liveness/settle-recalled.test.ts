@@ -28,16 +28,16 @@ describe("the process that has created a session", () => {
     play(world.service, sessionId, realFace());
     const record = await settle();
     assert.equal(record.decision, "accepted");
-    assert.deepEqual(calls(), ["face.get", "sessions.update"]);
+    assert.deepEqual(calls(), ["face.get", "sessions.transact"]);
     assert.deepEqual(world.record(), record);
     assert.deepEqual(await settle(), record);
-    assert.deepEqual(calls().slice(2), ["sessions.find", "face.get"]);
+    assert.deepEqual(calls().slice(2), ["sessionids.get", "sessions.get", "face.get"]);
   });
 
   it("reads it where there is nothing to write, so that what it answers is so", async () => {
     const { settle, calls } = await arrange();
     await assert.rejects(settle(), { code: "SessionNotFinished" });
-    assert.deepEqual(calls(), ["face.get", "sessions.load"]);
+    assert.deepEqual(calls(), ["face.get", "sessions.get"]);
   });
 
   it("loses nothing that another has recorded meanwhile", async () => {

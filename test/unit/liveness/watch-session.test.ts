@@ -71,7 +71,7 @@ describe("watching a session", () => {
         deviceCorrelationId: "a-device",
       },
     });
-    assert.deepEqual(calls.names, ["sessions.find", "face.get"]);
+    assert.deepEqual(calls.names, ["sessionids.get", "sessions.get", "face.get"]);
     world.advance({ seconds: 1 });
     assert.equal((await watchSession(deps, trusted, "liveness", record.sessionId)).state.sessionExpired, true);
   });
@@ -90,9 +90,9 @@ describe("watching a session", () => {
     assert.deepEqual({ ...state, ...told, createdDateTime: record.createdOn }, state);
   });
 
-  it("records the outcome, and when the session was first seen to run", async () => {
+  it("records the outcome, and when the session was first seen to run, as the previews list it", async () => {
     const world = createWorld();
-    const { record } = await seedSession(world);
+    const { record } = await seedSession(world, { apiVersion: "v1.2-preview.1" });
     world.advance({ seconds: 30 });
     play(world.service, record.sessionId, realFace());
     const watched = await watchSession(world.start().deps, trusted, "liveness", record.sessionId);
