@@ -139,5 +139,7 @@ function reasonOf(error: unknown): Conflict["reason"] | undefined {
 function withKeys(entity: { etag: string; partitionKey?: string; rowKey?: string }): Entity {
   const { partitionKey, rowKey } = entity;
   if (partitionKey === undefined || rowKey === undefined) throw new TypeError("The row was selected without its keys");
-  return { ...entity, partitionKey, rowKey };
+  // Azure answers a selected property that the row does not have as null; no column can hold one.
+  const values = Object.entries(entity).filter(([, value]) => value !== null);
+  return { ...Object.fromEntries(values), etag: entity.etag, partitionKey, rowKey };
 }
