@@ -5,6 +5,7 @@ import type { Clock, DeviceStore, FaceService, ImageStore, NewId, SessionStore }
 import type { Readiness } from "./liveness/readiness.ts";
 import type { DecisionRules } from "./liveness/record-result.ts";
 import type { Retention } from "./liveness/retention.ts";
+import type { RowStore } from "./liveness/stored-rows.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
 
 /** Everything an endpoint may use, built once by `compose.ts`. */
@@ -14,6 +15,7 @@ export interface App {
   sessions: SessionStore;
   devices: DeviceStore;
   images: ImageStore;
+  rows: RowStore;
   readiness: Readiness;
   rules: DecisionRules;
   policy: OpeningPolicy;

@@ -13,6 +13,7 @@ import { createReadiness } from "./liveness/readiness.ts";
 import { connectStorage } from "./storage/connect.ts";
 import { createDeviceStore } from "./storage/device-store.ts";
 import { createImageStore } from "./storage/image-store.ts";
+import { createRowStore } from "./storage/row-store.ts";
 import { createSessionStore } from "./storage/session-store.ts";
 import { observeHttp, observeServices, observeTimer } from "./telemetry/observe.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
@@ -103,6 +104,7 @@ function compose(config: Config, telemetry: Telemetry | undefined): App {
     sessions: createSessionStore(storage),
     devices: createDeviceStore(storage),
     images: createImageStore(storage),
+    rows: createRowStore(storage),
   };
   const services = telemetry === undefined ? connected : observeServices(connected, telemetry);
   return {

@@ -4,6 +4,7 @@ import { createLog, describeError, type Log } from "../http/log.ts";
 import { drain } from "../liveness/maintain.ts";
 import { createPace } from "../liveness/pace.ts";
 import { sweepImages } from "../liveness/sweep-images.ts";
+import { sweepRows } from "../liveness/sweep-rows.ts";
 import { measureMaintenance } from "../telemetry/observe.ts";
 
 /** Every five minutes, as wide as the buckets of `expiry` are. */
@@ -33,7 +34,7 @@ type Tools = App & App["config"]["maintenance"] & { pace: ReturnType<typeof crea
 async function maintain(tools: Tools, log: Log): Promise<void> {
   const start = tools.now();
   const deadline = start + tools.budgetSeconds * 1000;
-  let imagesFailed = 0;
+  let [imagesFailed, rowsFailed] = [0, 0];
   const { oldestDueOn, ...summary } = await drain(
     {
       ...tools,
@@ -51,10 +52,23 @@ async function maintain(tools: Tools, log: Log): Promise<void> {
     },
     deadline,
   );
+  // Last, so that what is merely late is worked off first and not taken for lost. What it sets down is due in the next run.
+  const rowsSwept = await sweepRows(
+    {
+      ...tools,
+      onFailure({ cause, ...which }) {
+        rowsFailed += 1;
+        log.error("MaintenanceFailed", { ...which, ...describeError(cause) });
+      },
+    },
+    deadline,
+  );
   const figures = {
     ...summary,
     imagesSwept,
     imagesFailed,
+    rowsSwept,
+    rowsFailed,
     oldestDueSeconds: oldestDueOn === undefined ? 0 : (start - Date.parse(oldestDueOn)) / 1000,
     seconds: (tools.now() - start) / 1000,
   };
@@ -62,4 +76,5 @@ async function maintain(tools: Tools, log: Log): Promise<void> {
   if (tools.telemetry) measureMaintenance(tools.telemetry, figures);
   if (summary.failed > 0) throw new Error(`${summary.failed} sessions could not be maintained; see MaintenanceFailed.`);
   if (imagesFailed > 0) throw new Error("Images could not be swept; see MaintenanceFailed.");
+  if (rowsFailed > 0) throw new Error("Rows could not be swept; see MaintenanceFailed.");
 }

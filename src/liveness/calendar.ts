@@ -48,6 +48,8 @@ export interface Calendar {
   dueRow(row: DuePlace): Promise<DueRow | undefined>;
   /** When the oldest row is due of all that are due at `now`; undefined where none is. */
   oldestDue(now: string): Promise<string | undefined>;
+  /** Those of the creations that no row is due for by that time. */
+  unscheduled(creationIds: readonly string[], until: string): Promise<Set<string>>;
   /** Removes rows that are done with, and answers those of them that were gone already. */
   unschedule(rows: readonly DuePlace[]): Promise<DuePlace[]>;
   /** Removes whatever rows the creation has, wherever they stand. Reads its whole shard. */

@@ -133,7 +133,10 @@ export async function find(
 /** The same; one whose move to its device was interrupted is moved first. */
 async function findPlaced(deps: PhaseDeps, row: DueRow): Promise<StoredSession | undefined> {
   const found = await find(deps, row);
-  return found && placeSession(deps, found);
+  if (!found?.isMoving) return found;
+  const placed = await placeSession(deps, found);
+  // The record is written without its note of the place that it was moved from.
+  return placed && amendRecord(deps.sessions, placed, (record) => ({ record }));
 }
 
 /** Notes on the session itself that it was set aside, or is no longer. */

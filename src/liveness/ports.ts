@@ -277,6 +277,9 @@ export interface Conditions {
 /** Reference images: `held/{id}` put by apps, `sessions/{creationId}` come with a creation. */
 export type ImageName = `held/${string}` | `sessions/${string}`;
 
+/** What the timer walks through in more than one run. */
+export type WalkName = "images" | "sessions" | "sessionids";
+
 export interface ImageStore {
   /** Throws `ApiError` 412 `ConditionNotMet` where the conditions do not hold. */
   put(name: ImageName, image: NewImage, conditions?: Conditions): Promise<{ etag: string; created: boolean }>;
@@ -286,10 +289,10 @@ export interface ImageStore {
   delete(name: ImageName, conditions?: Conditions): Promise<boolean>;
   /** One page of images by name, from the beginning or from where the last page ended. */
   list(prefix: "held/" | "sessions/" | "", continuationToken?: string): Promise<Page<ListedImage>>;
-  /** A text that outlives the process: how far a walk through the images has come. */
-  bookmark(): Promise<string | undefined>;
+  /** A text that outlives the process: how far a walk has come. */
+  bookmark(walk: WalkName): Promise<string | undefined>;
   /** Undefined removes it. */
-  setBookmark(text: string | undefined): Promise<void>;
+  setBookmark(walk: WalkName, text: string | undefined): Promise<void>;
   /** One cheap read of the container. Throws where it cannot be reached. */
   probe(): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import { ApiError } from "../errors.ts";
 import type { Clock, DeviceStore, ImageStore, ListedImage } from "./ports.ts";
 import { longestTokenMs, type Retention } from "./retention.ts";
+import { walkOn } from "./walk.ts";
 
 export interface SweepDeps {
   images: ImageStore;
@@ -10,8 +11,6 @@ export interface SweepDeps {
   onFailure(failure: { image?: string; cause: unknown }): void;
 }
 
-/** Pages of images that are looked through in one run; the next one goes on from there. */
-const maxPages = 5;
 /** By then the timer has removed an image together with its session, unless it does not know of it. */
 const graceMs = 10 * 60_000;
 
@@ -21,23 +20,21 @@ const graceMs = 10 * 60_000;
  *
  * @returns how many were removed. What fails is told to `onFailure`.
  */
-export async function sweepImages(deps: SweepDeps, deadline: number): Promise<number> {
+export function sweepImages(deps: SweepDeps, deadline: number): Promise<number> {
   const prefix = deps.retention.referenceImageDays === undefined ? "sessions/" : "";
-  let removed = 0;
-  try {
-    const begin = await deps.images.bookmark();
-    let place = begin;
-    for (let page = 1; page <= maxPages && deps.now() < deadline; page += 1) {
-      const { items, continuationToken } = await listFrom(deps.images, prefix, place);
-      for (const image of items) if (isOutdated(deps, image) && (await remove(deps, image))) removed += 1;
-      place = continuationToken;
-      if (place === undefined) break;
-    }
-    if (place !== begin) await deps.images.setBookmark(place);
-  } catch (cause) {
-    deps.onFailure({ cause });
-  }
-  return removed;
+  return walkOn(
+    deps,
+    {
+      name: "images",
+      list: (place) => listFrom(deps.images, prefix, place),
+      async visit(images) {
+        let removed = 0;
+        for (const image of images) if (isOutdated(deps, image) && (await remove(deps, image))) removed += 1;
+        return removed;
+      },
+    },
+    deadline,
+  );
 }
 
 /** A place that storage does not know any more: from the beginning then. */

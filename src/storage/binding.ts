@@ -16,9 +16,10 @@ import { inTransactions, removeRows } from "./transactions.ts";
 export function createBinding({ sessions, sessionIds, expiry }: StorageTables): DeviceStore["bindSession"] {
   return async (stored) => {
     if (!stored.isMoving) return stored;
+    const { movedFrom = stored.partition } = stored.record;
     const moved = stored.record.movedFrom === undefined ? await copy(stored) : stored;
     if (moved === undefined) return undefined;
-    await removeMovedRows(sessions, moved);
+    await removeMovedRows(sessions, { ...moved, record: { ...moved.record, movedFrom } });
     const { isMoving: _, ...rest } = moved;
     const { movedFrom: __, ...record } = moved.record;
     return { ...rest, record };

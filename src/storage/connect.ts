@@ -1,4 +1,5 @@
 import type { TokenCredential } from "@azure/identity";
+import type { Clock } from "../liveness/ports.ts";
 import { type Container, openContainer } from "./container.ts";
 import { defaultPatience, type Patience } from "./retry.ts";
 import { openTable, type Table } from "./table.ts";
@@ -7,14 +8,19 @@ import { openTable, type Table } from "./table.ts";
 export type StorageOptions = (
   | { connectionString: string }
   | { tableUri: string; blobUri: string; credential: TokenCredential }
-) & { patience?: Partial<Patience> };
+) & {
+  patience?: Partial<Patience>;
+  /** Time of what is written. Default: the system's. */
+  now?: Clock;
+};
 
-/** The tables of the app, and how long to wait for them. Nothing is sent before the first use. */
+/** The tables of the app, how long to wait for them, and the time. Nothing is sent before the first use. */
 export interface StorageTables {
   sessions: Table;
   sessionIds: Table;
   expiry: Table;
   patience: Patience;
+  now: Clock;
 }
 
 /** The tables and the container of the app. */
@@ -45,6 +51,7 @@ export function connectStorage(options: StorageOptions): StorageConnection {
     expiry: table("expiry"),
     referenceImages: container("reference-images"),
     patience,
+    now: options.now ?? Date.now,
   };
 }
 

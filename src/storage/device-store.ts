@@ -38,7 +38,8 @@ export function createDeviceStore(connection: StorageTables): DeviceStore {
     bindSession: createBinding(connection),
     async linkImage(sessionImageId, sessionId) {
       const key = imageLinkKey(sessionImageId);
-      await sessionIds.put({ partitionKey: key, rowKey: key, kind: "sessionImage", sessionId });
+      const createdOn = new Date(connection.now()).toISOString();
+      await sessionIds.put({ partitionKey: key, rowKey: key, kind: "sessionImage", sessionId, createdOn });
     },
     async sessionOfImage(sessionImageId) {
       const key = imageLinkKey(sessionImageId);

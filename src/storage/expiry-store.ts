@@ -2,13 +2,16 @@ import type { TransactionAction } from "@azure/data-tables";
 import type { DuePlace, DueRow, UnreadableRow } from "../liveness/calendar.ts";
 import type { SessionStore } from "../liveness/ports.ts";
 import type { StorageTables } from "./connect.ts";
-import { bucketStart, duePartitions, shardPartitions } from "./keys.ts";
+import { bucketStart, duePartitions, shardOf, shardPartitions } from "./keys.ts";
 import type { Query } from "./query.ts";
 import { readDue, writeDue } from "./small-rows.ts";
 import type { Entity } from "./table.ts";
 import { inTransactions, removeRows } from "./transactions.ts";
 
-type ExpiryStore = Pick<SessionStore, "schedule" | "dueRows" | "dueRow" | "oldestDue" | "unschedule" | "dropSchedule">;
+type ExpiryStore = Pick<
+  SessionStore,
+  "schedule" | "dueRows" | "dueRow" | "oldestDue" | "unschedule" | "dropSchedule" | "unscheduled"
+>;
 
 /** Rows of a shard that are read at a time: sixteen shards are read at once. */
 const pageSize = 500;
@@ -16,7 +19,7 @@ const shards = Array.from({ length: 16 }, (_, shard) => shard);
 
 /** The calendar of the timer: which session is to be looked at when. */
 export function createExpiryStore({ expiry }: StorageTables): ExpiryStore {
-  return { schedule, dueRows, dueRow, oldestDue, unschedule, dropSchedule };
+  return { schedule, dueRows, dueRow, oldestDue, unscheduled, unschedule, dropSchedule };
 
   async function schedule(...rows: readonly DueRow[]): Promise<void> {
     await Promise.all(
@@ -59,6 +62,18 @@ export function createExpiryStore({ expiry }: StorageTables): ExpiryStore {
       }),
     );
     return times.filter((time) => time !== undefined).sort()[0];
+  }
+
+  async function unscheduled(creationIds: readonly string[], until: string): Promise<Set<string>> {
+    const lost = new Set(creationIds);
+    const concerned = new Set(creationIds.map((creationId) => shardOf(creationId)));
+    await Promise.all(
+      concerned.values().map(async (shard) => {
+        const query = { ...dueAt(Number.parseInt(shard, 16), until), select: ["PartitionKey", "RowKey"] };
+        for await (const { rowKey } of expiry.query(query)) lost.delete(rowKey);
+      }),
+    );
+    return lost;
   }
 
   async function unschedule(rows: readonly DuePlace[]): Promise<DuePlace[]> {

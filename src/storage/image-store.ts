@@ -11,6 +11,7 @@ import type {
   NewImage,
   Page,
   StoredImageFacts,
+  WalkName,
 } from "../liveness/ports.ts";
 import type { StorageConnection } from "./connect.ts";
 import { readFailure, TransportError } from "./storage-errors.ts";
@@ -125,10 +126,10 @@ export function createImageStore(
     });
   }
 
-  async function bookmark(): Promise<string | undefined> {
+  async function bookmark(walk: WalkName): Promise<string | undefined> {
     return referenceImages.call(async (container, abortSignal) => {
       try {
-        const { readableStreamBody } = await container.getBlobClient(bookmarkName).download(0, undefined, {
+        const { readableStreamBody } = await container.getBlobClient(bookmarkName(walk)).download(0, undefined, {
           abortSignal,
           maxRetryRequests: 0,
         });
@@ -140,9 +141,9 @@ export function createImageStore(
     });
   }
 
-  async function setBookmark(text: string | undefined): Promise<void> {
+  async function setBookmark(walk: WalkName, text: string | undefined): Promise<void> {
     await referenceImages.call(async (container, abortSignal) => {
-      const blob = container.getBlockBlobClient(bookmarkName);
+      const blob = container.getBlockBlobClient(bookmarkName(walk));
       if (text === undefined) await blob.deleteIfExists({ abortSignal });
       else await blob.upload(text, Buffer.byteLength(text), { abortSignal });
     });
@@ -155,8 +156,8 @@ export function createImageStore(
 
 /** Images that are listed with one request. */
 const listPageSize = 1000;
-/** Is no image's name: those stand in folders. */
-const bookmarkName = "bookmark";
+/** Is no image's name: those stand in other folders. */
+const bookmarkName = (walk: WalkName) => `bookmarks/${walk}`;
 
 /** A blob as a list tells of it. */
 interface Blob {

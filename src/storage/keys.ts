@@ -53,6 +53,10 @@ export function imageLinkKey(sessionImageId: string): string {
   return `!image_${createHash("sha256").update(sessionImageId).digest("hex")}`;
 }
 
+export function isImageLinkKey(key: string): boolean {
+  return key.startsWith("!image_");
+}
+
 export const guardRow = "g";
 
 const sessionPrefix = "s_";
@@ -136,8 +140,8 @@ export function duePartitions(shard: number, now: string): { from: string; throu
   return { from: `${digit}_`, through: `${digit}_${bucketOf(now)}` };
 }
 
-/** One hex digit, spread evenly whatever the ids look like. */
-function shardOf(creationId: string): string {
+/** The shard of a creation: one hex digit, spread evenly whatever the ids look like. */
+export function shardOf(creationId: string): string {
   return createHash("sha256").update(creationId).digest("hex").slice(0, 1);
 }
 

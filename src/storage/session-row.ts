@@ -65,7 +65,10 @@ export function readSession(entity: Entity): StoredSession {
 }
 
 /** Whether a session is not, or not wholly, where its device's are. */
-export function movingOf(partition: string, record: SessionRecord): Pick<StoredSession, "isMoving"> {
+export function movingOf(
+  partition: string,
+  record: { deviceCorrelationId?: string | undefined; movedFrom?: string | undefined },
+): Pick<StoredSession, "isMoving"> {
   const isNamed = isSessionPartition(partition) && record.deviceCorrelationId !== undefined;
   return isNamed || record.movedFrom !== undefined ? { isMoving: true } : {};
 }

@@ -116,7 +116,8 @@ export function openTable(name: string, connect: () => Promise<ConnectedTable>, 
         }
       }),
     async *query({ select, pageSize = 1000, ...conditions }) {
-      const queryOptions = { filter: writeFilter(conditions), ...(select !== undefined && { select }) };
+      const filter = writeFilter(conditions);
+      const queryOptions = { ...(filter !== "" && { filter }), ...(select !== undefined && { select }) };
       let continuationToken: string | undefined;
       do {
         const settings = { maxPageSize: pageSize, ...(continuationToken !== undefined && { continuationToken }) };

@@ -2,6 +2,7 @@ import type { HttpHandler, InvocationContext, TimerHandler } from "@azure/functi
 import type { MaintenanceSummary } from "../liveness/maintain.ts";
 import type { DeviceStore, FaceService, ImageStore, SessionStore } from "../liveness/ports.ts";
 import type { SessionRecord } from "../liveness/session.ts";
+import type { RowStore } from "../liveness/stored-rows.ts";
 import type { Invocation, ServiceCall, Telemetry } from "./telemetry.ts";
 
 /** What the rules call, and what is to be told of it. */
@@ -10,6 +11,7 @@ interface Services {
   sessions: SessionStore;
   devices: DeviceStore;
   images: ImageStore;
+  rows: RowStore;
 }
 
 /** The same services, each of whose calls is told under its own name; and what they record is counted. */
@@ -20,6 +22,7 @@ export function observeServices<T extends Services>(services: T, telemetry: Tele
     sessions: countSessions(telemetry, named(telemetry, "sessions", "tables", services.sessions)),
     devices: named(telemetry, "devices", "tables", services.devices),
     images: named(telemetry, "images", "blobs", services.images),
+    rows: named(telemetry, "rows", "tables", services.rows),
   };
 }
 

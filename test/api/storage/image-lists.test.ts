@@ -25,7 +25,7 @@ describe("a list of images", async () => {
       "reference-images",
     );
     await container.getBlockBlobClient("sessions/three").upload("3", 1);
-    await images.setBookmark("is no image");
+    await images.setBookmark("images", "is no image");
     proxy.take();
 
     const { items } = await images.list("");
@@ -56,24 +56,24 @@ describe("a list of images", async () => {
       const some = names.slice(start, start + 100);
       await Promise.all(some.map((name) => container.getBlockBlobClient(name).upload("x", 1)));
     }
-    assert.equal(await images.bookmark(), undefined);
+    assert.equal(await images.bookmark("images"), undefined);
     const first = await images.list("sessions/");
-    await images.setBookmark(first.continuationToken);
+    await images.setBookmark("images", first.continuationToken);
     const later = (await openRig(t, azurite)).images;
-    const place = await later.bookmark();
+    const place = await later.bookmark("images");
     assert.ok(place);
     const second = await later.list("sessions/", place);
     const told = [...first.items, ...second.items].map(({ name }: ListedImage) => name);
     assert.deepEqual([told, second.continuationToken], [names, undefined]);
     await removeBookmarkTwice(later);
-    assert.equal(await images.bookmark(), undefined);
+    assert.equal(await images.bookmark("images"), undefined);
     assert.ok(proxy.seen.length < 10);
   });
 });
 
 async function removeBookmarkTwice(images: ImageStore): Promise<void> {
-  await images.setBookmark(undefined);
-  await images.setBookmark(undefined);
+  await images.setBookmark("images", undefined);
+  await images.setBookmark("images", undefined);
 }
 
 describe("pointers of creations that stopped before their commit", () => {

@@ -1,7 +1,8 @@
-import type { HttpMethod, HttpRequestInit } from "@azure/functions";
+import type { HttpMethod, HttpRequestInit, Timer } from "@azure/functions";
 import type { App, Composition } from "../../../src/app.ts";
 import { readConfig } from "../../../src/config.ts";
 import { endpoints } from "../../../src/endpoints.ts";
+import { maintainSessions } from "../../../src/functions/maintain-sessions.ts";
 import { type Endpoint, serve } from "../../../src/http/endpoint.ts";
 import { createReadiness } from "../../../src/liveness/readiness.ts";
 import { type Answer, createInvocation, createRequest, type LogLine, readAnswer } from "./invocation.ts";
@@ -16,6 +17,19 @@ export function createApp({ deps }: Process, env: Record<string, string> = { ALL
   });
   if ("faults" in read) throw new Error(JSON.stringify(read.faults));
   return { ...deps, config: read.config, readiness: createReadiness(deps) };
+}
+
+/** Runs the timer as a host does, and answers the lines of its log. */
+export async function runTimer(process: Process): Promise<LogLine[]> {
+  const { context, lines } = createInvocation("maintainSessions");
+  const app = createApp(process, { ALLOW_ANONYMOUS: "true", MAINTENANCE_FACE_CALLS_PER_SECOND: "1000" });
+  const timer: Timer = {
+    isPastDue: false,
+    schedule: { adjustForDST: false },
+    scheduleStatus: { last: "", next: "", lastUpdated: "" },
+  };
+  await maintainSessions({ app })(timer, context);
+  return lines;
 }
 
 export interface Sent {

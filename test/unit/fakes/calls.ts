@@ -26,8 +26,11 @@ export interface Calls {
   readonly names: readonly string[];
   /** Resolves when the hook has stopped the process. */
   readonly stopped: Promise<void>;
-  /** Makes a call. Its effect happens at once, so that the order of the calls is the order of their effects. */
-  run<T>(name: string, effect: () => T): Promise<T>;
+  /**
+   * Makes a call. Its effect begins at once, so that the order of the calls is the order of their effects; one that takes
+   * no time is there before the next call is made.
+   */
+  run<T>(name: string, effect: () => T | Promise<T>): Promise<T>;
 }
 
 export function createCalls(hook: Hook = () => undefined): Calls {
@@ -54,7 +57,8 @@ export function createCalls(hook: Hook = () => undefined): Calls {
       const moment = { number, name, nth: names.filter((other) => other === name).length };
       const before = hook({ ...moment, when: "before" });
       if (!pass(before instanceof Promise ? await before : before)) return never();
-      const value = effect();
+      const effected = effect();
+      const value = effected instanceof Promise ? await effected : effected;
       const after = hook({ ...moment, when: "after" });
       if (!pass(after instanceof Promise ? await after : after)) return never();
       return value;

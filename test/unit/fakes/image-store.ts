@@ -1,11 +1,18 @@
 import { ApiError } from "../../../src/errors.ts";
-import type { Clock, Conditions, ImageName, ImageStore, StoredImageFacts } from "../../../src/liveness/ports.ts";
+import type {
+  Clock,
+  Conditions,
+  ImageName,
+  ImageStore,
+  StoredImageFacts,
+  WalkName,
+} from "../../../src/liveness/ports.ts";
 import type { Calls } from "./calls.ts";
 
 /** What a fake container holds. */
 export interface Blobs {
   images: Map<ImageName, { bytes: Uint8Array; facts: StoredImageFacts }>;
-  bookmark?: string;
+  bookmarks: Map<WalkName, string>;
   /** Images on one page of a list. */
   pageSize: number;
   /** Of the last ETag given. */
@@ -13,7 +20,7 @@ export interface Blobs {
 }
 
 export function createBlobs(): Blobs {
-  return { images: new Map(), version: 0, pageSize: 2 };
+  return { images: new Map(), bookmarks: new Map(), version: 0, pageSize: 2 };
 }
 
 /** The image store on blobs in memory. */
@@ -67,11 +74,11 @@ export function createFakeImageStore(blobs: Blobs, calls: Calls, now: Clock): Im
         const last = items.at(-1)?.name;
         return { items, ...(names.length > items.length && last !== undefined && { continuationToken: last }) };
       }),
-    bookmark: () => calls.run("images.bookmark", () => blobs.bookmark),
-    setBookmark: (text) =>
+    bookmark: (walk) => calls.run("images.bookmark", () => blobs.bookmarks.get(walk)),
+    setBookmark: (walk, text) =>
       calls.run("images.setBookmark", () => {
-        if (text === undefined) delete blobs.bookmark;
-        else blobs.bookmark = text;
+        if (text === undefined) blobs.bookmarks.delete(walk);
+        else blobs.bookmarks.set(walk, text);
       }),
     probe: () => calls.run("images.probe", () => undefined),
   };

@@ -2,7 +2,7 @@ import { inspectImage } from "../../../src/liveness/image.ts";
 import { collectDueOn, sessionLifeMs } from "../../../src/liveness/retention.ts";
 import type { SessionRecord, StoredSession } from "../../../src/liveness/session.ts";
 import { makeImage } from "../../fixtures/images.ts";
-import type { World } from "./world.ts";
+import type { Stage } from "./world.ts";
 
 export interface Seed extends Partial<SessionRecord> {
   /** The verify image came with the creation, and is kept under the creation's id. */
@@ -38,7 +38,7 @@ export function newRecord(nowMs: number, more: Partial<SessionRecord> = {}): Ses
 
 /** A session that was opened just now, with all that a creation leaves at the service and in storage. */
 export async function seedSession(
-  world: World,
+  world: Stage,
   { uploads = false, setInClient = false, ...more }: Seed = {},
 ): Promise<StoredSession> {
   const { face, sessions, images, newId } = world.start().deps;

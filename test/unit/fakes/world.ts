@@ -4,31 +4,41 @@ import type { Caller } from "../../../src/liveness/access.ts";
 import type { MaintainDeps } from "../../../src/liveness/maintain.ts";
 import type { OpenSessionDeps } from "../../../src/liveness/open-session.ts";
 import type { OpenSessionCommand } from "../../../src/liveness/plan-session.ts";
+import type { Clock, ImageStore } from "../../../src/liveness/ports.ts";
 import type { RecordResultDeps } from "../../../src/liveness/record-result.ts";
 import type { Retention } from "../../../src/liveness/retention.ts";
 import type { SessionRecord } from "../../../src/liveness/session.ts";
+import type { RowStore } from "../../../src/liveness/stored-rows.ts";
+import type { StorageTables } from "../../../src/storage/connect.ts";
 import { createDeviceStore } from "../../../src/storage/device-store.ts";
 import { defaultPatience } from "../../../src/storage/retry.ts";
+import { createRowStore } from "../../../src/storage/row-store.ts";
 import { createSessionStore } from "../../../src/storage/session-store.ts";
 import { type Calls, createCalls, type Hook, type Outcome, outcomeOf } from "./calls.ts";
 import { createFakeFaceService, createService, type Service } from "./face-service.ts";
 import { type Blobs, createBlobs, createFakeImageStore } from "./image-store.ts";
 import type { MemoryTable } from "./memory-table.ts";
-import { createStorage, type Tables, viewTables } from "./tables.ts";
+import { createStorage, type Storage, type Tables, viewTables } from "./tables.ts";
 
-/**
- * Everything outside the app: storage, the service, the time. It outlives the processes that are started in it. The stores
- * are the real ones, on tables in memory.
- */
-export interface World {
-  tables: Tables;
-  blobs: Blobs;
+/** The service, the time and the processes of the app; storage is wherever they are given it. */
+export interface Stage {
   service: Service;
   /** Milliseconds since the epoch. */
   now(): number;
   advance(time: { seconds?: number; minutes?: number; hours?: number; days?: number }): void;
   /** A process of the app, whose calls `hook` may let fail or stop. */
   start(hook?: Hook): Process;
+}
+
+/**
+ * Everything outside the app: storage, the service, the time. It outlives the processes that are started in it. The stores
+ * are the real ones, on tables in memory.
+ */
+export interface World extends Stage {
+  tables: Tables;
+  /** The tables as they are, for rows of any kind. */
+  storage: Storage;
+  blobs: Blobs;
   /** All that is stored anywhere, without ETags: for comparing and for searching. */
   everything(): object;
   /** The only session's record. */
@@ -37,7 +47,7 @@ export interface World {
 
 export interface Process {
   calls: Calls;
-  deps: OpenSessionDeps & RecordResultDeps & { retention: Retention };
+  deps: OpenSessionDeps & RecordResultDeps & { retention: Retention; rows: RowStore };
   /** How the timer is set up here: no pace, one worker, and failures collected. */
   maintenance(options?: Partial<MaintainDeps>): MaintainDeps & { failures: unknown[] };
   /** Runs an operation to its end, or to the process's. */
@@ -46,10 +56,14 @@ export interface Process {
 
 export const startOfTime = Date.parse("2026-03-01T12:00:00.000Z");
 
-export function createWorld(): World {
-  const storage = createStorage();
-  const tables = viewTables(storage);
-  const blobs = createBlobs();
+/** What a process of the app has of storage. */
+export interface Connected {
+  tables: Pick<StorageTables, "sessions" | "sessionIds" | "expiry">;
+  images: ImageStore;
+}
+
+/** @param connect storage, for a process whose requests are `calls`. */
+export function createStage(connect: (calls: Calls, now: Clock) => Connected): Stage {
   const service = createService();
   let nowMs = startOfTime;
   let ids = 0;
@@ -57,17 +71,14 @@ export function createWorld(): World {
 
   function start(hook?: Hook): Process {
     const calls = createCalls(hook);
-    const connection = {
-      sessions: storage.sessions.open(calls),
-      sessionIds: storage.sessionIds.open(calls),
-      expiry: storage.expiry.open(calls),
-      patience: { ...defaultPatience, sleep: async () => undefined },
-    };
+    const { tables, images } = connect(calls, now);
+    const connection = { ...tables, patience: { ...defaultPatience, sleep: async () => undefined }, now };
     const deps = {
       face: createFakeFaceService(service, calls, now),
       sessions: createSessionStore(connection),
       devices: createDeviceStore(connection),
-      images: createFakeImageStore(blobs, calls, now),
+      images,
+      rows: createRowStore(connection),
       now,
       newId() {
         ids += 1;
@@ -98,14 +109,32 @@ export function createWorld(): World {
   }
 
   return {
-    tables,
-    blobs,
     service,
     now,
     start,
     advance({ seconds = 0, minutes = 0, hours = 0, days = 0 }) {
       nowMs += (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000;
     },
+  };
+}
+
+export function createWorld(): World {
+  const storage = createStorage();
+  const tables = viewTables(storage);
+  const blobs = createBlobs();
+  const stage = createStage((calls, now) => ({
+    tables: {
+      sessions: storage.sessions.open(calls),
+      sessionIds: storage.sessionIds.open(calls),
+      expiry: storage.expiry.open(calls),
+    },
+    images: createFakeImageStore(blobs, calls, now),
+  }));
+  return {
+    ...stage,
+    tables,
+    storage,
+    blobs,
     everything: () => ({
       ...Object.fromEntries(
         Object.entries(storage).map(([name, table]: [string, MemoryTable]) => [
@@ -119,6 +148,7 @@ export function createWorld(): World {
           name,
           { ...facts, etag: "", bytes: Buffer.from(bytes).toString("base64") },
         ]),
+      bookmarks: [...blobs.bookmarks],
     }),
     record() {
       const [only, ...others] = tables.records.all();

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { eraseDevice } from "../../../src/liveness/erase-device.ts";
-import { drain } from "../../../src/liveness/maintain.ts";
 import { type OpenedSession, openSession } from "../../../src/liveness/open-session.ts";
 import { settleSession } from "../../../src/liveness/settle-session.ts";
 import { makeImage } from "../../fixtures/images.ts";
+import { runTimer } from "../fakes/app.ts";
 import { failedAttempt, play, realFace } from "../fakes/face-service.ts";
 import { emptyWorld, interleave, interruptionsOf } from "../fakes/moments.ts";
 import { seedSession } from "../fakes/seed.ts";
@@ -16,7 +16,7 @@ const device = "a-device";
 async function outlive(world: World): Promise<void> {
   for (const time of [{ hours: 1 }, { hours: 50 }, { days: 91 }]) {
     world.advance(time);
-    for (let run = 0; run < 2; run += 1) await drain(world.start().maintenance(), world.now() + 60_000);
+    for (let run = 0; run < 2; run += 1) await runTimer(world.start());
   }
   // What the service alone still knew, it has forgotten by itself.
   world.service.live.clear();
@@ -72,11 +72,7 @@ describe("creating, interrupted", async () => {
     it(`leaves nothing for good when nobody repeats it: ${name}`, async () => {
       const world = createWorld();
       await world.start(hook).attempt((deps) => openSession(deps, asked));
-      const isScheduled = world.tables.expiry.all().length > 0;
       await outlive(world);
-      // Between its first write and its second, a creation is known by its key row alone, which only an erasure or a
-      // repeat finds again.
-      if (!isScheduled) await eraseDevice(world.start().deps, device);
       assertNothingIsLeft(world, name);
     });
   }
@@ -233,9 +229,9 @@ describe("erasing while a session is being created", async () => {
       const erase = () => eraseDevice(world.start().deps, device);
       const outcome = await world.start(interleave(turn, erase)).attempt((deps) => openSession(deps, asked));
       if (counted.calls.names[turn - 1] === "sessionids.put") {
-        // The pointer is on its way beside the commit. Where it comes after an erasure of both, it alone is left.
+        // The pointer is on its way beside the commit. Where it comes after an erasure of both, it alone is left, and the timer removes it.
         assert.deepEqual([world.tables.records.all(), world.tables.pointers.all().length], [[], 1]);
-        for (const { partition, row } of world.tables.pointers.all()) world.tables.pointers.remove(partition, row);
+        await outlive(world);
       } else if ("value" in outcome) {
         await assertFindable(world, outcome.value, `turn ${turn}`);
         await erase();

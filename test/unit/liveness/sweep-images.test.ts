@@ -123,9 +123,9 @@ describe("a sweep", () => {
   it("looks through some pages and goes on from there in the next run", async () => {
     const world = await many();
     assert.equal((await sweep(world)).removed, 10);
-    assert.notEqual(world.blobs.bookmark, undefined);
+    assert.notEqual(world.blobs.bookmarks.get("images"), undefined);
     assert.equal((await sweep(world)).removed, 10);
-    assert.equal(world.blobs.bookmark, undefined, "nothing is left of it when it has come to the end");
+    assert.equal(world.blobs.bookmarks.get("images"), undefined, "nothing is left of it when it has come to the end");
     assert.deepEqual(names(world), []);
   });
 
@@ -155,7 +155,7 @@ describe("a sweep", () => {
 
   it("begins anew from a place that storage does not know", async () => {
     const world = await many();
-    world.blobs.bookmark = "of another time";
+    world.blobs.bookmarks.set("images", "of another time");
     const { images } = world.start().deps;
     const { removed } = await sweep(world, {
       images: {
@@ -192,7 +192,7 @@ describe("a sweep", () => {
         const deadline = world.now() + 60_000;
         await process.attempt((deps) => sweepImages({ ...deps, onFailure: () => assert.fail() }, deadline));
         for (let run = 0; run < 5; run += 1) await sweep(world);
-        assert.deepEqual([names(world), world.blobs.bookmark], [[], undefined], `${when} call ${call}`);
+        assert.deepEqual([names(world), world.blobs.bookmarks.get("images")], [[], undefined], `${when} call ${call}`);
       }
     }
   });

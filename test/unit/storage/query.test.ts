@@ -27,7 +27,7 @@ function arrange() {
     },
   });
   const tables = { sessions: table("sessions"), sessionIds: table("sessionids"), expiry: table("expiry") };
-  const connection = { ...tables, patience: defaultPatience };
+  const connection = { ...tables, patience: defaultPatience, now: () => startOfTime };
   const stores = { sessions: createSessionStore(connection), devices: createDeviceStore(connection) };
   return { ...stores, filters, table: tables.sessions };
 }

@@ -1,0 +1,49 @@
+import type { Guard, ImageName, Page } from "./ports.ts";
+
+/** The tables that a walk goes through. The calendar needs none: each of its rows is looked at when it is due. */
+export type WalkedTable = "sessions" | "sessionids";
+
+/** A row as a walk finds it: as much as shows whether it still has a use. Times are RFC 3339. */
+export type FoundRow = RowFacts & {
+  place: {
+    table: WalkedTable;
+    partition: string;
+    row: string;
+    /** The version that was read. */
+    etag: string;
+  };
+};
+
+export type RowOf<Kind extends RowFacts["kind"]> = Extract<FoundRow, { kind: Kind }>;
+
+type RowFacts =
+  | { kind: "key"; leaseUntil: string; isCommitted: boolean }
+  | ({ kind: "guard"; changedOn?: string } & Guard)
+  | {
+      kind: "session";
+      creationId: string;
+      createdOn: string;
+      tokenExpiresOn: string;
+      idempotencyRowKey: string;
+      isFinal: boolean;
+      /** See `StoredSession`. */
+      isMoving: boolean;
+    }
+  | { kind: "auditEntry"; sessionCreatedOn: string }
+  | { kind: "imageNote"; image: ImageName; deviceCorrelationId: string; boundOn?: string }
+  | { kind: "pointer" | "imageLink"; createdOn?: string }
+  | { kind: "unreadable"; cause: unknown };
+
+/** What came of removing rows. */
+export interface Removal {
+  removed: number;
+  failures: { row: FoundRow; cause: unknown }[];
+}
+
+/** All rows, whatever they belong to: for the walk that removes those that nothing else finds. */
+export interface RowStore {
+  /** Up to 1,000 rows in the order of their keys, from the beginning or from where the last page ended. */
+  page(table: WalkedTable, continuationToken?: string): Promise<Page<FoundRow>>;
+  /** Removes rows in the version that was read: one that has been changed since stays. One that fails stops no other. */
+  remove(rows: readonly FoundRow[]): Promise<Removal>;
+}

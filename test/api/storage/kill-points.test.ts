@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { after, it } from "node:test";
+import { connectStorage } from "../../../src/storage/connect.ts";
+import { createImageStore } from "../../../src/storage/image-store.ts";
+import type { Table } from "../../../src/storage/table.ts";
+import { startAzurite } from "../../local/azurite.ts";
+import { type Calls, stopAt } from "../../unit/fakes/calls.ts";
+import { callsOf, deeds, outlive, passAges } from "../../unit/fakes/kill-points.ts";
+import { createStage, type Stage } from "../../unit/fakes/world.ts";
+import { viewStorage } from "../support/storage-view.ts";
+import { collect } from "./storage-rig.ts";
+
+const azurite = await startAzurite();
+after(() => azurite.stop());
+const view = viewStorage(azurite.connectionString);
+
+/** Processes over Azurite, with a Face service and a clock of their own. */
+function openStage(): Stage {
+  return createStage((calls, now) => {
+    const connection = connectStorage(azurite);
+    const { sessions, sessionIds, expiry } = connection;
+    const images = createImageStore(connection, { now });
+    return {
+      tables: {
+        sessions: watchTable(sessions, calls),
+        sessionIds: watchTable(sessionIds, calls),
+        expiry: watchTable(expiry, calls),
+      },
+      images: new Proxy(images, {
+        get: (store, verb: keyof typeof images) => {
+          const method = store[verb] as (...args: unknown[]) => Promise<unknown>;
+          return (...args: unknown[]) => calls.run(`images.${verb}`, () => method(...args));
+        },
+      }),
+    };
+  });
+}
+
+function watchTable(table: Table, calls: Calls): Table {
+  const call = <T>(verb: string, effect: () => Promise<T>) => calls.run(`${table.name}.${verb}`, effect);
+  return {
+    name: table.name,
+    get: (...key) => call("get", () => table.get(...key)),
+    put: (entity) => call("put", () => table.put(entity)),
+    merge: (entity) => call("merge", () => table.merge(entity)),
+    remove: (...row) => call("remove", () => table.remove(...row)),
+    transact: (actions) => call("transact", () => table.transact(actions)),
+    async *query(query) {
+      yield* await call("query", () => collect(table.query(query)));
+    },
+  };
+}
+
+const nothing = "[[[],[],[]],[]]";
+
+/** Where a process ends that has only read does not matter. */
+const isRead = (name: string) => /\.(get|query|facts|list|bookmark)$/.test(name);
+
+for (const deed of deeds) {
+  it(`${deed.what}, killed after any write to storage or to the service, leaves nothing that the timer does not remove`, async () => {
+    // The deed that nothing disturbs is outlived as well.
+    const stage = openStage();
+    const names = await callsOf(deed, stage);
+    await passAges(stage);
+    assert.equal(await view.everything(), nothing, "undisturbed");
+    for (const [index, name] of names.entries()) {
+      if (isRead(name)) continue;
+      await outlive(deed, openStage(), stopAt(index + 1, "after"));
+      assert.equal(await view.everything(), nothing, `after call ${index + 1}, ${name}`);
+    }
+  });
+}
