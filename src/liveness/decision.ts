@@ -26,6 +26,11 @@ const integrityFailures = ["ClientDigestMismatch", "VerifyImageHashMismatch"] as
 /** So many attempts the service allows with one token. */
 export const maxAttempts = 3;
 
+/** Whether reasons tell that something was swapped. */
+export function hasIntegrityFailure(reasons: readonly string[]): boolean {
+  return integrityFailures.some((failure) => reasons.includes(failure));
+}
+
 export interface Evidence {
   kind: SessionKind;
   /** Those that have ended, ascending by `attemptId`. */

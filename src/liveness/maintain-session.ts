@@ -1,5 +1,6 @@
 import { amendRecord } from "./amend-record.ts";
 import type { DueRow, Phase, SettledSession } from "./calendar.ts";
+import { maxAttempts } from "./decision.ts";
 import type { Limits } from "./limits.ts";
 import { placeSession } from "./place-session.ts";
 import type { Clock, DeviceStore, FaceService, ImageStore, SessionStore } from "./ports.ts";
@@ -44,7 +45,9 @@ async function collect(deps: PhaseDeps, stand: Stand): Promise<Step> {
   const stored = await findPlaced(deps, row);
   if (stored === undefined) return explainAbsence(deps, stand);
   stand.row = { ...row, session: settledSession(stored.record) };
-  const { partition, record } = isSettled(stored.record) ? stored : (await recordResult(deps, stored)).stored;
+  const { partition, record } = isSettled(stored.record)
+    ? stored
+    : (await recordResult(deps, stored, { keepsDecision: true })).stored;
   const known = { ...row, partition, session: settledSession(record) };
   if (record.final) return { did: "collected", next: follow(deps, known, "prune", pruneTime(deps, row)) };
   if (!tokenIsOver(record.tokenExpiresOn, deps.now())) {
@@ -54,10 +57,14 @@ async function collect(deps: PhaseDeps, stand: Stand): Promise<Step> {
   return explainAbsence(deps, stand);
 }
 
-/** One that the service did not know while its token lived may have been used all the same. */
-function isSettled({ final, status, settledOn, tokenExpiresOn }: SessionRecord): boolean {
-  if (status !== "Expired") return final;
-  return final && settledOn !== undefined && tokenIsOver(tokenExpiresOn, Date.parse(settledOn));
+/**
+ * Whether no attempt can be missing. While the token lived, one that has its result may have been used again, and one that
+ * the service did not know may have been used all the same.
+ */
+function isSettled({ final, attempts, revokedOn, settledOn, tokenExpiresOn }: SessionRecord): boolean {
+  if (!final) return false;
+  if (revokedOn !== undefined || attempts >= maxAttempts) return true;
+  return settledOn !== undefined && tokenIsOver(tokenExpiresOn, Date.parse(settledOn));
 }
 
 async function explainAbsence(deps: PhaseDeps, stand: Stand): Promise<Step> {

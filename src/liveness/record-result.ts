@@ -1,7 +1,7 @@
 import { byEntryId } from "../face/audit-entries.ts";
 import { type Attempt, auditEntryId, type SessionState } from "../face/model.ts";
 import { amendRecord } from "./amend-record.ts";
-import { decide, sameDigest } from "./decision.ts";
+import { decide, hasIntegrityFailure, sameDigest } from "./decision.ts";
 import { countOutcome, countsForLockout, type Limits } from "./limits.ts";
 import { placeSession } from "./place-session.ts";
 import type { Clock, DeviceStore, FaceService, SessionStore } from "./ports.ts";
@@ -44,6 +44,11 @@ export interface Occasion {
   digest?: string;
   /** Why the client could not go on, in its own words. */
   clientError?: string;
+  /**
+   * Further attempts of a session that has its result are recorded, and its decision stays: unless the image turns out to
+   * have been swapped. Default: the latest attempt with a result decides.
+   */
+  keepsDecision?: boolean;
 }
 
 /**
@@ -152,13 +157,16 @@ export function settle(record: SessionRecord, seen: Observation): SessionRecord 
   });
   const startedOn =
     record.startedOn ?? state?.sessionStartDateTime ?? (seen.attempts.length > 0 ? iso(nowMs) : undefined);
+  const isKept = seen.keepsDecision && hasOwnResult(record) && !hasIntegrityFailure(verdict.reasons);
   const next: SessionRecord = {
     ...record,
-    status: revokedOn !== undefined ? "Canceled" : statusOf(record, state, over),
     attempts: seen.attempts.length,
-    final: verdict.final,
-    reasons: verdict.reasons,
-    ...(verdict.decision !== undefined && { decision: verdict.decision }),
+    ...(!isKept && {
+      status: revokedOn !== undefined ? "Canceled" : statusOf(record, state, over),
+      final: verdict.final,
+      reasons: verdict.reasons,
+      ...(verdict.decision !== undefined && { decision: verdict.decision }),
+    }),
     ...(revokedOn !== undefined && { revokedOn }),
     ...(startedOn !== undefined && { startedOn }),
     ...(clientDigest !== undefined && { clientDigest }),
@@ -166,6 +174,11 @@ export function settle(record: SessionRecord, seen: Observation): SessionRecord 
   };
   if (sameRecord(next, record)) return undefined;
   return { ...next, ...(verdict.final && { settledOn: iso(nowMs) }) };
+}
+
+/** Whether it was decided on a result. One that the service did not know has only expired for us. */
+function hasOwnResult({ final, status, decision }: SessionRecord): boolean {
+  return final && status !== "Expired" && decision !== undefined;
 }
 
 /** A settling that is repeated tells the digest of its own attempt, though a further one may have ended since. */

@@ -66,16 +66,21 @@ describe("collecting", () => {
     assert.ok(names.indexOf("sessions.transact") < names.indexOf("expiry.put"));
   });
 
-  it("costs the service no call where the outcome is known", async () => {
-    const world = await due();
-    const { partition, row, value } = world.tables.records.all()[0] ?? assert.fail();
-    world.tables.records.put(partition, row, { ...value, final: true, decision: "accepted", reasons: ["RealFace"] });
-    const { summary, names } = await run(world);
-    assert.equal(summary.collected, 1);
-    assert.equal(
-      names.some((name) => name.startsWith("face.")),
-      false,
-    );
+  it("costs the service no call where no attempt can be missing", async () => {
+    const revokedOn = "2026-03-01T12:01:00.000Z";
+    for (const known of [{ attempts: 3 }, { settledOn: "2026-03-01T12:12:00.000Z" }, { revokedOn }]) {
+      const world = await due();
+      const { partition, row, value } = world.tables.records.all()[0] ?? assert.fail();
+      const outcome = { final: true, decision: "accepted", reasons: ["RealFace"] } as const;
+      world.tables.records.put(partition, row, { ...value, ...outcome, reasons: ["RealFace"], ...known });
+      const { summary, names } = await run(world);
+      assert.equal(summary.collected, 1);
+      assert.equal(
+        names.some((name) => name.startsWith("face.")),
+        false,
+        JSON.stringify(known),
+      );
+    }
   });
 
   it("follows a session to its device, where the service tells it only then", async () => {
