@@ -111,6 +111,14 @@ export function faceResponseInvalid(cause: unknown, headers: ResponseHeaders = {
   });
 }
 
+/**
+ * Whether the service refused a call for what it asks. False where the same call may succeed later: the service was too
+ * busy, failed, or did not answer in time.
+ */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof ApiError && error.status >= 400 && error.status < 500 && ![408, 429].includes(error.status);
+}
+
 /** Response headers by their names in lower case. */
 export type ResponseHeaders = Readonly<Record<string, string | undefined>>;
 

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { defineEndpoint, type Endpoint, resourceNotFound } from "../http/endpoint.ts";
 import { type Erased, eraseDevice } from "../liveness/erase-device.ts";
+import { endLockout } from "../liveness/limits.ts";
 import { checkDeviceId, deviceId } from "./device-id.ts";
 import { sessionResource, sessionResourceShape } from "./session-resource.ts";
 
@@ -51,7 +52,10 @@ export const deviceEndpoints: Endpoint[] = [
         throw resourceNotFound();
       }
       const nextLink = page.continuationToken && linkTo(url, page.continuationToken);
-      return { status: 200, json: { value: page.items.map(sessionResource), ...(nextLink && { nextLink }) } };
+      return {
+        status: 200,
+        json: { value: page.items.map((record) => sessionResource(record, caller)), ...(nextLink && { nextLink }) },
+      };
     },
   }),
   defineEndpoint({
@@ -73,7 +77,7 @@ export const deviceEndpoints: Endpoint[] = [
   }),
   defineEndpoint({
     name: "liftLockout",
-    summary: "Let a device in again that too many rejections have locked out",
+    summary: "End the lock-outs of a device, for services and for every user",
     methods: ["DELETE"],
     route: "api/devices/{deviceCorrelationId}/lockout",
     access: "services",
@@ -84,7 +88,7 @@ export const deviceEndpoints: Endpoint[] = [
       errors: { 400: ["InvalidDeviceCorrelationId"] },
     }),
     async handle(app, { params, query }) {
-      await app.devices.clearLockout(deviceOf(params, query));
+      await app.devices.amendGuards(deviceOf(params, query), (guard) => endLockout(guard, app.now()));
       return { status: 204 };
     },
   }),

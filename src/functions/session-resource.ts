@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { type Attempt, apiVersions, sessionKinds } from "../face/model.ts";
+import type { Caller } from "../liveness/access.ts";
 import { reasonCodes } from "../liveness/decision.ts";
 import type { AuditRecord, SessionRecord } from "../liveness/session.ts";
 
@@ -20,6 +21,10 @@ export const sessionResourceShape = z
     decision: z.enum(["accepted", "rejected", "inconclusive"]).optional(),
     reasons: z.array(z.string().meta({ examples: reasonCodes })).describe("Why the decision fell as it did."),
     referenceImageId: z.string().optional(),
+    owner: z
+      .string()
+      .describe("The signed-in user who opened the session: the same 64 hex digits each time. For services only.")
+      .optional(),
     setAsideOn: z.iso
       .datetime()
       .describe("Since when the timer, which could not fetch the result again and again, tries only once an hour.")
@@ -28,9 +33,10 @@ export const sessionResourceShape = z
   .meta({ id: "Session" });
 export type SessionResource = z.infer<typeof sessionResourceShape>;
 
-/** Shows of a record what the shape above names, and nothing else: how it is kept is nobody's business. */
-export function sessionResource(record: SessionRecord): SessionResource {
-  return sessionResourceShape.parse(record);
+/** Shows of a record what the shape above names, and nothing else; whose it is, to trusted services only. */
+export function sessionResource(record: SessionRecord, { trusted }: Pick<Caller, "trusted">): SessionResource {
+  const { owner, ...shown } = sessionResourceShape.parse(record);
+  return { ...shown, ...(trusted && owner !== undefined && { owner }) };
 }
 
 /** An entry of the audit trail: a recorded attempt, with whatever the service told of it beside what is named here. */

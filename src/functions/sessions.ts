@@ -40,7 +40,7 @@ export const sessionEndpoints: Endpoint[] = [
     }),
     async handle(app, { params, caller }) {
       const { record } = await findSession(app, caller, params.sessionId);
-      return { status: 200, json: sessionResource(record) };
+      return { status: 200, json: sessionResource(record, caller) };
     },
   }),
   defineEndpoint({
@@ -59,7 +59,8 @@ export const sessionEndpoints: Endpoint[] = [
     }),
     async handle(app, { params, caller, ...request }) {
       const told = parseTold(await readTold(request));
-      return { status: 200, json: sessionResource(await settleSession(app, caller, params.sessionId, told)) };
+      const record = await settleSession(app, caller, params.sessionId, told);
+      return { status: 200, json: sessionResource(record, caller) };
     },
   }),
   defineEndpoint({

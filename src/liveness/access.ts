@@ -8,6 +8,18 @@ export interface Caller {
   owner?: string;
 }
 
+/**
+ * Whose sessions on a device count together for its limits and its lock-out: those of all trusted services, or those of
+ * one user, named by `Caller.owner`. A user who knows the id of another's device thus uses up none of its places.
+ */
+export type CountedFor = string;
+
+export const services: CountedFor = "services";
+
+export function countedFor({ trusted, owner = services }: Caller): CountedFor {
+  return trusted ? services : owner;
+}
+
 /** What belongs to a principal is there for that principal and for trusted services; for others it does not exist. */
 export function mayUse(caller: Caller, resource: { owner?: string }): boolean {
   return caller.trusted || (resource.owner !== undefined && resource.owner === caller.owner);

@@ -1,5 +1,5 @@
 import { ApiError } from "../errors.ts";
-import type { GuardChange } from "./limits.ts";
+import type { GuardChange } from "./guard.ts";
 import type { SessionStore } from "./ports.ts";
 import type { AuditRecord, SessionRecord, StoredSession } from "./session.ts";
 

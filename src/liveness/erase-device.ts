@@ -68,7 +68,7 @@ async function eraseImage({ images }: EraseDeps, device: string, referenceImageI
 }
 
 async function eraseSession(deps: EraseDeps, stored: StoredSession): Promise<void> {
-  const { face, sessions, devices, images, now, retention } = deps;
+  const { face, sessions, images, now, retention } = deps;
   const { record } = stored;
   const { creationId, createdOn } = record;
   const times = [pruneDueOn, purgeDueOn].map((dueOn) => dueOn(createdOn, retention));
@@ -80,7 +80,7 @@ async function eraseSession(deps: EraseDeps, stored: StoredSession): Promise<voi
     record.referenceImageId === record.creationId && images.delete(`sessions/${record.creationId}`),
   ]);
   await unschedule(deps, creationId, places);
-  await purgeSession({ sessions, devices }, stored);
+  await purgeSession(deps, stored);
   // The timer may have been about to move the row on. Whatever it writes from now on, it takes back by itself.
   await sessions.unschedule(places.map((expiryPartition) => ({ creationId, expiryPartition })));
 }

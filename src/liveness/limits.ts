@@ -1,6 +1,6 @@
 import { ApiError } from "../errors.ts";
 import { rateLimitExceeded } from "../face/errors.ts";
-import type { Guard } from "./ports.ts";
+import type { Guard, GuardChange } from "./guard.ts";
 import type { Decision } from "./session.ts";
 
 /** How often sessions may be opened, and what a row of rejections leads to. */
@@ -27,6 +27,7 @@ export function admit(guard: Guard | undefined, nowMs: number, limits: Limits): 
     recent: admitOne(recent, nowMs, limits.creations, limits.windowSeconds),
     // A lock-out that is over has been served: the count begins anew.
     rejectionsInARow: lockedUntil === undefined ? rejectionsInARow : 0,
+    changedOn: iso(nowMs),
   };
 }
 
@@ -35,6 +36,7 @@ export function admitOwner(guard: Guard | undefined, nowMs: number, limits: Limi
   return {
     recent: admitOne(guard?.recent ?? [], nowMs, limits.ownerCreations, limits.windowSeconds),
     rejectionsInARow: 0,
+    changedOn: iso(nowMs),
   };
 }
 
@@ -45,13 +47,35 @@ function admitOne(recent: readonly string[], nowMs: number, limit: number, windo
   if (oldest !== undefined) {
     throw rateLimitExceeded(Math.max(1, Math.ceil((Date.parse(oldest) + windowMs - nowMs) / 1000)));
   }
-  return [...counted, new Date(nowMs).toISOString()].sort();
+  return [...counted, iso(nowMs)].sort();
 }
 
-/** The guard without a creation that came to nothing, or whose session is gone. */
-export function giveBack(guard: Guard | undefined, createdOn: string): Guard | undefined {
+/**
+ * Notes a session that turns out to be the device's after it was opened. It exists, so it is never refused. Of more
+ * creations than the limit, only the latest bear on what is let in, and only they are kept.
+ */
+export function countBound(guard: Guard | undefined, createdOn: string, nowMs: number, limits: Limits): Guard {
+  return {
+    rejectionsInARow: 0,
+    ...guard,
+    recent: [...(guard?.recent ?? []), createdOn].sort().slice(-limits.creations),
+    changedOn: iso(nowMs),
+  };
+}
+
+/** The guard without a creation that came to nothing, or whose session is gone. Undefined where it does not hold it. */
+export function refundCreation(guard: Guard | undefined, createdOn: string, nowMs: number): Guard | undefined {
   const index = guard?.recent.indexOf(createdOn) ?? -1;
-  return guard && index >= 0 ? { ...guard, recent: guard.recent.toSpliced(index, 1) } : undefined;
+  if (guard === undefined || index < 0) return undefined;
+  return { ...guard, recent: guard.recent.toSpliced(index, 1), changedOn: iso(nowMs) };
+}
+
+/** The guard without its lock-out, and without the rejections that led to it. Undefined where it has neither. */
+export function endLockout(guard: Guard | undefined, nowMs: number): Guard | undefined {
+  if (guard === undefined) return undefined;
+  const { recent, rejectionsInARow, lockedUntil } = guard;
+  if (rejectionsInARow === 0 && lockedUntil === undefined) return undefined;
+  return { recent, rejectionsInARow: 0, changedOn: iso(nowMs) };
 }
 
 /** Not 429 with a `Retry-After`, which the official clients would sleep out. */
@@ -63,9 +87,6 @@ function lockedOut(until: string): ApiError {
   );
 }
 
-/** What a new outcome changes in the device's guard; undefined: nothing. */
-export type GuardChange = Pick<Guard, "rejectionsInARow" | "lockedUntil">;
-
 /** Whether an outcome bears on the lock-out: only a change to or from a row of rejections does. */
 export function countsForLockout(before: Decision | undefined, after: Decision | undefined): boolean {
   return before !== after && (after === "rejected" || after === "accepted");
@@ -73,8 +94,13 @@ export function countsForLockout(before: Decision | undefined, after: Decision |
 
 /** The guard after an outcome: a rejection counts, and enough of them lock; an acceptance ends the row. */
 export function countOutcome(guard: Guard | undefined, decision: Decision, nowMs: number, limits: Limits): GuardChange {
-  if (decision === "accepted") return { rejectionsInARow: 0 };
+  const changedOn = iso(nowMs);
+  if (decision === "accepted") return { rejectionsInARow: 0, changedOn };
   const rejectionsInARow = (guard?.rejectionsInARow ?? 0) + 1;
-  if (rejectionsInARow < limits.lockoutRejections) return { rejectionsInARow };
-  return { rejectionsInARow, lockedUntil: new Date(nowMs + limits.lockoutSeconds * 1000).toISOString() };
+  if (rejectionsInARow < limits.lockoutRejections) return { rejectionsInARow, changedOn };
+  return { rejectionsInARow, lockedUntil: iso(nowMs + limits.lockoutSeconds * 1000), changedOn };
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
 }

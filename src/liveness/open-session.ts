@@ -1,8 +1,9 @@
 import { setImmediate } from "node:timers/promises";
 import { ApiError } from "../errors.ts";
+import { isRefusal } from "../face/errors.ts";
 import type { CreatedSession } from "../face/model.ts";
 import { type Caller, mayUse } from "./access.ts";
-import { admit, admitOwner, giveBack } from "./limits.ts";
+import { admission, quietly, refundDevicePlace, refundPlaces, takeOwnerPlace } from "./places.ts";
 import {
   type CheckedImage,
   type OpenSessionCommand,
@@ -31,7 +32,8 @@ export interface OpenedSession {
 /**
  * Opens a session. In order: take a place in the device's partition (the held image is read beside it); open the session
  * at the service (the expiry row and the uploaded image are stored beside it); commit. The token leaves only after the
- * commit, so whatever stops this halfway leaves a session whose token nobody has, and rows that the timer removes.
+ * commit, so whatever stops this halfway leaves a session whose token nobody has, and rows that the timer removes. A
+ * creation that the service refuses for what it asks has used its places; one that fails otherwise gives them back.
  *
  * @throws ApiError what `planSession`, `admit` and `repeatCreation` throw; 400 `ReferenceImageNotFound`; 409
  *   `CreationConflict` where the device was erased meanwhile; and whatever the service has to say.
@@ -63,48 +65,34 @@ async function takePlace(
   ]);
   if (place.status === "rejected") throw place.reason;
   if (image.status === "rejected" || expected.status === "rejected") {
-    if ("reserved" in place.value) await quietly(release(deps, plan, place.value.reserved));
+    if ("reserved" in place.value) await quietly(giveUp(deps, plan, place.value.reserved));
     throw image.status === "rejected" ? image.reason : expected.status === "rejected" && expected.reason;
   }
   return { place: place.value, held: image.value, expected: expected.value };
 }
 
 async function reserve(deps: OpenSessionDeps, plan: Plan): Promise<Repeated> {
-  const { request, caller } = plan.command;
-  const now = Date.parse(plan.creation.createdOn);
+  const { request } = plan.command;
   const outcome = await deps.sessions.reserve(
     {
       ...keyOf(plan),
       ...(request.deviceCorrelationId !== undefined && { deviceCorrelationId: request.deviceCorrelationId }),
       ...(plan.idempotency !== undefined && { keyHash: plan.idempotency.keyHash, anchor: anchorOf(plan.idempotency) }),
     },
-    (guard) => admit(guard, now, deps.limits),
+    admission(deps, plan),
   );
   if ("existing" in outcome) return repeatCreation(deps, plan, outcome.existing);
-  const owner = limitedOwner(caller);
-  if (owner !== undefined) {
-    await deps.devices
-      .amendOwner(owner, (guard) => admitOwner(guard, now, deps.limits))
-      .catch(async (refusal: unknown) => {
-        await quietly(deps.sessions.release(outcome.reserved));
-        throw refusal;
-      });
-  }
+  const { reserved } = outcome;
+  await takeOwnerPlace(deps, plan).catch(async (refusal: unknown) => {
+    await quietly(Promise.all([deps.sessions.release(reserved), refundDevicePlace(deps, plan, reserved)]));
+    throw refusal;
+  });
   return outcome;
 }
 
-/** Whose creations are counted beside the device's. Services that are trusted open sessions for others. */
-function limitedOwner({ trusted, owner }: Caller): string | undefined {
-  return trusted ? undefined : owner;
-}
-
-/** Gives back the place in the device's partition, and in the principal's count where it was taken there too. */
-async function release({ sessions, devices }: OpenSessionDeps, plan: Plan, reserved: Reserved): Promise<void> {
-  const owner = reserved.taken === undefined ? undefined : limitedOwner(plan.command.caller);
-  await Promise.all([
-    sessions.release(reserved),
-    owner !== undefined && devices.amendOwner(owner, (guard) => giveBack(guard, plan.creation.createdOn)),
-  ]);
+/** Ends a creation that has not used its places. */
+async function giveUp(deps: OpenSessionDeps, plan: Plan, reserved: Reserved): Promise<void> {
+  await Promise.all([deps.sessions.release(reserved), refundPlaces(deps, plan, reserved)]);
 }
 
 /** Where no device names the partition, a repeat must find the same one: the key does. */
@@ -148,7 +136,9 @@ async function openAtService(
   ]);
   const failed = [opened, ...beside].find((outcome) => outcome.status === "rejected");
   if (opened.status === "fulfilled" && failed === undefined) return opened.value;
-  await undo(deps, plan, reserved, opened.status === "fulfilled" ? opened.value.value.sessionId : undefined);
+  const hasUsedPlaces = opened.status === "rejected" && isRefusal(opened.reason);
+  const sessionId = opened.status === "fulfilled" ? opened.value.value.sessionId : undefined;
+  await undo(deps, plan, reserved, { hasUsedPlaces, sessionId });
   throw failed?.reason;
 }
 
@@ -164,13 +154,24 @@ function newImage({ bytes, facts }: CheckedImage, { request, caller }: OpenSessi
 
 async function commit(deps: OpenSessionDeps, plan: Plan, reserved: Reserved, record: SessionRecord): Promise<void> {
   const committed = await deps.sessions.commit(reserved, record).catch(async (error: unknown) => {
-    // Whether it was written is not known; that nobody gets the token is.
+    // Whether it was written is not known; that nobody gets the token is. The key row shows it: only its commit changes it.
     await quietly(deps.face.revoke(record));
+    await quietly(releaseUncommitted(deps, plan, reserved));
     throw error;
   });
   if (committed) return;
-  await undo(deps, plan, reserved, record.sessionId);
+  await undo(deps, plan, reserved, { hasUsedPlaces: false, sessionId: record.sessionId });
   throw new ApiError(409, "CreationConflict", "The device's records were removed while the session was being created.");
+}
+
+/** Ends a creation that has used its places. Where the device is not known, there is none whose next creation could count it. */
+async function endUsed(deps: OpenSessionDeps, plan: Plan, reserved: Reserved): Promise<void> {
+  const isDeviceKnown = plan.request.deviceCorrelationId !== undefined;
+  await Promise.all([deps.sessions.release(reserved), !isDeviceKnown && refundDevicePlace(deps, plan, reserved)]);
+}
+
+async function releaseUncommitted(deps: OpenSessionDeps, plan: Plan, reserved: Reserved): Promise<void> {
+  if (await deps.sessions.release(reserved)) await refundPlaces(deps, plan, reserved);
 }
 
 /**
@@ -181,20 +182,15 @@ async function undo(
   deps: OpenSessionDeps,
   plan: Plan,
   reserved: Reserved,
-  sessionId: string | undefined,
+  { hasUsedPlaces, sessionId }: { hasUsedPlaces: boolean; sessionId: string | undefined },
 ): Promise<void> {
   const { face, sessions, images } = deps;
   const { command, creation, uploaded } = plan;
   const [, ...taken] = await Promise.allSettled([
     // One that cannot be revoked now dies by itself: nobody has its token.
     sessionId !== undefined && face.revoke({ kind: command.kind, sessionId, upstreamVersion: face.version }),
-    release(deps, plan, reserved),
+    hasUsedPlaces ? endUsed(deps, plan, reserved) : giveUp(deps, plan, reserved),
     uploaded !== undefined && images.delete(`sessions/${creation.creationId}`),
   ]);
   if (taken.every(({ status }) => status === "fulfilled")) await quietly(sessions.unschedule([creation]));
-}
-
-/** For steps back: the error that caused them is the one to tell. */
-async function quietly(step: Promise<unknown>): Promise<void> {
-  await step.catch(() => undefined);
 }

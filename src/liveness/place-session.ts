@@ -1,12 +1,21 @@
 import { ApiError } from "../errors.ts";
 import { amendRecord } from "./amend-record.ts";
-import type { DeviceStore, SessionStore } from "./ports.ts";
+import { countBound, type Limits, refundCreation } from "./limits.ts";
+import type { Clock, DeviceStore, SessionStore } from "./ports.ts";
 import type { StoredSession } from "./session.ts";
+
+export interface PlaceSessionDeps {
+  sessions: SessionStore;
+  devices: DeviceStore;
+  now: Clock;
+  limits: Limits;
+}
 
 /**
  * Moves a session whose device was set in the client to that device, as soon as the device is known: by the service's
- * result, or else from the app. The device is written to the record first. Of two callers with different devices one
- * succeeds, and a move that was interrupted is finished by the next caller.
+ * result, or else from the app. From then on it counts among the device's sessions. The device is written to the record
+ * first. Of two callers with different devices one succeeds, and a move that was interrupted is finished by the next
+ * caller.
  *
  * @param told the device that the service reports.
  * @param said the device that the app sends.
@@ -14,7 +23,7 @@ import type { StoredSession } from "./session.ts";
  * @throws ApiError 409 `DeviceMismatch` where the app means another device than the session's.
  */
 export async function placeSession(
-  { sessions, devices }: { sessions: SessionStore; devices: DeviceStore },
+  { sessions, devices, now, limits }: PlaceSessionDeps,
   stored: StoredSession,
   told?: string,
   said?: string,
@@ -26,7 +35,13 @@ export async function placeSession(
   if (device === undefined || (isNamed && !stored.isMoving)) return stored;
   const named = isNamed ? stored : await nameDevice(sessions, stored, device);
   refuseAnother(named?.record.deviceCorrelationId, said);
-  return named && devices.bindSession(named);
+  if (named === undefined) return undefined;
+  const { createdOn } = named.record;
+  return devices.bindSession(
+    named,
+    (guard) => countBound(guard, createdOn, now(), limits),
+    (guard) => refundCreation(guard, createdOn, now()),
+  );
 }
 
 /** The session with its device on record, which another caller may have written; wherever it has been moved since. */

@@ -3,7 +3,7 @@ import { ApiError } from "../errors.ts";
 import { carryOver, carryOverRules } from "../face/carry-over.ts";
 import type { CreateRequest } from "../face/codec.ts";
 import type { ApiVersion, CreatedSession, SessionKind, SessionRequest } from "../face/model.ts";
-import type { Caller } from "./access.ts";
+import { type Caller, countedFor } from "./access.ts";
 import { inspectImage } from "./image.ts";
 import type { Clock, FaceService, ImageFacts, NewId, SessionStore } from "./ports.ts";
 import { collectDueOn, sessionLifeMs } from "./retention.ts";
@@ -160,6 +160,7 @@ export function recordOf(
     attempts: 0,
     final: false,
     reasons: [],
+    countedFor: countedFor(caller),
     idempotencyRowKey: stored.idempotencyRowKey,
     ...(deviceCorrelationId !== undefined && { deviceCorrelationId }),
     ...(clientReferenceId !== undefined && { clientReferenceId }),

@@ -6,8 +6,9 @@ import type {
   SessionState,
   VerifyImage,
 } from "../face/model.ts";
+import type { CountedFor } from "./access.ts";
 import type { Calendar } from "./calendar.ts";
-import type { GuardChange } from "./limits.ts";
+import type { Admit, Guard, GuardChange, GuardEdit } from "./guard.ts";
 import type { AuditRecord, SessionRecord, StoredSession } from "./session.ts";
 
 /**
@@ -56,19 +57,12 @@ export interface Answered<T> {
   requestId?: string;
 }
 
-/** The device's `g` row: what the creation limits and the lock-out count. */
-export interface Guard {
-  /** Times of the last creations, ascending, RFC 3339. */
-  recent: string[];
-  rejectionsInARow: number;
-  lockedUntil?: string;
-}
-
 /** The `k_` row: one creation under way or done. */
 export interface CreationKey {
   creationId: string;
   bodyHash?: string;
   owner?: string;
+  countedFor: CountedFor;
   /** RFC 3339. Past it, a creation without `sessionId` is one that crashed. */
   leaseUntil: string;
   sessionId?: string;
@@ -93,8 +87,6 @@ export interface Reserved {
   idempotencyRowKey: string;
   etag: string;
   key: CreationKey;
-  /** The time that `admit` added to the guard; given back by `release`. */
-  taken?: string;
 }
 
 export type ReserveOutcome = { reserved: Reserved } | { existing: Reserved };
@@ -130,12 +122,19 @@ export interface ListQuery {
 export interface SessionStore extends Calendar {
   /**
    * Takes a place: inserts the `k_` row and the guard in one transaction, or replaces the known guard by its ETag, as
-   * often as others get in between. `admit` sees the guard (undefined: a new device) and answers the new one, or throws
-   * to refuse. A key that is already there is answered as `existing`, and `admit`'s answer is dropped.
+   * often as others get in between. A key that is already there is answered as `existing`, and `admit`'s answer is
+   * dropped.
    */
-  reserve(reservation: Reservation, admit: (guard: Guard | undefined) => Guard): Promise<ReserveOutcome>;
-  /** Gives the place back, as far as it is still ours. */
-  release(reserved: Reserved): Promise<void>;
+  reserve(reservation: Reservation, admit: Admit): Promise<ReserveOutcome>;
+  /**
+   * Writes a new creation into a key row, by its ETag, and the guard as `admit` answers it, in one transaction. Undefined
+   * where another request has changed the key row, or removed it. A refusal by `admit` leaves both as they are.
+   */
+  takeOver(existing: Reserved, key: CreationKey, admit: Admit): Promise<Reserved | undefined>;
+  /** Whether a key row still has the ETag that it was read with. */
+  isCurrent(existing: Reserved): Promise<boolean>;
+  /** Removes the key row, and leaves the guard. False where the row is gone, or another creation's. */
+  release(reserved: Reserved): Promise<boolean>;
   /** Removes the key row of a creation that was never committed, where it is still that creation's. */
   dropKey(partition: string, idempotencyRowKey: string, creationId: string): Promise<void>;
   /** Name of the `s_` row of a creation. */
@@ -161,7 +160,7 @@ export interface SessionStore extends Calendar {
     stored: StoredSession,
     record: SessionRecord,
     entries?: readonly AuditRecord[],
-    /** Written with the record: the guard's count of rejections; by its ETag where one is given, else whatever it is. */
+    /** Written with the record: the count of rejections of its guard; by its ETag where one is given, else whatever it is. */
     guard?: { change: GuardChange; etag?: string },
   ): Promise<StoredSession | undefined>;
   /**
@@ -196,31 +195,32 @@ export interface DeviceContents {
   sessions: StoredSession[];
   /** Held images that were bound to the device at some time, with the ETags of the notes that say so. */
   boundImages: { referenceImageId: string; etag: string }[];
-  /** Audit entries whose session is gone. */
+  /** Guards, and audit entries whose session is gone. */
   leftoverRows: string[];
   isEmpty: boolean;
 }
 
 /** What concerns a device, or a principal, as a whole. */
 export interface DeviceStore {
-  /** Replaces a creation's key by another's, by its ETag. Undefined where somebody else was quicker. */
-  takeOver(existing: Reserved, key: CreationKey): Promise<Reserved | undefined>;
   /** The session of a committed creation; writes the pointer anew where a crash kept it from being written. */
   sessionOf(committed: Reserved): Promise<StoredSession | undefined>;
   /**
-   * Replaces the principal's own guard, as exactly as `reserve` does the device's; one that says nothing any more is
-   * removed. `change` may throw to refuse; where it answers undefined, all stays as it is.
+   * Replaces the principal's own guard, as exactly as `reserve` does the device's; one that counts nothing any more is
+   * removed.
    */
-  amendOwner(owner: string, change: (guard: Guard | undefined) => Guard | undefined): Promise<void>;
-  /** The guard of a partition, with the ETag of its row. */
-  guard(partition: string): Promise<{ guard: Guard; etag: string } | undefined>;
-  /** Ends a lock-out and forgets the rejections that led to it. */
-  clearLockout(deviceCorrelationId: string): Promise<void>;
+  amendOwner(owner: string, change: GuardEdit): Promise<void>;
+  /** A guard of a partition, with the ETag of its row. */
+  guard(partition: string, countedFor: CountedFor): Promise<{ guard: Guard; etag: string } | undefined>;
+  /** Replaces a guard of a partition, as `amendOwner` does. */
+  amendGuard(partition: string, countedFor: CountedFor, change: GuardEdit): Promise<void>;
+  /** Replaces each guard of a device: the services' and all users'. */
+  amendGuards(deviceCorrelationId: string, change: GuardEdit): Promise<void>;
   /**
    * Moves a session that is stored as moving to the partition of its device, which its record names, and answers it as it
-   * is stored there. Undefined where it was erased meanwhile. Repeating it is harmless.
+   * is stored there. `count` notes it in its guard, once; `refund` takes that back where the session was erased meanwhile,
+   * and undefined is answered. Repeating it is harmless.
    */
-  bindSession(stored: StoredSession): Promise<StoredSession | undefined>;
+  bindSession(stored: StoredSession, count: Admit, refund: GuardEdit): Promise<StoredSession | undefined>;
   /** Notes which session an image of an attempt belongs to, and forgets it. */
   linkImage(sessionImageId: string, sessionId: string): Promise<void>;
   sessionOfImage(sessionImageId: string): Promise<string | undefined>;
@@ -235,7 +235,7 @@ export interface DeviceStore {
    * or to one row of it. Reads the whole table of pointers, so it is for the rare cases in which such were found.
    */
   dropPointers(places: readonly { partition: string; row?: string }[]): Promise<void>;
-  /** Removes the guard and the rows that an interrupted purge or move has left. */
+  /** Removes the guards and the rows that an interrupted purge or move has left. */
   dropRest(contents: DeviceContents): Promise<void>;
 }
 

@@ -1,5 +1,5 @@
-import { giveBack } from "./limits.ts";
-import type { DeviceStore, SessionStore } from "./ports.ts";
+import { refundCreation } from "./limits.ts";
+import type { Clock, DeviceStore, SessionStore } from "./ports.ts";
 import type { AuditRecord, StoredSession } from "./session.ts";
 
 /** The images of the attempts that these entries tell of. */
@@ -9,7 +9,7 @@ export function imagesOf(entries: readonly AuditRecord[]): string[] {
 
 /** Removes a session with everything that points to it. */
 export async function purgeSession(
-  { sessions, devices }: { sessions: SessionStore; devices: DeviceStore },
+  { sessions, devices, now }: { sessions: SessionStore; devices: DeviceStore; now: Clock },
   stored: StoredSession,
 ): Promise<void> {
   // Only what belongs to a principal has links from its images.
@@ -17,5 +17,5 @@ export async function purgeSession(
   for (const sessionImageId of linked) await devices.unlinkImage(sessionImageId);
   await sessions.purge(stored);
   const { owner, createdOn } = stored.record;
-  if (owner !== undefined) await devices.amendOwner(owner, (guard) => giveBack(guard, createdOn));
+  if (owner !== undefined) await devices.amendOwner(owner, (guard) => refundCreation(guard, createdOn, now()));
 }

@@ -95,17 +95,17 @@ export async function recordResult(
   return { stored: written, state, ...(answered?.requestId !== undefined && { requestId: answered.requestId }) };
 }
 
-/** What the outcome changes in the guard of the device. */
+/** What the outcome changes in the guard that counts the session. */
 async function guardChange(
   { devices, now, limits }: RecordResultDeps,
   partition: string,
   before: SessionRecord,
-  { decision, deviceCorrelationId }: SessionRecord,
+  { decision, deviceCorrelationId, countedFor }: SessionRecord,
 ) {
   if (deviceCorrelationId === undefined || decision === undefined) return undefined;
   if (!countsForLockout(before.decision, decision)) return undefined;
   // An acceptance ends the row whatever its length was; a rejection must know it.
-  const known = decision === "rejected" ? await devices.guard(partition) : undefined;
+  const known = decision === "rejected" ? await devices.guard(partition, countedFor) : undefined;
   const change = countOutcome(known?.guard, decision, now(), limits);
   return { change, ...(known !== undefined && { etag: known.etag }) };
 }

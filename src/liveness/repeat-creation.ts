@@ -1,5 +1,7 @@
 import { ApiError } from "../errors.ts";
 import type { CreatedSession, SessionState } from "../face/model.ts";
+import { countedFor } from "./access.ts";
+import { admission, quietly, refundOwnerPlace, refundPlaces, takeOwnerPlace } from "./places.ts";
 import type { Plan } from "./plan-session.ts";
 import type { CreationKey, Reserved } from "./ports.ts";
 import type { RecordResultDeps } from "./record-result.ts";
@@ -20,9 +22,10 @@ const rejected = { "repeatability-result": "rejected" };
  * A request with a key that is known already. Its session is answered again while nobody has used it. The token is not
  * stored, so where the service does not tell it either, the session is revoked and another one takes its place: never do
  * two sessions live whose tokens were handed out for one key. The key row says which session is being replaced, so that
- * a repeat after a crash goes on where that stopped.
+ * a repeat after a crash goes on where that stopped. Another session takes places as any creation does; the same session
+ * answered again takes none.
  *
- * @throws ApiError 422 `IdempotencyKeyReused` with another body; 409 `CreationInProgress` while the first request is in
+ * @throws ApiError what `admit` and `admitOwner` throw, with the session and its key left as they are; 422 `IdempotencyKeyReused` with another body; 409 `CreationInProgress` while the first request is in
  *   flight; 409 `SessionAlreadyUsed` once an attempt was made, or the session was deleted or has expired.
  */
 export async function repeatCreation(deps: RepeatDeps, plan: Plan, existing: Reserved): Promise<Repeated> {
@@ -40,7 +43,7 @@ export async function repeatCreation(deps: RepeatDeps, plan: Plan, existing: Res
   const isReplaced = key.sessionId === undefined && record.revokedOn !== undefined;
   if (isReplaced) return replace(deps, plan, existing, stored);
   // Revoked by its owner, or a moment ago by another repeat: that one has changed the key's row.
-  if (record.revokedOn !== undefined && !(await isUnchanged(deps, existing))) throw inProgress();
+  if (record.revokedOn !== undefined && !(await deps.sessions.isCurrent(existing))) throw inProgress();
   if (record.status !== "NotStarted") throw alreadyUsed();
   // A session that the service does not know was revoked by the very creation whose commit failed: nobody has its token.
   const told = await deps.face.get(record);
@@ -55,15 +58,16 @@ export async function repeatCreation(deps: RepeatDeps, plan: Plan, existing: Res
   return replace(deps, plan, existing, stored);
 }
 
-/** Whether nobody has written the key's row since it was read: by its ETag, it is written again as it is. */
-async function isUnchanged({ devices }: RepeatDeps, existing: Reserved): Promise<boolean> {
-  return (await devices.takeOver(existing, existing.key)) !== undefined;
-}
-
 /** Revokes what is replaced in any case: whoever recorded that may have stopped before the service heard of it. */
 async function replace(deps: RepeatDeps, plan: Plan, existing: Reserved, stored: StoredSession): Promise<Repeated> {
   const place = await takeOver(deps, plan, existing, stored.record.sessionId);
-  await cancelSession(deps, stored);
+  try {
+    await cancelSession(deps, stored);
+  } catch (error) {
+    // The key row stays: by it a later repeat finds the session that is still to be revoked.
+    await quietly(refundPlaces(deps, plan, place.reserved));
+    throw error;
+  }
   return place;
 }
 
@@ -82,15 +86,22 @@ function sameSession(
 }
 
 async function takeOver(
-  { devices }: RepeatDeps,
+  deps: RepeatDeps,
   plan: Plan,
   existing: Reserved,
   replaces: string | undefined,
 ): Promise<{ reserved: Reserved }> {
   const key = { ...keyOf(plan), ...(replaces !== undefined && { replaces }) };
-  const reserved = await devices.takeOver(existing, key);
-  if (reserved === undefined) throw inProgress();
-  return { reserved };
+  // The user's limit first: once the key is taken over, a refusal could not leave it as it was.
+  await takeOwnerPlace(deps, plan);
+  try {
+    const reserved = await deps.sessions.takeOver(existing, key, admission(deps, plan));
+    if (reserved === undefined) throw inProgress();
+    return { reserved };
+  } catch (error) {
+    await quietly(refundOwnerPlace(deps, plan));
+    throw error;
+  }
 }
 
 /** How long a creation may be under way before it counts as crashed. */
@@ -102,6 +113,7 @@ export function keyOf({ command, creation, idempotency }: Plan): CreationKey {
     creationId: creation.creationId,
     leaseUntil: new Date(Date.parse(creation.createdOn) + leaseMs).toISOString(),
     expiryPartition: creation.expiryPartition,
+    countedFor: countedFor(command.caller),
     ...(idempotency !== undefined && { bodyHash: idempotency.bodyHash }),
     ...(command.caller.owner !== undefined && { owner: command.caller.owner }),
   };

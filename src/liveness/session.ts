@@ -1,4 +1,5 @@
 import type { ApiVersion, Attempt, SessionKind, SessionStatus, VerifyReference } from "../face/model.ts";
+import type { CountedFor } from "./access.ts";
 
 export type Decision = "accepted" | "rejected" | "inconclusive";
 
@@ -50,6 +51,8 @@ export interface SessionRecord {
   threshold?: number;
   clientName?: string;
   owner?: string;
+  /** Whose sessions on the device this one counts among. */
+  countedFor: CountedFor;
   idempotencyRowKey: string;
   /** Since when the timer has given up on it, but for a try each hour. */
   setAsideOn?: string;

@@ -1,8 +1,10 @@
 import type { TransactionAction } from "@azure/data-tables";
+import type { Admit, GuardEdit } from "../liveness/guard.ts";
 import type { DeviceStore } from "../liveness/ports.ts";
 import type { StoredSession } from "../liveness/session.ts";
 import type { StorageTables } from "./connect.ts";
-import { auditRows, devicePartition, guardRow } from "./keys.ts";
+import { createGuards } from "./guards.ts";
+import { auditRows, devicePartition, guardRowOf } from "./keys.ts";
 import { readSession, writeSession } from "./session-row.ts";
 import { writePointer } from "./small-rows.ts";
 import type { Entity, Table } from "./table.ts";
@@ -13,11 +15,14 @@ import { inTransactions, removeRows } from "./transactions.ts";
  * anything points to them, and go when nothing points to them any more; until then the new record says where they are. So
  * a move that stops anywhere is finished by the next reader of either record.
  */
-export function createBinding({ sessions, sessionIds, expiry }: StorageTables): DeviceStore["bindSession"] {
-  return async (stored) => {
+export function createBinding(connection: StorageTables): DeviceStore["bindSession"] {
+  const { sessions, sessionIds, expiry } = connection;
+  const guards = createGuards(connection);
+
+  return async (stored, count, refund) => {
     if (!stored.isMoving) return stored;
     const { movedFrom = stored.partition } = stored.record;
-    const moved = stored.record.movedFrom === undefined ? await copy(stored) : stored;
+    const moved = stored.record.movedFrom === undefined ? await copy(stored, count, refund) : stored;
     if (moved === undefined) return undefined;
     await removeMovedRows(sessions, { ...moved, record: { ...moved.record, movedFrom } });
     const { isMoving: _, ...rest } = moved;
@@ -26,9 +31,9 @@ export function createBinding({ sessions, sessionIds, expiry }: StorageTables): 
   };
 
   /** What an earlier move has put there is newer than what is copied. Undefined where the session was erased meanwhile. */
-  async function copy(stored: StoredSession): Promise<StoredSession | undefined> {
+  async function copy(stored: StoredSession, count: Admit, refund: GuardEdit): Promise<StoredSession | undefined> {
     const { row, partition: movedFrom, prunedOn } = stored;
-    const { creationId, sessionId, expiryPartition, deviceCorrelationId = "" } = stored.record;
+    const { creationId, sessionId, expiryPartition, deviceCorrelationId = "", countedFor } = stored.record;
     const partition = devicePartition(deviceCorrelationId);
     const record = { ...stored.record, movedFrom, ...(isKeyed(stored) && { keyPartition: movedFrom }) };
     const audits = await readAudits(sessions, movedFrom, row);
@@ -37,7 +42,15 @@ export function createBinding({ sessions, sessionIds, expiry }: StorageTables): 
       return ["upsert", { ...values, partitionKey: partition }, "Replace"];
     });
     for (const chunk of inTransactions(copies)) await sessions.transact(chunk);
-    const written = await sessions.transact([["create", writeSession(partition, row, record)]]);
+    const guardRow = guardRowOf(countedFor);
+    const outcome = await guards.writeCounted({
+      partition,
+      guardRow,
+      known: await guards.read(partition, guardRow),
+      count,
+      action: ["create", writeSession(partition, row, record)],
+      settle: () => load(partition, row),
+    });
     const [, isPointed] = await Promise.all([
       expiry.merge({ partitionKey: expiryPartition, rowKey: creationId, partition }),
       sessionIds.merge({ partitionKey: sessionId, rowKey: sessionId, partition, deviceCorrelationId }),
@@ -49,14 +62,12 @@ export function createBinding({ sessions, sessionIds, expiry }: StorageTables): 
         await sessionIds.put({ ...writePointer(partition, row, record), ...prunedToo });
       } else if ((await sessionIds.get(sessionId, sessionId)) === undefined) {
         await removeRows(sessions, partition, [...audits.map(({ rowKey }) => rowKey), row]);
+        if ("written" in outcome) await guards.amend(partition, guardRow, refund);
         return undefined;
       }
     }
-    const moved =
-      written.conflict === undefined
-        ? { ...stored, record, partition, etag: written.etags[0] ?? "*" }
-        : await load(partition, row);
-    return moved && { ...moved, ...(prunedOn !== undefined && { prunedOn }) };
+    const moved = "written" in outcome ? { ...stored, record, partition, etag: outcome.etag } : outcome;
+    return { ...moved, ...(prunedOn !== undefined && { prunedOn }) };
   }
 
   async function load(partition: string, row: string): Promise<StoredSession | undefined> {
@@ -71,7 +82,7 @@ export async function removeMovedRows(sessions: Table, stored: StoredSession): P
   if (record.movedFrom === undefined) return;
   const audits = await readAudits(sessions, record.movedFrom, row, ["PartitionKey", "RowKey"]);
   const keyRows = isKeyed(stored) ? [] : [record.idempotencyRowKey];
-  const rowKeys = [...audits.map(({ rowKey }) => rowKey), guardRow, ...keyRows, row];
+  const rowKeys = [...audits.map(({ rowKey }) => rowKey), guardRowOf(record.countedFor), ...keyRows, row];
   await removeRows(sessions, record.movedFrom, rowKeys);
 }
 

@@ -1,15 +1,33 @@
-import { ApiError } from "../errors.ts";
-import { giveBack } from "../liveness/limits.ts";
-import type { CreationKey, Guard, Reservation, Reserved, SessionStore } from "../liveness/ports.ts";
+import type { Admit } from "../liveness/guard.ts";
+import type { CreationKey, Reservation, Reserved, ReserveOutcome, SessionStore } from "../liveness/ports.ts";
 import type { SessionRecord, StoredSession } from "../liveness/session.ts";
 import type { StorageTables } from "./connect.ts";
-import { createGuards, type KnownGuard, maxGuardRounds } from "./guards.ts";
-import { creationKeyRow, devicePartition, sessionPartition, sessionRow } from "./keys.ts";
+import { createGuards, type KnownGuard } from "./guards.ts";
+import {
+  creationKeyRow,
+  deviceOfPartition,
+  devicePartition,
+  guardRowOf,
+  sessionPartition,
+  sessionRow,
+} from "./keys.ts";
 import { createRecent, type Recent } from "./recent.ts";
 import { writeSession } from "./session-row.ts";
-import { readKey, writeGuard, writeKey, writePointer } from "./small-rows.ts";
+import { readKey, writeKey, writePointer } from "./small-rows.ts";
+import type { Entity } from "./table.ts";
 
-type Creation = Pick<SessionStore, "reserve" | "release" | "commit">;
+type Creation = Pick<SessionStore, "reserve" | "takeOver" | "isCurrent" | "release" | "commit">;
+
+/** The key row that a creation writes together with its place in the guard. */
+interface Claim {
+  partition: string;
+  idempotencyRowKey: string;
+  key: CreationKey;
+  /** ETag of the row that is replaced; absent: there is to be none. */
+  replacedEtag?: string;
+  /** Only this creation can have written the row: its key row bears the creation's own name. */
+  isUnshared?: boolean;
+}
 
 /** The life of a creation in the tables: a place is taken, then committed or given back. */
 export function createCreation(connection: StorageTables, recent: Recent<StoredSession> = createRecent()): Creation {
@@ -17,66 +35,74 @@ export function createCreation(connection: StorageTables, recent: Recent<StoredS
   const guards = createGuards(connection);
   const recentGuards = createRecent<KnownGuard>();
 
-  return { reserve, release, commit };
+  return { reserve, takeOver, isCurrent, release, commit };
 
-  async function reserve(
-    reservation: Reservation,
-    admit: (guard: Guard | undefined) => Guard,
-  ): ReturnType<Creation["reserve"]> {
+  async function reserve(reservation: Reservation, admit: Admit): Promise<ReserveOutcome> {
     const { deviceCorrelationId, keyHash, anchor, ...key } = reservation;
     const { creationId } = reservation;
     const partition =
       deviceCorrelationId === undefined ? sessionPartition(anchor ?? creationId) : devicePartition(deviceCorrelationId);
-    const idempotencyRowKey = creationKeyRow(creationId, keyHash);
-    const place = (etag: string, held: CreationKey): Reserved => ({ partition, idempotencyRowKey, etag, key: held });
-    const won = (etag: string, held: CreationKey, before: Guard | undefined, admitted: Guard) => {
-      const taken = placeTaken(before, admitted);
-      return { reserved: { ...place(etag, held), ...(taken !== undefined && { taken }) } };
+    const claim: Claim = {
+      partition,
+      idempotencyRowKey: creationKeyRow(creationId, keyHash),
+      key,
+      isUnshared: keyHash === undefined,
     };
+    return take(claim, admit, (held) => held && { existing: placeOf(claim, held.etag, readKey(held)) });
+  }
 
-    let known = rememberedGuard(partition, admit);
-    for (let round = 1; round <= maxGuardRounds; round++) {
-      const admitted = admit(known?.guard);
-      const guardEntity = writeGuard(partition, admitted);
-      const written = await sessions.transact([
-        ["create", writeKey(partition, idempotencyRowKey, key)],
-        known === undefined ? ["create", guardEntity] : ["update", guardEntity, "Replace", { etag: known.etag }],
-      ]);
-      if (written.conflict === undefined) {
-        const [keyEtag = "*", guardEtag] = written.etags;
-        // Without an ETag of its own it could not be told from what others write; and where no device is known, none will.
-        if (guardEtag !== undefined && guardEtag !== "*" && deviceCorrelationId !== undefined) {
-          recentGuards.remember(partition, { guard: admitted, etag: guardEtag });
-        }
-        return won(keyEtag, key, known?.guard, admitted);
-      }
-      const { repeated } = written.conflict;
-      if (round > 1) await guards.pause(round - 1);
-      // A key named by the creation alone can only be met by ourselves: by a write whose answer was lost.
-      const keyMayExist = keyHash !== undefined || repeated;
-      const [keyEntity, currentGuard] = await Promise.all([
-        keyMayExist ? sessions.get(partition, idempotencyRowKey) : undefined,
-        guards.read(partition),
-      ]);
-      if (keyEntity !== undefined) {
-        const held = readKey(keyEntity);
-        const ours = repeated && held.creationId === creationId && held.leaseUntil === key.leaseUntil;
-        if (!ours || held.sessionId !== undefined) return { existing: place(keyEntity.etag, held) };
-        return won(keyEntity.etag, held, known?.guard, admitted);
-      }
-      known = currentGuard;
-    }
-    throw new ApiError(503, "ServerBusy", "Too many sessions are being created for this device at once.", {
-      retryAfter: "1",
+  async function takeOver(existing: Reserved, key: CreationKey, admit: Admit): Promise<Reserved | undefined> {
+    const { partition, idempotencyRowKey, etag } = existing;
+    const outcome = await take({ partition, idempotencyRowKey, key, replacedEtag: etag }, admit, (held) =>
+      held?.etag === etag ? undefined : { reserved: undefined },
+    );
+    return outcome.reserved;
+  }
+
+  /**
+   * Writes the key row and the guard.
+   *
+   * @param settle sees the key row as it stands after a conflict (undefined: there is none) and answers what ends the
+   *   matter; undefined: only the guard stood in the way.
+   */
+  async function take<T extends object>(
+    claim: Claim,
+    admit: Admit,
+    settle: (held: Entity | undefined) => T | undefined,
+  ): Promise<{ reserved: Reserved } | T> {
+    const { partition, idempotencyRowKey, key, replacedEtag, isUnshared = false } = claim;
+    const guardRow = guardRowOf(key.countedFor);
+    const keyEntity = writeKey(partition, idempotencyRowKey, key);
+    // No partition's name has a slash.
+    const guardName = `${partition}/${guardRow}`;
+    const outcome = await guards.writeCounted<{ reserved: Reserved } | T>({
+      partition,
+      guardRow,
+      known: rememberedGuard(guardName, admit),
+      count: admit,
+      action:
+        replacedEtag === undefined ? ["create", keyEntity] : ["update", keyEntity, "Replace", { etag: replacedEtag }],
+      async settle(repeated) {
+        // An unshared key can only be met by ourselves: by a write whose answer was lost.
+        const held = isUnshared && !repeated ? undefined : await sessions.get(partition, idempotencyRowKey);
+        const isWritten = repeated && held !== undefined && isOurs(readKey(held), key);
+        return isWritten ? { reserved: placeOf(claim, held.etag, key) } : settle(held);
+      },
     });
+    if (!("written" in outcome)) return outcome;
+    // Without an ETag of its own it could not be told from what others write; and where no device is known, none will.
+    if (outcome.written.etag !== "*" && deviceOfPartition(partition) !== undefined) {
+      recentGuards.remember(guardName, outcome.written);
+    }
+    return { reserved: placeOf(claim, outcome.etag, key) };
   }
 
   /**
    * What to begin with. Without a guard the write is right for a new device, and the cheapest way to learn of a known
    * one. A remembered guard may let in, because the write goes by its ETag; it turns nobody away, since it may be old.
    */
-  function rememberedGuard(partition: string, admit: (guard: Guard) => Guard): KnownGuard | undefined {
-    const known = recentGuards.recall(partition);
+  function rememberedGuard(guardName: string, admit: Admit): KnownGuard | undefined {
+    const known = recentGuards.recall(guardName);
     try {
       if (known !== undefined) admit(known.guard);
       return known;
@@ -85,11 +111,12 @@ export function createCreation(connection: StorageTables, recent: Recent<StoredS
     }
   }
 
-  async function release(reserved: Reserved): Promise<void> {
-    const { partition, idempotencyRowKey, etag, taken } = reserved;
-    const removed = await sessions.remove(partition, idempotencyRowKey, etag);
-    if (removed !== "removed" || taken === undefined) return;
-    await guards.amend(partition, (guard) => giveBack(guard, taken));
+  async function isCurrent({ partition, idempotencyRowKey, etag }: Reserved): Promise<boolean> {
+    return (await sessions.get(partition, idempotencyRowKey))?.etag === etag;
+  }
+
+  async function release({ partition, idempotencyRowKey, etag }: Reserved): Promise<boolean> {
+    return (await sessions.remove(partition, idempotencyRowKey, etag)) === "removed";
   }
 
   /** What has no ETag of its own could not be told from what others write; one whose device is not known will be moved. */
@@ -129,12 +156,11 @@ export function createCreation(connection: StorageTables, recent: Recent<StoredS
   }
 }
 
-/** The time by which the admitted guard is longer than the one before. */
-function placeTaken(before: Guard | undefined, admitted: Guard): string | undefined {
-  const left = [...(before?.recent ?? [])];
-  return admitted.recent.find((time) => {
-    const index = left.indexOf(time);
-    if (index >= 0) left.splice(index, 1);
-    return index < 0;
-  });
+function placeOf({ partition, idempotencyRowKey }: Claim, etag: string, key: CreationKey): Reserved {
+  return { partition, idempotencyRowKey, etag, key };
+}
+
+/** Whether a key row holds what a request wrote whose answer was lost, and no commit since. */
+function isOurs(held: CreationKey, { creationId, leaseUntil }: CreationKey): boolean {
+  return held.creationId === creationId && held.leaseUntil === leaseUntil && held.sessionId === undefined;
 }

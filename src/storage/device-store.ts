@@ -1,4 +1,5 @@
-import type { CreationKey, DeviceContents, DeviceStore, Reserved } from "../liveness/ports.ts";
+import type { GuardEdit } from "../liveness/guard.ts";
+import type { DeviceContents, DeviceStore, Reserved } from "../liveness/ports.ts";
 import type { StoredSession } from "../liveness/session.ts";
 import { createBinding } from "./binding.ts";
 import type { StorageTables } from "./connect.ts";
@@ -7,8 +8,11 @@ import {
   boundImageRow,
   devicePartition,
   guardRow,
+  guardRowOf,
+  guardRows,
   imageLinkKey,
   imageOfRow,
+  isGuardRow,
   isKeyRow,
   isSessionRow,
   ownerPartition,
@@ -18,7 +22,7 @@ import {
 } from "./keys.ts";
 import type { Conditions } from "./query.ts";
 import { readSession } from "./session-row.ts";
-import { readKey, readPointer, writeKey, writePointer } from "./small-rows.ts";
+import { readGuard, readKey, readPointer, writePointer } from "./small-rows.ts";
 import { removeRows } from "./transactions.ts";
 
 /** What concerns a device, or a principal, as a whole. */
@@ -26,15 +30,11 @@ export function createDeviceStore(connection: StorageTables): DeviceStore {
   const { sessions, sessionIds } = connection;
   const guards = createGuards(connection);
   return {
-    takeOver,
     sessionOf,
-    amendOwner: (owner, change) => guards.amend(ownerPartition(owner), change),
-    guard: guards.read,
-    clearLockout: (deviceCorrelationId) =>
-      guards.amend(
-        devicePartition(deviceCorrelationId),
-        (known) => known && { recent: known.recent, rejectionsInARow: 0 },
-      ),
+    amendOwner: (owner, change) => guards.amend(ownerPartition(owner), guardRow, change),
+    guard: (partition, countedFor) => guards.read(partition, guardRowOf(countedFor)),
+    amendGuard: (partition, countedFor, change) => guards.amend(partition, guardRowOf(countedFor), change),
+    amendGuards,
     bindSession: createBinding(connection),
     async linkImage(sessionImageId, sessionId) {
       const key = imageLinkKey(sessionImageId);
@@ -60,7 +60,7 @@ export function createDeviceStore(connection: StorageTables): DeviceStore {
     contentsOf,
     dropPointers,
     async dropRest({ partition, leftoverRows }) {
-      await removeRows(sessions, partition, [guardRow, ...leftoverRows]);
+      await removeRows(sessions, partition, leftoverRows);
     },
   };
 
@@ -74,16 +74,12 @@ export function createDeviceStore(connection: StorageTables): DeviceStore {
     }
   }
 
-  async function takeOver(existing: Reserved, key: CreationKey): Promise<Reserved | undefined> {
-    const { partition, idempotencyRowKey, etag } = existing;
-    const entity = writeKey(partition, idempotencyRowKey, key);
-    const written = await sessions.transact([["update", entity, "Replace", { etag }]]);
-    if (written.conflict === undefined) return { partition, idempotencyRowKey, etag: written.etags[0] ?? "*", key };
-    if (!written.conflict.repeated) return undefined;
-    // An earlier try may have been the one that wrote.
-    const current = await sessions.get(partition, idempotencyRowKey);
-    if (current === undefined || readKey(current).creationId !== key.creationId) return undefined;
-    return { partition, idempotencyRowKey, etag: current.etag, key };
+  async function amendGuards(deviceCorrelationId: string, change: GuardEdit): Promise<void> {
+    const partition = devicePartition(deviceCorrelationId);
+    const where = { PartitionKey: partition, RowKey: guardRows };
+    for await (const entity of sessions.query({ where })) {
+      if (change(readGuard(entity)) !== undefined) await guards.amend(partition, entity.rowKey, change);
+    }
   }
 
   async function sessionOf({ partition, key }: Reserved): Promise<StoredSession | undefined> {
@@ -124,7 +120,8 @@ export function createDeviceStore(connection: StorageTables): DeviceStore {
       }),
       leftoverRows: rows.flatMap(({ rowKey }) => {
         const owner = sessionRowOfAudit(rowKey);
-        return owner === undefined || kept.has(owner) ? [] : rowKey;
+        const isLeftover = isGuardRow(rowKey) || (owner !== undefined && !kept.has(owner));
+        return isLeftover ? rowKey : [];
       }),
       isEmpty: rows.length === 0,
     };

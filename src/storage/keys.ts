@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { ApiError } from "../errors.ts";
+import { type CountedFor, services } from "../liveness/access.ts";
 
 /** Keys of the rows, and ranges of them. All pure. */
 
@@ -57,7 +58,14 @@ export function isImageLinkKey(key: string): boolean {
   return key.startsWith("!image_");
 }
 
+/** Row of the guard that counts for the trusted services, and of a principal's own guard. */
 export const guardRow = "g";
+const guardPrefix = "g_";
+
+/** Row, in a device's partition, of the guard that counts for the services or for one user. */
+export function guardRowOf(countedFor: CountedFor): string {
+  return countedFor === services ? guardRow : `${guardPrefix}${countedFor}`;
+}
 
 const sessionPrefix = "s_";
 const keyPrefix = "k_";
@@ -74,6 +82,18 @@ export interface RowRange {
 export const sessionRows: RowRange = { from: sessionPrefix, before: `s${afterUnderscore}` };
 /** All creation keys and all sessions of a partition: neighbours in the order of the rows. */
 export const keyAndSessionRows: RowRange = { from: keyPrefix, before: sessionRows.before };
+
+/** For whom the guard in such a row counts. */
+export function guardHolder(row: string): CountedFor {
+  return row === guardRow ? services : row.slice(guardPrefix.length);
+}
+
+/** All guards of a partition. */
+export const guardRows: RowRange = { from: guardRow, before: `g${afterUnderscore}` };
+
+export function isGuardRow(rowKey: string): boolean {
+  return rowKey === guardRow || rowKey.startsWith(guardPrefix);
+}
 
 export function isSessionRow(rowKey: string): boolean {
   return rowKey.startsWith(sessionPrefix);

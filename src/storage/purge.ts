@@ -1,8 +1,9 @@
+import type { CountedFor } from "../liveness/access.ts";
 import type { SessionStore } from "../liveness/ports.ts";
 import type { StoredSession } from "../liveness/session.ts";
 import { removeMovedRows } from "./binding.ts";
 import type { StorageTables } from "./connect.ts";
-import { auditRows, guardRow, keyAndSessionRows } from "./keys.ts";
+import { auditRows, guardHolder, guardRowOf, guardRows, keyAndSessionRows } from "./keys.ts";
 import { readKey } from "./small-rows.ts";
 import type { Entity } from "./table.ts";
 import { removeRows } from "./transactions.ts";
@@ -13,9 +14,9 @@ export function createPurge({ sessions, sessionIds }: StorageTables): Pick<Sessi
 
   async function purge(stored: StoredSession): Promise<void> {
     const { partition, row, record } = stored;
-    const { creationId, sessionId, idempotencyRowKey, keyPartition = partition } = record;
+    const { creationId, sessionId, idempotencyRowKey, countedFor, keyPartition = partition } = record;
     const [idle, key, audits] = await Promise.all([
-      readIdleGuard(partition, [row, ...(keyPartition === partition ? [idempotencyRowKey] : [])]),
+      readIdleGuard(partition, countedFor, [row, ...(keyPartition === partition ? [idempotencyRowKey] : [])]),
       ownKey(keyPartition, idempotencyRowKey, creationId),
       readAuditRows(partition, row),
     ]);
@@ -25,20 +26,29 @@ export function createPurge({ sessions, sessionIds }: StorageTables): Pick<Sessi
     // creation came in between: what it has written stays.
     await Promise.all([
       key && sessions.remove(keyPartition, key.rowKey, key.etag),
-      guard && sessions.remove(partition, guardRow, guard.etag),
+      guard && sessions.remove(partition, guard.rowKey, guard.etag),
       sessionIds.remove(sessionId, sessionId),
     ]);
     await removeMovedRows(sessions, stored);
     await removeRows(sessions, partition, [...audits, row]);
     // The others that kept the guard may have been purged at the same time.
-    if (guard === undefined) await removeIdleGuard(partition);
-    if (keyPartition !== partition) await removeIdleGuard(keyPartition);
+    if (guard === undefined) await removeIdleGuard(partition, countedFor);
+    if (keyPartition !== partition) await removeIdleGuard(keyPartition, countedFor);
   }
 
   async function dropKey(partition: string, idempotencyRowKey: string, creationId: string): Promise<void> {
     const key = await ownKey(partition, idempotencyRowKey, creationId);
     if (key !== undefined) await sessions.remove(partition, idempotencyRowKey, key.etag);
-    await removeIdleGuard(partition);
+    // Without the key row, whose creation it was is not known: it may have been counted in any guard.
+    const counted = key === undefined ? await readGuardHolders(partition) : [readKey(key).countedFor];
+    for (const countedFor of counted) await removeIdleGuard(partition, countedFor);
+  }
+
+  async function readGuardHolders(partition: string): Promise<CountedFor[]> {
+    const where = { PartitionKey: partition, RowKey: guardRows };
+    const holders: CountedFor[] = [];
+    for await (const { rowKey } of sessions.query({ where, select: keysOnly })) holders.push(guardHolder(rowKey));
+    return holders;
   }
 
   /** The key row, unless a later creation has taken it over. */
@@ -47,20 +57,24 @@ export function createPurge({ sessions, sessionIds }: StorageTables): Pick<Sessi
     return key !== undefined && readKey(key).creationId === creationId ? key : undefined;
   }
 
-  /** Where nothing else is left of the device, its guard counts nothing any more. */
-  async function removeIdleGuard(partition: string): Promise<void> {
-    const guard = await readIdleGuard(partition, []);
-    if (guard !== undefined) await sessions.remove(partition, guardRow, guard.etag);
+  /** Where nothing is left that a guard counts, it goes too. */
+  async function removeIdleGuard(partition: string, countedFor: CountedFor): Promise<void> {
+    const guard = await readIdleGuard(partition, countedFor, []);
+    if (guard !== undefined) await sessions.remove(partition, guard.rowKey, guard.etag);
   }
 
   /**
-   * The guard, where no session and no creation under way is left beside those that are going. The guard is read first:
-   * a creation that comes in later changes its ETag.
+   * The guard, where it counts no session and no creation under way beside those that are going. The guard is read
+   * first: a creation that comes in later changes its ETag.
    */
-  async function readIdleGuard(partition: string, going: readonly string[]): Promise<Entity | undefined> {
-    const guard = await sessions.get(partition, guardRow);
+  async function readIdleGuard(
+    partition: string,
+    countedFor: CountedFor,
+    going: readonly string[],
+  ): Promise<Entity | undefined> {
+    const guard = await sessions.get(partition, guardRowOf(countedFor));
     if (guard === undefined) return undefined;
-    const where = { PartitionKey: partition, RowKey: keyAndSessionRows };
+    const where = { PartitionKey: partition, RowKey: keyAndSessionRows, countedFor };
     for await (const { rowKey } of sessions.query({ where, select: keysOnly, pageSize: going.length + 1 })) {
       if (!going.includes(rowKey)) return undefined;
     }

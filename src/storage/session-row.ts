@@ -1,6 +1,7 @@
 import type { TableEntity } from "@azure/data-tables";
 import * as z from "zod";
 import { apiVersions, sessionKinds, type VerifyReference } from "../face/model.ts";
+import { services } from "../liveness/access.ts";
 import type { SessionRecord, StoredSession } from "../liveness/session.ts";
 import { isSessionPartition } from "./keys.ts";
 import { json, readRow, wholeNumber, writeRow } from "./row.ts";
@@ -44,6 +45,7 @@ const fields = {
   threshold: z.number().exactOptional(),
   clientName: text.exactOptional(),
   owner: text.exactOptional(),
+  countedFor: text.default(services),
   idempotencyRowKey: text,
   setAsideOn: text.exactOptional(),
   keyPartition: text.exactOptional(),

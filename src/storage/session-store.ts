@@ -1,13 +1,13 @@
 import { isDeepStrictEqual } from "node:util";
 import type { TransactionAction } from "@azure/data-tables";
-import type { GuardChange } from "../liveness/limits.ts";
+import type { GuardChange } from "../liveness/guard.ts";
 import type { ListQuery, SessionPointer, SessionStore } from "../liveness/ports.ts";
 import type { AuditRecord, SessionRecord, StoredSession } from "../liveness/session.ts";
 import type { StorageTables } from "./connect.ts";
 import { createCreation } from "./creation.ts";
 import { createDeviceSessions } from "./device-sessions.ts";
 import { createExpiryStore } from "./expiry-store.ts";
-import { auditRows, expiryPartition, sessionCreatedOn, sessionRow } from "./keys.ts";
+import { auditRows, expiryPartition, guardRowOf, sessionCreatedOn, sessionRow } from "./keys.ts";
 import { createPurge } from "./purge.ts";
 import { createRecent } from "./recent.ts";
 import { movingOf, readSession, writeSession } from "./session-row.ts";
@@ -75,7 +75,7 @@ export function createSessionStore(connection: StorageTables): SessionStore {
     const session = writeSession(partition, row, record);
     const actions: TransactionAction[] = [["update", session, "Replace", { etag }]];
     if (guard !== undefined) {
-      const change = writeGuardChange(partition, guard.change);
+      const change = writeGuardChange(partition, guardRowOf(record.countedFor), guard.change);
       actions.push(
         guard.etag === undefined ? ["upsert", change, "Merge"] : ["update", change, "Merge", { etag: guard.etag }],
       );

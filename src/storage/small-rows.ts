@@ -1,11 +1,12 @@
 import type { TableEntity } from "@azure/data-tables";
 import * as z from "zod";
 import { type Attempt, apiVersions, sessionKinds } from "../face/model.ts";
+import { services } from "../liveness/access.ts";
 import type { DueRow, SettledSession } from "../liveness/calendar.ts";
-import type { GuardChange } from "../liveness/limits.ts";
-import type { CreationKey, Guard, SessionPointer } from "../liveness/ports.ts";
+import type { Guard, GuardChange } from "../liveness/guard.ts";
+import type { CreationKey, SessionPointer } from "../liveness/ports.ts";
 import type { AuditRecord, SessionRecord } from "../liveness/session.ts";
-import { auditRow, bucketStart, guardRow } from "./keys.ts";
+import { auditRow, bucketStart } from "./keys.ts";
 import { json, readRow, wholeNumber, writeRow } from "./row.ts";
 import type { Entity } from "./table.ts";
 
@@ -18,18 +19,21 @@ const guardSchema: z.ZodType<Guard> = z.object({
   recent: json(z.array(text)).default([]),
   rejectionsInARow: wholeNumber,
   lockedUntil: text.exactOptional(),
+  changedOn: text.default(new Date(0).toISOString()),
 } satisfies Record<keyof Guard, z.ZodType>);
 
-export const writeGuard = (partition: string, guard: Guard): TableEntity => writeRow(partition, guardRow, guard);
+export const writeGuard = (partition: string, row: string, guard: Guard): TableEntity =>
+  writeRow(partition, row, guard);
 /** Only what an outcome changes. */
-export const writeGuardChange = (partition: string, change: GuardChange): TableEntity =>
-  writeRow(partition, guardRow, change);
+export const writeGuardChange = (partition: string, row: string, change: GuardChange): TableEntity =>
+  writeRow(partition, row, change);
 export const readGuard = (entity: Entity): Guard => readRow(guardSchema, entity);
 
 const keySchema: z.ZodType<CreationKey> = z.object({
   creationId: text,
   bodyHash: text.exactOptional(),
   owner: text.exactOptional(),
+  countedFor: text.default(services),
   leaseUntil: text,
   sessionId: text.exactOptional(),
   replaces: text.exactOptional(),

@@ -8,7 +8,7 @@ const path = "face/v1.2/detectLiveness-sessions";
 type Session = { sessionId: string; authToken: string };
 
 describe("idempotent creation", async () => {
-  const { stack, app } = await openStack({ env: { CREATION_LIMIT: "2", ALLOW_DEVICE_SET_IN_CLIENT: "true" } });
+  const { stack, app } = await openStack({ env: { CREATION_LIMIT: "3", ALLOW_DEVICE_SET_IN_CLIENT: "true" } });
 
   const create = (key: string, device: string | undefined, fields: Record<string, unknown> = {}) =>
     app.send(path, {
@@ -37,10 +37,10 @@ describe("idempotent creation", async () => {
     await control(stack.emulator, "/settings", { tokenInGet: false });
   });
 
-  it("else revokes it and opens another, which takes no further place", async () => {
+  it("else revokes it and opens another, which takes a place like any creation", async () => {
     const [key, device] = [randomUUID(), randomUUID()];
     let latest = (await create(key, device)).body as Session;
-    for (let count = 0; count < 4; count += 1) {
+    for (let count = 0; count < 2; count += 1) {
       const again = await create(key, device);
       assert.equal(again.status, 200, JSON.stringify(again.body));
       const next = again.body as Session;
@@ -50,9 +50,13 @@ describe("idempotent creation", async () => {
       assert.ok((await playAttempt(stack.emulator, latest, { scenario: "realface" })).status >= 400);
       latest = next;
     }
-    assert.ok((await live()).includes(latest.sessionId));
-    assert.equal((await create(randomUUID(), device)).status, 200, "the second place of two");
+    assertError(await create(key, device), 429, "429");
     assertError(await create(randomUUID(), device), 429, "429");
+    assert.ok((await live()).includes(latest.sessionId), "a refused repeat leaves the session as it is");
+    assert.equal((await app.session(latest.sessionId)).status, "NotStarted");
+    await control(stack.emulator, "/clock", { advanceSeconds: 601 });
+    assert.equal((await create(key, device)).status, 200);
+    assert.equal((await app.session(latest.sessionId)).status, "Canceled");
   });
 
   it("refuses the key with another request, and once the session was used or deleted", async () => {

@@ -56,6 +56,21 @@ describe("what belongs to a principal", () => {
     await user.openSession();
   });
 
+  it("keeps the place of one that the service refuses for what it asks", async () => {
+    const user = createAppClient(stack.url, principal("ines"));
+    const device = randomUUID();
+    const refused = { json: { livenessOperationMode: "Passive", deviceCorrelationId: device } };
+    await control(stack.emulator, "/faults", { operation: "create", status: 400, code: "InvalidImage", times: 2 });
+    for (let count = 0; count < 2; count += 1) assertError(await user.send(path, refused), 400, "InvalidImage");
+    assertError(await user.send(path, refused), 429, "429");
+    const rows = await viewStorage(stack.azurite.connectionString).rows("sessions");
+    assert.deepEqual(
+      rows.filter(({ partitionKey }) => partitionKey === device).map(({ rowKey }) => rowKey),
+      [`g_${createHash("sha256").update("3:aad:ines").digest("hex")}`],
+      "no key row is left",
+    );
+  });
+
   it("lets the owner see an attempt's image, a trusted service too, and nobody else", async () => {
     const owner = createAppClient(stack.url, principal("dora"));
     const session = await owner.openSession(randomUUID(), { enableSessionImage: true });

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { services } from "../../src/liveness/access.ts";
 import type { DueRow } from "../../src/liveness/calendar.ts";
 import type { MaintainDeps } from "../../src/liveness/maintain.ts";
 import type { DeviceStore, FaceService, ImageStore, SessionStore } from "../../src/liveness/ports.ts";
@@ -70,6 +71,7 @@ export function createTimerWorld({ sessions: total, storageMs, faceMs, concurren
       attempts: 0,
       final: false,
       reasons: [],
+      countedFor: services,
       idempotencyRowKey: `k_${creationId}`,
       expiryPartition: expiryPartition(creationId, iso(createdMs + 12 * minute)),
     };

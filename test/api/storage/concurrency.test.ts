@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
-import type { Guard, Reserved } from "../../../src/liveness/ports.ts";
+import type { Guard } from "../../../src/liveness/guard.ts";
 import { readGuard } from "../../../src/storage/small-rows.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import {
   admitAll,
   committed,
+  giveUp,
   newRecord,
   openRig,
   reservation,
@@ -71,11 +72,15 @@ describe("two processes on one storage", () => {
   });
 
   it("take one place for one idempotency key, whoever comes first", async (t) => {
+    const timeOf = (n: number) => new Date(Date.UTC(2026, 0, 1) + n).toISOString();
     const [one, other] = await Promise.all([openRig(t, azurite), openRig(t, azurite)]);
     const deviceCorrelationId = someDevice();
     const outcomes = await Promise.all(
       Array.from({ length: 20 }, (_, n) =>
-        (n % 2 ? one : other).sessions.reserve(reservation({ deviceCorrelationId, keyHash: "abc" }), admitAll),
+        (n % 2 ? one : other).sessions.reserve(
+          reservation({ deviceCorrelationId, keyHash: "abc", bodyHash: timeOf(n) }),
+          (guard) => admitAll(guard, timeOf(n)),
+        ),
       ),
     );
     const winners = outcomes.flatMap((outcome) => ("reserved" in outcome ? [outcome.reserved] : []));
@@ -85,7 +90,7 @@ describe("two processes on one storage", () => {
     }
     const [guard] = await rowsOf(one.connection.sessions, deviceCorrelationId);
     assert.ok(guard !== undefined);
-    assert.deepEqual(readGuard(guard).recent, [winners[0]?.taken]);
+    assert.deepEqual(readGuard(guard).recent, [winners[0]?.key.bodyHash]);
   });
 
   it("commit one of the sessions that were opened for one key", async (t) => {
@@ -109,9 +114,9 @@ describe("two processes on one storage", () => {
   it("give places back without losing one", async (t) => {
     const [one, other] = await Promise.all([openRig(t, azurite), openRig(t, azurite)]);
     const deviceCorrelationId = someDevice();
-    const places: Reserved[] = [];
+    const places: Awaited<ReturnType<typeof reserved>>[] = [];
     for (let n = 0; n < 12; n++) places.push(await reserved(one.sessions, reservation({ deviceCorrelationId })));
-    await Promise.all(places.slice(0, 11).map((place, n) => (n % 2 ? one : other).sessions.release(place)));
+    await Promise.all(places.slice(0, 11).map((place, n) => giveUp(n % 2 ? one : other, place)));
     const [guard, ...keys] = await rowsOf(one.connection.sessions, deviceCorrelationId);
     assert.ok(guard !== undefined);
     assert.deepEqual(readGuard(guard).recent, [places[11]?.taken]);

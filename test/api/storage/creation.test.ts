@@ -1,10 +1,20 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
-import type { Guard } from "../../../src/liveness/ports.ts";
+import type { Guard } from "../../../src/liveness/guard.ts";
 import { createSessionStore } from "../../../src/storage/session-store.ts";
 import { startAzurite } from "../../local/azurite.ts";
-import { admitAll, newRecord, openRig, reservation, reserved, rowKeysOf, rowsOf, someDevice } from "./storage-rig.ts";
+import {
+  admitAll,
+  giveUp,
+  newRecord,
+  openRig,
+  reservation,
+  reserved,
+  rowKeysOf,
+  rowsOf,
+  someDevice,
+} from "./storage-rig.ts";
 
 const azurite = await startAzurite();
 after(() => azurite.stop());
@@ -21,7 +31,7 @@ describe("reserve", () => {
     assert.deepEqual(proxy.take(), ["POST /$batch"]);
 
     const { creationId, leaseUntil } = request;
-    const key = { creationId, bodyHash: "ff", owner: "o", leaseUntil };
+    const key = { creationId, bodyHash: "ff", owner: "o", countedFor: "services", leaseUntil };
     const [guard, keyRow] = await rowsOf(connection.sessions, deviceCorrelationId);
     assert.deepEqual(place, {
       partition: deviceCorrelationId,
@@ -48,7 +58,7 @@ describe("reserve", () => {
     });
     assert.ok("reserved" in outcome);
     assert.equal(proxy.take().length, 3);
-    assert.deepEqual(guards, [undefined, { recent: [first.taken], rejectionsInARow: 0 }]);
+    assert.deepEqual(guards, [undefined, { recent: [first.taken], rejectionsInARow: 0, changedOn: first.taken }]);
   });
 
   it("needs one for a device that the same process has written last", async (t) => {
@@ -75,7 +85,7 @@ describe("reserve", () => {
     const another = await reserved(others, reservation({ deviceCorrelationId }));
     await assert.rejects(sessions.reserve(reservation({ deviceCorrelationId }), atMost(2)), { status: 429 });
 
-    await others.release(another);
+    await giveUp({ sessions: others, connection }, another);
     await sessions.reserve(reservation({ deviceCorrelationId }), atMost(2));
     const [guard] = await rowsOf(connection.sessions, deviceCorrelationId);
     assert.equal(JSON.parse(String(guard?.recent)).length, 2);
@@ -84,17 +94,18 @@ describe("reserve", () => {
   it("lets in, whatever it remembers, where others have made room or the device is gone", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
-    const onlyOne = (guard: Guard | undefined) => {
+    const onlyOne = (guard: Guard | undefined, taken: string) => {
       if (guard !== undefined && guard.recent.length > 0) throw new ApiError(429, "429", "too many");
-      return admitAll(guard);
+      return admitAll(guard, taken);
     };
     const others = createSessionStore(connection);
     const make = async () => {
-      const outcome = await sessions.reserve(reservation({ deviceCorrelationId }), onlyOne);
+      const taken = new Date().toISOString();
+      const outcome = await sessions.reserve(reservation({ deviceCorrelationId }), (guard) => onlyOne(guard, taken));
       assert.ok("reserved" in outcome);
-      return outcome.reserved;
+      return { ...outcome.reserved, taken };
     };
-    await others.release(await make());
+    await giveUp({ sessions: others, connection }, await make());
     const place = await make();
     await assert.rejects(make(), { status: 429 });
     await connection.sessions.remove(place.partition, "g");
@@ -142,13 +153,22 @@ describe("reserve", () => {
 });
 
 describe("release", () => {
-  it("gives the place back, and leaves no trace of a device without sessions", async (t) => {
+  it("removes the key row alone, because the creation may have used its place", async (t) => {
+    const { sessions, connection } = await openRig(t, azurite);
+    const deviceCorrelationId = someDevice();
+    const place = await reserved(sessions, reservation({ deviceCorrelationId }));
+    assert.equal(await sessions.release(place), true);
+    const [guard, ...rest] = await rowsOf(connection.sessions, deviceCorrelationId);
+    assert.deepEqual([guard?.recent, rest], [JSON.stringify([place.taken]), []]);
+  });
+
+  it("and a refund of the place leave no trace of a device without sessions", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const one = await reserved(sessions, reservation({ deviceCorrelationId }));
     const other = await reserved(sessions, reservation({ deviceCorrelationId }));
 
-    await sessions.release(one);
+    await giveUp({ sessions, connection }, one);
     const [guard, ...rest] = await rowsOf(connection.sessions, deviceCorrelationId);
     assert.equal(guard?.recent, JSON.stringify([other.taken]));
     assert.deepEqual(
@@ -156,8 +176,8 @@ describe("release", () => {
       [other.idempotencyRowKey],
     );
 
-    await sessions.release(one);
-    await sessions.release(other);
+    assert.equal(await sessions.release(one), false);
+    await giveUp({ sessions, connection }, other);
     assert.deepEqual(await rowsOf(connection.sessions, deviceCorrelationId), []);
   });
 
@@ -169,7 +189,7 @@ describe("release", () => {
     assert.ok(await sessions.commit(place, newRecord(sessions, request, place)));
     const before = await rowsOf(connection.sessions, deviceCorrelationId);
 
-    await sessions.release(place);
+    assert.equal(await sessions.release(place), false);
     assert.deepEqual(await rowsOf(connection.sessions, deviceCorrelationId), before);
   });
 });

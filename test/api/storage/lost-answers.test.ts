@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
 import type { DueRow } from "../../../src/liveness/calendar.ts";
-import type { Guard, NewImage } from "../../../src/liveness/ports.ts";
+import type { Guard } from "../../../src/liveness/guard.ts";
+import type { NewImage } from "../../../src/liveness/ports.ts";
 import { createSessionStore } from "../../../src/storage/session-store.ts";
 import { readGuard } from "../../../src/storage/small-rows.ts";
 import { startAzurite } from "../../local/azurite.ts";
@@ -10,6 +11,7 @@ import type { SeenRequest } from "./storage-proxy.ts";
 import {
   admitAll,
   committed,
+  giveUp,
   newRecord,
   openRig,
   reservation,
@@ -36,9 +38,10 @@ describe("a lost answer", () => {
   it("does not make a new device's reservation a conflict, nor use two places", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
+    const taken = new Date().toISOString();
     const onlyOne = (guard: Guard | undefined) => {
       if (guard !== undefined) throw new ApiError(429, "429", "One is all there is.");
-      return admitAll(guard);
+      return admitAll(guard, taken);
     };
     await sessions.probe();
     proxy.inject("lose-answer", isTransaction);
@@ -49,7 +52,7 @@ describe("a lost answer", () => {
 
     const [guard, key] = await rowsOf(connection.sessions, deviceCorrelationId);
     assert.ok(guard);
-    assert.deepEqual(readGuard(guard).recent, [outcome.reserved.taken]);
+    assert.deepEqual(readGuard(guard).recent, [taken]);
     assert.deepEqual([key?.etag, key?.creationId], [outcome.reserved.etag, request.creationId]);
     assert.ok(await sessions.commit(outcome.reserved, newRecord(sessions, request, outcome.reserved)));
   });
@@ -63,9 +66,10 @@ describe("a lost answer", () => {
       const deviceCorrelationId = someDevice();
       const knowing = knownBy === "the same process" ? sessions : createSessionStore(connection);
       const first = await reserved(knowing, reservation({ deviceCorrelationId }));
+      const taken = new Date().toISOString();
       const upToTwo = (guard: Guard | undefined) => {
         if (guard?.recent.length === 2) throw new ApiError(429, "429", "Two is all there is.");
-        return admitAll(guard);
+        return admitAll(guard, taken);
       };
       // The transaction that replaces the guard.
       let transactions = 0;
@@ -76,8 +80,8 @@ describe("a lost answer", () => {
       assert.ok("reserved" in outcome);
       const [guard] = await rowsOf(connection.sessions, deviceCorrelationId);
       assert.ok(guard);
-      assert.deepEqual(readGuard(guard).recent, [first.taken, outcome.reserved.taken]);
-      await sessions.release(outcome.reserved);
+      assert.deepEqual(readGuard(guard).recent, [first.taken, taken]);
+      await giveUp({ sessions, connection }, { ...outcome.reserved, taken });
       assert.deepEqual(await rowKeysOf(connection.sessions, deviceCorrelationId), ["g", first.idempotencyRowKey]);
     });
   }
@@ -92,6 +96,25 @@ describe("a lost answer", () => {
     assert.ok("reserved" in outcome && outcome.reserved.key.creationId === request.creationId);
     const repeat = await sessions.reserve(reservation({ deviceCorrelationId, keyHash: "abc" }), admitAll);
     assert.ok("existing" in repeat && repeat.existing.key.creationId === request.creationId);
+  });
+
+  it("does not make a key that was taken over another's, nor use two places", async (t) => {
+    const { sessions, connection, proxy } = await openRig(t, azurite);
+    const deviceCorrelationId = someDevice();
+    const first = await reserved(sessions, reservation({ deviceCorrelationId, keyHash: "abc" }));
+    const taken = new Date().toISOString();
+    const upToTwo = (guard: Guard | undefined) => {
+      if (guard?.recent.length === 2) throw new ApiError(429, "429", "Two is all there is.");
+      return admitAll(guard, taken);
+    };
+    const { creationId, countedFor, leaseUntil } = reservation();
+    proxy.inject("lose-answer", isTransaction);
+    const place = await sessions.takeOver(first, { creationId, countedFor, leaseUntil }, upToTwo);
+    assert.equal(proxy.strikes(), 1);
+    const [guard, key] = await rowsOf(connection.sessions, deviceCorrelationId);
+    assert.ok(guard);
+    assert.deepEqual(readGuard(guard).recent, [first.taken, taken]);
+    assert.deepEqual([place?.etag, place?.key.creationId], [key?.etag, creationId]);
   });
 
   for (const [name, isLost] of [
@@ -174,20 +197,18 @@ describe("a lost answer", () => {
       const { sessions, connection, proxy } = await openRig(t, azurite);
       const deviceCorrelationId = someDevice();
       // Two creations in one millisecond: their times are the same.
-      const sameTime = (guard: Guard | undefined) => ({
-        rejectionsInARow: 0,
-        recent: [...(guard?.recent ?? []), "2026-01-01T00:00:00.000Z"],
-      });
+      const taken = "2026-01-01T00:00:00.000Z";
+      const sameTime = (guard: Guard | undefined) => admitAll(guard, taken);
       const first = await sessions.reserve(reservation({ deviceCorrelationId }), sameTime);
       const second = await sessions.reserve(reservation({ deviceCorrelationId }), sameTime);
       assert.ok("reserved" in first && "reserved" in second);
       let writes = 0;
       proxy.inject("lose-answer", (request) => isWrite(request) && ++writes === lost);
-      await sessions.release(second.reserved);
+      await giveUp({ sessions, connection }, { ...second.reserved, taken });
       assert.equal(proxy.strikes(), 1);
       const [guard, ...keys] = await rowsOf(connection.sessions, deviceCorrelationId);
       assert.ok(guard);
-      assert.deepEqual(readGuard(guard).recent, ["2026-01-01T00:00:00.000Z"]);
+      assert.deepEqual(readGuard(guard).recent, [taken]);
       assert.deepEqual(
         keys.map(({ rowKey }) => rowKey),
         [first.reserved.idempotencyRowKey],

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, it } from "node:test";
+import { services } from "../../../src/liveness/access.ts";
 import { createDeviceStore } from "../../../src/storage/device-store.ts";
 import { ownerPartition } from "../../../src/storage/keys.ts";
 import { type Azurite, startAzurite } from "../../local/azurite.ts";
 import type { SeenRequest } from "./storage-proxy.ts";
-import { openRig } from "./storage-rig.ts";
+import { admitAll, openRig } from "./storage-rig.ts";
 
 describe("a principal's own guard", () => {
   let azurite: Azurite;
@@ -21,10 +22,10 @@ describe("a principal's own guard", () => {
     const isTransaction = ({ path }: SeenRequest) => path === "/$batch";
     for (const time of ["2026-03-01T12:00:00.000Z", "2026-03-01T12:00:01.000Z"]) {
       proxy.inject("lose-answer", isTransaction);
-      await devices.amendOwner(owner, (known) => ({ recent: [...(known?.recent ?? []), time], rejectionsInARow: 0 }));
+      await devices.amendOwner(owner, (known) => admitAll(known, time));
     }
     assert.equal(proxy.strikes(), 2);
-    const { guard } = (await devices.guard(ownerPartition(owner))) ?? {};
+    const { guard } = (await devices.guard(ownerPartition(owner), services)) ?? {};
     assert.deepEqual(guard?.recent, ["2026-03-01T12:00:00.000Z", "2026-03-01T12:00:01.000Z"]);
   });
 });

@@ -136,7 +136,8 @@ describe("update", () => {
     const { etag, recent } = await guardOf();
     const lockedUntil = "2026-01-01T00:30:00.000Z";
     proxy.take();
-    const change = { rejectionsInARow: 5, lockedUntil };
+    const changedOn = "2026-01-01T00:00:00.000Z";
+    const change = { rejectionsInARow: 5, lockedUntil, changedOn };
     const updated = await sessions.update(stored, { ...stored.record, attempts: 1 }, [audit(stored, "1")], {
       change,
       etag,
@@ -147,10 +148,10 @@ describe("update", () => {
     assert.deepEqual(guard, { recent, ...change });
 
     assert.ok(updated && newEtag !== etag);
-    const late = { change: { rejectionsInARow: 9 }, etag };
+    const late = { change: { rejectionsInARow: 9, changedOn }, etag };
     assert.equal(await sessions.update(updated, { ...updated.record, attempts: 2 }, [], late), undefined);
     assert.deepEqual(await sessions.find(stored.record.sessionId), updated);
-    assert.ok(await sessions.update(updated, updated.record, [], { change: { rejectionsInARow: 0 } }));
+    assert.ok(await sessions.update(updated, updated.record, [], { change: { rejectionsInARow: 0, changedOn } }));
     assert.equal((await guardOf()).rejectionsInARow, 0);
   });
 
@@ -158,8 +159,9 @@ describe("update", () => {
     const { sessions, connection } = await openRig(t, azurite);
     const stored = await committed(sessions);
     await connection.sessions.remove(stored.partition, "g");
-    assert.ok(await sessions.update(stored, stored.record, [], { change: { rejectionsInARow: 1 } }));
+    const change = { rejectionsInARow: 1, changedOn: "2026-01-01T00:00:00.000Z" };
+    assert.ok(await sessions.update(stored, stored.record, [], { change }));
     const guard = await connection.sessions.get(stored.partition, "g");
-    assert.deepEqual(guard && readGuard(guard), { recent: [], rejectionsInARow: 1 });
+    assert.deepEqual(guard && readGuard(guard), { recent: [], ...change });
   });
 });

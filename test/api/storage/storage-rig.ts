@@ -1,8 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { TestContext } from "node:test";
-import type { Guard, ImageStore, Reservation, Reserved, SessionStore } from "../../../src/liveness/ports.ts";
+import { services } from "../../../src/liveness/access.ts";
+import type { Guard } from "../../../src/liveness/guard.ts";
+import { refundCreation } from "../../../src/liveness/limits.ts";
+import type { ImageStore, Reservation, Reserved, SessionStore } from "../../../src/liveness/ports.ts";
 import type { SessionRecord, StoredSession } from "../../../src/liveness/session.ts";
 import { connectStorage, type StorageConnection } from "../../../src/storage/connect.ts";
+import { createDeviceStore } from "../../../src/storage/device-store.ts";
 import { createImageStore } from "../../../src/storage/image-store.ts";
 import type { Patience } from "../../../src/storage/retry.ts";
 import { createSessionStore } from "../../../src/storage/session-store.ts";
@@ -33,19 +37,35 @@ export async function openRig(
 export const someDevice = () => `device-${randomUUID()}`;
 
 /** Notes each creation in the guard and refuses none. */
-export function admitAll(guard: Guard | undefined): Guard {
-  return { rejectionsInARow: 0, ...guard, recent: [...(guard?.recent ?? []), new Date().toISOString()] };
+export function admitAll(guard: Guard | undefined, time = new Date().toISOString()): Guard {
+  return { rejectionsInARow: 0, ...guard, recent: [...(guard?.recent ?? []), time], changedOn: time };
 }
 
 export function reservation(overrides: Partial<Reservation> = {}): Reservation {
-  return { creationId: randomUUID(), leaseUntil: new Date(Date.now() + 30_000).toISOString(), ...overrides };
+  return {
+    creationId: randomUUID(),
+    countedFor: services,
+    leaseUntil: new Date(Date.now() + 30_000).toISOString(),
+    ...overrides,
+  };
 }
 
-/** Takes a place that must be free. */
-export async function reserved(sessions: SessionStore, request: Reservation): Promise<Reserved> {
-  const outcome = await sessions.reserve(request, admitAll);
+/** Takes a place that must be free, with the time that its guard notes. */
+export async function reserved(sessions: SessionStore, request: Reservation): Promise<Reserved & { taken: string }> {
+  const taken = new Date().toISOString();
+  const outcome = await sessions.reserve(request, (guard) => admitAll(guard, taken));
   if (!("reserved" in outcome)) throw new Error("The place was taken");
-  return outcome.reserved;
+  return { ...outcome.reserved, taken };
+}
+
+/** Ends a creation and gives back its place, as a failed creation does. */
+export async function giveUp(
+  { sessions, connection }: Pick<Rig, "sessions" | "connection">,
+  { taken, ...place }: Reserved & { taken: string },
+): Promise<void> {
+  await sessions.release(place);
+  const refund = (guard: Guard | undefined) => refundCreation(guard, taken, Date.parse(taken));
+  await createDeviceStore(connection).amendGuard(place.partition, place.key.countedFor, refund);
 }
 
 export function newRecord(
@@ -70,6 +90,7 @@ export function newRecord(
     attempts: 0,
     final: false,
     reasons: [],
+    countedFor: request.countedFor,
     idempotencyRowKey: place.idempotencyRowKey,
     expiryPartition: sessions.expiryPartition(request.creationId, after(720_000)),
     ...(request.deviceCorrelationId !== undefined && { deviceCorrelationId: request.deviceCorrelationId }),

@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import type { TransactionAction } from "@azure/data-tables";
 import * as z from "zod";
+import { services } from "../../../src/liveness/access.ts";
 import type { DueRow } from "../../../src/liveness/calendar.ts";
 import { collectDueOn, sessionLifeMs } from "../../../src/liveness/retention.ts";
 import type { SessionRecord } from "../../../src/liveness/session.ts";
 import { connectStorage } from "../../../src/storage/connect.ts";
 import { createImageStore } from "../../../src/storage/image-store.ts";
-import { creationKeyRow, devicePartition } from "../../../src/storage/keys.ts";
+import { creationKeyRow, devicePartition, guardRow } from "../../../src/storage/keys.ts";
 import { writeSession } from "../../../src/storage/session-row.ts";
 import { createSessionStore } from "../../../src/storage/session-store.ts";
 import { writeGuard, writeKey, writePointer } from "../../../src/storage/small-rows.ts";
@@ -87,12 +88,12 @@ export async function seedBacklog(stack: Stack, count: number): Promise<SeededSe
       ...{ creationId, sessionId, kind: "liveness", deviceCorrelationId, idempotencyRowKey, expiryPartition },
       ...times,
       ...{ apiVersion: "v1.2", upstreamVersion: "v1.2", status: "NotStarted", attempts: 0, final: false, reasons: [] },
+      countedFor: services,
       ...(uploads && { referenceImageId: creationId }),
     };
-    const key = { creationId, sessionId, leaseUntil: times.createdOn, expiryPartition };
-    const ofDevice = rows.get(partition) ?? [
-      ["upsert", writeGuard(partition, { recent: [times.createdOn], rejectionsInARow: 0 })],
-    ];
+    const key = { creationId, sessionId, countedFor: services, leaseUntil: times.createdOn, expiryPartition };
+    const guard = { recent: [times.createdOn], rejectionsInARow: 0, changedOn: times.createdOn };
+    const ofDevice = rows.get(partition) ?? [["upsert", writeGuard(partition, guardRow, guard)]];
     ofDevice.push(["upsert", writeSession(partition, row, record)]);
     ofDevice.push(["upsert", writeKey(partition, idempotencyRowKey, key)]);
     rows.set(partition, ofDevice);

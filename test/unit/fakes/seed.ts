@@ -1,3 +1,4 @@
+import { services } from "../../../src/liveness/access.ts";
 import { inspectImage } from "../../../src/liveness/image.ts";
 import { collectDueOn, sessionLifeMs } from "../../../src/liveness/retention.ts";
 import type { SessionRecord, StoredSession } from "../../../src/liveness/session.ts";
@@ -30,6 +31,7 @@ export function newRecord(nowMs: number, more: Partial<SessionRecord> = {}): Ses
     attempts: 0,
     final: false,
     reasons: [],
+    countedFor: services,
     idempotencyRowKey: "k_c0ffee00-0000-4000-8000-000000000000",
     expiryPartition: "0_202603011200",
     ...more,
@@ -52,11 +54,13 @@ export async function seedSession(
     ...device,
   });
   const { deviceCorrelationId: _, ...times } = newRecord(world.now(), { ttlSeconds });
-  const place = { creationId, leaseUntil: times.createdOn, ...device };
+  const countedFor = more.owner ?? services;
+  const place = { creationId, countedFor, leaseUntil: times.createdOn, ...device };
   const outcome = await sessions.reserve(place, (guard) => ({
     rejectionsInARow: 0,
     ...guard,
     recent: [...(guard?.recent ?? []), times.createdOn],
+    changedOn: times.createdOn,
   }));
   if (!("reserved" in outcome)) throw new Error("The creation exists");
   const { partition, idempotencyRowKey } = outcome.reserved;
@@ -67,7 +71,7 @@ export async function seedSession(
   const image = { referenceImageId: creationId, referenceImageHash: facts.sha256 };
   const record: SessionRecord = {
     ...times,
-    ...{ creationId, sessionId: created.sessionId, kind, idempotencyRowKey, expiryPartition },
+    ...{ creationId, sessionId: created.sessionId, kind, countedFor, idempotencyRowKey, expiryPartition },
     ...device,
     ...(uploads && image),
     ...more,

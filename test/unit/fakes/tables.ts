@@ -1,8 +1,9 @@
 import type { TableEntity } from "@azure/data-tables";
 import type { DueRow } from "../../../src/liveness/calendar.ts";
-import type { CreationKey, Guard } from "../../../src/liveness/ports.ts";
+import type { Guard } from "../../../src/liveness/guard.ts";
+import type { CreationKey } from "../../../src/liveness/ports.ts";
 import type { AuditRecord, SessionRecord } from "../../../src/liveness/session.ts";
-import { guardRow, isKeyRow, isSessionRow, sessionRowOfAudit } from "../../../src/storage/keys.ts";
+import { isGuardRow, isKeyRow, isSessionRow, sessionRowOfAudit } from "../../../src/storage/keys.ts";
 import { readSession, writeSession } from "../../../src/storage/session-row.ts";
 import {
   type Pointer,
@@ -59,12 +60,7 @@ export function viewTables({ sessions, sessionIds, expiry }: Storage): Tables {
     entries: view(sessions, isAuditRow, readAuditEntry, (partition, row, entry) =>
       writeAuditEntry(partition, sessionRowOfAudit(row) ?? "", entry),
     ),
-    guards: view(
-      sessions,
-      (row) => row === guardRow,
-      readGuard,
-      (partition, _row, guard) => writeGuard(partition, guard),
-    ),
+    guards: view(sessions, isGuardRow, readGuard, writeGuard),
     keys: view(sessions, isKeyRow, readKey, writeKey),
     pointers: view(
       sessionIds,

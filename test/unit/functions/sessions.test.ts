@@ -38,7 +38,7 @@ describe("the session resource", () => {
       clientDigest: "q83v",
       settledOn: "2026-03-01T12:05:00.000Z",
     });
-    assert.deepEqual(sessionResource(record), {
+    const shown = {
       sessionId: record.sessionId,
       kind: "liveness",
       deviceCorrelationId: "a-device",
@@ -53,13 +53,15 @@ describe("the session resource", () => {
       decision: "accepted",
       reasons: ["RealFace"],
       referenceImageId: "a-face",
-    });
+    };
+    assert.deepEqual(sessionResource(record, { trusted: false }), shown);
+    assert.deepEqual(sessionResource(record, { trusted: true }), { ...shown, owner: "alice" });
   });
 
   it("leaves out what is not known", () => {
     const { deviceCorrelationId: _, ...record } = newRecord(startOfTime);
-    const shown = sessionResource(record);
-    for (const name of ["deviceCorrelationId", "clientReferenceId", "decision", "referenceImageId"]) {
+    const shown = sessionResource(record, { trusted: true });
+    for (const name of ["owner", "deviceCorrelationId", "clientReferenceId", "decision", "referenceImageId"]) {
       assert.equal(name in shown, false, name);
     }
   });
@@ -71,7 +73,7 @@ describe("reading a session", () => {
     world.advance({ days: 30 });
     const process = world.start();
     const answer = await call({ app: createApp(process, clientKey.settings) }, "GET", `/api/sessions/${id}`, service);
-    assert.deepEqual([answer.status, answer.json], [200, sessionResource(record)]);
+    assert.deepEqual([answer.status, answer.json], [200, sessionResource(record, { trusted: true })]);
     assert.deepEqual(process.calls.names, ["sessionids.get", "sessions.get"]);
   });
 

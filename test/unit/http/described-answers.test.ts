@@ -57,7 +57,7 @@ const wrong: [what: string, found: RegExp, method: string, answered: ReturnType<
   ["a missing header", /without x-ms-error-code/, "GET", answer(404, error("SessionNotFound"))],
   ["two codes", /SessionNotFound/, "GET", answer(404, error("SessionNotFound"), { "x-ms-error-code": "Other" })],
   ["a further header", /not described/, "GET", answer(200, JSON.stringify(session), { "x-secret": "1" })],
-  ["a further field", /additional properties/, "GET", answer(200, JSON.stringify({ ...session, owner: "x" }))],
+  ["a further field", /additional properties/, "GET", answer(200, JSON.stringify({ ...session, clientName: "x" }))],
   [
     "a missing field",
     /required property 'reasons'/,

@@ -110,9 +110,9 @@ describe("repeating a creation, interrupted", async () => {
   it("stays with the session whose device was quicker than the repeat after a crash", async () => {
     const world = await arrange();
     const [first] = [...world.service.live.keys()];
-    // Its first transaction finds the key, and the second takes it over.
+    // Its first transaction finds the key, the second finds the guard, and the third takes the key over.
     const crashed = world.start(({ name, nth, when }) =>
-      name === "sessions.transact" && nth === 2 && when === "after" ? "stop" : undefined,
+      name === "sessions.transact" && nth === 3 && when === "after" ? "stop" : undefined,
     );
     await crashed.attempt((deps) => openSession(deps, asked));
     play(world.service, first ?? assert.fail(), realFace());
@@ -147,7 +147,7 @@ describe("settling, interrupted", async () => {
       const stored = await sessions.find(record.sessionId);
       assert.ok(stored);
       assert.equal((await sessions.auditEntries(stored)).length, 2);
-      assert.equal((await devices.guard(stored.partition))?.guard.rejectionsInARow, 1);
+      assert.equal((await devices.guard(stored.partition, record.countedFor))?.guard.rejectionsInARow, 1);
     });
   }
 });
@@ -171,6 +171,8 @@ describe("binding a session to its device, interrupted", async () => {
       const record = await settle(world.start(), sessionOf(world));
       assert.deepEqual([record.decision, record.deviceCorrelationId], ["accepted", device]);
       assert.equal(world.record().sessionId, record.sessionId, "there is one record, in the device's partition");
+      const { guard } = (await world.start().deps.devices.guard(device, record.countedFor)) ?? {};
+      assert.deepEqual(guard?.recent, [record.createdOn], "it is counted there once");
       await eraseDevice(world.start().deps, device);
       assertNothingIsLeft(world, name);
     });

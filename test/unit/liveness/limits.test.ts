@@ -2,8 +2,17 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
 import { readConfig } from "../../../src/config.ts";
-import { admit, admitOwner, countOutcome, countsForLockout, type Limits } from "../../../src/liveness/limits.ts";
-import type { Guard } from "../../../src/liveness/ports.ts";
+import type { Guard } from "../../../src/liveness/guard.ts";
+import {
+  admit,
+  admitOwner,
+  countBound,
+  countOutcome,
+  countsForLockout,
+  endLockout,
+  type Limits,
+  refundCreation,
+} from "../../../src/liveness/limits.ts";
 import { faultsOf, minimal } from "../fakes/settings.ts";
 import { startOfTime } from "../fakes/world.ts";
 
@@ -21,6 +30,15 @@ function admitAll(seconds: readonly number[], guard?: Guard): Guard | undefined 
   return seconds.reduce<Guard | undefined>((known, second) => admit(known, at(second), limits), guard);
 }
 
+function isAdmitted(guard: Guard | undefined, second: number): boolean {
+  try {
+    admit(guard, at(second), limits);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const tooMany = (seconds: number) => ({
   name: "ApiError",
   status: 429,
@@ -31,7 +49,7 @@ const tooMany = (seconds: number) => ({
 describe("a device's creations", () => {
   it("are as many within the window as the limit says, and not one more", () => {
     const full = admitAll([0, 100, 200]);
-    assert.deepEqual(full, { recent: [iso(0), iso(100), iso(200)], rejectionsInARow: 0 });
+    assert.deepEqual(full, { recent: [iso(0), iso(100), iso(200)], rejectionsInARow: 0, changedOn: iso(200) });
     assert.throws(() => admit(full, at(300), limits), tooMany(300));
     assert.throws(() => admit(full, at(599.5), limits), tooMany(1));
   });
@@ -80,22 +98,74 @@ describe("a device's creations", () => {
   });
 });
 
+describe("a creation that is taken back", () => {
+  it("leaves the guard once, and others of the same time in it", () => {
+    const guard = { recent: [iso(0), iso(0), iso(1)], rejectionsInARow: 1, changedOn: iso(1) };
+    const refunded = { recent: [iso(0), iso(1)], rejectionsInARow: 1, changedOn: iso(5) };
+    assert.deepEqual(refundCreation(guard, iso(0), at(5)), refunded);
+    assert.equal(refundCreation(guard, iso(2), at(5)), undefined);
+    assert.equal(refundCreation(undefined, iso(0), at(5)), undefined);
+  });
+});
+
+describe("a session that is bound to its device", () => {
+  it("is counted at the time of its creation, and lets no further one in beyond the limit", () => {
+    const first = countBound(undefined, iso(5), at(10), limits);
+    assert.deepEqual(first, { recent: [iso(5)], rejectionsInARow: 0, changedOn: iso(10) });
+    const full = countBound(admitAll([10], first), iso(0), at(20), limits);
+    assert.deepEqual(full.recent, [iso(0), iso(5), iso(10)]);
+    assert.throws(() => admit(full, at(20), limits), tooMany(580));
+  });
+
+  it("is never refused, and keeps a lock-out and the row of rejections", () => {
+    const locked = { recent: [iso(1)], rejectionsInARow: 2, lockedUntil: iso(9999), changedOn: iso(1) };
+    assert.deepEqual(countBound(locked, iso(2), at(3), limits), {
+      ...locked,
+      recent: [iso(1), iso(2)],
+      changedOn: iso(3),
+    });
+  });
+
+  it("lets the guard grow no further than the limit, and changes nothing by that", () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(2000), { maxLength: 20 }), fc.nat(3000), (moments, then) => {
+        const whole = { recent: moments.sort((a, b) => a - b).map(iso), rejectionsInARow: 0, changedOn: iso(0) };
+        const cut = moments.reduce<Guard | undefined>(
+          (guard, s) => countBound(guard, iso(s), at(s), limits),
+          undefined,
+        );
+        assert.ok((cut?.recent.length ?? 0) <= limits.creations);
+        assert.equal(isAdmitted(cut, then), isAdmitted(whole, then));
+      }),
+    );
+  });
+});
+
+describe("the end of a lock-out", () => {
+  it("forgets the rejections, and keeps the creations", () => {
+    const locked = { recent: [iso(1)], rejectionsInARow: 2, lockedUntil: iso(9999), changedOn: iso(1) };
+    assert.deepEqual(endLockout(locked, at(7)), { recent: [iso(1)], rejectionsInARow: 0, changedOn: iso(7) });
+    assert.equal(endLockout({ recent: [iso(1)], rejectionsInARow: 0, changedOn: iso(1) }, at(7)), undefined);
+    assert.equal(endLockout(undefined, at(7)), undefined);
+  });
+});
+
 describe("a principal's creations", () => {
   it("have a limit of their own, and no lock-out", () => {
     const full = admitOwner(admitOwner(undefined, at(0), limits), at(1), limits);
-    assert.deepEqual(full, { recent: [iso(0), iso(1)], rejectionsInARow: 0 });
+    assert.deepEqual(full, { recent: [iso(0), iso(1)], rejectionsInARow: 0, changedOn: iso(1) });
     assert.throws(() => admitOwner(full, at(2), limits), tooMany(598));
-    const locked = { recent: [], rejectionsInARow: 9, lockedUntil: iso(9999) };
-    assert.deepEqual(admitOwner(locked, at(0), limits), { recent: [iso(0)], rejectionsInARow: 0 });
+    const locked = { recent: [], rejectionsInARow: 9, lockedUntil: iso(9999), changedOn: iso(-1) };
+    assert.deepEqual(admitOwner(locked, at(0), limits), { recent: [iso(0)], rejectionsInARow: 0, changedOn: iso(0) });
   });
 });
 
 describe("rejections in a row", () => {
   it("lock a device out, for a time", () => {
     const once = countOutcome(undefined, "rejected", at(0), limits);
-    assert.deepEqual(once, { rejectionsInARow: 1 });
+    assert.deepEqual(once, { rejectionsInARow: 1, changedOn: iso(0) });
     const twice = countOutcome({ recent: [], ...once }, "rejected", at(10), limits);
-    assert.deepEqual(twice, { rejectionsInARow: 2, lockedUntil: iso(1810) });
+    assert.deepEqual(twice, { rejectionsInARow: 2, lockedUntil: iso(1810), changedOn: iso(10) });
     const locked = { recent: [], ...twice };
     assert.throws(() => admit(locked, at(1809), limits), {
       name: "ApiError",
@@ -104,12 +174,13 @@ describe("rejections in a row", () => {
       retryAfter: undefined,
       message: `Too many checks of this device were rejected. It is locked out until ${iso(1810)}.`,
     });
-    assert.deepEqual(admit(locked, at(1810), limits), { recent: [iso(1810)], rejectionsInARow: 0 });
+    const served = { recent: [iso(1810)], rejectionsInARow: 0, changedOn: iso(1810) };
+    assert.deepEqual(admit(locked, at(1810), limits), served);
   });
 
   it("are ended by an acceptance, and by nothing else", () => {
-    const guard = { recent: [], rejectionsInARow: 1 };
-    assert.deepEqual(countOutcome(guard, "accepted", at(0), limits), { rejectionsInARow: 0 });
+    const guard = { recent: [], rejectionsInARow: 1, changedOn: iso(-1) };
+    assert.deepEqual(countOutcome(guard, "accepted", at(0), limits), { rejectionsInARow: 0, changedOn: iso(0) });
     assert.deepEqual(admit(guard, at(0), limits).rejectionsInARow, 1);
   });
 

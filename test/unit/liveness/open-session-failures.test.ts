@@ -73,6 +73,9 @@ describe("a creation that fails tells why", () => {
       open(world, ({ name }) => (name === "face.create" ? refusal : undefined)),
       refusal,
     );
+    // Its place in the guard, which it has used, is all that it leaves.
+    assert.equal(world.tables.guards.all().length, 1);
+    world.tables.guards.remove("a-device", "g");
     assert.deepEqual(world.everything(), nothing);
   });
 

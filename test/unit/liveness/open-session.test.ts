@@ -65,6 +65,7 @@ describe("opening a session", () => {
       reasons: [],
       clientName: "a-service",
       owner: "alice",
+      countedFor: "services",
       idempotencyRowKey: "k_c0ffee00-0000-4000-8000-000000000001",
       expiryPartition: world.tables.expiry.all()[0]?.partition,
     });

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
+import { services } from "../../../src/liveness/access.ts";
 import { connectStorage } from "../../../src/storage/connect.ts";
 import { createCreation } from "../../../src/storage/creation.ts";
 import type { Table } from "../../../src/storage/table.ts";
+
+const changedOn = "2026-01-01T00:00:00.000Z";
 
 /** A device whose guard is always changed by somebody else just before we write. */
 function contestedTable(counts: { writes: number }): Table {
@@ -36,8 +39,8 @@ describe("reserve", () => {
     const { reserve } = createCreation({ ...connection, sessions: contestedTable(counts) });
     let admitted = 0;
     const outcome = reserve(
-      { creationId: "c1", deviceCorrelationId: "d", leaseUntil: "2026-01-01T00:00:00.000Z" },
-      (guard) => ({ recent: [...(guard?.recent ?? []), String(++admitted)], rejectionsInARow: 0 }),
+      { creationId: "c1", countedFor: services, deviceCorrelationId: "d", leaseUntil: changedOn },
+      (guard) => ({ recent: [...(guard?.recent ?? []), String(++admitted)], rejectionsInARow: 0, changedOn }),
     );
     await assert.rejects(
       outcome,
@@ -60,8 +63,8 @@ describe("reserve", () => {
     };
     const { reserve } = createCreation({ ...connectStorage({ connectionString: "unused" }), sessions: table });
     for (const creationId of ["c1", "c2"]) {
-      const reservation = { creationId, deviceCorrelationId: "d", leaseUntil: "2026-01-01T00:00:00.000Z" };
-      await reserve(reservation, () => ({ recent: [], rejectionsInARow: 0 }));
+      const reservation = { creationId, countedFor: services, deviceCorrelationId: "d", leaseUntil: changedOn };
+      await reserve(reservation, () => ({ recent: [], rejectionsInARow: 0, changedOn }));
     }
     assert.deepEqual(etagsSent, ["create", "create", "create", "create"]);
   });

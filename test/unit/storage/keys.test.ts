@@ -5,12 +5,17 @@ import { ApiError } from "../../../src/errors.ts";
 import {
   auditRow,
   auditRows,
+  boundImageRow,
   creationKeyRow,
   deviceOfPartition,
   devicePartition,
   duePartitions,
   expiryPartition,
+  guardHolder,
   guardRow,
+  guardRowOf,
+  guardRows,
+  isGuardRow,
   isSessionRow,
   keyAndSessionRows,
   sessionPartition,
@@ -157,5 +162,20 @@ describe("partition of the calendar", () => {
 
   it("has no 17th shard", () => {
     for (const shard of [-1, 16, 1.5]) assert.throws(() => duePartitions(shard, iso(0)), RangeError);
+  });
+});
+
+describe("row of a guard", () => {
+  it("is one for all services and one for each user, apart from all other rows", () => {
+    const owner = "a".repeat(64);
+    assert.deepEqual([guardRowOf("services"), guardRowOf(owner)], [guardRow, `g_${owner}`]);
+    for (const countedFor of ["services", owner]) {
+      const row = guardRowOf(countedFor);
+      assert.equal(guardHolder(row), countedFor);
+      assert.ok(isGuardRow(row) && within(row, guardRows) && !within(row, keyAndSessionRows));
+    }
+    for (const row of [sessionRow(iso(0), "c"), creationKeyRow("c"), boundImageRow("g"), "a_1", "h", "f_"]) {
+      assert.ok(!isGuardRow(row) && !within(row, guardRows));
+    }
   });
 });

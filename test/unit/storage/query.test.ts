@@ -60,7 +60,7 @@ const forms: [string, (stores: Stores) => Promise<unknown>, string[]][] = [
     ({ devices }) =>
       devices.sessionOf({
         ...{ partition: "d", idempotencyRowKey: "k_1", etag: "1" },
-        key: { creationId, sessionId: "s", leaseUntil: "" },
+        key: { creationId, sessionId: "s", countedFor: "services", leaseUntil: "" },
       }),
     [`PartitionKey eq 'd' and RowKey ge 's_' and RowKey lt 's\`' and creationId eq '${creationId}'`],
   ],
@@ -111,7 +111,17 @@ const forms: [string, (stores: Stores) => Promise<unknown>, string[]][] = [
   [
     "what keeps a guard, and a purged session's audit entries",
     ({ sessions }) => sessions.purge(stored),
-    [audits, "PartitionKey eq 'O''Hara' and RowKey ge 'k_' and RowKey lt 's`'"],
+    [audits, "PartitionKey eq 'O''Hara' and RowKey ge 'k_' and RowKey lt 's`' and countedFor eq 'services'"],
+  ],
+  [
+    "all guards of a device",
+    ({ devices }) => devices.amendGuards("d", () => undefined),
+    ["PartitionKey eq 'd' and RowKey ge 'g' and RowKey lt 'g`'"],
+  ],
+  [
+    "all guards of a partition, where no key row tells which one counted a creation",
+    ({ sessions }) => sessions.dropKey("d", "k_1", creationId),
+    ["PartitionKey eq 'd' and RowKey ge 'g' and RowKey lt 'g`'"],
   ],
   [
     "rows that are to be removed",

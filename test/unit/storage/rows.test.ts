@@ -72,6 +72,7 @@ const records: fc.Arbitrary<SessionRecord> = fc.record(
     threshold: fc.double({ min: 0, max: 1, noNaN: true }),
     clientName: text,
     owner: text,
+    countedFor: text,
     idempotencyRowKey: text,
     expiryPartition: text,
   },
@@ -91,6 +92,7 @@ const records: fc.Arbitrary<SessionRecord> = fc.record(
       "attempts",
       "final",
       "reasons",
+      "countedFor",
       "idempotencyRowKey",
       "expiryPartition",
     ],
@@ -112,6 +114,7 @@ const record: SessionRecord = {
   attempts: 0,
   final: false,
   reasons: [],
+  countedFor: "services",
   idempotencyRowKey: "k_c1",
   expiryPartition: "0_202601020315",
 };
@@ -167,9 +170,10 @@ describe("other rows", () => {
       recent: ["2026-01-01T00:00:00.000Z"],
       rejectionsInARow: 2,
       lockedUntil: "2026-01-01T01:00:00.000Z",
+      changedOn: "2026-01-01T00:30:00.000Z",
     };
-    const entity = writeGuard("p", guard);
-    assert.deepEqual([entity.partitionKey, entity.rowKey, entity.recent], ["p", "g", JSON.stringify(guard.recent)]);
+    const entity = writeGuard("p", "g_o", guard);
+    assert.deepEqual([entity.partitionKey, entity.rowKey, entity.recent], ["p", "g_o", JSON.stringify(guard.recent)]);
     assert.deepEqual(readGuard(stored(entity)), guard);
   });
 
@@ -178,14 +182,20 @@ describe("other rows", () => {
       creationId: "c1",
       bodyHash: "ff",
       owner: "o",
+      countedFor: "o",
       leaseUntil: "2026-01-01T00:00:30.000Z",
       sessionId: "s1",
     };
     assert.deepEqual(readKey(stored(writeKey("p", "k_1", key))), key);
-    assert.deepEqual(readKey(stored(writeKey("p", "k_1", { creationId: "c1", leaseUntil: "x" }))), {
-      creationId: "c1",
-      leaseUntil: "x",
-    });
+    const minimal = { creationId: "c1", countedFor: "services", leaseUntil: "x" };
+    assert.deepEqual(readKey(stored(writeKey("p", "k_1", minimal))), minimal);
+  });
+
+  it("are read as the services' where they do not tell whose session counts", () => {
+    const { countedFor: _, ...older } = record;
+    const entity: Entity = { ...stored(writeSession("p", "s_1", record)), countedFor: undefined };
+    assert.deepEqual(readSession(entity).record, { ...older, countedFor: "services" });
+    assert.equal(readKey({ ...entity, leaseUntil: "x" }).countedFor, "services");
   });
 
   it("hold the pointer, with all that a list tells", () => {

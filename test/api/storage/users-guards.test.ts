@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { after, describe, it } from "node:test";
+import { endLockout } from "../../../src/liveness/limits.ts";
+import { createDeviceStore } from "../../../src/storage/device-store.ts";
+import { readGuard } from "../../../src/storage/small-rows.ts";
+import { startAzurite } from "../../local/azurite.ts";
+import { newRecord, openRig, type Rig, reservation, reserved, rowKeysOf, rowsOf, someDevice } from "./storage-rig.ts";
+
+const azurite = await startAzurite();
+after(() => azurite.stop());
+
+const changedOn = "2026-01-01T00:00:00.000Z";
+const owner = "a".repeat(64);
+const other = "b".repeat(64);
+
+async function guardsOf({ connection }: Rig, device: string): Promise<Record<string, number>> {
+  const rows = await rowsOf(connection.sessions, device);
+  const guards = rows.filter(({ rowKey }) => rowKey.startsWith("g"));
+  return Object.fromEntries(guards.map((row) => [row.rowKey, readGuard(row).recent.length]));
+}
+
+async function committedFor(rig: Rig, device: string, countedFor: string) {
+  const request = reservation({ deviceCorrelationId: device, countedFor });
+  const place = await reserved(rig.sessions, request);
+  const record = newRecord(rig.sessions, request, place);
+  assert.ok(await rig.sessions.commit(place, record));
+  const stored = await rig.sessions.find(record.sessionId);
+  assert.ok(stored);
+  return stored;
+}
+
+describe("guards of one device", () => {
+  it("count the sessions of services and of each user by themselves, also in one process's memory", async (t) => {
+    const rig = await openRig(t, azurite);
+    const device = someDevice();
+    for (const countedFor of ["services", owner, owner, other, "services", owner]) {
+      await reserved(rig.sessions, reservation({ deviceCorrelationId: device, countedFor }));
+    }
+    assert.deepEqual(await guardsOf(rig, device), { g: 2, [`g_${owner}`]: 3, [`g_${other}`]: 1 });
+  });
+
+  it("get the outcomes of their own sessions", async (t) => {
+    const rig = await openRig(t, azurite);
+    const device = someDevice();
+    await committedFor(rig, device, "services");
+    const stored = await committedFor(rig, device, owner);
+    const change = { rejectionsInARow: 7, changedOn };
+    assert.ok(await rig.sessions.update(stored, stored.record, [], { change }));
+    const devices = createDeviceStore(rig.connection);
+    const rejections = await Promise.all(
+      ["services", owner, other].map(async (counted) => (await devices.guard(device, counted))?.guard.rejectionsInARow),
+    );
+    assert.deepEqual(rejections, [0, 7, undefined]);
+  });
+
+  it("go with the last session that each counts", async (t) => {
+    const rig = await openRig(t, azurite);
+    const { sessions, connection } = rig;
+    const device = someDevice();
+    const ofServices = await committedFor(rig, device, "services");
+    const [one, two] = [await committedFor(rig, device, owner), await committedFor(rig, device, owner)];
+    await sessions.purge(one);
+    assert.deepEqual(Object.keys(await guardsOf(rig, device)), ["g", `g_${owner}`]);
+    await sessions.purge(two);
+    assert.deepEqual(Object.keys(await guardsOf(rig, device)), ["g"]);
+    await sessions.purge(ofServices);
+    assert.deepEqual(await rowKeysOf(connection.sessions, device), []);
+  });
+
+  it("go with the last creation under way, whether its key row is there or not", async (t) => {
+    for (const isReleased of [false, true]) {
+      const rig = await openRig(t, azurite);
+      const { sessions, connection } = rig;
+      const device = someDevice();
+      const stored = await committedFor(rig, device, "services");
+      const place = await reserved(sessions, reservation({ deviceCorrelationId: device, countedFor: owner }));
+      if (isReleased) await sessions.release(place);
+      await sessions.dropKey(device, place.idempotencyRowKey, place.key.creationId);
+      const rows = ["g", stored.record.idempotencyRowKey, stored.row];
+      assert.deepEqual(await rowKeysOf(connection.sessions, device), rows);
+    }
+  });
+
+  it("are all contents of the device, which an erasure removes", async (t) => {
+    const rig = await openRig(t, azurite);
+    const device = someDevice();
+    for (const countedFor of ["services", owner, other]) {
+      const place = await reserved(rig.sessions, reservation({ deviceCorrelationId: device, countedFor }));
+      await rig.sessions.release(place);
+    }
+    const devices = createDeviceStore(rig.connection);
+    const contents = await devices.contentsOf(device);
+    assert.deepEqual(contents.leftoverRows, ["g", `g_${owner}`, `g_${other}`]);
+    await devices.dropRest(contents);
+    assert.equal((await devices.contentsOf(device)).isEmpty, true);
+  });
+
+  it("are all freed of their lock-outs at once, and keep their creations", async (t) => {
+    const rig = await openRig(t, azurite);
+    const device = someDevice();
+    const change = { rejectionsInARow: 5, lockedUntil: "2026-01-01T00:30:00.000Z", changedOn };
+    for (const countedFor of ["services", owner]) {
+      const stored = await committedFor(rig, device, countedFor);
+      await rig.sessions.update(stored, stored.record, [], { change });
+    }
+    await committedFor(rig, device, other);
+    const devices = createDeviceStore(rig.connection);
+    rig.proxy.take();
+    await devices.amendGuards(device, (guard) => endLockout(guard, Date.parse(changedOn)));
+    assert.equal(rig.proxy.take().length, 5, "a query, and two requests for each guard that changes");
+    for (const counted of ["services", owner, other]) {
+      const { guard } = (await devices.guard(device, counted)) ?? {};
+      assert.deepEqual([guard?.recent.length, guard?.rejectionsInARow, guard?.lockedUntil], [1, 0, undefined]);
+    }
+  });
+});
