@@ -32,6 +32,7 @@ param settings = {
   CREATION_LIMIT: readEnvironmentVariable('CREATION_LIMIT', '')
   CREATION_WINDOW_SECONDS: readEnvironmentVariable('CREATION_WINDOW_SECONDS', '')
   OWNER_CREATION_LIMIT: readEnvironmentVariable('OWNER_CREATION_LIMIT', '')
+  OWNER_IMAGE_LIMIT: readEnvironmentVariable('OWNER_IMAGE_LIMIT', '')
   LOCKOUT_REJECTIONS: readEnvironmentVariable('LOCKOUT_REJECTIONS', '')
   LOCKOUT_SECONDS: readEnvironmentVariable('LOCKOUT_SECONDS', '')
   SESSION_RETENTION_HOURS: readEnvironmentVariable('SESSION_RETENTION_HOURS', '48')

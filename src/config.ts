@@ -111,6 +111,7 @@ export const settings = z.object({
   CREATION_LIMIT: integerOr(10, 1, 1000),
   CREATION_WINDOW_SECONDS: integerOr(600, 1, 86_400),
   OWNER_CREATION_LIMIT: integerOr(20, 1, 1000),
+  OWNER_IMAGE_LIMIT: integerOr(20, 1, 1000),
   LOCKOUT_REJECTIONS: integerOr(5, 1, 1000),
   LOCKOUT_SECONDS: integerOr(1800, 1, 604_800),
   SESSION_RETENTION_HOURS: integerOr(48, 1, 720),
@@ -208,6 +209,7 @@ export function readConfig(env: Record<string, string | undefined>): { config: C
       limits: {
         creations: read.CREATION_LIMIT,
         ownerCreations: read.OWNER_CREATION_LIMIT,
+        ownerImages: read.OWNER_IMAGE_LIMIT,
         windowSeconds: read.CREATION_WINDOW_SECONDS,
         lockoutRejections: read.LOCKOUT_REJECTIONS,
         lockoutSeconds: read.LOCKOUT_SECONDS,

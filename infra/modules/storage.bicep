@@ -79,7 +79,7 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2024-01
           type: 'Lifecycle'
           enabled: referenceImageRetentionDays > 0
           definition: {
-            filters: { blobTypes: ['blockBlob'], prefixMatch: ['reference-images/held/'] }
+            filters: { blobTypes: ['blockBlob'], prefixMatch: ['reference-images/held/', 'reference-images/held-by/'] }
             actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: max(referenceImageRetentionDays, 1) } } }
           }
         }

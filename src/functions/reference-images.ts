@@ -2,9 +2,11 @@ import * as z from "zod";
 import { ApiError } from "../errors.ts";
 import { readBytes } from "../http/body.ts";
 import { defineEndpoint, type Endpoint, noQuery, resourceNotFound } from "../http/endpoint.ts";
-import { type Caller, mayUse } from "../liveness/access.ts";
-import { imageLimits, inspectImage } from "../liveness/image.ts";
-import type { Conditions, ImageName, NewImage, StoredImageFacts } from "../liveness/ports.ts";
+import { findImage } from "../liveness/find-image.ts";
+import { conditionShape, imageLimits } from "../liveness/image.ts";
+import { imageIdShape } from "../liveness/image-name.ts";
+import { keepImage, type Refused, removeImage } from "../liveness/keep-image.ts";
+import type { Conditions, StoredImageFacts } from "../liveness/ports.ts";
 import { checkDeviceId, deviceId } from "./device-id.ts";
 import {
   deleteConditions,
@@ -19,7 +21,7 @@ import {
   readConditions,
 } from "./reference-image-shapes.ts";
 
-const imageParams = z.object({ referenceImageId: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/) });
+const imageParams = z.object({ referenceImageId: z.string().regex(imageIdShape) });
 const putQuery = z.object({
   deviceCorrelationId: deviceId.optional().describe("Binds the image to a device, whose erasure removes it."),
 });
@@ -55,34 +57,25 @@ export const referenceImageEndpoints: Endpoint[] = [
         404: ["ResourceNotFound"],
         412: ["ConditionNotMet"],
         413: ["RequestBodyTooLarge"],
+        429: ["TooManyReferenceImages"],
+        503: ["ServerBusy"],
       },
     }),
     async handle(app, { params, query, caller, ...request }) {
       const { referenceImageId } = params;
-      if (query.deviceCorrelationId !== undefined) checkDeviceId(query.deviceCorrelationId);
+      const { deviceCorrelationId } = query;
+      if (deviceCorrelationId !== undefined) checkDeviceId(deviceCorrelationId);
+      const conditions = conditionsOf(request.headers);
+      if (conditions.ifMatch === undefined && (conditions.ifNoneMatch ?? "*") !== "*") {
+        throw new ApiError(400, "BadArgument", "If-None-Match must be *.");
+      }
       const bytes = await readBytes(request, bodyLimit);
-      const name: ImageName = `held/${referenceImageId}`;
-      const existing = await app.images.facts(name);
-      const conditions = combine(ownConditions(caller, existing), conditionsOf(request.headers));
-      // Whose the image is, and which device's, stays with a new picture, unless another device is named.
-      const device = query.deviceCorrelationId ?? existing?.deviceCorrelationId;
-      const owner = existing?.owner ?? caller.owner;
-      const image: NewImage = {
-        bytes,
-        facts: inspectImage(bytes),
-        ...(device !== undefined && { deviceCorrelationId: device }),
-        ...(owner !== undefined && { owner }),
-      };
-      // Noted before it is there, and once more in case that the note was removed meanwhile: an erasure must find it.
-      if (device !== undefined) await app.devices.bindImage(device, referenceImageId);
-      const { etag, created } = await app.images.put(name, image, conditions);
-      if (device !== undefined) await app.devices.bindImage(device, referenceImageId);
-      const kept: KeptImage = {
-        referenceImageId,
-        ...image.facts,
-        ...(device !== undefined && { deviceCorrelationId: device }),
-      };
-      return { status: created ? 201 : 200, headers: { etag }, json: kept };
+      const device = deviceCorrelationId !== undefined && { deviceCorrelationId };
+      const kept = await keepImage(app, caller, { referenceImageId, bytes, conditions, ...device });
+      if ("refusal" in kept) throw refusals[kept.refusal]();
+      const { etag, created, facts, ...bound } = kept;
+      const json: KeptImage = { referenceImageId, ...facts, ...bound };
+      return { status: created ? 201 : 200, headers: { etag }, json };
     },
   }),
   defineEndpoint({
@@ -100,8 +93,8 @@ export const referenceImageEndpoints: Endpoint[] = [
       errors: { 404: ["ResourceNotFound"] },
     }),
     async handle(app, { params, caller, headers }) {
-      const found = await firstFound(params.referenceImageId, (name) => app.images.get(name));
-      if (found === undefined || !mayUse(caller, found.facts)) throw resourceNotFound();
+      const found = await findImage(app.images, caller, params.referenceImageId, app.images.get);
+      if (found === undefined) throw resourceNotFound();
       const { etag, contentType } = found.facts;
       if (matches(headers.get("if-none-match"), etag)) return { status: 304, headers: { etag } };
       return { status: 200, bytes: found.bytes, headers: { etag, "content-type": contentType } };
@@ -124,8 +117,8 @@ export const referenceImageEndpoints: Endpoint[] = [
       errors: { 404: ["ResourceNotFound"] },
     }),
     async handle(app, { params, caller }) {
-      const facts = await firstFound(params.referenceImageId, (name) => app.images.facts(name));
-      if (facts === undefined || !mayUse(caller, facts)) throw resourceNotFound();
+      const facts = await findImage(app.images, caller, params.referenceImageId, app.images.facts);
+      if (facts === undefined) throw resourceNotFound();
       return { status: 200, headers: { etag: facts.etag }, json: metadata(params.referenceImageId, facts) };
     },
   }),
@@ -138,62 +131,51 @@ export const referenceImageEndpoints: Endpoint[] = [
     describe: () => ({
       headers: deleteConditions(),
       answers: { 204: { description: "The image is gone." } },
-      errors: { 400: ["BadArgument"], 404: ["ResourceNotFound"], 412: ["ConditionNotMet"] },
+      errors: {
+        400: ["BadArgument"],
+        404: ["ResourceNotFound"],
+        412: ["ConditionNotMet"],
+        503: ["ServerBusy"],
+      },
     }),
     async handle(app, { params, caller, headers }) {
-      const name: ImageName = `held/${params.referenceImageId}`;
-      const existing = await app.images.facts(name);
-      const conditions = combine(ownConditions(caller, existing), conditionsOf(headers));
-      const device = existing?.deviceCorrelationId;
-      // Who keeps another image meanwhile notes it after this, and that note stays.
-      const note = device === undefined ? undefined : await app.devices.bindImage(device, params.referenceImageId);
-      if (!(await app.images.delete(name, conditions))) throw resourceNotFound();
-      if (device !== undefined && note !== undefined) {
-        await app.devices.unbindImage(device, params.referenceImageId, note);
-      }
+      const { referenceImageId } = params;
+      const removed = await removeImage(app, caller, { referenceImageId, conditions: conditionsOf(headers) });
+      if (typeof removed === "object") throw refusals[removed.refusal]();
+      if (!removed) throw resourceNotFound();
       return { status: 204 };
     },
   }),
 ];
 
-/** An image that came with a creation is read by the creation's id, as long as its session is kept. */
-async function firstFound<T>(id: string, read: (name: ImageName) => Promise<T | undefined>): Promise<T | undefined> {
-  return (await read(`held/${id}`)) ?? (z.uuid().safeParse(id).success ? read(`sessions/${id}`) : undefined);
-}
+const refusals: Record<Refused["refusal"], () => ApiError> = {
+  ConditionNotMet: () => new ApiError(412, "ConditionNotMet", "A condition in the request's headers is not met."),
+  TooManyReferenceImages: () =>
+    new ApiError(
+      429,
+      "TooManyReferenceImages",
+      "The user has as many reference images as are allowed. Remove one first.",
+    ),
+  ServerBusy: () =>
+    new ApiError(503, "ServerBusy", "Other requests change this image at the same time.", { retryAfter: "1" }),
+};
 
 /**
- * What keeps a principal from replacing or removing another's image, in between as well.
+ * What must hold of the image there is.
  *
- * @throws ApiError 404 where the image is another's.
+ * @throws ApiError 400 `BadArgument` for anything but one ETag or `*`.
  */
-function ownConditions(caller: Caller, existing: StoredImageFacts | undefined): Conditions {
-  if (caller.trusted) return {};
-  if (existing === undefined) return { ifNoneMatch: "*" };
-  if (!mayUse(caller, existing)) throw resourceNotFound();
-  return { ifMatch: existing.etag };
-}
-
 function conditionsOf(headers: Headers): Conditions {
-  const ifMatch = headers.get("if-match");
-  const ifNoneMatch = headers.get("if-none-match");
-  return { ...(ifMatch !== null && { ifMatch }), ...(ifNoneMatch !== null && { ifNoneMatch }) };
+  const ifMatch = conditionIn(headers, "If-Match");
+  // Compared weakly, as the standard has it.
+  const ifNoneMatch = conditionIn(headers, "If-None-Match")?.replace(/^W\//, "");
+  return { ...(ifMatch !== undefined && { ifMatch }), ...(ifNoneMatch !== undefined && { ifNoneMatch }) };
 }
 
-/**
- * What must hold for the caller and what it asked for, as one condition: storage takes no two.
- *
- * @throws ApiError 412 `ConditionNotMet` where both cannot hold.
- */
-function combine(own: Conditions, asked: Conditions): Conditions {
-  const tags = [own.ifMatch, asked.ifMatch].filter((tag) => tag !== undefined);
-  const exact = tags.filter((tag) => tag !== "*");
-  const ifMatch = exact[0] ?? tags[0];
-  const ifNoneMatch = own.ifNoneMatch ?? asked.ifNoneMatch;
-  if (ifMatch === undefined) return ifNoneMatch === undefined ? {} : { ifNoneMatch };
-  if (exact.some((tag) => tag !== ifMatch) || ifNoneMatch === "*" || ifNoneMatch === ifMatch) {
-    throw new ApiError(412, "ConditionNotMet", "The conditions in the request's headers are not met.");
-  }
-  return { ifMatch };
+function conditionIn(headers: Headers, name: string): string | undefined {
+  const condition = headers.get(name)?.trim();
+  if (condition === undefined || conditionShape.test(condition)) return condition;
+  throw new ApiError(400, "BadArgument", `${name} must be one quoted ETag, or *.`);
 }
 
 /** Whether `If-None-Match` names the ETag, so that the caller has the bytes already. */

@@ -33,6 +33,7 @@ export const errorCodes = {
   SessionNotFinished: "No attempt of the session has ended yet.",
   SessionNotFound: "There is no such session (any more), or none of this caller's.",
   StorageUnavailable: "Tables or blobs cannot be reached.",
+  TooManyReferenceImages: "The user keeps as many reference images as this deployment allows.",
   Unspecified: "No key or sign-in was shown, or one that does not hold.",
   UnsupportedApiVersion:
     "The path is not spoken in this version of the Face API; the message names those in which it is.",

@@ -1,5 +1,6 @@
 import { ApiError } from "../errors.ts";
-import type { Clock, DeviceStore, FaceService, ImageStore, SessionStore } from "./ports.ts";
+import { unlessReplaced } from "./bound-images.ts";
+import type { Clock, DeviceStore, FaceService, HeldImageName, ImageStore, SessionStore } from "./ports.ts";
 import { purgeSession } from "./purge-session.ts";
 import { pruneDueOn, purgeDueOn, type Retention } from "./retention.ts";
 import type { StoredSession } from "./session.ts";
@@ -47,9 +48,9 @@ export async function eraseDevice(deps: EraseDeps, deviceCorrelationId: string):
       await eraseSession(deps, stored);
       erased.sessions += 1;
     }
-    for (const { referenceImageId, etag } of contents.boundImages) {
-      if (await eraseImage(deps, deviceCorrelationId, referenceImageId)) erased.referenceImages += 1;
-      await deps.devices.unbindImage(deviceCorrelationId, referenceImageId, etag);
+    for (const { name, etag } of contents.boundImages) {
+      if (await eraseImage(deps, deviceCorrelationId, name)) erased.referenceImages += 1;
+      await deps.devices.unbindImage(deviceCorrelationId, name, etag);
     }
     await deps.devices.dropRest(contents);
   }
@@ -57,14 +58,10 @@ export async function eraseDevice(deps: EraseDeps, deviceCorrelationId: string):
 }
 
 /** An image that was replaced since may be bound to another device by now; if it is not, the next round removes it. */
-async function eraseImage({ images }: EraseDeps, device: string, referenceImageId: string): Promise<boolean> {
-  const name = `held/${referenceImageId}` as const;
+async function eraseImage({ images }: EraseDeps, device: string, name: HeldImageName): Promise<boolean> {
   const facts = await images.facts(name);
   if (facts?.deviceCorrelationId !== device) return false;
-  return images.delete(name, { ifMatch: facts.etag }).catch((error: unknown) => {
-    if (error instanceof ApiError && error.status === 412) return false;
-    throw error;
-  });
+  return images.delete(name, { ifMatch: facts.etag }).catch(unlessReplaced(false));
 }
 
 async function eraseSession(deps: EraseDeps, stored: StoredSession): Promise<void> {

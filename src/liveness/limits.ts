@@ -9,6 +9,8 @@ export interface Limits {
   creations: number;
   /** The same for a principal, whatever its devices. */
   ownerCreations: number;
+  /** Reference images that a user may keep. */
+  ownerImages: number;
   windowSeconds: number;
   /** Rejected outcomes in a row that lock a device out. */
   lockoutRejections: number;

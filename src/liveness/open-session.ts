@@ -2,7 +2,8 @@ import { setImmediate } from "node:timers/promises";
 import { ApiError } from "../errors.ts";
 import { isRefusal } from "../face/errors.ts";
 import type { CreatedSession } from "../face/model.ts";
-import { type Caller, mayUse } from "./access.ts";
+import type { Caller } from "./access.ts";
+import { heldImageName } from "./image-name.ts";
 import { admission, quietly, refundDevicePlace, refundPlaces, takeOwnerPlace } from "./places.ts";
 import {
   type CheckedImage,
@@ -101,8 +102,8 @@ function anchorOf({ keyHash }: { keyHash: string }): string {
 }
 
 async function readHeldImage(images: ImageStore, caller: Caller, referenceImageId: string): Promise<CheckedImage> {
-  const held = await images.get(`held/${referenceImageId}`);
-  if (held === undefined || !mayUse(caller, held.facts)) {
+  const held = await images.get(heldImageName(caller, referenceImageId));
+  if (held === undefined) {
     throw new ApiError(400, "ReferenceImageNotFound", "There is no reference image with this referenceImageId.");
   }
   return held;

@@ -193,8 +193,8 @@ export interface DeviceContents {
   /** Key rows that no session stands behind: creations under way, crashed, or taken over. */
   keys: (CreationKey & { idempotencyRowKey: string })[];
   sessions: StoredSession[];
-  /** Held images that were bound to the device at some time, with the ETags of the notes that say so. */
-  boundImages: { referenceImageId: string; etag: string }[];
+  /** Held images that were bound to the device at some time, with the ETags of the notes of that. */
+  boundImages: { name: HeldImageName; etag: string }[];
   /** Guards, and audit entries whose session is gone. */
   leftoverRows: string[];
   isEmpty: boolean;
@@ -225,10 +225,13 @@ export interface DeviceStore {
   linkImage(sessionImageId: string, sessionId: string): Promise<void>;
   sessionOfImage(sessionImageId: string): Promise<string | undefined>;
   unlinkImage(sessionImageId: string): Promise<void>;
-  /** Notes in the device's partition that a held image is bound to it. Answers the note's ETag, which is another each time. */
-  bindImage(deviceCorrelationId: string, referenceImageId: string): Promise<string>;
+  /**
+   * Notes in the device's partition that a held image is bound to it, since `boundOn` (RFC 3339). Answers the note's ETag,
+   * which is another each time.
+   */
+  bindImage(deviceCorrelationId: string, name: HeldImageName, boundOn: string): Promise<string>;
   /** Removes the note, unless the image has been bound again since it had this ETag. */
-  unbindImage(deviceCorrelationId: string, referenceImageId: string, etag: string): Promise<void>;
+  unbindImage(deviceCorrelationId: string, name: HeldImageName, etag: string): Promise<void>;
   contentsOf(deviceCorrelationId: string): Promise<DeviceContents>;
   /**
    * Removes pointers that creations left which never got as far as their rows: all that point into one of the partitions,
@@ -253,6 +256,7 @@ export interface StoredImageFacts extends ImageFacts {
   etag: string;
   sizeInBytes: number;
   deviceCorrelationId?: string;
+  /** Whose creation the image came with. Held images have none: their names tell them apart. */
   owner?: string;
 }
 
@@ -274,8 +278,12 @@ export interface Conditions {
   ifNoneMatch?: string;
 }
 
-/** Reference images: `held/{id}` put by apps, `sessions/{creationId}` come with a creation. */
-export type ImageName = `held/${string}` | `sessions/${string}`;
+/** The images of one user, as the beginning of their names: `held-by/{owner}/`. */
+export type OwnFolder = `held-by/${string}/`;
+/** Images that callers keep: `held/{id}` by services, `held-by/{owner}/{id}` by users. */
+export type HeldImageName = `held/${string}` | `${OwnFolder}${string}`;
+/** Reference images: held ones, and `sessions/{creationId}`, which come with a creation. */
+export type ImageName = HeldImageName | `sessions/${string}`;
 
 /** What the timer walks through in more than one run. */
 export type WalkName = "images" | "sessions" | "sessionids";
@@ -288,7 +296,9 @@ export interface ImageStore {
   /** False where there was none. Throws `ApiError` 412 `ConditionNotMet` where the conditions do not hold. */
   delete(name: ImageName, conditions?: Conditions): Promise<boolean>;
   /** One page of images by name, from the beginning or from where the last page ended. */
-  list(prefix: "held/" | "sessions/" | "", continuationToken?: string): Promise<Page<ListedImage>>;
+  list(prefix: "sessions/" | "", continuationToken?: string): Promise<Page<ListedImage>>;
+  /** How many images a user has. Counts no further than `upTo`, from 1. */
+  count(folder: OwnFolder, upTo: number): Promise<number>;
   /** A text that outlives the process: how far a walk has come. */
   bookmark(walk: WalkName): Promise<string | undefined>;
   /** Undefined removes it. */

@@ -1,4 +1,5 @@
-import type { Guard, ImageName, Page } from "./ports.ts";
+import type { Guard } from "./guard.ts";
+import type { HeldImageName, Page } from "./ports.ts";
 
 /** The tables that a walk goes through. The calendar needs none: each of its rows is looked at when it is due. */
 export type WalkedTable = "sessions" | "sessionids";
@@ -18,7 +19,7 @@ export type RowOf<Kind extends RowFacts["kind"]> = Extract<FoundRow, { kind: Kin
 
 type RowFacts =
   | { kind: "key"; leaseUntil: string; isCommitted: boolean }
-  | ({ kind: "guard"; changedOn?: string } & Guard)
+  | ({ kind: "guard" } & Guard)
   | {
       kind: "session";
       creationId: string;
@@ -30,7 +31,7 @@ type RowFacts =
       isMoving: boolean;
     }
   | { kind: "auditEntry"; sessionCreatedOn: string }
-  | { kind: "imageNote"; image: ImageName; deviceCorrelationId: string; boundOn?: string }
+  | { kind: "imageNote"; image: HeldImageName; deviceCorrelationId: string; boundOn?: string }
   | { kind: "pointer" | "imageLink"; createdOn?: string }
   | { kind: "unreadable"; cause: unknown };
 

@@ -1,12 +1,10 @@
 import { ApiError } from "../errors.ts";
-import type { Clock, DeviceStore, ImageStore, ListedImage } from "./ports.ts";
+import { type BoundImageDeps, removeVersion, unlessReplaced } from "./bound-images.ts";
+import type { HeldImageName, ImageName, ImageStore, ListedImage } from "./ports.ts";
 import { longestTokenMs, type Retention } from "./retention.ts";
 import { walkOn } from "./walk.ts";
 
-export interface SweepDeps {
-  images: ImageStore;
-  devices: DeviceStore;
-  now: Clock;
+export interface SweepDeps extends BoundImageDeps {
   retention: Retention;
   onFailure(failure: { image?: string; cause: unknown }): void;
 }
@@ -49,26 +47,24 @@ async function listFrom(images: ImageStore, prefix: "sessions/" | "", place: str
 
 function isOutdated({ now, retention }: SweepDeps, { name, createdOn }: ListedImage): boolean {
   const ageMs = now() - Date.parse(createdOn);
-  if (name.startsWith("sessions/")) {
+  if (!isHeld(name)) {
     return ageMs >= Math.max(retention.sessionHours * 3_600_000, longestTokenMs) + graceMs;
   }
   return retention.referenceImageDays !== undefined && ageMs >= retention.referenceImageDays * 86_400_000;
 }
 
 /** False where somebody else has removed or replaced it since. */
-async function remove(deps: SweepDeps, { name, etag, deviceCorrelationId }: ListedImage): Promise<boolean> {
+async function remove(deps: SweepDeps, image: ListedImage): Promise<boolean> {
+  const { name, etag } = image;
   try {
-    if (deviceCorrelationId === undefined || name.startsWith("sessions/")) {
-      return await deps.images.delete(name, { ifMatch: etag });
-    }
-    const referenceImageId = name.slice("held/".length);
-    // Who keeps another image meanwhile notes it after this, and that note stays.
-    const note = await deps.devices.bindImage(deviceCorrelationId, referenceImageId);
-    const isRemoved = await deps.images.delete(name, { ifMatch: etag });
-    if (isRemoved) await deps.devices.unbindImage(deviceCorrelationId, referenceImageId, note);
-    return isRemoved;
+    if (isHeld(name)) return await removeVersion(deps, name, image);
+    return await deps.images.delete(name, { ifMatch: etag }).catch(unlessReplaced(false));
   } catch (cause) {
-    if (!(cause instanceof ApiError && cause.status === 412)) deps.onFailure({ image: name, cause });
+    deps.onFailure({ image: name, cause });
     return false;
   }
+}
+
+function isHeld(name: ImageName): name is HeldImageName {
+  return !name.startsWith("sessions/");
 }

@@ -65,7 +65,7 @@ function isOutdated({ now, retention, limits }: SweepRowsDeps, row: FoundRow): b
       // Without a session: the service has forgotten any that was opened, and the tokens of the one before have ended.
       return isOlder(row.leaseUntil, row.isCommitted ? keptMs + dayMs : sessionLifeMs + hourMs, nowMs);
     case "guard": {
-      const { recent, rejectionsInARow, lockedUntil, changedOn = recent.at(-1) } = row;
+      const { recent, rejectionsInARow, lockedUntil, changedOn } = row;
       const isIdle = recent.every((time) => isOlder(time, limits.windowSeconds * 1000, nowMs));
       const isLocked = lockedUntil !== undefined && Date.parse(lockedUntil) > nowMs;
       return isIdle && !isLocked && (rejectionsInARow === 0 || isOlder(changedOn, keptMs, nowMs));

@@ -50,12 +50,12 @@ export function createDeviceStore(connection: StorageTables): DeviceStore {
       const key = imageLinkKey(sessionImageId);
       await sessionIds.remove(key, key);
     },
-    bindImage(deviceCorrelationId, referenceImageId) {
+    bindImage(deviceCorrelationId, name, boundOn) {
       const partitionKey = devicePartition(deviceCorrelationId);
-      return sessions.put({ partitionKey, rowKey: boundImageRow(referenceImageId), referenceImageId });
+      return sessions.put({ partitionKey, rowKey: boundImageRow(name), boundOn });
     },
-    async unbindImage(deviceCorrelationId, referenceImageId, etag) {
-      await sessions.remove(devicePartition(deviceCorrelationId), boundImageRow(referenceImageId), etag);
+    async unbindImage(deviceCorrelationId, name, etag) {
+      await sessions.remove(devicePartition(deviceCorrelationId), boundImageRow(name), etag);
     },
     contentsOf,
     dropPointers,
@@ -115,8 +115,8 @@ export function createDeviceStore(connection: StorageTables): DeviceStore {
         .filter(({ idempotencyRowKey, creationId }) => sessionOfKey.get(idempotencyRowKey) !== creationId),
       sessions: found,
       boundImages: rows.flatMap(({ rowKey, etag }) => {
-        const referenceImageId = imageOfRow(rowKey);
-        return referenceImageId === undefined ? [] : { referenceImageId, etag };
+        const name = imageOfRow(rowKey);
+        return name === undefined ? [] : { name, etag };
       }),
       leftoverRows: rows.flatMap(({ rowKey }) => {
         const owner = sessionRowOfAudit(rowKey);

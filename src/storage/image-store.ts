@@ -26,7 +26,7 @@ export function createImageStore(
   { referenceImages }: StorageConnection,
   { now = Date.now }: ImageStoreOptions = {},
 ): ImageStore {
-  return { put, get, facts, delete: remove, list, bookmark, setBookmark, probe };
+  return { put, get, facts, delete: remove, list, count, bookmark, setBookmark, probe };
 
   async function put(
     name: ImageName,
@@ -126,6 +126,20 @@ export function createImageStore(
     });
   }
 
+  function count(folder: string, upTo: number): Promise<number> {
+    return referenceImages.call(async (container, abortSignal) => {
+      let found = 0;
+      // A page may have fewer images than it could, with others after it.
+      for await (const { segment } of container
+        .listBlobsFlat({ prefix: folder, abortSignal })
+        .byPage({ maxPageSize: upTo })) {
+        found += segment.blobItems.length;
+        if (found >= upTo) return upTo;
+      }
+      return found;
+    });
+  }
+
   async function bookmark(walk: WalkName): Promise<string | undefined> {
     return referenceImages.call(async (container, abortSignal) => {
       try {
@@ -177,7 +191,7 @@ function readListed({ name, properties, metadata }: Blob): ListedImage[] {
 }
 
 function isImageName(name: string): name is ImageName {
-  return /^(held|sessions)\//.test(name);
+  return /^(held|held-by\/[^/]+|sessions)\//.test(name);
 }
 
 async function propertiesOf(container: ContainerClient, name: ImageName, abortSignal: AbortSignal) {

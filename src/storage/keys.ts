@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { ApiError } from "../errors.ts";
 import { type CountedFor, services } from "../liveness/access.ts";
+import type { HeldImageName } from "../liveness/ports.ts";
 
 /** Keys of the rows, and ranges of them. All pure. */
 
@@ -131,14 +132,20 @@ export function isKeyRow(rowKey: string): boolean {
   return rowKey.startsWith(keyPrefix);
 }
 
-/** Row that says that a held image is bound to the device. */
-export function boundImageRow(referenceImageId: string): string {
-  return `${imagePrefix}${referenceImageId}`;
+/**
+ * Row that notes that a held image is bound to the device: `i_{id}` for a service's, `i_{owner}:{id}` for a user's. No id
+ * has a colon, so no two images share a row.
+ */
+export function boundImageRow(name: HeldImageName): string {
+  const [, ...place] = name.split("/");
+  return `${imagePrefix}${place.join(":")}`;
 }
 
 /** The image of such a row; undefined for any other row. */
-export function imageOfRow(rowKey: string): string | undefined {
-  return rowKey.startsWith(imagePrefix) ? rowKey.slice(imagePrefix.length) : undefined;
+export function imageOfRow(rowKey: string): HeldImageName | undefined {
+  if (!rowKey.startsWith(imagePrefix)) return undefined;
+  const [first = "", second] = rowKey.slice(imagePrefix.length).split(":");
+  return second === undefined ? `held/${first}` : `held-by/${first}/${second}`;
 }
 
 /** The session's row to which an audit entry's row belongs; undefined for any other row. */

@@ -5,8 +5,8 @@ import type { FoundRow, Removal, RowStore, WalkedTable } from "../liveness/store
 import type { StorageTables } from "./connect.ts";
 import {
   deviceOfPartition,
-  guardRow,
   imageOfRow,
+  isGuardRow,
   isImageLinkKey,
   isKeyRow,
   isSessionRow,
@@ -94,7 +94,6 @@ function readToken(token: string | undefined): Pick<Query, "where" | "anyOf"> {
 const placeShape = z.tuple([z.string(), z.string()]);
 const text = z.string();
 const keyFacts = z.object({ leaseUntil: text, sessionId: text.optional() });
-const guardFacts = z.object({ changedOn: text.exactOptional() });
 const sessionFacts = z.object({
   creationId: text,
   tokenExpiresOn: text,
@@ -108,8 +107,8 @@ const pointerFacts = z.object({ createdOn: text.exactOptional() });
 
 /** What the walk reads, of all kinds of rows. */
 const select = [
-  ...["PartitionKey", "RowKey", "recent", "rejectionsInARow", "lockedUntil"],
-  ...[keyFacts, guardFacts, sessionFacts, noteFacts, pointerFacts].flatMap((facts) => Object.keys(facts.shape)),
+  ...["PartitionKey", "RowKey", "recent", "rejectionsInARow", "lockedUntil", "changedOn"],
+  ...[keyFacts, sessionFacts, noteFacts, pointerFacts].flatMap((facts) => Object.keys(facts.shape)),
 ];
 
 type Facts = FoundRow extends infer Row ? (Row extends FoundRow ? Omit<Row, "place"> : never) : never;
@@ -128,15 +127,15 @@ function readFacts(entity: Entity): Facts | undefined {
       const { leaseUntil, sessionId } = readRow(keyFacts, entity);
       return { kind: "key", leaseUntil, isCommitted: sessionId !== undefined };
     }
-    if (row === guardRow || row.startsWith("g_")) {
-      return { kind: "guard", ...readGuard(entity), ...readRow(guardFacts, entity) };
+    if (isGuardRow(row)) {
+      return { kind: "guard", ...readGuard(entity) };
     }
     const audited = sessionRowOfAudit(row);
     if (audited !== undefined) return { kind: "auditEntry", sessionCreatedOn: sessionCreatedOn(audited) };
     const image = imageOfRow(row);
     if (image === undefined) return undefined;
     const deviceCorrelationId = deviceOfPartition(partition) ?? "";
-    return { kind: "imageNote", image: `held/${image}`, deviceCorrelationId, ...readRow(noteFacts, entity) };
+    return { kind: "imageNote", image, deviceCorrelationId, ...readRow(noteFacts, entity) };
   } catch (cause) {
     return { kind: "unreadable", cause };
   }

@@ -97,11 +97,6 @@ describe("callers", () => {
       const answer = await mallory.send(path, { method });
       assert.equal(answer.status, 404, `${method} ${path}`);
     }
-    assertError(
-      await mallory.send("api/reference-images/owned", { method: "PUT", body: makeImage() }),
-      404,
-      "ResourceNotFound",
-    );
     assertError(await mallory.send(`api/sessions/${sessionId}/settle`, { json: {} }), 404, "SessionNotFound");
     assertError(
       await mallory.send("face/v1.2/detectLivenessWithVerify-sessions", {

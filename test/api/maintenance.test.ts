@@ -113,11 +113,12 @@ describe("the timer", async () => {
     const storage = viewStorage(stack.azurite.connectionString);
     await app.send("api/reference-images/alice?deviceCorrelationId=a-phone", { method: "PUT", body: makeImage() });
     await storage.images.getBlockBlobClient(`sessions/${randomUUID()}`).upload("orphan", 6);
+    await storage.images.getBlockBlobClient("held-by/a-user/passport").upload("user's", 6);
     await runTimer();
-    assert.equal((await storage.imageNames()).length, 2);
+    assert.equal((await storage.imageNames()).length, 3);
     await advance(2 * days + 1 * hours);
     await runTimer();
-    assert.deepEqual(await storage.imageNames(), ["held/alice"]);
+    assert.deepEqual(await storage.imageNames(), ["held-by/a-user/passport", "held/alice"]);
     await advance(28 * days);
     await runTimer();
     assert.deepEqual(await storage.imageNames(), []);
@@ -126,7 +127,7 @@ describe("the timer", async () => {
       rows.filter(({ partitionKey }) => partitionKey === "a-phone"),
       [],
     );
-    assert.match(stack.app.output(), /"event":"MaintenanceDone".*"imagesSwept":1/);
+    assert.match(stack.app.output(), /"event":"MaintenanceDone".*"imagesSwept":2/);
   });
 
   it("is told to be overdue by readiness, with 200, until it has run", async () => {

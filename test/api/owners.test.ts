@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
 import { after, before, describe, it } from "node:test";
-import { makeImage } from "../fixtures/images.ts";
 import { type Stack, startStack } from "../local/stack.ts";
 import { assertError, control, createAppClient, playAttempt } from "./support/app-client.ts";
 import { viewStorage } from "./support/storage-view.ts";
@@ -85,21 +84,6 @@ describe("what belongs to a principal", () => {
       ),
     );
     assert.deepEqual(statuses, [200, 200, 404]);
-  });
-
-  it("keeps a replaced image its owner's and its device's", async () => {
-    const owner = createAppClient(stack.url, principal("fay"));
-    const trusted = createAppClient(stack.url, { "x-functions-key": key });
-    const image = "api/reference-images/fays";
-    const put = (app: typeof owner, query = "") => app.send(image + query, { method: "PUT", body: makeImage() });
-    assert.equal((await put(owner, "?deviceCorrelationId=fays-phone")).status, 201);
-    assert.equal((await put(trusted)).status, 200);
-    assert.equal((await owner.send(image)).status, 200);
-    const { body } = await owner.send(`${image}/metadata`);
-    assert.equal((body as { deviceCorrelationId: string }).deviceCorrelationId, "fays-phone");
-    const erased = await trusted.send("api/devices/fays-phone", { method: "DELETE" });
-    assert.deepEqual(erased.body, { sessions: 0, referenceImages: 1 });
-    assert.equal((await owner.send(image)).status, 404);
   });
 
   it("leaves nothing of a principal when its last session is erased", async () => {

@@ -20,6 +20,7 @@ describe("a list of images", async () => {
 
     const device = "dé/😀 'x'";
     const { etag } = await images.put("held/one", { bytes: Buffer.from("1"), facts, deviceCorrelationId: device });
+    await images.put("held-by/a-user/one", { bytes: Buffer.from("1"), facts });
     await images.put("sessions/two", { bytes: Buffer.from("2"), facts });
     const container = BlobServiceClient.fromConnectionString(azurite.connectionString).getContainerClient(
       "reference-images",
@@ -30,8 +31,9 @@ describe("a list of images", async () => {
 
     const { items } = await images.list("");
     assert.deepEqual(proxy.take(), ["GET /reference-images"]);
-    const [one, three, two] = items;
-    assert.equal(items.length, 3);
+    const [users, one, three, two] = items;
+    assert.equal(items.length, 4);
+    assert.equal(users?.name, "held-by/a-user/one");
     assert.deepEqual(one, { name: "held/one", createdOn, etag, deviceCorrelationId: device });
     assert.deepEqual([two?.name, two?.createdOn], ["sessions/two", createdOn]);
     assert.ok(
@@ -68,6 +70,24 @@ describe("a list of images", async () => {
     await removeBookmarkTwice(later);
     assert.equal(await images.bookmark("images"), undefined);
     assert.ok(proxy.seen.length < 10);
+  });
+});
+
+describe("the number of a user's images", () => {
+  it("counts those of the user, and no further than asked", async (t) => {
+    const azurite = await startAzurite();
+    t.after(() => azurite.stop());
+    const { images, proxy } = await openRig(t, azurite);
+    const put = (name: ImageName) => images.put(name, { bytes: Buffer.from("1"), facts });
+    assert.equal(await images.count("held-by/alice/", 3), 0);
+    for (const id of ["a", "b", "c", "d"]) await put(`held-by/alice/${id}`);
+    await Promise.all([put("held-by/alice2/a"), put("held-by/ali/a"), put("held/a")]);
+    proxy.take();
+    const counted = [1, 3, 4, 5, 1001].map((upTo) => images.count("held-by/alice/", upTo));
+    assert.deepEqual(await Promise.all(counted), [1, 3, 4, 4, 4]);
+    assert.deepEqual(proxy.take(), Array(5).fill("GET /reference-images"), "one request each");
+    await images.delete("held-by/alice/a");
+    assert.equal(await images.count("held-by/alice/", 5), 3);
   });
 });
 

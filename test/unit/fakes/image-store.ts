@@ -74,6 +74,10 @@ export function createFakeImageStore(blobs: Blobs, calls: Calls, now: Clock): Im
         const last = items.at(-1)?.name;
         return { items, ...(names.length > items.length && last !== undefined && { continuationToken: last }) };
       }),
+    count: (folder, upTo) =>
+      calls.run("images.count", () =>
+        Math.min(upTo, [...images.keys()].filter((name) => name.startsWith(folder)).length),
+      ),
     bookmark: (walk) => calls.run("images.bookmark", () => blobs.bookmarks.get(walk)),
     setBookmark: (walk, text) =>
       calls.run("images.setBookmark", () => {

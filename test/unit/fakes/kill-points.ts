@@ -76,7 +76,7 @@ export const deeds: Deed[] = [
       await settle(deps, stage);
       await seedSession(stage);
       const facts = { ...inspectImage(bytes), contentType: "image/png" } as const;
-      await deps.devices.bindImage(device, "passport");
+      await deps.devices.bindImage(device, "held/passport", new Date(deps.now()).toISOString());
       await deps.images.put("held/passport", { bytes, facts, deviceCorrelationId: device });
       const crashed = stage.start(({ name, when }) =>
         name === "face.create" && when === "after" ? "stop" : undefined,

@@ -86,7 +86,14 @@ export function createStage(connect: (calls: Calls, now: Clock) => Connected): S
       },
       rules: { requireClientDigest: false },
       policy: { allowDeviceSetInClient: false, confidenceFloor: 0 },
-      limits: { creations: 10, ownerCreations: 20, windowSeconds: 600, lockoutRejections: 5, lockoutSeconds: 1800 },
+      limits: {
+        creations: 10,
+        ownerCreations: 20,
+        ownerImages: 20,
+        windowSeconds: 600,
+        lockoutRejections: 5,
+        lockoutSeconds: 1800,
+      },
       retention: { sessionHours: 48, outcomeDays: 90 },
     };
     return {

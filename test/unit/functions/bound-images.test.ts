@@ -1,10 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import * as z from "zod";
 import { eraseDevice } from "../../../src/liveness/erase-device.ts";
+import { heldImageName } from "../../../src/liveness/image-name.ts";
+import { keepImage } from "../../../src/liveness/keep-image.ts";
+import { sweepImages } from "../../../src/liveness/sweep-images.ts";
+import { boundImageRow } from "../../../src/storage/keys.ts";
 import { makeImage } from "../../fixtures/images.ts";
-import { call, createApp } from "../fakes/app.ts";
-import { interleave } from "../fakes/moments.ts";
-import { createWorld, type World } from "../fakes/world.ts";
+import { call, createApp, type Sent } from "../fakes/app.ts";
+import { emptyWorld, interleave, interruptionsOf } from "../fakes/moments.ts";
+import { clientKey, ownerOf, principal } from "../fakes/principals.ts";
+import { createWorld, type Process, type World } from "../fakes/world.ts";
 
 const device = "a-device";
 
@@ -20,6 +26,16 @@ const erase = (world: World) => eraseDevice(world.start().deps, device);
 async function assertErasable(world: World): Promise<void> {
   await erase(world);
   for (const [table, rows] of Object.entries(world.everything())) assert.deepEqual(rows, [], table);
+}
+
+/** Devices with the images that are noted there. */
+async function notesOf(world: World): Promise<string[][]> {
+  const { devices } = world.start().deps;
+  const ofDevices = [device, "another-device", "a-third-device"].map(async (one) => {
+    const { boundImages } = await devices.contentsOf(one);
+    return boundImages.map(({ name }) => [one, name]);
+  });
+  return (await Promise.all(ofDevices)).flat();
 }
 
 /** More than any of the requests makes. */
@@ -54,4 +70,113 @@ describe("an image bound to a device is found by its erasure", () => {
       await assertErasable(world);
     });
   }
+});
+
+describe("a device has a note of an image exactly while the image is bound to it", () => {
+  const name = heldImageName({ trusted: false, owner: ownerOf("alice") }, "a-face");
+  const headers = principal("alice");
+  type Deps = Process["deps"];
+  const request = (deps: Deps, world: World, method: "PUT" | "DELETE", sent: Sent = {}) => {
+    const app = createApp({ ...world.start(), deps }, clientKey.settings);
+    return call({ app }, method, "/api/reference-images/a-face", { ...sent, headers: { ...headers, ...sent.headers } });
+  };
+  const keep = (device?: string, conditions = {}) => {
+    const query = device === undefined ? "" : `?deviceCorrelationId=${device}`;
+    return (deps: Deps, world: World) => request(deps, world, "PUT", { body: makeImage(), query, headers: conditions });
+  };
+  const changes: Record<string, (deps: Deps, world: World) => Promise<unknown>> = {
+    "kept for its device": keep(device),
+    "kept for another device": keep("another-device"),
+    "kept for a third device": keep("a-third-device"),
+    "kept with no device named": keep(),
+    "kept only in another's place": keep("another-device", { "if-match": '"no version"' }),
+    "kept only as a new one": keep("another-device", { "if-none-match": "*" }),
+    removed: (deps, world) => request(deps, world, "DELETE"),
+    "erased with its device": (deps) => eraseDevice(deps, device),
+    "swept for its age": (deps) =>
+      sweepImages(
+        {
+          ...deps,
+          retention: { ...deps.retention, referenceImageDays: 1 },
+          onFailure: ({ cause }) => assert.fail(String(cause)),
+        },
+        Infinity,
+      ),
+  };
+  const assertNoted = async (world: World, what: string) => {
+    const bound = world.blobs.images.get(name)?.facts.deviceCorrelationId;
+    assert.deepEqual(await notesOf(world), bound === undefined ? [] : [[bound, name]], what);
+  };
+
+  for (const [first, change] of Object.entries(changes)) {
+    it(`though it is ${first} while something else is done`, async () => {
+      for (const [second, meanwhile] of Object.entries(changes)) {
+        for (const turn of [0, ...turns]) {
+          const world = createWorld();
+          await keep(device)(world.start().deps, world);
+          // Old enough for a sweep, and new again when it is replaced.
+          world.advance({ days: 2 });
+          const { deps } = world.start(interleave(turn, () => meanwhile(world.start().deps, world)));
+          await change(deps, world);
+          await assertNoted(world, `${second} before call ${turn}`);
+        }
+      }
+    });
+  }
+
+  it("though two requests change it in alternation, call by call", async () => {
+    for (const [first, change] of Object.entries(changes)) {
+      for (const [second, other] of Object.entries(changes)) {
+        const world = createWorld();
+        await keep(device)(world.start().deps, world);
+        world.advance({ days: 2 });
+        await Promise.all([change(world.start().deps, world), other(world.start().deps, world)]);
+        await assertNoted(world, `${first}, and ${second}`);
+      }
+    }
+  });
+
+  it("and the note bears the time at which it was bound", async () => {
+    const world = createWorld();
+    await keep(device)(world.start().deps, world);
+    world.advance({ hours: 1 });
+    await keep(device)(world.start().deps, world);
+    const { sessions } = z.object({ sessions: z.array(z.looseObject({})) }).parse(world.everything());
+    const note = { partitionKey: device, rowKey: boundImageRow(name), boundOn: "2026-03-01T13:00:00.000Z" };
+    assert.deepEqual(sessions, [note]);
+  });
+});
+
+describe("an image is found by its device's erasure", async () => {
+  const image = { referenceImageId: "a-face", bytes: makeImage(), deviceCorrelationId: device, conditions: {} };
+  const caller = { trusted: false, owner: ownerOf("alice") };
+  const keep = ({ deps }: Process) => keepImage(deps, caller, image);
+  for (const { name, hook } of await interruptionsOf(emptyWorld, keep)) {
+    it(`wherever its request ends: ${name}`, async () => {
+      const world = createWorld();
+      await world.start(hook).attempt((deps) => keepImage(deps, caller, image));
+      await assertErasable(world);
+    });
+  }
+});
+
+describe("images of a service and of a user under one id", () => {
+  it("are each found by the erasure of their own device", async () => {
+    const world = createWorld();
+    const put = (headers: Record<string, string>, of: string) =>
+      call({ app: createApp(world.start(), clientKey.settings) }, "PUT", "/api/reference-images/a-face", {
+        ...{ headers, body: makeImage(), query: `?deviceCorrelationId=${of}` },
+      });
+    for (const place of [device, "another-device"]) {
+      await put(clientKey.headers, device);
+      await put(principal("alice"), place);
+      assert.deepEqual(await erase(world), { sessions: 0, referenceImages: place === device ? 2 : 1 });
+    }
+    assert.deepEqual(
+      [...world.blobs.images.values()].map(({ facts }) => facts.deviceCorrelationId),
+      ["another-device"],
+    );
+    const left = heldImageName({ trusted: false, owner: ownerOf("alice") }, "a-face");
+    assert.deepEqual(await notesOf(world), [["another-device", left]]);
+  });
 });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { endpoints } from "../../../src/endpoints.ts";
 import { maintenanceSchedule } from "../../../src/functions/maintain-sessions.ts";
+import { heldImageName } from "../../../src/liveness/image-name.ts";
 import { infra, listFiles, type Resource, readBicep } from "./bicep.ts";
 
 const files = listFiles(".bicep").map(readBicep);
@@ -23,6 +24,16 @@ describe("what was erased is gone", () => {
     // By the names under which the app keeps them.
     assert.match(readSource("storage/connect.ts"), /container\("reference-images"\)/);
     assert.match(readSource("liveness/ports.ts"), /type ImageName = .*`sessions\//);
+  });
+
+  it("held images go by their age, services' and users'", () => {
+    const policy = find("modules/storage.bicep", "Microsoft.Storage/storageAccounts/managementPolicies");
+    const rule = /name: 'held-images'[\s\S]+?prefixMatch: \[([^\]]+)\]/.exec(policy.get("properties", "policy") ?? "");
+    const prefixes = [
+      heldImageName({ trusted: true }, "id"),
+      heldImageName({ trusted: false, owner: "owner" }, "id"),
+    ].map((name) => `'reference-images/${name.split("/")[0]}/'`);
+    assert.equal(rule?.[1], prefixes.join(", "));
   });
 
   it("no log holds the requests of devices, or the paths of tables and blobs", () => {

@@ -187,7 +187,7 @@ describe("erasing, interrupted", async () => {
     play(world.service, finished.record.sessionId, realFace());
     await settleSession(deps, trusted, finished.record.sessionId, {});
     await seedSession(world);
-    await deps.devices.bindImage(device, "passport");
+    await deps.devices.bindImage(device, "held/passport", finished.record.createdOn);
     const { record } = finished;
     const bytes = makeImage();
     const facts = {

@@ -19,6 +19,7 @@ import { startOfTime } from "../fakes/world.ts";
 const limits: Limits = {
   creations: 3,
   ownerCreations: 2,
+  ownerImages: 20,
   windowSeconds: 600,
   lockoutRejections: 2,
   lockoutSeconds: 1800,

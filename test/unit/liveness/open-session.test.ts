@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Caller } from "../../../src/liveness/access.ts";
 import { inspectImage } from "../../../src/liveness/image.ts";
+import { heldImageName } from "../../../src/liveness/image-name.ts";
 import { openSession } from "../../../src/liveness/open-session.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { tokenOf } from "../fakes/face-service.ts";
@@ -15,9 +16,9 @@ const alice: Caller = { trusted: false, owner: "alice" };
 const open = (world: World, options?: Parameters<typeof command>[0]) =>
   openSession(world.start().deps, command(options));
 
-async function hold(world: World, referenceImageId: string, owner?: string): Promise<void> {
-  const { images } = world.start().deps;
-  await images.put(`held/${referenceImageId}`, { bytes, facts, ...(owner !== undefined && { owner }) });
+async function hold(world: World, referenceImageId: string, of: Uint8Array = bytes, caller = trusted): Promise<void> {
+  const name = heldImageName(caller, referenceImageId);
+  await world.start().deps.images.put(name, { bytes: of, facts: inspectImage(of) });
 }
 
 describe("opening a session", () => {
@@ -169,15 +170,37 @@ describe("a held verify image", () => {
     assert.equal(process.calls.names.includes("images.put"), false);
   });
 
-  it("may be another's for a trusted service, and must be one's own for others", async () => {
+  it("is the caller's own, whatever others keep under the same id", async () => {
     const world = createWorld();
-    await hold(world, "alices", "alice");
-    await hold(world, "nobodys");
-    const asked = (referenceImageId: string, caller: Caller) => open(world, { referenceImageId, caller });
-    assert.equal((await asked("alices", trusted)).record.referenceImageId, "alices");
-    assert.equal((await asked("alices", alice)).record.referenceImageId, "alices");
-    await assert.rejects(asked("alices", { trusted: false, owner: "bob" }), notFound);
-    await assert.rejects(asked("nobodys", alice), notFound);
+    const others = makeImage({ type: "png", width: 300, height: 400 }, 1);
+    await hold(world, "a-face", bytes, alice);
+    await hold(world, "a-face", others, trusted);
+    const usedFor = async (caller: Caller) => {
+      const { created } = await open(world, { referenceImageId: "a-face", caller });
+      return Buffer.from(world.service.live.get(created.sessionId)?.image?.bytes ?? []);
+    };
+    assert.deepEqual(await usedFor(alice), bytes);
+    assert.deepEqual(await usedFor(trusted), others);
+    assert.deepEqual(await usedFor({ ...trusted, owner: "alice" }), others, "a key makes a user's request a service's");
+    await assert.rejects(usedFor({ trusted: false, owner: "bob" }), notFound);
+  });
+
+  it("that belongs to others takes the same steps as one that is missing", async () => {
+    const world = createWorld();
+    await hold(world, "a-face");
+    await hold(world, "alices", bytes, alice);
+    for (const field of ["referenceImageId", "expectedReferenceImageId"]) {
+      const steps = async (id: string) => {
+        const { calls, deps } = world.start();
+        const bob: Caller = { trusted: false, owner: "bob" };
+        const asked = command({ kind: "livenessWithVerify", caller: bob, [field]: id });
+        const face = { ...deps.face, version: "v1.2-preview.1" } as const;
+        await assert.rejects(openSession({ ...deps, face }, asked), notFound);
+        return calls.names;
+      };
+      const missing = await steps("missing");
+      for (const taken of ["a-face", "alices"]) assert.deepEqual(await steps(taken), missing, `${field} ${taken}`);
+    }
   });
 
   it("must be there, or nothing is left of the request", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
 import { drain } from "../../../src/liveness/maintain.ts";
-import type { ImageName } from "../../../src/liveness/ports.ts";
+import type { HeldImageName, ImageName } from "../../../src/liveness/ports.ts";
 import { type SweepDeps, sweepImages } from "../../../src/liveness/sweep-images.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { failOn, type Hook, stopAt } from "../fakes/calls.ts";
@@ -14,6 +14,11 @@ const facts = { contentType: "image/png", width: 100, height: 100, sha256: "0".r
 function put(world: World, name: ImageName, deviceCorrelationId?: string) {
   const device = deviceCorrelationId === undefined ? {} : { deviceCorrelationId };
   return world.start().deps.images.put(name, { bytes: makeImage(), facts, ...device });
+}
+
+async function putBound(world: World, name: HeldImageName): Promise<void> {
+  await put(world, name, "a-device");
+  await world.start().deps.devices.bindImage("a-device", name, new Date(world.now()).toISOString());
 }
 
 async function sweep(world: World, options: Partial<SweepDeps> = {}, hook?: Hook) {
@@ -67,6 +72,7 @@ describe("held images", () => {
   it("stay for ever where nothing else is said, and cost no list", async () => {
     const world = createWorld();
     await put(world, "held/passport");
+    await put(world, "held-by/alice/passport");
     world.advance({ days: 4000 });
     const { removed, names: calls } = await sweep(world);
     assert.deepEqual([removed, calls], [0, ["images.bookmark", "images.list"]]);
@@ -75,20 +81,17 @@ describe("held images", () => {
   it("go when they are too old, with the note at their device", async () => {
     const world = createWorld();
     await put(world, "held/free");
-    await put(world, "held/bound", "a-device");
-    await world.start().deps.devices.bindImage("a-device", "bound");
+    await putBound(world, "held/bound");
+    await putBound(world, "held-by/alice/bound");
     world.advance({ days: 30, seconds: -1 });
-    await put(world, "held/young", "a-device");
-    await world.start().deps.devices.bindImage("a-device", "young");
+    await putBound(world, "held/young");
+    await putBound(world, "held-by/alice/young");
     assert.equal((await sweep(world, retention(48, 30))).removed, 0);
     world.advance({ seconds: 1 });
-    assert.equal((await sweep(world, retention(48, 30))).removed, 2);
-    assert.deepEqual(names(world), ["held/young"]);
+    assert.equal((await sweep(world, retention(48, 30))).removed, 3);
+    assert.deepEqual(names(world), ["held-by/alice/young", "held/young"]);
     const { boundImages } = await world.start().deps.devices.contentsOf("a-device");
-    assert.deepEqual(
-      boundImages.map(({ referenceImageId }) => referenceImageId),
-      ["young"],
-    );
+    assert.deepEqual(boundImages.map(({ name }) => name).sort(), ["held-by/alice/young", "held/young"]);
   });
 
   it("stay where they were replaced since they were listed", async () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { ApiError } from "../../../src/errors.ts";
+import type { HeldImageName } from "../../../src/liveness/ports.ts";
 import {
   auditRow,
   auditRows,
@@ -15,6 +16,7 @@ import {
   guardRow,
   guardRowOf,
   guardRows,
+  imageOfRow,
   isGuardRow,
   isSessionRow,
   keyAndSessionRows,
@@ -67,6 +69,30 @@ describe("partition of a device", () => {
       () => devicePartition("a\ud800"),
       (error) => error instanceof ApiError && error.status === 400,
     );
+  });
+});
+
+describe("row of an image that is bound to a device", () => {
+  const ids = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
+  const names: fc.Arbitrary<HeldImageName> = fc.oneof(
+    ids.map((id): HeldImageName => `held/${id}`),
+    fc.tuple(ids, ids).map(([owner, id]): HeldImageName => `held-by/${owner}/${id}`),
+  );
+
+  it("is no other image's, and tells which image it is", () => {
+    fc.assert(
+      fc.property(names, (name) => {
+        const row = boundImageRow(name);
+        assert.doesNotMatch(row, /[/\\#?]/);
+        assert.equal(imageOfRow(row), name);
+      }),
+    );
+  });
+
+  it("is no other row of the partition", () => {
+    for (const row of [guardRow, creationKeyRow("c1"), sessionRow("2026-01-02T03:04:05.678Z", "c1")]) {
+      assert.equal(imageOfRow(row), undefined);
+    }
   });
 });
 
@@ -174,7 +200,7 @@ describe("row of a guard", () => {
       assert.equal(guardHolder(row), countedFor);
       assert.ok(isGuardRow(row) && within(row, guardRows) && !within(row, keyAndSessionRows));
     }
-    for (const row of [sessionRow(iso(0), "c"), creationKeyRow("c"), boundImageRow("g"), "a_1", "h", "f_"]) {
+    for (const row of [sessionRow(iso(0), "c"), creationKeyRow("c"), boundImageRow("held/g"), "a_1", "h", "f_"]) {
       assert.ok(!isGuardRow(row) && !within(row, guardRows));
     }
   });
