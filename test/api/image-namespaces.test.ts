@@ -36,7 +36,7 @@ describe("reference images of users and of services", async () => {
     return [answer.status, Buffer.from(await answer.arrayBuffer())];
   };
 
-  it("never meet under one id, whoever comes first", async () => {
+  it("are separate under one id, in whatever order they are kept", async () => {
     const [mine, theirs] = [makeImage({}, 1), makeImage({}, 2)];
     const alice = principal("alice");
     assert.equal((await user("alice").send(route("customer-1001"), put(mine))).status, 201);

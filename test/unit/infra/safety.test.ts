@@ -23,7 +23,7 @@ describe("what was erased is gone", () => {
     assert.match(policy.get("properties", "policy") ?? "", /prefixMatch: \['reference-images\/sessions\/'\]/);
     // By the names under which the app keeps them.
     assert.match(readSource("storage/connect.ts"), /container\("reference-images"\)/);
-    assert.match(readSource("liveness/ports.ts"), /type ImageName = .*`sessions\//);
+    assert.match(readSource("liveness/image-ports.ts"), /type ImageName = .*`sessions\//);
   });
 
   it("held images go by their age, services' and users'", () => {

@@ -79,7 +79,7 @@ describe("row of an image that is bound to a device", () => {
     fc.tuple(ids, ids).map(([owner, id]): HeldImageName => `held-by/${owner}/${id}`),
   );
 
-  it("is no other image's, and tells which image it is", () => {
+  it("belongs to one image, whose name is read from it", () => {
     fc.assert(
       fc.property(names, (name) => {
         const row = boundImageRow(name);
