@@ -64,7 +64,7 @@ export function auditEntryShape(): z.ZodType<AuditEntryResource> {
         .looseObject({
           livenessDecision: text.describe("realface, spoofface or uncertain."),
           targets,
-          digest: text.describe("The service's digest of the attempt."),
+          digest: text.describe("The service's digest of the attempt. A user sees it after sending the device's own."),
           sessionImageId: text,
           verifyResult: z.looseObject({ matchConfidence: z.number(), isIdentical: z.boolean() }).exactOptional(),
           verifyImageHash: text.describe("SHA-256 (hex) of the verify image that was used."),

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { invalidRequestBody } from "../face/errors.ts";
 import { type BodySource, readBytes, readRequestBody } from "../http/body.ts";
 import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
+import { readStoredEntries } from "../liveness/history.ts";
 import { settleSession } from "../liveness/settle-session.ts";
 import { findSession } from "../liveness/watch-session.ts";
 import { auditEntryResource, auditEntryShape, sessionResource, sessionResourceShape } from "./session-resource.ts";
@@ -81,11 +82,8 @@ export const sessionEndpoints: Endpoint[] = [
       errors: { 404: ["SessionNotFound"] },
     }),
     async handle(app, { params, caller }) {
-      const entries = await app.sessions.auditEntries(await findSession(app, caller, params.sessionId));
-      return {
-        status: 200,
-        json: { value: entries.map(auditEntryResource) },
-      };
+      const entries = await readStoredEntries(app, caller, params.sessionId);
+      return { status: 200, json: { value: entries.map(auditEntryResource) } };
     },
   }),
 ];

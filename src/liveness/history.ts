@@ -2,11 +2,13 @@ import { sessionNotFound } from "../face/errors.ts";
 import type { Attempt, SessionKind, SessionListItem, VerifyReference } from "../face/model.ts";
 import type { Caller } from "./access.ts";
 import { maxAttempts } from "./decision.ts";
+import { attemptFor } from "./digest-visibility.ts";
+import type { SessionStore } from "./ports.ts";
 import { type RecordResultDeps, recordResult } from "./record-result.ts";
 import { sessionLifeMs, tokenIsOver } from "./retention.ts";
-import type { StoredSession } from "./session.ts";
+import type { AuditRecord, StoredSession } from "./session.ts";
 import { tellAttempt } from "./tell-session.ts";
-import { findLiveSession } from "./watch-session.ts";
+import { findLiveSession, findSession } from "./watch-session.ts";
 
 /** Sessions of one kind that the service would still know and the caller may see, ascending by id, after `start`. */
 export async function listSessions(
@@ -54,10 +56,25 @@ export async function readAuditTrail(
   const entries = await deps.sessions.auditEntries(stored);
   const { modelVersion, verifyReferences } = stored.record;
   return {
-    attempts: entries.map(({ entry, receivedOn }) => tellAttempt(stored.record, entry, receivedOn)),
+    attempts: entries.map(({ entry, receivedOn }) => tellAttempt(caller, stored.record, entry, receivedOn)),
     ...(modelVersion !== undefined && { modelVersion }),
     ...(verifyReferences !== undefined && { verifyReferences }),
   };
+}
+
+/**
+ * The stored entries of a session, ascending by id, with the digests that the caller may see. Only the store is read.
+ *
+ * @throws ApiError 404 `SessionNotFound`.
+ */
+export async function readStoredEntries(
+  deps: { sessions: SessionStore },
+  caller: Caller,
+  sessionId: string,
+): Promise<AuditRecord[]> {
+  const stored = await findSession(deps, caller, sessionId);
+  const entries = await deps.sessions.auditEntries(stored);
+  return entries.map((audit) => ({ ...audit, entry: attemptFor(caller, stored.record, audit.entry) }));
 }
 
 async function refreshed(deps: RecordResultDeps, stored: StoredSession): Promise<StoredSession> {

@@ -1,12 +1,16 @@
 import { type Attempt, auditEntryId, type SessionState } from "../face/model.ts";
+import type { Caller } from "./access.ts";
+import { attemptFor, sessionFieldsFor } from "./digest-visibility.ts";
 import type { AuditRecord, SessionRecord } from "./session.ts";
 
 /**
- * A session as the dialects tell it: what the service answers, and what only the store knows.
+ * A session as the dialects tell it: what the service answers, and what only the store knows. The caller sees only the
+ * digests that `attemptFor` allows.
  *
  * @param trail the stored entries, for the times of attempts of which the service tells none.
  */
 export function tellSession(
+  caller: Caller,
   record: SessionRecord,
   state: SessionState,
   trail: readonly AuditRecord[],
@@ -18,9 +22,11 @@ export function tellSession(
   const modelVersion = state.modelVersion ?? record.modelVersion;
   const verifyReferences = state.verifyReferences?.length ? state.verifyReferences : record.verifyReferences;
   return {
-    ...state,
+    ...sessionFieldsFor(caller, record, state),
     sessionId: record.sessionId,
-    attempts: state.attempts.map((attempt) => tellAttempt(record, attempt, receivedOn.get(auditEntryId(attempt)))),
+    attempts: state.attempts.map((attempt) =>
+      tellAttempt(caller, record, attempt, receivedOn.get(auditEntryId(attempt))),
+    ),
     // The list has it from the store, and the two must not differ.
     createdDateTime: record.createdOn,
     sessionExpired: state.sessionExpired ?? nowMs >= Date.parse(record.tokenExpiresOn),
@@ -33,7 +39,13 @@ export function tellSession(
 }
 
 /** @param receivedOn when we first saw the attempt end, where the service does not tell when it came in. */
-export function tellAttempt(record: SessionRecord, attempt: Attempt, receivedOn: string | undefined): Attempt {
+export function tellAttempt(
+  caller: Caller,
+  record: SessionRecord,
+  original: Attempt,
+  receivedOn: string | undefined,
+): Attempt {
+  const attempt = attemptFor(caller, record, original);
   const { result, audit } = attempt;
   const match = result?.verifyResult;
   // Whoever reads only this must not take for identical what is below the session's threshold.

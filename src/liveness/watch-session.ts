@@ -61,7 +61,7 @@ export async function watchSession(
   return {
     record,
     ...(requestId !== undefined && { requestId }),
-    state: tellSession(record, state, trail, deps.now()),
+    state: tellSession(caller, record, state, trail, deps.now()),
   };
 }
 
