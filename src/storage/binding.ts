@@ -6,7 +6,7 @@ import type { StorageTables } from "./connect.ts";
 import { createGuards } from "./guards.ts";
 import { auditRows, devicePartition, guardRowOf } from "./keys.ts";
 import { readSession, writeSession } from "./session-row.ts";
-import { writePointer } from "./small-rows.ts";
+import { prunedPointer, writePointer } from "./small-rows.ts";
 import type { Entity, Table } from "./table.ts";
 import { inTransactions, removeRows } from "./transactions.ts";
 
@@ -58,7 +58,7 @@ export function createBinding(connection: StorageTables): DeviceStore["bindSessi
     if (!isPointed) {
       // Either a creation stopped before it wrote the pointer, or the session was moved and erased by others.
       if ((await sessions.get(movedFrom, row)) !== undefined) {
-        const prunedToo = prunedOn === undefined ? {} : { prunedOn };
+        const prunedToo = prunedOn === undefined ? {} : prunedPointer(sessionId, prunedOn);
         await sessionIds.put({ ...writePointer(partition, row, record), ...prunedToo });
       } else if ((await sessionIds.get(sessionId, sessionId)) === undefined) {
         await removeRows(sessions, partition, [...audits.map(({ rowKey }) => rowKey), row]);

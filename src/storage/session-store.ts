@@ -9,10 +9,12 @@ import { createDeviceSessions } from "./device-sessions.ts";
 import { createExpiryStore } from "./expiry-store.ts";
 import { auditRows, expiryPartition, guardRowOf, sessionCreatedOn, sessionRow } from "./keys.ts";
 import { createPurge } from "./purge.ts";
+import { maxPageSize } from "./query.ts";
 import { createRecent } from "./recent.ts";
 import { movingOf, readSession, writeSession } from "./session-row.ts";
 import {
   listedProperties,
+  prunedPointer,
   readAuditEntry,
   readListed,
   readPointer,
@@ -21,6 +23,9 @@ import {
   writePointer,
 } from "./small-rows.ts";
 import { inTransactions, maxTransactionRows } from "./transactions.ts";
+
+/** Rows asked for at least, as one that an older version of the app has pruned is dropped only after it was read. */
+const minListPageSize = 100;
 
 /** The sessions in Azure Tables. The device's partition is the truth; every other row only points to it. */
 export function createSessionStore(connection: StorageTables): SessionStore {
@@ -109,11 +114,11 @@ export function createSessionStore(connection: StorageTables): SessionStore {
   }
 
   function markPruned(sessionId: string, prunedOn: string): Promise<boolean> {
-    return sessionIds.merge({ partitionKey: sessionId, rowKey: sessionId, prunedOn });
+    return sessionIds.merge(prunedPointer(sessionId, prunedOn));
   }
 
   async function restorePointer({ partition, row, record }: StoredSession, prunedOn: string): Promise<void> {
-    await sessionIds.put({ ...writePointer(partition, row, record), prunedOn });
+    await sessionIds.put({ ...writePointer(partition, row, record), ...prunedPointer(record.sessionId, prunedOn) });
   }
 
   async function auditEntries({ partition, row }: StoredSession): Promise<AuditRecord[]> {
@@ -125,11 +130,13 @@ export function createSessionStore(connection: StorageTables): SessionStore {
 
   async function list({ kind, top, after = "", owner, createdAfter }: ListQuery): Promise<SessionPointer[]> {
     const where = {
-      ...{ PartitionKey: { after }, kind, createdOn: { after: createdAfter } },
+      ...{ PartitionKey: { after }, kind, createdOn: { after: createdAfter }, listed: true },
       ...(owner !== undefined && { owner }),
     };
     const found: SessionPointer[] = [];
-    for await (const entity of sessionIds.query({ where, select: listedProperties, pageSize: top })) {
+    const pageSize = Math.max(top, minListPageSize);
+    const mayContinue = (pages: number) => pages < 2 + Math.ceil(found.length / maxPageSize);
+    for await (const entity of sessionIds.query({ where, select: listedProperties, pageSize, mayContinue })) {
       const pointer = readListed(entity);
       if (pointer !== undefined) found.push(pointer);
       if (found.length === top) break;

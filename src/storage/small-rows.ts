@@ -67,10 +67,16 @@ const pointerSchema: z.ZodType<Pointer> = z.object({ ...listed, partition: text,
 /** What a list selects of a pointer. */
 export const listedProperties = ["PartitionKey", "RowKey", ...Object.keys(listed)];
 
+/** A pointer also has the property `listed`, by which storage skips the pruned ones in a list, and which is never read. */
 export function writePointer(partition: string, row: string, record: SessionRecord): TableEntity {
   const { sessionId, kind, owner, deviceCorrelationId, createdOn, startedOn, ttlSeconds } = record;
   const values = { kind, owner, deviceCorrelationId, createdOn, startedOn, ttlSeconds };
-  return writeRow(sessionId, sessionId, { partition, row, ...values });
+  return writeRow(sessionId, sessionId, { partition, row, ...values, listed: true });
+}
+
+/** What pruning changes in a pointer. */
+export function prunedPointer(sessionId: string, prunedOn: string): TableEntity {
+  return writeRow(sessionId, sessionId, { prunedOn, listed: false });
 }
 
 export const readPointer = (entity: Entity): Pointer => readRow(pointerSchema, entity);

@@ -1,5 +1,5 @@
 import type { TableClient, TableEntity, TransactionAction } from "@azure/data-tables";
-import { type Query, writeFilter } from "./query.ts";
+import { maxPageSize, type Query, writeFilter } from "./query.ts";
 import { type Patience, persist } from "./retry.ts";
 import { readFailure } from "./storage-errors.ts";
 import type { TableWrites } from "./table-writes.ts";
@@ -115,10 +115,11 @@ export function openTable(name: string, connect: () => Promise<ConnectedTable>, 
           return { conflict: { reason, repeated } };
         }
       }),
-    async *query({ select, pageSize = 1000, ...conditions }) {
+    async *query({ select, pageSize = maxPageSize, mayContinue = () => true, ...conditions }) {
       const filter = writeFilter(conditions);
       const queryOptions = { ...(filter !== "" && { filter }), ...(select !== undefined && { select }) };
       let continuationToken: string | undefined;
+      let pages = 0;
       do {
         const settings = { maxPageSize: pageSize, ...(continuationToken !== undefined && { continuationToken }) };
         const page = await call(async ({ client }, abortSignal) => {
@@ -127,7 +128,8 @@ export function openTable(name: string, connect: () => Promise<ConnectedTable>, 
         });
         for (const entity of page ?? []) yield withKeys(entity);
         continuationToken = page?.continuationToken;
-      } while (continuationToken !== undefined);
+        pages += 1;
+      } while (continuationToken !== undefined && mayContinue(pages));
     },
   };
 }

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, describe, it } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
+import { writePointer } from "../../../src/storage/small-rows.ts";
 import { startAzurite } from "../../local/azurite.ts";
-import { committed, openRig, someDevice } from "./storage-rig.ts";
+import { committed, newRecord, openRig, type Rig, reservation, someDevice } from "./storage-rig.ts";
 
 const azurite = await startAzurite();
 after(() => azurite.stop());
@@ -120,5 +121,117 @@ describe("list", () => {
         ttlSeconds: 600,
       },
     );
+  });
+});
+
+describe("what a list asks of storage", () => {
+  const ownersQuery = () => ({ kind: "liveness", owner: randomUUID(), createdAfter: minutes(5) }) as const;
+  const isList = ({ method, path }: { method: string; path: string }) => method === "GET" && path === "/sessionids()";
+  /** At most this many requests for so many sessions. */
+  const bound = (count: number) => 2 + Math.ceil(count / 1000);
+
+  /** Pointers alone, which is all that a list reads. Their ids, ascending. */
+  async function pointers({ connection, sessions }: Rig, owner: string, count: number): Promise<string[]> {
+    const place = { partition: "p", idempotencyRowKey: "k_1", etag: "*", key: reservation() };
+    const records = Array.from({ length: count }, () =>
+      newRecord(sessions, reservation(), place, { owner, createdOn: minutes(10) }),
+    );
+    await Promise.all(records.map((record) => connection.sessionIds.put(writePointer("p", "s_1", record))));
+    return records.map(({ sessionId }) => sessionId).sort();
+  }
+
+  it("is one request, however many sessions before it were pruned", async (t) => {
+    const rig = await openRig(t, azurite);
+    const query = ownersQuery();
+    const ids = await pointers(rig, query.owner, 400);
+    const left = [ids[150], ids[399]];
+    await Promise.all(ids.filter((id) => !left.includes(id)).map((id) => rig.sessions.markPruned(id, minutes(20))));
+    for (const [top, expected] of [
+      [1, left.slice(0, 1)],
+      [2, left],
+      [1000, left],
+    ] as const) {
+      rig.proxy.take();
+      const listed = await rig.sessions.list({ ...query, top });
+      assert.deepEqual(
+        listed.map(({ sessionId }) => sessionId),
+        expected,
+      );
+      assert.deepEqual(rig.proxy.take(), ["GET /sessionids"], `top=${top}`);
+    }
+    rig.proxy.take();
+    assert.deepEqual(await rig.sessions.list({ ...query, owner: randomUUID(), top: 1000 }), []);
+    assert.deepEqual(await rig.sessions.list({ ...query, after: ids[399] ?? "", top: 1 }), []);
+    assert.deepEqual(rig.proxy.take(), ["GET /sessionids", "GET /sessionids"]);
+  });
+
+  it("is few requests also where storage answers empty pages, and what was found by then is answered", async (t) => {
+    const rig = await openRig(t, azurite);
+    const query = ownersQuery();
+    const ids = await pointers(rig, query.owner, 3);
+    const continued = Buffer.from(ids[0] ?? "").toString("base64");
+    const emptyPage = {
+      status: 200,
+      headers: {
+        "content-type": "application/json;odata=minimalmetadata",
+        "x-ms-continuation-nextpartitionkey": continued,
+        "x-ms-continuation-nextrowkey": continued,
+      },
+      body: '{"value":[]}',
+    };
+    rig.proxy.inject(emptyPage, isList, 1);
+    rig.proxy.take();
+    const [afterEmptyPage] = await rig.sessions.list({ ...query, top: 1 });
+    assert.equal(afterEmptyPage?.sessionId, ids[0]);
+    assert.ok(rig.proxy.take().length <= bound(1));
+
+    rig.proxy.inject(emptyPage, isList, 20);
+    for (const top of [1, 1000]) {
+      assert.deepEqual(await rig.sessions.list({ ...query, top }), []);
+      assert.ok(rig.proxy.take().length <= bound(0), `top=${top}`);
+    }
+  });
+
+  it("goes on while pages bring sessions", async (t) => {
+    const rig = await openRig(t, azurite);
+    const query = ownersQuery();
+    const [first = "", ...others] = await pointers(rig, query.owner, 3);
+    const entity = await rig.connection.sessionIds.get(first, first);
+    assert.ok(entity);
+    const { partitionKey: PartitionKey, rowKey: RowKey, etag: _etag, timestamp: _timestamp, ...values } = entity;
+    const continued = Buffer.from(others[0] ?? "").toString("base64");
+    const headers = {
+      "content-type": "application/json;odata=minimalmetadata",
+      "x-ms-continuation-nextpartitionkey": continued,
+      "x-ms-continuation-nextrowkey": continued,
+    };
+    const page = { status: 200, headers, body: JSON.stringify({ value: [{ PartitionKey, RowKey, ...values }] }) };
+    rig.proxy.inject(page, isList, 2);
+    rig.proxy.take();
+    const listed = await rig.sessions.list({ ...query, top: 1000 });
+    assert.deepEqual(
+      listed.map(({ sessionId }) => sessionId),
+      [first, first, ...others],
+    );
+    assert.equal(rig.proxy.take().length, bound(listed.length));
+  });
+
+  it("is one request for a device's sessions, whoever else's are among them", async (t) => {
+    const rig = await openRig(t, azurite);
+    const device = someDevice();
+    const owner = randomUUID();
+    for (let count = 0; count < 12; count++) {
+      await committed(rig.sessions, device, { owner: count % 6 === 0 ? owner : "another", createdOn: minutes(count) });
+    }
+    for (const [top, count] of [
+      [1, 1],
+      [5, 2],
+    ] as const) {
+      rig.proxy.take();
+      assert.equal((await rig.sessions.sessionsOfDevice(device, top, undefined, owner)).items.length, count);
+      assert.deepEqual(rig.proxy.take(), ["GET /sessions"]);
+    }
+    assert.deepEqual(await rig.sessions.sessionsOfDevice(device, 1, undefined, "nobody"), { items: [] });
+    assert.deepEqual(rig.proxy.take(), ["GET /sessions"]);
   });
 });

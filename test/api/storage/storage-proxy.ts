@@ -17,7 +17,11 @@ export interface SeenRequest {
  * What the proxy does to a request: `lose-answer` lets storage carry it out and then breaks the line; `break` breaks the
  * line at once; `stall` never answers; a status answers in storage's place.
  */
-export type Fault = "lose-answer" | "break" | "stall" | { status: number; headers?: Record<string, string> };
+export type Fault =
+  | "lose-answer"
+  | "break"
+  | "stall"
+  | { status: number; headers?: Record<string, string>; body?: string };
 
 export interface StorageProxy {
   connectionString: string;
@@ -65,7 +69,7 @@ export async function startProxy(t: TestContext, connectionString: string): Prom
       if (plan.fault === "break") return void incoming.socket.destroy();
       if (typeof plan.fault === "object") {
         request.status = plan.fault.status;
-        outgoing.writeHead(plan.fault.status, plan.fault.headers).end();
+        outgoing.writeHead(plan.fault.status, plan.fault.headers).end(plan.fault.body);
         return;
       }
     }

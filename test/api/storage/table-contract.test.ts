@@ -42,7 +42,12 @@ const condition = (value: fc.Arbitrary<string>) =>
     ),
   );
 const conditions = fc.record(
-  { PartitionKey: condition(fc.constantFrom(...partitions)), RowKey: condition(fc.constantFrom(...rowKeys)), text },
+  {
+    PartitionKey: condition(fc.constantFrom(...partitions)),
+    RowKey: condition(fc.constantFrom(...rowKeys)),
+    text,
+    flag: fc.boolean(),
+  },
   { requiredKeys: [], noNullPrototype: true },
 );
 const isEmpty = (asked: object) =>

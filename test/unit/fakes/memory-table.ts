@@ -38,13 +38,16 @@ export function createMemoryTable(name: string): MemoryTable {
         remove: (partitionKey, rowKey, etag) => call("remove", () => rows.remove(partitionKey, rowKey, etag)),
         transact: (actions) => call("transact", () => rows.transact(actions)),
         async *query(query) {
+          const { mayContinue = () => true } = query;
           let last: Entity | undefined;
+          let pages = 0;
           do {
             const after = last;
             const page = await call("query", () => rows.page(query, after));
             yield* page.rows;
             last = page.more ? page.rows.at(-1) : undefined;
-          } while (last !== undefined);
+            pages += 1;
+          } while (last !== undefined && mayContinue(pages));
         },
       };
     },
@@ -149,6 +152,7 @@ function propertiesOf({ etag: _, timestamp: __, ...properties }: Partial<TableEn
 function meets(row: Entity, conditions: Conditions): boolean {
   return Object.entries(conditions).every(([property, condition]) => {
     const value = propertyOf(row, property);
+    if (typeof condition === "boolean") return value === condition;
     if (typeof value !== "string") return false;
     const {
       from = value,

@@ -101,12 +101,12 @@ const forms: [string, (stores: Stores) => Promise<unknown>, string[]][] = [
   [
     "the list of sessions",
     ({ sessions }) => sessions.list({ kind: "liveness", top: 3, createdAfter: "2026" }),
-    ["PartitionKey gt '' and kind eq 'liveness' and createdOn gt '2026'"],
+    ["PartitionKey gt '' and kind eq 'liveness' and createdOn gt '2026' and listed eq true"],
   ],
   [
     "a principal's list",
     ({ sessions }) => sessions.list({ kind: "liveness", top: 3, after: "s-1", owner: "o", createdAfter: "2026" }),
-    ["PartitionKey gt 's-1' and kind eq 'liveness' and createdOn gt '2026' and owner eq 'o'"],
+    ["PartitionKey gt 's-1' and kind eq 'liveness' and createdOn gt '2026' and listed eq true and owner eq 'o'"],
   ],
   [
     "what keeps a guard, and a purged session's audit entries",

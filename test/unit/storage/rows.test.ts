@@ -7,6 +7,7 @@ import type { SessionRecord } from "../../../src/liveness/session.ts";
 import { sessionRow } from "../../../src/storage/keys.ts";
 import { readSession, writeSession } from "../../../src/storage/session-row.ts";
 import {
+  prunedPointer,
   readAuditEntry,
   readDue,
   readGuard,
@@ -211,7 +212,10 @@ describe("other rows", () => {
     assert.deepEqual([entity.partitionKey, entity.rowKey], ["s1", "s1"]);
     assert.deepEqual(readPointer(entity), { partition: "p", row: "r", ...listed });
     assert.deepEqual(readListed(entity), { sessionId: "s1", ...listed });
-    assert.equal(readListed({ ...entity, prunedOn: "2026-01-04T00:00:00.000Z" }), undefined);
+    assert.equal(entity.listed, true);
+    const pruned = prunedPointer("s1", "2026-01-04T00:00:00.000Z");
+    assert.deepEqual([pruned.partitionKey, pruned.rowKey, pruned.listed], ["s1", "s1", false]);
+    assert.equal(readListed({ ...entity, ...stored(pruned) }), undefined);
   });
 
   it("hold what is due", () => {
