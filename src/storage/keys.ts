@@ -8,19 +8,20 @@ import type { HeldImageName } from "../liveness/ports.ts";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-// What Azure Tables forbid in keys, and the sign that marks an encoded byte.
+// What Azure Tables forbid in keys, the sign that marks an encoded byte, and separators at which a parser of transactions
+// may end a line.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
-const forbidden = /[/\\#?!\u0000-\u001f\u007f-\u009f]/g;
+const unfit = /[/\\#?!\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
 
 /**
- * Partition of a device: its id as it is, but for each forbidden character the bytes of its UTF-8 as `!xx`. Two ids never
+ * Partition of a device: its id as it is, but for each character that is unfit the bytes of its UTF-8 as `!xx`. Two ids never
  * share a partition. Throws `ApiError` 400 for a lone surrogate, which no key can hold.
  */
 export function devicePartition(deviceCorrelationId: string): string {
   if (!deviceCorrelationId.isWellFormed()) {
     throw new ApiError(400, "BadArgument", "The device correlation id is not well-formed Unicode.");
   }
-  return deviceCorrelationId.replace(forbidden, (character) =>
+  return deviceCorrelationId.replace(unfit, (character) =>
     Array.from(encoder.encode(character), (byte) => `!${byte.toString(16).padStart(2, "0")}`).join(""),
   );
 }

@@ -119,7 +119,17 @@ function writeEntity(entity: TableEntity): string {
       properties[name] = value;
     }
   }
-  return JSON.stringify(properties);
+  return JSON.stringify(properties).replace(separators, escapeUnit);
+}
+
+/**
+ * Line and paragraph separators, controls, spaces other than U+0020, and marks that some parsers take for a space. JSON
+ * may hold them as they are, but parsers of a multipart body end a line there: Azurite's does, at U+2028 and U+2029.
+ */
+const separators = /[\u007f-\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]/g;
+
+function escapeUnit(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
 function writeBatch(requests: readonly WriteRequest[]): string {

@@ -28,7 +28,9 @@ import {
 /** Any well-formed text of 1 to 64 characters, control characters and all. */
 const deviceIds = fc.oneof(
   fc.string({ unit: "binary", minLength: 1, maxLength: 64 }),
-  fc.string({ unit: fc.constantFrom("!", "2", "f", "/", "\\", "#", "?", "\u0000", "\u0085", "\u{1f600}", "'", "%") }),
+  fc.string({
+    unit: fc.constantFrom("!", "2", "f", "/", "\\", "#", "?", "\u0000", "\u0085", "\u2028", "\u{1f600}", "'", "%"),
+  }),
 );
 /** Milliseconds from 1970 to 2286, most of them of our days. */
 const times = fc.oneof(
@@ -46,6 +48,7 @@ describe("partition of a device", () => {
   it("writes what Tables forbid as the bytes of its UTF-8", () => {
     assert.equal(devicePartition("a/b\\c#d?e!f"), "a!2fb!5cc!23d!3fe!21f");
     assert.equal(devicePartition("\u0000\n\u007f\u0085"), "!00!0a!7f!c2!85");
+    assert.equal(devicePartition("\u2028\u2029"), "!e2!80!a8!e2!80!a9");
   });
 
   it("holds nothing that Tables forbid, is found again, and belongs to no other device", () => {
@@ -53,7 +56,7 @@ describe("partition of a device", () => {
       fc.property(deviceIds, (id) => {
         const partition = devicePartition(id);
         // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not be in there
-        assert.doesNotMatch(partition, /[/\\#?\u0000-\u001f\u007f-\u009f]/);
+        assert.doesNotMatch(partition, /[/\\#?\u0000-\u001f\u007f-\u009f\u2028\u2029]/);
         assert.equal(deviceOfPartition(partition), id);
       }),
     );

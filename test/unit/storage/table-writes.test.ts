@@ -110,6 +110,22 @@ describe("the writes of a table", () => {
     }
   });
 
+  it("hold no character at which a parser may end a line", async () => {
+    const text = "a\u2028b\u2029c\u0085d\ufeffe\u00a0f\u200bg\u3000h\u007fi\r\n\v\f\u001cj ü 한 😀";
+    const { seen, writes } = arrange({ status: 204, etag: "1" });
+    const row = { ...entity, text, nested: JSON.stringify([text]) };
+    await writes.put(row, signal);
+    await writes.transact([["create", row]], signal).catch(() => undefined);
+    for (const [index, { body }] of seen.entries()) {
+      // A transaction's own lines end in CR LF.
+      const lines = String(body).replaceAll("\r\n", "");
+      assert.doesNotMatch(lines, /(?! )[\p{Z}\p{Cc}\p{Cf}]/u);
+      const json = index === 0 ? String(body) : JSON.stringify(partsOf(seen[1])[0]?.body);
+      assert.partialDeepStrictEqual(JSON.parse(json), { text, nested: JSON.stringify([text]) });
+      assert.equal(seen[index]?.headers.get("content-length"), String(Buffer.byteLength(String(body))));
+    }
+  });
+
   it("keep a shared access signature on the request and off its parts", async () => {
     const sas = "TableEndpoint=http://tables.test/account;SharedAccessSignature=sv=2019-02-02&sig=abc";
     const { seen, writes } = arrange({ body: batchAnswer([written("1")]) }, sas);
