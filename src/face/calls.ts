@@ -42,8 +42,8 @@ const firstDelayMs = 200;
 const maxRepeats = 2;
 
 const passingStatuses = new Set([408, 429, 500, 502, 503]);
-/** What cannot be understood now, or needs a token that cannot be had, is not better in a second. */
-const lastingCodes = new Set(["FaceResponseInvalid", "FaceCredentialFailed"]);
+/** An answer that cannot be understood, a token that cannot be had and a key that is refused are the same a second later. */
+const lastingCodes = new Set(["FaceResponseInvalid", "FaceCredentialFailed", "FaceCredentialsRejected"]);
 
 /**
  * Makes a call that may be repeated safely, at most three times, while it fails for reasons that pass. A `Retry-After`

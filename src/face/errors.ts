@@ -119,6 +119,28 @@ export function isRefusal(error: unknown): boolean {
   return error instanceof ApiError && error.status >= 400 && error.status < 500 && ![408, 429].includes(error.status);
 }
 
+/**
+ * 502: the service refuses the app's own key, identity or role, which no caller can change. The service's message is for
+ * the log: it may name the identity.
+ */
+export function faceCredentialsRejected(cause: ApiError): ApiError {
+  const message = "The Face service refuses the key, identity or role of this app.";
+  return new ApiError(502, "FaceCredentialsRejected", message, { cause, headers: cause.headers });
+}
+
+/** Codes with which Azure refuses an identity that lacks a role. Other 403 are about quota or approval. */
+const missingRole = new Set(["PermissionDenied", "AuthorizationFailed"]);
+
+/** @param error as `decodeErrorBody` gives it. */
+export function isCredentialsRejection({ status, code, message }: ApiError): boolean {
+  if (status === 401) return true;
+  // Some of Azure's gateways send the status in place of the code.
+  return (
+    status === 403 &&
+    (missingRole.has(code) || /lacks the required|does not have (authorization|permission)/i.test(message))
+  );
+}
+
 /** Response headers by their names in lower case. */
 export type ResponseHeaders = Readonly<Record<string, string | undefined>>;
 

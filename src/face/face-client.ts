@@ -8,7 +8,14 @@ import { numberAttempts } from "./audit-entries.ts";
 import { callRepeatedly, endWithin, readStream } from "./calls.ts";
 import type { Codec, RequestBody } from "./codec.ts";
 import { codecs } from "./codecs.ts";
-import { decodeErrorBody, faceResponseInvalid, faceTimeout, faceUnreachable } from "./errors.ts";
+import {
+  decodeErrorBody,
+  faceCredentialsRejected,
+  faceResponseInvalid,
+  faceTimeout,
+  faceUnreachable,
+  isCredentialsRejection,
+} from "./errors.ts";
 import { parseJson } from "./int64.ts";
 import {
   type ApiVersion,
@@ -82,8 +89,8 @@ const maxAnswerBytes = 16 * 1024 * 1024;
  * The Face service in one version, by the official library.
  *
  * Every method throws what the service answers as `ApiError` with its code, status, message, `Retry-After` and
- * `apim-request-id`; 504 `FaceTimeout`, 502 `FaceUnreachable`, 502 `FaceResponseInvalid` and 502 `FaceCredentialFailed`
- * where it answers nothing of use. A creation is sent once: a repeat could open a second session. The other calls are
+ * `apim-request-id`; 502 `FaceCredentialsRejected` where it refuses the app itself; 504 `FaceTimeout`, 502
+ * `FaceUnreachable`, 502 `FaceResponseInvalid` and 502 `FaceCredentialFailed` where it answers nothing of use. A creation is sent once: a repeat could open a second session. The other calls are
  * repeated twice at most, and never wait longer than a second.
  */
 export function createFaceClient(options: FaceClientOptions): FaceClient {
@@ -192,6 +199,7 @@ function accepted(status: number, headers: Record<string, string>, bytes: Buffer
   if (status >= 200 && status < 300) return { headers, bytes };
   if (status < 400 || status > 599) throw faceResponseInvalid(new Error(`Status ${status}.`), headers);
   const error = decodeErrorBody(status, bytes.toString("utf8"), headers);
+  if (isCredentialsRejection(error)) throw faceCredentialsRejected(error);
   // A 404 of the gateway, or of some other server, tells nothing about sessions: most likely the endpoint is wrong.
   if (status === 404 && error.code === "404") throw faceResponseInvalid(error, headers);
   throw error;

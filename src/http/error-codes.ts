@@ -8,6 +8,7 @@ export const errorCodes = {
   DeviceMismatch: "The session is another device's.",
   DeviceSetInClientDisabled: "This deployment wants every session to name its device.",
   FaceCredentialFailed: "No token for the Face service could be had.",
+  FaceCredentialsRejected: "The Face service refuses the key, identity or role of this app.",
   FaceResponseInvalid: "The Face service's answer could not be understood.",
   FaceTimeout: "The Face service did not answer in time.",
   FaceUnreachable: "The Face service could not be reached.",

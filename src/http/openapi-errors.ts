@@ -31,7 +31,7 @@ export function errorsOf({ access, unconfigured }: Endpoint, shape: OperationSha
   }
   if (shape.asksFace) {
     add(429, "429");
-    add(502, "FaceUnreachable", "FaceResponseInvalid", "FaceCredentialFailed");
+    add(502, "FaceUnreachable", "FaceResponseInvalid", "FaceCredentialFailed", "FaceCredentialsRejected");
     add(504, "FaceTimeout");
   }
   add(500, "InternalServerError");

@@ -96,7 +96,11 @@ function isStorageOutage(cause: unknown): boolean {
   return cause instanceof ApiError && cause.code === "StorageUnavailable";
 }
 
-/** Whether it is no session's fault: storage is out of reach, or the service refuses whoever asks. */
+/** With these the app itself cannot ask, whichever session it asks for. */
+const credentialCodes = new Set(["FaceCredentialsRejected", "FaceCredentialFailed"]);
+
+/** Whether it is no session's fault: storage is out of reach, or the service refuses the app, its quota or its approval. */
 export function isOurTrouble(cause: unknown): boolean {
-  return isStorageOutage(cause) || (cause instanceof ApiError && [401, 403].includes(cause.status));
+  if (!(cause instanceof ApiError)) return false;
+  return isStorageOutage(cause) || credentialCodes.has(cause.code) || cause.status === 403;
 }

@@ -61,6 +61,6 @@ describe("readiness", () => {
     const other = await stack.startAnotherApp({ FACE_KEY: "wrong" });
     const answer = await createAppClient(other.url).send("api/health/ready");
     assertError(answer, 503, "NotReady");
-    assert.match(JSON.stringify(answer.body), /"target":"face"/);
+    assert.match(JSON.stringify(answer.body), /"code":"FaceCredentialsRejected","message":"[^"]*","target":"face"/);
   });
 });

@@ -76,7 +76,59 @@ test("the probe fails on every answer but the expected one", async (t) => {
   ];
   const { face } = await startService(t, (_received, _response, count) => replies[count - 1]);
   assert.equal((await failureOf(face.probe())).code, "FaceResponseInvalid");
-  assert.equal((await failureOf(face.probe())).status, 401);
+  assert.equal((await failureOf(face.probe())).code, "FaceCredentialsRejected");
+});
+
+test("a refusal of the app's own key or role is the app's trouble, whatever is called, and is not repeated", async (t) => {
+  const refusals: Reply[] = [
+    {
+      status: 401,
+      json: { error: { code: "Unspecified", message: "Access denied due to invalid subscription key." } },
+    },
+    { status: 401, json: { error: { code: "PermissionDenied", message: "The principal `p-1` lacks a data action." } } },
+    { status: 401, body: "" },
+    { status: 403, json: { error: { code: "PermissionDenied", message: "Principal p-1 has no role." } } },
+    { status: 403, json: { error: { code: "AuthorizationFailed", message: "The client 'p-1' is not authorized." } } },
+    {
+      status: 403,
+      json: {
+        error: { statusCode: 403, message: "The principal `p-1` lacks the required data action to perform this." },
+      },
+    },
+  ];
+  for (const refusal of refusals) {
+    const headers = { "apim-request-id": "r-1", "retry-after": "0", "www-authenticate": "Bearer" };
+    const { face, received } = await startService(t, () => ({ ...refusal, headers }));
+    const calls = [
+      () => face.create("liveness", request),
+      () => face.get("liveness", "s-1"),
+      () => face.revoke("liveness", "s-1"),
+      () => face.sessionImage("i-1"),
+      () => face.probe(),
+    ];
+    for (const call of calls) {
+      const { status, code, message, retryAfter, headers: passedOn } = await failureOf(call());
+      assert.deepEqual([status, code, retryAfter], [502, "FaceCredentialsRejected", undefined]);
+      assert.doesNotMatch(message, /p-1|subscription/);
+      assert.deepEqual(passedOn, { "apim-request-id": "r-1" });
+    }
+    assert.equal(received.length, calls.length);
+  }
+});
+
+test("a refusal for want of quota or approval goes on to the caller as it is", async (t) => {
+  for (const [error, code] of [
+    [{ statusCode: 403, message: "Out of call volume quota. Quota will be replenished in 2 days." }, "403"],
+    [{ code: "UnsupportedFeature", message: "Feature is not supported, missing approval." }, "UnsupportedFeature"],
+    [
+      { code: "InvalidRequest", message: "No.", innererror: { code: "UnsupportedFeature", message: "No." } },
+      "UnsupportedFeature",
+    ],
+  ] as const) {
+    const { face } = await startService(t, () => ({ status: 403, json: { error } }));
+    const failure = await failureOf(face.create("liveness", request));
+    assert.deepEqual([failure.status, failure.code], [403, code]);
+  }
 });
 
 test("deletion takes either status of success", async (t) => {

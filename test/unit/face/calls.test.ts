@@ -13,7 +13,9 @@ test("a call is worth repeating while it fails for reasons that pass", () => {
   assert.equal(delayBefore(failing(500), 1), 400);
   for (const status of [400, 401, 403, 404, 415, 501, 504]) assert.equal(delayBefore(failing(status), 0), undefined);
   assert.equal(delayBefore(new Error("a defect"), 0), undefined);
-  assert.equal(delayBefore(failing(502, undefined, "FaceResponseInvalid"), 0), undefined);
+  for (const code of ["FaceResponseInvalid", "FaceCredentialFailed", "FaceCredentialsRejected"]) {
+    assert.equal(delayBefore(failing(502, undefined, code), 0), undefined);
+  }
 });
 
 test("a wait of a second is obeyed, a longer one goes on to the caller", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { ApiError } from "../../../src/errors.ts";
+import { accessDenied, faceCredentialsRejected } from "../../../src/face/errors.ts";
 import { drain } from "../../../src/liveness/maintain.ts";
 import { call, createApp } from "../fakes/app.ts";
 import { failOn } from "../fakes/calls.ts";
@@ -51,11 +51,11 @@ describe("readiness", () => {
   });
 
   it("names everything that is out of reach, with the service's code where it has one", async () => {
-    const denied = new ApiError(401, "Unspecified", "Access denied.");
+    const denied = faceCredentialsRejected(accessDenied());
     const process = createWorld().start(({ name }) => (name === "face.probe" ? denied : new Error("down")));
     const answer = await call({ app: createApp(process, {}) }, "GET", "/api/health/ready");
     assert.match(answer.text, /"Out of reach or refused: tables, blobs, face\."/);
-    assert.match(answer.text, /"code":"Unspecified"/);
+    assert.match(answer.text, /"code":"FaceCredentialsRejected"/);
     assert.equal(answer.text.includes("down"), false);
   });
 

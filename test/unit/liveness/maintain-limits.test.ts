@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
-import { faceTimeout, faceUnreachable } from "../../../src/face/errors.ts";
+import {
+  accessDenied,
+  faceCredentialsRejected,
+  faceTimeout,
+  faceUnreachable,
+  outOfQuota,
+} from "../../../src/face/errors.ts";
 import { drain, drainShard, type MaintainDeps } from "../../../src/liveness/maintain.ts";
 import type { FaceService, SessionRef } from "../../../src/liveness/ports.ts";
 import { failOn } from "../fakes/calls.ts";
@@ -175,12 +181,17 @@ describe("what the service refuses", () => {
   });
 
   it("because of who asks counts against no session", async () => {
-    for (const status of [401, 403]) {
+    const refusals = [
+      faceCredentialsRejected(accessDenied()),
+      new ApiError(502, "FaceCredentialFailed", "No token for the Face service could be had."),
+      outOfQuota(2),
+    ];
+    for (const refusal of refusals) {
       const { world } = await backlog(2);
       const { summary } = await run(world, (process) => ({
         maxAttempts: 1,
         ...asking(process, () => {
-          throw new ApiError(status, "Unspecified", "Access denied.");
+          throw refusal;
         }),
       }));
       assert.deepEqual([summary.failed, summary.setAside], [2, 0]);
