@@ -36,7 +36,7 @@ export const healthEndpoints: Endpoint[] = [
       errors: { 503: ["NotReady"] },
     }),
     async handle(app, { log }) {
-      const [failures, overdueSince] = await Promise.all([app.readiness.failures(), app.readiness.overdueSince()]);
+      const { failures, overdueSince } = await app.readiness.look();
       if (failures.length === 0) {
         if (overdueSince === undefined) return { status: 200, json: { status: "ready" } };
         log.warn("MaintenanceOverdue", { overdueSince });

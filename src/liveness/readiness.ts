@@ -8,17 +8,23 @@ export interface NotReady {
   cause: string;
 }
 
-export interface Readiness {
-  /** What the app needs and does not reach just now; empty when all is well. */
-  failures(): Promise<NotReady[]>;
+export interface Findings {
+  /** What the app needs and does not reach; empty when all is well. */
+  failures: NotReady[];
   /**
    * Since when a session has been due that the timer should have looked at long ago: it does not run, or cannot keep up.
-   * Undefined where it is in time, or where nothing can be told.
+   * Absent where it is in time, or where that cannot be found out. RFC 3339.
    */
-  overdueSince(): Promise<string | undefined>;
+  overdueSince?: string;
 }
 
-/** The service counts every call, so its answer is remembered for so long; storage is asked each time. */
+export interface Readiness {
+  /** Anyone may ask, as often as they like: what was found is remembered for ten seconds. Never rejects. */
+  look(): Promise<Findings>;
+}
+
+const rememberMs = 10_000;
+/** The service counts every call, so its answer is remembered for longer. */
 const rememberFaceMs = 30_000;
 
 /** The timer runs every five minutes: what is due for longer was missed more than twice. */
@@ -32,26 +38,30 @@ export function createReadiness(deps: {
   images: ImageStore;
   now: Clock;
 }): Readiness {
-  const askFace = remember(() => deps.face.probe(), rememberFaceMs, deps.now);
+  const askFace = remember(() => check("face", deps.face.probe()), rememberFaceMs, deps.now);
   let wasInTime = Number.NEGATIVE_INFINITY;
-  return {
-    async overdueSince() {
-      const nowMs = deps.now();
-      if (nowMs - wasInTime < rememberInTimeMs) return undefined;
-      // Tables that cannot be reached are told of by the check that is theirs.
-      const since = await deps.sessions.oldestDue(new Date(nowMs - overdueMs).toISOString()).catch(() => undefined);
-      if (since === undefined) wasInTime = nowMs;
-      return since;
-    },
-    async failures() {
-      const outcomes = await Promise.all([
-        check("tables", deps.sessions.probe()),
-        check("blobs", deps.images.probe()),
-        check("face", askFace()),
-      ]);
-      return outcomes.filter((outcome) => outcome !== undefined);
-    },
-  };
+
+  async function oldestOverdue(): Promise<string | undefined> {
+    const nowMs = deps.now();
+    if (nowMs - wasInTime < rememberInTimeMs) return undefined;
+    // Tables that cannot be reached are found by the check that is theirs.
+    const since = await deps.sessions.oldestDue(new Date(nowMs - overdueMs).toISOString()).catch(() => undefined);
+    if (since === undefined) wasInTime = nowMs;
+    return since;
+  }
+
+  async function look(): Promise<Findings> {
+    const [overdueSince, ...checks] = await Promise.all([
+      oldestOverdue(),
+      check("tables", deps.sessions.probe()),
+      check("blobs", deps.images.probe()),
+      askFace(),
+    ]);
+    const failures = checks.filter((outcome) => outcome !== undefined);
+    return { failures, ...(overdueSince !== undefined && { overdueSince }) };
+  }
+
+  return { look: remember(look, rememberMs, deps.now) };
 }
 
 async function check(part: NotReady["part"], probe: Promise<void>): Promise<NotReady | undefined> {
@@ -67,11 +77,17 @@ async function check(part: NotReady["part"], probe: Promise<void>): Promise<NotR
   }
 }
 
-/** Answers the last outcome again while it is young; callers at the same time share one question. */
-function remember(ask: () => Promise<void>, forMs: number, now: Clock): () => Promise<void> {
-  let asked: { at: number; outcome: Promise<void> } | undefined;
+/** Repeats the last answer while it is young. One question at a time: callers meanwhile share its answer. */
+function remember<T>(ask: () => Promise<T>, forMs: number, now: Clock): () => Promise<T> {
+  let last: { answer: Promise<T>; until: number } | undefined;
   return () => {
-    if (asked === undefined || now() - asked.at >= forMs) asked = { at: now(), outcome: ask() };
-    return asked.outcome;
+    if (last !== undefined && now() < last.until) return last.answer;
+    const asked = { answer: ask(), until: Number.POSITIVE_INFINITY };
+    last = asked;
+    const age = () => {
+      asked.until = now() + forMs;
+    };
+    asked.answer.then(age, age);
+    return asked.answer;
   };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { type Stack, startStack } from "../local/stack.ts";
-import { assertError, createAppClient } from "./support/app-client.ts";
+import { assertError, control, createAppClient } from "./support/app-client.ts";
 
 describe("an app with wrong settings", () => {
   let stack: Stack;
@@ -52,6 +52,7 @@ describe("readiness", () => {
     const ready = await app.send("api/health/ready");
     assert.deepEqual([ready.status, ready.body], [200, { status: "ready" }]);
     await stack.azurite.stop();
+    await control(stack.emulator, "/clock", { advanceSeconds: 10 });
     const answer = await app.send("api/health/ready");
     assertError(answer, 503, "NotReady");
     assert.match(JSON.stringify(answer.body), /tables.*blobs/);

@@ -138,6 +138,7 @@ describe("the timer", async () => {
     const told = await status();
     assert.deepEqual([told.status, Object.keys(told)], ["degraded", ["status", "degraded", "overdueSince"]]);
     await runTimer();
+    await advance(10);
     assert.deepEqual(await status(), { status: "ready" });
   });
 });

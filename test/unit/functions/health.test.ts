@@ -59,18 +59,57 @@ describe("readiness", () => {
     assert.equal(answer.text.includes("down"), false);
   });
 
-  it("asks the service at most every thirty seconds, and storage each time", async () => {
+  it("asks storage at most every ten seconds and the service every thirty, however often it is asked itself", async () => {
     const world = createWorld();
+    await seedSession(world);
+    world.advance({ minutes: 30 });
     const process = world.start();
     const app = createApp(process, {});
-    const asked = (name: string) => process.calls.names.filter((called) => called === name).length;
-    await Promise.all([1, 2, 3].map(() => call({ app }, "GET", "/api/health/ready")));
-    world.advance({ seconds: 29 });
+    const counts = () => {
+      const asked = (name: string) => process.calls.names.filter((called) => called === name).length;
+      return [asked("face.probe"), asked("sessions.get"), asked("images.probe"), asked("expiry.query")];
+    };
+    const askAll = () =>
+      Promise.all(
+        ["", "?", "?refresh=true", "?x=1&x=2", "?$top=1", "?\u2028"].map(async (query) => {
+          const { status, text } = await call({ app }, "GET", "/api/health/ready", { query });
+          assert.deepEqual([status, JSON.parse(text).status], [200, "degraded"]);
+        }),
+      );
+    await askAll();
+    await askAll();
+    world.advance({ seconds: 9 });
+    await askAll();
+    assert.deepEqual(counts(), [1, 1, 1, 16]);
+    for (const [seconds, ...expected] of [
+      [1, 1, 2, 2, 32],
+      [10, 1, 3, 3, 48],
+      [10, 2, 4, 4, 64],
+    ] as const) {
+      world.advance({ seconds });
+      await askAll();
+      assert.deepEqual(counts(), expected);
+    }
+  });
+
+  it("asks one question at a time, however long it takes", async () => {
+    const world = createWorld();
+    const { promise: answered, resolve: answer } = Promise.withResolvers<undefined>();
+    const process = world.start(({ name, when }) =>
+      name === "sessions.get" && when === "before" ? answered : undefined,
+    );
+    const app = createApp(process, {});
+    const first = call({ app }, "GET", "/api/health/ready");
+    world.advance({ minutes: 5 });
+    const second = call({ app }, "GET", "/api/health/ready");
+    answer(undefined);
+    assert.deepEqual((await first).json, (await second).json);
     await call({ app }, "GET", "/api/health/ready");
-    assert.deepEqual([asked("face.probe"), asked("sessions.get")], [1, 4]);
-    world.advance({ seconds: 1 });
-    await call({ app }, "GET", "/api/health/ready");
-    assert.equal(asked("face.probe"), 2);
+    assert.deepEqual(process.calls.names.filter((name) => /probe|get/.test(name)).sort(), [
+      "face.probe",
+      "images.probe",
+      "sessions.get",
+    ]);
   });
 
   it("is degraded while something has been due for long, and asks after that once a minute at most", async () => {
@@ -83,12 +122,13 @@ describe("readiness", () => {
 
     world.advance({ minutes: 12 + 15, seconds: -1 });
     assert.deepEqual(await told(), { status: "ready" });
-    world.advance({ seconds: 59 });
+    world.advance({ seconds: 50 });
     assert.deepEqual([await told(), asked()], [{ status: "ready" }, 1]);
-    world.advance({ seconds: 1 });
+    world.advance({ seconds: 10 });
     const overdueSince = "2026-03-01T12:12:00.000Z";
     assert.deepEqual(await told(), { status: "degraded", degraded: ["timer"], overdueSince });
     await drain(world.start().maintenance(), world.now() + 60_000);
+    world.advance({ seconds: 10 });
     assert.deepEqual(await told(), { status: "ready" });
   });
 
@@ -97,18 +137,25 @@ describe("readiness", () => {
     assert.deepEqual((await call({ app }, "GET", "/api/health/ready")).json, { status: "ready" });
   });
 
-  it("remembers a failure no longer than a success", async () => {
-    const world = createWorld();
-    let isDown = true;
-    const app = createApp(
-      world.start(({ name }) => (isDown && name === "face.probe" ? new Error("down") : undefined)),
-      {},
-    );
-    const status = async () => (await call({ app }, "GET", "/api/health/ready")).status;
-    assert.equal(await status(), 503);
-    isDown = false;
-    assert.equal(await status(), 503);
-    world.advance({ seconds: 30 });
-    assert.equal(await status(), 200);
-  });
+  for (const [part, seconds] of [
+    ["face.probe", 30],
+    ["sessions.get", 10],
+    ["images.probe", 10],
+  ] as const) {
+    it(`remembers a failure no longer than a success: ${part}`, async () => {
+      const world = createWorld();
+      let isDown = true;
+      const app = createApp(
+        world.start(({ name }) => (isDown && name === part ? new Error("down") : undefined)),
+        {},
+      );
+      const status = async () => (await call({ app }, "GET", "/api/health/ready")).status;
+      assert.equal(await status(), 503);
+      isDown = false;
+      world.advance({ seconds: 9 });
+      assert.equal(await status(), 503);
+      world.advance({ seconds: seconds - 9 });
+      assert.equal(await status(), 200);
+    });
+  }
 });
