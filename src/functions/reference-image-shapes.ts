@@ -33,7 +33,7 @@ export type ImageMetadata = z.infer<typeof metadataShape>;
 export function imageBody(): BodyShape {
   const shape = z.file().min(imageLimits.minBytes).max(imageLimits.maxBytes);
   const types = [...imageTypes, "application/octet-stream"];
-  return { content: Object.fromEntries(types.map((type) => [type, { shape }])) };
+  return { content: Object.fromEntries(types.map((type) => [type, shape])) };
 }
 
 export const etagHeader = () => z.object({ etag: z.string() });

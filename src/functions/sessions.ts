@@ -52,7 +52,7 @@ export const sessionEndpoints: Endpoint[] = [
     params: sessionParams,
     query: noQuery,
     describe: () => ({
-      body: { required: false, content: { "application/json": { shape: settleBody } } },
+      body: { required: false, content: { "application/json": settleBody } },
       answers: { 200: { description: "The session.", json: sessionResourceShape } },
       errors: { 404: ["SessionNotFound"], 409: ["SessionNotFinished", "DeviceMismatch"] },
       asksFace: true,

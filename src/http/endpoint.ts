@@ -9,7 +9,7 @@ import type { ApiVersion } from "../face/model.ts";
 import type { Caller } from "../liveness/access.ts";
 import { authenticate } from "./callers.ts";
 import { createLog, describeError, type Log } from "./log.ts";
-import type { Deployment, OperationShape } from "./operation.ts";
+import type { OperationShape } from "./operation.ts";
 import { type Reply, toErrorReply, toHttpResponse } from "./responses.ts";
 import type { TrueHeaders } from "./true-headers.ts";
 
@@ -42,10 +42,10 @@ export interface Endpoint<Params = unknown, Query = unknown> {
   /** Versions of the Face API that have the route. Absent: the route is our own. */
   versions?: readonly ApiVersion[];
   /**
-   * What goes in and comes out, beside parameters and query, in a version that has the route. A function, so that nothing
-   * of it is made before somebody asks. Absent: no operation, but a route for what no other takes.
+   * Bodies, headers and errors of the operation in a version that has the route; own routes ignore the version. Called by
+   * the build and by tests only. Absent: not an operation, but a fallback route.
    */
-  describe?(version: ApiVersion, deployment: Deployment): OperationShape;
+  describe?(version: ApiVersion): OperationShape;
   /** Answered in place of 503 while the settings are wrong. */
   unconfigured?: Reply;
   handle(app: App, request: EndpointRequest<Params, Query>): Promise<Reply>;
