@@ -113,6 +113,9 @@ export interface Attempt {
   extra?: Extra;
 }
 
+/** Attempts that the service allows with one token. */
+export const maxAttempts = 3;
+
 /** `NotStarted`, `Running`, `Succeeded`, `Failed`, `Canceled`; open, as the service may add to them. */
 export type SessionStatus = string;
 
@@ -149,4 +152,10 @@ export interface SessionListItem {
 /** The key of an attempt in the audit trail: the entry's own id, or the attempt's number where there is none. */
 export function auditEntryId(attempt: Attempt): string {
   return attempt.audit?.id ?? String(attempt.attemptId);
+}
+
+/** Compares attempts in the order of the audit trail: ascending by entry id. */
+export function byEntryId(a: Attempt, b: Attempt): number {
+  const difference = BigInt(auditEntryId(a)) - BigInt(auditEntryId(b));
+  return difference < 0n ? -1 : Number(difference > 0n);
 }

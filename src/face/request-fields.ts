@@ -1,11 +1,7 @@
 import * as z from "zod";
+import { invalidDeviceCorrelationId, invalidRequestBody, invalidTokenLifetime } from "../api-errors.ts";
 import type { ApiError, ErrorDetail } from "../errors.ts";
-import {
-  invalidDeviceCorrelationId,
-  invalidLivenessOperationMode,
-  invalidRequestBody,
-  invalidTokenLifetime,
-} from "./errors.ts";
+import { invalidLivenessOperationMode } from "./errors.ts";
 import type { ApiVersion } from "./model.ts";
 
 /**

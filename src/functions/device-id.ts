@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { invalidDeviceCorrelationId } from "../face/errors.ts";
+import { invalidDeviceCorrelationId } from "../api-errors.ts";
 
 const lengths = { minLength: 1, maxLength: 64 };
 

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { invalidRequestBody } from "../face/errors.ts";
+import { invalidRequestBody } from "../api-errors.ts";
 import { type BodySource, readBytes, readRequestBody } from "../http/body.ts";
 import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
 import { settleSession } from "../liveness/settle-session.ts";

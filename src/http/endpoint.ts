@@ -1,10 +1,10 @@
 import type { ReadableStream } from "node:stream/web";
 import type { HttpHandler, HttpMethod, HttpRequest } from "@azure/functions";
 import * as z from "zod";
+import { badArgument } from "../api-errors.ts";
 import type { App, Composition } from "../app.ts";
 import type { SettingFault } from "../config.ts";
 import { ApiError } from "../errors.ts";
-import { badArgument } from "../face/errors.ts";
 import type { ApiVersion } from "../face/model.ts";
 import type { Caller } from "../liveness/access.ts";
 import { authenticate } from "./callers.ts";

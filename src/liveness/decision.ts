@@ -1,4 +1,4 @@
-import type { Attempt, AttemptResult, SessionKind } from "../face/model.ts";
+import { type Attempt, type AttemptResult, maxAttempts, type SessionKind } from "../face/model.ts";
 import type { Decision } from "./session.ts";
 
 /** Why a decision fell as it did: a decision has at least one reason. */
@@ -22,9 +22,6 @@ export type Reason = (typeof reasonCodes)[number];
 
 /** What was swapped on the way. It is remembered: whatever comes later, the session stays rejected. */
 const integrityFailures = ["ClientDigestMismatch", "VerifyImageHashMismatch"] as const satisfies Reason[];
-
-/** So many attempts the service allows with one token. */
-export const maxAttempts = 3;
 
 export interface Evidence {
   kind: SessionKind;

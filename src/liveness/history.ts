@@ -1,7 +1,12 @@
-import { sessionNotFound } from "../face/errors.ts";
-import type { Attempt, SessionKind, SessionListItem, VerifyReference } from "../face/model.ts";
+import { sessionNotFound } from "../api-errors.ts";
+import {
+  type Attempt,
+  maxAttempts,
+  type SessionKind,
+  type SessionListItem,
+  type VerifyReference,
+} from "../face/model.ts";
 import type { Caller } from "./access.ts";
-import { maxAttempts } from "./decision.ts";
 import { type RecordResultDeps, recordResult } from "./record-result.ts";
 import { sessionLifeMs, tokenIsOver } from "./retention.ts";
 import type { StoredSession } from "./session.ts";
