@@ -1,5 +1,5 @@
+import { withRetry } from "../retry.ts";
 import { numberAttempts } from "./audit-entries.ts";
-import { callRepeatedly } from "./calls.ts";
 import type { Codec } from "./codec.ts";
 import { codecs } from "./codecs.ts";
 import { faceResponseInvalid } from "./errors.ts";
@@ -18,7 +18,14 @@ import {
   type VerifyImage,
 } from "./model.ts";
 import { compact } from "./objects.ts";
-import { type Answer, type Call, createTransport, type TransportOptions, unlessAbsent } from "./transport.ts";
+import {
+  type Answer,
+  type Call,
+  createTransport,
+  retryPolicy,
+  type TransportOptions,
+  unlessAbsent,
+} from "./transport.ts";
 
 /**
  * The Face service. Sessions are created in the configured version, and read and revoked in the version that they were
@@ -86,7 +93,7 @@ export function createFaceService(options: FaceServiceOptions): FaceService {
   const { apiVersion, auditPageSize = 1000 } = options;
   const send = createTransport(options);
   /** Undefined if the resource does not exist. */
-  const read = (call: Call) => callRepeatedly(() => unlessAbsent(send(call)), call.signal);
+  const read = (call: Call) => withRetry(retryPolicy, () => unlessAbsent(send(call)), call.signal);
 
   return {
     version: apiVersion,
@@ -121,9 +128,10 @@ export function createFaceService(options: FaceServiceOptions): FaceService {
         path: codecs[version].paths.session(kind, sessionId),
         ...options,
       };
-      return callRepeatedly(
+      return withRetry(
+        retryPolicy,
         // A session that a retry does not find was deleted by the request whose response was lost.
-        async (repeats) => (await unlessAbsent(send(call))) !== undefined || repeats > 0,
+        async (retries) => (await unlessAbsent(send(call))) !== undefined || retries > 0,
         options.signal,
       );
     },

@@ -1,8 +1,8 @@
 import createLibraryClient from "@azure/ai-vision-face";
 import type { TokenCredential } from "@azure/identity";
 import { ApiError } from "../errors.ts";
+import { type RetryPolicy, sleep, withTimeout } from "../retry.ts";
 import type { RequestObserver } from "../telemetry/telemetry.ts";
-import { endWithin, readStream } from "./calls.ts";
 import type { RequestBody } from "./codec.ts";
 import { decodeErrorBody, faceResponseInvalid, faceTimeout, faceUnreachable } from "./errors.ts";
 import type { FaceCallOptions } from "./face-service.ts";
@@ -38,6 +38,22 @@ export interface Answer {
   bytes: Buffer;
 }
 
+const transientStatuses = new Set([408, 429, 500, 502, 503]);
+/** An invalid response or a missing token does not change within a second. */
+const lastingCodes = new Set(["FaceResponseInvalid", "FaceCredentialFailed"]);
+
+/** Short delays, since a caller waits: a longer `Retry-After` is passed on at once, and the caller decides what to do. */
+export const retryPolicy: RetryPolicy = {
+  retries: 2,
+  firstDelayMs: 200,
+  maxDelayMs: 1000,
+  random: () => 1,
+  sleep,
+  isTransient: (error) =>
+    error instanceof ApiError && transientStatuses.has(error.status) && !lastingCodes.has(error.code),
+  retryAfterOf: (error) => (error instanceof ApiError ? error.retryAfter : undefined),
+};
+
 /** Session images are the largest responses: pictures of a few megabytes. */
 const maxAnswerBytes = 16 * 1024 * 1024;
 
@@ -66,7 +82,7 @@ export function createTransport({ endpoint, credential, timeoutMs = 20_000, onRe
     const { version, method, path, query, body, accept = "application/json", gate } = call;
     const passed = await gate?.();
     const ended = onRequest?.();
-    return endWithin(timeoutMs, faceTimeout, call.signal, async (abortSignal) => {
+    const exchange = async (abortSignal: AbortSignal) => {
       try {
         const response = await client
           .pathUnchecked(`/${version}${path}`)
@@ -79,7 +95,8 @@ export function createTransport({ endpoint, credential, timeoutMs = 20_000, onRe
       } catch (error) {
         throw toApiError(error);
       }
-    }).finally(() => ended?.());
+    };
+    return withTimeout(timeoutMs, faceTimeout, exchange, call.signal).finally(() => ended?.());
   };
 }
 
@@ -99,6 +116,19 @@ function accepted(status: number, headers: Record<string, string>, bytes: Buffer
   // A 404 of the gateway or of another server is not about a session: most likely the endpoint is wrong.
   if (status === 404 && error.code === "404") throw faceResponseInvalid(error, headers);
   throw error;
+}
+
+/** Reads a stream to its end. Throws `RangeError` and destroys the stream if it yields more than `limitInBytes`. */
+export async function readStream(stream: AsyncIterable<unknown> | undefined, limitInBytes: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of stream ?? []) {
+    if (!(chunk instanceof Uint8Array)) throw new TypeError("The stream yields something else than bytes.");
+    length += chunk.byteLength;
+    if (length > limitInBytes) throw new RangeError(`The body is larger than ${limitInBytes} bytes.`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, length);
 }
 
 /** Undefined in place of a 404. */

@@ -1,20 +1,20 @@
 import type { TokenCredential } from "@azure/identity";
 import { type Container, openContainer } from "./container.ts";
-import { defaultPatience, type Patience } from "./retry.ts";
+import { defaultRetryPolicy, type StorageRetryPolicy } from "./send-request.ts";
 import { openTable, type Table } from "./table.ts";
 
 /** Where tables and blobs are and as whom to ask; and, where they differ from the defaults, the limits of a request. */
 export type StorageOptions = (
   | { connectionString: string }
   | { tableUri: string; blobUri: string; credential: TokenCredential }
-) & { patience?: Partial<Patience> };
+) & { retryPolicy?: Partial<StorageRetryPolicy> };
 
 /** The tables of the app, and how long to wait for them. Nothing is sent before the first use. */
 export interface StorageTables {
   sessions: Table;
   sessionIds: Table;
   expiry: Table;
-  patience: Patience;
+  retryPolicy: StorageRetryPolicy;
 }
 
 /** The tables and the container of the app. */
@@ -27,24 +27,24 @@ export interface StorageConnection extends StorageTables {
  * all the rest of the app, and most requests never touch a blob.
  */
 export function connectStorage(options: StorageOptions): StorageConnection {
-  const patience = { ...defaultPatience, ...options.patience };
+  const retryPolicy = { ...defaultRetryPolicy, ...options.retryPolicy };
   const table = (name: string) =>
     openTable(
       name,
       once(async () => (await import("./connect-table.ts")).connectTable(options, name)),
-      patience,
+      retryPolicy,
     );
   const container = (name: string) =>
     openContainer(
       once(async () => (await import("./connect-container.ts")).connectContainer(options, name)),
-      patience,
+      retryPolicy,
     );
   return {
     sessions: table("sessions"),
     sessionIds: table("sessionids"),
     expiry: table("expiry"),
     referenceImages: container("reference-images"),
-    patience,
+    retryPolicy,
   };
 }
 

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { ApiError } from "../errors.ts";
 import type { Guard } from "../liveness/ports.ts";
+import { backoff } from "../retry.ts";
 import type { StorageTables } from "./connect.ts";
 import { guardRow } from "./keys.ts";
-import { backoff } from "./retry.ts";
 import { readGuard, writeGuard } from "./small-rows.ts";
 
 /** Rounds of the race for a guard before the caller is sent away. Each lost round is another's success. */
@@ -29,7 +29,7 @@ export interface Guards {
   amend(partition: string, change: (known: Guard | undefined) => Guard | undefined): Promise<void>;
 }
 
-export function createGuards({ sessions, patience }: StorageTables): Guards {
+export function createGuards({ sessions, retryPolicy }: StorageTables): Guards {
   return { read, pause, amend };
 
   async function read(partition: string): Promise<KnownGuard | undefined> {
@@ -38,8 +38,8 @@ export function createGuards({ sessions, patience }: StorageTables): Guards {
   }
 
   async function pause(round: number): Promise<void> {
-    const { random } = patience;
-    await patience.sleep(backoff(round, { firstDelayMs: firstPauseMs, maxDelayMs: maxPauseMs, random }) * random());
+    const { random } = retryPolicy;
+    await retryPolicy.sleep(backoff(round, { firstDelayMs: firstPauseMs, maxDelayMs: maxPauseMs, random }) * random());
   }
 
   async function amend(partition: string, change: Parameters<Guards["amend"]>[1]): Promise<void> {

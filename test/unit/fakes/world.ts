@@ -8,7 +8,7 @@ import type { RecordResultDeps } from "../../../src/liveness/record-result.ts";
 import type { Retention } from "../../../src/liveness/retention.ts";
 import type { SessionRecord } from "../../../src/liveness/session.ts";
 import { createDeviceStore } from "../../../src/storage/device-store.ts";
-import { defaultPatience } from "../../../src/storage/retry.ts";
+import { defaultRetryPolicy } from "../../../src/storage/send-request.ts";
 import { createSessionStore } from "../../../src/storage/session-store.ts";
 import { type Calls, createCalls, type Hook, type Outcome, outcomeOf } from "./calls.ts";
 import { createFakeFaceService, createService, type Service } from "./face-service.ts";
@@ -61,7 +61,7 @@ export function createWorld(): World {
       sessions: storage.sessions.open(calls),
       sessionIds: storage.sessionIds.open(calls),
       expiry: storage.expiry.open(calls),
-      patience: { ...defaultPatience, sleep: async () => undefined },
+      retryPolicy: { ...defaultRetryPolicy, sleep: async () => undefined },
     };
     const deps = {
       face: createFakeFaceService(service, calls, now),
