@@ -109,8 +109,8 @@ function callerRequestId(headers: Headers): string | undefined {
 }
 
 /** 404 that tells neither what is missing nor whether something is there for others. */
-export function resourceNotFound(message = "There is nothing here."): ApiError {
-  return new ApiError(404, "ResourceNotFound", message);
+export function resourceNotFound(): ApiError {
+  return new ApiError(404, "ResourceNotFound", "There is nothing here.");
 }
 
 function notConfigured(faults: readonly SettingFault[]): ApiError {
