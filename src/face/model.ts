@@ -10,10 +10,22 @@ export type ApiVersion = (typeof apiVersions)[number];
 export const sessionKinds = ["liveness", "livenessWithVerify"] as const;
 export type SessionKind = (typeof sessionKinds)[number];
 
+/** Longest device correlation id, in UTF-16 code units. */
+export const maxDeviceIdLength = 64;
+
+export function isDeviceId(text: string): boolean {
+  return isBoundedText(text, maxDeviceIdLength);
+}
+
+/** Whether a text is 1 to `maxLength` UTF-16 code units of well-formed Unicode. */
+export function isBoundedText(text: string, maxLength: number): boolean {
+  return text.length >= 1 && text.length <= maxLength && text.isWellFormed();
+}
+
 /** What a caller asks of a new session. Absent means that the caller did not say. */
 export interface SessionRequest {
   livenessOperationMode: "Passive" | "PassiveActive";
-  /** 1 to 64 UTF-16 code units; absent exactly when `deviceCorrelationIdSetInClient` is true. */
+  /** See `isDeviceId`; absent exactly when `deviceCorrelationIdSetInClient` is true. */
   deviceCorrelationId?: string;
   deviceCorrelationIdSetInClient: boolean;
   /** 60 to 86400; the service's default is 600. */

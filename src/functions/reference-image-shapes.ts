@@ -1,16 +1,8 @@
 import * as z from "zod";
 import type { BodyShape } from "../http/operation.ts";
-import { conditionShape, imageLimits } from "../liveness/image.ts";
-import type { ImageFacts } from "../liveness/ports.ts";
+import { conditionShape, imageLimits, imageTypes } from "../liveness/image.ts";
 
 /** What goes in and out at the reference images' routes. */
-
-export const imageTypes = [
-  "image/jpeg",
-  "image/png",
-  "image/gif",
-  "image/bmp",
-] as const satisfies ImageFacts["contentType"][];
 
 const factsOf = {
   referenceImageId: z.string(),

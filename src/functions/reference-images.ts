@@ -1,9 +1,10 @@
 import * as z from "zod";
 import { ApiError } from "../errors.ts";
+import { referenceId } from "../face/request-fields.ts";
 import { readBytes } from "../http/body.ts";
 import { defineEndpoint, type Endpoint, noQuery, resourceNotFound } from "../http/endpoint.ts";
 import { type Caller, mayUse } from "../liveness/access.ts";
-import { imageLimits, inspectImage } from "../liveness/image.ts";
+import { imageLimits, imageTypes, inspectImage } from "../liveness/image.ts";
 import type { Conditions, ImageName, NewImage, StoredImageFacts } from "../liveness/ports.ts";
 import { checkDeviceId, deviceId } from "./device-id.ts";
 import {
@@ -11,7 +12,6 @@ import {
   etagHeader,
   type ImageMetadata,
   imageBody,
-  imageTypes,
   type KeptImage,
   keptShape,
   metadataShape,
@@ -19,7 +19,7 @@ import {
   readConditions,
 } from "./reference-image-shapes.ts";
 
-const imageParams = z.object({ referenceImageId: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/) });
+const imageParams = z.object({ referenceImageId: referenceId });
 const putQuery = z.object({
   deviceCorrelationId: deviceId.optional().describe("Binds the image to a device, whose erasure removes it."),
 });

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { invalidRequestBody } from "../api-errors.ts";
+import { boundedText, deviceId } from "../face/request-fields.ts";
 import { type BodySource, readBytes, readRequestBody } from "../http/body.ts";
 import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
 import { settleSession } from "../liveness/settle-session.ts";
@@ -8,19 +9,12 @@ import { auditEntryResource, auditEntryShape, sessionResource, sessionResourceSh
 
 const sessionParams = z.object({ sessionId: z.string() });
 
-const wellFormed = (max: number) =>
-  z
-    .string()
-    .min(1, "must not be empty")
-    .max(max, `must be at most ${max} characters`)
-    .refine((text) => text.isWellFormed(), "must be well-formed UTF-16");
-
 /** What an app tells when it settles a session; all of it is optional. */
 export const settleBody = z
   .strictObject({
-    digest: wellFormed(512).optional().describe("What the device's SDK computed of the latest attempt."),
-    deviceCorrelationId: wellFormed(64).optional().describe("The device, where it was set in the client."),
-    clientError: wellFormed(256).optional().describe("Why the client could not go on."),
+    digest: boundedText(512).optional().describe("What the device's SDK computed of the latest attempt."),
+    deviceCorrelationId: deviceId.optional().describe("The device, where it was set in the client."),
+    clientError: boundedText(256).optional().describe("Why the client could not go on."),
   })
   .meta({ id: "SettleRequest" });
 

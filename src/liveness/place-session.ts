@@ -1,4 +1,5 @@
 import { ApiError } from "../errors.ts";
+import { isDeviceId } from "../face/model.ts";
 import { amendRecord } from "./amend-record.ts";
 import type { DeviceStore, SessionStore } from "./ports.ts";
 import type { StoredSession } from "./session.ts";
@@ -19,7 +20,7 @@ export async function placeSession(
   told?: string,
   said?: string,
 ): Promise<StoredSession | undefined> {
-  const known = stored.record.deviceCorrelationId ?? (isDeviceId(told) ? told : undefined);
+  const known = stored.record.deviceCorrelationId ?? (told !== undefined && isDeviceId(told) ? told : undefined);
   refuseAnother(known, said);
   const device = known ?? said;
   const isNamed = stored.record.deviceCorrelationId !== undefined;
@@ -45,8 +46,4 @@ function refuseAnother(device: string | undefined, said: string | undefined): vo
   if (said !== undefined && device !== undefined && said !== device) {
     throw new ApiError(409, "DeviceMismatch", "The session is another device's.");
   }
-}
-
-function isDeviceId(text: string | undefined): text is string {
-  return text !== undefined && text.length >= 1 && text.length <= 64 && text.isWellFormed();
 }

@@ -1,5 +1,6 @@
 import type { SessionKind } from "../face/model.ts";
 import type { Calendar } from "./calendar.ts";
+import type { ImageType } from "./image.ts";
 import type { GuardChange } from "./limits.ts";
 import type { AuditRecord, SessionRecord, StoredSession } from "./session.ts";
 
@@ -200,7 +201,7 @@ export interface DeviceStore {
 
 /** What is known of an image by looking at its bytes. */
 export interface ImageFacts {
-  contentType: "image/jpeg" | "image/png" | "image/gif" | "image/bmp";
+  contentType: ImageType;
   width: number;
   height: number;
   /** SHA-256, hex. */
