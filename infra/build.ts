@@ -1,10 +1,11 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
 import { build as bundle, type Metafile, type OutputFile, type Plugin, transform } from "esbuild";
 import { z } from "zod";
+import { createDescriptionFiles } from "./description-files.ts";
 import { leaveOut } from "./leave-out.ts";
-import { readReferencePage } from "./reference-page.ts";
 
 const root = resolve(import.meta.dirname, "..");
 
@@ -46,8 +47,9 @@ export async function build(options: BuildOptions = {}): Promise<BuildResult> {
   const outFolder = resolve(options.outFolder ?? join(root, "dist"));
   const mapFolder = resolve(options.mapFolder ?? `${outFolder}-maps`);
 
-  // Compressing takes its time, in threads of its own.
-  const referencePage = options.entry === undefined ? readReferencePage() : Promise.resolve([]);
+  const manifest = projectManifest.parse(JSON.parse(await readFile(join(root, "package.json"), "utf8")));
+  // Started first: compression takes long and runs in other threads.
+  const descriptionFiles = options.entry === undefined ? createDescriptionFiles(manifest.version) : Promise.resolve([]);
   // Only ES modules can be split, so the parts are made as such and turned into CommonJS one by one.
   const { outputFiles, metafile } = await bundle({
     entryPoints: { main: entry },
@@ -75,11 +77,10 @@ export async function build(options: BuildOptions = {}): Promise<BuildResult> {
     logLevel: "silent",
   });
 
-  const manifest = projectManifest.parse(JSON.parse(await readFile(join(root, "package.json"), "utf8")));
   const files = new Map<string, string | Uint8Array>([
     ["host.json", await readFile(join(root, "host.json"))],
     ["package.json", `${JSON.stringify({ ...manifest, private: true, main: "main.cjs" }, undefined, 2)}\n`],
-    ...(await referencePage),
+    ...(await descriptionFiles),
   ]);
   await mkdir(outFolder, { recursive: true });
   await mkdir(mapFolder, { recursive: true });
@@ -132,23 +133,12 @@ async function toCommonJs({ path, text }: OutputFile, own: boolean): Promise<{ c
   });
 }
 
-/** Puts what `src/registrations.ts` exports into the bundle as plain data, in place of all that it is made from. */
+/** Replaces `src/registrations.ts` by its exports as plain data, so that the bundle's entry loads no endpoints. */
 const evaluateRegistrations: Plugin = {
   name: "evaluateRegistrations",
   setup({ onLoad }) {
     onLoad({ filter: /[\\/]src[\\/]registrations\.ts$/ }, async ({ path }) => {
-      const { outputFiles } = await bundle({
-        entryPoints: [path],
-        bundle: true,
-        write: false,
-        platform: "node",
-        format: "esm",
-        logLevel: "silent",
-      });
-      const [code] = outputFiles;
-      const values: object = await import(
-        `data:text/javascript;base64,${Buffer.from(code?.contents ?? []).toString("base64")}`
-      );
+      const values: object = await import(pathToFileURL(path).href);
       const written = Object.entries(values).map(([name, value]) => `export const ${name} = ${JSON.stringify(value)};`);
       return { contents: written.join("\n"), loader: "js" };
     });

@@ -10,6 +10,8 @@ interface LeftOut {
 
 const calledByNobody = (name: string) => `throw new Error("${name} is not part of this build");`;
 
+const exportOfNothing = (name: string) => `export function ${name}() { ${calledByNobody(name)} }`;
+
 /** Each must be asked for by the build: else a library has changed, and what is written here is no longer so. */
 const parts: readonly LeftOut[] = [
   {
@@ -21,6 +23,21 @@ const parts: readonly LeftOut[] = [
     path: "/crc64.js",
     why: "storage-blob's checksums of a kind that nobody here asks for: 80 KB of WebAssembly",
     contents: `export default function () { ${calledByNobody("crc64")} }`,
+  },
+  {
+    path: "/json-schema-processors.js",
+    why: "zod's conversion to JSON Schema, which only the build uses",
+    contents: ["toJSONSchema", "allProcessors", "aggregateChecks"].map(exportOfNothing).join("\n"),
+  },
+  {
+    path: "/to-json-schema.js",
+    why: "the same conversion, which every schema can be asked for",
+    contents: [
+      ...["createToJSONSchemaMethod", "createStandardJSONSchemaMethod"],
+      ...["initializeContext", "processSchema", "extractDefs", "finalize"],
+    ]
+      .map(exportOfNothing)
+      .join("\n"),
   },
   {
     path: "_configuration/configurationManager.js",

@@ -91,7 +91,7 @@ function compose(config: Config, telemetry: Telemetry | undefined): App {
     ...("connectionString" in storageConfig
       ? storageConfig
       : { ...storageConfig, credential: createIdentity(storageConfig.identityClientId) }),
-    ...(telemetry && { patience: { onRequest: telemetry.observeRequest } }),
+    ...(telemetry && { retryPolicy: { onRequest: telemetry.observeRequest } }),
   });
   const connected = {
     face: createFaceService({

@@ -18,7 +18,7 @@ const named: Endpoint[] = [
   ...deviceEndpoints,
   ...referenceImageEndpoints,
   ...healthEndpoints,
-  ...apiDescriptionEndpoints(() => named),
+  ...apiDescriptionEndpoints,
 ];
 
 export const endpoints: Endpoint[] = [...named, ...fallbackEndpoints(named)];

@@ -6,6 +6,7 @@ import {
   type AttemptResult,
   type AuditFacts,
   auditEntryId,
+  byEntryId,
   type VerifyReference,
 } from "./model.ts";
 import { compact, extraOf, isRecord, omit } from "./objects.ts";
@@ -160,12 +161,6 @@ function restOf(body: WireBody): Record<string, unknown> {
 
 function unlessEmpty<T extends object>(fields: T): T | undefined {
   return Object.keys(fields).length === 0 ? undefined : fields;
-}
-
-/** Order of the audit trail. */
-export function byEntryId(a: Attempt, b: Attempt): number {
-  const difference = BigInt(auditEntryId(a)) - BigInt(auditEntryId(b));
-  return difference < 0n ? -1 : Number(difference > 0n);
 }
 
 /** An attempt that is still running has no entry: there is no answer yet. */

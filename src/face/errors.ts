@@ -1,96 +1,15 @@
+import { badRequest } from "../api-errors.ts";
 import { ApiError, type ErrorDetail } from "../errors.ts";
 import type { ApiVersion } from "./model.ts";
 import { isRecord } from "./objects.ts";
 
-/**
- * The errors of the Face service, each in the service's own sentence. What exactly is wrong stands in the details, which
- * name the field at fault and never its value.
- */
+/** Errors of the Face service and of calls to it. */
 
-export function invalidRequestBody(details?: ErrorDetail[]): ApiError {
-  return badRequest(
-    "InvalidRequestBody",
-    "Incorrect request body provided. Please check the operation schema and try again.",
-    details,
-  );
-}
-
-export function invalidTokenLifetime(details?: ErrorDetail[]): ApiError {
-  return badRequest(
-    "InvalidTokenLifetime",
-    "Invalid authTokenTimeToLiveInSeconds specified. Must be within 60 to 86400.",
-    details,
-  );
-}
-
-/** The text of v1.1 says more than is true: its newer documents allow both modes, and so do we. */
+/** The message of v1.1 is out of date: its newer documents allow both modes, and so does this app. */
 export function invalidLivenessOperationMode(version: ApiVersion, details?: ErrorDetail[]): ApiError {
   const sentence = "Invalid livenessOperationMode specified.";
   const message = version === "v1.1-preview.1" ? `${sentence} Must be 'Passive'.` : sentence;
   return badRequest("InvalidLivenessOperationMode", message, details);
-}
-
-export function invalidDeviceCorrelationId(details?: ErrorDetail[]): ApiError {
-  return badRequest(
-    "InvalidDeviceCorrelationId",
-    "A device correlation id is required in the request body during session create or session start. " +
-      "Must not be null or empty, and be no more than 64 characters.",
-    details,
-  );
-}
-
-/** @param message for an image that decodes, but shows no face, or several. */
-export function invalidImage(message = "Decoding error, image format unsupported.", details?: ErrorDetail[]): ApiError {
-  return badRequest("InvalidImage", message, details);
-}
-
-export function invalidImageSize(details?: ErrorDetail[]): ApiError {
-  return badRequest("InvalidImageSize", "The valid image file size is from 1KB to 6MB.", details);
-}
-
-/** For `start` and `top` of the previews' lists. */
-export function badArgument(details?: ErrorDetail[]): ApiError {
-  return badRequest("BadArgument", "Invalid argument specified.", details);
-}
-
-/** 415, with the very code that the service uses for wrong arguments too. */
-export function invalidMediaType(): ApiError {
-  return new ApiError(415, "BadArgument", "Invalid Media Type.");
-}
-
-/** 401. The service has no better code for it. */
-export function accessDenied(): ApiError {
-  return new ApiError(
-    401,
-    "Unspecified",
-    "Access denied due to invalid subscription key. " +
-      "Make sure you are subscribed to an API you are trying to call and provide the right key.",
-  );
-}
-
-/** 403 of the gateway, which counts in days. */
-export function outOfQuota(days: number): ApiError {
-  return new ApiError(403, "403", `Out of call volume quota. Quota will be replenished in ${days} days.`);
-}
-
-export function sessionNotFound(): ApiError {
-  return new ApiError(404, "SessionNotFound", "Session Id is not found. The session id is expired or does not exist.");
-}
-
-/** No document tells the service's words for this one; they follow those for a session. */
-export function sessionImageNotFound(): ApiError {
-  return new ApiError(404, "SessionImageNotFound", "Session image id is not found. It is expired or does not exist.");
-}
-
-/** 429 of the gateway. */
-export function rateLimitExceeded(seconds: number): ApiError {
-  return new ApiError(429, "429", `Rate limit is exceeded. Try again in ${seconds} seconds.`, {
-    retryAfter: String(seconds),
-  });
-}
-
-function badRequest(code: string, message: string, details: ErrorDetail[] | undefined): ApiError {
-  return new ApiError(400, code, message, details === undefined || details.length === 0 ? {} : { details });
 }
 
 /** 504. */

@@ -10,10 +10,25 @@ export type ApiVersion = (typeof apiVersions)[number];
 export const sessionKinds = ["liveness", "livenessWithVerify"] as const;
 export type SessionKind = (typeof sessionKinds)[number];
 
+/** Ids of stored reference images. */
+export const referenceIdPattern = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** Longest device correlation id, in UTF-16 code units. */
+export const maxDeviceIdLength = 64;
+
+export function isDeviceId(text: string): boolean {
+  return isBoundedText(text, maxDeviceIdLength);
+}
+
+/** Whether a text is 1 to `maxLength` UTF-16 code units of well-formed Unicode. */
+export function isBoundedText(text: string, maxLength: number): boolean {
+  return text.length >= 1 && text.length <= maxLength && text.isWellFormed();
+}
+
 /** What a caller asks of a new session. Absent means that the caller did not say. */
 export interface SessionRequest {
   livenessOperationMode: "Passive" | "PassiveActive";
-  /** 1 to 64 UTF-16 code units; absent exactly when `deviceCorrelationIdSetInClient` is true. */
+  /** See `isDeviceId`; absent exactly when `deviceCorrelationIdSetInClient` is true. */
   deviceCorrelationId?: string;
   deviceCorrelationIdSetInClient: boolean;
   /** 60 to 86400; the service's default is 600. */
@@ -113,6 +128,9 @@ export interface Attempt {
   extra?: Extra;
 }
 
+/** Attempts that the service allows with one token. */
+export const maxAttempts = 3;
+
 /** `NotStarted`, `Running`, `Succeeded`, `Failed`, `Canceled`; open, as the service may add to them. */
 export type SessionStatus = string;
 
@@ -149,4 +167,10 @@ export interface SessionListItem {
 /** The key of an attempt in the audit trail: the entry's own id, or the attempt's number where there is none. */
 export function auditEntryId(attempt: Attempt): string {
   return attempt.audit?.id ?? String(attempt.attemptId);
+}
+
+/** Compares attempts in the order of the audit trail: ascending by entry id. */
+export function byEntryId(a: Attempt, b: Attempt): number {
+  const difference = BigInt(auditEntryId(a)) - BigInt(auditEntryId(b));
+  return difference < 0n ? -1 : Number(difference > 0n);
 }

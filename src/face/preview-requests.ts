@@ -1,8 +1,8 @@
 import * as z from "zod";
+import { invalidMediaType, invalidRequestBody } from "../api-errors.ts";
 import type { ErrorDetail } from "../errors.ts";
 import { carryOver, modelVersionFields } from "./carry-over.ts";
 import type { CreateRequest, RequestBody } from "./codec.ts";
-import { invalidMediaType, invalidRequestBody } from "./errors.ts";
 import type { ApiVersion, SessionKind, SessionRequest, VerifyImage } from "./model.ts";
 import { type Form, formMeta, imageFile, readForm, writeImage } from "./multipart.ts";
 import { compact, isRecord } from "./objects.ts";

@@ -1,21 +1,15 @@
 import * as z from "zod";
-import {
-  auditEntry,
-  byEntryId,
-  decodeAuditEntries,
-  encodeAuditEntry,
-  hasEntry,
-  sessionFactsOf,
-} from "./audit-entries.ts";
+import { auditEntry, decodeAuditEntries, encodeAuditEntry, hasEntry, sessionFactsOf } from "./audit-entries.ts";
 import type { Codec } from "./codec.ts";
-import type {
-  ApiVersion,
-  Attempt,
-  SessionKind,
-  SessionListItem,
-  SessionState,
-  SessionStatus,
-  VerifyReference,
+import {
+  type ApiVersion,
+  type Attempt,
+  byEntryId,
+  type SessionKind,
+  type SessionListItem,
+  type SessionState,
+  type SessionStatus,
+  type VerifyReference,
 } from "./model.ts";
 import { compact, extraOf } from "./objects.ts";
 import { decodePreviewRequest, encodePreviewRequest, type PreviewRequest, previewForm } from "./preview-requests.ts";

@@ -1,29 +1,27 @@
 import * as z from "zod";
+import { invalidDeviceCorrelationId, invalidRequestBody, invalidTokenLifetime } from "../api-errors.ts";
 import type { ApiError, ErrorDetail } from "../errors.ts";
-import {
-  invalidDeviceCorrelationId,
-  invalidLivenessOperationMode,
-  invalidRequestBody,
-  invalidTokenLifetime,
-} from "./errors.ts";
-import type { ApiVersion } from "./model.ts";
+import { invalidLivenessOperationMode } from "./errors.ts";
+import { type ApiVersion, isBoundedText, maxDeviceIdLength, referenceIdPattern } from "./model.ts";
 
 /**
  * The fields of a create request that several versions share, each with its rule in one sentence, which the caller gets
  * to read. Requests are strict everywhere: a misspelt threshold that were dropped would let the wrong person in.
  */
 
-/** `max` counts code points, as JSON Schema does; the service counts UTF-16 code units. */
-const wellFormed = (rule: string, maxLength: number) =>
-  z
-    .string({ error: rule })
-    .min(1, { error: rule })
-    .max(maxLength, { error: rule })
-    .refine((text) => text.length <= maxLength && text.isWellFormed(), { error: rule });
+/** `isBoundedText` as a schema. Its `min` and `max` are for JSON Schema, and count code points as that does. */
+export function boundedText(maxLength: number) {
+  const error = `Must be 1 to ${maxLength} UTF-16 code units of well-formed Unicode.`;
+  return z
+    .string({ error })
+    .min(1, { error })
+    .max(maxLength, { error })
+    .refine((text) => isBoundedText(text, maxLength), { error });
+}
 
 const flag = (description: string) => z.boolean({ error: "Must be true or false." }).describe(description);
 
-const deviceId = wellFormed("Must be 1 to 64 UTF-16 code units of well-formed Unicode.", 64);
+export const deviceId = boundedText(maxDeviceIdLength);
 
 const deviceCorrelationId = deviceId
   .nullish()
@@ -41,7 +39,7 @@ const authTokenTimeToLiveInSeconds = z
   .default(600)
   .describe("Life of the session's token in seconds.");
 
-const clientReferenceId = wellFormed("Must be 1 to 128 UTF-16 code units of well-formed Unicode.", 128)
+const clientReferenceId = boundedText(128)
   .optional()
   .describe("The app's own reference for the session. An addition to the dialect.");
 
@@ -56,17 +54,17 @@ export const sharedFields = {
   clientReferenceId,
 };
 
+const referenceIdRule = { error: "Must match [A-Za-z0-9_-]{1,64}." };
+/** The id of a stored reference image. */
+export const referenceId = z.string(referenceIdRule).regex(referenceIdPattern, referenceIdRule);
+
 /** Our own addition for sessions with verify. */
-export const referenceImageId = z
-  .string({ error: "Must match [A-Za-z0-9_-]{1,64}." })
-  .regex(/^[A-Za-z0-9_-]{1,64}$/, { error: "Must match [A-Za-z0-9_-]{1,64}." })
+export const referenceImageId = referenceId
   .optional()
   .describe("Names a held reference image, which then stands for the verify image. An addition to the dialect.");
 
 /** Our own addition for sessions whose image the device submits. */
-export const expectedReferenceImageId = z
-  .string({ error: "Must match [A-Za-z0-9_-]{1,64}." })
-  .regex(/^[A-Za-z0-9_-]{1,64}$/, { error: "Must match [A-Za-z0-9_-]{1,64}." })
+export const expectedReferenceImageId = referenceId
   .optional()
   .describe("Names the held image that the device is expected to submit. An addition to the dialect.");
 
@@ -82,9 +80,7 @@ export const verifyConfidenceThreshold = z
   .describe("Lowest confidence of a match that counts as identical.");
 
 /** Model versions are an open set. */
-export const modelVersion = wellFormed("Must be 1 to 128 UTF-16 code units of well-formed Unicode.", 128)
-  .optional()
-  .describe("The model that classifies; the newest where absent.");
+export const modelVersion = boundedText(128).optional().describe("The model that classifies; the newest where absent.");
 
 /** Requires of a parsed request that the device is named by one side, here or in the client. */
 export function requireOneDevice(

@@ -1,8 +1,8 @@
 import * as z from "zod";
+import { invalidMediaType } from "../api-errors.ts";
 import type { ErrorDetail } from "../errors.ts";
 import { carryOver } from "./carry-over.ts";
 import type { BodyPart, Codec, CreateRequest, RequestBody } from "./codec.ts";
-import { invalidMediaType } from "./errors.ts";
 import type {
   ApiVersion,
   Attempt,

@@ -2,14 +2,14 @@ import * as z from "zod";
 import { ApiError } from "../errors.ts";
 import type { Codec } from "../face/codec.ts";
 import { codecs } from "../face/codecs.ts";
-import { type ApiVersion, apiVersions, type SessionKind, sessionKinds } from "../face/model.ts";
+import { type ApiVersion, apiVersions, type SessionKind } from "../face/model.ts";
 
-/** Versions that share their paths. */
+/** Versions of the Face API with the same paths. */
 export interface Dialect {
   versions: readonly ApiVersion[];
-  /** Ends the names of the functions, which must differ where the routes do. */
+  /** Suffix of function names, which must differ if the routes differ. */
   suffix: string;
-  /** Route of the sessions of one kind. */
+  /** Route of the sessions of a kind. */
   sessions(kind: SessionKind): string;
   sessionImages: string;
 }
@@ -19,7 +19,7 @@ const pathOf: Record<SessionKind, string> = {
   livenessWithVerify: "detectLivenessWithVerify",
 };
 
-/** How each kind is named in the operations' ids. */
+/** Name of each kind in operation ids. */
 export const operationOf: Record<SessionKind, string> = {
   liveness: "LivenessSession",
   livenessWithVerify: "LivenessWithVerifySession",
@@ -39,42 +39,13 @@ export const previews: Dialect = {
   sessionImages: "face/{apiVersion}/session/sessionImages/{sessionImageId}",
 };
 
-const dialects = [stable, previews];
-
-/** Whether a route is one of the version's operations. */
-export function isSpokenIn(version: ApiVersion, route: string): boolean {
-  const { sessions, sessionImages } = dialectOf(version);
-  if (route === sessionImages) return codecs[version].paths.sessionImage !== undefined;
-  return sessionKinds.some((kind) => isBelow(sessions(kind), route));
-}
-
-/** A route of any dialect in the words of the version's own: where an app would look for it that has changed its version. */
-export function translateRoute(version: ApiVersion, route: string): string {
-  const own = dialectOf(version);
-  for (const { sessions, sessionImages } of dialects) {
-    if (route === sessionImages) return own.sessionImages;
-    for (const kind of sessionKinds) {
-      if (isBelow(sessions(kind), route)) return own.sessions(kind) + route.slice(sessions(kind).length);
-    }
-  }
-  return route;
-}
-
-function dialectOf(version: ApiVersion): Dialect {
-  return stable.versions.includes(version) ? stable : previews;
-}
-
-function isBelow(root: string, route: string): boolean {
-  return route === root || route.startsWith(`${root}/`);
-}
-
 export const versionParams = z.object({ apiVersion: z.string() });
 export const sessionParams = versionParams.extend({ sessionId: z.string() });
 
 /**
  * The codec of the version in the path.
  *
- * @throws ApiError 404 `UnsupportedApiVersion` where the version is not spoken, or not with this path.
+ * @throws ApiError 404 `UnsupportedApiVersion` if the version does not exist or does not have this path.
  */
 export function codecFor(dialect: Dialect, apiVersion: string): Codec {
   const version = dialect.versions.find((known) => known === apiVersion);
@@ -82,11 +53,11 @@ export function codecFor(dialect: Dialect, apiVersion: string): Codec {
   return codecs[version];
 }
 
-/** 404 that names the versions in which the path is spoken, and all others. */
+/** 404 that names the versions that have the path, and all supported versions. */
 export function unsupportedVersion(dialect: Dialect, versions: readonly ApiVersion[] = dialect.versions): ApiError {
   return new ApiError(
     404,
     "UnsupportedApiVersion",
-    `This path is spoken in ${versions.join(" and ")}; versions supported at all: ${apiVersions.join(", ")}.`,
+    `This path exists in ${versions.join(" and ")}; supported versions: ${apiVersions.join(", ")}.`,
   );
 }

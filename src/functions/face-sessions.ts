@@ -1,12 +1,12 @@
 import * as z from "zod";
 import { codecs } from "../face/codecs.ts";
-import { type SessionKind, sessionKinds } from "../face/model.ts";
+import { type ApiVersion, type SessionKind, sessionKinds } from "../face/model.ts";
 import { type MediaType, readRequestBody } from "../http/body.ts";
 import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
+import type { BodyShape } from "../http/operation.ts";
 import { readRepeatability, repeatabilityHeaders } from "../http/repeatability.ts";
 import { openSession } from "../liveness/open-session.ts";
 import { deleteSession, watchSession } from "../liveness/watch-session.ts";
-import { creationBody } from "./creation-body.ts";
 import { codecFor, type Dialect, operationOf, previews, sessionParams, stable, versionParams } from "./dialects.ts";
 
 /** What a creation may come as. */
@@ -36,9 +36,9 @@ function createSession(dialect: Dialect, kind: SessionKind): Endpoint {
     access: "callers",
     params: versionParams,
     query: noQuery,
-    describe: (version, deployment) => ({
+    describe: (version) => ({
       headers: repeatabilityHeaders(),
-      body: creationBody(version, kind, deployment),
+      body: creationBody(version, kind),
       answers: {
         200: {
           description: "The session, and the token for the device: it is told this once.",
@@ -92,6 +92,11 @@ function createSession(dialect: Dialect, kind: SessionKind): Endpoint {
       };
     },
   });
+}
+
+function creationBody(version: ApiVersion, kind: SessionKind): BodyShape {
+  const { json, multipart } = codecs[version].shapes(kind).create;
+  return { content: { "application/json": json, ...(multipart && { "multipart/form-data": multipart }) } };
 }
 
 function getSessionResult(dialect: Dialect, kind: SessionKind): Endpoint {

@@ -1,16 +1,8 @@
 import * as z from "zod";
 import type { BodyShape } from "../http/operation.ts";
-import { conditionShape, imageLimits } from "../liveness/image.ts";
-import type { ImageFacts } from "../liveness/ports.ts";
+import { conditionShape, imageLimits, imageTypes } from "../liveness/image.ts";
 
 /** What goes in and out at the reference images' routes. */
-
-export const imageTypes = [
-  "image/jpeg",
-  "image/png",
-  "image/gif",
-  "image/bmp",
-] as const satisfies ImageFacts["contentType"][];
 
 const factsOf = {
   referenceImageId: z.string(),
@@ -33,7 +25,7 @@ export type ImageMetadata = z.infer<typeof metadataShape>;
 export function imageBody(): BodyShape {
   const shape = z.file().min(imageLimits.minBytes).max(imageLimits.maxBytes);
   const types = [...imageTypes, "application/octet-stream"];
-  return { content: Object.fromEntries(types.map((type) => [type, { shape }])) };
+  return { content: Object.fromEntries(types.map((type) => [type, shape])) };
 }
 
 export const etagHeader = () => z.object({ etag: z.string() });

@@ -1,10 +1,10 @@
 import * as z from "zod";
 import { ApiError } from "../errors.ts";
+import { referenceId } from "../face/request-fields.ts";
 import { readBytes } from "../http/body.ts";
 import { defineEndpoint, type Endpoint, noQuery, resourceNotFound } from "../http/endpoint.ts";
 import { findImage } from "../liveness/find-image.ts";
-import { conditionShape, imageLimits } from "../liveness/image.ts";
-import { imageIdShape } from "../liveness/image-name.ts";
+import { conditionShape, imageLimits, imageTypes } from "../liveness/image.ts";
 import { keepImage, type Refused, removeImage } from "../liveness/keep-image.ts";
 import type { Conditions, StoredImageFacts } from "../liveness/ports.ts";
 import { checkDeviceId, deviceId } from "./device-id.ts";
@@ -13,7 +13,6 @@ import {
   etagHeader,
   type ImageMetadata,
   imageBody,
-  imageTypes,
   type KeptImage,
   keptShape,
   metadataShape,
@@ -21,7 +20,7 @@ import {
   readConditions,
 } from "./reference-image-shapes.ts";
 
-const imageParams = z.object({ referenceImageId: z.string().regex(imageIdShape) });
+const imageParams = z.object({ referenceImageId: referenceId });
 const putQuery = z.object({
   deviceCorrelationId: deviceId.optional().describe("Binds the image to a device, whose erasure removes it."),
 });

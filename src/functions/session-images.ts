@@ -1,7 +1,7 @@
 import * as z from "zod";
+import { sessionImageNotFound } from "../api-errors.ts";
 import type { App } from "../app.ts";
 import { codecs } from "../face/codecs.ts";
-import { sessionImageNotFound } from "../face/errors.ts";
 import type { ApiVersion } from "../face/model.ts";
 import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
 import { type Caller, mayUse } from "../liveness/access.ts";

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { type Attempt, apiVersions, sessionKinds } from "../face/model.ts";
 import type { Caller } from "../liveness/access.ts";
 import { reasonCodes } from "../liveness/decision.ts";
-import type { AuditRecord, SessionRecord } from "../liveness/session.ts";
+import { type AuditRecord, decisions, type SessionRecord } from "../liveness/session.ts";
 
 /** A session as our own routes show it. Times are RFC 3339. */
 export const sessionResourceShape = z
@@ -18,7 +18,7 @@ export const sessionResourceShape = z
     status: z.string().describe("NotStarted, Running, Succeeded, Failed, Canceled or Expired."),
     attempts: z.int().min(0),
     final: z.boolean().describe("No further attempt is to be expected."),
-    decision: z.enum(["accepted", "rejected", "inconclusive"]).optional(),
+    decision: z.enum(decisions).optional(),
     reasons: z.array(z.string().meta({ examples: reasonCodes })).describe("Why the decision fell as it did."),
     referenceImageId: z.string().optional(),
     owner: z

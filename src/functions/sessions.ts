@@ -1,5 +1,6 @@
 import * as z from "zod";
-import { invalidRequestBody } from "../face/errors.ts";
+import { invalidRequestBody } from "../api-errors.ts";
+import { boundedText, deviceId } from "../face/request-fields.ts";
 import { type BodySource, readBytes, readRequestBody } from "../http/body.ts";
 import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
 import { readStoredEntries } from "../liveness/history.ts";
@@ -9,19 +10,12 @@ import { auditEntryResource, auditEntryShape, sessionResource, sessionResourceSh
 
 const sessionParams = z.object({ sessionId: z.string() });
 
-const wellFormed = (max: number) =>
-  z
-    .string()
-    .min(1, "must not be empty")
-    .max(max, `must be at most ${max} characters`)
-    .refine((text) => text.isWellFormed(), "must be well-formed UTF-16");
-
 /** What an app tells when it settles a session; all of it is optional. */
 export const settleBody = z
   .strictObject({
-    digest: wellFormed(512).optional().describe("What the device's SDK computed of the latest attempt."),
-    deviceCorrelationId: wellFormed(64).optional().describe("The device, where it was set in the client."),
-    clientError: wellFormed(256).optional().describe("Why the client could not go on."),
+    digest: boundedText(512).optional().describe("What the device's SDK computed of the latest attempt."),
+    deviceCorrelationId: deviceId.optional().describe("The device, where it was set in the client."),
+    clientError: boundedText(256).optional().describe("Why the client could not go on."),
   })
   .meta({ id: "SettleRequest" });
 
@@ -53,7 +47,7 @@ export const sessionEndpoints: Endpoint[] = [
     params: sessionParams,
     query: noQuery,
     describe: () => ({
-      body: { required: false, content: { "application/json": { shape: settleBody } } },
+      body: { required: false, content: { "application/json": settleBody } },
       answers: { 200: { description: "The session.", json: sessionResourceShape } },
       errors: { 404: ["SessionNotFound"], 409: ["SessionNotFinished", "DeviceMismatch"] },
       asksFace: true,

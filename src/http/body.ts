@@ -1,7 +1,7 @@
 import type { ReadableStream } from "node:stream/web";
+import { invalidMediaType, invalidRequestBody } from "../api-errors.ts";
 import { ApiError } from "../errors.ts";
 import type { BodyPart, RequestBody } from "../face/codec.ts";
-import { invalidMediaType, invalidRequestBody } from "../face/errors.ts";
 
 /** As much of a request as reading its body takes. */
 export interface BodySource {

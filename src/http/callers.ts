@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import * as z from "zod";
-import { accessDenied } from "../face/errors.ts";
+import { accessDenied } from "../api-errors.ts";
 import type { Caller } from "../liveness/access.ts";
 
 export interface CallerRules {

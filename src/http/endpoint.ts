@@ -1,15 +1,15 @@
 import type { ReadableStream } from "node:stream/web";
 import type { HttpHandler, HttpMethod, HttpRequest } from "@azure/functions";
 import * as z from "zod";
+import { badArgument } from "../api-errors.ts";
 import type { App, Composition } from "../app.ts";
 import type { SettingFault } from "../config.ts";
 import { ApiError } from "../errors.ts";
-import { badArgument } from "../face/errors.ts";
 import type { ApiVersion } from "../face/model.ts";
 import type { Caller } from "../liveness/access.ts";
 import { authenticate } from "./callers.ts";
 import { createLog, describeError, type Log } from "./log.ts";
-import type { Deployment, OperationShape } from "./operation.ts";
+import type { OperationShape } from "./operation.ts";
 import { type Reply, toErrorReply, toHttpResponse } from "./responses.ts";
 import type { TrueHeaders } from "./true-headers.ts";
 
@@ -42,10 +42,10 @@ export interface Endpoint<Params = unknown, Query = unknown> {
   /** Versions of the Face API that have the route. Absent: the route is our own. */
   versions?: readonly ApiVersion[];
   /**
-   * What goes in and comes out, beside parameters and query, in a version that has the route. A function, so that nothing
-   * of it is made before somebody asks. Absent: no operation, but a route for what no other takes.
+   * Bodies, headers and errors of the operation in a version that has the route; own routes ignore the version. Called by
+   * the build and by tests only. Absent: not an operation, but a fallback route.
    */
-  describe?(version: ApiVersion, deployment: Deployment): OperationShape;
+  describe?(version: ApiVersion): OperationShape;
   /** Answered in place of 503 while the settings are wrong. */
   unconfigured?: Reply;
   handle(app: App, request: EndpointRequest<Params, Query>): Promise<Reply>;
@@ -109,8 +109,8 @@ function callerRequestId(headers: Headers): string | undefined {
 }
 
 /** 404 that tells neither what is missing nor whether something is there for others. */
-export function resourceNotFound(message = "There is nothing here."): ApiError {
-  return new ApiError(404, "ResourceNotFound", message);
+export function resourceNotFound(): ApiError {
+  return new ApiError(404, "ResourceNotFound", "There is nothing here.");
 }
 
 function notConfigured(faults: readonly SettingFault[]): ApiError {

@@ -36,8 +36,7 @@ export const errorCodes = {
   StorageUnavailable: "Tables or blobs cannot be reached.",
   TooManyReferenceImages: "The user keeps as many reference images as this deployment allows.",
   Unspecified: "No key or sign-in was shown, or one that does not hold.",
-  UnsupportedApiVersion:
-    "The path is not spoken in this version of the Face API; the message names those in which it is.",
+  UnsupportedApiVersion: "This version of the Face API does not have the path; the message names the versions that do.",
   "429": "Too many sessions were opened for this device or caller, or the Face service is throttling.",
 } as const;
 

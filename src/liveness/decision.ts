@@ -1,4 +1,4 @@
-import type { Attempt, AttemptResult, SessionKind } from "../face/model.ts";
+import { type Attempt, type AttemptResult, maxAttempts, type SessionKind } from "../face/model.ts";
 import type { Decision } from "./session.ts";
 
 /** Why a decision fell as it did: a decision has at least one reason. */
@@ -23,10 +23,7 @@ export type Reason = (typeof reasonCodes)[number];
 /** What was swapped on the way. It is remembered: whatever comes later, the session stays rejected. */
 const integrityFailures = ["ClientDigestMismatch", "VerifyImageHashMismatch"] as const satisfies Reason[];
 
-/** So many attempts the service allows with one token. */
-export const maxAttempts = 3;
-
-/** Whether reasons tell that something was swapped. */
+/** Whether reasons show that something was swapped. */
 export function hasIntegrityFailure(reasons: readonly string[]): boolean {
   return integrityFailures.some((failure) => reasons.includes(failure));
 }

@@ -1,7 +1,12 @@
-import { sessionNotFound } from "../face/errors.ts";
-import type { Attempt, SessionKind, SessionListItem, VerifyReference } from "../face/model.ts";
+import { sessionNotFound } from "../api-errors.ts";
+import {
+  type Attempt,
+  maxAttempts,
+  type SessionKind,
+  type SessionListItem,
+  type VerifyReference,
+} from "../face/model.ts";
 import type { Caller } from "./access.ts";
-import { maxAttempts } from "./decision.ts";
 import { attemptFor } from "./digest-visibility.ts";
 import type { SessionStore } from "./ports.ts";
 import { type RecordResultDeps, recordResult } from "./record-result.ts";

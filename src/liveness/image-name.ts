@@ -1,17 +1,16 @@
+import { referenceIdPattern } from "../face/model.ts";
 import type { Caller } from "./access.ts";
 import type { HeldImageName, OwnFolder } from "./ports.ts";
 
-/** Ids under which callers keep images. Nothing else becomes part of a name, so no id leads out of its namespace. */
-export const imageIdShape = /^[A-Za-z0-9_-]{1,64}$/;
 
 /**
  * The image that the caller means by an id. Services share one namespace and every user has its own, so an id that is in
  * use in one of them has no effect in another.
  *
- * @throws TypeError where the id does not match `imageIdShape`, which callers of this function check before.
+ * @throws TypeError where the id does not match `referenceIdPattern`, which callers of this function check before.
  */
 export function heldImageName(caller: Caller, referenceImageId: string): HeldImageName {
-  if (!imageIdShape.test(referenceImageId)) throw new TypeError("The id of a reference image is not well-formed");
+  if (!referenceIdPattern.test(referenceImageId)) throw new TypeError("The id of a reference image is not well-formed");
   const folder = ownFolder(caller);
   return folder === undefined ? `held/${referenceImageId}` : `${folder}${referenceImageId}`;
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { disableTypes, imageSize, types } from "image-size";
-import { invalidImage, invalidImageSize } from "../face/errors.ts";
+import { invalidImage, invalidImageSize } from "../api-errors.ts";
 import type { ImageFacts } from "./ports.ts";
 
 /** What the service takes: 1 KB to 6 MB, and at least the 36 pixels that its smallest face has. */
@@ -14,13 +14,19 @@ export const imageLimits = {
 /** What may stand in `If-Match` and `If-None-Match`: one ETag, or `*`. Storage takes a comma for the end of a tag. */
 export const conditionShape = /^(\*|(W\/)?"[\x21\x23-\x2b\x2d-\x7e]*")$/;
 
-/** The four formats that the service decodes, by how `image-size` calls them. */
-const contentTypes = new Map<string | undefined, ImageFacts["contentType"]>([
+/** The formats that the service decodes, with their names in `image-size`. */
+const formats = [
   ["jpg", "image/jpeg"],
   ["png", "image/png"],
   ["gif", "image/gif"],
   ["bmp", "image/bmp"],
-]);
+] as const;
+
+/** Media types of images. */
+export const imageTypes = formats.map(([, type]) => type);
+export type ImageType = (typeof imageTypes)[number];
+
+const contentTypes = new Map<string | undefined, ImageType>(formats);
 
 // The library reads a dozen more formats; their parsers have no business with what strangers send.
 disableTypes(types.filter((type) => !contentTypes.has(type)));

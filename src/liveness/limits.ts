@@ -1,5 +1,5 @@
+import { rateLimitExceeded } from "../api-errors.ts";
 import { ApiError } from "../errors.ts";
-import { rateLimitExceeded } from "../face/errors.ts";
 import type { Guard, GuardChange } from "./guard.ts";
 import type { Decision } from "./session.ts";
 

@@ -1,6 +1,6 @@
+import { maxAttempts } from "../face/model.ts";
 import { amendRecord } from "./amend-record.ts";
 import type { DueRow, Phase, SettledSession } from "./calendar.ts";
-import { maxAttempts } from "./decision.ts";
 import type { Limits } from "./limits.ts";
 import { placeSession } from "./place-session.ts";
 import type { Clock, DeviceStore, FaceService, ImageStore, SessionStore } from "./ports.ts";

@@ -1,7 +1,7 @@
-import { setTimeout as sleepFor } from "node:timers/promises";
+import { retryAfterMs, sleep as sleepFor } from "../retry.ts";
 import type { CallGate, Clock } from "./ports.ts";
 
-/** Thrown where there is no time left for something: it is left for the next run, and has not failed. */
+/** Thrown if there is no time left in this run. The work has not failed; the next run continues it. */
 export class NotNow extends Error {
   override readonly name = "NotNow";
 
@@ -11,29 +11,29 @@ export class NotNow extends Error {
 }
 
 export interface Pace {
-  /** Lets requests through as long as their turn comes before `until`, milliseconds since the epoch. */
+  /** A gate for requests that are due before `until`, milliseconds since the epoch. */
   gate(until: number): CallGate;
 }
 
 export interface PaceOptions {
   callsPerSecond: number;
   now: Clock;
-  /** Milliseconds of a clock that only ever goes forward. Default: the process's. */
+  /** Monotonic clock in milliseconds. Default: `performance.now`. */
   ticks?: () => number;
   sleep?: (ms: number) => Promise<unknown>;
 }
 
-/** Least pause after a refusal that does not say how long to wait; doubled with each one that follows upon it. */
+/** Bounds of the pause after a refusal without `Retry-After`. */
 const shortestPauseMs = 100;
 const longestPauseMs = 60_000;
 
 /**
- * Lets requests through one by one and evenly, so many a second: a time without requests earns none. Where the service
- * refuses one for being too many, all of them pause: for as long as `Retry-After` says, or else for the time of two and a
- * half requests, and twice as long with each refusal in a row, up to a minute.
+ * Rate limiter for requests to the Face service. Requests are spaced evenly, without bursts after idle time. If the service
+ * throttles a request, all requests pause: for as long as `Retry-After` asks, or else for 2.5 intervals, doubled with each
+ * refusal in a row, up to a minute.
  */
 export function createPace(options: PaceOptions): Pace {
-  const { callsPerSecond, now, ticks = () => performance.now(), sleep = (ms) => sleepFor(ms) } = options;
+  const { callsPerSecond, now, ticks = () => performance.now(), sleep = sleepFor } = options;
   const intervalMs = 1000 / callsPerSecond;
   const firstPauseMs = Math.max(2.5 * intervalMs, shortestPauseMs);
   let nextTurn = 0;
@@ -42,7 +42,7 @@ export function createPace(options: PaceOptions): Pace {
   let refusals = 0;
   let queue = Promise.resolve();
 
-  /** Resolves at the caller's turn. Whoever waits at the head of the queue sees a pause that begins meanwhile. */
+  /** Resolves at the caller's turn. The head of the queue observes a pause that begins while it waits. */
   async function turn(endTick: number): Promise<void> {
     for (;;) {
       const due = Math.max(ticks(), nextTurn, pausedUntil);
@@ -52,7 +52,7 @@ export function createPace(options: PaceOptions): Pace {
         return;
       }
       await sleep(Math.ceil(due - ticks()));
-      // Turns are counted from when they were due, as a timer may come late; unless a pause began meanwhile.
+      // The next turn counts from the due time, since timers fire late; unless a pause has begun.
       if (ticks() >= due && pausedUntil <= due) {
         nextTurn = due + intervalMs;
         return;
@@ -61,8 +61,8 @@ export function createPace(options: PaceOptions): Pace {
   }
 
   function refuse(sentAt: number, retryAfter: string | undefined): void {
-    const askedMs = millisecondsOf(retryAfter, now());
-    // What was sent before the last refusal was heard of tells nothing new.
+    const askedMs = retryAfter === undefined ? undefined : retryAfterMs(retryAfter, now());
+    // A request sent before the last refusal arrived is part of the same overload.
     const isNew = sentAt > lastRefusal;
     if (isNew) {
       refusals += 1;
@@ -85,12 +85,4 @@ export function createPace(options: PaceOptions): Pace {
       };
     },
   };
-}
-
-/** `Retry-After` is a number of seconds, or a date. Undefined for what is neither. */
-function millisecondsOf(retryAfter: string | undefined, nowMs: number): number | undefined {
-  if (retryAfter === undefined) return undefined;
-  if (/^\d{1,9}$/.test(retryAfter.trim())) return Number(retryAfter) * 1000;
-  const date = Date.parse(retryAfter);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
 }

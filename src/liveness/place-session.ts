@@ -1,4 +1,5 @@
 import { ApiError } from "../errors.ts";
+import { isDeviceId } from "../face/model.ts";
 import { amendRecord } from "./amend-record.ts";
 import { countBound, type Limits, refundCreation } from "./limits.ts";
 import type { Clock, DeviceStore, SessionStore } from "./ports.ts";
@@ -28,7 +29,7 @@ export async function placeSession(
   told?: string,
   said?: string,
 ): Promise<StoredSession | undefined> {
-  const known = stored.record.deviceCorrelationId ?? (isDeviceId(told) ? told : undefined);
+  const known = stored.record.deviceCorrelationId ?? (told !== undefined && isDeviceId(told) ? told : undefined);
   refuseAnother(known, said);
   const device = known ?? said;
   const isNamed = stored.record.deviceCorrelationId !== undefined;
@@ -60,8 +61,4 @@ function refuseAnother(device: string | undefined, said: string | undefined): vo
   if (said !== undefined && device !== undefined && said !== device) {
     throw new ApiError(409, "DeviceMismatch", "The session is another device's.");
   }
-}
-
-function isDeviceId(text: string | undefined): text is string {
-  return text !== undefined && text.length >= 1 && text.length <= 64 && text.isWellFormed();
 }

@@ -1,11 +1,4 @@
-import type {
-  ApiVersion,
-  CreatedSession,
-  SessionKind,
-  SessionRequest,
-  SessionState,
-  VerifyImage,
-} from "../face/model.ts";
+import type { SessionKind } from "../face/model.ts";
 import type { CountedFor } from "./access.ts";
 import type { Calendar } from "./calendar.ts";
 import type { Admit, Guard, GuardChange, GuardEdit } from "./guard.ts";
@@ -19,46 +12,12 @@ export type * from "./image-ports.ts";
  * method may throw `ApiError` for what the caller should hear, and anything else for what nobody foresaw.
  */
 
+export type { Answered, CallGate, FaceCallOptions, FaceService, SessionRef } from "../face/face-service.ts";
+
 /** Milliseconds since the epoch. */
 export type Clock = () => number;
 /** A fresh UUID. */
 export type NewId = () => string;
-
-/** The Face service in the configured upstream version. */
-export interface FaceService {
-  /** The version in which sessions are opened. */
-  readonly version: ApiVersion;
-  create(kind: SessionKind, request: SessionRequest, image?: VerifyImage): Promise<Answered<CreatedSession>>;
-  /** The session with all its attempts, or undefined where the service does not know it (any more). */
-  get(session: SessionRef, options?: FaceCallOptions): Promise<Answered<SessionState> | undefined>;
-  /** Deletes the session, which revokes its token. False where the service did not know it. */
-  revoke(session: SessionRef, options?: FaceCallOptions): Promise<boolean>;
-  sessionImage(sessionImageId: string): Promise<Answered<{ bytes: Uint8Array; contentType: string }> | undefined>;
-  /** Asks for a session that cannot exist. Throws unless the service answers that it is not there. */
-  probe(): Promise<void>;
-}
-
-/** What it takes to ask the service for a session. */
-export type SessionRef = Pick<SessionRecord, "kind" | "sessionId" | "upstreamVersion">;
-
-export interface FaceCallOptions {
-  /** Ends the call; its reason is then thrown. */
-  signal?: AbortSignal;
-  /** Passed by each HTTP request of the call: one call may take several, for pages of a list or after a failure. */
-  gate?: CallGate;
-}
-
-/**
- * Resolves when a request may be sent, to a function that is told of its answer: the status, and `Retry-After` where the
- * answer has that. Rejects where no request may be sent any more.
- */
-export type CallGate = () => Promise<(status: number, retryAfter?: string) => void>;
-
-export interface Answered<T> {
-  value: T;
-  /** The service's `apim-request-id`. */
-  requestId?: string;
-}
 
 /** The `k_` row: one creation under way or done. */
 export interface CreationKey {

@@ -1,5 +1,4 @@
-import { byEntryId } from "../face/audit-entries.ts";
-import { type Attempt, auditEntryId, type SessionState } from "../face/model.ts";
+import { type Attempt, auditEntryId, byEntryId, type SessionState } from "../face/model.ts";
 import { amendRecord } from "./amend-record.ts";
 import { decide, hasIntegrityFailure, sameDigest } from "./decision.ts";
 import { countOutcome, countsForLockout, type Limits } from "./limits.ts";

@@ -1,7 +1,8 @@
 import type { ApiVersion, Attempt, SessionKind, SessionStatus, VerifyReference } from "../face/model.ts";
 import type { CountedFor } from "./access.ts";
 
-export type Decision = "accepted" | "rejected" | "inconclusive";
+export const decisions = ["accepted", "rejected", "inconclusive"] as const;
+export type Decision = (typeof decisions)[number];
 
 /** A session as it is kept: one `s_` row of its device's partition. Times are RFC 3339 with milliseconds, UTC. */
 export interface SessionRecord {

@@ -1,5 +1,5 @@
+import { sessionNotFound } from "../api-errors.ts";
 import { ApiError } from "../errors.ts";
-import { sessionNotFound } from "../face/errors.ts";
 import { type Caller, mayUse } from "./access.ts";
 import { type RecordResultDeps, recordResult } from "./record-result.ts";
 import type { SessionRecord } from "./session.ts";

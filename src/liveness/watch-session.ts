@@ -1,4 +1,4 @@
-import { sessionNotFound } from "../face/errors.ts";
+import { sessionNotFound } from "../api-errors.ts";
 import type { SessionKind, SessionState } from "../face/model.ts";
 import { type Caller, mayUse } from "./access.ts";
 import type { Clock, SessionStore } from "./ports.ts";

@@ -1,7 +1,7 @@
 import { BlobServiceClient, type ContainerClient } from "@azure/storage-blob";
 import type { StorageOptions } from "./connect.ts";
 
-/** A container's client. Requests are repeated by `persist` alone. */
+/** A container's client. Requests are retried by `sendRequest` alone. */
 export function connectContainer(options: StorageOptions, name: string): ContainerClient {
   const retryOptions = { maxTries: 1 };
   const service =

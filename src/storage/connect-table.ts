@@ -22,7 +22,7 @@ export function connectTable(options: StorageOptions, name: string): ConnectedTa
 
 /**
  * What the library does around every request and no request of ours has a use for; a creation makes four. Answers are
- * small, redirects there are none, and repeats are `persist`'s.
+ * small, redirects there are none, and retries are `sendRequest`'s.
  */
 const needlessPolicies = [
   "decompressResponsePolicy",

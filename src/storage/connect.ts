@@ -1,7 +1,7 @@
 import type { TokenCredential } from "@azure/identity";
 import type { Clock } from "../liveness/ports.ts";
 import { type Container, openContainer } from "./container.ts";
-import { defaultPatience, type Patience } from "./retry.ts";
+import { defaultRetryPolicy, type StorageRetryPolicy } from "./send-request.ts";
 import { openTable, type Table } from "./table.ts";
 
 /** Where tables and blobs are and as whom to ask; and, where they differ from the defaults, the limits of a request. */
@@ -9,7 +9,7 @@ export type StorageOptions = (
   | { connectionString: string }
   | { tableUri: string; blobUri: string; credential: TokenCredential }
 ) & {
-  patience?: Partial<Patience>;
+  retryPolicy?: Partial<StorageRetryPolicy>;
   /** Time of what is written. Default: the system's. */
   now?: Clock;
 };
@@ -19,7 +19,7 @@ export interface StorageTables {
   sessions: Table;
   sessionIds: Table;
   expiry: Table;
-  patience: Patience;
+  retryPolicy: StorageRetryPolicy;
   now: Clock;
 }
 
@@ -33,24 +33,24 @@ export interface StorageConnection extends StorageTables {
  * all the rest of the app, and most requests never touch a blob.
  */
 export function connectStorage(options: StorageOptions): StorageConnection {
-  const patience = { ...defaultPatience, ...options.patience };
+  const retryPolicy = { ...defaultRetryPolicy, ...options.retryPolicy };
   const table = (name: string) =>
     openTable(
       name,
       once(async () => (await import("./connect-table.ts")).connectTable(options, name)),
-      patience,
+      retryPolicy,
     );
   const container = (name: string) =>
     openContainer(
       once(async () => (await import("./connect-container.ts")).connectContainer(options, name)),
-      patience,
+      retryPolicy,
     );
   return {
     sessions: table("sessions"),
     sessionIds: table("sessionids"),
     expiry: table("expiry"),
     referenceImages: container("reference-images"),
-    patience,
+    retryPolicy,
     now: options.now ?? Date.now,
   };
 }

@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from "node:util";
 import type { TransactionAction } from "@azure/data-tables";
 import { ApiError } from "../errors.ts";
 import type { Admit, Guard, GuardEdit } from "../liveness/guard.ts";
+import { backoff } from "../retry.ts";
 import type { StorageTables } from "./connect.ts";
-import { backoff } from "./retry.ts";
 import { readGuard, writeGuard } from "./small-rows.ts";
 
 /** Rounds of the race for a guard before the caller is sent away. Each lost round is another's success. */
@@ -49,7 +49,7 @@ export interface CountedWrite<T> {
   settle(repeated: boolean): Promise<T | undefined>;
 }
 
-export function createGuards({ sessions, patience }: StorageTables): Guards {
+export function createGuards({ sessions, retryPolicy }: StorageTables): Guards {
   return { read, amend, writeCounted };
 
   async function read(partition: string, row: string): Promise<KnownGuard | undefined> {
@@ -58,8 +58,8 @@ export function createGuards({ sessions, patience }: StorageTables): Guards {
   }
 
   async function pause(round: number): Promise<void> {
-    const { random } = patience;
-    await patience.sleep(backoff(round, { firstDelayMs: firstPauseMs, maxDelayMs: maxPauseMs, random }) * random());
+    const { random } = retryPolicy;
+    await retryPolicy.sleep(backoff(round, { firstDelayMs: firstPauseMs, maxDelayMs: maxPauseMs, random }) * random());
   }
 
   async function amend(partition: string, row: string, change: GuardEdit): Promise<void> {

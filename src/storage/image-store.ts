@@ -1,7 +1,7 @@
 import type { ContainerClient } from "@azure/storage-blob";
 import * as z from "zod";
 import { ApiError } from "../errors.ts";
-import { conditionShape } from "../liveness/image.ts";
+import { conditionShape, imageTypes } from "../liveness/image.ts";
 import type {
   Clock,
   Conditions,
@@ -205,7 +205,7 @@ async function propertiesOf(container: ContainerClient, name: ImageName, abortSi
 
 const metadataSchema = z.object({
   sha256: z.string(),
-  type: z.enum(["image/jpeg", "image/png", "image/gif", "image/bmp"]),
+  type: z.enum(imageTypes),
   width: z.coerce.number().int(),
   height: z.coerce.number().int(),
   createdon: z.string(),

@@ -2,7 +2,7 @@ import type { TableEntity } from "@azure/data-tables";
 import * as z from "zod";
 import { apiVersions, sessionKinds, type VerifyReference } from "../face/model.ts";
 import { services } from "../liveness/access.ts";
-import type { SessionRecord, StoredSession } from "../liveness/session.ts";
+import { decisions, type SessionRecord, type StoredSession } from "../liveness/session.ts";
 import { isSessionPartition } from "./keys.ts";
 import { json, readRow, wholeNumber, writeRow } from "./row.ts";
 import type { Entity } from "./table.ts";
@@ -31,7 +31,7 @@ const fields = {
   status: text,
   attempts: wholeNumber,
   final: z.boolean(),
-  decision: z.enum(["accepted", "rejected", "inconclusive"]).exactOptional(),
+  decision: z.enum(decisions).exactOptional(),
   reasons: json(z.array(text)),
   revokedOn: text.exactOptional(),
   settledOn: text.exactOptional(),

@@ -1,6 +1,6 @@
 import type { TableClient, TableEntity, TransactionAction } from "@azure/data-tables";
 import { maxPageSize, type Query, writeFilter } from "./query.ts";
-import { type Patience, persist } from "./retry.ts";
+import { type StorageRetryPolicy, sendRequest } from "./send-request.ts";
 import { readFailure } from "./storage-errors.ts";
 import type { TableWrites } from "./table-writes.ts";
 
@@ -55,20 +55,24 @@ export interface ConnectedTable {
   writes: TableWrites;
 }
 
-export function openTable(name: string, connect: () => Promise<ConnectedTable>, patience: Patience): Table {
+export function openTable(
+  name: string,
+  connect: () => Promise<ConnectedTable>,
+  retryPolicy: StorageRetryPolicy,
+): Table {
   /** The request as it is; only where the table turns out to be missing, the table is made and the request repeated. */
   async function call<T>(
     operation: (table: ConnectedTable, abortSignal: AbortSignal, repeated: boolean) => Promise<T>,
   ): Promise<T> {
     const table = await connect();
-    const request = () => persist(patience, (abortSignal, repeated) => operation(table, abortSignal, repeated));
+    const request = () => sendRequest(retryPolicy, (abortSignal, repeated) => operation(table, abortSignal, repeated));
     try {
       return await request();
     } catch (error) {
       if (readFailure(error)?.code !== "TableNotFound") throw error;
     }
     // Somebody else may be creating it too: the SDK takes "already exists" for success.
-    await persist(patience, (abortSignal) => table.client.createTable({ abortSignal }));
+    await sendRequest(retryPolicy, (abortSignal) => table.client.createTable({ abortSignal }));
     return request();
   }
 

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import * as z from "zod";
 import { makeImage } from "../fixtures/images.ts";
-import { describeDeployment } from "../unit/fakes/api-document.ts";
+import { apiDocument } from "../unit/fakes/api-document.ts";
 import type { AppRequest } from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
 
@@ -34,8 +34,7 @@ const bodyShape = z.object({
   content: z.record(z.string(), z.object({ example: z.unknown().optional() })),
 });
 
-const document = describeDeployment({ allowAnonymous: true, allowDeviceSetInClient: false });
-const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+const operations = Object.entries(apiDocument.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, { operationId, parameters, requestBody }]) => ({
     id: operationId,
     method: method.toUpperCase(),

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { notFound, notStarted, startService, token } from "./support/face-service.ts";
+import { notFound, notStarted, ref, startService, token } from "./support/face-service.ts";
 
 test("a token in a GET is kept apart", async (t) => {
   const { face } = await startService(t, () => ({ json: { ...notStarted, authToken: token } }));
-  const session = await face.get("liveness", "s-1");
+  const session = await face.get(ref("liveness", "s-1"));
   assert.equal(session?.value.authToken, token);
   assert.equal(session?.value.extra, undefined);
 });
 
-test("a preview's session comes with all its attempts, page by page", async (t) => {
+test("a preview's session is read in its own version, and comes with all its attempts, page by page", async (t) => {
   const entry = (id: number | string, livenessDecision: string) => ({
     id,
     response: { body: { livenessDecision }, statusCode: 200 },
@@ -31,9 +31,9 @@ test("a preview's session comes with all its attempts, page by page", async (t) 
       const after = Number(searchParams.get("start") ?? 0);
       return { json: entries.filter(({ id }) => Number(id) > after).slice(0, Number(searchParams.get("top"))) };
     },
-    { apiVersion: "v1.2-preview.1", auditPageSize: 2 },
+    { auditPageSize: 2 },
   );
-  const answer = await face.get("livenessWithVerify", "s-1");
+  const answer = await face.get(ref("livenessWithVerify", "s-1", "v1.2-preview.1"));
   assert.equal(answer?.requestId, "r-4");
   assert.equal(answer?.value.status, "Succeeded");
   assert.deepEqual(
@@ -53,20 +53,16 @@ test("a preview's session comes with all its attempts, page by page", async (t) 
 
 test("a preview's audit trail is not asked for before a session has started", async (t) => {
   const session = { id: "s-1", createdDateTime: "c", sessionExpired: false, status: "NotStarted" };
-  const { face, received } = await startService(t, () => ({ json: session }), { apiVersion: "v1.1-preview.1" });
-  assert.deepEqual((await face.get("liveness", "s-1"))?.value.attempts, []);
-  assert.equal(received.length, 1);
-  assert.equal(await face.sessionImage("i-1"), undefined);
+  const { face, received } = await startService(t, () => ({ json: session }));
+  assert.deepEqual((await face.get(ref("liveness", "s-1", "v1.1-preview.1")))?.value.attempts, []);
   assert.equal(received.length, 1);
 });
 
 test("a session that is deleted while its audit trail is read is told as it was", async (t) => {
   const result = { id: 1, response: { body: { livenessDecision: "realface" } } };
   const session = { id: "s-1", createdDateTime: "c", sessionExpired: false, status: "ResultAvailable", result };
-  const { face } = await startService(t, ({ url }) => (url.includes("audit") ? notFound : { json: session }), {
-    apiVersion: "v1.1-preview.1",
-  });
-  assert.equal((await face.get("liveness", "s-1"))?.value.attempts.length, 1);
+  const { face } = await startService(t, ({ url }) => (url.includes("audit") ? notFound : { json: session }));
+  assert.equal((await face.get(ref("liveness", "s-1", "v1.1-preview.1")))?.value.attempts.length, 1);
 });
 
 test("audit ids beyond the reach of numbers page exactly", async (t) => {
@@ -80,9 +76,9 @@ test("audit ids beyond the reach of numbers page exactly", async (t) => {
       const next = ids.find((id) => BigInt(id) > BigInt(searchParams.get("start") ?? 0));
       return { body: next === undefined ? "[]" : `[{"id":${next},"response":{"statusCode":200}}]` };
     },
-    { apiVersion: "v1.1-preview.1", auditPageSize: 1 },
+    { auditPageSize: 1 },
   );
-  const state = await face.get("liveness", "s-1");
+  const state = await face.get(ref("liveness", "s-1", "v1.1-preview.1"));
   assert.deepEqual(
     state?.value.attempts.map(({ audit }) => audit?.id),
     ids,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
-import { createFaceClient } from "../../src/face/face-client.ts";
+import { createFaceService } from "../../src/face/face-service.ts";
 import { findFreePorts } from "../local/ports.ts";
 import {
   failureOf,
@@ -9,6 +9,7 @@ import {
   notFound,
   notStarted,
   type Reply,
+  ref,
   request,
   startService,
   token,
@@ -45,11 +46,20 @@ test("the service's errors are passed on in either shape", async (t) => {
 
 test("what the service does not know is absent", async (t) => {
   const { face, received } = await startService(t, () => notFound);
-  assert.equal(await face.get("liveness", "s-1"), undefined);
-  assert.equal(await face.revoke("liveness", "s-1"), false);
+  assert.equal(await face.get(ref("liveness", "s-1")), undefined);
+  assert.equal(await face.revoke(ref("liveness", "s-1")), false);
   assert.equal(await face.sessionImage("i-1"), undefined);
   await face.probe();
-  assert.equal(received.length, 4);
+  assert.deepEqual(
+    received.map(({ method, url }) => `${method} ${url.replace("/face", "")}`),
+    [
+      "GET /v1.2/detectLiveness-sessions/s-1",
+      "DELETE /v1.2/detectLiveness-sessions/s-1",
+      "GET /v1.2/sessionImages/i-1",
+      "GET /v1.2-preview.1/session/sessionImages/i-1",
+      "GET /v1.2/detectLiveness-sessions/00000000-0000-0000-0000-000000000000",
+    ],
+  );
 });
 
 test("a 404 that is not about a session tells of a wrong endpoint", async (t) => {
@@ -59,8 +69,8 @@ test("a 404 that is not about a session tells of a wrong endpoint", async (t) =>
       : { status: 404, body: "" },
   );
   for (const call of [
-    face.get("liveness", "s"),
-    face.revoke("liveness", "s"),
+    face.get(ref("liveness", "s")),
+    face.revoke(ref("liveness", "s")),
     face.probe(),
     face.create("liveness", request),
   ]) {
@@ -101,8 +111,8 @@ test("a refusal of the app's own key or role is the app's trouble, whatever is c
     const { face, received } = await startService(t, () => ({ ...refusal, headers }));
     const calls = [
       () => face.create("liveness", request),
-      () => face.get("liveness", "s-1"),
-      () => face.revoke("liveness", "s-1"),
+      () => face.get(ref("liveness", "s-1")),
+      () => face.revoke(ref("liveness", "s-1")),
       () => face.sessionImage("i-1"),
       () => face.probe(),
     ];
@@ -133,8 +143,8 @@ test("a refusal for want of quota or approval goes on to the caller as it is", a
 
 test("deletion takes either status of success", async (t) => {
   const { face } = await startService(t, (_received, _response, count) => ({ status: count === 1 ? 204 : 200 }));
-  assert.equal(await face.revoke("liveness", "s-1"), true);
-  assert.equal(await face.revoke("liveness", "s-1"), true);
+  assert.equal(await face.revoke(ref("liveness", "s-1")), true);
+  assert.equal(await face.revoke(ref("liveness", "s-1")), true);
 });
 
 test("a session image is its bytes and their type", async (t) => {
@@ -155,7 +165,11 @@ test("an answer that does not come, or does not end, is a timeout", async (t) =>
     },
     { timeoutMs: 100 },
   );
-  for (const call of [face.create("liveness", request), face.get("liveness", "s-1"), face.revoke("liveness", "s-1")]) {
+  for (const call of [
+    face.create("liveness", request),
+    face.get(ref("liveness", "s-1")),
+    face.revoke(ref("liveness", "s-1")),
+  ]) {
     const { status, code } = await failureOf(call);
     assert.deepEqual([status, code], [504, "FaceTimeout"]);
   }
@@ -165,20 +179,20 @@ test("an answer that does not come, or does not end, is a timeout", async (t) =>
 test("a credential that hangs is a timeout, one that fails says so", async () => {
   const endpoint = "https://127.0.0.1:9";
   const hanging = { getToken: () => new Promise<never>(() => undefined) };
-  const slow = createFaceClient({ endpoint, apiVersion: "v1.2", credential: hanging, timeoutMs: 50 });
-  assert.equal((await failureOf(slow.get("liveness", "s-1"))).code, "FaceTimeout");
+  const slow = createFaceService({ endpoint, apiVersion: "v1.2", credential: hanging, timeoutMs: 50 });
+  assert.equal((await failureOf(slow.get(ref("liveness", "s-1")))).code, "FaceTimeout");
   const failing = {
     getToken: () => Promise.reject(Object.assign(new Error("none here"), { name: "CredentialUnavailableError" })),
   };
-  const tokenless = createFaceClient({ endpoint, apiVersion: "v1.2", credential: failing });
-  const { status, code } = await failureOf(tokenless.get("liveness", "s-1"));
+  const tokenless = createFaceService({ endpoint, apiVersion: "v1.2", credential: failing });
+  const { status, code } = await failureOf(tokenless.get(ref("liveness", "s-1")));
   assert.deepEqual([status, code], [502, "FaceCredentialFailed"]);
 });
 
 test("a service that is not there is unreachable", async (t) => {
   const [port] = await findFreePorts(1);
   for (const endpoint of [`http://127.0.0.1:${port}`, "http://no-such-host.invalid"]) {
-    const face = createFaceClient({ endpoint, apiVersion: "v1.2", credential: { key } });
+    const face = createFaceService({ endpoint, apiVersion: "v1.2", credential: { key } });
     const { status, code, message, cause } = await failureOf(face.create("liveness", request));
     assert.deepEqual([status, code, message], [502, "FaceUnreachable", "The Face service could not be reached."]);
     assert.ok(cause instanceof Error && "code" in cause);
@@ -194,8 +208,8 @@ test("a call can be ended by its caller", async (t) => {
     controller.abort(new Error("gave up"));
     return undefined;
   });
-  await assert.rejects(face.get("liveness", "s-1", { signal: controller.signal }), /gave up/);
-  await assert.rejects(face.create("liveness", request, undefined, { signal: controller.signal }), /gave up/);
+  await assert.rejects(face.get(ref("liveness", "s-1"), { signal: controller.signal }), /gave up/);
+  await assert.rejects(face.revoke(ref("liveness", "s-1"), { signal: controller.signal }), /gave up/);
 });
 
 test("an answer in no shape of the version is invalid, and its error does not quote it", async (t) => {
@@ -221,5 +235,5 @@ test("an answer without an end is not read to the end", async (t) => {
     more();
     return undefined;
   });
-  assert.equal((await failureOf(face.get("liveness", "s-1"))).code, "FaceResponseInvalid");
+  assert.equal((await failureOf(face.get(ref("liveness", "s-1")))).code, "FaceResponseInvalid");
 });

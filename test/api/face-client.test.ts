@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { createFaceClient } from "../../src/face/face-client.ts";
+import { createFaceService } from "../../src/face/face-service.ts";
 import {
   created,
   failureOf,
@@ -10,6 +10,7 @@ import {
   key,
   notFound,
   notStarted,
+  ref,
   request,
   startService,
   token,
@@ -54,18 +55,18 @@ test("an image goes as a file of its own part, byte for byte", async (t) => {
 test("a slash at the endpoint's end changes nothing", async (t) => {
   const { received, endpoint } = await startService(t, () => ({ json: notStarted }));
   for (const ending of ["", "/", "//"]) {
-    const face = createFaceClient({ endpoint: `${endpoint}${ending}`, apiVersion: "v1.2", credential: { key } });
-    assert.equal((await face.get("liveness", "s-1"))?.value.status, "NotStarted");
+    const face = createFaceService({ endpoint: `${endpoint}${ending}`, apiVersion: "v1.2", credential: { key } });
+    assert.equal((await face.get(ref("liveness", "s-1")))?.value.status, "NotStarted");
   }
   assert.deepEqual(new Set(received.map(({ url }) => url)), new Set(["/face/v1.2/detectLiveness-sessions/s-1"]));
 });
 
 test("an id is a segment of the path, or no id", async (t) => {
   const { face, received } = await startService(t, () => ({ json: notStarted }));
-  await face.get("liveness", "a/b?c{0}%2e");
+  await face.get(ref("liveness", "a/b?c{0}%2e"));
   for (const id of ["", ".", "..", "\ud800"]) {
-    assert.equal(await face.get("liveness", id), undefined);
-    assert.equal(await face.revoke("liveness", id), false);
+    assert.equal(await face.get(ref("liveness", id)), undefined);
+    assert.equal(await face.revoke(ref("liveness", id)), false);
     assert.equal(await face.sessionImage(id), undefined);
   }
   assert.deepEqual(
@@ -97,7 +98,7 @@ test("a creation is never repeated, whatever it fails with", async (t) => {
 
 test("other calls are repeated twice at most", async (t) => {
   const { face, received } = await startService(t, () => ({ status: 503, json: {} }));
-  assert.equal((await failureOf(face.get("liveness", "s-1"))).status, 503);
+  assert.equal((await failureOf(face.get(ref("liveness", "s-1")))).status, 503);
   assert.equal(received.length, 3);
 });
 
@@ -106,7 +107,7 @@ test("a reading that succeeds when repeated has succeeded", async (t) => {
     if (count === 1) return void response.destroy();
     return count === 2 ? { status: 500, body: "" } : { json: notStarted };
   });
-  assert.equal((await face.get("liveness", "s-1"))?.value.sessionId, "s-1");
+  assert.equal((await face.get(ref("liveness", "s-1")))?.value.sessionId, "s-1");
   assert.equal(received.length, 3);
 });
 
@@ -114,7 +115,7 @@ test("a deletion whose answer got lost is a deletion", async (t) => {
   const { face, received } = await startService(t, (_received, response, count) =>
     count === 1 ? void response.destroy() : notFound,
   );
-  assert.equal(await face.revoke("liveness", "s-1"), true);
+  assert.equal(await face.revoke(ref("liveness", "s-1")), true);
   assert.deepEqual(
     received.map(({ method }) => method),
     ["DELETE", "DELETE"],
@@ -127,7 +128,11 @@ test("a long Retry-After is answered on at once, not slept out", async (t) => {
     headers: { "retry-after": "3600", "apim-request-id": "r-2" },
     json: { error: { statusCode: 429, message: "Rate limit is exceeded. Try again in 3600 seconds." } },
   }));
-  for (const call of [face.get("liveness", "s-1"), face.revoke("liveness", "s-1"), face.create("liveness", request)]) {
+  for (const call of [
+    face.get(ref("liveness", "s-1")),
+    face.revoke(ref("liveness", "s-1")),
+    face.create("liveness", request),
+  ]) {
     const { status, code, message, retryAfter, headers } = await failureOf(call);
     assert.deepEqual([status, code, retryAfter, headers], [429, "429", "3600", { "apim-request-id": "r-2" }]);
     assert.equal(message, "Rate limit is exceeded. Try again in 3600 seconds.");
@@ -141,12 +146,12 @@ test("with every log of the libraries on, nothing of a call is printed", async (
     return { json: method === "POST" ? created : { ...notStarted, authToken: token } };
   });
   const script = `
-    const { createFaceClient } = await import(${JSON.stringify(new URL("../../src/face/face-client.ts", import.meta.url))});
-    const face = createFaceClient(${JSON.stringify({ endpoint, apiVersion: "v1.2", credential: { key } })});
+    const { createFaceService } = await import(${JSON.stringify(new URL("../../src/face/face-service.ts", import.meta.url))});
+    const face = createFaceService(${JSON.stringify({ endpoint, apiVersion: "v1.2", credential: { key } })});
     const request = ${JSON.stringify(request)};
     const image = { bytes: Buffer.from("image-bytes"), filename: "a-person.jpg" };
     await face.create("livenessWithVerify", request, image);
-    await face.get("liveness", "s-1");
+    await face.get({ kind: "liveness", sessionId: "s-1", upstreamVersion: "v1.2" });
     const error = await face.create("livenessWithVerify", request, image).catch((error) => error);
     console.log(error, JSON.stringify(error));
   `;

@@ -121,18 +121,17 @@ describe("malformed requests", async () => {
     }
   });
 
-  it("answers unknown paths and versions with 404 that names the versions", async () => {
+  it("answers unknown paths and versions with 404", async () => {
+    for (const path of ["face", "face/v1.2", "face/v1.2/detect"]) {
+      assertError(await app.send(path), 404, "ResourceNotFound");
+    }
     for (const path of [
-      "face",
-      "face/v1.2",
       "face/v1.0/detectLiveness-sessions/x",
       "face/v1.2/detectLiveness/singleModal/sessions/x",
       "face/v1.1-preview.1/detectLiveness-sessions/x",
-      "face/v1.2/detect",
     ]) {
       const answer = await app.send(path);
-      assert.equal(answer.status, 404, path);
-      assertRefused(answer, path);
+      assertError(answer, 404, "UnsupportedApiVersion");
       assert.match(JSON.stringify(answer.body), /v1\.1-preview\.1.*v1\.2-preview\.1.*v1\.2/);
     }
     for (const path of ["api", "api/x", "api/sessions", "api/devices/x", "api/reference-images/a%20b", "api/%00"]) {

@@ -64,19 +64,18 @@ describe("versions and operations that are not spoken", async () => {
         const answer = await ask(method, path.replace(version, other));
         assertError(answer, 404, "UnsupportedApiVersion");
         const family = version === "v1.2" ? "v1.2" : "v1.1-preview.1 and v1.2-preview.1";
-        assert.ok(messageOf(answer).includes(`spoken in ${family};`), messageOf(answer));
+        assert.ok(messageOf(answer).includes(`exists in ${family};`), messageOf(answer));
       }
     }
   });
 
-  it("operations that v1.2 has no more: 404 that names the versions that have them", async () => {
+  it("operations that v1.2 does not have: 405 for lists of sessions, 404 for audit trails", async () => {
     for (const kind of sessionKinds) {
-      for (const path of [stable.sessions(kind), `${stable.sessions(kind)}/${unknownId}/audit`]) {
-        for (const query of ["", "?top=10", "?top=0"]) {
-          const answer = await app.send(path + query);
-          assertError(answer, 404, "ResourceNotFound");
-          assert.match(messageOf(answer), /^v1\.2 has no such operation, but v1\.1-preview\.1 and v1\.2-preview\.1\. /);
-        }
+      for (const query of ["", "?top=10", "?top=0"]) {
+        const list = await app.send(stable.sessions(kind) + query);
+        assertError(list, 405, "MethodNotAllowed");
+        assert.equal(list.headers.get("allow"), "POST");
+        assertError(await app.send(`${stable.sessions(kind)}/${unknownId}/audit${query}`), 404, "ResourceNotFound");
       }
     }
   });
@@ -91,16 +90,10 @@ describe("versions and operations that are not spoken", async () => {
     }
   });
 
-  it("operations that nobody has: 404 that names those of the version", async () => {
+  it("operations that no version has: 404", async () => {
     for (const { version, sessions } of dialects) {
       for (const path of [`face/${version}/detect`, `${sessions("liveness")}/${unknownId}/more`, `face/${version}/`]) {
-        const answer = await ask("POST", path);
-        assertError(answer, 404, "ResourceNotFound");
-        for (const known of apiVersions) assert.ok(messageOf(answer).includes(known), messageOf(answer));
-        if (path.endsWith("/")) continue;
-        assert.ok(messageOf(answer).includes(`POST /${sessions("livenessWithVerify")},`), messageOf(answer));
-        assert.equal(/audit/.test(messageOf(answer)), version !== "v1.2");
-        assert.equal(/sessionImages/.test(messageOf(answer)), version !== "v1.1-preview.1");
+        assertError(await ask("POST", path), 404, "ResourceNotFound");
       }
     }
   });

@@ -75,7 +75,7 @@ describe("storage that stays out of reach", () => {
   it("is told where nobody listens", async () => {
     const [port] = await findFreePorts(1);
     const connectionString = azurite.connectionString.replaceAll(/(?<=127\.0\.0\.1:)\d+/g, String(port));
-    const connection = connectStorage({ connectionString, patience: { firstDelayMs: 1 } });
+    const connection = connectStorage({ connectionString, retryPolicy: { firstDelayMs: 1 } });
     await assert.rejects(createSessionStore(connection).probe(), unavailable);
     await assert.rejects(createImageStore(connection).probe(), unavailable);
   });
@@ -108,7 +108,7 @@ describe("an identity in place of a key", () => {
     };
     const [port] = await findFreePorts(1);
     const uri = `https://127.0.0.1:${port}`;
-    const connection = connectStorage({ tableUri: uri, blobUri: uri, credential, patience: { firstDelayMs: 1 } });
+    const connection = connectStorage({ tableUri: uri, blobUri: uri, credential, retryPolicy: { firstDelayMs: 1 } });
     await assert.rejects(createSessionStore(connection).probe(), unavailable);
     await assert.rejects(createImageStore(connection).probe(), unavailable);
     assert.deepEqual(new Set(asked), new Set(["https://storage.azure.com/.default"]));

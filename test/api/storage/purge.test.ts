@@ -61,9 +61,9 @@ describe("purge", () => {
     const isGuardDelete = ({ method, path }: { method: string; path: string }) =>
       method === "DELETE" && path.endsWith("RowKey='g')");
     proxy.inject({ status: 503 }, isGuardDelete);
-    const sleep = connection.patience.sleep;
+    const sleep = connection.retryPolicy.sleep;
     let place: Awaited<ReturnType<typeof reserved>> | undefined;
-    connection.patience.sleep = async (ms) => {
+    connection.retryPolicy.sleep = async (ms) => {
       place ??= await reserved(rival, reservation({ deviceCorrelationId: device }));
       await sleep(ms);
     };

@@ -8,7 +8,7 @@ import type { SessionRecord, StoredSession } from "../../../src/liveness/session
 import { connectStorage, type StorageConnection } from "../../../src/storage/connect.ts";
 import { createDeviceStore } from "../../../src/storage/device-store.ts";
 import { createImageStore } from "../../../src/storage/image-store.ts";
-import type { Patience } from "../../../src/storage/retry.ts";
+import type { StorageRetryPolicy } from "../../../src/storage/send-request.ts";
 import { createSessionStore } from "../../../src/storage/session-store.ts";
 import type { Entity, Table } from "../../../src/storage/table.ts";
 import { type StorageProxy, startProxy } from "./storage-proxy.ts";
@@ -24,12 +24,12 @@ export interface Rig {
 export async function openRig(
   t: TestContext,
   azurite: { connectionString: string },
-  patience: Partial<Patience> = {},
+  retryPolicy: Partial<StorageRetryPolicy> = {},
 ): Promise<Rig> {
   const proxy = await startProxy(t, azurite.connectionString);
   const connection = connectStorage({
     connectionString: proxy.connectionString,
-    patience: { firstDelayMs: 1, ...patience },
+    retryPolicy: { firstDelayMs: 1, ...retryPolicy },
   });
   return { connection, sessions: createSessionStore(connection), images: createImageStore(connection), proxy };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import * as z from "zod";
-import type { Operation } from "../../../src/http/openapi.ts";
-import { createValidator, describeDeployment } from "../../unit/fakes/api-document.ts";
+import type { Operation } from "../../../infra/openapi/document.ts";
+import { apiDocument, createValidator } from "../../unit/fakes/api-document.ts";
 
 /** An answer as it came over the wire. */
 export interface WireAnswer {
@@ -10,9 +10,7 @@ export interface WireAnswer {
   text: string;
 }
 
-// What answers look like does not depend on the deployment.
-const document = describeDeployment();
-const faultOf = createValidator(document);
+const faultOf = createValidator(apiDocument);
 
 const answerShape = z.object({
   headers: z.record(z.string(), z.object({ required: z.boolean() })).default({}),
@@ -26,7 +24,7 @@ const transport = new Set(
   content-type date keep-alive transfer-encoding vary x-content-type-options x-ms-invocation-id`.split(/\s+/),
 );
 
-const operations = Object.entries(document.paths)
+const operations = Object.entries(apiDocument.paths)
   .flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({
       method: method.toUpperCase(),
@@ -70,7 +68,7 @@ function answerOf({ responses }: Operation, place: string[], status: number, wha
   assert.ok(described, `${what}: the status is not described`);
   if (!("$ref" in described)) return { shape: answerShape.parse(described), place: [...place, "responses", key] };
   const name = String(described.$ref).replace("#/components/responses/", "");
-  const response = document.components.responses[name];
+  const response = apiDocument.components.responses[name];
   return { shape: answerShape.parse(response), place: ["components", "responses", name] };
 }
 

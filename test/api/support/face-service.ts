@@ -3,8 +3,8 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from "nod
 import type { TestContext } from "node:test";
 import { inspect } from "node:util";
 import { ApiError } from "../../../src/errors.ts";
-import { createFaceClient, type FaceClientOptions } from "../../../src/face/face-client.ts";
-import type { SessionRequest } from "../../../src/face/model.ts";
+import { createFaceService, type FaceServiceOptions, type SessionRef } from "../../../src/face/face-service.ts";
+import type { ApiVersion, SessionKind, SessionRequest } from "../../../src/face/model.ts";
 import { listen } from "../../local/ports.ts";
 
 interface Received {
@@ -26,7 +26,7 @@ export type Handler = (received: Received, response: ServerResponse, count: numb
 export const key = "key-of-the-test";
 
 /** A service that answers as `handle` says, or as the handler itself writes, and a client of it. */
-export async function startService(t: TestContext, handle: Handler, options: Partial<FaceClientOptions> = {}) {
+export async function startService(t: TestContext, handle: Handler, options: Partial<FaceServiceOptions> = {}) {
   const received: Received[] = [];
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
@@ -46,8 +46,12 @@ export async function startService(t: TestContext, handle: Handler, options: Par
     server.close();
   });
   const endpoint = `http://127.0.0.1:${port}`;
-  const face = createFaceClient({ endpoint, apiVersion: "v1.2", credential: { key }, ...options });
+  const face = createFaceService({ endpoint, apiVersion: "v1.2", credential: { key }, ...options });
   return { face, received, endpoint };
+}
+
+export function ref(kind: SessionKind, sessionId: string, upstreamVersion: ApiVersion = "v1.2"): SessionRef {
+  return { kind, sessionId, upstreamVersion };
 }
 
 export const request: SessionRequest = {

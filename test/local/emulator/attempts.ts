@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import * as z from "zod";
+import { invalidDeviceCorrelationId } from "../../../src/api-errors.ts";
 import { ApiError } from "../../../src/errors.ts";
-import { invalidDeviceCorrelationId } from "../../../src/face/errors.ts";
 import type { Attempt, AttemptError, AttemptResult, AuditFacts } from "../../../src/face/model.ts";
 import { checkVerifyImage, hashImage } from "./images.ts";
 import { type EmulatedSession, maxAttempts } from "./sessions.ts";

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import * as z from "zod";
+import { sessionNotFound } from "../../../src/api-errors.ts";
 import { ApiError } from "../../../src/errors.ts";
-import { sessionNotFound } from "../../../src/face/errors.ts";
 import { attemptSchema, playAttempt } from "./attempts.ts";
 import { faultSchema } from "./faults.ts";
 import { bearerToken, headerOf, parseJson, type Reply, readBody } from "./http.ts";

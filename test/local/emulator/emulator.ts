@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import { accessDenied } from "../../../src/api-errors.ts";
 import { ApiError } from "../../../src/errors.ts";
 import { codecs } from "../../../src/face/codecs.ts";
-import { accessDenied } from "../../../src/face/errors.ts";
 import { handleControl } from "./control-routes.ts";
 import type { FaceCall } from "./face-operations.ts";
 import { type FaceRoute, makeFaceRoutes, matchRoute } from "./face-routes.ts";

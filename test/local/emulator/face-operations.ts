@@ -1,12 +1,12 @@
 import type { IncomingMessage } from "node:http";
-import type { Codec, RequestBody } from "../../../src/face/codec.ts";
 import {
   badArgument,
   invalidMediaType,
   invalidRequestBody,
   sessionImageNotFound,
   sessionNotFound,
-} from "../../../src/face/errors.ts";
+} from "../../../src/api-errors.ts";
+import type { Codec, RequestBody } from "../../../src/face/codec.ts";
 import type { SessionKind } from "../../../src/face/model.ts";
 import { mediaType, parseJson, parseMultipart, type Reply, readBody } from "./http.ts";
 import { checkVerifyImage, sessionImage } from "./images.ts";

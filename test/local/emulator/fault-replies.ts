@@ -1,5 +1,5 @@
+import { accessDenied, invalidMediaType, invalidRequestBody, sessionNotFound } from "../../../src/api-errors.ts";
 import { ApiError } from "../../../src/errors.ts";
-import { accessDenied, invalidMediaType, invalidRequestBody, sessionNotFound } from "../../../src/face/errors.ts";
 import type { Fault } from "./faults.ts";
 import { errorReply, type Reply } from "./http.ts";
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { crc32, deflateSync } from "node:zlib";
-import { invalidImage, invalidImageSize } from "../../../src/face/errors.ts";
+import { invalidImage, invalidImageSize } from "../../../src/api-errors.ts";
 
 const minImageBytes = 1024;
 const maxImageBytes = 6 * 1024 * 1024;

@@ -2,17 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   accessDenied,
-  decodeErrorBody,
-  faceResponseInvalid,
   invalidDeviceCorrelationId,
-  invalidLivenessOperationMode,
   invalidMediaType,
   invalidRequestBody,
   invalidTokenLifetime,
   outOfQuota,
   rateLimitExceeded,
   sessionNotFound,
-} from "../../../src/face/errors.ts";
+} from "../../../src/api-errors.ts";
+import { decodeErrorBody, faceResponseInvalid, invalidLivenessOperationMode } from "../../../src/face/errors.ts";
 import documented from "../../fixtures/face-docs/errors.json" with { type: "json" };
 
 const catalogue = [

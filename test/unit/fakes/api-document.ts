@@ -1,18 +1,10 @@
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import * as z from "zod";
+import { describeApi, type OpenApiDocument } from "../../../infra/openapi/document.ts";
 import { endpoints } from "../../../src/endpoints.ts";
-import { examples } from "../../../src/functions/examples.ts";
-import { describeApi, type OpenApiDocument } from "../../../src/http/openapi.ts";
-import type { Deployment } from "../../../src/http/operation.ts";
 
-/** The API's description, of a deployment that refuses as little as it can. */
-export function describeDeployment(deployment: Partial<Deployment> = {}): OpenApiDocument {
-  return describeApi(endpoints, {
-    deployment: { upstream: "v1.2", allowAnonymous: false, allowDeviceSetInClient: true, ...deployment },
-    version: "1.2.3",
-    examples,
-  });
-}
+/** The OpenAPI document as the build generates it. */
+export const apiDocument: OpenApiDocument = describeApi(endpoints, "1.2.3");
 
 const isTime = (text: string) => z.iso.datetime({ offset: true }).safeParse(text).success;
 

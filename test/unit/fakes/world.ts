@@ -11,8 +11,8 @@ import type { SessionRecord } from "../../../src/liveness/session.ts";
 import type { RowStore } from "../../../src/liveness/stored-rows.ts";
 import type { StorageTables } from "../../../src/storage/connect.ts";
 import { createDeviceStore } from "../../../src/storage/device-store.ts";
-import { defaultPatience } from "../../../src/storage/retry.ts";
 import { createRowStore } from "../../../src/storage/row-store.ts";
+import { defaultRetryPolicy } from "../../../src/storage/send-request.ts";
 import { createSessionStore } from "../../../src/storage/session-store.ts";
 import { type Calls, createCalls, type Hook, type Outcome, outcomeOf } from "./calls.ts";
 import { createFakeFaceService, createService, type Service } from "./face-service.ts";
@@ -72,7 +72,7 @@ export function createStage(connect: (calls: Calls, now: Clock) => Connected): S
   function start(hook?: Hook): Process {
     const calls = createCalls(hook);
     const { tables, images } = connect(calls, now);
-    const connection = { ...tables, patience: { ...defaultPatience, sleep: async () => undefined }, now };
+    const connection = { ...tables, retryPolicy: { ...defaultRetryPolicy, sleep: async () => undefined }, now };
     const deps = {
       face: createFakeFaceService(service, calls, now),
       sessions: createSessionStore(connection),

@@ -146,6 +146,8 @@ describe("settling a session", () => {
     const { world, id } = await seeded();
     for (const json of [
       ...[null, [], "x", 1, { unknown: 1 }, { digest: "" }, { digest: 1 }, { digest: "d".repeat(513) }],
+      // Two UTF-16 code units each.
+      ...[{ deviceCorrelationId: "\u{1f600}".repeat(33) }, { clientError: "\u{1f600}".repeat(129) }],
       ...[{ deviceCorrelationId: "d".repeat(65) }, { clientError: "" }, { clientError: "\ud800" }, { digest: null }],
     ]) {
       const answer = await settle(world, id, json);

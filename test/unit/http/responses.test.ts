@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { accessDenied, outOfQuota, rateLimitExceeded, sessionNotFound } from "../../../src/api-errors.ts";
 import { ApiError } from "../../../src/errors.ts";
-import { accessDenied, outOfQuota, rateLimitExceeded, sessionNotFound } from "../../../src/face/errors.ts";
 import { type Reply, toErrorReply, toHttpResponse } from "../../../src/http/responses.ts";
 import { readAnswer } from "../fakes/invocation.ts";
 

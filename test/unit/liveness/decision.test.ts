@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { AttemptResult } from "../../../src/face/model.ts";
-import { decide, maxAttempts, type Verdict } from "../../../src/liveness/decision.ts";
+import { type AttemptResult, maxAttempts } from "../../../src/face/model.ts";
+import { decide, type Verdict } from "../../../src/liveness/decision.ts";
 import { attempts, evidence, failed, type Told } from "./evidence.ts";
 
 /** A digest that is not in hex: the case of its letters counts. */

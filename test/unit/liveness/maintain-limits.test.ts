@@ -1,13 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { accessDenied, outOfQuota } from "../../../src/api-errors.ts";
 import { ApiError } from "../../../src/errors.ts";
-import {
-  accessDenied,
-  faceCredentialsRejected,
-  faceTimeout,
-  faceUnreachable,
-  outOfQuota,
-} from "../../../src/face/errors.ts";
+import { faceCredentialsRejected, faceTimeout, faceUnreachable } from "../../../src/face/errors.ts";
 import { drain, drainShard, type MaintainDeps } from "../../../src/liveness/maintain.ts";
 import type { FaceService, SessionRef } from "../../../src/liveness/ports.ts";
 import { failOn } from "../fakes/calls.ts";

@@ -34,7 +34,7 @@ describe("reserve", () => {
     const pauses: number[] = [];
     const connection = connectStorage({
       connectionString: "unused",
-      patience: { random: () => 1, sleep: async (ms) => void pauses.push(ms) },
+      retryPolicy: { random: () => 1, sleep: async (ms) => void pauses.push(ms) },
     });
     const { reserve } = createCreation({ ...connection, sessions: contestedTable(counts) });
     let admitted = 0;

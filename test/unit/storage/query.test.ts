@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import type { TransactionAction } from "@azure/data-tables";
 import { createDeviceStore } from "../../../src/storage/device-store.ts";
 import { type Query, writeFilter } from "../../../src/storage/query.ts";
-import { defaultPatience } from "../../../src/storage/retry.ts";
+import { defaultRetryPolicy } from "../../../src/storage/send-request.ts";
 import { createSessionStore } from "../../../src/storage/session-store.ts";
 import type { Table } from "../../../src/storage/table.ts";
 import { removeRows } from "../../../src/storage/transactions.ts";
@@ -27,7 +27,7 @@ function arrange() {
     },
   });
   const tables = { sessions: table("sessions"), sessionIds: table("sessionids"), expiry: table("expiry") };
-  const connection = { ...tables, patience: defaultPatience, now: () => startOfTime };
+  const connection = { ...tables, retryPolicy: defaultRetryPolicy, now: () => startOfTime };
   const stores = { sessions: createSessionStore(connection), devices: createDeviceStore(connection) };
   return { ...stores, filters, table: tables.sessions };
 }

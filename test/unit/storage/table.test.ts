@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { createHttpHeaders, type HttpClient } from "@azure/core-rest-pipeline";
 import { RestError, TableClient } from "@azure/data-tables";
-import { defaultPatience } from "../../../src/storage/retry.ts";
+import { defaultRetryPolicy } from "../../../src/storage/send-request.ts";
 import { openTable } from "../../../src/storage/table.ts";
 import { createTableWrites } from "../../../src/storage/table-writes.ts";
 
@@ -17,7 +17,11 @@ function tableWith(rows: readonly object[]) {
   };
   const options = { httpClient, allowInsecureConnection: true };
   const client = new TableClient("http://tables.test/account", "sessions", options);
-  return openTable("sessions", async () => ({ client, writes: createTableWrites(client, options) }), defaultPatience);
+  return openTable(
+    "sessions",
+    async () => ({ client, writes: createTableWrites(client, options) }),
+    defaultRetryPolicy,
+  );
 }
 
 it("a selected property that a row does not have is absent, though Azure answers it as null and Azurite does not", async () => {

@@ -1,6 +1,5 @@
-import type { Examples } from "../http/openapi.ts";
-
-/** JSON that goes in and comes out, by the function's name: for the reader of the API's description. */
+/** Example bodies for the OpenAPI document: of requests, and of answers by status. By the function's name. */
+type Examples = Record<string, { request?: unknown; answers?: Record<number, unknown> }>;
 
 const deviceCorrelationId = "5b1f7c3e-2f0d-4c6a-9a3e-7d0f4e8b1c22";
 const sessionId = "a6e7193e-b638-42e9-903f-eaf60d2b40a5";

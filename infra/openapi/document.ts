@@ -1,16 +1,17 @@
-import type { ApiVersion } from "../face/model.ts";
-import type { Access, Endpoint } from "./endpoint.ts";
-import { createErrorAnswers, errorsOf, type ReferencedAnswer } from "./openapi-errors.ts";
-import { createSchemas, headersOf, type JsonSchema, propertiesOf, type Schemas } from "./openapi-schemas.ts";
-import type { AnswerShape, BodyShape, Deployment, OperationShape } from "./operation.ts";
+import { type ApiVersion, apiVersions } from "../../src/face/model.ts";
+import type { Access, Endpoint } from "../../src/http/endpoint.ts";
+import type { AnswerShape, BodyShape, OperationShape } from "../../src/http/operation.ts";
+import { createErrorAnswers, errorsOf, type ReferencedAnswer } from "./errors.ts";
+import { examples } from "./examples.ts";
+import { createSchemas, headersOf, type JsonSchema, propertiesOf, type Schemas } from "./schemas.ts";
 
-/** An OpenAPI document, as far as it is made here. */
+/** The subset of an OpenAPI document that is generated here. */
 export interface OpenApiDocument {
   openapi: "3.1.0";
   info: JsonSchema & { title: string; version: string };
   servers: { url: string }[];
   tags: { name: string; description: string }[];
-  /** By path and method. */
+  /** Operations by path and lower-case method. */
   paths: Record<string, Record<string, Operation>>;
   components: Record<"schemas" | "responses" | "securitySchemes", Record<string, JsonSchema>>;
 }
@@ -27,40 +28,29 @@ export interface Operation {
   responses: Record<string, JsonSchema | ReferencedAnswer>;
 }
 
-/** JSON that goes in and comes out, by the function's name; answers by their status. */
-export type Examples = Record<string, { request?: unknown; answers?: Record<number, unknown> }>;
-
-export interface DescriptionOptions {
-  deployment: Deployment;
-  /** Of the app. */
-  version: string;
-  examples: Examples;
-}
-
 /**
- * The description of everything that can be called: each version of the Face API with paths of its own, so that nothing in
- * a path is left to guess. Made of the endpoints and their shapes, and of nothing else.
+ * The OpenAPI document of the API, built from the endpoints and their shapes. It describes what the app accepts in every
+ * deployment. Each version of the Face API has paths of its own, so that no path has a version parameter.
+ *
+ * @param version of the app.
  */
-export function describeApi(
-  endpoints: readonly Endpoint[],
-  { deployment, version, examples }: DescriptionOptions,
-): OpenApiDocument {
+export function describeApi(endpoints: readonly Endpoint[], version: string): OpenApiDocument {
   const schemas = createSchemas();
   const errors = createErrorAnswers(schemas);
   const paths: OpenApiDocument["paths"] = {};
   const tags = new Map<string, string>();
   for (const endpoint of endpoints) {
     for (const apiVersion of endpoint.versions ?? [undefined]) {
-      const shape = endpoint.describe?.(apiVersion ?? deployment.upstream, deployment);
+      const shape = endpoint.describe?.(apiVersion ?? apiVersions[0]);
       if (shape === undefined) continue;
       const tag = tagOf(endpoint.route, apiVersion);
       tags.set(tag.name, tag.description);
       const operation: Operation = {
         operationId: apiVersion === undefined ? endpoint.name : `${endpoint.name}_${apiVersion}`,
         summary: endpoint.summary,
-        description: whoMayCall[endpoint.access],
+        description: accessDescriptions[endpoint.access],
         tags: [tag.name],
-        security: securityOf(endpoint, deployment),
+        security: securityOf(endpoint),
         parameters: parametersOf(endpoint, shape),
         ...(shape.body && { requestBody: bodyOf(shape.body, schemas, examples[endpoint.name]?.request) }),
         responses: {
@@ -83,64 +73,68 @@ export function describeApi(
   };
 }
 
-const description = `Opens, watches, settles and revokes face-liveness sessions, in the words of the Face API and in our own.
+const description = `Opens, watches, settles and revokes face-liveness sessions, with the operations of the Face API and with operations of
+this app.
 
-Every error has the shape of the Face API, with its code again in \`x-ms-error-code\`. Strings are counted in UTF-16 code
-units and must be well-formed Unicode. No answer may be cached.`;
+The description is the same for every deployment. A deployment may refuse more: a creation that the description allows is
+answered with 400 \`DeviceSetInClientDisabled\` where the settings require a \`deviceCorrelationId\`, and with 400
+\`NotSupportedByUpstreamVersion\` where the version of the Face API that the deployment calls has no equivalent of a field.
+
+Every error has the shape of the Face API; its code is repeated in \`x-ms-error-code\`. String lengths count UTF-16 code
+units, and strings must be well-formed Unicode. No response may be cached.`;
 
 const securitySchemes: Record<string, JsonSchema> = {
   subscriptionKey: {
     type: "apiKey",
     in: "header",
     name: "Ocp-Apim-Subscription-Key",
-    description: "A client key, as the client libraries of the Face API send theirs. The caller is a trusted service.",
+    description: "A client key, in the header of the Face API's client libraries. The caller is a trusted service.",
   },
   functionsKey: {
     type: "apiKey",
     in: "header",
     name: "x-functions-key",
-    description: "The same key, as the platform's own clients send theirs.",
+    description: "The same key, in the header of Azure Functions clients.",
   },
   signIn: {
     type: "http",
     scheme: "bearer",
     bearerFormat: "JWT",
     description:
-      "A token for App Service Authentication, where that is on. What such a caller opens belongs to it; with the role " +
-      "`Liveness.Service` it is a trusted service.",
+      "A token for App Service Authentication, where that is enabled. Sessions that such a caller opens belong to it; with " +
+      "the role `Liveness.Service` it is a trusted service.",
   },
 };
 
-function securityOf({ access }: Endpoint, { allowAnonymous }: Deployment): Operation["security"] {
+function securityOf({ access }: Endpoint): Operation["security"] {
   if (access === "everyone") return [];
-  const ways = Object.keys(securitySchemes).map((name) => ({ [name]: [] }));
-  return allowAnonymous ? [{}, ...ways] : ways;
+  return Object.keys(securitySchemes).map((name) => ({ [name]: [] }));
 }
 
-const whoMayCall: Record<Access, string> = {
-  everyone: "Nobody is asked who they are.",
-  callers: "What a signed-in user has opened is there for that user and for trusted services, and for nobody else.",
-  services: "For trusted services only: to others there is nothing here.",
+const accessDescriptions: Record<Access, string> = {
+  everyone: "No authentication.",
+  callers: "Resources of a signed-in user are visible to that user and to trusted services only.",
+  services: "For trusted services only; other callers receive 404.",
 };
 
-/** What an operation belongs to: a version of the Face API, or one of our own resources. */
+/** The tag of an operation: a version of the Face API, or a resource of the app. */
 function tagOf(route: string, version: ApiVersion | undefined): { name: string; description: string } {
   if (version !== undefined) {
-    return { name: `Face API ${version}`, description: `Sessions in the words of version ${version} of the Face API.` };
+    return { name: `Face API ${version}`, description: `Sessions as in version ${version} of the Face API.` };
   }
   const resource = route.split("/")[1] ?? "";
-  return ownTags[resource] ?? { name: "Description", description: "This description, and a page to read it on." };
+  return ownTags[resource] ?? { name: "Description", description: "This document, and a page that displays it." };
 }
 
 const ownTags: Record<string, { name: string; description: string }> = {
   sessions: {
     name: "Sessions",
-    description: "Sessions with their outcomes, from our own store, long after the Face API has forgotten them.",
+    description: "Sessions with their outcomes, from the app's own store, kept after the Face API has deleted them.",
   },
-  devices: { name: "Devices", description: "What is known of a device, and how it is erased." },
+  devices: { name: "Devices", description: "Sessions of a device, and erasure of its data." },
   "reference-images": {
     name: "Reference images",
-    description: "Images that are held here, so that a session is opened with an id in place of an upload.",
+    description: "Stored images; a session can be opened with the id of one in place of an upload.",
   },
   health: { name: "Health", description: "For probes." },
 };
@@ -158,13 +152,13 @@ function parametersOf({ params, query }: Endpoint, { headers }: OperationShape):
 }
 
 function bodyOf({ required = true, content }: BodyShape, schemas: Schemas, example: unknown): JsonSchema {
-  const media = Object.entries(content).map(([type, { shape, rule }]) => {
+  const media = Object.entries(content).map(([type, shape]) => {
     const schema = schemas.schemaOf(shape, "input");
     const isJson = type === "application/json";
     return [
       type,
       {
-        schema: rule === undefined ? schema : { allOf: [schema, { title: "What is taken here", ...rule }] },
+        schema,
         ...(isJson && example !== undefined && { example }),
         ...(type === "multipart/form-data" && encodingOf(schema)),
       },
@@ -173,7 +167,7 @@ function bodyOf({ required = true, content }: BodyShape, schemas: Schemas, examp
   return { required, content: Object.fromEntries(media) };
 }
 
-/** A part that is an object comes as JSON. */
+/** Parts of a form that are objects are sent as JSON. */
 function encodingOf({ properties }: JsonSchema): JsonSchema {
   const parts = typeof properties === "object" && properties !== null ? Object.entries(properties) : [];
   const objects = parts

@@ -3,16 +3,25 @@ import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { brotliCompress } from "node:zlib";
+import { endpoints } from "../src/endpoints.ts";
+import { describeApi } from "./openapi/document.ts";
 
 const compress = promisify(brotliCompress);
 
 const pageFolder = resolve(import.meta.dirname, "../src/docs");
 
 /**
- * The files of the page about the API, by name: our own, and those of the viewer, where that is installed. Browsers take
- * them as they are, compressed; the licences, which go with the viewer, are for people.
+ * The files that `src/functions/api-description.ts` serves, by name, compressed with Brotli: the OpenAPI document, and the
+ * page that displays it where the viewer is installed. The viewer's licences are added as text.
+ *
+ * @param version of the app.
  */
-export async function readReferencePage(): Promise<Map<string, Uint8Array>> {
+export async function createDescriptionFiles(version: string): Promise<Map<string, Uint8Array>> {
+  const document = await compress(JSON.stringify(describeApi(endpoints, version)));
+  return new Map([["openapi.json.br", document], ...(await readReferencePage())]);
+}
+
+async function readReferencePage(): Promise<Map<string, Uint8Array>> {
   const viewer = viewerFolder();
   if (viewer === undefined) return new Map();
   const served = [

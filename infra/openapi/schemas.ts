@@ -1,21 +1,21 @@
 import * as z from "zod";
 
-/** A JSON Schema, as OpenAPI 3.1 has it. */
+/** A JSON Schema of the dialect of OpenAPI 3.1. */
 export type JsonSchema = Record<string, unknown>;
 
-/** Which way a shape goes: what callers may send, or what they get. */
+/** `input`: what a caller may send. `output`: what a caller receives. */
 export type Direction = "input" | "output";
 
 export interface Schemas {
-  /** By their ids. */
+  /** Schemas by id. */
   readonly components: Record<string, JsonSchema>;
-  /** The schema of a shape: a reference, where the shape has an id. */
+  /** The schema of a shape; a reference to a component if the shape has an id. */
   schemaOf(shape: z.ZodType, direction: Direction): JsonSchema;
 }
 
 /**
- * Turns the shapes of requests and answers into JSON Schemas. Those with an id become components, to which all others
- * refer; an id that is used both ways must mean the same both ways.
+ * Converts zod shapes of requests and responses to JSON Schemas. Shapes with an id become components. An id used in both
+ * directions must have the same schema in both.
  */
 export function createSchemas(): Schemas {
   const components: Record<string, JsonSchema> = {};
@@ -29,7 +29,7 @@ export function createSchemas(): Schemas {
   };
 }
 
-/** Headers, parameters or fields of an object one by one: its schemas, and which of them must be there. */
+/** A property of an object shape: a header or a parameter. */
 export interface Property {
   name: string;
   required: boolean;
@@ -38,8 +38,8 @@ export interface Property {
 }
 
 /**
- * The properties of an object. Those of a request are described by what becomes of them, since on their way they are all
- * text; whether they must be there is seen from what goes in.
+ * The properties of an object shape. Parameters and headers are text on the wire, so their schemas are those of the parsed
+ * output; whether a property is required comes from the input.
  */
 export function propertiesOf(shape: z.ZodType): Property[] {
   const sent = objectOf(z.toJSONSchema(shape, { io: "input" }));
@@ -55,7 +55,7 @@ export function propertiesOf(shape: z.ZodType): Property[] {
   });
 }
 
-/** The headers of an answer. */
+/** Header objects of a response. */
 export function headersOf(shape: z.ZodType): JsonSchema {
   return Object.fromEntries(
     propertiesOf(shape).map(({ name, description, ...header }) => [
@@ -74,7 +74,7 @@ function objectOf(schema: unknown): z.infer<typeof objectSchema> {
   return objectSchema.parse(schema);
 }
 
-/** Leaves out what the library adds of its own, and points references to where OpenAPI keeps its components. */
+/** Removes redundant keywords that zod adds, and rewrites references to point to the components. */
 function tidy(value: unknown): JsonSchema {
   const tidied = tidyValue(value);
   return isSchema(tidied) ? tidied : {};
@@ -88,11 +88,11 @@ function tidyValue(value: unknown): unknown {
 }
 
 function isNoise([key, inner]: [string, unknown], schema: JsonSchema): boolean {
-  // The bounds of numbers that are exact.
+  // The range of safe integers, which zod adds to every integer.
   if (key === "minimum" || key === "maximum") return Math.abs(Number(inner)) === Number.MAX_SAFE_INTEGER;
-  // The pattern of a time says nothing that its format does not.
+  // Redundant beside the format.
   if (key === "pattern") return schema.format === "date-time" || schema.format === "uri";
-  // A 64-bit integer is read from text as well, but never written so.
+  // Parsed from text as well, but always written as a number.
   if (key === "anyOf") return schema.format === "int64";
   return key === "contentEncoding" && inner === "binary";
 }

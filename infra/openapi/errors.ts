@@ -1,17 +1,17 @@
 import * as z from "zod";
-import type { Endpoint } from "./endpoint.ts";
-import { type ErrorCode, errorCodes } from "./error-codes.ts";
-import { headersOf, type JsonSchema, type Schemas } from "./openapi-schemas.ts";
-import type { OperationShape } from "./operation.ts";
+import type { Endpoint } from "../../src/http/endpoint.ts";
+import { type ErrorCode, errorCodes } from "../../src/http/error-codes.ts";
+import type { OperationShape } from "../../src/http/operation.ts";
+import { headersOf, type JsonSchema, type Schemas } from "./schemas.ts";
 
-/** Codes by status. */
+/** Error codes by HTTP status. */
 export type Errors = Map<number, ErrorCode[]>;
 
 export interface ReferencedAnswer {
   $ref: string;
 }
 
-/** Every error that an operation may answer by itself: its own, and those that come with what it takes. */
+/** The errors that the app itself may answer to an operation: those the operation names, and those of authentication and bodies. */
 export function errorsOf({ access, unconfigured }: Endpoint, shape: OperationShape): Errors {
   const errors: Errors = new Map();
   const add = (status: number, ...codes: readonly ErrorCode[]) => {
@@ -39,19 +39,22 @@ export function errorsOf({ access, unconfigured }: Endpoint, shape: OperationSha
   return new Map([...errors].sort(([one], [other]) => one - other));
 }
 
-/** The error, as `toErrorReply` writes it. */
+/** The body of an error, as `toErrorReply` writes it. */
 const errorShape = z
   .object({
     error: z.object({
       code: z.string().describe("The same as in `x-ms-error-code`."),
-      statusCode: z.int().optional().describe("Where the Face API's gateway has it in place of a code, and with 429."),
+      statusCode: z
+        .int()
+        .optional()
+        .describe("Present where the Face API's gateway sends it in place of a code, and with 429."),
       message: z.string(),
       details: z
         .array(
           z.object({
             code: z.string(),
             message: z.string(),
-            target: z.string().describe("The field, part, header, parameter or setting at fault."),
+            target: z.string().describe("The invalid field, part, header, parameter or setting."),
           }),
         )
         .optional(),
@@ -59,13 +62,13 @@ const errorShape = z
   })
   .meta({ id: "Error" });
 
-/** Collects the answers of all operations that are errors: many have the same. */
+/** Collects the error responses of all operations as components, since many operations have the same. */
 export function createErrorAnswers(schemas: Schemas) {
   const components: Record<string, JsonSchema> = {};
   const error = schemas.schemaOf(errorShape, "output");
   return {
     components,
-    /** @param isOpen the Face service's errors are passed on, with whatever code it has. */
+    /** @param isOpen errors of the Face service are passed on, with codes that are not listed. */
     answersFor(errors: Errors, isOpen: boolean): Record<string, ReferencedAnswer> {
       const answers: Record<string, ReferencedAnswer> = {};
       for (const [status, codes] of errors) {
