@@ -2,7 +2,6 @@ import { referenceIdPattern } from "../face/model.ts";
 import type { Caller } from "./access.ts";
 import type { HeldImageName, OwnFolder } from "./ports.ts";
 
-
 /**
  * The image that the caller means by an id. Services share one namespace and every user has its own, so an id that is in
  * use in one of them has no effect in another.
