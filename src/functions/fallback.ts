@@ -2,7 +2,7 @@ import type { HttpMethod } from "@azure/functions";
 import * as z from "zod";
 import { ApiError } from "../errors.ts";
 import { type ApiVersion, apiVersions } from "../face/model.ts";
-import { defineEndpoint, type Endpoint, noQuery, resourceNotFound } from "../http/endpoint.ts";
+import { answeredMethods, defineEndpoint, type Endpoint, noQuery, resourceNotFound } from "../http/endpoint.ts";
 import { isSpokenIn, translateRoute } from "./dialects.ts";
 
 /** But TRACE, of which the library can make no request. */
@@ -56,14 +56,15 @@ export function fallbackEndpoints(endpoints: readonly Endpoint[]): Endpoint[] {
 /** Versions that have the operation which was asked for in the words of one that has not. */
 function versionsWith(endpoints: readonly Endpoint[], method: string, path: string, version: ApiVersion): ApiVersion[] {
   const meant = endpoints.filter(
-    ({ methods, route }) =>
-      methods.some((known) => known === method) && pattern(translateRoute(version, route)).test(path),
+    (endpoint) =>
+      answeredMethods(endpoint).some((known) => known === method) &&
+      pattern(translateRoute(version, endpoint.route)).test(path),
   );
   return apiVersions.filter((other) => meant.some(({ route }) => isSpokenIn(other, route)));
 }
 
 function refuseMethod(endpoints: readonly Endpoint[], method: string, path: string): void {
-  const allowed = endpoints.filter(({ route }) => pattern(route).test(path)).flatMap(({ methods }) => methods);
+  const allowed = endpoints.filter(({ route }) => pattern(route).test(path)).flatMap(answeredMethods);
   if (allowed.length === 0) return;
   throw new ApiError(405, "MethodNotAllowed", `${method} is not possible here. Possible: ${allowed.join(", ")}.`, {
     headers: { allow: allowed.join(", ") },

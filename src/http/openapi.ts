@@ -86,7 +86,7 @@ export function describeApi(
 const description = `Opens, watches, settles and revokes face-liveness sessions, in the words of the Face API and in our own.
 
 Every error has the shape of the Face API, with its code again in \`x-ms-error-code\`. Strings are counted in UTF-16 code
-units and must be well-formed Unicode. No answer may be cached.`;
+units and must be well-formed Unicode. No answer may be cached. \`HEAD\` is answered wherever \`GET\` is, without the body.`;
 
 const securitySchemes: Record<string, JsonSchema> = {
   subscriptionKey: {
