@@ -1,13 +1,12 @@
 import { randomUUID } from "node:crypto";
-import type { HttpHandler, TimerHandler } from "@azure/functions";
+import type { TimerHandler } from "@azure/functions";
 import type { App, Composition } from "./app.ts";
 import { type Config, readConfig } from "./config.ts";
 import { endpoints } from "./endpoints.ts";
 import { createFaceService } from "./face/face-service.ts";
 import { maintainSessions } from "./functions/maintain-sessions.ts";
-import { serve } from "./http/endpoint.ts";
+import { type RequestHandler, serve } from "./http/endpoint.ts";
 import { describeError } from "./http/log.ts";
-import type { TrueHeaders } from "./http/true-headers.ts";
 import { createIdentity } from "./identity.ts";
 import { createReadiness } from "./liveness/readiness.ts";
 import { connectStorage } from "./storage/connect.ts";
@@ -26,25 +25,25 @@ const now = () => Date.now();
 
 /** The handlers of all functions, by the functions' names, and what is to be done when the platform ends the process. */
 export interface Handlers {
-  http: ReadonlyMap<string, HttpHandler>;
+  http: ReadonlyMap<string, RequestHandler>;
   timer: ReadonlyMap<string, TimerHandler>;
   terminate(): Promise<void>;
 }
 
-export async function composeHandlers(trueHeaders: TrueHeaders): Promise<Handlers> {
+export async function composeHandlers(): Promise<Handlers> {
   const read = readConfig(process.env);
   if ("faults" in read) {
     // No invocation is there yet whose log could be used.
     tellHost({ event: "ServiceNotConfigured", settings: read.faults.map(({ setting }) => setting) });
-    return handlersOf(read, trueHeaders, undefined);
+    return handlersOf(read, undefined);
   }
   const telemetry = await connectTelemetry(read.config);
-  return handlersOf({ app: compose(read.config, telemetry) }, trueHeaders, telemetry);
+  return handlersOf({ app: compose(read.config, telemetry) }, telemetry);
 }
 
-function handlersOf(composition: Composition, trueHeaders: TrueHeaders, telemetry: Telemetry | undefined): Handlers {
-  const http = endpoints.map((endpoint): [string, HttpHandler] => {
-    const handler = serve(endpoint, composition, trueHeaders);
+function handlersOf(composition: Composition, telemetry: Telemetry | undefined): Handlers {
+  const http = endpoints.map((endpoint): [string, RequestHandler] => {
+    const handler = serve(endpoint, composition);
     return [endpoint.name, telemetry === undefined ? handler : observeHttp(telemetry, handler)];
   });
   const maintain = maintainSessions(composition);

@@ -1,5 +1,8 @@
 import { app as functions } from "@azure/functions";
-import { watchTrueHeaders } from "./http/true-headers.ts";
+// biome-ignore lint/correctness/noUndeclaredDependencies: the worker provides it; no package of that name exists.
+import { getProgrammingModel, setProgrammingModel } from "@azure/functions-core";
+import { createForwardedRequests } from "./http/forwarded-requests.ts";
+import { withHttpStreaming } from "./http/streaming-model.ts";
 import { httpFunctions, timers } from "./registrations.ts";
 
 /*
@@ -11,7 +14,6 @@ import { httpFunctions, timers } from "./registrations.ts";
 /** By then a host has been told of the functions; nothing waits for it. */
 const loadAfterMs = 100;
 
-const trueHeaders = watchTrueHeaders();
 let loaded: ReturnType<typeof loadHandlers> | undefined;
 
 function handlers(): ReturnType<typeof loadHandlers> {
@@ -21,11 +23,9 @@ function handlers(): ReturnType<typeof loadHandlers> {
 
 async function loadHandlers() {
   const { composeHandlers } = await import("./compose.ts");
-  return composeHandlers(trueHeaders);
+  return composeHandlers();
 }
 
-// Without streaming the host drops the body of a chunked request.
-functions.setup({ enableHttpStream: true });
 for (const { name, methods, route } of httpFunctions) {
   // Anonymous for the host: its own 401 has no body, and it does not know the header that Face clients send.
   functions.http(name, {
@@ -41,6 +41,8 @@ for (const { name, schedule } of timers) {
     handler: async (timer, context) => found((await handlers()).timer, name)(timer, context),
   });
 }
+// Without streaming the host drops the body of a chunked request.
+setProgrammingModel(withHttpStreaming(getProgrammingModel(), createForwardedRequests()));
 functions.hook.appTerminate(async () => (await loaded)?.terminate());
 // What keeps it from loading is heard by the first call.
 setTimeout(() => handlers().catch(() => undefined), loadAfterMs).unref();

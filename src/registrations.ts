@@ -1,5 +1,6 @@
 import { endpoints } from "./endpoints.ts";
 import { maintenanceSchedule } from "./functions/maintain-sessions.ts";
+import { answeredMethods } from "./http/endpoint.ts";
 
 /**
  * What a host is told of the functions: plain data, taken from where the functions are described. The build runs this
@@ -7,6 +8,10 @@ import { maintenanceSchedule } from "./functions/maintain-sessions.ts";
  * with all their schemas to tell their names.
  */
 
-export const httpFunctions = endpoints.map(({ name, methods, route }) => ({ name, methods, route }));
+export const httpFunctions = endpoints.map((endpoint) => ({
+  name: endpoint.name,
+  methods: answeredMethods(endpoint),
+  route: endpoint.route,
+}));
 
 export const timers = [{ name: "maintainSessions", schedule: maintenanceSchedule }];

@@ -81,7 +81,8 @@ answered with 400 \`DeviceSetInClientDisabled\` where the settings require a \`d
 \`NotSupportedByUpstreamVersion\` where the version of the Face API that the deployment calls has no equivalent of a field.
 
 Every error has the shape of the Face API; its code is repeated in \`x-ms-error-code\`. String lengths count UTF-16 code
-units, and strings must be well-formed Unicode. No response may be cached.`;
+units, and strings must be well-formed Unicode. No response may be cached. \`HEAD\` is answered wherever \`GET\` is, without
+the body.`;
 
 const securitySchemes: Record<string, JsonSchema> = {
   subscriptionKey: {

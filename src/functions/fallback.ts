@@ -1,7 +1,7 @@
 import type { HttpMethod } from "@azure/functions";
 import * as z from "zod";
 import { ApiError } from "../errors.ts";
-import { defineEndpoint, type Endpoint, noQuery, resourceNotFound } from "../http/endpoint.ts";
+import { answeredMethods, defineEndpoint, type Endpoint, noQuery, resourceNotFound } from "../http/endpoint.ts";
 
 /** Without TRACE, of which the library cannot construct a request. */
 const everyMethod: HttpMethod[] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
@@ -36,7 +36,7 @@ function methodsOf(endpoints: readonly Endpoint[], path: string): HttpMethod[] {
     .filter(({ route, versions = [""] }) =>
       versions.some((version) => pattern(route.replace("{apiVersion}", version)).test(path)),
     )
-    .flatMap(({ methods }) => methods);
+    .flatMap(answeredMethods);
 }
 
 function pattern(route: string): RegExp {

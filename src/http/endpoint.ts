@@ -1,5 +1,5 @@
 import type { ReadableStream } from "node:stream/web";
-import type { HttpHandler, HttpMethod, HttpRequest } from "@azure/functions";
+import type { HttpMethod, InvocationContext } from "@azure/functions";
 import * as z from "zod";
 import { badArgument } from "../api-errors.ts";
 import type { App, Composition } from "../app.ts";
@@ -10,8 +10,8 @@ import type { Caller } from "../liveness/access.ts";
 import { authenticate } from "./callers.ts";
 import { createLog, describeError, type Log } from "./log.ts";
 import type { OperationShape } from "./operation.ts";
-import { type Reply, toErrorReply, toHttpResponse } from "./responses.ts";
-import type { TrueHeaders } from "./true-headers.ts";
+import { type HttpAnswer, type Reply, toErrorReply, toHttpAnswer } from "./responses.ts";
+import type { FunctionRequest } from "./streaming-model.ts";
 
 /** Who may call: everyone, without telling who they are; any caller who is let in; trusted services only. */
 export type Access = "everyone" | "callers" | "services";
@@ -56,48 +56,62 @@ export function defineEndpoint<Params, Query>(endpoint: Endpoint<Params, Query>)
   return endpoint;
 }
 
+/** The methods that a route answers: `HEAD` wherever it answers `GET`. */
+export function answeredMethods({ methods }: Pick<Endpoint, "methods">): HttpMethod[] {
+  return methods.flatMap((method) => (method === "GET" && !methods.includes("HEAD") ? ["GET", "HEAD"] : [method]));
+}
+
 export const noParams = z.object({});
 export const noQuery = z.object({});
 
 /** The caller of a route that asks nobody who they are. */
 const nobody: Caller = { trusted: false };
 
+/** What `serve` makes of an endpoint, for the registration of a function. */
+export type RequestHandler = (request: FunctionRequest, context: InvocationContext) => Promise<HttpAnswer>;
+
 /** The way of every request: configured → authenticated → validated → handled → answered. */
-export function serve(
+export function serve(endpoint: Endpoint, composition: Composition): RequestHandler {
+  const reply = replyTo(endpoint, composition);
+  return async (request, context) => {
+    const { body, ...head } = toHttpAnswer(await reply(request, context));
+    return body === undefined || request.method === "HEAD" ? head : { ...head, body };
+  };
+}
+
+function replyTo(
   endpoint: Endpoint,
   composition: Composition,
-  trueHeaders: TrueHeaders = () => undefined,
-): HttpHandler {
+): (request: FunctionRequest, context: InvocationContext) => Promise<Reply> {
   if ("faults" in composition) {
     const reply = endpoint.unconfigured ?? toErrorReply(notConfigured(composition.faults));
-    return async () => toHttpResponse(reply);
+    return async () => reply;
   }
   const { app } = composition;
   return async (request, context) => {
     const log = createLog(context);
     try {
-      const headers = trueHeaders(context.invocationId) ?? request.headers;
+      const { headers, method, body } = request;
       app.telemetry?.note({ "caller.request_id": callerRequestId(headers) });
       const caller = endpoint.access === "everyone" ? nobody : authenticate(app.config.callers, headers);
       app.telemetry?.note({ "liveness.client": caller.clientName });
       if (endpoint.access === "services" && !caller.trusted) throw resourceNotFound();
-      const reply = await endpoint.handle(app, {
+      return await endpoint.handle(app, {
         params: parseParams(endpoint, request.params),
         query: parseQuery(endpoint.query, request.query),
         caller,
-        method: request.method,
+        method,
         url: new URL(request.url),
         headers,
-        body: request.body,
+        body,
         log,
       });
-      return toHttpResponse(reply);
     } catch (error) {
       const reply = toErrorReply(error, context.invocationId);
       if (reply.status >= 500) {
         log.error("RequestFailed", { function: endpoint.name, status: reply.status, ...describeError(error) });
       }
-      return toHttpResponse(reply);
+      return reply;
     }
   };
 }
@@ -124,7 +138,7 @@ function notConfigured(faults: readonly SettingFault[]): ApiError {
  * The host keeps route values among those of query and body, under whichever spelling of the name came first: a query
  * parameter `SESSIONID` takes the name, not the value, of `sessionId`.
  */
-function parseParams<Params>({ route, params: schema }: Endpoint<Params>, params: HttpRequest["params"]): Params {
+function parseParams<Params>({ route, params: schema }: Endpoint<Params>, params: FunctionRequest["params"]): Params {
   const names = [...route.matchAll(/\{\*?(\w+)\}/g)].map(([, name = ""]) => name);
   const values = new Map(Object.entries(params).map(([name, value]) => [name.toLowerCase(), value]));
   const parsed = schema.safeParse(Object.fromEntries(names.map((name) => [name, values.get(name.toLowerCase())])));

@@ -1,4 +1,3 @@
-import type { HttpResponseInit } from "@azure/functions";
 import { ApiError } from "../errors.ts";
 
 /** What an endpoint answers. With neither `json` nor `bytes` the body is empty. */
@@ -15,7 +14,14 @@ const securityHeaders = {
   "x-content-type-options": "nosniff",
 };
 
-export function toHttpResponse(reply: Reply): HttpResponseInit {
+/** A reply as it goes out. A `HttpResponseInit` of the Functions library. */
+export interface HttpAnswer {
+  status: number;
+  headers: Record<string, string>;
+  body?: Uint8Array;
+}
+
+export function toHttpAnswer(reply: Reply): HttpAnswer {
   const body = reply.json === undefined ? reply.bytes : Buffer.from(JSON.stringify(reply.json));
   return {
     status: reply.status,

@@ -1,4 +1,5 @@
-import type { HttpHandler, InvocationContext, TimerHandler } from "@azure/functions";
+import type { InvocationContext, TimerHandler } from "@azure/functions";
+import type { RequestHandler } from "../http/endpoint.ts";
 import type { MaintenanceSummary } from "../liveness/maintain.ts";
 import type { DeviceStore, FaceService, ImageStore, SessionStore } from "../liveness/ports.ts";
 import type { SessionRecord } from "../liveness/session.ts";
@@ -102,12 +103,12 @@ function countOutcome(telemetry: Telemetry, before: SessionRecord, after: Sessio
 }
 
 /** The handler of a function, whose work is told with its answer's status and code. */
-export function observeHttp(telemetry: Telemetry, handler: HttpHandler): HttpHandler {
+export function observeHttp(telemetry: Telemetry, handler: RequestHandler): RequestHandler {
   return (request, context) =>
     telemetry.invocation(invocationOf(context, true), async () => {
       const response = await handler(request, context);
       const headers = new Headers(response.headers);
-      const { status = 200 } = response;
+      const { status } = response;
       const facts = {
         "response.status": status,
         "error.code": headers.get("x-ms-error-code") ?? undefined,

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
+import { request as openRequest } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -96,6 +98,47 @@ async function allGone(ports: Record<string, string>): Promise<void> {
     }
   }
 }
+
+/** What is answered under a name, as status and error code. */
+async function answerTo(url: string, host: string, method = "GET"): Promise<string> {
+  const request = openRequest(url, { method, headers: { host }, agent: false }).end();
+  const [response] = await once(request, "response");
+  response.resume();
+  return `${response.statusCode} ${response.headers["x-ms-error-code"] ?? ""}`.trim();
+}
+
+describe("the names under which the stack answers", () => {
+  const own = ["localhost", "LOCALHOST:1", "127.0.0.1", "127.8.9.10:80", "[::1]", "[::1]:7071"];
+  const others = [
+    "rebound.example",
+    "rebound.example:7071",
+    "127.0.0.1.example",
+    "127.example",
+    "192.168.0.1",
+    "0.0.0.0",
+  ];
+  const clientKeys = JSON.stringify({ shop: [createHash("sha256").update("a key").digest("hex")] });
+
+  test("are this machine's own where clients have no keys, of the emulator too", async (t) => {
+    const stack = await startStack();
+    t.after(() => stack.stop());
+    const urls = [`${stack.url}/api/health`, `${stack.url}/admin/functions`, `${stack.emulator.url}/emulator/state`];
+    for (const url of urls) {
+      for (const host of own) assert.equal(await answerTo(url, host), "200", `${url} ${host}`);
+      for (const host of others) assert.equal(await answerTo(url, host), "421 MisdirectedRequest", `${url} ${host}`);
+    }
+    const session = `${stack.emulator.url}/face/v1.2/detectLiveness-sessions`;
+    assert.equal(await answerTo(session, "rebound.example", "POST"), "421 MisdirectedRequest");
+    assert.equal(await answerTo(session, "localhost", "POST"), "401 Unspecified");
+  });
+
+  test("are any where clients have keys, but for the host's own routes", async (t) => {
+    const stack = await startStack({ env: { CLIENT_KEYS: clientKeys } });
+    t.after(() => stack.stop());
+    assert.equal(await answerTo(`${stack.url}/api/health`, "tunnel.example"), "200");
+    assert.equal(await answerTo(`${stack.url}/ADMIN/functions`, "tunnel.example"), "421 MisdirectedRequest");
+  });
+});
 
 describe("npm start", () => {
   test("says what to try, and that works when pasted into bash; Ctrl-C ends everything", async (t) => {

@@ -67,6 +67,42 @@ describe("malformed requests", async () => {
     }
   });
 
+  it("answers 400 for JSON of any depth", async () => {
+    const deep = ['{"a":', "[", '{"Headers":'].flatMap((open) =>
+      [100, 5_000, 60_000 / open.length].map((levels) => {
+        const close = open === "[" ? "]" : "}";
+        return `${open.repeat(levels)}1${close.repeat(levels)}`.slice(0, 65_536);
+      }),
+    );
+    for (const body of deep) {
+      const answer = await app.send(session, { body, headers: { "content-type": "application/json" } });
+      assertRefused(answer, body.slice(0, 20));
+    }
+  });
+
+  it("keeps what the host makes of body and query away from headers and parameters", async () => {
+    const { sessionId } = await app.openSession();
+    const names =
+      "Headers headers Query Params params method url sys $request __proto__ constructor toString sessionId";
+    const values = [1, null, true, "", "text", [], [["a b", "c"]], {}, { "a b": "c" }, { a: "\n" }, { a: { b: 1 } }];
+    for (const name of names.split(" ")) {
+      for (const value of [...values, "x".repeat(7_000)]) {
+        const text = JSON.stringify(value);
+        const body = `{"livenessOperationMode":"Passive","deviceCorrelationId":"phone","${name}":${text}}`;
+        const posted = await app.send(session, { body, headers: { "content-type": "application/json" } });
+        assertError(posted, 400, "InvalidRequestBody");
+        const query = `${name}=${encodeURIComponent(typeof value === "string" ? value : text)}`;
+        const asked = await app.send(`api/sessions/${sessionId}?${query}`);
+        assert.equal(asked.status, 200, `${query}: ${JSON.stringify(asked.body)}`);
+      }
+    }
+  });
+
+  it("answers requests with headers as large as the host takes", async () => {
+    const answer = await app.send("api/health", { headers: { "x-large": "x".repeat(30_000) } });
+    assert.equal(answer.status, 200);
+  });
+
   it("answers 413 for bodies over the limit, announced or not", async () => {
     const large = Buffer.alloc(100_000, "x");
     const announced = await app.send(session, { body: large, headers: { "content-type": "application/json" } });

@@ -1,3 +1,4 @@
+import { settings as appSettings } from "../../src/config.ts";
 import { ensureBuilt } from "./app-build.ts";
 import type { Azurite } from "./azurite.ts";
 import { StackError } from "./child.ts";
@@ -63,6 +64,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       port,
       env: settings,
       timers: options.timers ?? false,
+      loopbackNamesOnly: letsEveryoneIn(settings),
       clockOffsetMs: emulator?.offsetMs() ?? 0,
       ...(options.workFolder === undefined ? {} : { workFolder: options.workFolder }),
       ...(options.onAppOutput === undefined ? {} : { onOutput: options.onAppOutput }),
@@ -121,6 +123,10 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     },
     stop,
   };
+}
+
+function letsEveryoneIn(settings: Settings): boolean {
+  return appSettings.shape.ALLOW_ANONYMOUS.safeParse(settings.ALLOW_ANONYMOUS).data === true;
 }
 
 /** The app settings: the stack's own, and over them the given ones. */

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { accessDenied } from "../../../src/api-errors.ts";
 import { ApiError } from "../../../src/errors.ts";
 import { codecs } from "../../../src/face/codecs.ts";
+import { requireLoopbackName } from "../loopback-names.ts";
 import { handleControl } from "./control-routes.ts";
 import type { FaceCall } from "./face-operations.ts";
 import { type FaceRoute, makeFaceRoutes, matchRoute } from "./face-routes.ts";
@@ -102,6 +103,7 @@ async function answer(
   requestId: string,
   closing: AbortSignal,
 ): Promise<Reply | "reset"> {
+  requireLoopbackName(request.headers.host);
   const [path = "", query] = (request.url ?? "").split("?", 2);
   const control = handleControl(state, request, path, requestId);
   if (control !== undefined) return control;

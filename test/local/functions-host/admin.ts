@@ -2,6 +2,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { LoadedFunction } from "./function-list.ts";
 import type { Timers } from "./timers.ts";
 
+export function isAdminPath(path: string): boolean {
+  return /^\/admin(\/|$)/i.test(path);
+}
+
 /** Answers `/admin/…`; true where it did. Those paths never reach the app. */
 export type Admin = (
   message: IncomingMessage,
@@ -17,8 +21,8 @@ export type Admin = (
  */
 export function createAdmin(functions: readonly LoadedFunction[], timers: Timers): Admin {
   return (message, response, path, query) => {
-    const [, admin, collection, name, ...rest] = path.toLowerCase().split("/");
-    if (admin !== "admin") {
+    const [, , collection, name, ...rest] = path.toLowerCase().split("/");
+    if (!isAdminPath(path)) {
       return false;
     }
     message.resume();

@@ -1,6 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { Admin } from "./admin.ts";
+import { writeAnswer } from "../../../src/http/forwarded-requests.ts";
+import { toErrorReply, toHttpAnswer } from "../../../src/http/responses.ts";
+import { requireLoopbackName } from "../loopback-names.ts";
+import { type Admin, isAdminPath } from "./admin.ts";
 import type { CorsSettings } from "./app-loader.ts";
 import { applyCors } from "./cors.ts";
 import type { HttpFunction } from "./function-list.ts";
@@ -12,6 +15,8 @@ import { decodePath, encodePath } from "./request-path.ts";
 import { matchRoute, sortRoutes } from "./routes.ts";
 import { createTriggerMetadata, type HttpFacts } from "./trigger-metadata.ts";
 
+/** The real host's limit for all headers of a request. */
+const maxHeaderSize = 32 * 1024;
 /** The real host's limit for a request body. */
 const largestBody = 100 * 1024 * 1024;
 /** Larger JSON bodies are not looked into for trigger metadata here. */
@@ -26,6 +31,8 @@ export interface HttpFrontOptions {
   cors: CorsSettings | undefined;
   /** Present exactly when the app streams. */
   forwarder: Forwarder | undefined;
+  /** Whether the app is answered only under the names of this machine; `/admin` always is. */
+  loopbackNamesOnly: boolean;
   log: Log;
   now: () => Date;
 }
@@ -35,11 +42,18 @@ export function createHttpFront(options: HttpFrontOptions): Server {
   const routes = sortRoutes(options.functions.filter(({ disabled }) => !disabled).map(({ route }) => route));
   const byName = new Map(options.functions.map((target) => [target.registered.name, target]));
 
-  return createServer((message, response) => {
+  function onRequest(message: IncomingMessage, response: ServerResponse): void {
     const { rawPath, rawQuery } = splitTarget(message.url ?? "/");
     const path = decodePath(rawPath);
     if (path === undefined || !isHost(message.headers.host ?? "")) {
       refuse(message, response, 400);
+      return;
+    }
+    try {
+      if (options.loopbackNamesOnly || isAdminPath(path)) requireLoopbackName(message.headers.host);
+    } catch (error) {
+      message.resume();
+      writeAnswer(response, toHttpAnswer(toErrorReply(error)));
       return;
     }
     const query = new URLSearchParams(rawQuery);
@@ -61,7 +75,12 @@ export function createHttpFront(options: HttpFrontOptions): Server {
     }
     const facts = { parameters: match.parameters, query, headers: joinHeaders(message) };
     void answer(options, target, message, response, { ...facts, path, rawQuery });
-  });
+  }
+
+  const server = createServer({ maxHeaderSize }, onRequest);
+  // Node answers an unknown `Expect` itself, the real host's web server does not look at it.
+  server.on("checkExpectation", onRequest);
+  return server;
 }
 
 interface RequestFacts extends HttpFacts {
@@ -112,6 +131,7 @@ async function answerStreamed(
   invocationId: string,
 ): Promise<void> {
   const body = mayHoldMetadata(message) ? await readBody(message) : undefined;
+  if (response.destroyed) throw new Error("The caller has gone.");
   const forwarding = options.forwarder.forward(message, response, {
     invocationId,
     pathAndQuery: encodePath(facts.path) + (facts.rawQuery === "" ? "" : `?${facts.rawQuery}`),

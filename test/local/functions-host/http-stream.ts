@@ -21,7 +21,7 @@ const drainTimeout = 5000;
 export interface Forwarding {
   /** Rejects where the request cannot be handed to the app, or its caller goes away before the answer. Else pending. */
   failed: Promise<never>;
-  /** False where the app has not begun to answer within the time. */
+  /** False where the app has not begun to answer within the time. Rejects as `failed` does. */
   answeredWithin(milliseconds: number): Promise<boolean>;
   /** Drops the app's answer, or what is left of it. */
   abort(): void;
@@ -103,7 +103,8 @@ export function createForwarder(httpUri: string): Forwarder {
       }
       return {
         failed: failed.promise,
-        answeredWithin: (milliseconds) => Promise.race([answered.promise, delay(milliseconds, false, { ref: false })]),
+        answeredWithin: (milliseconds) =>
+          Promise.race([answered.promise, failed.promise, delay(milliseconds, false, { ref: false })]),
         abort: () => {
           upstream.destroy();
           message.unpipe(upstream);
@@ -126,12 +127,15 @@ function forwardedHeaders(message: IncomingMessage, target: ForwardTarget): stri
   const headers: string[] = [];
   for (let index = 0; index + 1 < message.rawHeaders.length; index += 2) {
     const name = message.rawHeaders[index] ?? "";
-    if (!hopByHopHeaders.has(name.toLowerCase()) && name.toLowerCase() !== "expect") {
-      headers.push(name, message.rawHeaders[index + 1] ?? "");
+    const value = message.rawHeaders[index + 1] ?? "";
+    const isOwnContinue = name.toLowerCase() === "expect" && value.toLowerCase() === "100-continue";
+    if (!hopByHopHeaders.has(name.toLowerCase()) && !isOwnContinue) {
+      headers.push(name, value);
     }
   }
   const own = {
-    "x-ms-invocation-id": target.invocationId,
+    // The real host adds it only where a caller has not sent one, so that a caller can choose the value.
+    ...(message.headers["x-ms-invocation-id"] === undefined && { "x-ms-invocation-id": target.invocationId }),
     "x-forwarded-for": message.socket.remoteAddress ?? "",
     "x-forwarded-host": message.headers.host ?? "localhost",
     "x-forwarded-proto": "http",

@@ -16,6 +16,8 @@ export interface FunctionsHostOptions {
   env: Record<string, string | undefined>;
   /** Whether timers run by their schedules. Default true. */
   timers?: boolean;
+  /** Whether requests for other names than this machine's own are refused. Default false. */
+  loopbackNamesOnly?: boolean;
   /** The working folder, whose `local.settings.json` says what CORS allows. Default: the app's folder. */
   workFolder?: string;
   /** How far the app's clock runs ahead from the start. */
@@ -48,6 +50,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     args: [
       options.appFolder,
       ...(options.timers === false ? ["--no-timers"] : []),
+      ...(options.loopbackNamesOnly ? ["--loopback-names-only"] : []),
       `--clock-offset=${options.clockOffsetMs ?? 0}`,
     ],
     env: { ...options.env, PORT: String(requestedPort) },

@@ -17,13 +17,14 @@ import { createTimers } from "./timers.ts";
 
 /**
  * Stands in for the Azure Functions host and its Node.js worker, in one process:
- * `node main.ts <appFolder> [--no-timers] [--log-level debug] [--clock-offset ms]`. App settings are the environment;
+ * `node main.ts <appFolder> [--no-timers] [--loopback-names-only] [--log-level debug] [--clock-offset ms]`. App settings are the environment;
  * `PORT` is the port (0: any free one); CORS comes from `local.settings.json` in the working folder.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     "no-timers": { type: "boolean", default: false },
+    "loopback-names-only": { type: "boolean", default: false },
     "log-level": { type: "string", default: "information" },
     "clock-offset": { type: "string", default: "0" },
   },
@@ -70,6 +71,7 @@ async function run(): Promise<void> {
     admin: createAdmin(functions, timers),
     cors: await readCorsSettings(process.cwd()),
     forwarder,
+    loopbackNamesOnly: values["loopback-names-only"],
     log,
     now: clock.realNow,
   });

@@ -51,11 +51,27 @@ export function createTriggerMetadata(facts: HttpFacts): Record<string, RpcTyped
   return Object.fromEntries(entries.values());
 }
 
+/** The real host's JSON reader gives up below this many levels, and the host then takes nothing from the body. */
+const deepestJson = 64;
+
 function topLevelProperties(body: string | undefined): object {
   try {
     const value: unknown = JSON.parse(body ?? "");
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    return isObject && depthOf(body ?? "") <= deepestJson ? value : {};
   } catch {
     return {};
   }
+}
+
+/** Levels of objects and arrays in a valid JSON text, counted without recursion. */
+function depthOf(json: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (const [token] of json.matchAll(/"(?:[^"\\]+|\\.)*"|[[\]{}]/g)) {
+    if (token === "{" || token === "[") depth += 1;
+    if (token === "}" || token === "]") depth -= 1;
+    deepest = Math.max(deepest, depth);
+  }
+  return deepest;
 }

@@ -3,7 +3,7 @@ import type { App, Composition } from "../../../src/app.ts";
 import { readConfig } from "../../../src/config.ts";
 import { endpoints } from "../../../src/endpoints.ts";
 import { maintainSessions } from "../../../src/functions/maintain-sessions.ts";
-import { type Endpoint, serve } from "../../../src/http/endpoint.ts";
+import { answeredMethods, type Endpoint, serve } from "../../../src/http/endpoint.ts";
 import { createReadiness } from "../../../src/liveness/readiness.ts";
 import { type Answer, createInvocation, createRequest, type LogLine, readAnswer } from "./invocation.ts";
 import type { Process } from "./world.ts";
@@ -66,14 +66,13 @@ export async function call(
     ...(body !== undefined && { body: typeof body === "string" ? { string: body } : { bytes: body } }),
   };
   const response = await serve(endpoint, composition)(createRequest(init), context);
-  if (response === undefined || response === null || Symbol.asyncIterator in response) throw new Error("No answer");
   return { ...readAnswer(response), lines, function: endpoint.name };
 }
 
 /** As the host routes: the endpoints come before the fallbacks, as they stand in the list. */
 function route(method: HttpMethod, path: string): { endpoint: Endpoint; params: Record<string, string> } {
   for (const endpoint of endpoints) {
-    const params = endpoint.methods.includes(method) ? match(endpoint.route, path) : undefined;
+    const params = answeredMethods(endpoint).includes(method) ? match(endpoint.route, path) : undefined;
     if (params !== undefined) return { endpoint, params };
   }
   throw new Error(`No function takes ${method} ${path}`);

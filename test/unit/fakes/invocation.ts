@@ -39,8 +39,6 @@ export function readAnswer({ status = 200, headers, body }: HttpResponseInit): A
   if (body !== undefined && body !== null && !(body instanceof Uint8Array)) throw new TypeError("Bodies are bytes");
   const bytes = Buffer.from(body ?? []);
   const answer = { status, headers: new Headers(headers), bytes, text: bytes.toString() };
-  return {
-    ...answer,
-    json: answer.headers.get("content-type")?.includes("json") ? JSON.parse(answer.text) : undefined,
-  };
+  const isJson = bytes.length > 0 && answer.headers.get("content-type")?.includes("json");
+  return { ...answer, json: isJson ? JSON.parse(answer.text) : undefined };
 }

@@ -4,6 +4,7 @@ import type { HttpMethod } from "@azure/functions";
 import * as z from "zod";
 import { endpoints } from "../../../src/endpoints.ts";
 import { apiVersions } from "../../../src/face/model.ts";
+import { answeredMethods } from "../../../src/http/endpoint.ts";
 import { call, createApp } from "../fakes/app.ts";
 import { createWorld } from "../fakes/world.ts";
 
@@ -29,8 +30,10 @@ describe("the endpoints", () => {
   });
 
   it("have routes of their own for each method", () => {
-    const taken = endpoints.flatMap(({ methods: own, route }) =>
-      own.map((method) => `${method} ${route.replaceAll(/\{\w+\}/g, "{}").toLowerCase()}`),
+    const taken = endpoints.flatMap((endpoint) =>
+      answeredMethods(endpoint).map(
+        (method) => `${method} ${endpoint.route.replaceAll(/\{\w+\}/g, "{}").toLowerCase()}`,
+      ),
     );
     assert.deepEqual(taken, [...new Set(taken)]);
   });
@@ -92,7 +95,7 @@ describe("a wrong method", () => {
   const app = createApp(createWorld().start(), {});
 
   for (const route of routes) {
-    const allowed = named.filter((endpoint) => endpoint.route === route).flatMap((endpoint) => endpoint.methods);
+    const allowed = named.filter((endpoint) => endpoint.route === route).flatMap(answeredMethods);
     it(`of ${route} is answered with those that are possible: ${allowed.join(", ")}`, async () => {
       for (const method of methods.filter((candidate) => !allowed.includes(candidate))) {
         if (method === "TRACE") continue;
@@ -101,10 +104,12 @@ describe("a wrong method", () => {
         assert.equal(answer.status, 405);
         const told = (answer.headers.get("allow") ?? "").split(", ").sort();
         assert.deepEqual(told, [...allowed].sort());
-        assert.deepEqual(errorOf.parse(answer.json), {
-          code: "MethodNotAllowed",
-          message: `${method} is not possible here. Possible: ${allowed.join(", ")}.`,
-        });
+        if (method !== "HEAD") {
+          assert.deepEqual(errorOf.parse(answer.json), {
+            code: "MethodNotAllowed",
+            message: `${method} is not possible here. Possible: ${allowed.join(", ")}.`,
+          });
+        }
         assert.equal(answer.headers.get("x-ms-error-code"), "MethodNotAllowed");
       }
     });

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { accessDenied, outOfQuota, rateLimitExceeded, sessionNotFound } from "../../../src/api-errors.ts";
 import { ApiError } from "../../../src/errors.ts";
-import { type Reply, toErrorReply, toHttpResponse } from "../../../src/http/responses.ts";
+import { type Reply, toErrorReply, toHttpAnswer } from "../../../src/http/responses.ts";
 import { readAnswer } from "../fakes/invocation.ts";
 
-const answerOf = (reply: Reply) => readAnswer(toHttpResponse(reply));
+const answerOf = (reply: Reply) => readAnswer(toHttpAnswer(reply));
 const errorAnswer = (error: unknown) => answerOf(toErrorReply(error, "an-invocation-id"));
 
 describe("an answer", () => {
@@ -29,7 +29,7 @@ describe("an answer", () => {
   });
 
   it("may be empty, and then announces no content", () => {
-    const { headers, body } = toHttpResponse({ status: 204 });
+    const { headers, body } = toHttpAnswer({ status: 204 });
     assert.equal(body, undefined);
     assert.equal(new Headers(headers).has("content-type"), false);
     assert.equal(new Headers(headers).has("content-length"), false);
@@ -115,7 +115,7 @@ describe("an error", () => {
     }
     const cause = new ApiError(400, secret, secret);
     for (const error of [new Leaky(secret, { cause }), secret, { message: secret, status: 400 }, undefined, null]) {
-      const response = toHttpResponse(toErrorReply(error, "an-invocation-id"));
+      const response = toHttpAnswer(toErrorReply(error, "an-invocation-id"));
       const answer = readAnswer(response);
       assert.equal(answer.status, 500);
       assert.deepEqual(answer.json, {

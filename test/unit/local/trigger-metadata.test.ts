@@ -34,3 +34,13 @@ for (const body of ["", "[]", "null", '"text"', "{broken", "--boundary"]) {
     assert.deepEqual(Object.keys(metadata), ["Query", "Headers"]);
   });
 }
+
+test("takes nothing from a body that is deeper than the real host reads", () => {
+  const nested = (levels: number) => `{"text":"[[{","deep":${"[".repeat(levels - 1)}${"]".repeat(levels - 1)}}`;
+  const names = (body: string) =>
+    Object.keys(createTriggerMetadata({ parameters: {}, query: new URLSearchParams(), headers: {}, body }));
+  assert.deepEqual(names(nested(64)), ["text", "Query", "Headers"]);
+  for (const levels of [65, 100_000]) assert.deepEqual(names(nested(levels)), ["Query", "Headers"]);
+  const objects = `${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`;
+  assert.deepEqual(names(objects), ["Query", "Headers"]);
+});
