@@ -6,8 +6,9 @@ import type { DecisionRules } from "./liveness/record-result.ts";
 import type { Retention } from "./liveness/retention.ts";
 
 /**
- * The only reader of the environment. Every setting, its meaning, bounds and default stand in `settings` below; the
- * README's table and the sample settings are checked against it.
+ * The only reader of the environment. Every setting with its bounds and default stands in `settings` below. The
+ * documents' settings tables and the sample settings are checked against it: `meta().accepts` is the text of the column
+ * "range".
  */
 
 const emptyIsUnset = (value: unknown) => (typeof value === "string" && value.trim() === "" ? undefined : value);
@@ -18,13 +19,14 @@ function optional<T extends z.ZodType>(schema: T) {
 }
 
 function flag(byDefault: boolean) {
-  return z.preprocess(
+  const schema = z.preprocess(
     emptyIsUnset,
     z
       .stringbool("must be true or false")
       .optional()
       .transform((value) => value ?? byDefault),
   );
+  return schema.meta({ accepts: "`true`, `false`" });
 }
 
 function integer(min: number, max: number) {
@@ -33,13 +35,21 @@ function integer(min: number, max: number) {
 }
 
 function integerOr(byDefault: number, min: number, max: number) {
-  return optional(integer(min, max)).transform((value) => value ?? byDefault);
+  return optional(integer(min, max))
+    .transform((value) => value ?? byDefault)
+    .meta({ accepts: `${min}–${max}` });
 }
 
 const fraction = z
   .string()
   .regex(/^(0(\.\d+)?|1(\.0+)?)$/, "must be a number from 0 to 1")
   .transform(Number);
+
+function fractionOr(byDefault: number) {
+  return optional(fraction)
+    .transform((value) => value ?? byDefault)
+    .meta({ accepts: "0–1" });
+}
 
 const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
@@ -79,9 +89,9 @@ const clientKeys = z
 export const settings = z.object({
   FACE_ENDPOINT: z.preprocess(emptyIsUnset, z.string("is required").pipe(faceEndpoint)),
   FACE_KEY: optional(z.string()),
-  FACE_API_VERSION: optional(z.enum(apiVersions, `must be one of ${apiVersions.join(", ")}`)).transform(
-    (version) => version ?? "v1.2",
-  ),
+  FACE_API_VERSION: optional(z.enum(apiVersions, `must be one of ${apiVersions.join(", ")}`))
+    .transform((version) => version ?? "v1.2")
+    .meta({ accepts: apiVersions.map((version) => `\`${version}\``).join(", ") }),
   FACE_TIMEOUT_SECONDS: integerOr(30, 1, 200),
   AzureWebJobsStorage: optional(
     z
@@ -103,9 +113,9 @@ export const settings = z.object({
   WEBSITE_SITE_NAME: optional(z.string()),
   APPLICATIONINSIGHTS_CONNECTION_STRING: optional(z.string()),
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: optional(z.string()),
-  TELEMETRY_SAMPLING_RATIO: optional(fraction).transform((value) => value ?? 1),
+  TELEMETRY_SAMPLING_RATIO: fractionOr(1),
   REQUIRE_CLIENT_DIGEST: flag(false),
-  VERIFY_CONFIDENCE_FLOOR: optional(fraction).transform((value) => value ?? 0),
+  VERIFY_CONFIDENCE_FLOOR: fractionOr(0),
   ALLOW_DEVICE_SET_IN_CLIENT: flag(false),
   // The times of so many creations fit into one property of a row.
   CREATION_LIMIT: integerOr(10, 1, 1000),

@@ -3,12 +3,13 @@ import { readFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 import { describe, it } from "node:test";
 import * as z from "zod";
+import { readDocument } from "../documents.ts";
 import { type BicepFile, findFaults, infra, listFiles, readBicep } from "./bicep.ts";
 
 const files = listFiles(".bicep").map(readBicep);
 const main = readBicep("main.bicep");
 const values = readBicep("main.bicepparam");
-const readme = readFileSync(join(infra, "../README.md"), "utf8");
+const document = readDocument("infra/README.md");
 
 for (const path of [...listFiles(".bicep"), ...listFiles(".bicepparam")]) {
   it(`${path} is Bicep`, () => assert.deepEqual(findFaults(path), []));
@@ -98,21 +99,21 @@ describe("the values of a deployment", () => {
     );
   });
 
-  it("come from azd by names that the README has", () => {
+  it("come from azd by names that infra/README.md has", () => {
     const settingNames = [...values.tree.text.matchAll(/readEnvironmentVariable\('(\w+)'/g)].map(
       ([, name]) => `\`${name}\``,
     );
     assert.ok(settingNames.length > 20);
     assert.deepEqual(
-      settingNames.filter((name) => !readme.includes(name)),
+      settingNames.filter((name) => !document.includes(name)),
       [],
     );
   });
 });
 
-it("what a deployment gives back is in the README", () => {
+it("what a deployment gives back is in infra/README.md", () => {
   assert.deepEqual(
-    outputsOf(main).filter((name) => !readme.includes(name)),
+    outputsOf(main).filter((name) => !document.includes(name)),
     [],
   );
 });

@@ -12,7 +12,6 @@ import { readBicep } from "./bicep.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const read = (name: string) => readFileSync(join(root, name), "utf8");
-const readme = read("README.md");
 
 const manifest = z
   .object({
@@ -123,7 +122,7 @@ describe("Core Tools", () => {
 
   it("are started by a command that the README has", () => {
     assert.ok(manifest.scripts["start:func"]);
-    assert.match(readme, /`npm run start:func`/);
+    assert.match(read("README.md"), /`npm run start:func`/);
   });
 });
 
