@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
@@ -59,8 +59,11 @@ describe("host.json", () => {
 
   it("is not what stops an instance of the Flex Consumption plan from serving", () => {
     const { maxConcurrentRequests, maxOutstandingRequests } = host.extensions.http;
-    const [, concurrency] = /param httpConcurrency int = (\d+)/.exec(readBicep("main.bicep").tree.text) ?? [];
-    assert.ok(Number(concurrency) < maxConcurrentRequests && maxConcurrentRequests <= maxOutstandingRequests);
+    const concurrency = readBicep("main.bicep").params.find(({ name }) => name === "httpConcurrency");
+    const [, most] = /^\d+–(\d+)$/.exec(concurrency?.range ?? "") ?? [];
+    assert.ok(Number(concurrency?.byDefault) < maxConcurrentRequests, "by default more instances start first");
+    assert.ok(Number(most) <= maxConcurrentRequests, "no choice goes beyond what an instance lets through");
+    assert.ok(maxConcurrentRequests <= maxOutstandingRequests);
   });
 
   it("samples nothing that alerts count and audits read", () => {
@@ -127,27 +130,46 @@ describe("Core Tools", () => {
 });
 
 describe("azure.yaml", () => {
-  const hook = z.strictObject({ shell: z.string(), run: z.string() });
-  const { services } = z
-    .object({
+  const hook = z.strictObject({ shell: z.enum(["sh", "pwsh"]), run: z.string() });
+  const hooks = z.strictObject({ posix: hook, windows: hook });
+  const project = z
+    .strictObject({
+      name: z.string(),
+      requiredVersions: z.strictObject({ azd: z.string().regex(/^>= \d+\.\d+\.\d+$/) }),
+      hooks: z.strictObject({ preprovision: hooks }),
       services: z.strictObject({
         api: z.strictObject({
           project: z.literal("."),
           host: z.literal("function"),
           language: z.literal("custom"),
           dist: z.string(),
-          hooks: z.strictObject({ prepackage: z.strictObject({ posix: hook, windows: hook }) }),
+          hooks: z.strictObject({ prepackage: hooks }),
         }),
       }),
     })
     .parse(parseYaml(read("azure.yaml")));
+  const { prepackage } = project.services.api.hooks;
+  const { preprovision } = project.hooks;
 
   it("uploads the built folder, built anew on every system", () => {
-    assert.equal(services.api.dist, posix.dirname(manifest.main));
-    const { posix: shell, windows } = services.api.hooks.prepackage;
-    assert.equal(shell.run, "npm ci && npm run build");
-    assert.equal(windows.run, shell.run);
+    assert.equal(project.services.api.dist, posix.dirname(manifest.main));
+    assert.equal(prepackage.posix.run, "npm ci && npm run build");
+    const stop = "if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }";
+    assert.equal(prepackage.windows.run, `npm ci\n${stop}\nnpm run build\nexit $LASTEXITCODE\n`);
     assert.ok(manifest.scripts.build);
+  });
+
+  it("has hooks that Windows PowerShell 5.1 can parse", () => {
+    for (const { windows } of [prepackage, preprovision]) {
+      assert.equal(windows.shell, "pwsh");
+      assert.doesNotMatch(windows.run, /&&|\|\||\?\?|\?\.|\? .* :/, "operators of PowerShell 7");
+    }
+  });
+
+  it("registers resource providers before it provisions, on every system", () => {
+    assert.equal(preprovision.posix.run, "node infra/hooks/preprovision.mjs");
+    assert.equal(preprovision.windows.run, preprovision.posix.run);
+    assert.ok(existsSync(join(root, "infra/hooks/preprovision.mjs")));
   });
 
   it("names the app as its tag does", () => {
