@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -7,6 +8,7 @@ import { describe, it } from "node:test";
 import { parse as parseYaml } from "yaml";
 import * as z from "zod";
 import { build } from "../../../infra/build.ts";
+import { packageFor } from "../../../infra/run-node.mjs";
 import { settings } from "../../../src/config.ts";
 import { readBicep } from "./bicep.ts";
 
@@ -17,9 +19,27 @@ const manifest = z
   .object({
     main: z.string(),
     scripts: z.record(z.string(), z.string()),
+    dependencies: z.record(z.string(), z.string()),
     devDependencies: z.record(z.string(), z.string()),
+    optionalDependencies: z.record(z.string(), z.string()),
+    allowScripts: z.record(z.string(), z.boolean()),
   })
   .parse(JSON.parse(read("package.json")));
+
+const lock = z
+  .object({
+    packages: z.record(
+      z.string(),
+      z.object({
+        integrity: z.string().optional(),
+        hasInstallScript: z.boolean().optional(),
+        dev: z.boolean().optional(),
+        os: z.unknown().optional(),
+        cpu: z.unknown().optional(),
+      }),
+    ),
+  })
+  .parse(JSON.parse(read("package-lock.json")));
 
 /** The part of the schema of host.json that this app uses; a word that is not in it is a slip. */
 const host = z
@@ -179,10 +199,71 @@ describe("azure.yaml", () => {
   });
 });
 
-it("the Node.js of the cloud is the one that the tests run on", () => {
+describe("Node.js", () => {
+  const binaries = Object.entries(manifest.optionalDependencies);
   const [, cloud] =
     /runtime: \{ name: 'node', version: '(\d+)' \}/.exec(readBicep("modules/function-app.bicep").tree.text) ?? [];
-  assert.equal(cloud, /\d+/.exec(manifest.devDependencies.node ?? "")?.[0]);
-  assert.equal(cloud, process.versions.node.split(".")[0]);
-  assert.match(read("infra/build.ts"), new RegExp(`target: "node${cloud}"`));
+
+  it("of the cloud is the one that the tests run on", () => {
+    assert.equal(cloud, process.versions.node.split(".")[0]);
+    assert.match(read("infra/build.ts"), new RegExp(`target: "node${cloud}"`));
+  });
+
+  it("is there for Linux, macOS and Windows, in versions of the cloud's, one for each platform", () => {
+    const platforms = ["darwin arm64", "darwin x64", "linux arm64", "linux x64", "win32 x64"];
+    const expected = platforms.map((each) => packageFor(...(each.split(" ") as [string, string])));
+    assert.deepEqual(binaries.map(([name]) => name).sort(), expected.sort());
+    for (const [name, version] of binaries) {
+      assert.match(version, new RegExp(`^${cloud}\\.\\d+\\.\\d+$`), name);
+      const { os, cpu } = lock.packages[`node_modules/${name}`] ?? assert.fail(`${name} is not locked`);
+      assert.ok(os !== undefined && cpu !== undefined, `${name} would be installed everywhere`);
+    }
+  });
+
+  it("runs what npm runs, whatever started npm", () => {
+    for (const [name, script] of Object.entries(manifest.scripts)) {
+      assert.doesNotMatch(script, /(^|&& )node (?!infra\/run-node\.mjs )/, name);
+    }
+  });
+
+  it("takes arguments as they are, and gives back how it ended", () => {
+    const run = (...args: string[]) =>
+      spawnSync(process.execPath, [join(root, "infra/run-node.mjs"), ...args], { encoding: "utf8" });
+    assert.equal(run("--print", "process.versions.node.split('.')[0]").stdout.trim(), cloud);
+    assert.equal(run("--eval", "process.exit(Number(process.argv[1]))", "7").status, 7);
+  });
+});
+
+describe("the lock file", () => {
+  it("has the hash of every package, and the address of none", () => {
+    const packages = Object.entries(lock.packages).filter(([path]) => path !== "");
+    assert.ok(packages.length > 100);
+    assert.deepEqual(
+      packages.filter(([, { integrity }]) => !/^sha512-/.test(integrity ?? "")).map(([path]) => path),
+      [],
+    );
+    assert.doesNotMatch(read("package-lock.json"), /"resolved"|registry/);
+    assert.match(read(".npmrc"), /^omit-lockfile-registry-resolved=true$/m);
+  });
+
+  it("is all that is installed: no package runs a script, which could fetch more", () => {
+    const withScripts = Object.entries(lock.packages).filter(([, { hasInstallScript }]) => hasInstallScript);
+    const names = withScripts.map(([path]) => path.split("node_modules/").at(-1) ?? "");
+    assert.match(read(".npmrc"), /^ignore-scripts=true$/m, "for every npm");
+    assert.deepEqual(
+      Object.entries(manifest.allowScripts).map(([name, allowed]) => `${name} ${allowed}`),
+      [...new Set(names)].sort().map((name) => `${name} false`),
+      "for an npm that knows of them one by one",
+    );
+  });
+
+  it("counts what is shipped as such, so that it is audited", () => {
+    const shipped = [...read("infra/reference-page.ts").matchAll(/resolve\("([\w-]+)\/package\.json"\)/g)];
+    assert.deepEqual(
+      shipped.map(([, name]) => name),
+      ["swagger-ui-dist"],
+    );
+    assert.ok("swagger-ui-dist" in manifest.dependencies);
+    assert.equal(lock.packages["node_modules/swagger-ui-dist"]?.dev, undefined);
+  });
 });

@@ -103,6 +103,22 @@ it("a release has the package of its version attached", () => {
   assert.ok(runs.includes(`zip -r "../${archive}" .`) && runs.includes(`"${archive}" --verify-tag`));
 });
 
+it("a release proves where its package was built", () => {
+  const { permissions: given, steps } = release.jobs.package ?? assert.fail("no package");
+  const attest = steps.findIndex(({ uses }) => uses?.startsWith("actions/attest-build-provenance@"));
+  const publish = steps.findIndex(({ run }) => run?.startsWith("gh release create"));
+  assert.ok(attest >= 0 && attest < publish);
+  assert.equal(steps[attest]?.with?.["subject-path"], `${manifest.name}-\${{ github.ref_name }}.zip`);
+  assert.deepEqual([given?.attestations, given?.["id-token"]], ["write", "write"]);
+});
+
+it("dependencies and actions are kept up to date", () => {
+  const { updates } = z
+    .object({ updates: z.array(z.object({ "package-ecosystem": z.string(), directory: z.literal("/") })) })
+    .parse(parseYaml(readFileSync(join(root, ".github/dependabot.yml"), "utf8")));
+  assert.deepEqual(updates.map((update) => update["package-ecosystem"]).sort(), ["github-actions", "npm"]);
+});
+
 for (const name of ["LICENSE", ".github/CONTRIBUTING.md", ".github/SECURITY.md"]) {
   it(`${name} is there`, () => assert.ok(readFileSync(join(root, name), "utf8").length > 200));
 }
