@@ -173,7 +173,8 @@ function isInUse(error: unknown): boolean {
   return process.platform === "win32" && (code === "EPERM" || code === "EACCES" || code === "EBUSY");
 }
 
-if (import.meta.main) {
+// `import.meta.main` is missing in Node.js 24.0, the version for one of the platforms.
+if (basename(process.argv[1] ?? "") === "build.ts") {
   try {
     const { outFolder, files, bytes } = await build({ clean: true });
     process.stdout.write(`${outFolder}: ${files.length} files, ${Math.round(bytes / 1024)} KiB\n`);

@@ -8,11 +8,81 @@ metadata description = 'A function app in front of Azure AI Face, with its stora
 @maxLength(64)
 param environmentName string
 
-@description('Region of everything but, where set, the Face account. It must offer Flex Consumption.')
-@minLength(1)
+// The regions with Flex Consumption, as `az functionapp list-flexconsumption-locations` lists them. azd offers only these:
+// it reads @allowed where the values come from main.parameters.json; with a .bicepparam file it would offer every region.
+@description('Region of everything but, where set, the Face account. Face is not offered in australiasoutheast, italynorth, southindia, spaincentral and ukwest: set FACE_LOCATION there.')
+@allowed([
+  'australiaeast'
+  'australiasoutheast'
+  'brazilsouth'
+  'canadacentral'
+  'centralindia'
+  'centralus'
+  'eastasia'
+  'eastus'
+  'eastus2'
+  'francecentral'
+  'germanywestcentral'
+  'italynorth'
+  'japaneast'
+  'koreacentral'
+  'northcentralus'
+  'northeurope'
+  'norwayeast'
+  'southafricanorth'
+  'southcentralus'
+  'southeastasia'
+  'southindia'
+  'spaincentral'
+  'swedencentral'
+  'uaenorth'
+  'uksouth'
+  'ukwest'
+  'westcentralus'
+  'westeurope'
+  'westus'
+  'westus2'
+  'westus3'
+])
+@metadata({ azd: { type: 'location' } })
 param location string
 
-@description('Region of the Face account, where the app\'s own does not offer Face liveness. Empty: the same.')
+// The regions that the reference of the Face API lists. The subscription must be approved for liveness in any of them.
+@description('Region of the Face account, where the app\'s own does not offer Face. Empty: the same.')
+@allowed([
+  ''
+  'australiaeast'
+  'brazilsouth'
+  'canadacentral'
+  'centralindia'
+  'centralus'
+  'eastasia'
+  'eastus'
+  'eastus2'
+  'francecentral'
+  'germanywestcentral'
+  'japaneast'
+  'japanwest'
+  'jioindiawest'
+  'koreacentral'
+  'northcentralus'
+  'northeurope'
+  'norwayeast'
+  'qatarcentral'
+  'southafricanorth'
+  'southcentralus'
+  'southeastasia'
+  'swedencentral'
+  'switzerlandnorth'
+  'switzerlandwest'
+  'uaenorth'
+  'uksouth'
+  'westcentralus'
+  'westeurope'
+  'westus'
+  'westus2'
+  'westus3'
+])
 param faceLocation string = ''
 
 @description('Built-in role of the app on the Face account; roles.bicep says what speaks for each.')
@@ -22,25 +92,27 @@ param faceRole string = 'Cognitive Services User'
 @description('App settings by their names, as the README lists them. An empty one is left out: the app has its own default.')
 param settings object
 
-@description('Value of CLIENT_KEYS: JSON, client name to list of SHA-256 digests of its keys. Kept in Key Vault. Empty: no vault, no keys.')
+// An object and not a string: azd puts a value into a string as it is, and the quotes of JSON would end that string.
+@description('Value of CLIENT_KEYS: client name to list of SHA-256 digests of its keys. Kept in Key Vault. Empty: no keys.')
 @secure()
-param clientKeys string = ''
+param clientKeys object = {}
 
 @description('Client id of the Entra app registration that callers ask tokens for. Empty: App Service Authentication is off.')
 param entraClientId string = ''
 
-@description('Origins of browser apps, such as https://app.example.com. Empty: no browser app on another origin may call.')
-param corsOrigins string[] = []
+@description('Origins of browser apps, such as https://app.example.com, separated by commas. Empty: no browser app on another origin may call.')
+param corsOrigins string = ''
 
 @description('Puts storage and vault behind private endpoints, and the app into a virtual network. Turned off again, the app leaves the network, which stays until it is removed by hand.')
 param privateNetwork bool = false
 
-@description('Who is told when an alert fires. Empty: alerts show in the portal only.')
+@description('Receives an e-mail when an alert fires. Empty: alerts show in the portal only.')
 param alertEmail string = ''
 
-@description('Redundancy of the storage account, which holds the outcomes.')
-@allowed(['Standard_LRS', 'Standard_ZRS'])
-param storageRedundancy string = 'Standard_LRS'
+// Only for a new environment: a plan and an account are not moved into zones by a deployment. The platform keeps two
+// instances ready for each group of functions, and bills them.
+@description('Spreads the app and its storage over the zones of the region, which must have zones for Flex Consumption.')
+param zoneRedundant bool = false
 
 @description('Days after which a held reference image is removed. 0: it stays until an app deletes it.')
 @minValue(0)
@@ -52,16 +124,19 @@ param referenceImageRetentionDays int = 0
 @maxValue(730)
 param logRetentionDays int = 30
 
-@description('Memory of one instance in MB: 512, 2048 or 4096.')
+@description('Memory of one instance in MB.')
+@allowed([512, 2048, 4096])
 param instanceMemoryMB int = 2048
 
+// host.json lets 100 through (`maxConcurrentRequests`); more would only wait in the instance instead of starting another.
 @description('Requests that one instance serves at once. Each may hold a few copies of an image of up to 6 MB.')
 @minValue(1)
-@maxValue(1000)
+@maxValue(100)
 param httpConcurrency int = 32
 
+// 40 is the least that the plan accepts.
 @description('Instances at most. The Face service allows 10 calls a second, so many are of no use.')
-@minValue(1)
+@minValue(40)
 @maxValue(1000)
 param maximumInstanceCount int = 40
 
@@ -74,9 +149,16 @@ var abbreviations = loadJsonContent('abbreviations.json')
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
 var withClientKeys = !empty(clientKeys)
-var keyVaultName = '${abbreviations.keyVault}-${token}'
 // After the timer has had its turn for a week, whatever the retention is.
 var sessionImageBackstopDays = int(settings.SESSION_RETENTION_HOURS) / 24 + 7
+
+// Fails before anything is made. A region far away would be a decision about personal data, so none is chosen here.
+var regionsWithoutFace = ['australiasoutheast', 'italynorth', 'southindia', 'spaincentral', 'ukwest']
+var faceRegion = !empty(faceLocation)
+  ? faceLocation
+  : contains(regionsWithoutFace, location)
+      ? fail('Face is not offered in ${location}. Choose a region for it: azd env set FACE_LOCATION <region>')
+      : location
 
 resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
   name: '${abbreviations.resourceGroup}-${environmentName}'
@@ -89,6 +171,17 @@ module identity 'modules/identity.bicep' = {
   scope: group
   params: {
     name: '${abbreviations.userAssignedIdentity}-${token}'
+    location: location
+    tags: tags
+  }
+}
+
+// Of its own for the deployed package: the app's identity must not be able to rewrite the code that it runs.
+module deploymentIdentity 'modules/identity.bicep' = {
+  name: 'deployment-identity'
+  scope: group
+  params: {
+    name: '${abbreviations.userAssignedIdentity}-${token}-deployment'
     location: location
     tags: tags
   }
@@ -111,7 +204,7 @@ module storage 'modules/storage.bicep' = {
   scope: group
   params: {
     name: '${abbreviations.storageAccount}${token}'
-    redundancy: storageRedundancy
+    redundancy: zoneRedundant ? 'Standard_ZRS' : 'Standard_LRS'
     sessionImageBackstopDays: sessionImageBackstopDays
     referenceImageRetentionDays: referenceImageRetentionDays
     publicAccess: !privateNetwork
@@ -126,16 +219,19 @@ module face 'modules/face.bicep' = {
   params: {
     name: '${abbreviations.faceAccount}-${token}'
     workspaceId: monitoring.outputs.workspaceId
-    location: empty(faceLocation) ? location : faceLocation
+    location: faceRegion
     tags: tags
   }
 }
 
-module keyVault 'modules/key-vault.bicep' = if (withClientKeys) {
+// Always, with or without keys: a role takes up to ten minutes to reach the vault, so it must be there before the first
+// client is admitted and the app reads its first secret.
+module keyVault 'modules/key-vault.bicep' = {
   name: 'key-vault'
   scope: group
   params: {
-    name: keyVaultName
+    name: '${abbreviations.keyVault}-${token}'
+    withClientKeys: withClientKeys
     clientKeys: clientKeys
     publicAccess: !privateNetwork
     workspaceId: monitoring.outputs.workspaceId
@@ -149,14 +245,16 @@ module roles 'modules/roles.bicep' = {
   scope: group
   params: {
     principalId: identity.outputs.principalId
+    deploymentPrincipalId: deploymentIdentity.outputs.principalId
     storageName: storage.outputs.name
+    hostContainers: storage.outputs.hostContainers
+    imageContainer: storage.outputs.imageContainer
+    packageContainer: storage.outputs.packageContainer
     faceName: face.outputs.name
     faceRole: faceRole
     applicationInsightsName: monitoring.outputs.applicationInsightsName
-    keyVaultName: keyVaultName
-    withKeyVault: withClientKeys
+    keyVaultName: keyVault.outputs.name
   }
-  dependsOn: [keyVault]
 }
 
 module network 'modules/network.bicep' = if (privateNetwork) {
@@ -171,14 +269,12 @@ module network 'modules/network.bicep' = if (privateNetwork) {
 }
 
 // The Face account has one too, and yet stays open: the devices themselves talk to it.
-var privateServices = concat(
-  [
-    { id: storage.outputs.id, group: 'blob', zone: 'privatelink.blob.${environment().suffixes.storage}' }
-    { id: storage.outputs.id, group: 'table', zone: 'privatelink.table.${environment().suffixes.storage}' }
-    { id: face.outputs.id, group: 'account', zone: 'privatelink.cognitiveservices.azure.com' }
-  ],
-  withClientKeys ? [{ id: keyVault!.outputs.id, group: 'vault', zone: 'privatelink.vaultcore.azure.net' }] : []
-)
+var privateServices = [
+  { id: storage.outputs.id, group: 'blob', zone: 'privatelink.blob.${environment().suffixes.storage}' }
+  { id: storage.outputs.id, group: 'table', zone: 'privatelink.table.${environment().suffixes.storage}' }
+  { id: face.outputs.id, group: 'account', zone: 'privatelink.cognitiveservices.azure.com' }
+  { id: keyVault.outputs.id, group: 'vault', zone: 'privatelink.vaultcore.azure.net' }
+]
 
 module privateEndpoints 'modules/private-endpoints.bicep' = if (privateNetwork) {
   name: 'private-endpoints'
@@ -202,15 +298,17 @@ module functionApp 'modules/function-app.bicep' = {
     serviceName: 'api'
     identityId: identity.outputs.id
     identityClientId: identity.outputs.clientId
+    deploymentIdentityId: deploymentIdentity.outputs.id
     storageName: storage.outputs.name
     packageContainer: storage.outputs.packageContainer
     faceName: face.outputs.name
     applicationInsightsName: monitoring.outputs.applicationInsightsName
-    clientKeysSecretUri: withClientKeys ? keyVault!.outputs.clientKeysUri : ''
+    clientKeysSecretUri: keyVault.outputs.clientKeysUri
     settings: settings
     entraClientId: entraClientId
-    corsOrigins: corsOrigins
+    corsOrigins: empty(corsOrigins) ? [] : map(split(corsOrigins, ','), origin => trim(origin))
     subnetId: privateNetwork ? network!.outputs.appSubnetId : ''
+    zoneRedundant: zoneRedundant
     instanceMemoryMB: instanceMemoryMB
     httpConcurrency: httpConcurrency
     maximumInstanceCount: maximumInstanceCount
@@ -218,7 +316,7 @@ module functionApp 'modules/function-app.bicep' = {
     location: location
     tags: tags
   }
-  // Whatever the app asks for at its start must be allowed and within reach by then.
+  // What the app reads at its start must be allowed and reachable by then.
   dependsOn: [roles, privateEndpoints]
 }
 
@@ -229,6 +327,8 @@ module alerts 'modules/alerts.bicep' = {
     actionGroupName: '${abbreviations.actionGroup}-${token}'
     email: alertEmail
     workspaceId: monitoring.outputs.workspaceId
+    applicationInsightsName: monitoring.outputs.applicationInsightsName
+    readinessUrl: '${functionApp.outputs.uri}/api/health/ready'
     location: location
     tags: tags
   }

@@ -4,84 +4,30 @@ import type { Limits } from "./liveness/limits.ts";
 import type { OpeningPolicy } from "./liveness/plan-session.ts";
 import type { DecisionRules } from "./liveness/record-result.ts";
 import type { Retention } from "./liveness/retention.ts";
+import {
+  clientKeys,
+  emptyIsUnset,
+  faceEndpoint,
+  flag,
+  fractionOr,
+  integerOr,
+  optional,
+  serviceUri,
+} from "./setting-shapes.ts";
 
 /**
- * The only reader of the environment. Every setting, its meaning, bounds and default stand in `settings` below; the
- * README's table and the sample settings are checked against it.
+ * The only reader of the environment. Every setting with its bounds and default stands in `settings` below. The
+ * documents' settings tables and the sample settings are checked against it: `meta().accepts` is the text of the column
+ * "range".
  */
-
-const emptyIsUnset = (value: unknown) => (typeof value === "string" && value.trim() === "" ? undefined : value);
-
-/** An app setting that need not be there. */
-function optional<T extends z.ZodType>(schema: T) {
-  return z.preprocess(emptyIsUnset, schema.optional());
-}
-
-function flag(byDefault: boolean) {
-  return z.preprocess(
-    emptyIsUnset,
-    z
-      .stringbool("must be true or false")
-      .optional()
-      .transform((value) => value ?? byDefault),
-  );
-}
-
-function integer(min: number, max: number) {
-  const message = `must be a whole number from ${min} to ${max}`;
-  return z.string().regex(/^\d+$/, message).transform(Number).pipe(z.number().min(min, message).max(max, message));
-}
-
-function integerOr(byDefault: number, min: number, max: number) {
-  return optional(integer(min, max)).transform((value) => value ?? byDefault);
-}
-
-const fraction = z
-  .string()
-  .regex(/^(0(\.\d+)?|1(\.0+)?)$/, "must be a number from 0 to 1")
-  .transform(Number);
-
-const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/;
-
-const serviceUri = z
-  .url({ protocol: /^https?$/, error: "must be an http(s) URL" })
-  .transform((url) => url.replace(/\/+$/, ""));
-
-const faceEndpoint = z
-  .url({ protocol: /^https?$/, error: "must be the URL of a Face resource", abort: true })
-  .refine((url) => new URL(url).protocol === "https:" || loopback.test(new URL(url).hostname), "must be https")
-  .transform((url) => url.replace(/\/+$/, ""));
-
-const clientKeysShape = "must be JSON: client name → list of SHA-256 hex digests";
-const keyDigests = "must be SHA-256 digests of keys, 64 hex digits each";
-
-const clientKeys = z
-  .string()
-  .transform((text, context) => {
-    try {
-      return JSON.parse(text);
-    } catch {
-      context.addIssue({ code: "custom", message: clientKeysShape });
-      return z.NEVER;
-    }
-  })
-  .pipe(
-    z.record(
-      z.string().min(1).max(128),
-      z
-        .array(z.string(keyDigests).regex(/^[0-9a-fA-F]{64}$/, keyDigests), clientKeysShape)
-        .min(1, "each client needs at least one digest"),
-      clientKeysShape,
-    ),
-  );
 
 /** Every app setting that the code reads, by its name. */
 export const settings = z.object({
   FACE_ENDPOINT: z.preprocess(emptyIsUnset, z.string("is required").pipe(faceEndpoint)),
   FACE_KEY: optional(z.string()),
-  FACE_API_VERSION: optional(z.enum(apiVersions, `must be one of ${apiVersions.join(", ")}`)).transform(
-    (version) => version ?? "v1.2",
-  ),
+  FACE_API_VERSION: optional(z.enum(apiVersions, `must be one of ${apiVersions.join(", ")}`))
+    .transform((version) => version ?? "v1.2")
+    .meta({ accepts: apiVersions.map((version) => `\`${version}\``).join(", ") }),
   FACE_TIMEOUT_SECONDS: integerOr(30, 1, 200),
   AzureWebJobsStorage: optional(
     z
@@ -103,9 +49,9 @@ export const settings = z.object({
   WEBSITE_SITE_NAME: optional(z.string()),
   APPLICATIONINSIGHTS_CONNECTION_STRING: optional(z.string()),
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: optional(z.string()),
-  TELEMETRY_SAMPLING_RATIO: optional(fraction).transform((value) => value ?? 1),
+  TELEMETRY_SAMPLING_RATIO: fractionOr(1),
   REQUIRE_CLIENT_DIGEST: flag(false),
-  VERIFY_CONFIDENCE_FLOOR: optional(fraction).transform((value) => value ?? 0),
+  VERIFY_CONFIDENCE_FLOOR: fractionOr(0),
   ALLOW_DEVICE_SET_IN_CLIENT: flag(false),
   // The times of so many creations fit into one property of a row.
   CREATION_LIMIT: integerOr(10, 1, 1000),
@@ -177,7 +123,11 @@ export interface SettingFault {
 /** Reads and checks all settings at once, so that an operator hears of every fault the first time. */
 export function readConfig(env: Record<string, string | undefined>): { config: Config } | { faults: SettingFault[] } {
   const parsed = settings.safeParse(env);
-  const faults = [...(parsed.success ? [] : faultsOf(parsed.error)), ...contradictions(env)];
+  const faults = [
+    ...unresolvedReferences(env),
+    ...(parsed.success ? [] : faultsOf(parsed.error)).filter(({ setting }) => !isUnresolved(env[setting])),
+    ...contradictions(env),
+  ];
   const storage = parsed.success ? storageOf(parsed.data) : undefined;
   if (!parsed.success || storage === undefined || faults.length > 0) return { faults };
   const read = parsed.data;
@@ -242,6 +192,20 @@ function telemetryOf(read: Settings): TelemetryConfig | undefined {
     role: read.WEBSITE_SITE_NAME ?? "face-liveness",
     instance: read.WEBSITE_INSTANCE_ID ?? read.WEBSITE_POD_NAME,
   };
+}
+
+/** The platform puts the secret in place of a reference to Key Vault; where it cannot, the app gets the reference itself. */
+function isUnresolved(value: string | undefined): boolean {
+  return value?.trimStart().startsWith("@Microsoft.KeyVault(") === true;
+}
+
+function unresolvedReferences(env: Record<string, string | undefined>): SettingFault[] {
+  const message =
+    "is a Key Vault reference that the platform has not resolved: the secret is missing, or the app's role on the vault " +
+    'has not taken effect yet (up to ten minutes); refresh the references then, see infra/README.md "A setting is unresolved"';
+  return Object.keys(settings.shape)
+    .filter((setting) => isUnresolved(env[setting]))
+    .map((setting) => ({ setting, message }));
 }
 
 /** A setting may be wrong in many places, as client keys can be: each sentence once. */

@@ -1,12 +1,18 @@
-metadata description = 'What an operator must hear of. Each alert is a question to the logs of the app, and any row that comes back raises it.'
+metadata description = 'Alerts. Three query the logs of the app, and any row of the result fires; the fourth calls the app from outside.'
 
 param actionGroupName string
 
-@description('Who is told. Empty: nobody; alerts show in the portal.')
+@description('Receives the alerts. Empty: they show in the portal only.')
 param email string
 
 @description('Log Analytics workspace of the app.')
 param workspaceId string
+
+@description('Application Insights resource that holds the results of the availability test.')
+param applicationInsightsName string
+
+@description('Address that answers 200 while the app can serve.')
+param readinessUrl string
 param location string
 param tags object
 
@@ -14,7 +20,7 @@ var rules = [
   {
     name: 'maintenance-overdue'
     title: 'Maintenance is overdue'
-    description: 'maintainSessions, due every five minutes, has not succeeded for half an hour: it does not run, or sessions fail every time (MaintenanceFailed in the log). Outcomes that nobody asks for are lost 48 hours after their session began.'
+    description: 'maintainSessions, due every five minutes, has not succeeded for half an hour: it does not run, or sessions fail every time (MaintenanceFailed in the log). Outcomes that no caller reads are lost 48 hours after their session began.'
     severity: 1
     query: '''
 AppRequests
@@ -98,3 +104,54 @@ resource alerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
     }
   }
 ]
+
+resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: applicationInsightsName
+}
+
+// The logs say nothing of an app that never started, and so neither do the alerts above. Each of three places calls every
+// fifteen minutes: 8,640 runs a month, which are billed one by one.
+resource availability 'Microsoft.Insights/webtests@2022-06-15' = {
+  name: '${applicationInsightsName}-readiness'
+  location: location
+  // Without this tag the test belongs to no resource and is rejected.
+  tags: union(tags, { 'hidden-link:${applicationInsights.id}': 'Resource' })
+  kind: 'standard'
+  properties: {
+    Kind: 'standard'
+    Name: '${applicationInsightsName}-readiness'
+    SyntheticMonitorId: '${applicationInsightsName}-readiness'
+    Description: 'Settings, tables, blobs and Face, as the app reports them.'
+    Enabled: true
+    Frequency: 900
+    // The first call after a quiet time starts an instance.
+    Timeout: 60
+    RetryEnabled: true
+    Locations: [{ Id: 'emea-nl-ams-azr' }, { Id: 'us-va-ash-azr' }, { Id: 'apac-sg-sin-azr' }]
+    Request: { RequestUrl: readinessUrl, HttpVerb: 'GET', ParseDependentRequests: false, FollowRedirects: false }
+    ValidationRules: { ExpectedHttpStatusCode: 200, SSLCheck: true, SSLCertRemainingLifetimeCheck: 7 }
+  }
+}
+
+resource unavailable 'Microsoft.Insights/metricAlerts@2018-03-01' = {
+  name: 'unavailable'
+  location: 'global'
+  tags: tags
+  properties: {
+    description: 'api/health/ready failed from at least two of three places within half an hour. Its answer names the part that fails; 503 ServiceNotConfigured names a setting.'
+    severity: 1
+    enabled: true
+    scopes: [availability.id, applicationInsights.id]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT30M'
+    criteria: {
+      'odata.type': 'Microsoft.Azure.Monitor.WebtestLocationAvailabilityCriteria'
+      webTestId: availability.id
+      componentId: applicationInsights.id
+      // One place alone may have trouble of its own.
+      failedLocationCount: 2
+    }
+    autoMitigate: true
+    actions: empty(email) ? [] : [{ actionGroupId: actionGroup.id }]
+  }
+}

@@ -1,4 +1,4 @@
-metadata description = 'The function app on the Flex Consumption plan, its settings, and who is asked for at its door.'
+metadata description = 'The function app on the Flex Consumption plan, its settings, and its authentication.'
 
 param name string
 param planName string
@@ -9,6 +9,9 @@ param serviceName string
 @description('Resource id and client id of the app\'s identity.')
 param identityId string
 param identityClientId string
+
+@description('Resource id of the identity that writes and reads the deployed package.')
+param deploymentIdentityId string
 param storageName string
 
 @description('Blob container of the deployed package.')
@@ -28,6 +31,7 @@ param corsOrigins string[]
 
 @description('Subnet for the app\'s outgoing traffic. Empty: none.')
 param subnetId string
+param zoneRedundant bool
 param instanceMemoryMB int
 param httpConcurrency int
 param maximumInstanceCount int
@@ -60,7 +64,10 @@ resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
   tags: tags
   kind: 'functionapp'
   sku: { tier: 'FlexConsumption', name: 'FC1' }
-  properties: { reserved: true }
+  properties: {
+    reserved: true
+    zoneRedundant: zoneRedundant
+  }
 }
 
 resource app 'Microsoft.Web/sites@2024-04-01' = {
@@ -70,17 +77,17 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
   kind: 'functionapp,linux'
   identity: {
     type: 'UserAssigned'
-    userAssignedIdentities: { '${identityId}': {} }
+    userAssignedIdentities: { '${identityId}': {}, '${deploymentIdentityId}': {} }
   }
   properties: {
     serverFarmId: plan.id
     httpsOnly: true
     keyVaultReferenceIdentity: identityId
     virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
+    // Flex Consumption rejects site properties that it does not have (error 51021), and it has no FTP: no `ftpsState`.
     siteConfig: {
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'
-      ftpsState: 'Disabled'
       cors: { allowedOrigins: corsOrigins, supportCredentials: false }
     }
     functionAppConfig: {
@@ -91,7 +98,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
           value: '${storage.properties.primaryEndpoints.blob}${packageContainer}'
           authentication: {
             type: 'UserAssignedIdentity'
-            userAssignedIdentityResourceId: identityId
+            userAssignedIdentityResourceId: deploymentIdentityId
           }
         }
       }
@@ -104,7 +111,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
     }
   }
 
-  // Whoever deploys shows an Entra token; user name and password are no way in.
+  // A deployment authenticates with an Entra token. User name and password are refused.
   resource ftpPassword 'basicPublishingCredentialsPolicies' = {
     name: 'ftp'
     properties: { allow: false }
@@ -127,6 +134,10 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
       AzureWebJobsStorage__credential: 'managedidentity'
       AzureWebJobsStorage__clientId: identityClientId
       AZURE_CLIENT_ID: identityClientId
+      // @azure/identity then uses the managed identity alone, and reads no other credential of the environment.
+      AZURE_TOKEN_CREDENTIALS: 'ManagedIdentityCredential'
+      // The host's start page would name the platform and its version to every caller.
+      AzureWebJobsDisableHomepage: 'true'
       FACE_ENDPOINT: face.properties.endpoint
       APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsights.properties.ConnectionString
       APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
@@ -140,7 +151,7 @@ resource authentication 'Microsoft.Web/sites/config@2024-04-01' = {
   name: 'authsettingsV2'
   properties: {
     platform: { enabled: withAuthentication }
-    // The platform checks tokens and says whose they are. Who may come in is the app's own word: client keys pass here too.
+    // The platform validates tokens and names the principal. The app authorizes: requests with client keys pass here too.
     globalValidation: { requireAuthentication: false, unauthenticatedClientAction: 'AllowAnonymous' }
     httpSettings: { requireHttps: true }
     identityProviders: withAuthentication

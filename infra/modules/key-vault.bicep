@@ -1,11 +1,14 @@
-metadata description = 'Keeps the digests of client keys. They are no keys, and still nobody needs to see them.'
+metadata description = 'Keeps the digests of client keys. They are not keys, and still no reader needs them.'
 
 @description('Name of the vault: 3 to 24 letters, digits and hyphens.')
 param name string
 
+@description('Whether there are client keys. Without them the vault stands empty, and its roles are ready.')
+param withClientKeys bool
+
 @description('Value of CLIENT_KEYS.')
 @secure()
-param clientKeys string
+param clientKeys object
 
 @description('Whether the vault is reached over the internet (by identity all the same), or by private endpoints only.')
 param publicAccess bool
@@ -34,11 +37,11 @@ resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
   }
 }
 
-resource secret 'Microsoft.KeyVault/vaults/secrets@2023-07-01' = {
+resource secret 'Microsoft.KeyVault/vaults/secrets@2023-07-01' = if (withClientKeys) {
   parent: vault
   name: 'client-keys'
   properties: {
-    value: clientKeys
+    value: string(clientKeys)
     contentType: 'application/json'
   }
 }
@@ -53,5 +56,6 @@ resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
 }
 
 output id string = vault.id
-@description('With its version: new digests change the app\'s setting, and so reach the app at once and not within a day.')
-output clientKeysUri string = secret.properties.secretUriWithVersion
+output name string = vault.name
+@description('With its version: new digests change the app\'s setting, which the platform then resolves at once and not within a day. Empty: no keys.')
+output clientKeysUri string = withClientKeys ? secret!.properties.secretUriWithVersion : ''

@@ -1,4 +1,4 @@
-metadata description = 'Where logs, traces and metrics go. Telemetry is taken from identities only, not from whoever knows the connection string.'
+metadata description = 'Where logs, traces and metrics go. Telemetry is accepted from identities only, not from every holder of the connection string.'
 
 param workspaceName string
 param applicationInsightsName string
@@ -15,9 +15,29 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
   properties: {
     sku: { name: 'PerGB2018' }
     retentionInDays: retentionDays
-    features: { disableLocalAuth: true }
+    features: {
+      disableLocalAuth: true
+      // With 30 days the service otherwise keeps data for 31 before it is removed.
+      immediatePurgeDataOn30Days: retentionDays == 30
+    }
   }
 }
+
+// These tables keep 90 days whatever the workspace's setting is, and they hold device ids: in the paths of requests, and
+// in the messages and properties beside them. The tables exist as soon as the workspace does. One by one, as the
+// workspace accepts no two changes at once.
+@batchSize(1)
+resource tables 'Microsoft.OperationalInsights/workspaces/tables@2023-09-01' = [
+  for table in ['AppRequests', 'AppDependencies', 'AppTraces', 'AppExceptions', 'AppMetrics']: {
+    parent: workspace
+    name: table
+    properties: {
+      retentionInDays: retentionDays
+      // No archive after that.
+      totalRetentionInDays: retentionDays
+    }
+  }
+]
 
 resource applicationInsights 'Microsoft.Insights/components@2020-02-02' = {
   name: applicationInsightsName

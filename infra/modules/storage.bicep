@@ -17,6 +17,11 @@ param publicAccess bool
 param location string
 param tags object
 
+// Names that the Functions host gives its own containers: locks and schedules of timers, and function keys.
+var hosts = ['azure-webjobs-hosts', 'azure-webjobs-secrets']
+var images = 'reference-images'
+var package = 'app-package'
+
 resource account 'Microsoft.Storage/storageAccounts@2024-01-01' = {
   name: name
   location: location
@@ -53,11 +58,15 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2024-01-01' = {
   }
 }
 
-resource packages 'Microsoft.Storage/storageAccounts/blobServices/containers@2024-01-01' = {
-  parent: blobs
-  name: 'app-package'
-  properties: { publicAccess: 'None' }
-}
+// Every container that anything uses is made here, so that roles can be limited to single ones: an identity with a role on
+// one container can make no other.
+resource containers 'Microsoft.Storage/storageAccounts/blobServices/containers@2024-01-01' = [
+  for container in concat(hosts, [images, package]): {
+    parent: blobs
+    name: container
+    properties: { publicAccess: 'None' }
+  }
+]
 
 resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2024-01-01' = {
   parent: account
@@ -91,4 +100,6 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2024-01
 
 output id string = account.id
 output name string = account.name
-output packageContainer string = packages.name
+output hostContainers string[] = hosts
+output imageContainer string = images
+output packageContainer string = package

@@ -64,7 +64,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' existin
   name: workspaceName
 }
 
-// One by one, as the workspace takes no two at once; and over those that are there, which it otherwise refuses to replace.
+// One by one, as the workspace accepts no two changes at once. The etag replaces those that exist, which it otherwise refuses.
 @batchSize(1)
 resource searches 'Microsoft.OperationalInsights/workspaces/savedSearches@2020-08-01' = [
   for each in concat(queries, [oneRequest]): {
@@ -75,7 +75,7 @@ resource searches 'Microsoft.OperationalInsights/workspaces/savedSearches@2020-0
       displayName: each.title
       query: each.query
       version: 2
-      #disable-next-line BCP037 // The service takes it, though its description does not say so.
+      #disable-next-line BCP037 // The schema has it beside `properties`, where the service ignores it; Azure Verified Modules do as here.
       etag: '*'
     }
   }

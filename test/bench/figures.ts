@@ -42,7 +42,7 @@ export function spread(values: readonly number[], digits = 1): string {
 const signs = { "at most": "≤", "at least": "≥" } as const;
 const headings = ["figure", "target", "measured", "met", "note"] as const;
 
-/** The figures as a table in Markdown, as the README quotes it. */
+/** The figures as a table in Markdown, as test/bench/README.md quotes it. */
 export function formatTable(figures: readonly Figure[]): string {
   const rows = figures.map((figure) => [
     figure.figure,

@@ -262,4 +262,19 @@ describe("faults", () => {
       ),
     );
   });
+
+  it("name a Key Vault reference that the platform has not resolved, and nothing else about that setting", () => {
+    const reference = "@Microsoft.KeyVault(SecretUri=https://kv-x.vault.azure.net/secrets/client-keys/s3cr3t)";
+    for (const setting of Object.keys(settings.shape)) {
+      const read = readConfig({ ...minimal, [setting]: reference });
+      const faults = "faults" in read ? read.faults.filter((fault) => fault.setting === setting) : [];
+      assert.equal(faults.length, 1, setting);
+      assert.match(faults[0]?.message ?? "", /^is a Key Vault reference that the platform has not resolved: .*refresh/);
+      assert.doesNotMatch(JSON.stringify(read), /s3cr3t/);
+    }
+  });
+
+  it("take a value that only contains such a reference as it is", () => {
+    assert.ok(!("faults" in readConfig({ ...minimal, FACE_KEY: "key @Microsoft.KeyVault(" })));
+  });
 });

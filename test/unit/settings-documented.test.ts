@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { it } from "node:test";
+import { describe, it } from "node:test";
 import * as z from "zod";
 import { settings } from "../../src/config.ts";
 import { endpoints } from "../../src/endpoints.ts";
+import { documents, namesIn, readDocument, readSettingRows } from "./documents.ts";
 
 const root = join(import.meta.dirname, "../..");
-const readme = readFileSync(join(root, "README.md"), "utf8");
 const sample = z
   .object({ Values: z.record(z.string(), z.string()) })
   .parse(JSON.parse(readFileSync(join(root, "local.settings.sample.json"), "utf8"))).Values;
@@ -16,15 +16,50 @@ const names = Object.keys(settings.shape);
 /** What is of Azure, and what stands for the connection string where there is an identity. */
 const notOnLaptops = /^(WEBSITE_|APPLICATIONINSIGHTS_|AZURE_CLIENT_ID$|AzureWebJobsStorage__)/;
 
-it("every setting has its row in the README, with the default that the code has", () => {
-  for (const name of names) {
-    const row = readme.split("\n").find((line) => line.startsWith("|") && line.split("|")[1]?.includes(`\`${name}\``));
-    assert.ok(row, `${name} has no row`);
-    const told = /`([^`]+)` \|$/.exec(row)?.[1];
-    const parsed = settings.shape[name as keyof typeof settings.shape].safeParse(undefined);
-    const byDefault = parsed.success ? parsed.data : undefined;
-    if (typeof byDefault === "object" || byDefault === undefined) continue;
-    assert.equal(told, String(byDefault), name);
+function schemaOf(name: string): z.ZodType | undefined {
+  return settings.shape[name as keyof typeof settings.shape];
+}
+
+it("every setting has its row in infra/README.md", () => {
+  const documented = readSettingRows("infra/README.md").flatMap((row) => namesIn(row.name));
+  assert.deepEqual(
+    names.filter((name) => !documented.includes(name)),
+    [],
+  );
+});
+
+for (const path of documents) {
+  describe(`settings in ${path}`, () => {
+    const rows = readSettingRows(path).flatMap((row) => namesIn(row.name).map((name) => ({ name, row })));
+
+    for (const { name, row } of rows) {
+      const schema = schemaOf(name);
+      if (schema === undefined) continue;
+
+      it(`${name} has the range that the code accepts`, () => {
+        const accepts = schema.meta()?.accepts;
+        if (accepts !== undefined) assert.equal(row.range, accepts);
+      });
+
+      it(`${name} has the default of the code`, () => {
+        const parsed = schema.safeParse(undefined);
+        const byDefault = parsed.success ? parsed.data : undefined;
+        if (typeof byDefault === "object" || byDefault === undefined) return;
+        assert.equal(row.default, `\`${byDefault}\``);
+      });
+    }
+  });
+}
+
+it("a documented range is what the code accepts, up to its ends and not beyond", () => {
+  const whole = names.flatMap((name) => {
+    const [, min, max] = /^(\d+)–(\d+)$/.exec(String(schemaOf(name)?.meta()?.accepts)) ?? [];
+    return min === undefined || max === undefined ? [] : [{ name, min: Number(min), max: Number(max) }];
+  });
+  assert.ok(whole.length > 10);
+  for (const { name, min, max } of whole) {
+    const accepts = (value: number) => schemaOf(name)?.safeParse(String(value)).success;
+    assert.deepEqual([min - 1, min, max, max + 1].map(accepts), [false, true, true, false], name);
   }
 });
 
@@ -41,6 +76,7 @@ it("the sample has every setting that matters on a laptop, with its default", ()
 });
 
 it("every route of the app is in the README", () => {
+  const readme = readDocument("README.md");
   for (const { route, name } of endpoints.filter(({ name }) => !name.endsWith("Fallback"))) {
     const words = route.split("/").filter((segment) => !segment.startsWith("{"));
     const last = words.at(-1) ?? assert.fail();

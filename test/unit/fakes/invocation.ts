@@ -1,4 +1,9 @@
-import { HttpRequest, type HttpRequestInit, type HttpResponseInit, InvocationContext } from "@azure/functions";
+import functions, {
+  type HttpRequest,
+  type HttpRequestInit,
+  type HttpResponseInit,
+  type InvocationContext,
+} from "@azure/functions";
 
 /** A line of the log, taken apart. */
 export interface LogLine {
@@ -10,7 +15,7 @@ export interface LogLine {
 /** The host's side of one invocation, with what the function logs. */
 export function createInvocation(functionName = "aFunction"): { context: InvocationContext; lines: LogLine[] } {
   const lines: LogLine[] = [];
-  const context = new InvocationContext({
+  const context = new functions.InvocationContext({
     functionName,
     invocationId: "an-invocation-id",
     logHandler: (level, ...args) => {
@@ -22,7 +27,7 @@ export function createInvocation(functionName = "aFunction"): { context: Invocat
 }
 
 export function createRequest(init: HttpRequestInit = {}): HttpRequest {
-  return new HttpRequest({ method: "GET", url: "http://localhost/api/something", ...init });
+  return new functions.HttpRequest({ method: "GET", url: "http://localhost/api/something", ...init });
 }
 
 /** An answer as it leaves the app. */

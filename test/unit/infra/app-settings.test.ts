@@ -1,20 +1,18 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { it } from "node:test";
 import { settings } from "../../../src/config.ts";
-import { infra, keysIn, readBicep, valueGiven } from "./bicep.ts";
+import { keysIn, readBicep, valueGiven } from "./bicep.ts";
+import { chosenSettings } from "./parameters.ts";
 
 const app = readBicep("modules/function-app.bicep");
-const values = readBicep("main.bicepparam");
 const schema = Object.keys(settings.shape);
 
 /** What the app is told of its surroundings, and what an operator chooses. */
 const wired = keysIn(valueGiven(app, "appSettings")).filter((key) => !["parent", "name", "properties"].includes(key));
-const chosen = keysIn(valueGiven(values, "settings"));
+const chosen = Object.keys(chosenSettings);
 
 /** For the host and its libraries: the app's own code does not ask for them. */
-const forTheHost = /^AzureWebJobsStorage__credential$/;
+const forTheHost = /^(AzureWebJobsStorage__credential|AzureWebJobsDisableHomepage|AZURE_TOKEN_CREDENTIALS)$/;
 /** Never set here: keys that are switched off, what only laptops may do, and what the platform sets by itself. */
 const notForAzure = /^(FACE_KEY|AzureWebJobsStorage|AzureWebJobsStorage__accountName|ALLOW_ANONYMOUS|WEBSITE_\w+)$/;
 
@@ -39,6 +37,15 @@ it("what an operator leaves empty has the app's own default", () => {
   assert.match(app.tree.text, /filter\(items\(settings\), setting => !empty\(setting\.value\)\)/);
 });
 
+it("every setting that an operator chooses goes by its own name", () => {
+  for (const [name, { variable }] of Object.entries(chosenSettings)) assert.equal(variable, name);
+});
+
+it("a deployment accepts nothing without the device's digest, unless its operator decides otherwise", () => {
+  assert.equal(chosenSettings.REQUIRE_CLIENT_DIGEST?.fallback, "true");
+  assert.equal(settings.shape.REQUIRE_CLIENT_DIGEST.parse(undefined), false, "the local stack needs none");
+});
+
 it("the settings as deployed, with nothing chosen, are in order", () => {
   const url = "https://face-x.cognitiveservices.azure.com/";
   const parsed = settings.parse({
@@ -51,8 +58,7 @@ it("the settings as deployed, with nothing chosen, are in order", () => {
 });
 
 it("the retention that the backstop is counted from is the app's", () => {
-  const text = readFileSync(join(infra, "main.bicepparam"), "utf8");
-  const told = /SESSION_RETENTION_HOURS: readEnvironmentVariable\('SESSION_RETENTION_HOURS', '(\d+)'\)/.exec(text)?.[1];
-  assert.equal(Number(told), settings.shape.SESSION_RETENTION_HOURS.parse(undefined));
+  const documented = chosenSettings.SESSION_RETENTION_HOURS?.fallback;
+  assert.equal(Number(documented), settings.shape.SESSION_RETENTION_HOURS.parse(undefined));
   assert.match(readBicep("main.bicep").tree.text, /int\(settings\.SESSION_RETENTION_HOURS\) \/ 24 \+ 7\n/);
 });

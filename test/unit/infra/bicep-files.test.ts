@@ -3,14 +3,15 @@ import { readFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 import { describe, it } from "node:test";
 import * as z from "zod";
+import { namesIn, readDocument, readSettingRows } from "../documents.ts";
 import { type BicepFile, findFaults, infra, listFiles, readBicep } from "./bicep.ts";
+import { choices, chosenSettings, parameterNames } from "./parameters.ts";
 
 const files = listFiles(".bicep").map(readBicep);
 const main = readBicep("main.bicep");
-const values = readBicep("main.bicepparam");
-const readme = readFileSync(join(infra, "../README.md"), "utf8");
+const document = readDocument("infra/README.md");
 
-for (const path of [...listFiles(".bicep"), ...listFiles(".bicepparam")]) {
+for (const path of listFiles(".bicep")) {
   it(`${path} is Bicep`, () => assert.deepEqual(findFaults(path), []));
 }
 
@@ -41,11 +42,21 @@ for (const file of files) {
       });
 
       it(`uses every output of ${module.symbol}, and none that it does not have`, () => {
-        const text = file.tree.text;
-        const used = [...text.matchAll(new RegExp(`\\b${module.symbol}[!.?]*\\.outputs\\.(\\w+)`, "g"))].map(
-          ([, name]) => name,
+        const outputs = called.outputs.map(({ name }) => name);
+        const used = (symbol: string) =>
+          [...file.tree.text.matchAll(new RegExp(`\\b${symbol}[!.?]*\\.outputs\\.(\\w+)`, "g"))].map(
+            ([, name = ""]) => name,
+          );
+        assert.deepEqual(
+          used(module.symbol).filter((name) => !outputs.includes(name)),
+          [],
+          "not declared there",
         );
-        assert.deepEqual([...new Set(used)].sort(), called.outputs.map(({ name }) => name).sort());
+        // A file that is used twice need not be used in full each time.
+        const usedOfFile = file.modules
+          .filter(({ path }) => path === module.path)
+          .flatMap(({ symbol }) => used(symbol));
+        assert.deepEqual([...new Set(usedOfFile)].sort(), outputs.sort());
       });
     }
 
@@ -70,8 +81,7 @@ for (const file of files) {
     });
 
     it("asks for each type in one version", () => {
-      const typed = file.resources.filter(({ version }) => version !== undefined);
-      for (const { type, version } of typed) {
+      for (const { type, version } of file.resources) {
         for (const other of files.flatMap(({ resources }) => resources)) {
           if (other.type === type) assert.equal(other.version, version, `${type} in ${file.path}`);
         }
@@ -84,11 +94,20 @@ for (const file of files) {
 
 describe("the values of a deployment", () => {
   it("are given for every parameter of the main file, and for no other", () => {
-    assert.match(values.tree.text, /^using 'main\.bicep'/);
-    const given = [...readFileSync(join(infra, "main.bicepparam"), "utf8").matchAll(/^param (\w+) =/gm)].map(
-      ([, name]) => name,
+    assert.deepEqual(parameterNames.toSorted(), main.params.map(({ name }) => name).sort());
+  });
+
+  it("are in the one kind of file by which azd asks for regions that @allowed lists", () => {
+    assert.deepEqual(listFiles(".bicepparam"), []);
+    assert.match(main.tree.text, /@metadata\(\{ azd: \{ type: 'location' \} \}\)\nparam location string\n/);
+    assert.equal(choices.location?.variable, "AZURE_LOCATION");
+  });
+
+  it("have no default of their own: main.bicep and the app have", () => {
+    assert.deepEqual(
+      Object.entries(choices).filter(([, { fallback }]) => fallback !== undefined),
+      [],
     );
-    assert.deepEqual(given.sort(), main.params.map(({ name }) => name).sort());
   });
 
   it("are described, each where it is declared", () => {
@@ -98,21 +117,31 @@ describe("the values of a deployment", () => {
     );
   });
 
-  it("come from azd by names that the README has", () => {
-    const settingNames = [...values.tree.text.matchAll(/readEnvironmentVariable\('(\w+)'/g)].map(
-      ([, name]) => `\`${name}\``,
-    );
-    assert.ok(settingNames.length > 20);
+  it("come from azd by names that infra/README.md has", () => {
+    const names = Object.values({ ...choices, ...chosenSettings }).map(({ variable }) => `\`${variable}\``);
+    assert.ok(names.length > 20);
     assert.deepEqual(
-      settingNames.filter((name) => !readme.includes(name)),
+      names.filter((name) => !document.includes(name)),
       [],
     );
   });
+
+  const rows = readSettingRows("infra/README.md").flatMap((row) => namesIn(row.name).map((name) => ({ name, row })));
+  for (const [name, { variable }] of Object.entries(choices)) {
+    const param = main.params.find((each) => each.name === name) ?? assert.fail(name);
+    const row = rows.find((each) => each.name === variable)?.row;
+    if (row === undefined) continue;
+
+    it(`${variable} has the range and the default of its parameter in infra/README.md`, () => {
+      if (param.range !== undefined) assert.equal(row.range, param.range);
+      if (param.byDefault !== undefined && param.byDefault !== "") assert.equal(row.default, `\`${param.byDefault}\``);
+    });
+  }
 });
 
-it("what a deployment gives back is in the README", () => {
+it("what a deployment gives back is in infra/README.md", () => {
   assert.deepEqual(
-    outputsOf(main).filter((name) => !readme.includes(name)),
+    outputsOf(main).filter((name) => !document.includes(name)),
     [],
   );
 });

@@ -24,14 +24,20 @@ export interface Param {
   required: boolean;
   described: boolean;
   secure: boolean;
+  /** Least and most, or the allowed values, as the documents give them. */
+  range: string | undefined;
+  /** The text of a default that is a plain value; without quotes. */
+  byDefault: string | undefined;
 }
 
 export interface Resource {
   symbol: string;
-  /** Without the version. */
+  /** In full also for a resource within another, and without the version. */
   type: string;
-  version: string | undefined;
+  version: string;
   existing: boolean;
+  /** Every property that is set, as `properties.sku.name`, without what is Bicep's own: name, parent, scope, dependsOn. */
+  paths: string[];
   /** The text of a property's value, or undefined where it is not set. */
   get(...path: string[]): string | undefined;
 }
@@ -48,8 +54,10 @@ const builtIn = [
   [
     "bool",
     "concat",
+    "contains",
     "empty",
     "environment",
+    "fail",
     "filter",
     "guid",
     "int",
@@ -59,16 +67,7 @@ const builtIn = [
     "map",
     "max",
   ],
-  [
-    "readEnvironmentVariable",
-    "split",
-    "string",
-    "subscription",
-    "subscriptionResourceId",
-    "tenant",
-    "toLower",
-    "toObject",
-  ],
+  ["split", "string", "subscription", "subscriptionResourceId", "tenant", "toLower", "toObject", "trim"],
   [
     "union",
     "uniqueString",
@@ -77,6 +76,7 @@ const builtIn = [
     "description",
     "maxLength",
     "maxValue",
+    "metadata",
     "minLength",
     "minValue",
     "secure",
@@ -161,11 +161,8 @@ export function findFaults(path: string): string[] {
   return faults;
 }
 
-/** The grammar has no parameters without a type, which are all that sets a file of values apart from others. */
 function parse(path: string): Node {
-  const text = readFileSync(join(infra, path), "utf8");
-  const readable = path.endsWith(".bicepparam") ? text.replace(/^param (?=\w+ =)/gm, "var ") : text;
-  const tree = parser.parse(readable);
+  const tree = parser.parse(readFileSync(join(infra, path), "utf8"));
   if (tree === null) throw new Error(`${path} is not parsed`);
   return tree.rootNode;
 }
@@ -178,19 +175,62 @@ function readParam(node: Node): Param {
     required: node.namedChildCount === 2,
     described: decorators.includes("@description("),
     secure: decorators.includes("@secure()"),
+    range: rangeOf(decorators) ?? (node.namedChildren[1]?.text === "bool" ? "`true`, `false`" : undefined),
+    byDefault: /^('[^']*'|\d+|true|false)$/.exec(last(node).text)?.[0].replaceAll("'", ""),
   };
 }
 
+function rangeOf(decorators: string): string | undefined {
+  const [, min] = /@minValue\((\d+)\)/.exec(decorators) ?? [];
+  const [, max] = /@maxValue\((\d+)\)/.exec(decorators) ?? [];
+  if (min !== undefined && max !== undefined) return `${min}–${max}`;
+  const [, allowed] = /@allowed\(\[([^\]\n]+)\]\)/.exec(decorators) ?? [];
+  return allowed
+    ?.split(", ")
+    .map((value) => `\`${value.replaceAll("'", "")}\``)
+    .join(", ");
+}
+
 function readResource(node: Node): Resource {
-  const [type = "", version] = literal(exists(node.namedChildren[1])).split("@");
   const body = bodyOf(node);
   return {
     symbol: nameOf(node),
-    type,
-    version,
+    ...typeOf(node),
     existing: node.children.some((child) => child?.text === "existing"),
+    paths: [...new Set(pathsIn(body, ""))].filter((path) => !/^(name|parent|scope|dependsOn)\b/.test(path)),
     get: (...path) => path.reduce<Node | undefined>((at, key) => at && propertyOf(at, key), body)?.text,
   };
+}
+
+function typeOf(node: Node): { type: string; version: string } {
+  const [type = "", version] = literal(exists(node.namedChildren[1])).split("@");
+  if (version !== undefined) return { type, version };
+  const outer = outerResource(node);
+  return { type: `${outer.type}/${type}`, version: outer.version };
+}
+
+function outerResource(node: Node): { type: string; version: string } {
+  let at = node.parent;
+  while (at !== null && at.type !== "resource_declaration") at = at.parent;
+  return typeOf(exists(at));
+}
+
+/** The paths of all properties below a value, through arrays, conditions, loops and unions. */
+function pathsIn(value: Node, above: string): string[] {
+  if (value.type === "resource_declaration" || isText(value)) return [];
+  if (value.type !== "object_property") {
+    return value.namedChildren.flatMap((child) => pathsIn(exists(child), above));
+  }
+  // A resource within another stands where a property could.
+  if (value.namedChildren[0]?.type === "resource_declaration") return [];
+  const path = above === "" ? keyOf(value) : `${above}.${keyOf(value)}`;
+  const below = pathsIn(last(value), path);
+  return below.length === 0 ? [path] : below;
+}
+
+/** An object that becomes a string has properties of its own kind. */
+function isText(value: Node): boolean {
+  return value.type === "call_expression" && value.text.startsWith("string(");
 }
 
 function readModule(node: Node): Module {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
@@ -7,20 +8,38 @@ import { describe, it } from "node:test";
 import { parse as parseYaml } from "yaml";
 import * as z from "zod";
 import { build } from "../../../infra/build.ts";
+import { packageFor } from "../../../infra/run-node.mjs";
 import { settings } from "../../../src/config.ts";
 import { readBicep } from "./bicep.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const read = (name: string) => readFileSync(join(root, name), "utf8");
-const readme = read("README.md");
 
 const manifest = z
   .object({
     main: z.string(),
     scripts: z.record(z.string(), z.string()),
+    dependencies: z.record(z.string(), z.string()),
     devDependencies: z.record(z.string(), z.string()),
+    optionalDependencies: z.record(z.string(), z.string()),
+    allowScripts: z.record(z.string(), z.boolean()),
   })
   .parse(JSON.parse(read("package.json")));
+
+const lock = z
+  .object({
+    packages: z.record(
+      z.string(),
+      z.object({
+        integrity: z.string().optional(),
+        hasInstallScript: z.boolean().optional(),
+        dev: z.boolean().optional(),
+        os: z.unknown().optional(),
+        cpu: z.unknown().optional(),
+      }),
+    ),
+  })
+  .parse(JSON.parse(read("package-lock.json")));
 
 /** The part of the schema of host.json that this app uses; a word that is not in it is a slip. */
 const host = z
@@ -60,8 +79,11 @@ describe("host.json", () => {
 
   it("is not what stops an instance of the Flex Consumption plan from serving", () => {
     const { maxConcurrentRequests, maxOutstandingRequests } = host.extensions.http;
-    const [, concurrency] = /param httpConcurrency int = (\d+)/.exec(readBicep("main.bicep").tree.text) ?? [];
-    assert.ok(Number(concurrency) < maxConcurrentRequests && maxConcurrentRequests <= maxOutstandingRequests);
+    const concurrency = readBicep("main.bicep").params.find(({ name }) => name === "httpConcurrency");
+    const [, most] = /^\d+–(\d+)$/.exec(concurrency?.range ?? "") ?? [];
+    assert.ok(Number(concurrency?.byDefault) < maxConcurrentRequests, "by default more instances start first");
+    assert.ok(Number(most) <= maxConcurrentRequests, "no choice goes beyond what an instance lets through");
+    assert.ok(maxConcurrentRequests <= maxOutstandingRequests);
   });
 
   it("samples nothing that alerts count and audits read", () => {
@@ -123,32 +145,51 @@ describe("Core Tools", () => {
 
   it("are started by a command that the README has", () => {
     assert.ok(manifest.scripts["start:func"]);
-    assert.match(readme, /`npm run start:func`/);
+    assert.match(read("README.md"), /`npm run start:func`/);
   });
 });
 
 describe("azure.yaml", () => {
-  const hook = z.strictObject({ shell: z.string(), run: z.string() });
-  const { services } = z
-    .object({
+  const hook = z.strictObject({ shell: z.enum(["sh", "pwsh"]), run: z.string() });
+  const hooks = z.strictObject({ posix: hook, windows: hook });
+  const project = z
+    .strictObject({
+      name: z.string(),
+      requiredVersions: z.strictObject({ azd: z.string().regex(/^>= \d+\.\d+\.\d+$/) }),
+      hooks: z.strictObject({ preprovision: hooks }),
       services: z.strictObject({
         api: z.strictObject({
           project: z.literal("."),
           host: z.literal("function"),
           language: z.literal("custom"),
           dist: z.string(),
-          hooks: z.strictObject({ prepackage: z.strictObject({ posix: hook, windows: hook }) }),
+          hooks: z.strictObject({ prepackage: hooks }),
         }),
       }),
     })
     .parse(parseYaml(read("azure.yaml")));
+  const { prepackage } = project.services.api.hooks;
+  const { preprovision } = project.hooks;
 
   it("uploads the built folder, built anew on every system", () => {
-    assert.equal(services.api.dist, posix.dirname(manifest.main));
-    const { posix: shell, windows } = services.api.hooks.prepackage;
-    assert.equal(shell.run, "npm ci && npm run build");
-    assert.equal(windows.run, shell.run);
+    assert.equal(project.services.api.dist, posix.dirname(manifest.main));
+    assert.equal(prepackage.posix.run, "npm ci && npm run build");
+    const stop = "if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }";
+    assert.equal(prepackage.windows.run, `npm ci\n${stop}\nnpm run build\nexit $LASTEXITCODE\n`);
     assert.ok(manifest.scripts.build);
+  });
+
+  it("has hooks that Windows PowerShell 5.1 can parse", () => {
+    for (const { windows } of [prepackage, preprovision]) {
+      assert.equal(windows.shell, "pwsh");
+      assert.doesNotMatch(windows.run, /&&|\|\||\?\?|\?\.|\? .* :/, "operators of PowerShell 7");
+    }
+  });
+
+  it("registers resource providers before it provisions, on every system", () => {
+    assert.equal(preprovision.posix.run, "node infra/hooks/preprovision.mjs");
+    assert.equal(preprovision.windows.run, preprovision.posix.run);
+    assert.ok(existsSync(join(root, "infra/hooks/preprovision.mjs")));
   });
 
   it("names the app as its tag does", () => {
@@ -158,10 +199,71 @@ describe("azure.yaml", () => {
   });
 });
 
-it("the Node.js of the cloud is the one that the tests run on", () => {
+describe("Node.js", () => {
+  const binaries = Object.entries(manifest.optionalDependencies);
   const [, cloud] =
     /runtime: \{ name: 'node', version: '(\d+)' \}/.exec(readBicep("modules/function-app.bicep").tree.text) ?? [];
-  assert.equal(cloud, /\d+/.exec(manifest.devDependencies.node ?? "")?.[0]);
-  assert.equal(cloud, process.versions.node.split(".")[0]);
-  assert.match(read("infra/build.ts"), new RegExp(`target: "node${cloud}"`));
+
+  it("of the cloud is the one that the tests run on", () => {
+    assert.equal(cloud, process.versions.node.split(".")[0]);
+    assert.match(read("infra/build.ts"), new RegExp(`target: "node${cloud}"`));
+  });
+
+  it("is there for Linux, macOS and Windows, in versions of the cloud's, one for each platform", () => {
+    const platforms = ["darwin arm64", "darwin x64", "linux arm64", "linux x64", "win32 x64"];
+    const expected = platforms.map((each) => packageFor(...(each.split(" ") as [string, string])));
+    assert.deepEqual(binaries.map(([name]) => name).sort(), expected.sort());
+    for (const [name, version] of binaries) {
+      assert.match(version, new RegExp(`^${cloud}\\.\\d+\\.\\d+$`), name);
+      const { os, cpu } = lock.packages[`node_modules/${name}`] ?? assert.fail(`${name} is not locked`);
+      assert.ok(os !== undefined && cpu !== undefined, `${name} would be installed everywhere`);
+    }
+  });
+
+  it("runs what npm runs, whatever started npm", () => {
+    for (const [name, script] of Object.entries(manifest.scripts)) {
+      assert.doesNotMatch(script, /(^|&& )node (?!infra\/run-node\.mjs )/, name);
+    }
+  });
+
+  it("takes arguments as they are, and gives back how it ended", () => {
+    const run = (...args: string[]) =>
+      spawnSync(process.execPath, [join(root, "infra/run-node.mjs"), ...args], { encoding: "utf8" });
+    assert.equal(run("--print", "process.versions.node.split('.')[0]").stdout.trim(), cloud);
+    assert.equal(run("--eval", "process.exit(Number(process.argv[1]))", "7").status, 7);
+  });
+});
+
+describe("the lock file", () => {
+  it("has the hash of every package, and the address of none", () => {
+    const packages = Object.entries(lock.packages).filter(([path]) => path !== "");
+    assert.ok(packages.length > 100);
+    assert.deepEqual(
+      packages.filter(([, { integrity }]) => !/^sha512-/.test(integrity ?? "")).map(([path]) => path),
+      [],
+    );
+    assert.doesNotMatch(read("package-lock.json"), /"resolved"|registry/);
+    assert.match(read(".npmrc"), /^omit-lockfile-registry-resolved=true$/m);
+  });
+
+  it("is all that is installed: no package runs a script, which could fetch more", () => {
+    const withScripts = Object.entries(lock.packages).filter(([, { hasInstallScript }]) => hasInstallScript);
+    const names = withScripts.map(([path]) => path.split("node_modules/").at(-1) ?? "");
+    assert.match(read(".npmrc"), /^ignore-scripts=true$/m, "for every npm");
+    assert.deepEqual(
+      Object.entries(manifest.allowScripts).map(([name, allowed]) => `${name} ${allowed}`),
+      [...new Set(names)].sort().map((name) => `${name} false`),
+      "for an npm that knows of them one by one",
+    );
+  });
+
+  it("counts what is shipped as such, so that it is audited", () => {
+    const shipped = [...read("infra/description-files.ts").matchAll(/resolve\("([\w-]+)\/package\.json"\)/g)];
+    assert.deepEqual(
+      shipped.map(([, name]) => name),
+      ["swagger-ui-dist"],
+    );
+    assert.ok("swagger-ui-dist" in manifest.dependencies);
+    assert.equal(lock.packages["node_modules/swagger-ui-dist"]?.dev, undefined);
+  });
 });

@@ -46,6 +46,27 @@ describe("what was erased is gone", () => {
   });
 });
 
+describe("logs", () => {
+  const workspace = find("modules/monitoring.bicep", "Microsoft.OperationalInsights/workspaces");
+  const tables = find("modules/monitoring.bicep", "Microsoft.OperationalInsights/workspaces/tables");
+
+  it("are removed after the retention that the operator chose, in every table that holds device ids", () => {
+    assert.equal(workspace.get("properties", "retentionInDays"), "retentionDays");
+    assert.equal(tables.get("properties", "retentionInDays"), "retentionDays");
+    assert.equal(tables.get("properties", "totalRetentionInDays"), "retentionDays", "no archive");
+    const names = /for table in \[([^\]]+)\]/.exec(readBicep("modules/monitoring.bicep").tree.text)?.[1];
+    assert.deepEqual(
+      names?.replaceAll("'", "").split(", "),
+      // Those that have 90 days of their own.
+      ["AppRequests", "AppDependencies", "AppTraces", "AppExceptions", "AppMetrics"],
+    );
+  });
+
+  it("are removed on the day, where the retention is the shortest", () => {
+    assert.equal(workspace.get("properties", "features", "immediatePurgeDataOn30Days"), "retentionDays == 30");
+  });
+});
+
 describe("no key opens anything", () => {
   it("storage", () => {
     const account = find("modules/storage.bicep", "Microsoft.Storage/storageAccounts");
@@ -87,12 +108,12 @@ describe("no key opens anything", () => {
     const app = find("modules/function-app.bicep", "Microsoft.Web/sites");
     assert.equal(app.get("properties", "httpsOnly"), "true");
     assert.equal(app.get("properties", "siteConfig", "minTlsVersion"), "'1.2'");
-    assert.equal(app.get("properties", "siteConfig", "ftpsState"), "'Disabled'");
+    assert.equal(app.get("properties", "siteConfig", "ftpsState"), undefined, "which Flex Consumption rejects");
     assert.equal(
       app.get("properties", "functionAppConfig", "deployment", "storage", "authentication", "type"),
       "'UserAssignedIdentity'",
     );
-    const passwords = resources.filter(({ type }) => type === "basicPublishingCredentialsPolicies");
+    const passwords = resources.filter(({ type }) => type.endsWith("/basicPublishingCredentialsPolicies"));
     assert.deepEqual(passwords.map(({ get }) => `${get("name")} ${get("properties", "allow")}`).sort(), [
       "'ftp' false",
       "'scm' false",
@@ -128,7 +149,9 @@ describe("roles", () => {
     "Cognitive Services User": "a97b65f3-24c7-4388-baec-2e87135dc908",
     "Key Vault Secrets User": "4633458b-17de-408a-b874-0445c86b69e6",
     "Monitoring Metrics Publisher": "3913510d-42f4-4e42-8a64-420c390055eb",
+    "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
     "Storage Blob Data Owner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+    "Storage Blob Data Reader": "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
     "Storage Table Data Contributor": "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
   };
   const roles = readBicep("modules/roles.bicep");
@@ -148,10 +171,14 @@ describe("roles", () => {
 
   it("reach one resource each, and tell what for", () => {
     const existing = roles.resources.filter((resource) => resource.existing).map(({ symbol }) => symbol);
-    assert.equal(assignments.length, 5);
+    assert.equal(assignments.length, 8);
     for (const { symbol, get } of assignments) {
-      assert.ok(existing.includes(get("scope") ?? ""), `${symbol}: no role on a group or more`);
-      assert.equal(get("properties", "principalId"), "principalId", symbol);
+      const scope = get("scope")
+        ?.split("::")
+        .at(-1)
+        ?.replace(/\[\w+\]$/, "");
+      assert.ok(existing.includes(scope ?? ""), `${symbol}: no role on a group or more`);
+      assert.match(get("properties", "principalId") ?? "", /^(principalId|deploymentPrincipalId)$/, symbol);
       assert.equal(get("properties", "principalType"), "'ServicePrincipal'", symbol);
       assert.ok(get("properties", "description"), symbol);
       const role = /roleIds(\[[^\]]+\])/.exec(get("properties", "roleDefinitionId") ?? "")?.[1];
@@ -159,8 +186,47 @@ describe("roles", () => {
     }
   });
 
+  it("let the app's identity write to no container but its own and the host's", () => {
+    const onBlobs = assignments.filter(({ get }) => get("properties", "roleDefinitionId")?.includes("Storage Blob"));
+    const given = onBlobs.map(({ get }) => [
+      get("properties", "principalId"),
+      /'Storage Blob Data (\w+)'/.exec(get("properties", "roleDefinitionId") ?? "")?.[1],
+      get("scope"),
+    ]);
+    assert.deepEqual(given, [
+      ["principalId", "Owner", "storage::blobServices::hosts[index]"],
+      ["principalId", "Reader", "storage"],
+      ["principalId", "Contributor", "storage::blobServices::images"],
+      ["deploymentPrincipalId", "Contributor", "storage::blobServices::packages"],
+    ]);
+    const app = find("modules/function-app.bicep", "Microsoft.Web/sites");
+    const authentication = ["functionAppConfig", "deployment", "storage", "authentication"];
+    assert.equal(
+      app.get("properties", ...authentication, "userAssignedIdentityResourceId"),
+      "deploymentIdentityId",
+      "the package is read and written as another identity",
+    );
+  });
+
+  it("are on containers that exist: with a role on one container none can be made", () => {
+    const { tree } = readBicep("modules/storage.bicep");
+    assert.match(tree.text, /var hosts = \['azure-webjobs-hosts', 'azure-webjobs-secrets'\]/);
+    assert.match(tree.text, /var images = 'reference-images'/);
+    assert.match(tree.text, /for container in concat\(hosts, \[images, package\]\)/);
+    assert.match(readSource("storage/connect.ts"), /container\("reference-images"\)/);
+  });
+
   it("are there before the app asks for anything", () => {
     assert.match(readBicep("main.bicep").tree.text, /dependsOn: \[roles, privateEndpoints\]/);
+  });
+
+  it("reach the vault with the first deployment, with or without client keys", () => {
+    assert.match(readBicep("main.bicep").tree.text, /\nmodule keyVault 'modules\/key-vault\.bicep' = \{/);
+    assert.match(roles.tree.text, /\nresource clientKeys '[^']+' = \{/);
+    assert.match(
+      readBicep("modules/key-vault.bicep").tree.text,
+      /\nresource secret '[^']+' = if \(withClientKeys\) \{/,
+    );
   });
 
   function isAssignment({ type }: Resource): boolean {
@@ -200,6 +266,25 @@ describe("alerts", () => {
     const minutes = Number(/^0 \*\/(\d+) \* \* \* \*$/.exec(maintenanceSchedule)?.[1]);
     const window = Number(/name: 'maintenance-overdue'[\s\S]+?window: 'PT(\d+)M'/.exec(tree.text)?.[1]);
     assert.ok(window >= 3 * minutes, `${window} minutes, and a run every ${minutes}`);
+  });
+
+  it("fire also for an app that never started: it is called from outside", () => {
+    const test = find("modules/alerts.bicep", "Microsoft.Insights/webtests");
+    assert.equal(test.get("properties", "Request", "RequestUrl"), "readinessUrl");
+    assert.match(
+      readBicep("main.bicep").tree.text,
+      /readinessUrl: '\$\{functionApp\.outputs\.uri\}\/api\/health\/ready'/,
+    );
+    assert.ok(endpoints.some(({ route, access }) => route === "api/health/ready" && access === "everyone"));
+    const alert = find("modules/alerts.bicep", "Microsoft.Insights/metricAlerts");
+    assert.equal(alert.get("properties", "criteria", "webTestId"), "availability.id");
+    const places = test.get("properties", "Locations")?.match(/Id:/g)?.length ?? 0;
+    assert.ok(Number(alert.get("properties", "criteria", "failedLocationCount")) <= places);
+    const window = /^'PT(\d+)M'$/.exec(alert.get("properties", "windowSize") ?? "")?.[1];
+    assert.ok(
+      Number(window) * 60 >= Number(test.get("properties", "Frequency")),
+      "a call of each place in every window",
+    );
   });
 
   it("name events that the app logs", () => {

@@ -88,10 +88,12 @@ it("the README's test command runs on Linux, macOS and Windows", () => {
 it("what is deployed is audited, and every Bicep file compiled", () => {
   const runs = Object.values(ci.jobs).flatMap(({ steps }) => steps.map(({ run }) => run ?? ""));
   assert.ok(runs.includes("npm audit --omit=dev --audit-level=high"));
-  for (const file of ["infra/main.bicep", "infra/main.bicepparam"]) {
-    assert.ok(runs.some((run) => run.includes(`--file ${file}`)));
-    assert.ok(existsSync(join(root, file)));
-  }
+  assert.ok(runs.some((run) => run.includes("az bicep build --file infra/main.bicep")));
+  assert.ok(existsSync(join(root, "infra/main.bicep")));
+  assert.ok(
+    runs.some((run) => /^az bicep install --version v\d+\.\d+\.\d+$/.test(run)),
+    "by one version of the compiler",
+  );
 });
 
 it("a release has the package of its version attached", () => {
@@ -99,6 +101,22 @@ it("a release has the package of its version attached", () => {
   const archive = `${manifest.name}-$TAG.zip`;
   assert.deepEqual(release.on, { push: { tags: ["v*"] } });
   assert.ok(runs.includes(`zip -r "../${archive}" .`) && runs.includes(`"${archive}" --verify-tag`));
+});
+
+it("a release proves where its package was built", () => {
+  const { permissions: given, steps } = release.jobs.package ?? assert.fail("no package");
+  const attest = steps.findIndex(({ uses }) => uses?.startsWith("actions/attest-build-provenance@"));
+  const publish = steps.findIndex(({ run }) => run?.startsWith("gh release create"));
+  assert.ok(attest >= 0 && attest < publish);
+  assert.equal(steps[attest]?.with?.["subject-path"], `${manifest.name}-\${{ github.ref_name }}.zip`);
+  assert.deepEqual([given?.attestations, given?.["id-token"]], ["write", "write"]);
+});
+
+it("dependencies and actions are kept up to date", () => {
+  const { updates } = z
+    .object({ updates: z.array(z.object({ "package-ecosystem": z.string(), directory: z.literal("/") })) })
+    .parse(parseYaml(readFileSync(join(root, ".github/dependabot.yml"), "utf8")));
+  assert.deepEqual(updates.map((update) => update["package-ecosystem"]).sort(), ["github-actions", "npm"]);
 });
 
 for (const name of ["LICENSE", ".github/CONTRIBUTING.md", ".github/SECURITY.md"]) {

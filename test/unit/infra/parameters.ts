@@ -1,0 +1,46 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as z from "zod";
+import { infra } from "./bicep.ts";
+
+/** `${NAME}` or `${NAME=default}`: what azd puts in place of the value. */
+const substitution = z.string().regex(/^\$\{[A-Z_0-9]+(=[\w.]+)?\}$/);
+
+const parameters = z
+  .strictObject({
+    $schema: z.string(),
+    contentVersion: z.string(),
+    parameters: z.record(
+      z.string(),
+      z.strictObject({ value: z.union([substitution, z.record(z.string(), substitution)]) }),
+    ),
+  })
+  .parse(JSON.parse(readFileSync(join(infra, "main.parameters.json"), "utf8"))).parameters;
+
+/** A variable of the azd environment, and what is used where it is not set. */
+export interface Choice {
+  variable: string;
+  fallback: string | undefined;
+}
+
+/** The parameters of the main file that have one value each, by name. */
+export const choices: Record<string, Choice> = Object.fromEntries(
+  Object.entries(parameters).flatMap(([name, { value }]) =>
+    typeof value === "string" ? [[name, readChoice(value)]] : [],
+  ),
+);
+
+/** The app settings that an operator chooses, by name. */
+export const chosenSettings: Record<string, Choice> = Object.fromEntries(
+  Object.entries(z.record(z.string(), z.string()).parse(parameters.settings?.value)).map(([name, value]) => [
+    name,
+    readChoice(value),
+  ]),
+);
+
+export const parameterNames = Object.keys(parameters);
+
+function readChoice(value: string): Choice {
+  const [, variable = "", fallback] = /^\$\{(\w+)(?:=(.*))?\}$/.exec(value) ?? [];
+  return { variable, fallback };
+}

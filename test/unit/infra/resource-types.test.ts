@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import * as z from "zod";
+import { infra, listFiles, readBicep } from "./bicep.ts";
+
+/**
+ * The types that the Bicep files use, with their API version and the properties of the published schema: a misspelt
+ * property or a version that does not exist fails here, without a compiler. A new property is added to the table after it
+ * has been found in the schema that `source` names. `*` stands for names that are free.
+ */
+const table = z
+  .object({
+    source: z.string().min(1),
+    /** Properties that the service accepts and the schema lacks; the reason is beside them in the Bicep file. */
+    beyondSchema: z.record(z.string(), z.array(z.string())),
+    types: z.record(
+      z.string(),
+      z.object({ version: z.string().regex(/^\d{4}-\d\d-\d\d(-preview)?$/), properties: z.array(z.string()) }),
+    ),
+  })
+  .parse(JSON.parse(readFileSync(join(import.meta.dirname, "resource-types.json"), "utf8")));
+
+const resources = listFiles(".bicep").flatMap((path) => readBicep(path).resources.map((each) => ({ ...each, path })));
+
+for (const { path, symbol, type, version, existing, paths, get } of resources) {
+  // App settings are names of our own; app-settings.test.ts compares them with the code.
+  const free = type === "Microsoft.Web/sites/config" && get("name") === "'appsettings'";
+
+  it(`${path} ${symbol}: type, version and properties are those of the schema`, () => {
+    const known = table.types[type] ?? assert.fail(`${type} is not in the table`);
+    assert.equal(version, known.version);
+    if (existing || free) return;
+    const allowed = [...known.properties, ...(table.beyondSchema[type] ?? [])];
+    assert.deepEqual(
+      paths.filter((each) => !allowed.some((pattern) => fits(each, pattern))),
+      [],
+    );
+  });
+}
+
+it("the table has nothing that no file uses", () => {
+  for (const [type, { properties }] of Object.entries(table.types)) {
+    const used = resources.filter((resource) => resource.type === type);
+    assert.ok(used.length > 0, type);
+    const paths = used.flatMap((resource) => resource.paths);
+    assert.deepEqual(
+      properties.filter((pattern) => !paths.some((path) => fits(path, pattern))),
+      [],
+      type,
+    );
+  }
+});
+
+function fits(path: string, pattern: string): boolean {
+  return pattern.endsWith(".*") ? path.startsWith(pattern.slice(0, -1)) : path === pattern;
+}
+
+describe("the Bicep compiler", () => {
+  const version = spawnSync("bicep", ["--version"], { encoding: "utf8" });
+  const missing = version.status === 0 ? false : "bicep is not on the PATH; CI compiles the files";
+
+  it("compiles every file without an error or a warning", { skip: missing }, () => {
+    const { status, stderr } = spawnSync("bicep", ["build", "--stdout", join(infra, "main.bicep")], {
+      encoding: "utf8",
+      maxBuffer: 64 * 1024 * 1024,
+    });
+    assert.deepEqual({ status, stderr: stderr.trim() }, { status: 0, stderr: "" }, version.stdout.trim());
+  });
+});
