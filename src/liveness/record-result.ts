@@ -85,6 +85,9 @@ export async function recordResult(
   });
   // Erased meanwhile: there is nothing left to tell of.
   if (written === undefined) {
+    // Or moved to its device, as long as that was not known here.
+    const moved = placed.record.deviceCorrelationId === undefined && (await deps.sessions.find(record.sessionId));
+    if (moved) return recordResult(deps, moved, occasion);
     for (const sessionImageId of linked) await deps.devices.unlinkImage(sessionImageId);
     return { stored, state: undefined, isErased: true };
   }

@@ -3,6 +3,7 @@ import type { DeviceContents, DeviceStore, Reserved } from "../liveness/ports.ts
 import type { StoredSession } from "../liveness/session.ts";
 import { createBinding } from "./binding.ts";
 import type { StorageTables } from "./connect.ts";
+import { followPointer } from "./find-session.ts";
 import { createGuards } from "./guards.ts";
 import {
   boundImageRow,
@@ -22,7 +23,7 @@ import {
 } from "./keys.ts";
 import type { Conditions } from "./query.ts";
 import { readSession } from "./session-row.ts";
-import { readGuard, readKey, readPointer, writePointer } from "./small-rows.ts";
+import { readGuard, readKey, writePointer } from "./small-rows.ts";
 import { removeRows } from "./transactions.ts";
 
 /** What concerns a device, or a principal, as a whole. */
@@ -85,12 +86,8 @@ export function createDeviceStore(connection: StorageTables): DeviceStore {
   async function sessionOf({ partition, key }: Reserved): Promise<StoredSession | undefined> {
     const { sessionId, creationId } = key;
     if (sessionId === undefined) return undefined;
-    const pointer = await sessionIds.get(sessionId, sessionId);
-    if (pointer !== undefined) {
-      const { partition: where, row } = readPointer(pointer);
-      const entity = await sessions.get(where, row);
-      return entity && readSession(entity);
-    }
+    const { isPointed, stored } = await followPointer(connection, sessionId);
+    if (isPointed) return stored;
     const where = { PartitionKey: partition, RowKey: sessionRows, creationId };
     for await (const entity of sessions.query({ where })) {
       const stored = readSession(entity);

@@ -7,6 +7,7 @@ import type { StorageTables } from "./connect.ts";
 import { createCreation } from "./creation.ts";
 import { createDeviceSessions } from "./device-sessions.ts";
 import { createExpiryStore } from "./expiry-store.ts";
+import { followPointer } from "./find-session.ts";
 import { auditRows, expiryPartition, guardRowOf, sessionCreatedOn, sessionRow } from "./keys.ts";
 import { createPurge } from "./purge.ts";
 import { maxPageSize } from "./query.ts";
@@ -17,7 +18,6 @@ import {
   prunedPointer,
   readAuditEntry,
   readListed,
-  readPointer,
   writeAuditEntry,
   writeGuardChange,
   writePointer,
@@ -57,11 +57,7 @@ export function createSessionStore(connection: StorageTables): SessionStore {
   };
 
   async function find(sessionId: string): Promise<StoredSession | undefined> {
-    const entity = await sessionIds.get(sessionId, sessionId);
-    if (entity === undefined) return undefined;
-    const { partition, row, prunedOn } = readPointer(entity);
-    const stored = await load(partition, row);
-    return stored === undefined || prunedOn === undefined ? stored : { ...stored, prunedOn };
+    return (await followPointer(connection, sessionId)).stored;
   }
 
   async function load(partition: string, row: string): Promise<StoredSession | undefined> {
