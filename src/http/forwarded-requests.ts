@@ -2,11 +2,14 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { ApiError } from "../errors.ts";
 import { type HttpAnswer, toErrorReply, toHttpAnswer } from "./responses.ts";
 
-/** Names the invocation of a forwarded request. The host leaves the value of a caller who sends this header himself. */
+/** Names the invocation of a forwarded request. The host leaves the value where a caller sends this header. */
 export const invocationHeader = "x-ms-invocation-id";
 
 /** The host forwards up to 32 KiB of headers, to which it adds its own; Node's default limit is 16 KiB. */
 const maxHeaderSize = 64 * 1024;
+
+/** The host lets go of an idle connection after a minute: it must be the first, or it reuses one that is being closed. */
+const keepAliveTimeout = 75_000;
 
 const sweepIntervalMs = 1000;
 /**
@@ -75,7 +78,7 @@ export function createForwardedRequests({ everyMs = sweepIntervalMs } = {}): For
   return {
     listen: () =>
       new Promise((resolve, reject) => {
-        const server = createServer({ maxHeaderSize }, accept);
+        const server = createServer({ maxHeaderSize, keepAliveTimeout }, accept);
         // By default Node answers an unknown `Expect` itself, and the invocation waits in vain.
         server.on("checkExpectation", accept);
         server.once("error", reject);

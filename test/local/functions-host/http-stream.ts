@@ -47,7 +47,7 @@ export interface ForwardTarget {
  */
 export function createForwarder(httpUri: string): Forwarder {
   const { port } = new URL(httpUri);
-  // Idle connections are given up well before the library's server would drop them (5 s) under a new request.
+  // Idle connections are closed well before the app's server closes them (the library's: 5 s), or a new request could meet that.
   const agent = new Agent({ keepAlive: true, timeout: 2000 });
   return {
     close: () => agent.destroy(),
