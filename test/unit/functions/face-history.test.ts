@@ -13,7 +13,7 @@ describe("a page of a list that cannot be asked for", () => {
     const process = world.start();
     const app = createApp(process);
     const badPages = ["top=0", "top=1001", "top=-1", "top=1e2", "top=", "top=1&top=x"];
-    const badStarts = [`start=${"a".repeat(65)}`, "start=%00", "start=a%0A", "start=%C2%85"];
+    const badStarts = [`start=${"a".repeat(65)}`, `start=${"%C3%A9".repeat(65)}`];
     const badEntries = ["start=x", "start=-1", "start=1.5", `start=${"1".repeat(20)}`];
     for (const [path, queries] of [
       [sessions, [...badPages, ...badStarts]],
