@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { build as bundle, type Metafile, type OutputFile, type Plugin, transform } from "esbuild";
 import { z } from "zod";
 import { createDescriptionFiles } from "./description-files.ts";
-import { leaveOut } from "./leave-out.ts";
+import { leaveOut } from "./stub-dependencies.ts";
 
 const root = resolve(import.meta.dirname, "..");
 

@@ -1,9 +1,9 @@
 import * as z from "zod";
 import { apiVersions } from "./face/model.ts";
-import type { Limits } from "./liveness/limits.ts";
-import type { OpeningPolicy } from "./liveness/plan-session.ts";
-import type { DecisionRules } from "./liveness/record-result.ts";
-import type { Retention } from "./liveness/retention.ts";
+import type { Limits } from "./liveness/open/limits.ts";
+import type { OpeningPolicy } from "./liveness/open/plan-session.ts";
+import type { DecisionRules } from "./liveness/result/record-result.ts";
+import type { Retention } from "./liveness/retain/retention.ts";
 import {
   clientKeys,
   emptyIsUnset,

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { defineEndpoint, type Endpoint, resourceNotFound } from "../http/endpoint.ts";
-import { type Erased, eraseDevice } from "../liveness/erase-device.ts";
-import { endLockout } from "../liveness/limits.ts";
+import { type Erased, eraseDevice } from "../liveness/retain/erase-device.ts";
+import { endLockout } from "../liveness/open/limits.ts";
 import { checkDeviceId, deviceId } from "./device-id.ts";
 import { sessionResource, sessionResourceShape } from "./session-resource.ts";
 

@@ -1,8 +1,8 @@
 import * as z from "zod";
-import { codecs } from "../face/codecs.ts";
+import { codecs } from "../face/versions/codecs.ts";
 import { auditEntryId, type SessionKind, sessionKinds } from "../face/model.ts";
 import { defineEndpoint, type Endpoint } from "../http/endpoint.ts";
-import { listSessions, readAuditTrail } from "../liveness/history.ts";
+import { listSessions, readAuditTrail } from "../liveness/result/history.ts";
 import { codecFor, operationOf, previews, sessionParams, versionParams } from "./dialects.ts";
 
 /** How the previews page: what comes after `start`, `top` rows of it. Both have the service's bounds. */

@@ -1,12 +1,12 @@
 import * as z from "zod";
-import { codecs } from "../face/codecs.ts";
+import { codecs } from "../face/versions/codecs.ts";
 import { type ApiVersion, type SessionKind, sessionKinds } from "../face/model.ts";
 import { type MediaType, readRequestBody } from "../http/body.ts";
 import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
 import type { BodyShape } from "../http/operation.ts";
 import { readRepeatability, repeatabilityHeaders } from "../http/repeatability.ts";
-import { openSession } from "../liveness/open-session.ts";
-import { deleteSession, watchSession } from "../liveness/watch-session.ts";
+import { openSession } from "../liveness/open/open-session.ts";
+import { deleteSession, watchSession } from "../liveness/result/get-session.ts";
 import { codecFor, type Dialect, operationOf, previews, sessionParams, stable, versionParams } from "./dialects.ts";
 
 /** What a creation may come as. */

@@ -1,10 +1,10 @@
 import type { TimerHandler } from "@azure/functions";
 import type { App, Composition } from "../app.ts";
 import { createLog, describeError, type Log } from "../http/log.ts";
-import { drain } from "../liveness/maintain.ts";
-import { createPace } from "../liveness/pace.ts";
-import { sweepImages } from "../liveness/sweep-images.ts";
-import { sweepRows } from "../liveness/sweep-rows.ts";
+import { drain } from "../liveness/retain/maintain.ts";
+import { createPace } from "../liveness/retain/rate-limiter.ts";
+import { sweepImages } from "../liveness/retain/sweep-images.ts";
+import { sweepRows } from "../liveness/retain/sweep-rows.ts";
 import { measureMaintenance } from "../telemetry/observe.ts";
 
 /** Every five minutes, as wide as the buckets of `expiry` are. */

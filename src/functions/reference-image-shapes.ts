@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { BodyShape } from "../http/operation.ts";
-import { conditionShape, imageLimits, imageTypes } from "../liveness/image.ts";
+import { conditionShape, imageLimits, imageTypes } from "../liveness/images/inspect-image.ts";
 
 /** What goes in and out at the reference images' routes. */
 

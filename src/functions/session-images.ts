@@ -1,10 +1,10 @@
 import * as z from "zod";
 import { sessionImageNotFound } from "../api-errors.ts";
 import type { App } from "../app.ts";
-import { codecs } from "../face/codecs.ts";
+import { codecs } from "../face/versions/codecs.ts";
 import type { ApiVersion } from "../face/model.ts";
 import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
-import { type Caller, mayUse } from "../liveness/access.ts";
+import { type Caller, mayUse } from "../liveness/model/caller.ts";
 import { codecFor, type Dialect, previews, stable, unsupportedVersion, versionParams } from "./dialects.ts";
 
 const imageParams = versionParams.extend({ sessionImageId: z.string() });

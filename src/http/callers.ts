@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import * as z from "zod";
 import { accessDenied } from "../api-errors.ts";
-import type { Caller } from "../liveness/access.ts";
+import type { Caller } from "../liveness/model/caller.ts";
 
 export interface CallerRules {
   clientKeys: ReadonlyMap<string, readonly string[]>;

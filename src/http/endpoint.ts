@@ -6,7 +6,7 @@ import type { App, Composition } from "../app.ts";
 import type { SettingFault } from "../config.ts";
 import { ApiError } from "../errors.ts";
 import type { ApiVersion } from "../face/model.ts";
-import type { Caller } from "../liveness/access.ts";
+import type { Caller } from "../liveness/model/caller.ts";
 import { authenticate } from "./callers.ts";
 import { createLog, describeError, type Log } from "./log.ts";
 import type { OperationShape } from "./operation.ts";

@@ -1,5 +1,5 @@
 import { ApiError } from "../errors.ts";
-import type { Clock, FaceService, ImageStore, SessionStore } from "./ports.ts";
+import type { Clock, FaceService, ImageStore, SessionStore } from "./model/ports.ts";
 
 export interface NotReady {
   part: "tables" | "blobs" | "face";

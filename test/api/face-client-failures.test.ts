@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
-import { createFaceService } from "../../src/face/face-service.ts";
+import { createFaceService } from "../../src/face/client/face-service.ts";
 import { findFreePorts } from "../local/ports.ts";
 import {
   failureOf,

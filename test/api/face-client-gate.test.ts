@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { it, type TestContext } from "node:test";
-import { createFaceService } from "../../src/face/face-service.ts";
+import { createFaceService } from "../../src/face/client/face-service.ts";
 import { apiVersions } from "../../src/face/model.ts";
 import { startFaceEmulator } from "../local/emulator/emulator.ts";
 import { control, playAttempt } from "./support/app-client.ts";

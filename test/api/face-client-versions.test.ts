@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { createFaceService } from "../../src/face/face-service.ts";
+import { createFaceService } from "../../src/face/client/face-service.ts";
 import { apiVersions, type SessionRequest } from "../../src/face/model.ts";
 import { makeImage } from "../fixtures/images.ts";
 import { at, startStandIn } from "./emulator/stand-in.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { createFaceService } from "../../src/face/face-service.ts";
+import { createFaceService } from "../../src/face/client/face-service.ts";
 import {
   created,
   failureOf,
@@ -146,7 +146,7 @@ test("with every log of the libraries on, nothing of a call is printed", async (
     return { json: method === "POST" ? created : { ...notStarted, authToken: token } };
   });
   const script = `
-    const { createFaceService } = await import(${JSON.stringify(new URL("../../src/face/face-service.ts", import.meta.url))});
+    const { createFaceService } = await import(${JSON.stringify(new URL("../../src/face/client/face-service.ts", import.meta.url))});
     const face = createFaceService(${JSON.stringify({ endpoint, apiVersion: "v1.2", credential: { key } })});
     const request = ${JSON.stringify(request)};
     const image = { bytes: Buffer.from("image-bytes"), filename: "a-person.jpg" };

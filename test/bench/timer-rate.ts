@@ -1,6 +1,6 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { drain } from "../../src/liveness/maintain.ts";
+import { drain } from "../../src/liveness/retain/maintain.ts";
 import type { Figure, Part } from "./figures.ts";
 import { createTimerWorld } from "./timer-world.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, describe, it } from "node:test";
-import type { DuePlace, DueRow, UnreadableRow } from "../../../src/liveness/calendar.ts";
-import type { SessionStore } from "../../../src/liveness/ports.ts";
+import type { DuePlace, DueRow, UnreadableRow } from "../../../src/liveness/model/schedule.ts";
+import type { SessionStore } from "../../../src/liveness/model/ports.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { collect, openRig, rowsOf } from "./storage-rig.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
-import type { Guard } from "../../../src/liveness/guard.ts";
-import { readGuard } from "../../../src/storage/small-rows.ts";
+import type { Guard } from "../../../src/liveness/model/guard.ts";
+import { readGuard } from "../../../src/storage/rows/other-rows.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import {
   admitAll,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import fc from "fast-check";
-import type { SessionStore } from "../../../src/liveness/ports.ts";
+import type { SessionStore } from "../../../src/liveness/model/ports.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { admitAll, collect, committed, openRig, reservation } from "./storage-rig.ts";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
-import { connectStorage } from "../../../src/storage/connect.ts";
-import { createImageStore } from "../../../src/storage/image-store.ts";
-import { createSessionStore } from "../../../src/storage/session-store.ts";
+import { connectStorage } from "../../../src/storage/azure/connect.ts";
+import { createImageStore } from "../../../src/storage/stores/images.ts";
+import { createSessionStore } from "../../../src/storage/stores/sessions.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { findFreePorts } from "../../local/ports.ts";
 import { committed, openRig, someDevice } from "./storage-rig.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, describe, it } from "node:test";
-import { createDeviceStore } from "../../../src/storage/device-store.ts";
+import { createDeviceStore } from "../../../src/storage/stores/devices.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { committed, openRig } from "./storage-rig.ts";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { BlobServiceClient } from "@azure/storage-blob";
-import type { ImageName, ImageStore, ListedImage } from "../../../src/liveness/ports.ts";
-import { createDeviceStore } from "../../../src/storage/device-store.ts";
-import { createImageStore } from "../../../src/storage/image-store.ts";
+import type { ImageName, ImageStore, ListedImage } from "../../../src/liveness/model/ports.ts";
+import { createDeviceStore } from "../../../src/storage/stores/devices.ts";
+import { createImageStore } from "../../../src/storage/stores/images.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { committed, openRig, someDevice } from "./storage-rig.ts";
 

@@ -3,8 +3,8 @@ import { randomBytes } from "node:crypto";
 import { after, describe, it } from "node:test";
 import { BlobServiceClient } from "@azure/storage-blob";
 import { ApiError } from "../../../src/errors.ts";
-import type { ImageName, NewImage } from "../../../src/liveness/ports.ts";
-import { createImageStore } from "../../../src/storage/image-store.ts";
+import type { ImageName, NewImage } from "../../../src/liveness/model/ports.ts";
+import { createImageStore } from "../../../src/storage/stores/images.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { openRig, someDevice } from "./storage-rig.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, it } from "node:test";
-import { connectStorage } from "../../../src/storage/connect.ts";
-import { createImageStore } from "../../../src/storage/image-store.ts";
-import type { Table } from "../../../src/storage/table.ts";
+import { connectStorage } from "../../../src/storage/azure/connect.ts";
+import { createImageStore } from "../../../src/storage/stores/images.ts";
+import type { Table } from "../../../src/storage/azure/table.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { type Calls, stopAt } from "../../unit/fakes/calls.ts";
 import { callsOf, deeds, outlive, passAges } from "../../unit/fakes/kill-points.ts";

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
-import type { DueRow } from "../../../src/liveness/calendar.ts";
-import type { Guard } from "../../../src/liveness/guard.ts";
-import type { NewImage } from "../../../src/liveness/ports.ts";
-import { createSessionStore } from "../../../src/storage/session-store.ts";
-import { readGuard } from "../../../src/storage/small-rows.ts";
+import type { DueRow } from "../../../src/liveness/model/schedule.ts";
+import type { Guard } from "../../../src/liveness/model/guard.ts";
+import type { NewImage } from "../../../src/liveness/model/ports.ts";
+import { createSessionStore } from "../../../src/storage/stores/sessions.ts";
+import { readGuard } from "../../../src/storage/rows/other-rows.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import type { SeenRequest } from "./storage-proxy.ts";
 import {

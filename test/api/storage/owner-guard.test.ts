@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, it } from "node:test";
-import { services } from "../../../src/liveness/access.ts";
-import { createDeviceStore } from "../../../src/storage/device-store.ts";
-import { ownerPartition } from "../../../src/storage/keys.ts";
+import { services } from "../../../src/liveness/model/caller.ts";
+import { createDeviceStore } from "../../../src/storage/stores/devices.ts";
+import { ownerPartition } from "../../../src/storage/rows/keys.ts";
 import { type Azurite, startAzurite } from "../../local/azurite.ts";
 import type { SeenRequest } from "./storage-proxy.ts";
 import { admitAll, openRig } from "./storage-rig.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
-import { writeSession } from "../../../src/storage/session-row.ts";
+import { writeSession } from "../../../src/storage/rows/session-row.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { committed, newRecord, openRig, reservation, reserved, rowKeysOf, rowsOf, someDevice } from "./storage-rig.ts";
 

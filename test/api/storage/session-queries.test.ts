@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, describe, it } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
-import { writePointer } from "../../../src/storage/small-rows.ts";
+import { writePointer } from "../../../src/storage/rows/other-rows.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { committed, newRecord, openRig, type Rig, reservation, someDevice } from "./storage-rig.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, describe, it } from "node:test";
-import type { AuditRecord, StoredSession } from "../../../src/liveness/session.ts";
-import { readGuard } from "../../../src/storage/small-rows.ts";
+import type { AuditRecord, StoredSession } from "../../../src/liveness/model/session.ts";
+import { readGuard } from "../../../src/storage/rows/other-rows.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { committed, openRig, rowsOf, someDevice } from "./storage-rig.ts";
 

@@ -1,16 +1,16 @@
 import { randomUUID } from "node:crypto";
 import type { TestContext } from "node:test";
-import { services } from "../../../src/liveness/access.ts";
-import type { Guard } from "../../../src/liveness/guard.ts";
-import { refundCreation } from "../../../src/liveness/limits.ts";
-import type { ImageStore, Reservation, Reserved, SessionStore } from "../../../src/liveness/ports.ts";
-import type { SessionRecord, StoredSession } from "../../../src/liveness/session.ts";
-import { connectStorage, type StorageConnection } from "../../../src/storage/connect.ts";
-import { createDeviceStore } from "../../../src/storage/device-store.ts";
-import { createImageStore } from "../../../src/storage/image-store.ts";
-import type { StorageRetryPolicy } from "../../../src/storage/send-request.ts";
-import { createSessionStore } from "../../../src/storage/session-store.ts";
-import type { Entity, Table } from "../../../src/storage/table.ts";
+import { services } from "../../../src/liveness/model/caller.ts";
+import type { Guard } from "../../../src/liveness/model/guard.ts";
+import { refundCreation } from "../../../src/liveness/open/limits.ts";
+import type { ImageStore, Reservation, Reserved, SessionStore } from "../../../src/liveness/model/ports.ts";
+import type { SessionRecord, StoredSession } from "../../../src/liveness/model/session.ts";
+import { connectStorage, type StorageConnection } from "../../../src/storage/azure/connect.ts";
+import { createDeviceStore } from "../../../src/storage/stores/devices.ts";
+import { createImageStore } from "../../../src/storage/stores/images.ts";
+import type { StorageRetryPolicy } from "../../../src/storage/azure/send-request.ts";
+import { createSessionStore } from "../../../src/storage/stores/sessions.ts";
+import type { Entity, Table } from "../../../src/storage/azure/table.ts";
 import { type StorageProxy, startProxy } from "./storage-proxy.ts";
 
 export interface Rig {

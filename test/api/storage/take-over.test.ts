@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
-import { readGuard, readKey } from "../../../src/storage/small-rows.ts";
+import { readGuard, readKey } from "../../../src/storage/rows/other-rows.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { admitAll, openRig, reservation, reserved, rowsOf, someDevice } from "./storage-rig.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
-import { endLockout } from "../../../src/liveness/limits.ts";
-import { createDeviceStore } from "../../../src/storage/device-store.ts";
-import { readGuard } from "../../../src/storage/small-rows.ts";
+import { endLockout } from "../../../src/liveness/open/limits.ts";
+import { createDeviceStore } from "../../../src/storage/stores/devices.ts";
+import { readGuard } from "../../../src/storage/rows/other-rows.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { newRecord, openRig, type Rig, reservation, reserved, rowKeysOf, rowsOf, someDevice } from "./storage-rig.ts";
 

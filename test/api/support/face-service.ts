@@ -3,7 +3,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from "nod
 import type { TestContext } from "node:test";
 import { inspect } from "node:util";
 import { ApiError } from "../../../src/errors.ts";
-import { createFaceService, type FaceServiceOptions, type SessionRef } from "../../../src/face/face-service.ts";
+import { createFaceService, type FaceServiceOptions, type SessionRef } from "../../../src/face/client/face-service.ts";
 import type { ApiVersion, SessionKind, SessionRequest } from "../../../src/face/model.ts";
 import { listen } from "../../local/ports.ts";
 

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { setTimeout as sleep } from "node:timers/promises";
 import { accessDenied } from "../../../src/api-errors.ts";
 import { ApiError } from "../../../src/errors.ts";
-import { codecs } from "../../../src/face/codecs.ts";
+import { codecs } from "../../../src/face/versions/codecs.ts";
 import { requireLoopbackName } from "../loopback-names.ts";
 import { handleControl } from "./control-routes.ts";
 import type { FaceCall } from "./face-operations.ts";

@@ -7,7 +7,7 @@ import type {
   SessionState,
   VerifyImage,
 } from "../../../src/face/model.ts";
-import type { Clock, FaceCallOptions, FaceService } from "../../../src/liveness/ports.ts";
+import type { Clock, FaceCallOptions, FaceService } from "../../../src/liveness/model/ports.ts";
 import type { Calls } from "./calls.ts";
 
 /** A session as the service keeps it. */

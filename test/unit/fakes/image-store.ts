@@ -6,7 +6,7 @@ import type {
   ImageStore,
   StoredImageFacts,
   WalkName,
-} from "../../../src/liveness/ports.ts";
+} from "../../../src/liveness/model/ports.ts";
 import type { Calls } from "./calls.ts";
 
 /** What a fake container holds. */

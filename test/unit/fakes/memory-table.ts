@@ -1,7 +1,7 @@
 import type { TableEntity, TransactionAction } from "@azure/data-tables";
-import type { Bounds, Conditions, Query } from "../../../src/storage/query.ts";
-import type { Conflict, Entity, Table, Written } from "../../../src/storage/table.ts";
-import { maxTransactionRows } from "../../../src/storage/transactions.ts";
+import type { Bounds, Conditions, Query } from "../../../src/storage/azure/query.ts";
+import type { Conflict, Entity, Table, Written } from "../../../src/storage/azure/table.ts";
+import { maxTransactionRows } from "../../../src/storage/azure/transactions.ts";
 import type { Calls } from "./calls.ts";
 
 /** A table in memory, with the semantics of Azure Tables as far as the stores use them. It outlives every process. */

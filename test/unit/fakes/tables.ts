@@ -1,10 +1,10 @@
 import type { TableEntity } from "@azure/data-tables";
-import type { DueRow } from "../../../src/liveness/calendar.ts";
-import type { Guard } from "../../../src/liveness/guard.ts";
-import type { CreationKey } from "../../../src/liveness/ports.ts";
-import type { AuditRecord, SessionRecord } from "../../../src/liveness/session.ts";
-import { isGuardRow, isKeyRow, isSessionRow, sessionRowOfAudit } from "../../../src/storage/keys.ts";
-import { readSession, writeSession } from "../../../src/storage/session-row.ts";
+import type { DueRow } from "../../../src/liveness/model/schedule.ts";
+import type { Guard } from "../../../src/liveness/model/guard.ts";
+import type { CreationKey } from "../../../src/liveness/model/ports.ts";
+import type { AuditRecord, SessionRecord } from "../../../src/liveness/model/session.ts";
+import { isGuardRow, isKeyRow, isSessionRow, sessionRowOfAudit } from "../../../src/storage/rows/keys.ts";
+import { readSession, writeSession } from "../../../src/storage/rows/session-row.ts";
 import {
   type Pointer,
   readAuditEntry,
@@ -16,8 +16,8 @@ import {
   writeDue,
   writeGuard,
   writeKey,
-} from "../../../src/storage/small-rows.ts";
-import type { Entity } from "../../../src/storage/table.ts";
+} from "../../../src/storage/rows/other-rows.ts";
+import type { Entity } from "../../../src/storage/azure/table.ts";
 import { createMemoryTable, type MemoryTable } from "./memory-table.ts";
 
 /** The app's tables in memory. */

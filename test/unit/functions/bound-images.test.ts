@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as z from "zod";
-import { eraseDevice } from "../../../src/liveness/erase-device.ts";
-import { heldImageName } from "../../../src/liveness/image-name.ts";
-import { keepImage } from "../../../src/liveness/keep-image.ts";
-import { sweepImages } from "../../../src/liveness/sweep-images.ts";
-import { boundImageRow } from "../../../src/storage/keys.ts";
+import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
+import { heldImageName } from "../../../src/liveness/images/image-name.ts";
+import { keepImage } from "../../../src/liveness/images/keep-image.ts";
+import { sweepImages } from "../../../src/liveness/retain/sweep-images.ts";
+import { boundImageRow } from "../../../src/storage/rows/keys.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { call, createApp, type Sent } from "../fakes/app.ts";
 import { emptyWorld, interleave, interruptionsOf } from "../fakes/moments.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { accessDenied } from "../../../src/api-errors.ts";
 import { faceCredentialsRejected } from "../../../src/face/errors.ts";
-import { drain } from "../../../src/liveness/maintain.ts";
+import { drain } from "../../../src/liveness/retain/maintain.ts";
 import { call, createApp } from "../fakes/app.ts";
 import { failOn } from "../fakes/calls.ts";
 import { seedSession } from "../fakes/seed.ts";

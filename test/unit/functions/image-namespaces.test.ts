@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { HttpMethod } from "@azure/functions";
-import { inspectImage } from "../../../src/liveness/image.ts";
-import { heldImageName } from "../../../src/liveness/image-name.ts";
+import { inspectImage } from "../../../src/liveness/images/inspect-image.ts";
+import { heldImageName } from "../../../src/liveness/images/image-name.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { call, createApp, type Sent } from "../fakes/app.ts";
 import { clientKey, ownerOf, principal } from "../fakes/principals.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as z from "zod";
-import { inspectImage } from "../../../src/liveness/image.ts";
+import { inspectImage } from "../../../src/liveness/images/inspect-image.ts";
 import { imageTypes, makeImage, mediaTypeOf } from "../../fixtures/images.ts";
 import { call, createApp, type Sent } from "../fakes/app.ts";
 import { clientKey, ownerOf, principal } from "../fakes/principals.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as z from "zod";
-import { recordResult } from "../../../src/liveness/record-result.ts";
+import { recordResult } from "../../../src/liveness/result/record-result.ts";
 import { call, createApp, type Sent } from "../fakes/app.ts";
 import { play, realFace } from "../fakes/face-service.ts";
 import { clientKey, ownerOf, principal } from "../fakes/principals.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { eraseDevice } from "../../../src/liveness/erase-device.ts";
-import { type OpenedSession, openSession } from "../../../src/liveness/open-session.ts";
-import { settleSession } from "../../../src/liveness/settle-session.ts";
+import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
+import { type OpenedSession, openSession } from "../../../src/liveness/open/open-session.ts";
+import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { runTimer } from "../fakes/app.ts";
 import { failedAttempt, play, realFace } from "../fakes/face-service.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { drain } from "../../../src/liveness/maintain.ts";
-import { openSession } from "../../../src/liveness/open-session.ts";
-import { settleSession } from "../../../src/liveness/settle-session.ts";
+import { drain } from "../../../src/liveness/retain/maintain.ts";
+import { openSession } from "../../../src/liveness/open/open-session.ts";
+import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { measureMaintenance, observeServices } from "../../../src/telemetry/observe.ts";
 import { type Facts, metrics, type Telemetry } from "../../../src/telemetry/telemetry.ts";
 import { failedAttempt, play, realFace } from "../fakes/face-service.ts";

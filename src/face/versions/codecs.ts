@@ -1,0 +1,12 @@
+import type { Codec } from "../codec.ts";
+import type { ApiVersion } from "../model.ts";
+import { codec as v11Preview1 } from "./v1.1-preview.1.ts";
+import { codec as v12 } from "./v1.2.ts";
+import { codec as v12Preview1 } from "./v1.2-preview.1.ts";
+
+/** Every version of the Face API that is spoken here. */
+export const codecs: Record<ApiVersion, Codec> = {
+  "v1.1-preview.1": v11Preview1,
+  "v1.2-preview.1": v12Preview1,
+  "v1.2": v12,
+};

@@ -1,0 +1,199 @@
+import * as z from "zod";
+import { auditEntry, decodeAuditEntries, encodeAuditEntry, hasEntry, sessionFactsOf } from "./audit-entries.ts";
+import type { Codec } from "../codec.ts";
+import {
+  type ApiVersion,
+  type Attempt,
+  byEntryId,
+  type SessionKind,
+  type SessionListItem,
+  type SessionState,
+  type SessionStatus,
+  type VerifyReference,
+} from "../model.ts";
+import { compact, extraOf } from "../objects.ts";
+import { decodePreviewRequest, encodePreviewRequest, type PreviewRequest, previewForm } from "./preview-requests.ts";
+import { decodeVerifyReference, segment, verifyReference } from "./shapes.ts";
+
+/** What the two previews share: a session that tells its latest audit entry, lists of sessions and of audit entries. */
+
+const verifyImage = verifyReference.nullish();
+const createdFields = {
+  sessionId: z.string().min(1),
+  authToken: z.string().min(1).describe("For the device alone."),
+  verifyImage,
+};
+export const createdSession = z.looseObject(createdFields).meta({ id: "CreatedSession_preview" });
+
+const listItemFields = {
+  id: z.string().min(1),
+  createdDateTime: z.string(),
+  sessionStartDateTime: z.string().nullish(),
+  sessionExpired: z.boolean(),
+  deviceCorrelationId: z.string().nullish(),
+  authTokenTimeToLiveInSeconds: z.int(),
+};
+export const sessionList = z.array(z.looseObject(listItemFields).meta({ id: "SessionListItem_preview" }));
+
+const sessionFields = {
+  ...listItemFields,
+  authTokenTimeToLiveInSeconds: z.int().nullish(),
+  status: z.string().describe("NotStarted, Started or ResultAvailable."),
+  result: auditEntry.nullish().describe("The latest audit entry."),
+  /** No document has it here; should a service answer it, it is kept apart as a secret. */
+  authToken: z.string().nullish(),
+};
+export const session = z.looseObject(sessionFields);
+const toldSession = session.omit({ authToken: true }).meta({ id: "Session_preview" });
+
+export const auditEntryList = z.array(auditEntry);
+
+const routes = {
+  liveness: "/detectLiveness/singleModal/sessions",
+  livenessWithVerify: "/detectLivenessWithVerify/singleModal/sessions",
+} as const satisfies Record<SessionKind, string>;
+
+export interface PreviewOptions {
+  version: ApiVersion;
+  /** Create requests, strict. */
+  requests: Record<SessionKind, z.ZodType<PreviewRequest>>;
+  /** Fields of the part `Parameters` beside an image. */
+  parameters: z.ZodRawShape;
+  hasSessionImages: boolean;
+}
+
+export function makePreviewCodec({ version, requests, parameters, hasSessionImages }: PreviewOptions): Codec {
+  return {
+    version,
+    paths: {
+      sessions: (kind) => routes[kind],
+      session: (kind, sessionId) => `${routes[kind]}/${segment(sessionId)}`,
+      audit: (kind, sessionId) => `${routes[kind]}/${segment(sessionId)}/audit`,
+      ...(hasSessionImages && { sessionImage: (id: string) => `/session/sessionImages/${segment(id)}` }),
+    },
+    deletedStatus: 200,
+    shapes: (kind) => ({
+      create: {
+        json: requests[kind],
+        ...(kind === "livenessWithVerify" && { multipart: previewForm(version, parameters) }),
+      },
+      created: createdSession,
+      session: toldSession,
+      list: sessionList,
+      auditEntries: auditEntryList,
+    }),
+    createRequest: {
+      decode: (kind, body) => decodePreviewRequest(version, requests[kind], kind, body),
+      encode: (kind, request, image) => encodePreviewRequest(version, kind, request, image),
+    },
+    createResponse: {
+      decode(_kind, body) {
+        const { sessionId, authToken, verifyImage, ...rest } = createdSession.parse(body);
+        const verifyReferences = verifyImage ? [decodeVerifyReference(verifyImage)] : [];
+        return { sessionId, authToken, verifyReferences, ...extraOf(rest, {}) };
+      },
+      encode(_kind, { sessionId, authToken, verifyReferences, extra }) {
+        return { ...extra, sessionId, authToken, ...encodeVerifyImage(verifyReferences) };
+      },
+    },
+    session: { decode: decodeSession, encode: (_kind, state) => encodeSession(version, state) },
+    auditEntries: {
+      decode: (body) => decodeAuditEntries(auditEntryList.parse(body)),
+      encode: (sessionId, attempts, facts) =>
+        inOrder(attempts).map((attempt) => encodeAuditEntry(version, sessionId, attempt, facts)),
+    },
+    list: {
+      decode: (body) => sessionList.parse(body).map(decodeListItem),
+      encode: (items) => items.map(encodeListItem),
+    },
+  };
+}
+
+function decodeSession(_kind: SessionKind, body: unknown): SessionState {
+  const wire = session.parse(body);
+  const attempts = wire.result ? decodeAuditEntries([wire.result]) : [];
+  return compact({
+    sessionId: wire.id,
+    status: decodeStatus(wire.status, attempts),
+    attempts,
+    createdDateTime: wire.createdDateTime,
+    sessionStartDateTime: wire.sessionStartDateTime,
+    sessionExpired: wire.sessionExpired,
+    deviceCorrelationId: wire.deviceCorrelationId,
+    authTokenTimeToLiveInSeconds: wire.authTokenTimeToLiveInSeconds,
+    authToken: wire.authToken,
+    ...(wire.result && sessionFactsOf(wire.result)),
+    ...extraOf(wire, sessionFields),
+  });
+}
+
+/** The previews do not tell success from failure: that is seen from the latest attempt. */
+function decodeStatus(status: string, attempts: readonly Attempt[]): SessionStatus {
+  if (status === "Started") return "Running";
+  if (status !== "ResultAvailable") return status;
+  return attempts.at(-1)?.attemptStatus === "Failed" ? "Failed" : "Succeeded";
+}
+
+function encodeSession(version: ApiVersion, state: SessionState): unknown {
+  // What v1.2 has below `results` means nothing here.
+  const { results: _, ...extra } = state.extra ?? {};
+  const latest = inOrder(state.attempts).at(-1);
+  const { sessionStartDateTime, deviceCorrelationId, authTokenTimeToLiveInSeconds, createdDateTime } = state;
+  const status = encodeStatus(state.status, latest);
+  return {
+    ...extra,
+    ...compact({
+      id: state.sessionId,
+      createdDateTime,
+      sessionStartDateTime,
+      sessionExpired: state.sessionExpired ?? false,
+      deviceCorrelationId,
+      authTokenTimeToLiveInSeconds,
+      status,
+      result: status === "ResultAvailable" && latest ? encodeAuditEntry(version, state.sessionId, latest, state) : null,
+    }),
+  };
+}
+
+/** The previews know three statuses. As soon as an attempt has ended there is a result, though another may follow. */
+function encodeStatus(status: SessionStatus, latest: Attempt | undefined): string {
+  if (latest !== undefined) return "ResultAvailable";
+  return status === "NotStarted" || status === "Canceled" ? "NotStarted" : "Started";
+}
+
+/** The attempts that have an audit entry, ascending. */
+function inOrder(attempts: readonly Attempt[]): Attempt[] {
+  return attempts.filter(hasEntry).sort(byEntryId);
+}
+
+function encodeVerifyImage([reference]: readonly VerifyReference[]): object {
+  if (reference === undefined) return {};
+  const { faceRectangle, qualityForRecognition, extra } = reference;
+  return { verifyImage: { ...extra, faceRectangle, qualityForRecognition } };
+}
+
+function decodeListItem(wire: z.output<typeof sessionList>[number]): SessionListItem {
+  const { id: sessionId, createdDateTime, sessionExpired, authTokenTimeToLiveInSeconds } = wire;
+  const { sessionStartDateTime, deviceCorrelationId } = wire;
+  return compact({
+    sessionId,
+    createdDateTime,
+    sessionStartDateTime,
+    sessionExpired,
+    deviceCorrelationId,
+    authTokenTimeToLiveInSeconds,
+  });
+}
+
+function encodeListItem(item: SessionListItem): unknown {
+  const { sessionId: id, createdDateTime, sessionExpired, authTokenTimeToLiveInSeconds } = item;
+  const { sessionStartDateTime, deviceCorrelationId } = item;
+  return compact({
+    id,
+    createdDateTime,
+    sessionStartDateTime,
+    sessionExpired,
+    deviceCorrelationId,
+    authTokenTimeToLiveInSeconds,
+  });
+}

@@ -1,0 +1,197 @@
+import { setImmediate } from "node:timers/promises";
+import { ApiError } from "../../errors.ts";
+import { isRefusal } from "../../face/errors.ts";
+import type { CreatedSession } from "../../face/model.ts";
+import type { Caller } from "../model/caller.ts";
+import { heldImageName } from "../images/image-name.ts";
+import { admission, quietly, refundDevicePlace, refundPlaces, takeOwnerPlace } from "./places.ts";
+import {
+  type CheckedImage,
+  type OpenSessionCommand,
+  type Plan,
+  type PlanDeps,
+  planSession,
+  recordOf,
+} from "./plan-session.ts";
+import type { Answered, ImageStore, NewImage, Reserved } from "../model/ports.ts";
+import { keyOf, type RepeatDeps, type Repeated, repeatCreation } from "./repeat-creation.ts";
+import { collectDueOn } from "../retain/retention.ts";
+import type { SessionRecord } from "../model/session.ts";
+
+export interface OpenSessionDeps extends PlanDeps, RepeatDeps {
+  sessions: RepeatDeps["sessions"];
+  images: ImageStore;
+}
+
+export interface OpenedSession {
+  created: CreatedSession;
+  record: SessionRecord;
+  /** The service's `apim-request-id`. */
+  requestId?: string;
+}
+
+/**
+ * Opens a session. In order: take a place in the device's partition (the held image is read beside it); open the session
+ * at the service (the expiry row and the uploaded image are stored beside it); commit. The token leaves only after the
+ * commit, so whatever stops this halfway leaves a session whose token nobody has, and rows that the timer removes. A
+ * creation that the service refuses for what it asks has used its places; one that fails otherwise gives them back.
+ *
+ * @throws ApiError what `planSession`, `admit` and `repeatCreation` throw; 400 `ReferenceImageNotFound`; 409
+ *   `CreationConflict` where the device was erased meanwhile; and whatever the service has to say.
+ */
+export async function openSession(deps: OpenSessionDeps, command: OpenSessionCommand): Promise<OpenedSession> {
+  const plan = planSession(deps, command);
+  const { place, held, expected } = await takePlace(deps, plan);
+  if ("answer" in place) return place.answer;
+  const { reserved } = place;
+  const { value: created, requestId } = await openAtService(deps, plan, reserved, held);
+  const record = recordOf(plan, deps.face.version, created, {
+    idempotencyRowKey: reserved.idempotencyRowKey,
+    facts: (plan.uploaded ?? held ?? expected)?.facts,
+    confidenceFloor: deps.policy.confidenceFloor,
+  });
+  await commit(deps, plan, reserved, record);
+  return { created, record, ...(requestId !== undefined && { requestId }) };
+}
+
+async function takePlace(
+  deps: OpenSessionDeps,
+  plan: Plan,
+): Promise<{ place: Repeated; held: CheckedImage | undefined; expected: CheckedImage | undefined }> {
+  const { caller, referenceImageId, expectedReferenceImageId } = plan.command;
+  const [place, image, expected] = await Promise.allSettled([
+    reserve(deps, plan),
+    referenceImageId === undefined ? undefined : readHeldImage(deps.images, caller, referenceImageId),
+    expectedReferenceImageId === undefined ? undefined : readHeldImage(deps.images, caller, expectedReferenceImageId),
+  ]);
+  if (place.status === "rejected") throw place.reason;
+  if (image.status === "rejected" || expected.status === "rejected") {
+    if ("reserved" in place.value) await quietly(giveUp(deps, plan, place.value.reserved));
+    throw image.status === "rejected" ? image.reason : expected.status === "rejected" && expected.reason;
+  }
+  return { place: place.value, held: image.value, expected: expected.value };
+}
+
+async function reserve(deps: OpenSessionDeps, plan: Plan): Promise<Repeated> {
+  const { request } = plan.command;
+  const outcome = await deps.sessions.reserve(
+    {
+      ...keyOf(plan),
+      ...(request.deviceCorrelationId !== undefined && { deviceCorrelationId: request.deviceCorrelationId }),
+      ...(plan.idempotency !== undefined && { keyHash: plan.idempotency.keyHash, anchor: anchorOf(plan.idempotency) }),
+    },
+    admission(deps, plan),
+  );
+  if ("existing" in outcome) return repeatCreation(deps, plan, outcome.existing);
+  const { reserved } = outcome;
+  await takeOwnerPlace(deps, plan).catch(async (refusal: unknown) => {
+    await quietly(Promise.all([deps.sessions.release(reserved), refundDevicePlace(deps, plan, reserved)]));
+    throw refusal;
+  });
+  return outcome;
+}
+
+/** Ends a creation that has not used its places. */
+async function giveUp(deps: OpenSessionDeps, plan: Plan, reserved: Reserved): Promise<void> {
+  await Promise.all([deps.sessions.release(reserved), refundPlaces(deps, plan, reserved)]);
+}
+
+/** Where no device names the partition, a repeat must find the same one: the key does. */
+function anchorOf({ keyHash }: { keyHash: string }): string {
+  return keyHash.slice(0, 32);
+}
+
+async function readHeldImage(images: ImageStore, caller: Caller, referenceImageId: string): Promise<CheckedImage> {
+  const held = await images.get(heldImageName(caller, referenceImageId));
+  if (held === undefined) {
+    throw new ApiError(400, "ReferenceImageNotFound", "There is no reference image with this referenceImageId.");
+  }
+  return held;
+}
+
+async function openAtService(
+  deps: OpenSessionDeps,
+  plan: Plan,
+  reserved: Reserved,
+  held: CheckedImage | undefined,
+): Promise<Answered<CreatedSession>> {
+  const { command, creation, request, uploaded } = plan;
+  const image = command.image ?? (held && { bytes: held.bytes, contentType: held.facts.contentType });
+  const opening = deps.face.create(command.kind, request, image);
+  // The caller waits for the service: what is done beside begins when that request has left.
+  const hasLeft = setImmediate();
+  const [opened, ...beside] = await Promise.allSettled([
+    opening,
+    hasLeft.then(() =>
+      deps.sessions.schedule({
+        creationId: creation.creationId,
+        phase: "collect",
+        dueOn: collectDueOn(creation.tokenExpiresOn),
+        partition: reserved.partition,
+        row: deps.sessions.rowKey(creation.createdOn, creation.creationId),
+        idempotencyRowKey: reserved.idempotencyRowKey,
+        expiryPartition: creation.expiryPartition,
+      }),
+    ),
+    uploaded && hasLeft.then(() => deps.images.put(`sessions/${creation.creationId}`, newImage(uploaded, command))),
+  ]);
+  const failed = [opened, ...beside].find((outcome) => outcome.status === "rejected");
+  if (opened.status === "fulfilled" && failed === undefined) return opened.value;
+  const hasUsedPlaces = opened.status === "rejected" && isRefusal(opened.reason);
+  const sessionId = opened.status === "fulfilled" ? opened.value.value.sessionId : undefined;
+  await undo(deps, plan, reserved, { hasUsedPlaces, sessionId });
+  throw failed?.reason;
+}
+
+function newImage({ bytes, facts }: CheckedImage, { request, caller }: OpenSessionCommand): NewImage {
+  const { deviceCorrelationId } = request;
+  return {
+    bytes,
+    facts,
+    ...(deviceCorrelationId !== undefined && { deviceCorrelationId }),
+    ...(caller.owner !== undefined && { owner: caller.owner }),
+  };
+}
+
+async function commit(deps: OpenSessionDeps, plan: Plan, reserved: Reserved, record: SessionRecord): Promise<void> {
+  const committed = await deps.sessions.commit(reserved, record).catch(async (error: unknown) => {
+    // Whether it was written is not known; that nobody gets the token is. The key row shows it: only its commit changes it.
+    await quietly(deps.face.revoke(record));
+    await quietly(releaseUncommitted(deps, plan, reserved));
+    throw error;
+  });
+  if (committed) return;
+  await undo(deps, plan, reserved, { hasUsedPlaces: false, sessionId: record.sessionId });
+  throw new ApiError(409, "CreationConflict", "The device's records were removed while the session was being created.");
+}
+
+/** Ends a creation that has used its places. Where the device is not known, there is none whose next creation could count it. */
+async function endUsed(deps: OpenSessionDeps, plan: Plan, reserved: Reserved): Promise<void> {
+  const isDeviceKnown = plan.request.deviceCorrelationId !== undefined;
+  await Promise.all([deps.sessions.release(reserved), !isDeviceKnown && refundDevicePlace(deps, plan, reserved)]);
+}
+
+async function releaseUncommitted(deps: OpenSessionDeps, plan: Plan, reserved: Reserved): Promise<void> {
+  if (await deps.sessions.release(reserved)) await refundPlaces(deps, plan, reserved);
+}
+
+/**
+ * Takes back what a failed creation has left, as far as that works now. The expiry row goes last, and only when the rest
+ * is gone: by it the timer finds what could not be taken back.
+ */
+async function undo(
+  deps: OpenSessionDeps,
+  plan: Plan,
+  reserved: Reserved,
+  { hasUsedPlaces, sessionId }: { hasUsedPlaces: boolean; sessionId: string | undefined },
+): Promise<void> {
+  const { face, sessions, images } = deps;
+  const { command, creation, uploaded } = plan;
+  const [, ...taken] = await Promise.allSettled([
+    // One that cannot be revoked now dies by itself: nobody has its token.
+    sessionId !== undefined && face.revoke({ kind: command.kind, sessionId, upstreamVersion: face.version }),
+    hasUsedPlaces ? endUsed(deps, plan, reserved) : giveUp(deps, plan, reserved),
+    uploaded !== undefined && images.delete(`sessions/${creation.creationId}`),
+  ]);
+  if (taken.every(({ status }) => status === "fulfilled")) await quietly(sessions.unschedule([creation]));
+}

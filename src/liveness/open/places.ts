@@ -1,0 +1,61 @@
+import { type Caller, countedFor, services } from "../model/caller.ts";
+import type { Admit } from "../model/guard.ts";
+import { admit, admitOwner, type Limits, refundCreation } from "./limits.ts";
+import type { Plan } from "./plan-session.ts";
+import type { Clock, DeviceStore, Reserved } from "../model/ports.ts";
+
+/** The places that a creation takes: among the sessions of its device, and for a user among all that the user opens. */
+
+export interface PlaceDeps {
+  devices: DeviceStore;
+  now: Clock;
+  limits: Limits;
+}
+
+/** What `admit` decides about the creation. */
+export function admission({ limits }: Pick<PlaceDeps, "limits">, { creation }: Plan): Admit {
+  return (guard) => admit(guard, Date.parse(creation.createdOn), limits);
+}
+
+/**
+ * Takes the place among all that the user opens; for a trusted service there is none to take.
+ *
+ * @throws ApiError what `admitOwner` throws.
+ */
+export async function takeOwnerPlace({ devices, limits }: PlaceDeps, { command, creation }: Plan): Promise<void> {
+  const owner = limitedOwner(command.caller);
+  if (owner === undefined) return;
+  await devices.amendOwner(owner, (guard) => admitOwner(guard, Date.parse(creation.createdOn), limits));
+}
+
+/** Gives back what `takeOwnerPlace` took. */
+export async function refundOwnerPlace({ devices, now }: PlaceDeps, { command, creation }: Plan): Promise<void> {
+  const owner = limitedOwner(command.caller);
+  if (owner === undefined) return;
+  await devices.amendOwner(owner, (guard) => refundCreation(guard, creation.createdOn, now()));
+}
+
+/** Gives back the place among the sessions of the device. */
+export async function refundDevicePlace(
+  { devices, now }: PlaceDeps,
+  { creation }: Plan,
+  { partition, key }: Reserved,
+): Promise<void> {
+  await devices.amendGuard(partition, key.countedFor, (guard) => refundCreation(guard, creation.createdOn, now()));
+}
+
+/** Gives back all places of a creation. */
+export async function refundPlaces(deps: PlaceDeps, plan: Plan, reserved: Reserved): Promise<void> {
+  await Promise.all([refundDevicePlace(deps, plan, reserved), refundOwnerPlace(deps, plan)]);
+}
+
+/** For steps back: the error that caused them is the one to answer. */
+export async function quietly(step: Promise<unknown>): Promise<void> {
+  await step.catch(() => undefined);
+}
+
+/** Services that are trusted open sessions for others. */
+function limitedOwner(caller: Caller): string | undefined {
+  const counted = countedFor(caller);
+  return counted === services ? undefined : counted;
+}

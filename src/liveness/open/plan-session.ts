@@ -1,0 +1,176 @@
+import { createHash } from "node:crypto";
+import { ApiError } from "../../errors.ts";
+import { carryOver, carryOverRules } from "../../face/carry-over.ts";
+import type { CreateRequest } from "../../face/codec.ts";
+import type { ApiVersion, CreatedSession, SessionKind, SessionRequest } from "../../face/model.ts";
+import { type Caller, countedFor } from "../model/caller.ts";
+import { inspectImage } from "../images/inspect-image.ts";
+import type { Clock, FaceService, ImageFacts, NewId, SessionStore } from "../model/ports.ts";
+import { collectDueOn, sessionLifeMs } from "../retain/retention.ts";
+import type { SessionRecord } from "../model/session.ts";
+
+export interface OpenSessionCommand extends CreateRequest {
+  kind: SessionKind;
+  /** The dialect of the caller. */
+  apiVersion: ApiVersion;
+  caller: Caller;
+  /** A repeat with the same key answers the same session. */
+  idempotencyKey?: string;
+}
+
+/** What an operator allows and asks of every session. */
+export interface OpeningPolicy {
+  allowDeviceSetInClient: boolean;
+  /** The lowest threshold of match confidence that a session may have. */
+  confidenceFloor: number;
+}
+
+/** An image whose bytes were looked at. */
+export interface CheckedImage {
+  bytes: Uint8Array;
+  facts: ImageFacts;
+}
+
+/** A creation before anything of it has been written: checked, named and dated. */
+export interface Plan {
+  command: OpenSessionCommand;
+  /** As the service is to get it. */
+  request: SessionRequest;
+  uploaded: CheckedImage | undefined;
+  creation: Pick<
+    SessionRecord,
+    "creationId" | "createdOn" | "tokenExpiresOn" | "expiresOn" | "ttlSeconds" | "expiryPartition"
+  >;
+  /** With an idempotency key: hashes of the key (and its owner) and of all that was asked. */
+  idempotency: { keyHash: string; bodyHash: string } | undefined;
+}
+
+export interface PlanDeps {
+  face: FaceService;
+  sessions: Pick<SessionStore, "expiryPartition">;
+  now: Clock;
+  newId: NewId;
+  policy: OpeningPolicy;
+}
+
+/**
+ * Checks all that can be checked without asking anybody.
+ *
+ * @throws ApiError 400 `DeviceSetInClientDisabled`, `NotSupportedByUpstreamVersion`, `InvalidImage`, `InvalidImageSize`.
+ */
+export function planSession(deps: PlanDeps, command: OpenSessionCommand): Plan {
+  const { kind, request, image, referenceImageId } = command;
+  if (request.deviceCorrelationIdSetInClient && !deps.policy.allowDeviceSetInClient) {
+    throw new ApiError(
+      400,
+      "DeviceSetInClientDisabled",
+      "Devices that are set in the client are not allowed here: send a deviceCorrelationId.",
+    );
+  }
+  const hasImage = image !== undefined || referenceImageId !== undefined;
+  const expectsImage = command.expectedReferenceImageId !== undefined;
+  // Which image the client has submitted is told by the hash alone.
+  const asked = { ...request, ...(expectsImage && { returnVerifyImageHash: true }) };
+  carryOver(deps.face.version, kind, asked, hasImage ? { bytes: new Uint8Array() } : undefined);
+  const uploaded = image && { bytes: image.bytes, facts: inspectImage(image.bytes) };
+  const asksForHash = hasImage && canReturnHash(deps.face.version);
+  return {
+    command,
+    request: { ...asked, ...(asksForHash && { returnVerifyImageHash: true }) },
+    uploaded,
+    creation: dateCreation(deps, request),
+    idempotency:
+      command.idempotencyKey === undefined ? undefined : hashCommand(command, command.idempotencyKey, uploaded),
+  };
+}
+
+/** The hash tells which image the service really used, so it is asked for wherever it can be compared. */
+function canReturnHash(version: ApiVersion): boolean {
+  return carryOverRules.some(
+    ({ field, towards }) => field === "returnVerifyImageHash" && towards[version] === "carried",
+  );
+}
+
+function dateCreation({ now, newId, sessions }: PlanDeps, request: SessionRequest): Plan["creation"] {
+  const creationId = newId();
+  const start = now();
+  const ttlSeconds = request.authTokenTimeToLiveInSeconds;
+  const tokenExpiresOn = new Date(start + ttlSeconds * 1000).toISOString();
+  return {
+    creationId,
+    createdOn: new Date(start).toISOString(),
+    tokenExpiresOn,
+    expiresOn: new Date(start + sessionLifeMs).toISOString(),
+    ttlSeconds,
+    expiryPartition: sessions.expiryPartition(creationId, collectDueOn(tokenExpiresOn)),
+  };
+}
+
+function hashCommand(command: OpenSessionCommand, key: string, uploaded: CheckedImage | undefined) {
+  const { kind, request, referenceImageId, expectedReferenceImageId, clientReferenceId, caller } = command;
+  const asked = Object.entries(request).sort(([one], [other]) => (one < other ? -1 : 1));
+  return {
+    keyHash: sha256(`${holderOf(caller, request)}${key}`),
+    bodyHash: sha256(
+      JSON.stringify({
+        kind,
+        asked,
+        referenceImageId,
+        expectedReferenceImageId,
+        clientReferenceId,
+        image: uploaded?.facts.sha256,
+      }),
+    ),
+  };
+}
+
+/**
+ * Whose a key is, as a prefix. A principal's is its own: it neither meets nor reveals another's. Services share the keys
+ * of a device; where no device is named, each client has its own.
+ */
+function holderOf({ owner, clientName }: Caller, { deviceCorrelationIdSetInClient }: SessionRequest): string {
+  if (owner !== undefined) return `${owner}:`;
+  return deviceCorrelationIdSetInClient && clientName !== undefined ? `client ${clientName}:` : "";
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+/** The record of a session that the service has just opened. */
+export function recordOf(
+  plan: Plan,
+  upstreamVersion: ApiVersion,
+  created: CreatedSession,
+  stored: { idempotencyRowKey: string; facts: ImageFacts | undefined; confidenceFloor: number },
+): SessionRecord {
+  const { command, creation } = plan;
+  const { request, caller, clientReferenceId } = command;
+  const { deviceCorrelationId, verifyConfidenceThreshold = 0 } = request;
+  const { expectedReferenceImageId } = command;
+  const referenceImageId = plan.uploaded ? creation.creationId : (command.referenceImageId ?? expectedReferenceImageId);
+  const threshold = Math.max(verifyConfidenceThreshold, stored.confidenceFloor);
+  return {
+    ...creation,
+    sessionId: created.sessionId,
+    kind: command.kind,
+    apiVersion: command.apiVersion,
+    upstreamVersion,
+    status: "NotStarted",
+    attempts: 0,
+    final: false,
+    reasons: [],
+    countedFor: countedFor(caller),
+    idempotencyRowKey: stored.idempotencyRowKey,
+    ...(deviceCorrelationId !== undefined && { deviceCorrelationId }),
+    ...(clientReferenceId !== undefined && { clientReferenceId }),
+    ...(command.kind === "livenessWithVerify" && threshold > 0 && { threshold }),
+    ...(created.modelVersion !== undefined && { modelVersion: created.modelVersion }),
+    ...(created.verifyReferences.length > 0 && { verifyReferences: created.verifyReferences }),
+    ...(referenceImageId !== undefined && { referenceImageId }),
+    ...(stored.facts !== undefined && { referenceImageHash: stored.facts.sha256 }),
+    ...(expectedReferenceImageId !== undefined && { imageFromClient: true }),
+    ...(caller.clientName !== undefined && { clientName: caller.clientName }),
+    ...(caller.owner !== undefined && { owner: caller.owner }),
+  };
+}

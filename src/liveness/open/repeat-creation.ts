@@ -1,0 +1,133 @@
+import { ApiError } from "../../errors.ts";
+import type { CreatedSession, SessionState } from "../../face/model.ts";
+import { countedFor } from "../model/caller.ts";
+import { admission, quietly, refundOwnerPlace, refundPlaces, takeOwnerPlace } from "./places.ts";
+import type { Plan } from "./plan-session.ts";
+import type { CreationKey, Reserved } from "../model/ports.ts";
+import type { RecordResultDeps } from "../result/record-result.ts";
+import type { SessionRecord, StoredSession } from "../model/session.ts";
+import { cancelSession } from "../result/get-session.ts";
+
+export type RepeatDeps = RecordResultDeps;
+
+/** Either the session of the first request again, or the place in which to open another one. */
+export type Repeated =
+  | { answer: { created: CreatedSession; record: SessionRecord; requestId?: string } }
+  | { reserved: Reserved };
+
+/** What an answer says of a request with `Repeatability-Request-ID`. */
+const rejected = { "repeatability-result": "rejected" };
+
+/**
+ * A request with a key that is known already. Its session is answered again while nobody has used it. The token is not
+ * stored, so where the service does not tell it either, the session is revoked and another one takes its place: never do
+ * two sessions live whose tokens were handed out for one key. The key row says which session is being replaced, so that
+ * a repeat after a crash goes on where that stopped. Another session takes places as any creation does; the same session
+ * answered again takes none.
+ *
+ * @throws ApiError what `admit` and `admitOwner` throw, with the session and its key left as they are; 422 `IdempotencyKeyReused` with another body; 409 `CreationInProgress` while the first request is in
+ *   flight; 409 `SessionAlreadyUsed` once an attempt was made, or the session was deleted or has expired.
+ */
+export async function repeatCreation(deps: RepeatDeps, plan: Plan, existing: Reserved): Promise<Repeated> {
+  const { key } = existing;
+  if (key.bodyHash !== plan.idempotency?.bodyHash) {
+    throw new ApiError(422, "IdempotencyKeyReused", "The key was used before, with another request.", {
+      headers: rejected,
+    });
+  }
+  // A request that crashed has left its lease, and the lease has an end.
+  if (key.sessionId === undefined && deps.now() < Date.parse(key.leaseUntil)) throw inProgress();
+  const stored = await previousOf(deps, existing);
+  if (stored === undefined) return takeOver(deps, plan, existing, undefined);
+  const { record } = stored;
+  const isReplaced = key.sessionId === undefined && record.revokedOn !== undefined;
+  if (isReplaced) return replace(deps, plan, existing, stored);
+  // Revoked by its owner, or a moment ago by another repeat: that one has changed the key's row.
+  if (record.revokedOn !== undefined && !(await deps.sessions.isCurrent(existing))) throw inProgress();
+  if (record.status !== "NotStarted") throw alreadyUsed();
+  // A session that the service does not know was revoked by the very creation whose commit failed: nobody has its token.
+  const told = await deps.face.get(record);
+  if (told !== undefined && (told.value.status !== "NotStarted" || told.value.attempts.length > 0)) throw alreadyUsed();
+  const { authToken } = told?.value ?? {};
+  if (told !== undefined && authToken !== undefined && deps.now() < Date.parse(record.tokenExpiresOn)) {
+    const { requestId } = told;
+    return {
+      answer: { created: sameSession(told.value, authToken), record, ...(requestId !== undefined && { requestId }) },
+    };
+  }
+  return replace(deps, plan, existing, stored);
+}
+
+/** Revokes what is replaced in any case: whoever recorded that may have stopped before the service heard of it. */
+async function replace(deps: RepeatDeps, plan: Plan, existing: Reserved, stored: StoredSession): Promise<Repeated> {
+  const place = await takeOver(deps, plan, existing, stored.record.sessionId);
+  try {
+    await cancelSession(deps, stored);
+  } catch (error) {
+    // The key row stays: by it a later repeat finds the session that is still to be revoked.
+    await quietly(refundPlaces(deps, plan, place.reserved));
+    throw error;
+  }
+  return place;
+}
+
+/** The session of the key: the one that was committed, or the one that a crashed request was about to replace. */
+function previousOf({ devices, sessions }: RepeatDeps, existing: Reserved): Promise<StoredSession | undefined> {
+  const { sessionId, replaces } = existing.key;
+  if (sessionId !== undefined) return devices.sessionOf(existing);
+  return replaces === undefined ? Promise.resolve(undefined) : sessions.find(replaces);
+}
+
+function sameSession(
+  { sessionId, modelVersion, verifyReferences = [] }: SessionState,
+  authToken: string,
+): CreatedSession {
+  return { sessionId, authToken, verifyReferences, ...(modelVersion !== undefined && { modelVersion }) };
+}
+
+async function takeOver(
+  deps: RepeatDeps,
+  plan: Plan,
+  existing: Reserved,
+  replaces: string | undefined,
+): Promise<{ reserved: Reserved }> {
+  const key = { ...keyOf(plan), ...(replaces !== undefined && { replaces }) };
+  // The user's limit first: once the key is taken over, a refusal could not leave it as it was.
+  await takeOwnerPlace(deps, plan);
+  try {
+    const reserved = await deps.sessions.takeOver(existing, key, admission(deps, plan));
+    if (reserved === undefined) throw inProgress();
+    return { reserved };
+  } catch (error) {
+    await quietly(refundOwnerPlace(deps, plan));
+    throw error;
+  }
+}
+
+/** How long a creation may be under way before it counts as crashed. */
+const leaseMs = 30_000;
+
+/** The key row of a creation that begins now. */
+export function keyOf({ command, creation, idempotency }: Plan): CreationKey {
+  return {
+    creationId: creation.creationId,
+    leaseUntil: new Date(Date.parse(creation.createdOn) + leaseMs).toISOString(),
+    expiryPartition: creation.expiryPartition,
+    countedFor: countedFor(command.caller),
+    ...(idempotency !== undefined && { bodyHash: idempotency.bodyHash }),
+    ...(command.caller.owner !== undefined && { owner: command.caller.owner }),
+  };
+}
+
+function alreadyUsed(): ApiError {
+  return new ApiError(409, "SessionAlreadyUsed", "The session of this key has been used, deleted or has expired.", {
+    headers: rejected,
+  });
+}
+
+function inProgress(): ApiError {
+  return new ApiError(409, "CreationInProgress", "The first request with this key is still being worked on.", {
+    headers: rejected,
+    retryAfter: "1",
+  });
+}

@@ -1,0 +1,64 @@
+import { ApiError } from "../../errors.ts";
+import { isDeviceId } from "../../face/model.ts";
+import { amendRecord } from "./update-record.ts";
+import { countBound, type Limits, refundCreation } from "../open/limits.ts";
+import type { Clock, DeviceStore, SessionStore } from "../model/ports.ts";
+import type { StoredSession } from "../model/session.ts";
+
+export interface PlaceSessionDeps {
+  sessions: SessionStore;
+  devices: DeviceStore;
+  now: Clock;
+  limits: Limits;
+}
+
+/**
+ * Moves a session whose device was set in the client to that device, as soon as the device is known: by the service's
+ * result, or else from the app. From then on it counts among the device's sessions. The device is written to the record
+ * first. Of two callers with different devices one succeeds, and a move that was interrupted is finished by the next
+ * caller.
+ *
+ * @param told the device that the service reports.
+ * @param said the device that the app sends.
+ * @returns undefined where the session was erased meanwhile.
+ * @throws ApiError 409 `DeviceMismatch` where the app means another device than the session's.
+ */
+export async function placeSession(
+  { sessions, devices, now, limits }: PlaceSessionDeps,
+  stored: StoredSession,
+  told?: string,
+  said?: string,
+): Promise<StoredSession | undefined> {
+  const known = stored.record.deviceCorrelationId ?? (told !== undefined && isDeviceId(told) ? told : undefined);
+  refuseAnother(known, said);
+  const device = known ?? said;
+  const isNamed = stored.record.deviceCorrelationId !== undefined;
+  if (device === undefined || (isNamed && !stored.isMoving)) return stored;
+  const named = isNamed ? stored : await nameDevice(sessions, stored, device);
+  refuseAnother(named?.record.deviceCorrelationId, said);
+  if (named === undefined) return undefined;
+  const { createdOn } = named.record;
+  return devices.bindSession(
+    named,
+    (guard) => countBound(guard, createdOn, now(), limits),
+    (guard) => refundCreation(guard, createdOn, now()),
+  );
+}
+
+/** The session with its device on record, which another caller may have written; wherever it has been moved since. */
+async function nameDevice(
+  sessions: SessionStore,
+  stored: StoredSession,
+  deviceCorrelationId: string,
+): Promise<StoredSession | undefined> {
+  const named = await amendRecord(sessions, stored, (record) =>
+    record.deviceCorrelationId === undefined ? { record: { ...record, deviceCorrelationId } } : undefined,
+  );
+  return named ?? sessions.find(stored.record.sessionId);
+}
+
+function refuseAnother(device: string | undefined, said: string | undefined): void {
+  if (said !== undefined && device !== undefined && said !== device) {
+    throw new ApiError(409, "DeviceMismatch", "The session is another device's.");
+  }
+}

@@ -1,0 +1,142 @@
+import { type Attempt, type AttemptResult, maxAttempts, type SessionKind } from "../../face/model.ts";
+import type { Decision } from "../model/session.ts";
+
+/** Why a decision fell as it did: a decision has at least one reason. */
+export const reasonCodes = [
+  "ClientDigestMismatch",
+  "VerifyImageHashMismatch",
+  "RealFace",
+  "FaceMatched",
+  "ClientDigestMissing",
+  "SpoofDetected",
+  "FaceNotMatched",
+  "ConfidenceBelowThreshold",
+  "VerifyResultMissing",
+  "VerifyImageHashMissing",
+  "LivenessUncertain",
+  "AttemptsFailed",
+  "ClientError",
+  "SessionUnused",
+] as const;
+export type Reason = (typeof reasonCodes)[number];
+
+/** What was swapped on the way. It is remembered: whatever comes later, the session stays rejected. */
+const integrityFailures = ["ClientDigestMismatch", "VerifyImageHashMismatch"] as const satisfies Reason[];
+
+/** Whether reasons show that something was swapped. */
+export function hasIntegrityFailure(reasons: readonly string[]): boolean {
+  return integrityFailures.some((failure) => reasons.includes(failure));
+}
+
+export interface Evidence {
+  kind: SessionKind;
+  /** Those that have ended, ascending by `attemptId`. */
+  attempts: readonly Attempt[];
+  /** Lowest match confidence that is accepted; 0 leaves it to the service's `isIdentical`. */
+  threshold: number;
+  /** SHA-256 (hex) of the image that the session was opened with, where we know it. */
+  referenceImageHash?: string;
+  /** The device submitted the image itself, so that only the hash tells which it was. */
+  imageFromClient: boolean;
+  /** The digest that the client computed, as told with this settling or an earlier one. */
+  clientDigest?: string;
+  /** It was told just now, for the latest attempt: then it must be that attempt's. */
+  digestIsNew: boolean;
+  /** Without the client's digest nothing is accepted. */
+  requireClientDigest: boolean;
+  /** The client reported that it could not go on. */
+  clientFailed: boolean;
+  /** The token has ended or was revoked: no further attempt can come. */
+  closed: boolean;
+  /** Reasons recorded before. */
+  earlierReasons: readonly string[];
+}
+
+export interface Verdict {
+  /** No further attempt is to be expected. */
+  final: boolean;
+  /** Absent while no attempt has ended and one still can. */
+  decision?: Decision;
+  reasons: string[];
+}
+
+/**
+ * Decides on the latest attempt that has a result: `accepted` when a real face was seen and (with verify) it is the
+ * expected one; `rejected` when it was not, or when something was swapped on the way; `inconclusive` when no attempt
+ * gave an answer. A pure function: the same evidence gives the same verdict, whoever asks and when.
+ */
+export function decide(evidence: Evidence): Verdict {
+  const { attempts, closed } = evidence;
+  const latest = attempts.findLast(({ result }) => result !== undefined)?.result;
+  const final = latest !== undefined || closed || attempts.length >= maxAttempts;
+  const swapped = integrityFailures.filter(
+    (failure) => evidence.earlierReasons.includes(failure) || detect[failure](evidence, latest),
+  );
+  if (swapped.length > 0) return { final, decision: "rejected", reasons: swapped };
+  if (latest !== undefined) return { final, ...judge(evidence, latest) };
+  const reasons = unanswered(evidence);
+  return reasons.length === 0 ? { final, reasons } : { final, decision: "inconclusive", reasons };
+}
+
+const detect: Record<
+  (typeof integrityFailures)[number],
+  (evidence: Evidence, latest: AttemptResult | undefined) => boolean
+> = {
+  ClientDigestMismatch: ({ clientDigest, digestIsNew }, latest) =>
+    digestIsNew && latest?.digest !== undefined && !sameDigest(latest.digest, clientDigest),
+  VerifyImageHashMismatch: ({ attempts, referenceImageHash }) =>
+    referenceImageHash !== undefined &&
+    attempts.some(
+      ({ result }) => result?.verifyImageHash !== undefined && !sameDigest(result.verifyImageHash, referenceImageHash),
+    ),
+};
+
+function judge(evidence: Evidence, result: AttemptResult): { decision: Decision; reasons: Reason[] } {
+  switch (result.livenessDecision?.toLowerCase()) {
+    case "realface":
+      return judgeRealFace(evidence, result);
+    case "spoofface":
+      return { decision: "rejected", reasons: ["SpoofDetected"] };
+    default:
+      // A word that the service may add some day says no more than `uncertain` does.
+      return { decision: "inconclusive", reasons: ["LivenessUncertain"] };
+  }
+}
+
+function judgeRealFace(evidence: Evidence, result: AttemptResult): { decision: Decision; reasons: Reason[] } {
+  const seen: Reason[] = ["RealFace"];
+  if (evidence.kind === "livenessWithVerify") {
+    const match = result.verifyResult;
+    if (match === undefined) return { decision: "inconclusive", reasons: ["VerifyResultMissing"] };
+    if (!match.isIdentical) return { decision: "rejected", reasons: ["FaceNotMatched"] };
+    if (match.matchConfidence < evidence.threshold) {
+      return { decision: "rejected", reasons: ["ConfidenceBelowThreshold"] };
+    }
+    if (evidence.imageFromClient && evidence.referenceImageHash !== undefined && result.verifyImageHash === undefined) {
+      return { decision: "inconclusive", reasons: ["VerifyImageHashMissing"] };
+    }
+    seen.push("FaceMatched");
+  }
+  if (sameDigest(result.digest, evidence.clientDigest)) {
+    return { decision: "accepted", reasons: seen };
+  }
+  return {
+    decision: evidence.requireClientDigest ? "inconclusive" : "accepted",
+    reasons: [...seen, "ClientDigestMissing"],
+  };
+}
+
+/** Digests in hex are the same whatever the case of their letters; in any other notation the case counts. */
+export function sameDigest(one: string | undefined, other: string | undefined): boolean {
+  if (one === undefined || other === undefined) return false;
+  const isHex = /^[0-9a-f]+$/i;
+  return isHex.test(one) && isHex.test(other) ? one.toLowerCase() === other.toLowerCase() : one === other;
+}
+
+function unanswered({ attempts, clientFailed, closed }: Evidence): Reason[] {
+  const reasons: Reason[] = [];
+  if (attempts.length > 0) reasons.push("AttemptsFailed");
+  if (clientFailed) reasons.push("ClientError");
+  if (reasons.length === 0 && closed) reasons.push("SessionUnused");
+  return reasons;
+}

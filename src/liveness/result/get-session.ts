@@ -1,0 +1,111 @@
+import { sessionNotFound } from "../../api-errors.ts";
+import type { SessionKind, SessionState } from "../../face/model.ts";
+import { type Caller, mayUse } from "../model/caller.ts";
+import type { Clock, SessionStore } from "../model/ports.ts";
+import { endedAttempts, type RecordResultDeps, recordResult } from "./record-result.ts";
+import type { SessionRecord, StoredSession } from "../model/session.ts";
+import { tellSession } from "./session-view.ts";
+
+/** Wider than the UUIDs that the service gives, and narrow enough to be a key. */
+const sessionIdShape = /^[\w-]{1,64}$/;
+
+/**
+ * The session for a caller who may see it, from the store alone.
+ *
+ * @throws ApiError 404 `SessionNotFound`, the same for what is not there and for what is another's.
+ */
+export async function findSession(
+  { sessions }: { sessions: SessionStore },
+  caller: Caller,
+  sessionId: string,
+): Promise<StoredSession> {
+  const stored = sessionIdShape.test(sessionId) ? await sessions.find(sessionId) : undefined;
+  if (stored === undefined || !mayUse(caller, stored.record)) throw sessionNotFound();
+  return stored;
+}
+
+export interface Watched {
+  record: SessionRecord;
+  /** As the service tells it, with what only the store knows filled in. */
+  state: SessionState;
+  /** The service's `apim-request-id`. */
+  requestId?: string;
+}
+
+export interface WatchOptions {
+  /**
+   * Whether to tell when each attempt came in; where the service does not, that takes a look into the audit trail.
+   * Default false.
+   */
+  withReceivedTimes?: boolean;
+}
+
+/**
+ * Asks the service for a session's state and records what is new of it.
+ *
+ * @throws ApiError 404 `SessionNotFound`, for deleted, pruned and expired sessions too; whatever the service has to say.
+ */
+export async function watchSession(
+  deps: RecordResultDeps,
+  caller: Caller,
+  kind: SessionKind,
+  sessionId: string,
+  { withReceivedTimes = false }: WatchOptions = {},
+): Promise<Watched> {
+  const found = await findLiveSession(deps, caller, kind, sessionId);
+  const { stored, state, requestId } = await recordResult(deps, found);
+  if (state === undefined) throw sessionNotFound();
+  const { record } = stored;
+  const needsTrail = withReceivedTimes && endedAttempts(state).some(({ audit }) => audit === undefined);
+  const trail = needsTrail ? await deps.sessions.auditEntries(stored) : [];
+  return {
+    record,
+    ...(requestId !== undefined && { requestId }),
+    state: tellSession(caller, record, state, trail, deps.now()),
+  };
+}
+
+/**
+ * Revokes a session at the service. Its outcome is collected first and its record stays, as `Canceled`. A repeat after
+ * the record was written and before the service heard of it revokes all the same.
+ *
+ * @throws ApiError 404 `SessionNotFound` where neither we nor the service have it (any more).
+ */
+export async function deleteSession(
+  deps: RecordResultDeps,
+  caller: Caller,
+  kind: SessionKind,
+  sessionId: string,
+): Promise<void> {
+  const stored = await findSession(deps, caller, sessionId);
+  const again = stored.record.revokedOn !== undefined;
+  if (stored.record.kind !== kind || (stored.prunedOn !== undefined && !again)) throw sessionNotFound();
+  if (!(await cancelSession(deps, stored))) throw sessionNotFound();
+}
+
+/** Records the outcome so far, then revokes and hides the session. False where the service had forgotten it before. */
+export async function cancelSession(deps: RecordResultDeps, stored: StoredSession): Promise<boolean> {
+  const { sessionId, revokedOn } = stored.record;
+  const wasKnown =
+    revokedOn === undefined && (await recordResult(deps, stored, { revoking: true })).state !== undefined;
+  const [revoked] = await Promise.all([
+    deps.face.revoke(stored.record),
+    deps.sessions.markPruned(sessionId, new Date(deps.now()).toISOString()),
+  ]);
+  // Known a moment ago and gone now: revoked by the lost first try of the same call, or by somebody just as quick.
+  return revoked || wasKnown;
+}
+
+/** @throws ApiError 404 `SessionNotFound`, as the service answers for what was deleted or has expired there. */
+export async function findLiveSession(
+  deps: { sessions: SessionStore; now: Clock },
+  caller: Caller,
+  kind: SessionKind,
+  sessionId: string,
+): Promise<StoredSession> {
+  const stored = await findSession(deps, caller, sessionId);
+  const { record, prunedOn } = stored;
+  const isGone = prunedOn !== undefined || record.revokedOn !== undefined || deps.now() >= Date.parse(record.expiresOn);
+  if (record.kind !== kind || isGone) throw sessionNotFound();
+  return stored;
+}

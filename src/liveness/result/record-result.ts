@@ -1,0 +1,228 @@
+import { type Attempt, auditEntryId, byEntryId, type SessionState } from "../../face/model.ts";
+import { amendRecord } from "./update-record.ts";
+import { decide, hasIntegrityFailure, sameDigest } from "./decision.ts";
+import { countOutcome, countsForLockout, type Limits } from "../open/limits.ts";
+import { placeSession } from "./bind-device.ts";
+import type { Clock, DeviceStore, FaceService, SessionStore } from "../model/ports.ts";
+import { imagesOf } from "../retain/purge-session.ts";
+import { tokenIsOver } from "../retain/retention.ts";
+import type { AuditRecord, SessionRecord, StoredSession } from "../model/session.ts";
+
+export interface RecordResultDeps {
+  face: FaceService;
+  sessions: SessionStore;
+  devices: DeviceStore;
+  now: Clock;
+  rules: DecisionRules;
+  limits: Limits;
+}
+
+/** What an operator decides for all sessions. */
+export interface DecisionRules {
+  /** Without the client's digest nothing is accepted. */
+  requireClientDigest: boolean;
+}
+
+export interface RecordedResult {
+  stored: StoredSession;
+  /** What the service told; undefined where it no longer knows the session. */
+  state: SessionState | undefined;
+  /** The record itself has gone meanwhile. */
+  isErased?: true;
+  /** The service's `apim-request-id`. */
+  requestId?: string;
+}
+
+/** What comes with the question, beside what the service tells. */
+export interface Occasion {
+  /** The session is being deleted: whatever its result, it is recorded as `Canceled`. */
+  revoking?: boolean;
+  /** The device that the app says it was. */
+  deviceCorrelationId?: string;
+  /** The client's own digest of the latest attempt. */
+  digest?: string;
+  /** Why the client could not go on, in its own words. */
+  clientError?: string;
+  /**
+   * Further attempts of a session that has its result are recorded, and its decision stays: unless the image turns out to
+   * have been swapped. Default: the latest attempt with a result decides.
+   */
+  keepsDecision?: boolean;
+}
+
+/**
+ * Fetches a session's result from the service and records it with its audit entries: the one path for GET, settle,
+ * delete and the timer. Writes only what is news.
+ */
+export async function recordResult(
+  deps: RecordResultDeps,
+  stored: StoredSession,
+  occasion: Occasion = {},
+): Promise<RecordedResult> {
+  const { record } = stored;
+  const isGone = record.revokedOn !== undefined || deps.now() >= Date.parse(record.expiresOn);
+  const answered = isGone ? undefined : await deps.face.get(record);
+  const state = answered?.value;
+  const told = endedAttempts(state);
+  // Attempts may end in another order than they began, and the service may forget some: the audit trail knows what was told.
+  const isKnown = record.attempts === 0 || told.length === record.attempts;
+  const trail = isKnown ? [] : (await deps.sessions.auditEntries(stored)).map(({ entry }) => entry);
+  const attempts = inOrder([...trail, ...told]);
+  const placed = await placeSession(deps, stored, state?.deviceCorrelationId, occasion.deviceCorrelationId);
+  if (placed === undefined) return { stored, state: undefined, isErased: true };
+  const seen: Observation = { ...occasion, state, attempts, nowMs: deps.now(), rules: deps.rules };
+  const linked: string[] = [];
+  let isBound = false;
+  const written = await amendRecord(deps.sessions, placed, async (current) => {
+    // Bound by another process in between: it is moved before anything is written.
+    isBound = current.deviceCorrelationId !== placed.record.deviceCorrelationId;
+    const next = isBound ? undefined : settle(current, seen);
+    if (next === undefined) return undefined;
+    const entries = newEntries(current, seen, trail);
+    linked.push(...(await linkImages(deps.devices, current, entries)));
+    const guard = await guardChange(deps, placed.partition, current, next);
+    return { record: next, entries, ...(guard && { guard }) };
+  });
+  // Erased meanwhile: there is nothing left to tell of.
+  if (written === undefined) {
+    // Or moved to its device, as long as that was not known here.
+    const moved = placed.record.deviceCorrelationId === undefined && (await deps.sessions.find(record.sessionId));
+    if (moved) return recordResult(deps, moved, occasion);
+    for (const sessionImageId of linked) await deps.devices.unlinkImage(sessionImageId);
+    return { stored, state: undefined, isErased: true };
+  }
+  // Somebody recorded more in between than was seen here, and what came with the question would be lost: look again.
+  if (isBound || written.record.attempts > Math.max(attempts.length, record.attempts))
+    return recordResult(deps, written, occasion);
+  return { stored: written, state, ...(answered?.requestId !== undefined && { requestId: answered.requestId }) };
+}
+
+/** What the outcome changes in the guard that counts the session. */
+async function guardChange(
+  { devices, now, limits }: RecordResultDeps,
+  partition: string,
+  before: SessionRecord,
+  { decision, deviceCorrelationId, countedFor }: SessionRecord,
+) {
+  if (deviceCorrelationId === undefined || decision === undefined) return undefined;
+  if (!countsForLockout(before.decision, decision)) return undefined;
+  // An acceptance ends the row whatever its length was; a rejection must know it.
+  const known = decision === "rejected" ? await devices.guard(partition, countedFor) : undefined;
+  const change = countOutcome(known?.guard, decision, now(), limits);
+  return { change, ...(known !== undefined && { etag: known.etag }) };
+}
+
+/** Lets a principal find the session that an image of an attempt belongs to. Trusted services need not ask. */
+async function linkImages(
+  devices: DeviceStore,
+  { owner, sessionId }: SessionRecord,
+  entries: AuditRecord[],
+): Promise<string[]> {
+  const sessionImageIds = owner === undefined ? [] : imagesOf(entries);
+  for (const sessionImageId of sessionImageIds) await devices.linkImage(sessionImageId, sessionId);
+  return sessionImageIds;
+}
+
+/** All that bears on a session's outcome at one moment. */
+export interface Observation extends Occasion {
+  /** Undefined where the service no longer knows the session. */
+  state: SessionState | undefined;
+  /** Those that have ended, ascending: as the service tells them, or as they were recorded. */
+  attempts: readonly Attempt[];
+  nowMs: number;
+  rules: DecisionRules;
+}
+
+/** The record as it should be by what was seen, or undefined where nothing of it is new. Nothing recorded is ever lost. */
+export function settle(record: SessionRecord, seen: Observation): SessionRecord | undefined {
+  // Somebody recorded more in between: what is known here is too old to judge by.
+  if (seen.attempts.length < record.attempts) return undefined;
+  const { state, nowMs } = seen;
+  const over = state === undefined || tokenIsOver(record.tokenExpiresOn, nowMs);
+  const revokedOn = record.revokedOn ?? (seen.revoking ? iso(nowMs) : undefined);
+  // A digest is an attempt's: without a result there is nothing that it could belong to.
+  const hasResult = seen.attempts.some(({ result }) => result !== undefined);
+  const clientDigest = (hasResult ? seen.digest : undefined) ?? record.clientDigest;
+  const clientError = seen.clientError ?? record.clientError;
+  const verdict = decide({
+    kind: record.kind,
+    attempts: seen.attempts,
+    threshold: record.threshold ?? 0,
+    imageFromClient: record.imageFromClient === true,
+    digestIsNew: seen.digest !== undefined && !isToldAgain(record, seen),
+    requireClientDigest: seen.rules.requireClientDigest,
+    clientFailed: clientError !== undefined,
+    closed: record.final || revokedOn !== undefined || over,
+    earlierReasons: record.reasons,
+    ...(record.referenceImageHash !== undefined && { referenceImageHash: record.referenceImageHash }),
+    ...(clientDigest !== undefined && { clientDigest }),
+  });
+  const startedOn =
+    record.startedOn ?? state?.sessionStartDateTime ?? (seen.attempts.length > 0 ? iso(nowMs) : undefined);
+  const isKept = seen.keepsDecision && hasOwnResult(record) && !hasIntegrityFailure(verdict.reasons);
+  const next: SessionRecord = {
+    ...record,
+    attempts: seen.attempts.length,
+    ...(!isKept && {
+      status: revokedOn !== undefined ? "Canceled" : statusOf(record, state, over),
+      final: verdict.final,
+      reasons: verdict.reasons,
+      ...(verdict.decision !== undefined && { decision: verdict.decision }),
+    }),
+    ...(revokedOn !== undefined && { revokedOn }),
+    ...(startedOn !== undefined && { startedOn }),
+    ...(clientDigest !== undefined && { clientDigest }),
+    ...(clientError !== undefined && { clientError }),
+  };
+  if (sameRecord(next, record)) return undefined;
+  return { ...next, ...(verdict.final && { settledOn: iso(nowMs) }) };
+}
+
+/** Whether it was decided on a result. One that the service did not know has only expired for us. */
+function hasOwnResult({ final, status, decision }: SessionRecord): boolean {
+  return final && status !== "Expired" && decision !== undefined;
+}
+
+/** A settling that is repeated tells the digest of its own attempt, though a further one may have ended since. */
+function isToldAgain({ clientDigest }: SessionRecord, { digest, attempts }: Observation): boolean {
+  return digest === clientDigest && attempts.some(({ result }) => sameDigest(result?.digest, digest));
+}
+
+function sameRecord(one: SessionRecord, other: SessionRecord): boolean {
+  const ordered = (record: SessionRecord) =>
+    JSON.stringify(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return ordered(one) === ordered(other);
+}
+
+/** `Expired` is our own word for a session whose time was over before the service saw it through. */
+function statusOf(record: SessionRecord, state: SessionState | undefined, over: boolean): string {
+  const told = state?.status ?? record.status;
+  return over && (told === "NotStarted" || told === "Running") ? "Expired" : told;
+}
+
+/** The attempts of a session that have come to an end, with a result or an error. */
+export function endedAttempts(state: SessionState | undefined): Attempt[] {
+  return (state?.attempts ?? []).filter(({ result, error }) => result !== undefined || error !== undefined);
+}
+
+/** Each attempt once, as it was told last, ascending by the id of its entry. */
+function inOrder(attempts: readonly Attempt[]): Attempt[] {
+  return [...new Map(attempts.map((attempt) => [auditEntryId(attempt), attempt])).values()].sort(byEntryId);
+}
+
+/** @param trail what had been recorded before. */
+function newEntries(record: SessionRecord, { attempts, nowMs }: Observation, trail: readonly Attempt[]): AuditRecord[] {
+  if (attempts.length === record.attempts) return [];
+  const known = new Set(trail.map(auditEntryId));
+  const added = attempts.filter((attempt) => !known.has(auditEntryId(attempt)));
+  return added.map((attempt) => ({
+    entryId: auditEntryId(attempt),
+    sessionId: record.sessionId,
+    receivedOn: attempt.audit?.receivedDateTime ?? iso(nowMs),
+    entry: attempt,
+  }));
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,58 @@
+import { type Attempt, auditEntryId, type SessionState } from "../../face/model.ts";
+import type { Caller } from "../model/caller.ts";
+import { attemptFor, sessionFieldsFor } from "./digest-visibility.ts";
+import type { AuditRecord, SessionRecord } from "../model/session.ts";
+
+/**
+ * A session as the dialects tell it: what the service answers, and what only the store knows. The caller sees only the
+ * digests that `attemptFor` allows.
+ *
+ * @param trail the stored entries, for the times of attempts of which the service tells none.
+ */
+export function tellSession(
+  caller: Caller,
+  record: SessionRecord,
+  state: SessionState,
+  trail: readonly AuditRecord[],
+  nowMs: number,
+): SessionState {
+  const receivedOn = new Map(trail.map((entry) => [entry.entryId, entry.receivedOn]));
+  const sessionStartDateTime = state.sessionStartDateTime ?? record.startedOn;
+  const deviceCorrelationId = state.deviceCorrelationId ?? record.deviceCorrelationId;
+  const modelVersion = state.modelVersion ?? record.modelVersion;
+  const verifyReferences = state.verifyReferences?.length ? state.verifyReferences : record.verifyReferences;
+  return {
+    ...sessionFieldsFor(caller, record, state),
+    sessionId: record.sessionId,
+    attempts: state.attempts.map((attempt) =>
+      tellAttempt(caller, record, attempt, receivedOn.get(auditEntryId(attempt))),
+    ),
+    // The list has it from the store, and the two must not differ.
+    createdDateTime: record.createdOn,
+    sessionExpired: state.sessionExpired ?? nowMs >= Date.parse(record.tokenExpiresOn),
+    authTokenTimeToLiveInSeconds: record.ttlSeconds,
+    ...(sessionStartDateTime !== undefined && { sessionStartDateTime }),
+    ...(deviceCorrelationId !== undefined && { deviceCorrelationId }),
+    ...(modelVersion !== undefined && { modelVersion }),
+    ...(verifyReferences !== undefined && { verifyReferences }),
+  };
+}
+
+/** @param receivedOn when we first saw the attempt end, where the service does not tell when it came in. */
+export function tellAttempt(
+  caller: Caller,
+  record: SessionRecord,
+  original: Attempt,
+  receivedOn: string | undefined,
+): Attempt {
+  const attempt = attemptFor(caller, record, original);
+  const { result, audit } = attempt;
+  const match = result?.verifyResult;
+  // Whoever reads only this must not take for identical what is below the session's threshold.
+  const isTooWeak = match?.isIdentical && match.matchConfidence < (record.threshold ?? 0);
+  return {
+    ...attempt,
+    ...(isTooWeak && { result: { ...result, verifyResult: { ...match, isIdentical: false } } }),
+    ...(!audit && receivedOn && { audit: { id: auditEntryId(attempt), receivedDateTime: receivedOn } }),
+  };
+}

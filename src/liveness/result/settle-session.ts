@@ -1,0 +1,41 @@
+import { sessionNotFound } from "../../api-errors.ts";
+import { ApiError } from "../../errors.ts";
+import { type Caller, mayUse } from "../model/caller.ts";
+import { type RecordResultDeps, recordResult } from "./record-result.ts";
+import type { SessionRecord } from "../model/session.ts";
+import { findSession } from "./get-session.ts";
+
+/** What the app tells of its device's side of a session. */
+export interface Told {
+  digest?: string;
+  deviceCorrelationId?: string;
+  clientError?: string;
+}
+
+/** Seconds after which asking again makes sense: an attempt takes about twelve, an active one up to twenty. */
+const retryAfter = "5";
+
+/**
+ * Asks for the result now, checks it against what the app was told by its device, and records outcome and audit entries.
+ * Repeating it gives the same answer, and never takes back what was found out before.
+ *
+ * @throws ApiError 404 `SessionNotFound`; 409 `DeviceMismatch` where the session is another device's; 409
+ *   `SessionNotFinished` while no attempt has ended and the client has not given up.
+ */
+export async function settleSession(
+  deps: RecordResultDeps,
+  caller: Caller,
+  sessionId: string,
+  told: Told,
+): Promise<SessionRecord> {
+  // Most often the process that created it settles it too, and need not read what it has written.
+  const recalled = deps.sessions.recall(sessionId);
+  const stored = recalled && mayUse(caller, recalled.record) ? recalled : await findSession(deps, caller, sessionId);
+  const recorded = await recordResult(deps, stored, told);
+  if (recorded.isErased) throw sessionNotFound();
+  const { record } = recorded.stored;
+  if (record.attempts === 0 && !record.final && record.clientError === undefined) {
+    throw new ApiError(409, "SessionNotFinished", "No attempt of this session has ended yet.", { retryAfter });
+  }
+  return record;
+}

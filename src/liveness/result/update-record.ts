@@ -1,0 +1,43 @@
+import { ApiError } from "../../errors.ts";
+import type { GuardChange } from "../model/guard.ts";
+import type { SessionStore } from "../model/ports.ts";
+import type { AuditRecord, SessionRecord, StoredSession } from "../model/session.ts";
+
+/** What to write: the record as it should be, and what goes with it in the same transaction. Undefined: nothing. */
+export type Amendment =
+  | { record: SessionRecord; entries?: readonly AuditRecord[]; guard?: { change: GuardChange; etag?: string } }
+  | undefined;
+
+/** Somebody else may write at the same time, to the record or to the guard of its device. Each lost round is another's success. */
+const maxRounds = 50;
+
+/**
+ * Writes a record on the ground of what is stored, and decides anew whenever somebody else wrote in between.
+ *
+ * @returns what is stored now, or undefined where the record is gone.
+ * @throws ApiError 503 `ServerBusy` where others are quicker again and again.
+ */
+export async function amendRecord(
+  sessions: SessionStore,
+  stored: StoredSession,
+  amend: (record: SessionRecord) => Amendment | Promise<Amendment>,
+): Promise<StoredSession | undefined> {
+  let current = stored;
+  for (let round = 0; round < maxRounds; round += 1) {
+    const amendment = await amend(current.record);
+    if (amendment === undefined && !current.recalled) return current;
+    const written = amendment && (await sessions.update(current, amendment.record, amendment.entries, amendment.guard));
+    // A write by the ETag proves that what was remembered was still so.
+    if (written !== undefined) return confirmed(written);
+    const reread = await sessions.load(current.partition, current.row);
+    if (reread === undefined) return undefined;
+    current = { ...reread, ...(stored.prunedOn !== undefined && { prunedOn: stored.prunedOn }) };
+  }
+  throw new ApiError(503, "ServerBusy", `The record changed ${maxRounds} times while it was being written.`, {
+    retryAfter: "1",
+  });
+}
+
+function confirmed({ recalled: _, ...stored }: StoredSession): StoredSession {
+  return stored;
+}

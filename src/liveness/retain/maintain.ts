@@ -1,0 +1,269 @@
+import type { DueRow, Phase } from "../model/schedule.ts";
+import {
+  type Done,
+  find,
+  follow,
+  noteSetAside,
+  type PhaseDeps,
+  phases,
+  pruneTime,
+  removeImage,
+  type Stand,
+} from "./phases.ts";
+import { beginRun, isOurTrouble, type Run, type RunLimits } from "./maintenance-run.ts";
+import { NotNow } from "./rate-limiter.ts";
+
+export interface MaintainDeps extends PhaseDeps, RunLimits {
+  /** Runs in which a session may fail before it is set aside. */
+  maxAttempts: number;
+  onFailure(failure: MaintenanceFailure): void;
+}
+
+/** What failed, as far as that is known, and why. */
+export interface MaintenanceFailure {
+  creationId?: string;
+  sessionId?: string;
+  phase?: Phase;
+  /** Runs in which the session has failed by now. */
+  failures?: number;
+  /** Of a session that was set aside, now or before. */
+  setAsideOn?: string;
+  /** Of 16, where its rows could not be read. */
+  shard?: number;
+  cause: unknown;
+}
+
+/** What became of the sessions that were due. One that was due for several things at once counts for each of them. */
+export interface MaintenanceSummary {
+  due: number;
+  collected: number;
+  pruned: number;
+  purged: number;
+  /** Creations that never got as far as their commit. */
+  abandoned: number;
+  failed: number;
+  /** Those of the failed that were set aside for it. */
+  setAside: number;
+  /** There was no time for these, and they are due still. Only those that there was time to count. */
+  left: number;
+  /** When the oldest row was due; absent where none was. */
+  oldestDueOn?: string;
+}
+
+const shards = Array.from({ length: 16 }, (_, shard) => shard);
+/** So many rows are written or removed with one request; what is done for them is not waited for longer than that. */
+const maxBatch = 100;
+const maxBatchMs = 30_000;
+/** What was set aside is tried again after so long: what is wrong with it may lie elsewhere, and pass. */
+const setAsideMs = 3_600_000;
+
+/**
+ * Works on all that is due, the oldest first whatever its shard, until nothing is or until the deadline (milliseconds
+ * since the epoch). Rerunning it, running it twice at once and ending it anywhere are harmless: a session's row moves on
+ * when all is done that it asks for, and whatever is done twice changes nothing the second time.
+ */
+export async function drain(deps: MaintainDeps, deadline: number): Promise<MaintenanceSummary> {
+  const run = beginRun(deps, deadline);
+  try {
+    return add(...(await Promise.all(shards.map((shard) => drainShard(deps, shard, deadline, run)))));
+  } finally {
+    run.end();
+  }
+}
+
+/**
+ * One shard, the oldest bucket first. A session that fails is told to `onFailure`, stays due, and stops no other.
+ *
+ * @param run of which this is a part. Default: one of its own.
+ */
+export async function drainShard(
+  deps: MaintainDeps,
+  shard: number,
+  deadline: number,
+  run?: Run,
+): Promise<MaintenanceSummary> {
+  if (run === undefined) {
+    const own = beginRun(deps, deadline);
+    return drainShard(deps, shard, deadline, own).finally(own.end);
+  }
+  const summary = add();
+  const tools = { ...deps, face: run.face };
+  const closing = new Set<Promise<void>>();
+  let batch: { bucket: string; since: number; visits: Promise<Visit>[] } | undefined;
+  const isFull = ({ visits, since }: NonNullable<typeof batch>) =>
+    visits.length === maxBatch || deps.now() - since >= maxBatchMs;
+
+  /** A batch is closed in the background: one slow session keeps only the rows beside it waiting. */
+  function close({ visits }: NonNullable<typeof batch>): void {
+    const closed = Promise.all(visits)
+      .then((ended) => moveOn(tools, ended))
+      .then((ended) => count(deps, summary, ended))
+      .finally(() => closing.delete(closed));
+    closing.add(closed);
+  }
+
+  try {
+    for await (const due of deps.sessions.dueRows(shard, run.startedOn)) {
+      summary.due += 1;
+      if ("cause" in due) {
+        // It stays where it is, and is told of until somebody mends it.
+        summary.failed += 1;
+        deps.onFailure({ creationId: due.creationId, cause: due.cause });
+        continue;
+      }
+      if (summary.oldestDueOn === undefined || due.dueOn < summary.oldestDueOn) summary.oldestDueOn = due.dueOn;
+      if (!(await run.admit(due.dueOn))) {
+        summary.left += 1;
+        if (run.isOver()) break;
+        continue;
+      }
+      if (batch && (batch.bucket !== due.expiryPartition || isFull(batch))) {
+        close(batch);
+        batch = undefined;
+      }
+      batch ??= { bucket: due.expiryPartition, since: deps.now(), visits: [] };
+      batch.visits.push(visit(tools, due, run));
+    }
+  } catch (cause) {
+    summary.failed += 1;
+    deps.onFailure({ shard, cause });
+  }
+  if (batch) close(batch);
+  await Promise.all(closing);
+  return summary;
+}
+
+/** What came of one row. */
+interface Visit {
+  due: DueRow;
+  did: Done[];
+  /** What takes its place; absent: nothing does. */
+  next?: DueRow;
+  /** The row is left as it was: for want of time, or because of trouble that is not the session's. */
+  stays?: true;
+  failure?: MaintenanceFailure;
+}
+
+/** Does all that is due for a session by now, one phase after the other. Never rejects. */
+async function visit(deps: MaintainDeps, due: DueRow, run: Run): Promise<Visit> {
+  const stand: Stand = { row: due };
+  const did: Done[] = [];
+  let cause: unknown;
+  try {
+    return { due, did, ...(await goThrough(deps, stand, did)) };
+  } catch (error) {
+    if (error instanceof NotNow) return { due, did: [], stays: true };
+    cause = error;
+    return { due, did, ...(await fail(deps, stand.row, error)) };
+  } finally {
+    run.leave(cause);
+  }
+}
+
+async function goThrough(deps: MaintainDeps, stand: Stand, did: Done[]): Promise<Pick<Visit, "next">> {
+  const wasSetAside = stand.row.setAsideOn !== undefined;
+  if (wasSetAside) await removeImageInTime(deps, stand.row);
+  for (;;) {
+    const step = await phases[stand.row.phase](deps, stand);
+    if (step.did !== undefined) did.push(step.did);
+    if (step.next === undefined) return {};
+    stand.row = step.next;
+    if (Date.parse(step.next.dueOn) > deps.now()) break;
+  }
+  if (wasSetAside) await noteSetAside(deps, stand.row, undefined);
+  return { next: stand.row };
+}
+
+/**
+ * A session that failed goes to the end of the line, so that the others are reached whatever is wrong with it. One that
+ * failed too often is set aside: it is tried once an hour, and its image goes in time whatever comes of that.
+ */
+async function fail(deps: MaintainDeps, row: DueRow, cause: unknown): Promise<Omit<Visit, "due" | "did">> {
+  const { phase } = row;
+  const failure = { ...nameOf(row), cause };
+  if (isOurTrouble(cause)) return { stays: true, failure };
+  const failures = (row.failures ?? 0) + 1;
+  const nowMs = deps.now();
+  if (row.setAsideOn === undefined && failures < deps.maxAttempts) {
+    const next = follow(deps, row, phase, iso(nowMs), { failures });
+    return { next, failure: { ...failure, failures } };
+  }
+  const setAsideOn = row.setAsideOn ?? iso(nowMs);
+  if (row.setAsideOn === undefined) {
+    // As far as that works: it is done again with the next try.
+    await Promise.allSettled([noteSetAside(deps, row, setAsideOn), removeImageInTime(deps, row)]);
+  }
+  const pruneMs = imageTime(deps, row);
+  const againMs = pruneMs > nowMs ? Math.min(nowMs + setAsideMs, pruneMs) : nowMs + setAsideMs;
+  const next = follow(deps, row, phase, iso(againMs), { failures, setAsideOn });
+  return { next, failure: { ...failure, failures, setAsideOn } };
+}
+
+/** What was set aside may never get as far as being pruned. */
+async function removeImageInTime(deps: MaintainDeps, row: DueRow): Promise<void> {
+  if (imageTime(deps, row) <= deps.now()) await removeImage(deps, row);
+}
+
+/** When the session's image goes, in milliseconds. A row that does not tell leaves that to the sweep, which goes by age. */
+function imageTime(deps: MaintainDeps, row: DueRow): number {
+  try {
+    return Date.parse(pruneTime(deps, row));
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
+/**
+ * Writes the rows that follow, then removes those that were due: ended in between, both are there, and the old one is
+ * gone through again. An old one that is gone already tells that somebody else was here. Another run leaves what this one
+ * leaves; but where an erasure was, nothing may be left.
+ */
+async function moveOn(deps: MaintainDeps, visits: Visit[]): Promise<Visit[]> {
+  const moving = visits.filter(({ stays }) => !stays);
+  try {
+    const abandoned = moving.filter(({ did }) => did.includes("abandoned"));
+    if (abandoned.length > 0) await deps.devices.dropPointers(abandoned.map(({ due }) => due));
+    await deps.sessions.schedule(...moving.flatMap(({ next }) => next ?? []));
+    const leaving = moving.filter(({ due, next }) => due.expiryPartition !== next?.expiryPartition);
+    const gone = await deps.sessions.unschedule(leaving.map(({ due }) => due));
+    for (const { creationId } of gone) {
+      const next = leaving.find(({ due }) => due.creationId === creationId)?.next;
+      if (next !== undefined && (await find(deps, next)) === undefined) await deps.sessions.unschedule([next]);
+    }
+    return visits;
+  } catch (cause) {
+    return visits.map((ended) =>
+      ended.stays || ended.failure ? ended : { ...ended, did: [], failure: { ...nameOf(ended.due), cause } },
+    );
+  }
+}
+
+function nameOf({ creationId, phase, session }: DueRow): Omit<MaintenanceFailure, "cause"> {
+  return { creationId, phase, ...(session && { sessionId: session.sessionId }) };
+}
+
+function count(deps: MaintainDeps, summary: MaintenanceSummary, visits: readonly Visit[]): void {
+  for (const { due, did, stays, failure } of visits) {
+    for (const done of did) summary[done] += 1;
+    if (failure === undefined) {
+      if (stays) summary.left += 1;
+      continue;
+    }
+    summary.failed += 1;
+    if (failure.setAsideOn !== undefined && due.setAsideOn === undefined) summary.setAside += 1;
+    deps.onFailure(failure);
+  }
+}
+
+function add(...parts: readonly MaintenanceSummary[]): MaintenanceSummary {
+  const total = { due: 0, collected: 0, pruned: 0, purged: 0, abandoned: 0, failed: 0, setAside: 0, left: 0 };
+  for (const name of Object.keys(total) as (keyof typeof total)[]) {
+    for (const part of parts) total[name] += part[name];
+  }
+  const oldestDueOn = parts.flatMap((part) => part.oldestDueOn ?? []).sort()[0];
+  return { ...total, ...(oldestDueOn !== undefined && { oldestDueOn }) };
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

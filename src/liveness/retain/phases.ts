@@ -1,0 +1,187 @@
+import { maxAttempts } from "../../face/model.ts";
+import { amendRecord } from "../result/update-record.ts";
+import type { DueRow, Phase, SettledSession } from "../model/schedule.ts";
+import type { Limits } from "../open/limits.ts";
+import { placeSession } from "../result/bind-device.ts";
+import type { Clock, DeviceStore, FaceService, ImageStore, SessionStore } from "../model/ports.ts";
+import { purgeSession } from "./purge-session.ts";
+import { type DecisionRules, recordResult } from "../result/record-result.ts";
+import { collectDueOn, pruneDueOn, purgeDueOn, type Retention, sessionLifeMs, tokenIsOver } from "./retention.ts";
+import type { SessionRecord, StoredSession } from "../model/session.ts";
+
+/** What is to be done for a session whose time has come, and in which order. */
+
+export interface PhaseDeps {
+  face: FaceService;
+  sessions: SessionStore;
+  devices: DeviceStore;
+  images: ImageStore;
+  now: Clock;
+  rules: DecisionRules;
+  limits: Limits;
+  retention: Retention;
+}
+
+export type Done = "collected" | "pruned" | "purged" | "abandoned";
+
+/** What came of a phase. */
+export interface Step {
+  did?: Done;
+  /** The row that is to take the place of the one that was due; absent: nothing is. */
+  next?: DueRow;
+}
+
+/** A row as it is worked on, with what has been learned since it was read. */
+export interface Stand {
+  row: DueRow;
+}
+
+/** Each phase may be gone through again, and by two at once. All throw whatever the service or storage has to say. */
+export const phases: Record<Phase, (deps: PhaseDeps, stand: Stand) => Promise<Step>> = { collect, prune, purge };
+
+/** Records outcome and audit entries, by the same path as settling. Nothing is removed anywhere before that is done. */
+async function collect(deps: PhaseDeps, stand: Stand): Promise<Step> {
+  const { row } = stand;
+  const stored = await findPlaced(deps, row);
+  if (stored === undefined) return explainAbsence(deps, stand);
+  stand.row = { ...row, session: settledSession(stored.record) };
+  const { partition, record } = isSettled(stored.record)
+    ? stored
+    : (await recordResult(deps, stored, { keepsDecision: true })).stored;
+  const known = { ...row, partition, session: settledSession(record) };
+  if (record.final) return { did: "collected", next: follow(deps, known, "prune", pruneTime(deps, row)) };
+  if (!tokenIsOver(record.tokenExpiresOn, deps.now())) {
+    return { next: follow(deps, known, "collect", collectDueOn(record.tokenExpiresOn)) };
+  }
+  // It was erased or moved while its result was fetched.
+  return explainAbsence(deps, stand);
+}
+
+/**
+ * Whether no attempt can be missing. While the token lived, one that has its result may have been used again, and one that
+ * the service did not know may have been used all the same.
+ */
+function isSettled({ final, attempts, revokedOn, settledOn, tokenExpiresOn }: SessionRecord): boolean {
+  if (!final) return false;
+  if (revokedOn !== undefined || attempts >= maxAttempts) return true;
+  return settledOn !== undefined && tokenIsOver(tokenExpiresOn, Date.parse(settledOn));
+}
+
+async function explainAbsence(deps: PhaseDeps, stand: Stand): Promise<Step> {
+  const { row } = stand;
+  const current = await deps.sessions.dueRow(row);
+  // Somebody else is done with it: another run, or an erasure.
+  if (current === undefined) return {};
+  if (current.partition !== row.partition) {
+    // It was bound to its device meanwhile.
+    stand.row = { ...row, partition: current.partition };
+    return collect(deps, stand);
+  }
+  if ((await find(deps, row)) !== undefined) throw new Error("The session's outcome could not be recorded.");
+  // A creation that stopped before its commit. The pointer that it may have left goes with those of others like it.
+  await deps.images.delete(`sessions/${row.creationId}`);
+  await deps.sessions.dropKey(row.partition, row.idempotencyRowKey, row.creationId);
+  return { did: "abandoned" };
+}
+
+/** Removes what belongs to the session at the service and its image, and hides it from the dialects. */
+async function prune(deps: PhaseDeps, stand: Stand): Promise<Step> {
+  const { row } = stand;
+  const { session } = row;
+  if (session === undefined) {
+    // Whoever wrote this row does not say that the outcome is recorded.
+    stand.row = { ...row, phase: "collect" };
+    return collect(deps, stand);
+  }
+  const dueOn = pruneTime(deps, row);
+  if (Date.parse(dueOn) > deps.now()) return { next: follow(deps, row, "prune", dueOn) };
+  const expiresMs = Date.parse(deps.sessions.createdOn(row.row)) + sessionLifeMs;
+  const [hidden, ...removed] = await Promise.allSettled([
+    hide(deps, row, session.sessionId),
+    session.uploaded && removeImage(deps, row),
+    deps.now() < expiresMs && deps.face.revoke(session),
+  ]);
+  if (hidden.status === "rejected") throw hidden.reason;
+  for (const removal of removed) if (removal.status === "rejected") throw removal.reason;
+  if (!hidden.value) return { did: "pruned" };
+  return { did: "pruned", next: follow(deps, row, "purge", purgeTime(deps, row)) };
+}
+
+/** False where the session is gone, so that nothing of it is left to purge. */
+async function hide({ sessions, devices, now }: PhaseDeps, row: DueRow, sessionId: string): Promise<boolean> {
+  const prunedOn = new Date(now()).toISOString();
+  if (await sessions.markPruned(sessionId, prunedOn)) return true;
+  // Erased, or created by a process that stopped between the commit and the pointer.
+  const stored = await sessions.load(row.partition, row.row);
+  if (stored === undefined) return false;
+  await sessions.restorePointer(stored, prunedOn);
+  if ((await sessions.load(row.partition, row.row)) !== undefined) return true;
+  await devices.dropPointers([row]);
+  return false;
+}
+
+async function purge(deps: PhaseDeps, { row }: Stand): Promise<Step> {
+  const dueOn = purgeTime(deps, row);
+  if (Date.parse(dueOn) > deps.now()) return { next: follow(deps, row, "purge", dueOn) };
+  const stored = await findPlaced(deps, row);
+  if (stored === undefined) return {};
+  await purgeSession(deps, stored);
+  return { did: "purged" };
+}
+
+/** A session where its row says that it is, or wherever it was moved since. */
+export async function find(
+  { sessions }: Pick<PhaseDeps, "sessions">,
+  { partition, row, session }: DueRow,
+): Promise<StoredSession | undefined> {
+  return (await sessions.load(partition, row)) ?? (session && (await sessions.find(session.sessionId)));
+}
+
+/** The same; one whose move to its device was interrupted is moved first. */
+async function findPlaced(deps: PhaseDeps, row: DueRow): Promise<StoredSession | undefined> {
+  const found = await find(deps, row);
+  if (!found?.isMoving) return found;
+  const placed = await placeSession(deps, found);
+  // The record is written without its note of the place that it was moved from.
+  return placed && amendRecord(deps.sessions, placed, (record) => ({ record }));
+}
+
+/** Notes on the session itself that it was set aside, or is no longer. */
+export async function noteSetAside(deps: PhaseDeps, row: DueRow, setAsideOn: string | undefined): Promise<void> {
+  const stored = await find(deps, row);
+  if (stored === undefined || stored.record.setAsideOn === setAsideOn) return;
+  await amendRecord(deps.sessions, stored, ({ setAsideOn: _, ...record }) => ({
+    record: setAsideOn === undefined ? record : { ...record, setAsideOn },
+  }));
+}
+
+/** When the session is to be pruned by the settings as they are now. */
+export function pruneTime({ sessions, retention }: Pick<PhaseDeps, "sessions" | "retention">, { row }: DueRow): string {
+  return pruneDueOn(sessions.createdOn(row), retention);
+}
+
+function purgeTime({ sessions, retention }: PhaseDeps, { row }: DueRow): string {
+  return purgeDueOn(sessions.createdOn(row), retention);
+}
+
+/** The image that came with the creation, where there was one. */
+export async function removeImage({ images }: Pick<PhaseDeps, "images">, { creationId }: DueRow): Promise<void> {
+  await images.delete(`sessions/${creationId}`);
+}
+
+/** The row by which the session is due again. */
+export function follow(
+  { sessions }: Pick<PhaseDeps, "sessions">,
+  row: DueRow,
+  phase: Phase,
+  dueOn: string,
+  failed: Pick<DueRow, "failures" | "setAsideOn"> = {},
+): DueRow {
+  const { failures: _, setAsideOn: __, ...kept } = row;
+  return { ...kept, ...failed, phase, dueOn, expiryPartition: sessions.expiryPartition(row.creationId, dueOn) };
+}
+
+function settledSession(record: SessionRecord): SettledSession {
+  const { sessionId, kind, upstreamVersion, referenceImageId, creationId } = record;
+  return { sessionId, kind, upstreamVersion, uploaded: referenceImageId === creationId };
+}

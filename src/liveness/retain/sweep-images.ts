@@ -1,0 +1,70 @@
+import { ApiError } from "../../errors.ts";
+import { type BoundImageDeps, removeVersion, unlessReplaced } from "../images/bound-images.ts";
+import type { HeldImageName, ImageName, ImageStore, ListedImage } from "../model/ports.ts";
+import { longestTokenMs, type Retention } from "./retention.ts";
+import { walkOn } from "./walk.ts";
+
+export interface SweepDeps extends BoundImageDeps {
+  retention: Retention;
+  onFailure(failure: { image?: string; cause: unknown }): void;
+}
+
+/** By then the timer has removed an image together with its session, unless it does not know of it. */
+const graceMs = 10 * 60_000;
+
+/**
+ * Removes images by their age alone: those that came with a creation of which nothing else was ever written, and held
+ * ones that are older than the operator wants them. A session whose token may be alive keeps its image.
+ *
+ * @returns how many were removed. What fails is told to `onFailure`.
+ */
+export function sweepImages(deps: SweepDeps, deadline: number): Promise<number> {
+  const prefix = deps.retention.referenceImageDays === undefined ? "sessions/" : "";
+  return walkOn(
+    deps,
+    {
+      name: "images",
+      list: (place) => listFrom(deps.images, prefix, place),
+      async visit(images) {
+        let removed = 0;
+        for (const image of images) if (isOutdated(deps, image) && (await remove(deps, image))) removed += 1;
+        return removed;
+      },
+    },
+    deadline,
+  );
+}
+
+/** A place that storage does not know any more: from the beginning then. */
+async function listFrom(images: ImageStore, prefix: "sessions/" | "", place: string | undefined) {
+  try {
+    return await images.list(prefix, place);
+  } catch (error) {
+    if (place === undefined || error instanceof ApiError) throw error;
+    return images.list(prefix);
+  }
+}
+
+function isOutdated({ now, retention }: SweepDeps, { name, createdOn }: ListedImage): boolean {
+  const ageMs = now() - Date.parse(createdOn);
+  if (!isHeld(name)) {
+    return ageMs >= Math.max(retention.sessionHours * 3_600_000, longestTokenMs) + graceMs;
+  }
+  return retention.referenceImageDays !== undefined && ageMs >= retention.referenceImageDays * 86_400_000;
+}
+
+/** False where somebody else has removed or replaced it since. */
+async function remove(deps: SweepDeps, image: ListedImage): Promise<boolean> {
+  const { name, etag } = image;
+  try {
+    if (isHeld(name)) return await removeVersion(deps, name, image);
+    return await deps.images.delete(name, { ifMatch: etag }).catch(unlessReplaced(false));
+  } catch (cause) {
+    deps.onFailure({ image: name, cause });
+    return false;
+  }
+}
+
+function isHeld(name: ImageName): name is HeldImageName {
+  return !name.startsWith("sessions/");
+}

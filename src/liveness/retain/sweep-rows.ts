@@ -1,0 +1,142 @@
+import type { Calendar } from "../model/schedule.ts";
+import type { Limits } from "../open/limits.ts";
+import type { Clock, ImageStore } from "../model/ports.ts";
+import { type Retention, sessionLifeMs } from "./retention.ts";
+import { createSlots } from "../../semaphore.ts";
+import type { FoundRow, RowOf, RowStore, WalkedTable } from "../model/stored-rows.ts";
+import { walkOn } from "./walk.ts";
+
+export interface SweepRowsDeps {
+  rows: RowStore;
+  sessions: Calendar;
+  images: ImageStore;
+  now: Clock;
+  retention: Retention;
+  limits: Pick<Limits, "windowSeconds">;
+  onFailure(failure: { table?: WalkedTable; row?: string; cause: unknown }): void;
+}
+
+const tables = ["sessions", "sessionids"] as const satisfies WalkedTable[];
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+/** Rows that are removed before the clock is looked at again. */
+const chunkSize = 100;
+/** Images that are asked for at a time. */
+const maxQuestions = 8;
+
+/**
+ * Finds the rows that nothing else finds, because whatever wrote or removed them ended halfway: those that have no use any
+ * more are removed, and sessions that the calendar has lost are set down there for the next run. Each row is judged by
+ * itself and by its age, later than any other part of the app would have removed it.
+ *
+ * @returns how many rows were removed or set down. What fails is reported to `onFailure`.
+ */
+export async function sweepRows(deps: SweepRowsDeps, deadline: number): Promise<number> {
+  let swept = 0;
+  for (const table of tables) {
+    const list = (place: string | undefined) => deps.rows.page(table, place);
+    const visit = (rows: FoundRow[]) => sweepPage(deps, rows, deadline);
+    const onFailure = (failure: { cause: unknown }) => deps.onFailure({ table, ...failure });
+    swept += await walkOn({ ...deps, onFailure }, { name: table, list, visit }, deadline);
+  }
+  return swept;
+}
+
+async function sweepPage(deps: SweepRowsDeps, rows: FoundRow[], deadline: number): Promise<number> {
+  for (const row of rows) if (row.kind === "unreadable") report(deps, row, row.cause);
+  const sessions = rows.filter((row) => row.kind === "session");
+  const notes = rows.filter((row) => row.kind === "imageNote");
+  const outdated = rows.filter((row) => isOutdated(deps, row));
+  outdated.push(...(await withoutImage(deps, notes, deadline)));
+  let swept = await setDown(deps, sessions);
+  for (let from = 0; from < outdated.length && deps.now() < deadline; from += chunkSize) {
+    const { removed, failures } = await deps.rows.remove(outdated.slice(from, from + chunkSize));
+    swept += removed;
+    for (const { row, cause } of failures) report(deps, row, cause);
+  }
+  return swept;
+}
+
+function isOutdated({ now, retention, limits }: SweepRowsDeps, row: FoundRow): boolean {
+  const nowMs = now();
+  const keptMs = retention.outcomeDays * dayMs;
+  switch (row.kind) {
+    case "key":
+      // Without a session: the service has forgotten any that was opened, and the tokens of the one before have ended.
+      return isOlder(row.leaseUntil, row.isCommitted ? keptMs + dayMs : sessionLifeMs + hourMs, nowMs);
+    case "guard": {
+      const { recent, rejectionsInARow, lockedUntil, changedOn } = row;
+      const isIdle = recent.every((time) => isOlder(time, limits.windowSeconds * 1000, nowMs));
+      const isLocked = lockedUntil !== undefined && Date.parse(lockedUntil) > nowMs;
+      return isIdle && !isLocked && (rejectionsInARow === 0 || isOlder(changedOn, keptMs, nowMs));
+    }
+    case "auditEntry":
+      return isOlder(row.sessionCreatedOn, keptMs + dayMs, nowMs);
+    case "pointer":
+    case "imageLink":
+      return isOlder(row.createdOn, keptMs + dayMs, nowMs);
+    default:
+      return false;
+  }
+}
+
+/** What has no time on it is as old as can be. */
+function isOlder(time: string | undefined, ms: number, nowMs: number): boolean {
+  return time === undefined || nowMs - Date.parse(time) > ms;
+}
+
+/** Notes of images that are gone, or bound to another device. One that is young may be about to get its image. */
+async function withoutImage(
+  deps: SweepRowsDeps,
+  notes: readonly RowOf<"imageNote">[],
+  deadline: number,
+): Promise<FoundRow[]> {
+  const slots = createSlots(maxQuestions);
+  const old = notes.filter(({ boundOn }) => isOlder(boundOn, hourMs, deps.now()));
+  const found = await Promise.all(
+    old.map(async (note) => {
+      await slots.take();
+      try {
+        if (deps.now() >= deadline) return [];
+        const facts = await deps.images.facts(note.image);
+        return facts?.deviceCorrelationId === note.deviceCorrelationId ? [] : note;
+      } catch (cause) {
+        report(deps, note, cause);
+        return [];
+      } finally {
+        slots.giveBack();
+      }
+    }),
+  );
+  return found.flat();
+}
+
+/** Sets down the sessions that the timer should have finished, or moved, and that the calendar does not know. */
+async function setDown(deps: SweepRowsDeps, sessions: readonly RowOf<"session">[]): Promise<number> {
+  const nowMs = deps.now();
+  const keptMs = deps.retention.outcomeDays * dayMs;
+  const late = sessions.filter(
+    ({ createdOn, tokenExpiresOn, isFinal, isMoving }) =>
+      isOlder(createdOn, keptMs + hourMs, nowMs) || ((!isFinal || isMoving) && isOlder(tokenExpiresOn, hourMs, nowMs)),
+  );
+  if (late.length === 0) return 0;
+  // One that fails is due again within the hour.
+  const until = new Date(nowMs + 2 * hourMs).toISOString();
+  const lost = await deps.sessions.unscheduled(
+    late.map(({ creationId }) => creationId),
+    until,
+  );
+  const dueOn = new Date(nowMs).toISOString();
+  const rows = late
+    .filter(({ creationId }) => lost.has(creationId))
+    .map(({ creationId, idempotencyRowKey, place: { partition, row } }) => {
+      const expiryPartition = deps.sessions.expiryPartition(creationId, dueOn);
+      return { creationId, phase: "collect" as const, dueOn, partition, row, idempotencyRowKey, expiryPartition };
+    });
+  await deps.sessions.schedule(...rows);
+  return rows.length;
+}
+
+function report(deps: SweepRowsDeps, { place: { table, row } }: FoundRow, cause: unknown): void {
+  deps.onFailure({ table, row, cause });
+}

@@ -1,0 +1,213 @@
+import { createHash } from "node:crypto";
+import { ApiError } from "../../errors.ts";
+import { type CountedFor, services } from "../../liveness/model/caller.ts";
+import type { HeldImageName } from "../../liveness/model/ports.ts";
+
+/** Keys of the rows, and ranges of them. All pure. */
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+// What Azure Tables forbid in keys, the sign that marks an encoded byte, and separators at which a parser of transactions
+// may end a line.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
+const unfit = /[/\\#?!\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
+
+/**
+ * Partition of a device: its id as it is, but for each character that is unfit the bytes of its UTF-8 as `!xx`. Two ids never
+ * share a partition. Throws `ApiError` 400 for a lone surrogate, which no key can hold.
+ */
+export function devicePartition(deviceCorrelationId: string): string {
+  if (!deviceCorrelationId.isWellFormed()) {
+    throw new ApiError(400, "BadArgument", "The device correlation id is not well-formed Unicode.");
+  }
+  return deviceCorrelationId.replace(unfit, (character) =>
+    Array.from(encoder.encode(character), (byte) => `!${byte.toString(16).padStart(2, "0")}`).join(""),
+  );
+}
+
+/** The device of a partition; undefined where the partition belongs to a creation whose device is not known yet. */
+export function deviceOfPartition(partition: string): string | undefined {
+  if (/^!(session|owner)_/.test(partition)) return undefined;
+  return partition.replace(/(?:![0-9a-f]{2})+/g, (bytes) =>
+    decoder.decode(Uint8Array.from(bytes.slice(1).split("!"), (byte) => Number.parseInt(byte, 16))),
+  );
+}
+
+/** Partition of a creation whose device is named later, by the client. No device's partition begins like this. */
+export function sessionPartition(creationId: string): string {
+  return `!session_${creationId}`;
+}
+
+export function isSessionPartition(partition: string): boolean {
+  return partition.startsWith("!session_");
+}
+
+/** Partition of a principal's own guard. No device's partition begins like this either. */
+export function ownerPartition(owner: string): string {
+  return `!owner_${owner}`;
+}
+
+/**
+ * Key, among the pointers to sessions, of the link from an image of an attempt to its session. The image's id is the
+ * service's, so it may be anything; hashed, it is a key, and with the prefix never a session's id.
+ */
+export function imageLinkKey(sessionImageId: string): string {
+  return `!image_${createHash("sha256").update(sessionImageId).digest("hex")}`;
+}
+
+export function isImageLinkKey(key: string): boolean {
+  return key.startsWith("!image_");
+}
+
+/** Row of the guard that counts for the trusted services, and of a principal's own guard. */
+export const guardRow = "g";
+const guardPrefix = "g_";
+
+/** Row, in a device's partition, of the guard that counts for the services or for one user. */
+export function guardRowOf(countedFor: CountedFor): string {
+  return countedFor === services ? guardRow : `${guardPrefix}${countedFor}`;
+}
+
+const sessionPrefix = "s_";
+const keyPrefix = "k_";
+const imagePrefix = "i_";
+/** The character after `_`: what begins with a prefix is at least the prefix and less than the prefix ended by this. */
+const afterUnderscore = "`";
+
+/** Row keys from `from` up to, but without, `before`. */
+export interface RowRange {
+  from: string;
+  before: string;
+}
+
+export const sessionRows: RowRange = { from: sessionPrefix, before: `s${afterUnderscore}` };
+/** All creation keys and all sessions of a partition: neighbours in the order of the rows. */
+export const keyAndSessionRows: RowRange = { from: keyPrefix, before: sessionRows.before };
+
+/** For whom the guard in such a row counts. */
+export function guardHolder(row: string): CountedFor {
+  return row === guardRow ? services : row.slice(guardPrefix.length);
+}
+
+/** All guards of a partition. */
+export const guardRows: RowRange = { from: guardRow, before: `g${afterUnderscore}` };
+
+export function isGuardRow(rowKey: string): boolean {
+  return rowKey === guardRow || rowKey.startsWith(guardPrefix);
+}
+
+export function isSessionRow(rowKey: string): boolean {
+  return rowKey.startsWith(sessionPrefix);
+}
+
+/** Newest first: Tables sort ascending, so the milliseconds are counted down. */
+export function sessionRow(createdOn: string, creationId: string): string {
+  return `${sessionPrefix}${invertedTime(createdOn)}_${creationId}`;
+}
+
+/** The time that the name of a session's row tells. */
+export function sessionCreatedOn(row: string): string {
+  const inverted = /^s_(\d{13})_/.exec(row)?.[1];
+  if (inverted === undefined) throw new TypeError("The row is not a session's");
+  return new Date(latestTime - Number(inverted)).toISOString();
+}
+
+/** Audit entries of the session in `row`, in the order of their ids. */
+export function auditRow(row: string, entryId: string): string {
+  if (!/^\d{1,19}$/.test(entryId)) throw new TypeError("An audit entry's id must be 1 to 19 decimal digits");
+  return `${auditPrefix(row)}${entryId.padStart(19, "0")}`;
+}
+
+export function auditRows(row: string): RowRange {
+  const prefix = auditPrefix(row);
+  return { from: prefix, before: `${prefix.slice(0, -1)}${afterUnderscore}` };
+}
+
+/** Row of a creation's key: named by the hash of what the caller sent, or by the creation where nothing was sent. */
+export function creationKeyRow(creationId: string, keyHash?: string): string {
+  return `${keyPrefix}${keyHash ?? creationId}`;
+}
+
+export function isKeyRow(rowKey: string): boolean {
+  return rowKey.startsWith(keyPrefix);
+}
+
+/**
+ * Row that notes that a held image is bound to the device: `i_{id}` for a service's, `i_{owner}:{id}` for a user's. No id
+ * has a colon, so no two images share a row.
+ */
+export function boundImageRow(name: HeldImageName): string {
+  const [, ...place] = name.split("/");
+  return `${imagePrefix}${place.join(":")}`;
+}
+
+/** The image of such a row; undefined for any other row. */
+export function imageOfRow(rowKey: string): HeldImageName | undefined {
+  if (!rowKey.startsWith(imagePrefix)) return undefined;
+  const [first = "", second] = rowKey.slice(imagePrefix.length).split(":");
+  return second === undefined ? `held/${first}` : `held-by/${first}/${second}`;
+}
+
+/** The session's row to which an audit entry's row belongs; undefined for any other row. */
+export function sessionRowOfAudit(rowKey: string): string | undefined {
+  const match = /^a_(.+)_\d{19}$/.exec(rowKey);
+  return match === null ? undefined : `${sessionPrefix}${match[1]}`;
+}
+
+/** `{shard}_{bucket}`: the 5-minute bucket, UTC, in which the time falls, in the creation's shard. */
+export function expiryPartition(creationId: string, dueOn: string): string {
+  return `${shardOf(creationId)}_${bucketOf(dueOn)}`;
+}
+
+/** Partitions of a shard (0 to 15) whose bucket has begun at `now`: from the first up to, and with, the last. */
+export function duePartitions(shard: number, now: string): { from: string; through: string } {
+  if (!Number.isInteger(shard) || shard < 0 || shard > 15)
+    throw new RangeError("A shard is a whole number from 0 to 15");
+  const digit = shard.toString(16);
+  return { from: `${digit}_`, through: `${digit}_${bucketOf(now)}` };
+}
+
+/** The shard of a creation: one hex digit, spread evenly whatever the ids look like. */
+export function shardOf(creationId: string): string {
+  return createHash("sha256").update(creationId).digest("hex").slice(0, 1);
+}
+
+const bucketMs = 5 * 60 * 1000;
+
+function bucketOf(time: string): string {
+  const start = new Date(Math.floor(milliseconds(time) / bucketMs) * bucketMs);
+  return start.toISOString().replace(/\D/g, "").slice(0, "yyyyMMddHHmm".length);
+}
+
+/** The time at which the bucket of a partition begins. */
+export function bucketStart(partition: string): string {
+  const digits = /^[0-9a-f]_(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)$/.exec(partition);
+  if (digits === null) throw new TypeError("The partition is not one of `expiry`");
+  const [, year, month, day, hour, minute] = digits;
+  return new Date(`${year}-${month}-${day}T${hour}:${minute}:00.000Z`).toISOString();
+}
+
+/** All partitions of the creation's shard: from the first up to, but without, the last. */
+export function shardPartitions(creationId: string): RowRange {
+  const digit = shardOf(creationId);
+  return { from: `${digit}_`, before: `${digit}${afterUnderscore}` };
+}
+
+function auditPrefix(row: string): string {
+  return `a_${row.slice(sessionPrefix.length)}_`;
+}
+
+function invertedTime(time: string): string {
+  return String(latestTime - milliseconds(time)).padStart(13, "0");
+}
+
+/** In the year 2286: the last with 13 digits. */
+const latestTime = 9_999_999_999_999;
+
+function milliseconds(time: string): number {
+  const value = Date.parse(time);
+  // Beyond these bounds, keys would lose their order.
+  if (!(value >= 0 && value <= latestTime)) throw new RangeError(`Not a usable time: ${time}`);
+  return value;
+}

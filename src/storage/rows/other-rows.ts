@@ -1,0 +1,134 @@
+import type { TableEntity } from "@azure/data-tables";
+import * as z from "zod";
+import { type Attempt, apiVersions, sessionKinds } from "../../face/model.ts";
+import { services } from "../../liveness/model/caller.ts";
+import type { DueRow, SettledSession } from "../../liveness/model/schedule.ts";
+import type { Guard, GuardChange } from "../../liveness/model/guard.ts";
+import type { CreationKey, SessionPointer } from "../../liveness/model/ports.ts";
+import type { AuditRecord, SessionRecord } from "../../liveness/model/session.ts";
+import { auditRow, bucketStart } from "./keys.ts";
+import { json, readRow, wholeNumber, writeRow } from "./row.ts";
+import type { Entity } from "../azure/table.ts";
+
+/** The rows beside the session's own: guard, creation key, id pointer, due row and audit entry. */
+
+const text = z.string();
+
+// A guard that an outcome has made counts no creations.
+const guardSchema: z.ZodType<Guard> = z.object({
+  recent: json(z.array(text)).default([]),
+  rejectionsInARow: wholeNumber,
+  lockedUntil: text.exactOptional(),
+  changedOn: text.default(new Date(0).toISOString()),
+} satisfies Record<keyof Guard, z.ZodType>);
+
+export const writeGuard = (partition: string, row: string, guard: Guard): TableEntity =>
+  writeRow(partition, row, guard);
+/** Only what an outcome changes. */
+export const writeGuardChange = (partition: string, row: string, change: GuardChange): TableEntity =>
+  writeRow(partition, row, change);
+export const readGuard = (entity: Entity): Guard => readRow(guardSchema, entity);
+
+const keySchema: z.ZodType<CreationKey> = z.object({
+  creationId: text,
+  bodyHash: text.exactOptional(),
+  owner: text.exactOptional(),
+  countedFor: text.default(services),
+  leaseUntil: text,
+  sessionId: text.exactOptional(),
+  replaces: text.exactOptional(),
+  expiryPartition: text.exactOptional(),
+} satisfies Record<keyof CreationKey, z.ZodType>);
+
+export const writeKey = (partition: string, row: string, key: CreationKey): TableEntity =>
+  writeRow(partition, row, key);
+export const readKey = (entity: Entity): CreationKey => readRow(keySchema, entity);
+
+/** The row of `sessionids`: where a session is, and all that the dialects' list tells of it. */
+export interface Pointer extends Omit<SessionPointer, "sessionId"> {
+  partition: string;
+  row: string;
+  prunedOn?: string;
+}
+
+const listed = {
+  kind: z.enum(sessionKinds),
+  owner: text.exactOptional(),
+  deviceCorrelationId: text.exactOptional(),
+  createdOn: text,
+  startedOn: text.exactOptional(),
+  ttlSeconds: wholeNumber,
+  prunedOn: text.exactOptional(),
+} satisfies Record<Exclude<keyof Pointer, "partition" | "row">, z.ZodType>;
+
+const listedSchema = z.object(listed);
+const pointerSchema: z.ZodType<Pointer> = z.object({ ...listed, partition: text, row: text });
+
+/** What a list selects of a pointer. */
+export const listedProperties = ["PartitionKey", "RowKey", ...Object.keys(listed)];
+
+/** A pointer also has the property `listed`, by which storage skips the pruned ones in a list, and which is never read. */
+export function writePointer(partition: string, row: string, record: SessionRecord): TableEntity {
+  const { sessionId, kind, owner, deviceCorrelationId, createdOn, startedOn, ttlSeconds } = record;
+  const values = { kind, owner, deviceCorrelationId, createdOn, startedOn, ttlSeconds };
+  return writeRow(sessionId, sessionId, { partition, row, ...values, listed: true });
+}
+
+/** What pruning changes in a pointer. */
+export function prunedPointer(sessionId: string, prunedOn: string): TableEntity {
+  return writeRow(sessionId, sessionId, { prunedOn, listed: false });
+}
+
+export const readPointer = (entity: Entity): Pointer => readRow(pointerSchema, entity);
+
+/** Undefined for a session that was pruned. */
+export function readListed(entity: Entity): SessionPointer | undefined {
+  const { prunedOn, ...pointer } = readRow(listedSchema, entity);
+  return prunedOn === undefined ? { sessionId: entity.partitionKey, ...pointer } : undefined;
+}
+
+const settledSchema: z.ZodType<SettledSession> = z.object({
+  sessionId: text,
+  kind: z.enum(sessionKinds),
+  upstreamVersion: z.enum(apiVersions),
+  uploaded: z.boolean(),
+} satisfies Record<keyof SettledSession, z.ZodType>);
+
+const dueSchema = z.object({
+  phase: z.enum(["collect", "prune", "purge"]),
+  dueOn: text.exactOptional(),
+  session: json(settledSchema).exactOptional(),
+  failures: wholeNumber.exactOptional(),
+  setAsideOn: text.exactOptional(),
+  partition: text,
+  row: text,
+  idempotencyRowKey: text,
+});
+
+export function writeDue({ expiryPartition, creationId, ...due }: DueRow): TableEntity {
+  return writeRow(expiryPartition, creationId, due);
+}
+
+/** A row that tells no time is due from the beginning of its bucket. */
+export function readDue(entity: Entity): DueRow {
+  const { dueOn = bucketStart(entity.partitionKey), ...due } = readRow(dueSchema, entity);
+  return { ...due, dueOn, creationId: entity.rowKey, expiryPartition: entity.partitionKey };
+}
+
+const attemptSchema: z.ZodType<Attempt> = z.looseObject({ attemptId: z.int(), attemptStatus: text });
+
+const auditSchema = z.object({
+  sessionId: text,
+  receivedOn: text.exactOptional(),
+  entry: json(attemptSchema),
+});
+
+export function writeAuditEntry(partition: string, sessionRow: string, audit: AuditRecord): TableEntity {
+  const { entryId, ...values } = audit;
+  return writeRow(partition, auditRow(sessionRow, entryId), values);
+}
+
+export function readAuditEntry(entity: Entity): AuditRecord {
+  const digits = entity.rowKey.slice(-19);
+  return { entryId: String(BigInt(digits)), ...readRow(auditSchema, entity) };
+}

@@ -1,0 +1,80 @@
+import type { TableEntity } from "@azure/data-tables";
+import * as z from "zod";
+import type { Entity } from "../azure/table.ts";
+
+/** What all rows share: how values become properties and are read again. */
+
+/** A whole number; one stored as Int64 comes back as a bigint. */
+export const wholeNumber = z.union([z.int(), z.bigint().transform(Number)]);
+
+/** A nested shape, kept as JSON in one string property. */
+export function json<T extends z.ZodType>(schema: T) {
+  return z
+    .string()
+    .transform((text, context): unknown => {
+      try {
+        return JSON.parse(text);
+      } catch {
+        context.addIssue({ code: "custom", message: "not JSON" });
+        return z.NEVER;
+      }
+    })
+    .pipe(schema);
+}
+
+/** A string property may have 64 KiB in UTF-16. Longer texts go on in `{name}__2`, `{name}__3`, … */
+const maxTextLength = 32 * 1024;
+
+/**
+ * Scalars become plain properties, so that an operator can read and filter them; anything nested becomes JSON. What is
+ * undefined is left out.
+ */
+export function writeRow(partitionKey: string, rowKey: string, values: object): TableEntity {
+  const entity: TableEntity = { partitionKey, rowKey };
+  for (const [name, value] of Object.entries(values)) {
+    const property: unknown = typeof value === "object" ? JSON.stringify(value) : value;
+    const pieces = typeof property === "string" ? cutText(property) : [property];
+    for (const [index, piece] of pieces.entries()) {
+      if (piece !== undefined) entity[index === 0 ? name : continuation(name, index)] = piece;
+    }
+  }
+  return entity;
+}
+
+/** Reads a row by its schema. Properties that the schema does not know are ignored. Throws where the row does not fit. */
+export function readRow<T>(schema: z.ZodType<T>, entity: Entity): T {
+  const parsed = schema.safeParse(joinTexts(entity));
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+  throw new Error(`The row ${entity.rowKey} cannot be read: ${faults.join("; ")}`);
+}
+
+function continuation(name: string, index: number): string {
+  return `${name}__${index + 1}`;
+}
+
+function cutText(text: string): string[] {
+  const pieces: string[] = [];
+  let start = 0;
+  while (text.length - start > maxTextLength) {
+    let end = start + maxTextLength;
+    // The halves of a surrogate pair must not be parted: neither could be stored.
+    if (/[\ud800-\udbff]/.test(text.charAt(end - 1))) end--;
+    pieces.push(text.slice(start, end));
+    start = end;
+  }
+  return [...pieces, text.slice(start)];
+}
+
+function joinTexts(entity: Entity): Record<string, unknown> {
+  const values: Record<string, unknown> = { ...entity };
+  for (const [name, value] of Object.entries(entity)) {
+    if (typeof value !== "string" || value.length < maxTextLength - 1) continue;
+    let whole = value;
+    for (let index = 1; typeof values[continuation(name, index)] === "string"; index++) {
+      whole += values[continuation(name, index)];
+    }
+    values[name] = whole;
+  }
+  return values;
+}

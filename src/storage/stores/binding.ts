@@ -1,0 +1,99 @@
+import type { TransactionAction } from "@azure/data-tables";
+import type { Admit, GuardEdit } from "../../liveness/model/guard.ts";
+import type { DeviceStore } from "../../liveness/model/ports.ts";
+import type { StoredSession } from "../../liveness/model/session.ts";
+import type { StorageTables } from "../azure/connect.ts";
+import { createGuards } from "./guards.ts";
+import { auditRows, devicePartition, guardRowOf } from "../rows/keys.ts";
+import { readSession, writeSession } from "../rows/session-row.ts";
+import { prunedPointer, writePointer } from "../rows/other-rows.ts";
+import type { Entity, Table } from "../azure/table.ts";
+import { inTransactions, removeRows } from "../azure/transactions.ts";
+
+/**
+ * The move of a session to the partition of its device, which its record names already. The rows are there before
+ * anything points to them, and go when nothing points to them any more; until then the new record says where they are. So
+ * a move that stops anywhere is finished by the next reader of either record.
+ */
+export function createBinding(connection: StorageTables): DeviceStore["bindSession"] {
+  const { sessions, sessionIds, expiry } = connection;
+  const guards = createGuards(connection);
+
+  return async (stored, count, refund) => {
+    if (!stored.isMoving) return stored;
+    const { movedFrom = stored.partition } = stored.record;
+    const moved = stored.record.movedFrom === undefined ? await copy(stored, count, refund) : stored;
+    if (moved === undefined) return undefined;
+    await removeMovedRows(sessions, { ...moved, record: { ...moved.record, movedFrom } });
+    const { isMoving: _, ...rest } = moved;
+    const { movedFrom: __, ...record } = moved.record;
+    return { ...rest, record };
+  };
+
+  /** What an earlier move has put there is newer than what is copied. Undefined where the session was erased meanwhile. */
+  async function copy(stored: StoredSession, count: Admit, refund: GuardEdit): Promise<StoredSession | undefined> {
+    const { row, partition: movedFrom, prunedOn } = stored;
+    const { creationId, sessionId, expiryPartition, deviceCorrelationId = "", countedFor } = stored.record;
+    const partition = devicePartition(deviceCorrelationId);
+    const record = { ...stored.record, movedFrom, ...(isKeyed(stored) && { keyPartition: movedFrom }) };
+    const audits = await readAudits(sessions, movedFrom, row);
+    const copies = audits.map((entity): TransactionAction => {
+      const { etag: _etag, timestamp: _timestamp, ...values } = entity;
+      return ["upsert", { ...values, partitionKey: partition }, "Replace"];
+    });
+    for (const chunk of inTransactions(copies)) await sessions.transact(chunk);
+    const guardRow = guardRowOf(countedFor);
+    const outcome = await guards.writeCounted({
+      partition,
+      guardRow,
+      known: await guards.read(partition, guardRow),
+      count,
+      action: ["create", writeSession(partition, row, record)],
+      settle: () => load(partition, row),
+    });
+    const [, isPointed] = await Promise.all([
+      expiry.merge({ partitionKey: expiryPartition, rowKey: creationId, partition }),
+      sessionIds.merge({ partitionKey: sessionId, rowKey: sessionId, partition, deviceCorrelationId }),
+    ]);
+    if (!isPointed) {
+      // Either a creation stopped before it wrote the pointer, or the session was moved and erased by others.
+      if ((await sessions.get(movedFrom, row)) !== undefined) {
+        const prunedToo = prunedOn === undefined ? {} : prunedPointer(sessionId, prunedOn);
+        await sessionIds.put({ ...writePointer(partition, row, record), ...prunedToo });
+      } else if ((await sessionIds.get(sessionId, sessionId)) === undefined) {
+        await removeRows(sessions, partition, [...audits.map(({ rowKey }) => rowKey), row]);
+        if ("written" in outcome) await guards.amend(partition, guardRow, refund);
+        return undefined;
+      }
+    }
+    const moved = "written" in outcome ? { ...stored, record, partition, etag: outcome.etag } : outcome;
+    return { ...moved, ...(prunedOn !== undefined && { prunedOn }) };
+  }
+
+  async function load(partition: string, row: string): Promise<StoredSession | undefined> {
+    const entity = await sessions.get(partition, row);
+    return entity && readSession(entity);
+  }
+}
+
+/** Removes what a move has left where the session was before, the record last. */
+export async function removeMovedRows(sessions: Table, stored: StoredSession): Promise<void> {
+  const { row, record } = stored;
+  if (record.movedFrom === undefined) return;
+  const audits = await readAudits(sessions, record.movedFrom, row, ["PartitionKey", "RowKey"]);
+  const keyRows = isKeyed(stored) ? [] : [record.idempotencyRowKey];
+  const rowKeys = [...audits.map(({ rowKey }) => rowKey), guardRowOf(record.countedFor), ...keyRows, row];
+  await removeRows(sessions, record.movedFrom, rowKeys);
+}
+
+/** A key that a caller has chosen stays where its repeats look for it. */
+function isKeyed({ record }: StoredSession): boolean {
+  return record.idempotencyRowKey !== `k_${record.creationId}`;
+}
+
+async function readAudits(sessions: Table, partition: string, row: string, select?: string[]): Promise<Entity[]> {
+  const entities: Entity[] = [];
+  const query = { where: { PartitionKey: partition, RowKey: auditRows(row) }, ...(select && { select }) };
+  for await (const entity of sessions.query(query)) entities.push(entity);
+  return entities;
+}

@@ -1,0 +1,166 @@
+import type { Admit } from "../../liveness/model/guard.ts";
+import type { CreationKey, Reservation, Reserved, ReserveOutcome, SessionStore } from "../../liveness/model/ports.ts";
+import type { SessionRecord, StoredSession } from "../../liveness/model/session.ts";
+import type { StorageTables } from "../azure/connect.ts";
+import { createGuards, type KnownGuard } from "./guards.ts";
+import {
+  creationKeyRow,
+  deviceOfPartition,
+  devicePartition,
+  guardRowOf,
+  sessionPartition,
+  sessionRow,
+} from "../rows/keys.ts";
+import { createRecent, type Recent } from "./write-cache.ts";
+import { writeSession } from "../rows/session-row.ts";
+import { readKey, writeKey, writePointer } from "../rows/other-rows.ts";
+import type { Entity } from "../azure/table.ts";
+
+type Creation = Pick<SessionStore, "reserve" | "takeOver" | "isCurrent" | "release" | "commit">;
+
+/** The key row that a creation writes together with its place in the guard. */
+interface Claim {
+  partition: string;
+  idempotencyRowKey: string;
+  key: CreationKey;
+  /** ETag of the row that is replaced; absent: there is to be none. */
+  replacedEtag?: string;
+  /** Only this creation can have written the row: its key row bears the creation's own name. */
+  isUnshared?: boolean;
+}
+
+/** The life of a creation in the tables: a place is taken, then committed or given back. */
+export function createCreation(connection: StorageTables, recent: Recent<StoredSession> = createRecent()): Creation {
+  const { sessions, sessionIds } = connection;
+  const guards = createGuards(connection);
+  const recentGuards = createRecent<KnownGuard>();
+
+  return { reserve, takeOver, isCurrent, release, commit };
+
+  async function reserve(reservation: Reservation, admit: Admit): Promise<ReserveOutcome> {
+    const { deviceCorrelationId, keyHash, anchor, ...key } = reservation;
+    const { creationId } = reservation;
+    const partition =
+      deviceCorrelationId === undefined ? sessionPartition(anchor ?? creationId) : devicePartition(deviceCorrelationId);
+    const claim: Claim = {
+      partition,
+      idempotencyRowKey: creationKeyRow(creationId, keyHash),
+      key,
+      isUnshared: keyHash === undefined,
+    };
+    return take(claim, admit, (held) => held && { existing: placeOf(claim, held.etag, readKey(held)) });
+  }
+
+  async function takeOver(existing: Reserved, key: CreationKey, admit: Admit): Promise<Reserved | undefined> {
+    const { partition, idempotencyRowKey, etag } = existing;
+    const outcome = await take({ partition, idempotencyRowKey, key, replacedEtag: etag }, admit, (held) =>
+      held?.etag === etag ? undefined : { reserved: undefined },
+    );
+    return outcome.reserved;
+  }
+
+  /**
+   * Writes the key row and the guard.
+   *
+   * @param settle sees the key row as it stands after a conflict (undefined: there is none) and answers what ends the
+   *   matter; undefined: only the guard stood in the way.
+   */
+  async function take<T extends object>(
+    claim: Claim,
+    admit: Admit,
+    settle: (held: Entity | undefined) => T | undefined,
+  ): Promise<{ reserved: Reserved } | T> {
+    const { partition, idempotencyRowKey, key, replacedEtag, isUnshared = false } = claim;
+    const guardRow = guardRowOf(key.countedFor);
+    const keyEntity = writeKey(partition, idempotencyRowKey, key);
+    // No partition's name has a slash.
+    const guardName = `${partition}/${guardRow}`;
+    const outcome = await guards.writeCounted<{ reserved: Reserved } | T>({
+      partition,
+      guardRow,
+      known: rememberedGuard(guardName, admit),
+      count: admit,
+      action:
+        replacedEtag === undefined ? ["create", keyEntity] : ["update", keyEntity, "Replace", { etag: replacedEtag }],
+      async settle(repeated) {
+        // An unshared key can only be met by ourselves: by a write whose answer was lost.
+        const held = isUnshared && !repeated ? undefined : await sessions.get(partition, idempotencyRowKey);
+        const isWritten = repeated && held !== undefined && isOurs(readKey(held), key);
+        return isWritten ? { reserved: placeOf(claim, held.etag, key) } : settle(held);
+      },
+    });
+    if (!("written" in outcome)) return outcome;
+    // Without an ETag of its own it could not be told from what others write; and where no device is known, none will.
+    if (outcome.written.etag !== "*" && deviceOfPartition(partition) !== undefined) {
+      recentGuards.remember(guardName, outcome.written);
+    }
+    return { reserved: placeOf(claim, outcome.etag, key) };
+  }
+
+  /**
+   * What to begin with. Without a guard the write is right for a new device, and the cheapest way to learn of a known
+   * one. A remembered guard may let in, because the write goes by its ETag; it turns nobody away, since it may be old.
+   */
+  function rememberedGuard(guardName: string, admit: Admit): KnownGuard | undefined {
+    const known = recentGuards.recall(guardName);
+    try {
+      if (known !== undefined) admit(known.guard);
+      return known;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async function isCurrent({ partition, idempotencyRowKey, etag }: Reserved): Promise<boolean> {
+    return (await sessions.get(partition, idempotencyRowKey))?.etag === etag;
+  }
+
+  async function release({ partition, idempotencyRowKey, etag }: Reserved): Promise<boolean> {
+    return (await sessions.remove(partition, idempotencyRowKey, etag)) === "removed";
+  }
+
+  /** What has no ETag of its own could not be told from what others write; one whose device is not known will be moved. */
+  function remember(stored: StoredSession): void {
+    if (stored.etag === "*" || stored.record.deviceCorrelationId === undefined) return;
+    recent.remember(stored.record.sessionId, { ...stored, recalled: true });
+  }
+
+  async function commit(reserved: Reserved, record: SessionRecord): Promise<boolean> {
+    const { partition, idempotencyRowKey, etag, key } = reserved;
+    const { creationId, sessionId } = record;
+    const row = sessionRow(record.createdOn, creationId);
+    // The pointer leaves first: an erasure that comes after the commit then finds it, and one before it refuses the commit.
+    const [pointed, written] = await Promise.allSettled([
+      sessionIds.put(writePointer(partition, row, record)),
+      sessions.transact([
+        ["create", writeSession(partition, row, record)],
+        ["update", writeKey(partition, idempotencyRowKey, { ...key, creationId, sessionId }), "Replace", { etag }],
+      ]),
+    ]);
+    if (written.status === "rejected" || written.value.conflict !== undefined) {
+      // The answer of a write that did succeed may have been lost: the row itself knows.
+      const entity = await sessions.get(partition, row).catch((error: unknown) => {
+        throw written.status === "rejected" ? written.reason : error;
+      });
+      if (entity?.sessionId !== sessionId) {
+        await sessionIds.remove(sessionId, sessionId);
+        if (written.status === "rejected") throw written.reason;
+        return false;
+      }
+    }
+    if (pointed.status === "rejected") throw pointed.reason;
+    if (written.status === "fulfilled" && written.value.conflict === undefined) {
+      remember({ record, partition, row, etag: written.value.etags[0] ?? "*" });
+    }
+    return true;
+  }
+}
+
+function placeOf({ partition, idempotencyRowKey }: Claim, etag: string, key: CreationKey): Reserved {
+  return { partition, idempotencyRowKey, etag, key };
+}
+
+/** Whether a key row holds what a request wrote whose answer was lost, and no commit since. */
+function isOurs(held: CreationKey, { creationId, leaseUntil }: CreationKey): boolean {
+  return held.creationId === creationId && held.leaseUntil === leaseUntil && held.sessionId === undefined;
+}

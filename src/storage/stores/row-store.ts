@@ -1,0 +1,151 @@
+import * as z from "zod";
+import type { Page } from "../../liveness/model/ports.ts";
+import { createSlots } from "../../semaphore.ts";
+import type { FoundRow, Removal, RowStore, WalkedTable } from "../../liveness/model/stored-rows.ts";
+import type { StorageTables } from "../azure/connect.ts";
+import {
+  deviceOfPartition,
+  imageOfRow,
+  isGuardRow,
+  isImageLinkKey,
+  isKeyRow,
+  isSessionRow,
+  sessionCreatedOn,
+  sessionRowOfAudit,
+} from "../rows/keys.ts";
+import type { Query } from "../azure/query.ts";
+import { readRow } from "../rows/row.ts";
+import { movingOf } from "../rows/session-row.ts";
+import { readGuard } from "../rows/other-rows.ts";
+import type { Entity, Table } from "../azure/table.ts";
+import { removeRows } from "../azure/transactions.ts";
+
+const pageSize = 1000;
+/** Requests at a time. */
+const maxRequests = 8;
+
+/** All rows of the tables, page by page. */
+export function createRowStore({ sessions, sessionIds }: StorageTables): RowStore {
+  const tables: Record<WalkedTable, Table> = { sessions, sessionids: sessionIds };
+  return { page, remove };
+
+  async function page(table: WalkedTable, continuationToken?: string): Promise<Page<FoundRow>> {
+    const items: FoundRow[] = [];
+    let read = 0;
+    for await (const entity of tables[table].query({ ...readToken(continuationToken), select, pageSize })) {
+      const { partitionKey: partition, rowKey: row, etag } = entity;
+      const facts = table === "sessions" ? readFacts(entity) : readPointerFacts(entity);
+      if (facts !== undefined) items.push({ ...facts, place: { table, partition, row, etag } });
+      read += 1;
+      if (read === pageSize) return { items, continuationToken: JSON.stringify([partition, row]) };
+    }
+    return { items };
+  }
+
+  async function remove(rows: readonly FoundRow[]): Promise<Removal> {
+    const result: Removal = { removed: 0, failures: [] };
+    const slots = createSlots(maxRequests);
+    const attempt = async (concerned: readonly FoundRow[], work: () => Promise<number>) => {
+      await slots.take();
+      try {
+        const removed = await work();
+        result.removed += removed;
+      } catch (cause) {
+        for (const row of concerned) result.failures.push({ row, cause });
+      } finally {
+        slots.giveBack();
+      }
+    };
+    // Audit entries are never changed, so that those of a partition can go without their ETags, in one request.
+    const entries = Map.groupBy(
+      rows.filter(({ kind }) => kind === "auditEntry"),
+      ({ place }) => place.partition,
+    );
+    const others = rows.filter(({ kind }) => kind !== "auditEntry");
+    await Promise.all([
+      ...entries.entries().map(([partition, group]) =>
+        attempt(group, async () => {
+          const keys = group.map(({ place }) => place.row);
+          return keys.length - (await removeRows(sessions, partition, keys)).length;
+        }),
+      ),
+      ...others.map((row) =>
+        attempt([row], async () => {
+          const { place } = row;
+          const removed = await tables[place.table].remove(place.partition, place.row, place.etag);
+          return Number(removed === "removed");
+        }),
+      ),
+    ]);
+    return result;
+  }
+}
+
+/** A page begins after the row at which the last one ended. */
+function readToken(token: string | undefined): Pick<Query, "where" | "anyOf"> {
+  if (token === undefined) return { where: {} };
+  const [partition, row] = placeShape.parse(JSON.parse(token));
+  return {
+    where: { PartitionKey: { from: partition } },
+    anyOf: [{ PartitionKey: { after: partition } }, { RowKey: { after: row } }],
+  };
+}
+
+const placeShape = z.tuple([z.string(), z.string()]);
+const text = z.string();
+const keyFacts = z.object({ leaseUntil: text, sessionId: text.optional() });
+const sessionFacts = z.object({
+  creationId: text,
+  tokenExpiresOn: text,
+  idempotencyRowKey: text,
+  final: z.boolean(),
+  deviceCorrelationId: text.optional(),
+  movedFrom: text.optional(),
+});
+const noteFacts = z.object({ boundOn: text.exactOptional() });
+const pointerFacts = z.object({ createdOn: text.exactOptional() });
+
+/** What the walk reads, of all kinds of rows. */
+const select = [
+  ...["PartitionKey", "RowKey", "recent", "rejectionsInARow", "lockedUntil", "changedOn"],
+  ...[keyFacts, sessionFacts, noteFacts, pointerFacts].flatMap((facts) => Object.keys(facts.shape)),
+];
+
+type Facts = FoundRow extends infer Row ? (Row extends FoundRow ? Omit<Row, "place"> : never) : never;
+
+/** Undefined for a row of a kind that is not known here. */
+function readFacts(entity: Entity): Facts | undefined {
+  const { partitionKey: partition, rowKey: row } = entity;
+  try {
+    if (isSessionRow(row)) {
+      const { final: isFinal, creationId, tokenExpiresOn, idempotencyRowKey, ...where } = readRow(sessionFacts, entity);
+      const isMoving = movingOf(partition, where).isMoving === true;
+      const named = { creationId, createdOn: sessionCreatedOn(row), tokenExpiresOn, idempotencyRowKey };
+      return { kind: "session", ...named, isFinal, isMoving };
+    }
+    if (isKeyRow(row)) {
+      const { leaseUntil, sessionId } = readRow(keyFacts, entity);
+      return { kind: "key", leaseUntil, isCommitted: sessionId !== undefined };
+    }
+    if (isGuardRow(row)) {
+      return { kind: "guard", ...readGuard(entity) };
+    }
+    const audited = sessionRowOfAudit(row);
+    if (audited !== undefined) return { kind: "auditEntry", sessionCreatedOn: sessionCreatedOn(audited) };
+    const image = imageOfRow(row);
+    if (image === undefined) return undefined;
+    const deviceCorrelationId = deviceOfPartition(partition) ?? "";
+    return { kind: "imageNote", image, deviceCorrelationId, ...readRow(noteFacts, entity) };
+  } catch (cause) {
+    return { kind: "unreadable", cause };
+  }
+}
+
+function readPointerFacts(entity: Entity): Facts | undefined {
+  const kind = isImageLinkKey(entity.partitionKey) ? "imageLink" : "pointer";
+  try {
+    return { kind, ...readRow(pointerFacts, entity) };
+  } catch (cause) {
+    return { kind: "unreadable", cause };
+  }
+}

@@ -1,0 +1,296 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import * as fc from "fast-check";
+import type { BodyPart, RequestBody } from "../../../../src/face/codec.ts";
+import { codecs } from "../../../../src/face/versions/codecs.ts";
+import { apiVersions, sessionKinds } from "../../../../src/face/model.ts";
+import documented from "../../../fixtures/face-docs/create-requests.json" with { type: "json" };
+import fields from "../../../fixtures/face-docs/fields.json" with { type: "json" };
+import { image, request } from "./arbitraries.ts";
+import { assertRefused, refusalOf } from "./refusals.ts";
+
+const json = (value: unknown): RequestBody => ({ type: "json", value });
+const multipart = (...parts: BodyPart[]): RequestBody => ({ type: "multipart", parts });
+
+const minimal = { livenessOperationMode: "Passive", deviceCorrelationId: "a-device" };
+const neutral = {
+  livenessOperationMode: "Passive",
+  deviceCorrelationId: "a-device",
+  deviceCorrelationIdSetInClient: false,
+  authTokenTimeToLiveInSeconds: 600,
+};
+
+/** A body with verify that is complete in every version, JSON and all. */
+const verifying = { ...minimal, referenceImageId: "held-1" };
+
+for (const version of apiVersions) {
+  const { createRequest } = codecs[version];
+  const decode = (value: unknown) => createRequest.decode("liveness", json(value));
+  const decodeVerify = (value: unknown) => createRequest.decode("livenessWithVerify", json(value));
+
+  describe(`create requests of ${version}`, () => {
+    for (const kind of sessionKinds) {
+      test(`what is encoded for ${kind} decodes to the same`, () => {
+        const images =
+          kind === "liveness"
+            ? fc.constant(undefined)
+            : version === "v1.2"
+              ? image
+              : fc.option(image, { nil: undefined });
+        fc.assert(
+          fc.property(request(version, kind), images, (asked, picture) => {
+            const decoded = createRequest.decode(kind, createRequest.encode(kind, asked, picture));
+            assert.deepEqual(decoded, { request: asked, ...(picture && { image: picture }) });
+          }),
+        );
+      });
+    }
+
+    test("defaults are filled in", () => {
+      assert.deepEqual(decode(minimal), { request: neutral });
+    });
+
+    test("the mode is one of two, and required", () => {
+      for (const mode of ["passive", "Active", "", null, 1, ["Passive"], undefined]) {
+        assertRefused(
+          () => decode({ ...minimal, livenessOperationMode: mode }),
+          "InvalidLivenessOperationMode",
+          "livenessOperationMode",
+        );
+      }
+      assert.equal(
+        decode({ ...minimal, livenessOperationMode: "PassiveActive" }).request.livenessOperationMode,
+        "PassiveActive",
+      );
+    });
+
+    test("the token lives 60 to 86400 whole seconds", () => {
+      for (const seconds of [60, 600, 86_400]) {
+        assert.equal(
+          decode({ ...minimal, authTokenTimeToLiveInSeconds: seconds }).request.authTokenTimeToLiveInSeconds,
+          seconds,
+        );
+      }
+      for (const seconds of [59, 86_401, 0, -60, 60.5, 1e300, "600", null, true, [600]]) {
+        assertRefused(
+          () => decode({ ...minimal, authTokenTimeToLiveInSeconds: seconds }),
+          "InvalidTokenLifetime",
+          "authTokenTimeToLiveInSeconds",
+        );
+      }
+    });
+
+    test("the device is named by 1 to 64 UTF-16 code units of well-formed Unicode", () => {
+      for (const id of ["x", "x".repeat(64), "\u{1F600}".repeat(32), " ", "a/b", "\u0000"]) {
+        assert.equal(decode({ ...minimal, deviceCorrelationId: id }).request.deviceCorrelationId, id);
+      }
+      for (const id of [
+        "",
+        "x".repeat(65),
+        `${"\u{1F600}".repeat(32)}x`,
+        "\ud800",
+        "a\udc00b",
+        5,
+        {},
+        null,
+        undefined,
+      ]) {
+        assertRefused(
+          () => decode({ ...minimal, deviceCorrelationId: id }),
+          "InvalidDeviceCorrelationId",
+          "deviceCorrelationId",
+        );
+      }
+    });
+
+    test("the device is named either here or in the client", () => {
+      const inClient = { livenessOperationMode: "Passive", deviceCorrelationIdSetInClient: true };
+      const { deviceCorrelationId: _, ...unnamed } = neutral;
+      assert.deepEqual(decode(inClient), { request: { ...unnamed, deviceCorrelationIdSetInClient: true } });
+      assert.deepEqual(decode({ ...inClient, deviceCorrelationId: null }), decode(inClient));
+      assertRefused(
+        () => decode({ ...inClient, deviceCorrelationId: "x" }),
+        "InvalidDeviceCorrelationId",
+        "deviceCorrelationId",
+      );
+      assertRefused(
+        () => decode({ ...inClient, deviceCorrelationIdSetInClient: false }),
+        "InvalidDeviceCorrelationId",
+        "deviceCorrelationId",
+      );
+      assertRefused(
+        () => decode({ ...minimal, deviceCorrelationIdSetInClient: "true" }),
+        "InvalidDeviceCorrelationId",
+        "deviceCorrelationIdSetInClient",
+      );
+    });
+
+    test("no field is dropped: an unknown one is refused by its name", () => {
+      assertRefused(
+        () => decodeVerify({ ...verifying, verifyConfidenceTreshold: 0.9 }),
+        "InvalidRequestBody",
+        "verifyConfidenceTreshold",
+      );
+      assertRefused(
+        () => decode(JSON.parse('{"__proto__":{},"livenessOperationMode":"Passive","deviceCorrelationId":"x"}')),
+        "InvalidRequestBody",
+        "__proto__",
+      );
+      assertRefused(() => decode({ ...minimal, referenceImageId: "held-1" }), "InvalidRequestBody", "referenceImageId");
+      assertRefused(
+        () => decode({ ...minimal, verifyConfidenceThreshold: 0.5 }),
+        "InvalidRequestBody",
+        "verifyConfidenceThreshold",
+      );
+    });
+
+    test("details name what callers sent cut and mended, and stay few", () => {
+      const many = Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`field${index}`, 1]));
+      assert.equal(refusalOf(() => decode({ ...minimal, ...many })).details?.length, 20);
+      const [detail] = refusalOf(() => decode({ ...minimal, [`\ud800${"x".repeat(1000)}`]: 1 })).details ?? [];
+      assert.equal(detail?.target, `\ufffd${"x".repeat(63)}`);
+    });
+
+    test("a body that is no object is refused", () => {
+      for (const value of [null, [], "x", 1, undefined])
+        assertRefused(() => decode(value), "InvalidRequestBody", "body");
+    });
+
+    test("no error tells a value", () => {
+      const secret = "s3cret-value";
+      const everywhere = {
+        livenessOperationMode: secret,
+        deviceCorrelationId: [secret],
+        deviceCorrelationIdSetInClient: secret,
+        authTokenTimeToLiveInSeconds: secret,
+        clientReferenceId: { secret },
+        referenceImageId: `${secret}!`,
+        verifyConfidenceThreshold: secret,
+      };
+      const error = refusalOf(() => decodeVerify(everywhere));
+      assert.doesNotMatch(JSON.stringify([error.message, error.details]), /s3cret/);
+    });
+
+    test("of several errors the first of the service's table is answered, and all are detailed in its order", () => {
+      const wrong = { livenessOperationMode: "x", authTokenTimeToLiveInSeconds: 1, deviceCorrelationId: "" };
+      const three = ["authTokenTimeToLiveInSeconds", "livenessOperationMode", "deviceCorrelationId"];
+      assertRefused(() => decode({ ...wrong, unknown: 1 }), "InvalidRequestBody", "unknown", ...three);
+      assertRefused(() => decode(wrong), "InvalidTokenLifetime", ...three);
+      assertRefused(
+        () => decode({ ...wrong, authTokenTimeToLiveInSeconds: 60 }),
+        "InvalidLivenessOperationMode",
+        ...three.slice(1),
+      );
+    });
+
+    test("our own additions are taken in every dialect", () => {
+      assert.deepEqual(decode({ ...minimal, clientReferenceId: "order 1" }), {
+        request: neutral,
+        clientReferenceId: "order 1",
+      });
+      assert.deepEqual(decodeVerify({ ...verifying, clientReferenceId: "x".repeat(128) }), {
+        request: neutral,
+        referenceImageId: "held-1",
+        clientReferenceId: "x".repeat(128),
+      });
+      for (const id of ["", "x".repeat(129), "\udfff", 1, null]) {
+        assertRefused(() => decode({ ...minimal, clientReferenceId: id }), "InvalidRequestBody", "clientReferenceId");
+      }
+      for (const id of ["", "x".repeat(65), "a b", "a\n", "ä", 1, null]) {
+        assertRefused(
+          () => decodeVerify({ ...minimal, referenceImageId: id }),
+          "InvalidRequestBody",
+          "referenceImageId",
+        );
+      }
+    });
+
+    test("our own additions never go upstream", () => {
+      const { request } = decodeVerify({ ...verifying, clientReferenceId: "order 1" });
+      const picture = { bytes: new Uint8Array(1) };
+      const encoded = JSON.stringify(createRequest.encode("livenessWithVerify", request, picture));
+      assert.doesNotMatch(encoded, /referenceImageId|clientReferenceId|order 1|held-1/);
+    });
+
+    test("a session without verify is asked for in JSON only", () => {
+      const error = refusalOf(() => createRequest.decode("liveness", multipart()));
+      assert.deepEqual([error.status, error.code, error.message], [415, "BadArgument", "Invalid Media Type."]);
+    });
+
+    test("flags are booleans", () => {
+      const flags = {
+        "v1.1-preview.1": ["sendResultsToClient"],
+        "v1.2-preview.1": ["sendResultsToClient", "enableSessionImage", "returnVerifyImageHash"],
+        "v1.2": ["enableSessionImage", "returnVerifyImageHash"],
+      }[version];
+      for (const flag of flags) {
+        for (const value of ["true", 1, null]) {
+          assertRefused(() => decodeVerify({ ...verifying, [flag]: value }), "InvalidRequestBody", flag);
+        }
+      }
+    });
+  });
+}
+
+test("the mode's error has the text of its version, although both modes are taken", () => {
+  const messageOf = (version: (typeof apiVersions)[number]) =>
+    refusalOf(() => codecs[version].createRequest.decode("liveness", json({ ...minimal, livenessOperationMode: "x" })))
+      .message;
+  assert.equal(messageOf("v1.1-preview.1"), "Invalid livenessOperationMode specified. Must be 'Passive'.");
+  assert.equal(messageOf("v1.2-preview.1"), "Invalid livenessOperationMode specified.");
+  assert.equal(messageOf("v1.2"), "Invalid livenessOperationMode specified.");
+});
+
+for (const version of ["v1.2-preview.1", "v1.2"] as const) {
+  const { createRequest } = codecs[version];
+  test(`the threshold of ${version} is a number from 0 to 1`, () => {
+    const decode = (verifyConfidenceThreshold: unknown) =>
+      createRequest.decode("livenessWithVerify", json({ ...verifying, verifyConfidenceThreshold }));
+    for (const value of [0, 0.5, 1]) assert.equal(decode(value).request.verifyConfidenceThreshold, value);
+    for (const value of [-0.1, 1.01, Number.POSITIVE_INFINITY, "0.5", null]) {
+      assertRefused(() => decode(value), "InvalidRequestBody", "verifyConfidenceThreshold");
+    }
+  });
+
+  test(`a model version of ${version} is any text, and known as its own`, () => {
+    const name = version === "v1.2" ? "livenessModelVersion" : "livenessSingleModalModel";
+    const decode = (value: unknown) => createRequest.decode("liveness", json({ ...minimal, [name]: value }));
+    assert.deepEqual(decode("2099-01-01").request, { ...neutral, modelVersion: "2099-01-01", modelVersionOf: version });
+    for (const value of ["", "x".repeat(129), null, 1]) assertRefused(() => decode(value), "InvalidRequestBody", name);
+  });
+}
+
+test("the documents' own requests are taken, but for those that break the documents' own rule", () => {
+  for (const { path, request } of documented) {
+    const version = apiVersions.find((candidate) => path.startsWith(`/face/${candidate}/`));
+    assert.ok(version);
+    const { createRequest, paths } = codecs[version];
+    const kind = sessionKinds.find((candidate) => path === `/face/${version}${paths.sessions(candidate)}`);
+    assert.ok(kind);
+    const decode = () => createRequest.decode(kind, json(request));
+    if ("deviceCorrelationIdSetInClient" in request) {
+      assertRefused(decode, "InvalidDeviceCorrelationId", "deviceCorrelationId");
+    } else {
+      assert.deepEqual(decode().request, { ...neutral, deviceCorrelationId: request.deviceCorrelationId });
+    }
+  }
+});
+
+test("every field of the documents is known, and no other but our additions", () => {
+  const additions = { liveness: ["clientReferenceId"], livenessWithVerify: ["clientReferenceId", "referenceImageId"] };
+  const documentedNames = fields.requests.flatMap((entry) => entry.fields.filter((name) => name !== "verifyImage"));
+  const candidates = new Set([...documentedNames, ...additions.livenessWithVerify]);
+  for (const { version, kind, fields: names } of fields.requests) {
+    const ofVersion = apiVersions.find((candidate) => candidate === version);
+    const ofKind = sessionKinds.find((candidate) => candidate === kind);
+    assert.ok(ofVersion && ofKind);
+    const known = [...candidates].filter((name) => {
+      // Wrong for every field: what is unknown is told apart by its detail.
+      const body = json({ [name]: {} });
+      const { details = [] } = refusalOf(() => codecs[ofVersion].createRequest.decode(ofKind, body));
+      return !details.some(({ code, target }) => code === "UnknownField" && target === name);
+    });
+    const expected = [...names.filter((name) => name !== "verifyImage"), ...additions[ofKind]];
+    assert.deepEqual(known.sort(), expected.sort(), `${version} ${kind}`);
+  }
+});

@@ -1,0 +1,187 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { codecs } from "../../../../src/face/versions/codecs.ts";
+import type { SessionState } from "../../../../src/face/model.ts";
+import { previews } from "./preview-wires.ts";
+
+const faceRectangle = { top: 1, left: 2, width: 3, height: 4 };
+const verifyReferences = [{ referenceType: "Color", faceRectangle, qualityForRecognition: "high" }];
+
+/** As the v1.2 service tells it, newest attempt first, with what the store adds for the previews. */
+const v12Wire = {
+  sessionId: "s",
+  status: "Succeeded",
+  modelVersion: "2024-11-15",
+  results: {
+    verifyReferences,
+    attempts: [
+      {
+        attemptId: 2,
+        attemptStatus: "Succeeded",
+        result: {
+          livenessDecision: "realface",
+          targets: { color: { faceRectangle } },
+          digest: "D2",
+          sessionImageId: "i2",
+          verifyResult: { matchConfidence: 0.9, isIdentical: true },
+          verifyImageHash: "h",
+        },
+      },
+      { attemptId: 1, attemptStatus: "Failed", error: { code: "FaceWithMaskDetected", message: "m" } },
+    ],
+  },
+};
+const fromStore = {
+  createdDateTime: "2025-01-01T00:00:00Z",
+  sessionStartDateTime: "2025-01-01T00:00:10Z",
+  sessionExpired: false,
+  deviceCorrelationId: "d",
+  authTokenTimeToLiveInSeconds: 600,
+};
+const fromV12: SessionState = { ...codecs["v1.2"].session.decode("livenessWithVerify", v12Wire), ...fromStore };
+
+const unknownRequest = { url: "", method: "", contentType: "" };
+const failedEntry = {
+  id: 1,
+  sessionId: "s",
+  requestId: "",
+  clientRequestId: "",
+  request: unknownRequest,
+  response: {
+    body: { error: { code: "FaceWithMaskDetected", message: "m" } },
+    statusCode: 400,
+    latencyInMilliseconds: 0,
+  },
+  digest: "",
+};
+
+for (const version of previews) {
+  const { session, auditEntries } = codecs[version];
+  const images = version === "v1.1-preview.1" ? {} : { sessionImageId: "i2", verifyImageHash: "h" };
+  const target = { faceRectangle, fileName: "", timeOffsetWithinFile: 0, imageType: "Color" };
+  const verifyImage = { faceRectangle, qualityForRecognition: "high" };
+
+  test(`${version} tells the latest attempt of a v1.2 session as its result`, () => {
+    assert.deepEqual(session.encode("livenessWithVerify", fromV12), {
+      id: "s",
+      ...fromStore,
+      status: "ResultAvailable",
+      result: {
+        id: 2,
+        sessionId: "s",
+        requestId: "",
+        clientRequestId: "",
+        request: unknownRequest,
+        response: {
+          body: {
+            livenessDecision: "realface",
+            target,
+            modelVersionUsed: "2024-11-15",
+            verifyResult: { verifyImage, matchConfidence: 0.9, isIdentical: true },
+          },
+          statusCode: 200,
+          latencyInMilliseconds: 0,
+        },
+        digest: "D2",
+        ...images,
+      },
+    });
+  });
+
+  test(`${version} tells every ended attempt of a v1.2 session as an audit entry`, () => {
+    const attempts = [...fromV12.attempts, { attemptId: 3, attemptStatus: "Running" }];
+    const entries = auditEntries?.encode("s", attempts);
+    assert.ok(Array.isArray(entries));
+    assert.equal(entries.length, 2);
+    assert.deepEqual(entries[0], failedEntry);
+    assert.partialDeepStrictEqual(entries[1], {
+      id: 2,
+      digest: "D2",
+      response: { body: { livenessDecision: "realface" } },
+    });
+  });
+
+  test(`what ${version} tells of a v1.2 session is enough for the same decision`, () => {
+    const { attempts, status } = session.decode("livenessWithVerify", session.encode("livenessWithVerify", fromV12));
+    assert.equal(status, "Succeeded");
+    const { sessionImageId: _, verifyImageHash: __, ...result } = fromV12.attempts[1]?.result ?? {};
+    assert.deepEqual(attempts[0]?.result, { ...result, ...images });
+  });
+
+  test(`the statuses of v1.2 have their place in ${version}, and the other way round`, () => {
+    const [failed, succeeded] = fromV12.attempts;
+    assert.ok(failed && succeeded);
+    const running = { attemptId: 2, attemptStatus: "Running" };
+    const rows: [neutral: string, attempts: SessionState["attempts"], wire: string, back: string][] = [
+      ["NotStarted", [], "NotStarted", "NotStarted"],
+      ["Running", [], "Started", "Running"],
+      ["Running", [{ attemptId: 1, attemptStatus: "Running" }], "Started", "Running"],
+      ["Running", [failed], "ResultAvailable", "Failed"],
+      ["Running", [failed, running], "ResultAvailable", "Failed"],
+      ["Succeeded", [failed, succeeded], "ResultAvailable", "Succeeded"],
+      ["Failed", [failed], "ResultAvailable", "Failed"],
+      ["Failed", [], "Started", "Running"],
+      ["Canceled", [], "NotStarted", "NotStarted"],
+      ["Canceled", [failed], "ResultAvailable", "Failed"],
+      ["SomethingNew", [succeeded], "ResultAvailable", "Succeeded"],
+    ];
+    for (const [status, attempts, wire, back] of rows) {
+      const encoded = session.encode("liveness", { ...fromStore, sessionId: "s", status, attempts });
+      assert.partialDeepStrictEqual(encoded, { status: wire });
+      assert.equal(JSON.stringify(encoded).includes('"result"'), wire === "ResultAvailable");
+      assert.equal(session.decode("liveness", encoded).status, back);
+    }
+  });
+
+  test(`v1.2 tells the audit entries of ${version} as attempts`, () => {
+    const body = {
+      livenessDecision: "spoofface",
+      target,
+      modelVersionUsed: "m1",
+      verifyResult: { verifyImage, matchConfidence: 0.1, isIdentical: false },
+    };
+    const entry = { id: 20, response: { body, statusCode: 200 }, digest: "D", request: { url: "/u" }, requestId: "r" };
+    const wire = { id: "s", ...fromStore, status: "ResultAvailable", result: entry };
+    const state = session.decode("livenessWithVerify", wire);
+    const attempts = auditEntries?.decode([entry, { ...failedEntry, id: 10 }]) ?? [];
+    assert.deepEqual(codecs["v1.2"].session.encode("livenessWithVerify", { ...state, attempts }), {
+      sessionId: "s",
+      status: "Succeeded",
+      modelVersion: "m1",
+      results: {
+        verifyReferences,
+        attempts: [
+          { attemptId: 1, attemptStatus: "Failed", error: { code: "FaceWithMaskDetected", message: "m" } },
+          {
+            attemptId: 2,
+            attemptStatus: "Succeeded",
+            result: {
+              livenessDecision: "spoofface",
+              targets: { color: { faceRectangle } },
+              digest: "D",
+              verifyResult: { matchConfidence: 0.1, isIdentical: false },
+            },
+          },
+        ],
+      },
+    });
+  });
+
+  test(`a creation of v1.2 is told in the shape of ${version}, and the other way round`, () => {
+    const created = { sessionId: "s", authToken: "t", modelVersion: "2024-11-15", verifyReferences };
+    const wire = { sessionId: "s", authToken: "t", verifyImage };
+    assert.deepEqual(codecs[version].createResponse.encode("livenessWithVerify", created), wire);
+    const decoded = codecs[version].createResponse.decode("livenessWithVerify", wire);
+    assert.deepEqual(codecs["v1.2"].createResponse.encode("livenessWithVerify", decoded), {
+      sessionId: "s",
+      authToken: "t",
+      status: "NotStarted",
+      results: { verifyReferences, attempts: [] },
+    });
+  });
+}
+
+test("an unknown status of a preview passes through", () => {
+  const wire = { id: "s", createdDateTime: "c", sessionExpired: false, status: "Paused" };
+  assert.equal(codecs["v1.1-preview.1"].session.decode("liveness", wire).status, "Paused");
+});

@@ -1,0 +1,284 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import * as fc from "fast-check";
+import { codecs } from "../../../../src/face/versions/codecs.ts";
+import { parseJson } from "../../../../src/face/int64.ts";
+import type {
+  Attempt,
+  AttemptResult,
+  CreatedSession,
+  SessionListItem,
+  SessionState,
+  VerifyReference,
+} from "../../../../src/face/model.ts";
+import documented from "../../../fixtures/face-docs/create-requests.json" with { type: "json" };
+import fields from "../../../fixtures/face-docs/fields.json" with { type: "json" };
+import { faceRectangle, kind, overTheWire, unknownFields } from "./arbitraries.ts";
+import { previews, wireEntry, wireSession } from "./preview-wires.ts";
+
+const plain = { noNullPrototype: true } as const;
+const word = fc.stringMatching(/^[A-Za-z0-9.-]{1,40}$/);
+const extra = unknownFields.filter((names) => Object.keys(names).length > 0);
+
+const verifyReference: fc.Arbitrary<VerifyReference> = fc.record(
+  { referenceType: word, faceRectangle, qualityForRecognition: word, extra },
+  { ...plain, requiredKeys: ["referenceType", "faceRectangle", "qualityForRecognition"] },
+);
+
+const attemptResult: fc.Arbitrary<AttemptResult> = fc.record(
+  {
+    livenessDecision: word,
+    targets: fc.record({ color: fc.record({ faceRectangle }, plain) }, plain),
+    digest: word,
+    sessionImageId: fc.uuid(),
+    verifyResult: fc.record({ matchConfidence: fc.constantFrom(0, 0.5, 1), isIdentical: fc.boolean() }, plain),
+    verifyImageHash: word,
+    extra,
+  },
+  { ...plain, requiredKeys: [] },
+);
+
+const attempts: fc.Arbitrary<Attempt[]> = fc
+  .array(
+    fc.record(
+      {
+        attemptStatus: word,
+        result: attemptResult,
+        error: fc.record(
+          { code: word, message: fc.string(), targets: fc.constant({ color: {} }), extra },
+          { ...plain, requiredKeys: ["code", "message"] },
+        ),
+        extra,
+      },
+      { ...plain, requiredKeys: ["attemptStatus"] },
+    ),
+    { maxLength: 4 },
+  )
+  .map((list) => list.map((attempt, index) => ({ ...attempt, attemptId: index + 1 })));
+
+describe("responses of v1.2", () => {
+  const codec = codecs["v1.2"];
+
+  test("a created session survives the journey", () => {
+    const created: fc.Arbitrary<CreatedSession> = fc.record(
+      {
+        sessionId: fc.uuid(),
+        authToken: word,
+        modelVersion: word,
+        verifyReferences: fc.array(verifyReference, { maxLength: 2 }),
+        extra,
+      },
+      { ...plain, requiredKeys: ["sessionId", "authToken", "verifyReferences"] },
+    );
+    fc.assert(
+      fc.property(kind, created, (ofKind, session) => {
+        const wire = overTheWire(codec.createResponse.encode(ofKind, session));
+        assert.deepEqual(codec.createResponse.decode(ofKind, wire), session);
+      }),
+    );
+  });
+
+  test("a session survives the journey, in whatever order its attempts come", () => {
+    const state: fc.Arbitrary<SessionState> = fc.record(
+      {
+        sessionId: fc.uuid(),
+        status: word,
+        attempts,
+        modelVersion: word,
+        verifyReferences: fc.array(verifyReference, { maxLength: 2 }),
+        extra: extra.map((beside) => ({ ...beside, results: { averages: [1] } })),
+      },
+      { ...plain, requiredKeys: ["sessionId", "status", "attempts", "verifyReferences"] },
+    );
+    fc.assert(
+      fc.property(state, (session) => {
+        const shuffled = { ...session, attempts: session.attempts.toReversed() };
+        const wire = overTheWire(codec.session.encode("livenessWithVerify", shuffled));
+        assert.deepEqual(codec.session.decode("livenessWithVerify", wire), session);
+      }),
+    );
+  });
+
+  test("everything in the documented response has its place", () => {
+    const { body } = fields.response;
+    const state = codec.session.decode("livenessWithVerify", body);
+    const { authToken, ...withoutToken } = body;
+    assert.equal(state.authToken, authToken);
+    assert.doesNotMatch(JSON.stringify(state), /"extra"/);
+    assert.deepEqual(codec.session.encode("livenessWithVerify", state), withoutToken);
+  });
+
+  test("null is as good as absent", () => {
+    const wire = {
+      sessionId: "s",
+      status: "Failed",
+      modelVersion: null,
+      results: {
+        verifyReferences: null,
+        attempts: [{ attemptId: 1, attemptStatus: "Failed", result: null, error: { code: "TimedOut", message: "" } }],
+      },
+    };
+    assert.deepEqual(codec.session.decode("liveness", wire), {
+      sessionId: "s",
+      status: "Failed",
+      attempts: [{ attemptId: 1, attemptStatus: "Failed", error: { code: "TimedOut", message: "" } }],
+    });
+  });
+
+  test("a creation is understood by its id and token alone", () => {
+    const created = { sessionId: "s", authToken: "t", verifyReferences: [] };
+    assert.deepEqual(codec.createResponse.decode("liveness", { sessionId: "s", authToken: "t" }), created);
+  });
+
+  test("what is not the version's shape is refused", () => {
+    const attempt = { attemptId: 1, attemptStatus: "Succeeded" };
+    const state = { sessionId: "s", status: "NotStarted", results: { attempts: [] } };
+    assert.ok(codec.session.decode("liveness", state));
+    for (const wire of [
+      undefined,
+      "text",
+      [],
+      { ...state, sessionId: "" },
+      { ...state, status: 1 },
+      { ...state, results: undefined },
+      { ...state, results: {} },
+      { ...state, results: { attempts: [{ ...attempt, attemptId: "1" }] } },
+      { ...state, results: { attempts: [{ ...attempt, result: { verifyResult: { isIdentical: true } } }] } },
+      { ...state, results: { attempts: [{ ...attempt, error: { code: "x" } }] } },
+    ]) {
+      assert.throws(() => codec.session.decode("liveness", wire));
+    }
+    assert.throws(() => codec.createResponse.decode("liveness", { sessionId: "s" }));
+    assert.throws(() => codec.createResponse.decode("liveness", { sessionId: "s", authToken: "" }));
+  });
+});
+
+for (const version of previews) {
+  describe(`responses of ${version}`, () => {
+    const { createResponse, session, auditEntries, list } = codecs[version];
+
+    test("the documents' answer to a creation is understood", () => {
+      for (const { path, response } of documented.filter((entry) => entry.path.includes(version))) {
+        const created = createResponse.decode("livenessWithVerify", response);
+        assert.deepEqual(created, { ...response, verifyReferences: [] }, path);
+        assert.deepEqual(createResponse.encode("livenessWithVerify", created), response);
+      }
+    });
+
+    test("a created session survives the journey", () => {
+      const wire = fc.record(
+        {
+          sessionId: fc.uuid(),
+          authToken: word,
+          verifyImage: fc.record({ faceRectangle, qualityForRecognition: word }, plain),
+        },
+        { ...plain, requiredKeys: ["sessionId", "authToken"] },
+      );
+      fc.assert(
+        fc.property(kind, wire, unknownFields, (ofKind, known, unknown) => {
+          const body = { ...unknown, ...known };
+          assert.deepEqual(createResponse.encode(ofKind, createResponse.decode(ofKind, body)), body);
+        }),
+      );
+    });
+
+    test("a session survives the journey, with its latest audit entry", () => {
+      fc.assert(
+        fc.property(kind, wireSession(version), (ofKind, body) => {
+          assert.deepEqual(session.encode(ofKind, session.decode(ofKind, body)), body);
+        }),
+      );
+    });
+
+    test("audit entries survive the journey, and come out in the order of their ids", () => {
+      const entries = fc.uniqueArray(wireEntry(version, "a-session"), { maxLength: 4, selector: ({ id }) => id });
+      fc.assert(
+        fc.property(entries, (body) => {
+          const decoded = auditEntries?.decode(body) ?? [];
+          assert.deepEqual(
+            decoded.map(({ attemptId }) => attemptId),
+            body.map((_, index) => index + 1),
+          );
+          const sorted = body.toSorted((a, b) => a.id - b.id);
+          assert.deepEqual(auditEntries?.encode("a-session", decoded), sorted);
+          assert.deepEqual(auditEntries?.encode("a-session", decoded.toReversed()), sorted);
+        }),
+      );
+    });
+
+    test("ids of 64 bits are told to the last digit", () => {
+      const ids = ["9223372036854775806", "9007199254740993", "9223372036854775807", "7"];
+      const text = `[${ids.map((id) => `{"id":${id},"response":{}}`).join()}]`;
+      const decoded = auditEntries?.decode(parseJson(text)) ?? [];
+      const sorted = ["7", "9007199254740993", "9223372036854775806", "9223372036854775807"];
+      assert.deepEqual(
+        decoded.map((attempt) => attempt.audit?.id),
+        sorted,
+      );
+      const encoded = JSON.stringify(auditEntries?.encode("a-session", decoded));
+      for (const id of sorted) assert.ok(encoded.includes(`"id":${id},`), id);
+    });
+
+    test("an entry without a result tells of a failed attempt, or of one without an outcome", () => {
+      const decode = (response: object) => auditEntries?.decode([{ id: 1, response, digest: "d" }])[0];
+      const failed = decode({ body: { error: { code: "FaceWithMaskDetected", message: "m" } }, statusCode: 400 });
+      assert.deepEqual(failed, {
+        attemptId: 1,
+        attemptStatus: "Failed",
+        error: { code: "FaceWithMaskDetected", message: "m" },
+        audit: { id: "1", statusCode: 400, extra: { digest: "d" } },
+      });
+      assert.equal(decode({ body: null, statusCode: 500 })?.error?.code, "500");
+      assert.deepEqual(decode({ body: {}, statusCode: 200 }), {
+        attemptId: 1,
+        attemptStatus: "Running",
+        audit: { id: "1", statusCode: 200, extra: { digest: "d" } },
+      });
+    });
+
+    test("a list survives the journey", () => {
+      const item: fc.Arbitrary<SessionListItem> = fc.record(
+        {
+          sessionId: fc.uuid(),
+          createdDateTime: word,
+          sessionStartDateTime: word,
+          sessionExpired: fc.boolean(),
+          deviceCorrelationId: word,
+          authTokenTimeToLiveInSeconds: fc.nat(86_400),
+        },
+        { ...plain, requiredKeys: ["sessionId", "createdDateTime", "sessionExpired", "authTokenTimeToLiveInSeconds"] },
+      );
+      fc.assert(
+        fc.property(fc.array(item, { maxLength: 3 }), (items) => {
+          const body = list?.encode(items);
+          assert.deepEqual(list?.decode(body), items);
+          assert.ok(Array.isArray(body) && body.every((row) => "id" in row && !("sessionId" in row)));
+        }),
+      );
+    });
+
+    test("what is not the version's shape is refused", () => {
+      assert.throws(() => session.decode("liveness", { id: "s" }));
+      assert.throws(() =>
+        session.decode("liveness", { sessionId: "s", status: "NotStarted", results: { attempts: [] } }),
+      );
+      assert.throws(() => auditEntries?.decode({ value: [] }));
+      assert.throws(() => auditEntries?.decode([{ id: "x", response: {} }]));
+      assert.throws(() => list?.decode([{}]));
+      assert.throws(() => createResponse.decode("liveness", { authToken: "t" }));
+    });
+  });
+}
+
+test("no GET of any version tells a token, wherever the service put one", () => {
+  const token = "eyJhbGciOiJFUzI1NiIsIm";
+  const v12 = { sessionId: "s", authToken: token, status: "NotStarted", results: { attempts: [] } };
+  const preview = { id: "s", authToken: token, status: "NotStarted", createdDateTime: "c", sessionExpired: false };
+  for (const from of Object.values(codecs)) {
+    const state = from.session.decode("liveness", from.version === "v1.2" ? v12 : preview);
+    assert.equal(state.authToken, token);
+    for (const to of Object.values(codecs)) {
+      assert.doesNotMatch(JSON.stringify(to.session.encode("liveness", state)), /authToken|eyJ/);
+    }
+  }
+});

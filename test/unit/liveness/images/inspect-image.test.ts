@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { describe, it } from "node:test";
+import { ApiError } from "../../../../src/errors.ts";
+import { imageLimits, inspectImage } from "../../../../src/liveness/images/inspect-image.ts";
+import { imageTypes, makeImage, mediaTypeOf } from "../../../fixtures/images.ts";
+
+const sizeRefused = { name: "ApiError", status: 400, code: "InvalidImageSize" };
+const refused = { name: "ApiError", status: 400, code: "InvalidImage" };
+const megabyte = 1024 * 1024;
+
+/** A file that begins like this and is otherwise zeros. */
+function file(head: string | Buffer, sizeInBytes = 2048): Buffer {
+  const bytes = Buffer.alloc(sizeInBytes);
+  bytes.set(typeof head === "string" ? Buffer.from(head, "latin1") : head);
+  return bytes;
+}
+
+describe("an image's header", () => {
+  for (const type of imageTypes) {
+    it(`of a ${type} tells type, size and hash`, () => {
+      const bytes = makeImage({ type, width: 640, height: 480 });
+      assert.deepEqual(inspectImage(bytes), {
+        contentType: mediaTypeOf(type),
+        width: 640,
+        height: 480,
+        sha256: createHash("sha256").update(bytes).digest("hex"),
+      });
+    });
+
+    it(`of a ${type} may claim 36 to 4096 pixels a side`, () => {
+      for (const [width, height] of [
+        [36, 36],
+        [36, 4096],
+        [4096, 36],
+        [4096, 4096],
+      ] as const) {
+        const facts = inspectImage(makeImage({ type, width, height }));
+        assert.deepEqual([facts.width, facts.height], [width, height]);
+      }
+      for (const wrong of [0, 1, 35, 4097, 65_535]) {
+        assert.throws(() => inspectImage(makeImage({ type, width: wrong, height: 200 })), refused, `width ${wrong}`);
+        assert.throws(() => inspectImage(makeImage({ type, width: 200, height: wrong })), refused, `height ${wrong}`);
+      }
+    });
+  }
+
+  it("may claim no giant", () => {
+    for (const type of ["png", "bmp"] as const) {
+      assert.throws(() => inspectImage(makeImage({ type, width: 0x7fffffff, height: 0x7fffffff })), refused);
+      assert.throws(() => inspectImage(makeImage({ type, width: 200, height: 0x7fffffff })), refused);
+    }
+  });
+
+  it("is found behind the metadata of a camera", () => {
+    const image = makeImage({ type: "jpeg", width: 640, height: 480 });
+    const exif = Buffer.alloc(60_000);
+    exif.set([0xff, 0xe1]);
+    exif.writeUInt16BE(exif.length - 2, 2);
+    exif.write("Exif\0\0", 4, "latin1");
+    const facts = inspectImage(Buffer.concat([image.subarray(0, 20), exif, image.subarray(20)]));
+    assert.deepEqual([facts.contentType, facts.width, facts.height], ["image/jpeg", 640, 480]);
+  });
+});
+
+describe("an image's bytes", () => {
+  it("number from 1 KB to 6 MB", () => {
+    assert.deepEqual([imageLimits.minBytes, imageLimits.maxBytes], [1024, 6 * megabyte]);
+    for (const sizeInBytes of [1024, 6 * megabyte]) {
+      assert.equal(inspectImage(makeImage({ sizeInBytes })).contentType, "image/jpeg");
+    }
+    for (const sizeInBytes of [1023, 6 * megabyte + 1]) {
+      assert.throws(() => inspectImage(makeImage({ sizeInBytes })), sizeRefused, `${sizeInBytes}`);
+    }
+    assert.throws(() => inspectImage(new Uint8Array()), sizeRefused);
+  });
+
+  for (const [what, bytes] of [
+    ["SVG", file('<svg xmlns="http://www.w3.org/2000/svg" width="200" height="200">')],
+    ["SVG after a declaration", file('<?xml version="1.0"?>\n<svg width="200" height="200" viewBox="0 0 200 200">')],
+    ["WebP", file("RIFF\x24\x00\x00\x00WEBPVP8 \x18\x00\x00\x00\x30\x01\x00\x9d\x01\x2a\xc8\x00\xc8\x00")],
+    ["TIFF", file("II*\0\x08\0\0\0\x02\0\0\x01\x03\0\x01\0\0\0\xc8\0\0\0\x01\x01\x03\0\x01\0\0\0\xc8\0\0\0")],
+    ["PDF", file("%PDF-1.7\n1 0 obj << /Type /Catalog >> endobj")],
+    ["an icon", file(Buffer.from([0, 0, 1, 0, 1, 0, 64, 64, 0, 0, 1, 0, 32, 0]))],
+    ["HEIC", file("\0\0\0\x18ftypheic\0\0\0\0mif1heic")],
+    ["text", file("A picture is worth a thousand words.")],
+    ["zeros", Buffer.alloc(2048)],
+    ["a JPEG's first bytes alone", file(Buffer.from([0xff, 0xd8, 0xff, 0xe0]))],
+    ["a PNG's signature without its header", file("\x89PNG\r\n\x1a\n\0\0\0\x0dIDAT")],
+  ] as const) {
+    it(`may not be ${what}`, () => {
+      assert.throws(() => inspectImage(bytes), refused);
+    });
+  }
+
+  it("count as they are: what lies behind them in memory is no part of them", () => {
+    const image = makeImage({ type: "jpeg" });
+    const sizeAt = image.indexOf(Buffer.from([0xff, 0xc0])) + 5;
+    // A comment of such a length that the size of the picture would begin where the file ends.
+    const comment = Buffer.alloc(1024 - sizeAt);
+    comment.set([0xff, 0xfe]);
+    comment.writeUInt16BE(comment.length - 2, 2);
+    const whole = Buffer.concat([image.subarray(0, 20), comment, image.subarray(20)]);
+    const truncated = whole.subarray(0, 1024);
+    assert.equal(inspectImage(whole).width, 200);
+    assert.throws(() => inspectImage(truncated), refused);
+  });
+
+  it("are not searched without end", () => {
+    // Every byte could begin a segment: the walk through it is as slow as it gets.
+    const broken = Buffer.alloc(6 * megabyte);
+    broken.set([0xff, 0xd8, 0xff, 0xe0]);
+    assert.throws(() => inspectImage(broken), refused);
+    assert.throws(() => inspectImage(Buffer.alloc(6 * megabyte, "<svg ")), refused);
+  });
+
+  it("are told by an error that is the caller's", () => {
+    assert.throws(
+      () => inspectImage(file("no image")),
+      (error: unknown) => {
+        assert.ok(error instanceof ApiError);
+        assert.equal(error.message, "Decoding error, image format unsupported.");
+        return true;
+      },
+    );
+    assert.throws(() => inspectImage(new Uint8Array(1)), { message: "The valid image file size is from 1KB to 6MB." });
+  });
+});

@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { eraseDevice } from "../../../../src/liveness/retain/erase-device.ts";
+import { openSession } from "../../../../src/liveness/open/open-session.ts";
+import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
+import { play, realFace } from "../../fakes/face-service.ts";
+import { interleave } from "../../fakes/moments.ts";
+import { seedSession } from "../../fakes/seed.ts";
+import { command, createWorld, startOfTime, trusted, type World } from "../../fakes/world.ts";
+
+const device = "a-device";
+const spoof = realFace({ livenessDecision: "spoofface" });
+const callerOf = (owner: string) => ({ trusted: false, owner });
+
+const guardsOf = ({ tables }: World) => {
+  const guards = tables.guards.all().filter(({ partition }) => partition === device);
+  return Object.fromEntries(guards.map(({ row, value }) => [row, value]));
+};
+
+describe("rejections", () => {
+  it("count, and lock out, only for those whose sessions they are", async () => {
+    const world = createWorld();
+    for (const owner of ["mallory", "mallory", "alice"]) {
+      const { record } = await seedSession(world, { owner });
+      play(world.service, record.sessionId, spoof);
+      const { deps } = world.start();
+      const limits = { ...deps.limits, lockoutRejections: 2 };
+      await settleSession({ ...deps, limits }, trusted, record.sessionId, {});
+    }
+    const { g_mallory: mallory, g_alice: alice, g: services } = guardsOf(world);
+    assert.deepEqual([mallory?.rejectionsInARow, alice?.rejectionsInARow, services], [2, 1, undefined]);
+    assert.ok(mallory?.lockedUntil);
+    await assert.rejects(openSession(world.start().deps, command({ caller: callerOf("mallory") })), {
+      code: "DeviceLockedOut",
+    });
+    await openSession(world.start().deps, command({ caller: callerOf("alice") }));
+    await openSession(world.start().deps, command());
+  });
+
+  it("are noted with their time, also where they make the guard", async () => {
+    const world = createWorld();
+    const { record } = await seedSession(world, { owner: "alice" });
+    play(world.service, record.sessionId, spoof);
+    world.tables.guards.remove(device, "g_alice");
+    world.advance({ minutes: 1 });
+    await settleSession(world.start().deps, trusted, record.sessionId, {});
+    const changedOn = new Date(startOfTime + 60_000).toISOString();
+    assert.deepEqual(guardsOf(world), { g_alice: { recent: [], rejectionsInARow: 1, changedOn } });
+  });
+});
+
+describe("a session whose device is set in the client", () => {
+  const arrange = async () => {
+    const world = createWorld();
+    const { record } = await seedSession(world, { setInClient: true, owner: "alice" });
+    play(world.service, record.sessionId, spoof);
+    world.advance({ minutes: 1 });
+    return { world, record };
+  };
+  const settle = (world: World, sessionId: string) =>
+    settleSession(world.start().deps, callerOf("alice"), sessionId, { deviceCorrelationId: device });
+
+  it("counts for its owner on the device that it is bound to, by its creation and its outcome", async () => {
+    const { world, record } = await arrange();
+    await settle(world, record.sessionId);
+    const changedOn = new Date(startOfTime + 60_000).toISOString();
+    const guard = { recent: [record.createdOn], rejectionsInARow: 1, changedOn };
+    assert.deepEqual(guardsOf(world), { g_alice: guard });
+    await settle(world, record.sessionId);
+    assert.deepEqual(guardsOf(world), { g_alice: guard });
+  });
+
+  it("leaves no place behind where it is bound and erased by others in between", async () => {
+    const { world: counted, record } = await arrange();
+    const process = counted.start();
+    await settleSession(process.deps, trusted, record.sessionId, { deviceCorrelationId: device });
+    for (let turn = 1; turn <= process.calls.names.length; turn += 1) {
+      const { world } = await arrange();
+      const others = async () => {
+        await settle(world, record.sessionId);
+        await eraseDevice(world.start().deps, device);
+      };
+      const { attempt } = world.start(interleave(turn, others));
+      await attempt((deps) => settleSession(deps, trusted, record.sessionId, { deviceCorrelationId: device }));
+      const call = `before call ${turn}, ${process.calls.names[turn - 1]}`;
+      for (const [table, rows] of Object.entries(world.everything())) assert.deepEqual(rows, [], `${table} ${call}`);
+    }
+  });
+});

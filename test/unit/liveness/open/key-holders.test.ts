@@ -1,0 +1,25 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import type { Caller } from "../../../../src/liveness/model/caller.ts";
+import { openSession } from "../../../../src/liveness/open/open-session.ts";
+import { command, createWorld } from "../../fakes/world.ts";
+
+it("a key is its caller's own where no device tells one creation from another's", async () => {
+  const world = createWorld();
+  const request = { deviceCorrelationIdSetInClient: true };
+  const callers: Caller[] = [
+    { trusted: true, clientName: "shop" },
+    { trusted: true, clientName: "bank" },
+    { trusted: false, owner: "shop" },
+    { trusted: true, clientName: "shop", owner: "alice" },
+  ];
+  for (const caller of callers) {
+    const { deps } = world.start();
+    const { deviceCorrelationId: _, ...asked } = command({ caller, request }).request;
+    await openSession(
+      { ...deps, policy: { ...deps.policy, allowDeviceSetInClient: true } },
+      { ...command({ caller }), request: asked, idempotencyKey: "1" },
+    );
+  }
+  assert.equal(world.service.live.size, callers.length);
+});

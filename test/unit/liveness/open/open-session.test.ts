@@ -1,0 +1,225 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Caller } from "../../../../src/liveness/model/caller.ts";
+import { inspectImage } from "../../../../src/liveness/images/inspect-image.ts";
+import { heldImageName } from "../../../../src/liveness/images/image-name.ts";
+import { openSession } from "../../../../src/liveness/open/open-session.ts";
+import { makeImage } from "../../../fixtures/images.ts";
+import { tokenOf } from "../../fakes/face-service.ts";
+import { command, createWorld, trusted, type World } from "../../fakes/world.ts";
+
+const bytes = makeImage({ type: "png", width: 300, height: 400 });
+const facts = inspectImage(bytes);
+const image = { bytes, contentType: "image/jpeg", filename: "face.jpg" };
+const alice: Caller = { trusted: false, owner: "alice" };
+
+const open = (world: World, options?: Parameters<typeof command>[0]) =>
+  openSession(world.start().deps, command(options));
+
+async function hold(world: World, referenceImageId: string, of: Uint8Array = bytes, caller = trusted): Promise<void> {
+  const name = heldImageName(caller, referenceImageId);
+  await world.start().deps.images.put(name, { bytes: of, facts: inspectImage(of) });
+}
+
+describe("opening a session", () => {
+  it("takes a place, then opens it at the service, then commits", async () => {
+    const { calls, deps } = createWorld().start();
+    await openSession(deps, command());
+    const [place, ...rest] = calls.names;
+    assert.equal(place, "sessions.transact");
+    assert.deepEqual(rest.slice(0, 2).sort(), ["expiry.put", "face.create"]);
+    assert.deepEqual(rest.slice(2).sort(), ["sessionids.put", "sessions.transact"]);
+  });
+
+  it("hands out the token, and stores it nowhere", async () => {
+    const world = createWorld();
+    const opened = await open(world, { image, clientReferenceId: "an-order" });
+    assert.equal(opened.created.authToken, tokenOf(opened.created.sessionId));
+    assert.equal(opened.requestId, "request-1");
+    assert.equal(JSON.stringify(world.everything()).includes("secret-token"), false);
+    assert.equal(JSON.stringify(opened.record).includes("secret-token"), false);
+  });
+
+  it("writes a record of what was asked and answered", async () => {
+    const world = createWorld();
+    const request = { authTokenTimeToLiveInSeconds: 60, livenessOperationMode: "PassiveActive" } as const;
+    const { record } = await open(world, {
+      request,
+      clientReferenceId: "an-order",
+      caller: { ...trusted, owner: "alice" },
+    });
+    assert.deepEqual(record, {
+      creationId: "c0ffee00-0000-4000-8000-000000000001",
+      sessionId: "5e551011-0000-4000-8000-000000000001",
+      kind: "liveness",
+      deviceCorrelationId: "a-device",
+      clientReferenceId: "an-order",
+      apiVersion: "v1.2",
+      upstreamVersion: "v1.2",
+      createdOn: "2026-03-01T12:00:00.000Z",
+      tokenExpiresOn: "2026-03-01T12:01:00.000Z",
+      expiresOn: "2026-03-03T12:00:00.000Z",
+      ttlSeconds: 60,
+      status: "NotStarted",
+      attempts: 0,
+      final: false,
+      reasons: [],
+      clientName: "a-service",
+      owner: "alice",
+      countedFor: "services",
+      idempotencyRowKey: "k_c0ffee00-0000-4000-8000-000000000001",
+      expiryPartition: world.tables.expiry.all()[0]?.partition,
+    });
+    assert.deepEqual(record, world.record());
+  });
+
+  it("leaves rows by which the session is found again", async () => {
+    const world = createWorld();
+    const { record } = await open(world);
+    const { creationId, sessionId, idempotencyRowKey, expiryPartition } = record;
+    const [stored] = world.tables.records.all();
+    assert.ok(stored);
+    const { partition, row } = stored;
+    assert.equal(partition, "a-device");
+    const [key] = world.tables.keys.all();
+    assert.deepEqual([key?.partition, key?.row], [partition, idempotencyRowKey]);
+    assert.deepEqual([key?.value.creationId, key?.value.sessionId], [creationId, sessionId]);
+    const [pointer] = world.tables.pointers.all();
+    assert.deepEqual([pointer?.value.partition, pointer?.value.row], [partition, row]);
+    assert.deepEqual(
+      world.tables.expiry.all().map(({ value }) => value),
+      [
+        {
+          creationId,
+          phase: "collect",
+          dueOn: "2026-03-01T12:12:00.000Z",
+          partition,
+          row,
+          idempotencyRowKey,
+          expiryPartition,
+        },
+      ],
+    );
+    assert.deepEqual(
+      world.tables.guards.all().map(({ value }) => value.recent),
+      [[record.createdOn]],
+    );
+  });
+
+  it("asks the service for what was asked", async () => {
+    const world = createWorld();
+    const request = { enableSessionImage: true, authTokenTimeToLiveInSeconds: 86_400 };
+    const { created } = await open(world, { request });
+    const session = world.service.live.get(created.sessionId);
+    assert.deepEqual([session?.kind, session?.image], ["liveness", undefined]);
+    assert.deepEqual({ ...session?.request, ...request }, session?.request);
+  });
+
+  it("counts for the device, and for no other", async () => {
+    const world = createWorld();
+    for (const device of ["one", "one", "two"]) await open(world, { request: { deviceCorrelationId: device } });
+    const counts = world.tables.guards.all().map(({ partition, value }) => [partition, value.recent.length]);
+    assert.deepEqual(counts, [
+      ["one", 2],
+      ["two", 1],
+    ]);
+  });
+});
+
+describe("a verify image that comes with the request", () => {
+  it("is checked before anything is done", async () => {
+    const { calls, deps } = createWorld().start();
+    for (const [broken, code] of [
+      [Buffer.alloc(2048), "InvalidImage"],
+      [makeImage({ width: 35 }), "InvalidImage"],
+      [makeImage({ sizeInBytes: 1023 }), "InvalidImageSize"],
+    ] as const) {
+      const asked = command({ image: { ...image, bytes: broken } });
+      await assert.rejects(openSession(deps, asked), { name: "ApiError", status: 400, code });
+    }
+    assert.deepEqual(calls.names, []);
+  });
+
+  it("goes to the service as it came, and is kept under the creation's id", async () => {
+    const world = createWorld();
+    const { created, record } = await open(world, { image, caller: { ...trusted, owner: "alice" } });
+    assert.deepEqual(Buffer.from(world.service.live.get(created.sessionId)?.image?.bytes ?? []), bytes);
+    assert.deepEqual([record.referenceImageId, record.referenceImageHash], [record.creationId, facts.sha256]);
+    const [[name, stored] = assert.fail()] = world.blobs.images;
+    assert.equal(name, `sessions/${record.creationId}`);
+    assert.deepEqual(Buffer.from(stored.bytes), bytes);
+    const { sha256, contentType, deviceCorrelationId, owner } = stored.facts;
+    assert.deepEqual(
+      [sha256, contentType, deviceCorrelationId, owner],
+      [facts.sha256, "image/png", "a-device", "alice"],
+    );
+  });
+});
+
+describe("a held verify image", () => {
+  const notFound = { name: "ApiError", status: 400, code: "ReferenceImageNotFound" };
+
+  it("goes to the service in place of an upload", async () => {
+    const world = createWorld();
+    await hold(world, "a-face");
+    const process = world.start();
+    const { created, record } = await openSession(process.deps, command({ referenceImageId: "a-face" }));
+    const sent = world.service.live.get(created.sessionId)?.image;
+    assert.deepEqual([Buffer.from(sent?.bytes ?? []), sent?.contentType], [bytes, "image/png"]);
+    assert.deepEqual([record.referenceImageId, record.referenceImageHash], ["a-face", facts.sha256]);
+    assert.equal(process.calls.names.includes("images.put"), false);
+  });
+
+  it("is the caller's own, whatever others keep under the same id", async () => {
+    const world = createWorld();
+    const others = makeImage({ type: "png", width: 300, height: 400 }, 1);
+    await hold(world, "a-face", bytes, alice);
+    await hold(world, "a-face", others, trusted);
+    const usedFor = async (caller: Caller) => {
+      const { created } = await open(world, { referenceImageId: "a-face", caller });
+      return Buffer.from(world.service.live.get(created.sessionId)?.image?.bytes ?? []);
+    };
+    assert.deepEqual(await usedFor(alice), bytes);
+    assert.deepEqual(await usedFor(trusted), others);
+    assert.deepEqual(await usedFor({ ...trusted, owner: "alice" }), others, "a key makes a user's request a service's");
+    await assert.rejects(usedFor({ trusted: false, owner: "bob" }), notFound);
+  });
+
+  it("that belongs to others takes the same steps as one that is missing", async () => {
+    const world = createWorld();
+    await hold(world, "a-face");
+    await hold(world, "alices", bytes, alice);
+    for (const field of ["referenceImageId", "expectedReferenceImageId"]) {
+      const steps = async (id: string) => {
+        const { calls, deps } = world.start();
+        const bob: Caller = { trusted: false, owner: "bob" };
+        const asked = command({ kind: "livenessWithVerify", caller: bob, [field]: id });
+        const face = { ...deps.face, version: "v1.2-preview.1" } as const;
+        await assert.rejects(openSession({ ...deps, face }, asked), notFound);
+        return calls.names;
+      };
+      const missing = await steps("missing");
+      for (const taken of ["a-face", "alices"]) assert.deepEqual(await steps(taken), missing, `${field} ${taken}`);
+    }
+  });
+
+  it("must be there, or nothing is left of the request", async () => {
+    const world = createWorld();
+    const process = world.start();
+    await assert.rejects(openSession(process.deps, command({ referenceImageId: "missing" })), notFound);
+    assert.deepEqual(world.everything(), createWorld().everything());
+    assert.equal(world.service.opened, 0);
+    // The place is taken, then given back: the key, and the guard that then counts nothing.
+    assert.deepEqual([...process.calls.names].sort(), [
+      ...["images.get", "sessions.get", "sessions.remove", "sessions.remove", "sessions.transact"],
+    ]);
+  });
+
+  it("is read beside the place that is taken, not after it", async () => {
+    const world = createWorld();
+    await hold(world, "a-face");
+    const { calls, deps } = world.start();
+    await openSession(deps, command({ referenceImageId: "a-face" }));
+    assert.deepEqual(calls.names.slice(0, 2).sort(), ["images.get", "sessions.transact"]);
+  });
+});

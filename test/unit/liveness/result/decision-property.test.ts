@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import * as fc from "fast-check";
+import type { AttemptResult } from "../../../../src/face/model.ts";
+import { decide, type Evidence, reasonCodes } from "../../../../src/liveness/result/decision.ts";
+import { attempts, evidence, failed } from "./evidence.ts";
+
+const word = fc.constantFrom("realface", "RealFace", "spoofface", "uncertain", "brandNew");
+const hash = fc.constantFrom("aa", "AA", "bb");
+const digest = fc.constantFrom("d1", "d2");
+const noNulls = { noNullPrototype: true };
+
+const result: fc.Arbitrary<AttemptResult> = fc.record(
+  {
+    livenessDecision: word,
+    digest,
+    verifyImageHash: hash,
+    verifyResult: fc.record({ matchConfidence: fc.double({ min: 0, max: 1, noNaN: true }), isIdentical: fc.boolean() }),
+  },
+  { requiredKeys: [], ...noNulls },
+);
+
+const anyEvidence: fc.Arbitrary<Evidence> = fc
+  .record(
+    {
+      told: fc.array(fc.oneof(result, fc.constant(failed)), { maxLength: 5 }),
+      kind: fc.constantFrom("liveness", "livenessWithVerify"),
+      threshold: fc.double({ min: 0, max: 1, noNaN: true }),
+      referenceImageHash: hash,
+      clientDigest: digest,
+      digestIsNew: fc.boolean(),
+      requireClientDigest: fc.boolean(),
+      clientFailed: fc.boolean(),
+      closed: fc.boolean(),
+      earlierReasons: fc.subarray([...reasonCodes], { maxLength: 3 }),
+    },
+    { requiredKeys: ["told"], ...noNulls },
+  )
+  .map(({ told, ...more }) => evidence(attempts(...told), more));
+
+const isSwap = (reason: string) => reason === "ClientDigestMismatch" || reason === "VerifyImageHashMismatch";
+
+it("never accepts where something was swapped, now or earlier", () => {
+  fc.assert(
+    fc.property(anyEvidence, (seen) => {
+      const { decision, reasons } = decide(seen);
+      const isBroken = [...reasons, ...seen.earlierReasons].some(isSwap);
+      if (isBroken) assert.equal(decision, "rejected");
+      for (const earlier of seen.earlierReasons.filter(isSwap)) assert.ok(reasons.includes(earlier));
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+it("accepts only a real face, and with verify only the expected one", () => {
+  fc.assert(
+    fc.property(anyEvidence, (seen) => {
+      if (decide(seen).decision !== "accepted") return;
+      const latest = seen.attempts.findLast((attempt) => attempt.result !== undefined)?.result;
+      assert.equal(latest?.livenessDecision?.toLowerCase(), "realface");
+      if (seen.requireClientDigest) assert.equal(seen.clientDigest, latest?.digest);
+      if (seen.kind === "liveness") return;
+      assert.equal(latest?.verifyResult?.isIdentical, true);
+      assert.ok((latest?.verifyResult?.matchConfidence ?? 0) >= seen.threshold);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+it("has reasons for every decision, all of them known, and none without one", () => {
+  fc.assert(
+    fc.property(anyEvidence, (seen) => {
+      const { decision, reasons, final } = decide(seen);
+      assert.equal(reasons.length > 0, decision !== undefined);
+      assert.equal(new Set(reasons).size, reasons.length);
+      const known: readonly string[] = reasonCodes;
+      assert.deepEqual(
+        reasons.filter((reason) => !known.includes(reason)),
+        [],
+      );
+      if (final) assert.notEqual(decision, undefined);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+it("gives the same verdict again, also when it sees its own reasons", () => {
+  fc.assert(
+    fc.property(anyEvidence, (seen) => {
+      const verdict = decide(seen);
+      assert.deepEqual(decide(structuredClone(seen)), verdict);
+      assert.deepEqual(decide({ ...seen, earlierReasons: verdict.reasons }), verdict);
+    }),
+  );
+});

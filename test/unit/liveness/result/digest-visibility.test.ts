@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Attempt, SessionState } from "../../../../src/face/model.ts";
+import type { Caller } from "../../../../src/liveness/model/caller.ts";
+import { attemptFor, sessionFieldsFor } from "../../../../src/liveness/result/digest-visibility.ts";
+import { newRecord } from "../../fakes/seed.ts";
+import { startOfTime, trusted } from "../../fakes/world.ts";
+
+const user: Caller = { trusted: false, owner: "alice" };
+const digest = "ABCDEF0123456789";
+const succeeded: Attempt = {
+  attemptId: 1,
+  attemptStatus: "Succeeded",
+  result: { livenessDecision: "realface", digest, extra: { resultDigest: digest, kept: [1, { Digest: digest }] } },
+  audit: {
+    id: "9007199254740993",
+    statusCode: 200,
+    body: { digest, modelVersionUsed: "m" },
+    extra: { nested: { digest } },
+  },
+  extra: { attemptDigest: digest },
+};
+const failed: Attempt = {
+  attemptId: 2,
+  attemptStatus: "Failed",
+  error: { code: "FaceTrackingFailed", message: "The face was lost.", extra: { digest } },
+  audit: { id: "2", extra: { digest, sessionImageId: "i" } },
+};
+const before = newRecord(startOfTime);
+const mismatched = newRecord(startOfTime, { clientDigest: "00", reasons: ["ClientDigestMismatch"] });
+
+describe("the digest of an attempt", () => {
+  it("is visible to trusted services at any time", () => {
+    for (const attempt of [succeeded, failed]) assert.equal(attemptFor(trusted, before, attempt), attempt);
+  });
+
+  it("is in no property that a user sees before the user's own was recorded", () => {
+    for (const record of [before, newRecord(startOfTime, { clientDigest: "00" })]) {
+      for (const attempt of [succeeded, failed]) {
+        const seen = attemptFor(user, record, attempt);
+        assert.doesNotMatch(JSON.stringify(seen), new RegExp(digest));
+      }
+    }
+    assert.deepEqual(attemptFor(user, before, succeeded), {
+      attemptId: 1,
+      attemptStatus: "Succeeded",
+      result: { livenessDecision: "realface", extra: { kept: [1, {}] } },
+      audit: { id: "9007199254740993", statusCode: 200, body: { modelVersionUsed: "m" }, extra: { nested: {} } },
+      extra: {},
+    });
+  });
+
+  it("is visible to a user who sent the same one, for that attempt alone", () => {
+    const record = newRecord(startOfTime, { clientDigest: digest.toLowerCase(), reasons: ["RealFace"] });
+    assert.equal(attemptFor(user, record, succeeded), succeeded);
+    const later = { ...succeeded, attemptId: 2, result: { ...succeeded.result, digest: "FF" } };
+    assert.equal(attemptFor(user, record, later).result?.digest, undefined);
+    assert.doesNotMatch(JSON.stringify(attemptFor(user, record, failed)), new RegExp(digest));
+  });
+
+  it("is visible once a wrong one has rejected the session for good", () => {
+    for (const attempt of [succeeded, failed]) assert.equal(attemptFor(user, mismatched, attempt), attempt);
+  });
+});
+
+describe("what a session has beside its attempts", () => {
+  it("holds no digest that a user may not see", () => {
+    const state: SessionState = {
+      sessionId: "s",
+      status: "Succeeded",
+      attempts: [succeeded],
+      extra: { digest, results: { lastDigest: digest, kept: true } },
+    };
+    const seen = sessionFieldsFor(user, before, state);
+    assert.deepEqual(seen, { ...state, extra: { results: { kept: true } } });
+    for (const [caller, record] of [
+      [trusted, before],
+      [user, mismatched],
+    ] as const) {
+      assert.equal(sessionFieldsFor(caller, record, state), state);
+    }
+  });
+});

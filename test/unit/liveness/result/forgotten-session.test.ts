@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { drain } from "../../../../src/liveness/retain/maintain.ts";
+import { recordResult } from "../../../../src/liveness/result/record-result.ts";
+import { play, realFace } from "../../fakes/face-service.ts";
+import { seedSession } from "../../fakes/seed.ts";
+import { createWorld } from "../../fakes/world.ts";
+
+it("is asked for once more by the timer: the service may have forgotten a living session for a moment only", async () => {
+  const world = createWorld();
+  const stored = await seedSession(world);
+  const { sessionId } = stored.record;
+  const session = world.service.live.get(sessionId);
+  assert.ok(session);
+  world.service.live.delete(sessionId);
+  await recordResult(world.start().deps, stored);
+  assert.equal(world.record().status, "Expired");
+
+  world.service.live.set(sessionId, session);
+  play(world.service, sessionId, realFace());
+  world.advance({ minutes: 12 });
+  await drain(world.start().maintenance(), world.now() + 60_000);
+  const { status, attempts, decision } = world.record();
+  assert.deepEqual({ status, attempts, decision }, { status: "Succeeded", attempts: 1, decision: "accepted" });
+});
+
+it("is not asked for again where a run stopped after recording that it is gone", async () => {
+  const world = createWorld();
+  const { record } = await seedSession(world);
+  world.service.live.delete(record.sessionId);
+  world.advance({ minutes: 12 });
+  const killed = world.start(({ name }) => (name === "expiry.put" ? "stop" : undefined));
+  await killed.attempt(() => drain(killed.maintenance(), world.now() + 60_000));
+  assert.equal(world.record().status, "Expired");
+
+  const { calls, maintenance } = world.start();
+  const { collected } = await drain(maintenance(), world.now() + 60_000);
+  assert.equal(collected, 1);
+  assert.deepEqual(
+    calls.names.filter((name) => name.startsWith("face.")),
+    [],
+  );
+});

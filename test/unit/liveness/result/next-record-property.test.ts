@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import * as fc from "fast-check";
+import type { Attempt, SessionKind } from "../../../../src/face/model.ts";
+import { type Occasion, recordResult } from "../../../../src/liveness/result/record-result.ts";
+import type { SessionRecord } from "../../../../src/liveness/model/session.ts";
+import { play } from "../../fakes/face-service.ts";
+import { seedSession } from "../../fakes/seed.ts";
+import { createWorld, type World } from "../../fakes/world.ts";
+
+const digest = fc.constantFrom("c2VydmVy", "b3RoZXI=");
+const result = fc.record(
+  {
+    livenessDecision: fc.constantFrom("realface", "spoofface", "uncertain"),
+    digest,
+    verifyImageHash: fc.constantFrom("aa", "bb"),
+    verifyResult: fc.record({
+      matchConfidence: fc.constantFrom(0.2, 0.8),
+      isIdentical: fc.boolean(),
+    }),
+  },
+  { requiredKeys: ["livenessDecision"], noNullPrototype: true },
+);
+const end: fc.Arbitrary<Pick<Attempt, "result" | "error">> = fc.oneof(
+  result.map((told) => ({ result: told })),
+  fc.constant({ error: { code: "TimedOut", message: "Too slow." } }),
+);
+const occasion: fc.Arbitrary<Occasion> = fc.record(
+  { digest, clientError: fc.constantFrom("CameraDenied", "Battery"), revoking: fc.boolean() },
+  { requiredKeys: [], noNullPrototype: true },
+);
+
+/** What may happen to a session, in any order and as often as it likes. */
+type Event =
+  | { type: "attempt"; end: Pick<Attempt, "result" | "error"> }
+  | { type: "look"; occasion: Occasion }
+  | { type: "wait"; minutes: number }
+  | { type: "forget"; onlyOnce: boolean };
+
+const event: fc.Arbitrary<Event> = fc.oneof(
+  end.map((how): Event => ({ type: "attempt", end: how })),
+  occasion.map((what): Event => ({ type: "look", occasion: what })),
+  occasion.map((what): Event => ({ type: "look", occasion: what })),
+  fc.constantFrom(1, 15, 3000).map((minutes): Event => ({ type: "wait", minutes })),
+  fc.boolean().map((onlyOnce): Event => ({ type: "forget", onlyOnce })),
+);
+
+const story = fc.record({
+  kind: fc.constantFrom<SessionKind>("liveness", "livenessWithVerify"),
+  held: fc.boolean(),
+  events: fc.array(event, { maxLength: 12 }),
+});
+
+/** Plays a story, and shows each record with the one before it. */
+async function playStory(
+  { kind, held, events }: typeof story extends fc.Arbitrary<infer Story> ? Story : never,
+  check: (before: SessionRecord, after: SessionRecord, world: World) => void,
+): Promise<void> {
+  const world = createWorld();
+  const { record } = await seedSession(world, { kind, ...(held && { referenceImageHash: "aa" }), threshold: 0.5 });
+  const { deps } = world.start();
+  const { sessionId } = record;
+  let returning: ReturnType<typeof world.service.live.get>;
+  for (const happening of events) {
+    if (happening.type === "attempt" && world.service.live.has(sessionId))
+      play(world.service, sessionId, happening.end);
+    if (happening.type === "wait") world.advance({ minutes: happening.minutes });
+    if (happening.type === "forget") {
+      if (happening.onlyOnce) returning = world.service.live.get(sessionId);
+      world.service.live.delete(sessionId);
+    }
+    if (happening.type === "look") {
+      const before = world.record();
+      const stored = await deps.sessions.find(sessionId);
+      assert.ok(stored);
+      await recordResult(deps, stored, happening.occasion);
+      check(before, world.record(), world);
+      if (returning !== undefined) world.service.live.set(sessionId, returning);
+      returning = undefined;
+    }
+  }
+}
+
+const isSwap = (reason: string) => reason === "ClientDigestMismatch" || reason === "VerifyImageHashMismatch";
+
+it("never loses what was recorded, whatever happens later", async () => {
+  await fc.assert(
+    fc.asyncProperty(story, (told) =>
+      playStory(told, (before, after) => {
+        assert.ok(after.attempts >= before.attempts);
+        if (before.decision !== undefined) assert.notEqual(after.decision, undefined);
+        if (before.final) assert.equal(after.final, true);
+        if (before.status === "Canceled") assert.equal(after.status, "Canceled");
+        for (const name of ["startedOn", "settledOn", "clientDigest", "clientError"] as const) {
+          if (before[name] !== undefined) assert.notEqual(after[name], undefined);
+        }
+        for (const reason of before.reasons.filter(isSwap)) assert.ok(after.reasons.includes(reason));
+        // Only a result takes the place of a result.
+        const decidedBy = (record: SessionRecord) =>
+          !["AttemptsFailed", "ClientError", "SessionUnused"].includes(record.reasons[0] ?? "");
+        if (before.decision !== undefined && decidedBy(before)) assert.ok(decidedBy(after));
+      }),
+    ),
+    { numRuns: 500 },
+  );
+});
+
+it("never accepts after a swap, and always has reasons for a decision", async () => {
+  await fc.assert(
+    fc.asyncProperty(story, (told) => {
+      let wasSwapped = false;
+      return playStory(told, (_before, { decision, reasons, final }) => {
+        wasSwapped ||= reasons.some(isSwap);
+        if (wasSwapped) assert.equal(decision, "rejected");
+        assert.equal(reasons.length > 0, decision !== undefined);
+        if (final) assert.notEqual(decision, undefined);
+      });
+    }),
+    { numRuns: 500 },
+  );
+});
+
+it("has one audit entry for each recorded attempt, and no change without news", async () => {
+  await fc.assert(
+    fc.asyncProperty(story, (told) =>
+      playStory(told, (_before, { attempts }, world) => {
+        const ids = world.tables.entries.all().map(({ value }) => value.entryId);
+        assert.deepEqual(
+          ids,
+          Array.from({ length: attempts }, (_, index) => String(index + 1)),
+        );
+      }),
+    ),
+    { numRuns: 500 },
+  );
+});

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { eraseDevice } from "../../../../src/liveness/retain/erase-device.ts";
+import { openSession } from "../../../../src/liveness/open/open-session.ts";
+import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
+import { deleteSession } from "../../../../src/liveness/result/get-session.ts";
+import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
+import { command, createWorld, trusted } from "../../fakes/world.ts";
+
+/** A session, and the process that has created it. */
+async function arrange(asked = command()) {
+  const world = createWorld();
+  const creator = world.start();
+  const { record } = await openSession(creator.deps, asked);
+  const { sessionId } = record;
+  const before = creator.calls.names.length;
+  return {
+    ...{ world, sessionId },
+    settle: (caller = trusted) => settleSession(creator.deps, caller, sessionId, {}),
+    settleElsewhere: () => settleSession(world.start().deps, trusted, sessionId, {}),
+    calls: () => creator.calls.names.slice(before),
+  };
+}
+
+describe("the process that has created a session", () => {
+  it("settles it without reading it", async () => {
+    const { world, sessionId, settle, calls } = await arrange();
+    play(world.service, sessionId, realFace());
+    const record = await settle();
+    assert.equal(record.decision, "accepted");
+    assert.deepEqual(calls(), ["face.get", "sessions.transact"]);
+    assert.deepEqual(world.record(), record);
+    assert.deepEqual(await settle(), record);
+    assert.deepEqual(calls().slice(2), ["sessionids.get", "sessions.get", "face.get"]);
+  });
+
+  it("reads it where there is nothing to write, so that what it answers is so", async () => {
+    const { settle, calls } = await arrange();
+    await assert.rejects(settle(), { code: "SessionNotFinished" });
+    assert.deepEqual(calls(), ["face.get", "sessions.get"]);
+  });
+
+  it("loses nothing that another has recorded meanwhile", async () => {
+    const { world, sessionId, settle, settleElsewhere } = await arrange();
+    play(world.service, sessionId, failedAttempt());
+    await settleElsewhere();
+    play(world.service, sessionId, realFace());
+    const record = await settle();
+    assert.deepEqual([record.decision, record.attempts], ["accepted", 2]);
+    assert.equal(world.tables.entries.all().length, 2);
+  });
+
+  it("hears of it that another has deleted it", async () => {
+    const { world, sessionId, settle } = await arrange();
+    play(world.service, sessionId, realFace());
+    await deleteSession(world.start().deps, trusted, "liveness", sessionId);
+    const { status, decision } = await settle();
+    assert.deepEqual([status, decision], ["Canceled", "accepted"]);
+  });
+
+  it("hears of it that another has erased it", async () => {
+    for (const uses of [true, false]) {
+      const { world, sessionId, settle } = await arrange();
+      if (uses) play(world.service, sessionId, realFace());
+      await eraseDevice(world.start().deps, "a-device");
+      await assert.rejects(settle(), { code: "SessionNotFound" });
+      assert.deepEqual(world.everything(), createWorld().everything());
+    }
+  });
+
+  it("shows it to nobody else", async () => {
+    const alice = { trusted: false, owner: "alice" };
+    const { settle } = await arrange(command({ caller: alice }));
+    await assert.rejects(settle({ trusted: false, owner: "bob" }), { code: "SessionNotFound" });
+  });
+});

@@ -1,0 +1,274 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { accessDenied, outOfQuota } from "../../../../src/api-errors.ts";
+import { ApiError } from "../../../../src/errors.ts";
+import { faceCredentialsRejected, faceTimeout, faceUnreachable } from "../../../../src/face/errors.ts";
+import { drain, drainShard, type MaintainDeps } from "../../../../src/liveness/retain/maintain.ts";
+import type { FaceService, SessionRef } from "../../../../src/liveness/model/ports.ts";
+import { failOn } from "../../fakes/calls.ts";
+import { seedSession } from "../../fakes/seed.ts";
+import { createWorld, type Process, type World } from "../../fakes/world.ts";
+
+/** So many unused sessions, each of a device of its own and a minute younger than the one before; all are due. */
+async function backlog(count: number): Promise<{ world: World; sessionIds: string[] }> {
+  const world = createWorld();
+  const sessionIds: string[] = [];
+  for (let number = 0; number < count; number += 1) {
+    sessionIds.push((await seedSession(world, { deviceCorrelationId: `device-${number}` })).record.sessionId);
+    world.advance({ minutes: 1 });
+  }
+  world.advance({ minutes: 12 });
+  return { world, sessionIds };
+}
+
+/** Puts `act` before each question after a session's result. */
+function asking(process: Process, act: (session: SessionRef) => unknown): { face: FaceService } {
+  const { face } = process.deps;
+  return {
+    face: {
+      ...face,
+      get: async (session, options) => {
+        await act(session);
+        return face.get(session, options);
+      },
+    },
+  };
+}
+
+function run(world: World, options: (process: Process) => Partial<MaintainDeps> = () => ({}), seconds = 60) {
+  const process = world.start();
+  const maintenance = process.maintenance(options(process));
+  return drain(maintenance, world.now() + seconds * 1000).then((summary) => ({
+    summary,
+    failures: maintenance.failures as { cause: unknown }[],
+  }));
+}
+
+const pause = () => new Promise(setImmediate);
+
+describe("a run works on no more at once than it is told to", () => {
+  for (const concurrency of [1, 4]) {
+    it(`${concurrency} questions to the service, whatever the number of shards`, async () => {
+      const { world } = await backlog(60);
+      let [asked, most] = [0, 0];
+      const { summary } = await run(world, (process) => ({
+        concurrency,
+        ...asking(process, async () => {
+          asked += 1;
+          most = Math.max(most, asked);
+          await pause();
+          asked -= 1;
+        }),
+      }));
+      assert.deepEqual([summary.collected, most], [60, concurrency]);
+    });
+  }
+
+  it("and holds no more sessions than twice that", async () => {
+    const { world } = await backlog(80);
+    let [held, most] = [0, 0];
+    const { summary } = await run(world, ({ deps: { sessions } }) => ({
+      concurrency: 5,
+      sessions: {
+        ...sessions,
+        load: async (...place) => {
+          held += 1;
+          most = Math.max(most, held);
+          await pause();
+          return sessions.load(...place);
+        },
+        update: async (...written) => {
+          const updated = await sessions.update(...written);
+          held -= 1;
+          return updated;
+        },
+      },
+    }));
+    assert.deepEqual([summary.collected, most], [80, 10]);
+  });
+});
+
+describe("a run begins with the oldest", () => {
+  it("whatever its shard", async () => {
+    const { world, sessionIds } = await backlog(64);
+    const asked: string[] = [];
+    await run(world, (process) => ({ concurrency: 1, ...asking(process, ({ sessionId }) => asked.push(sessionId)) }));
+    const late = asked.map((sessionId, place) => place - sessionIds.indexOf(sessionId));
+    // The first two places are given away before all shards have told what they have.
+    assert.ok(Math.max(...late.slice(2).map(Math.abs)) <= 2, `moved by ${late}`);
+  });
+
+  it("and leaves the youngest where there is no time for all", async () => {
+    const { world, sessionIds } = await backlog(60);
+    const asked: string[] = [];
+    const { summary } = await run(world, (process) => ({
+      concurrency: 1,
+      ...asking(process, ({ sessionId }) => {
+        asked.push(sessionId);
+        world.advance({ seconds: 2 });
+      }),
+    }));
+    assert.equal(summary.due, 60);
+    assert.equal(summary.collected + summary.left, 60);
+    assert.ok(summary.left > 20 && summary.collected > 20, JSON.stringify(summary));
+    const oldest = new Set(sessionIds.slice(0, asked.length + 10));
+    assert.ok(asked.every((sessionId) => oldest.has(sessionId)));
+    assert.equal(world.tables.expiry.all().filter(({ value }) => value.phase === "collect").length, summary.left);
+  });
+
+  it("and counts what is left no longer than it may run", async () => {
+    const { world } = await backlog(60);
+    const { summary } = await run(world, (process) => ({
+      ...asking(process, () => world.advance({ minutes: 2 })),
+    }));
+    assert.ok(summary.left < 59, JSON.stringify(summary));
+  });
+
+  it("and tells how long ago that was due", async () => {
+    const { world } = await backlog(3);
+    const { summary } = await run(world);
+    assert.equal(summary.oldestDueOn, "2026-03-01T12:12:00.000Z");
+    assert.equal("oldestDueOn" in (await run(world)).summary, false);
+  });
+});
+
+describe("one shard alone", () => {
+  it("is drained with limits of its own", async () => {
+    const { world } = await backlog(40);
+    const due = world.tables.expiry.all().filter(({ partition }) => partition.startsWith("7_"));
+    const summary = await drainShard(world.start().maintenance(), 7, world.now() + 60_000);
+    assert.ok(due.length > 0);
+    assert.deepEqual([summary.due, summary.collected], [due.length, due.length]);
+  });
+});
+
+describe("what the service refuses", () => {
+  it("is asked again in the same run, at the pace's next turn", async () => {
+    const { world } = await backlog(10);
+    let refusals = 0;
+    const { summary, failures } = await run(world, (process) => ({
+      ...asking(process, () => {
+        refusals += 1;
+        if (refusals % 3 === 1) throw new ApiError(429, "429", "Rate limit is exceeded.", { retryAfter: "1" });
+      }),
+    }));
+    assert.deepEqual([summary.collected, summary.failed, summary.left, failures], [10, 0, 0, []]);
+  });
+
+  it("again and again is left, and has not failed", async () => {
+    const { world } = await backlog(3);
+    let asked = 0;
+    const { summary, failures } = await run(world, (process) => ({
+      ...asking(process, () => {
+        asked += 1;
+        throw new ApiError(429, "429", "Rate limit is exceeded.");
+      }),
+    }));
+    assert.deepEqual([summary.left, summary.failed, failures], [3, 0, []]);
+    assert.equal(asked, 15);
+    assert.ok(world.tables.expiry.all().every(({ value }) => value.failures === undefined));
+  });
+
+  it("is left where its turn comes after the end", async () => {
+    const { world } = await backlog(5);
+    const { summary } = await run(world, () => ({ faceCallsPerSecond: 1 }), 1);
+    assert.deepEqual([summary.collected, summary.left, summary.failed], [1, 4, 0]);
+  });
+
+  it("because of who asks counts against no session", async () => {
+    const refusals = [
+      faceCredentialsRejected(accessDenied()),
+      new ApiError(502, "FaceCredentialFailed", "No token for the Face service could be had."),
+      outOfQuota(2),
+    ];
+    for (const refusal of refusals) {
+      const { world } = await backlog(2);
+      const { summary } = await run(world, (process) => ({
+        maxAttempts: 1,
+        ...asking(process, () => {
+          throw refusal;
+        }),
+      }));
+      assert.deepEqual([summary.failed, summary.setAside], [2, 0]);
+      const rows = world.tables.expiry.all().map(({ value }) => value);
+      assert.ok(rows.every(({ failures, setAsideOn }) => failures === undefined && setAsideOn === undefined));
+    }
+  });
+});
+
+describe("what fails", () => {
+  for (const cause of [
+    new ApiError(500, "InternalServerError", "An unexpected error occurred."),
+    faceTimeout(),
+    faceUnreachable(new Error("ECONNRESET")),
+  ]) {
+    it(`goes to the end of the line, so that others are reached: ${cause.code}`, async () => {
+      const { world, sessionIds } = await backlog(12);
+      const [broken] = sessionIds;
+      const isBroken = ({ sessionId }: SessionRef) => {
+        if (sessionId === broken) throw cause;
+      };
+      const { summary, failures } = await run(world, (process) => asking(process, isBroken));
+      assert.deepEqual([summary.collected, summary.failed, failures.length], [11, 1, 1]);
+      const left = world.tables.expiry.all().find(({ value }) => value.phase === "collect")?.value;
+      assert.deepEqual([left?.failures, left?.dueOn], [1, new Date(world.now()).toISOString()]);
+
+      await seedSession(world, { deviceCorrelationId: "another" });
+      world.advance({ minutes: 12 });
+      assert.deepEqual((await run(world)).summary.collected, 2);
+    });
+  }
+
+  it("is a shard that cannot be read: the others are", async () => {
+    const { world } = await backlog(40);
+    const { summary, failures } = await run(world, ({ deps: { sessions } }) => ({
+      sessions: {
+        ...sessions,
+        async *dueRows(shard, now) {
+          if (shard === 3) throw new Error("unreadable");
+          yield* sessions.dueRows(shard, now);
+        },
+      },
+    }));
+    const left = world.tables.expiry.all().filter(({ value }) => value.phase === "collect");
+    assert.ok(left.length > 0 && left.every(({ partition }) => partition.startsWith("3_")));
+    assert.deepEqual([summary.failed, summary.collected], [1, 40 - left.length]);
+    assert.deepEqual(failures, [{ shard: 3, cause: new Error("unreadable") }]);
+  });
+
+  it("is a row that cannot be read: those behind it are", async () => {
+    const { world } = await backlog(20);
+    const broken = { expiryPartition: "0_202603011200", creationId: "broken", cause: new Error("no phase") };
+    const { summary, failures } = await run(world, ({ deps: { sessions } }) => ({
+      sessions: {
+        ...sessions,
+        async *dueRows(shard, now) {
+          if (shard === 0) yield broken;
+          yield* sessions.dueRows(shard, now);
+        },
+      },
+    }));
+    assert.deepEqual([summary.due, summary.failed, summary.collected], [21, 1, 20]);
+    assert.deepEqual(failures, [{ creationId: "broken", cause: broken.cause }]);
+  });
+
+  it("ends the run where it is storage for everyone, and counts against nobody", async () => {
+    const { world } = await backlog(100);
+    const outage = new ApiError(503, "StorageUnavailable", "Out of reach.");
+    const process = world.start(({ name }) => (name === "sessions.get" ? outage : undefined));
+    const maintenance = process.maintenance({ maxAttempts: 1 });
+    const summary = await drain(maintenance, world.now() + 60_000);
+    assert.ok(summary.failed >= 20 && summary.failed < 60, JSON.stringify(summary));
+    assert.deepEqual([summary.setAside, summary.collected], [0, 0]);
+    assert.equal((await run(world)).summary.collected, 100);
+  });
+
+  it("is told once for each session where the rows that follow cannot be written", async () => {
+    const { world } = await backlog(6);
+    const process = world.start(failOn(["expiry.put", "expiry.transact"]));
+    const maintenance = process.maintenance();
+    const summary = await drain(maintenance, world.now() + 60_000);
+    assert.deepEqual([summary.failed, summary.collected, maintenance.failures.length], [6, 0, 6]);
+    assert.equal((await run(world)).summary.collected, 6);
+  });
+});

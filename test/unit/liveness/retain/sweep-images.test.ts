@@ -1,0 +1,202 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ApiError } from "../../../../src/errors.ts";
+import { drain } from "../../../../src/liveness/retain/maintain.ts";
+import type { HeldImageName, ImageName } from "../../../../src/liveness/model/ports.ts";
+import { type SweepDeps, sweepImages } from "../../../../src/liveness/retain/sweep-images.ts";
+import { makeImage } from "../../../fixtures/images.ts";
+import { failOn, type Hook, stopAt } from "../../fakes/calls.ts";
+import { seedSession } from "../../fakes/seed.ts";
+import { createWorld, type World } from "../../fakes/world.ts";
+
+const facts = { contentType: "image/png", width: 100, height: 100, sha256: "0".repeat(64) } as const;
+
+function put(world: World, name: ImageName, deviceCorrelationId?: string) {
+  const device = deviceCorrelationId === undefined ? {} : { deviceCorrelationId };
+  return world.start().deps.images.put(name, { bytes: makeImage(), facts, ...device });
+}
+
+async function putBound(world: World, name: HeldImageName): Promise<void> {
+  await put(world, name, "a-device");
+  await world.start().deps.devices.bindImage("a-device", name, new Date(world.now()).toISOString());
+}
+
+async function sweep(world: World, options: Partial<SweepDeps> = {}, hook?: Hook) {
+  const { deps, calls } = world.start(hook);
+  const failures: { image?: string; cause: unknown }[] = [];
+  const removed = await sweepImages(
+    { ...deps, onFailure: (failure) => failures.push(failure), ...options },
+    world.now() + 60_000,
+  );
+  return { removed, failures, names: calls.names };
+}
+
+const names = (world: World) => [...world.blobs.images.keys()].sort();
+const retention = (sessionHours: number, referenceImageDays?: number) => ({
+  retention: { sessionHours, outcomeDays: 90, ...(referenceImageDays !== undefined && { referenceImageDays }) },
+});
+
+describe("images that came with a creation of which nothing else is known", () => {
+  it("go when they are older than any session's image may be, and not a moment before", async () => {
+    const world = createWorld();
+    await put(world, "sessions/orphan");
+    world.advance({ hours: 48, minutes: 10, seconds: -1 });
+    await put(world, "sessions/young");
+    assert.equal((await sweep(world)).removed, 0);
+    world.advance({ seconds: 1 });
+    assert.equal((await sweep(world)).removed, 1);
+    assert.deepEqual(names(world), ["sessions/young"]);
+  });
+
+  it("are never those of a session whose token may be alive, however short the retention", async () => {
+    const world = createWorld();
+    const { record } = await seedSession(world, { uploads: true, ttlSeconds: 86_400 });
+    world.advance({ hours: 24, minutes: 2 });
+    assert.equal((await sweep(world, retention(1))).removed, 0);
+    assert.deepEqual(names(world), [`sessions/${record.creationId}`]);
+  });
+
+  it("are left to the timer as long as it is in time", async () => {
+    const world = createWorld();
+    await seedSession(world, { uploads: true });
+    for (let run = 0; run < 12 * 49; run += 1) {
+      world.advance({ minutes: 5 });
+      await drain(world.start().maintenance(), world.now() + 60_000);
+      assert.equal((await sweep(world)).removed, 0);
+    }
+    assert.deepEqual(names(world), []);
+  });
+});
+
+describe("held images", () => {
+  it("stay for ever where nothing else is said, and cost no list", async () => {
+    const world = createWorld();
+    await put(world, "held/passport");
+    await put(world, "held-by/alice/passport");
+    world.advance({ days: 4000 });
+    const { removed, names: calls } = await sweep(world);
+    assert.deepEqual([removed, calls], [0, ["images.bookmark", "images.list"]]);
+  });
+
+  it("go when they are too old, with the note at their device", async () => {
+    const world = createWorld();
+    await put(world, "held/free");
+    await putBound(world, "held/bound");
+    await putBound(world, "held-by/alice/bound");
+    world.advance({ days: 30, seconds: -1 });
+    await putBound(world, "held/young");
+    await putBound(world, "held-by/alice/young");
+    assert.equal((await sweep(world, retention(48, 30))).removed, 0);
+    world.advance({ seconds: 1 });
+    assert.equal((await sweep(world, retention(48, 30))).removed, 3);
+    assert.deepEqual(names(world), ["held-by/alice/young", "held/young"]);
+    const { boundImages } = await world.start().deps.devices.contentsOf("a-device");
+    assert.deepEqual(boundImages.map(({ name }) => name).sort(), ["held-by/alice/young", "held/young"]);
+  });
+
+  it("stay where they were replaced since they were listed", async () => {
+    const world = createWorld();
+    await put(world, "held/passport");
+    world.advance({ days: 30 });
+    const { images } = world.start().deps;
+    const { removed, failures } = await sweep(world, {
+      ...retention(48, 30),
+      images: {
+        ...images,
+        list: async (...asked) => {
+          const page = await images.list(...asked);
+          await put(world, "held/passport");
+          return page;
+        },
+      },
+    });
+    assert.deepEqual([removed, failures, names(world)], [0, [], ["held/passport"]]);
+  });
+});
+
+describe("a sweep", () => {
+  /** Twenty old images on pages of two. */
+  async function many(): Promise<World> {
+    const world = createWorld();
+    for (let number = 10; number < 30; number += 1) await put(world, `sessions/${number}`);
+    world.advance({ days: 3 });
+    return world;
+  }
+
+  it("looks through some pages and goes on from there in the next run", async () => {
+    const world = await many();
+    assert.equal((await sweep(world)).removed, 10);
+    assert.notEqual(world.blobs.bookmarks.get("images"), undefined);
+    assert.equal((await sweep(world)).removed, 10);
+    assert.equal(world.blobs.bookmarks.get("images"), undefined, "nothing is left of it when it has come to the end");
+    assert.deepEqual(names(world), []);
+  });
+
+  it("goes on after an image that cannot be removed, and tells of it", async () => {
+    const world = await many();
+    const { images } = world.start().deps;
+    const { removed, failures } = await sweep(world, {
+      images: {
+        ...images,
+        delete: async (name, conditions) => {
+          if (name === "sessions/12") throw new ApiError(503, "StorageUnavailable", "Out of reach.");
+          return images.delete(name, conditions);
+        },
+      },
+    });
+    assert.equal(removed, 9);
+    assert.deepEqual(
+      failures.map(({ image }) => image),
+      ["sessions/12"],
+    );
+  });
+
+  it("tells where it cannot look at all", async () => {
+    const { removed, failures } = await sweep(await many(), {}, failOn("images.list"));
+    assert.deepEqual([removed, failures.length], [0, 1]);
+  });
+
+  it("begins anew from a place that storage does not know", async () => {
+    const world = await many();
+    world.blobs.bookmarks.set("images", "of another time");
+    const { images } = world.start().deps;
+    const { removed } = await sweep(world, {
+      images: {
+        ...images,
+        list: async (prefix, place) => {
+          if (place === "of another time") throw new RangeError("What place?");
+          return images.list(prefix, place);
+        },
+      },
+    });
+    assert.equal(removed, 10);
+  });
+
+  it("does nothing any more when the time is over", async () => {
+    const world = await many();
+    const { images } = world.start().deps;
+    const { removed } = await sweep(world, {
+      images: {
+        ...images,
+        list: async (...asked) => {
+          world.advance({ minutes: 1 });
+          return images.list(...asked);
+        },
+      },
+    });
+    assert.equal(removed, 2);
+  });
+
+  it("may be stopped anywhere", async () => {
+    for (let call = 1; call <= 16; call += 1) {
+      for (const when of ["before", "after"] as const) {
+        const world = await many();
+        const process = world.start(stopAt(call, when));
+        const deadline = world.now() + 60_000;
+        await process.attempt((deps) => sweepImages({ ...deps, onFailure: () => assert.fail() }, deadline));
+        for (let run = 0; run < 5; run += 1) await sweep(world);
+        assert.deepEqual([names(world), world.blobs.bookmarks.get("images")], [[], undefined], `${when} call ${call}`);
+      }
+    }
+  });
+});

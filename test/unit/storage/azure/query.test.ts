@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { TransactionAction } from "@azure/data-tables";
+import { createDeviceStore } from "../../../../src/storage/stores/devices.ts";
+import { type Query, writeFilter } from "../../../../src/storage/azure/query.ts";
+import { defaultRetryPolicy } from "../../../../src/storage/azure/send-request.ts";
+import { createSessionStore } from "../../../../src/storage/stores/sessions.ts";
+import type { Table } from "../../../../src/storage/azure/table.ts";
+import { removeRows } from "../../../../src/storage/azure/transactions.ts";
+import { newRecord } from "../../fakes/seed.ts";
+import { startOfTime } from "../../fakes/world.ts";
+
+/** The stores on tables that hold nothing but a guard and refuse each transaction, and the filters that they ask with. */
+function arrange() {
+  const filters: string[] = [];
+  const table = (name: string): Table => ({
+    name,
+    get: async (partitionKey, rowKey) =>
+      rowKey === "g" ? { partitionKey, rowKey, etag: "1", recent: "[]", rejectionsInARow: 0 } : undefined,
+    put: async () => "1",
+    merge: async () => true,
+    remove: async () => "removed",
+    transact: async (_actions: TransactionAction[]) => ({ conflict: { reason: "missing", repeated: false } }),
+    async *query(query: Query) {
+      filters.push(writeFilter(query));
+      yield* [];
+    },
+  });
+  const tables = { sessions: table("sessions"), sessionIds: table("sessionids"), expiry: table("expiry") };
+  const connection = { ...tables, retryPolicy: defaultRetryPolicy, now: () => startOfTime };
+  const stores = { sessions: createSessionStore(connection), devices: createDeviceStore(connection) };
+  return { ...stores, filters, table: tables.sessions };
+}
+
+const record = newRecord(startOfTime);
+const creationId = "c0ffee00-0000-4000-8000-000000000000";
+const row = `s_8227633599999_${creationId}`;
+const stored = { record, partition: "O'Hara", row, etag: "1" };
+const audits = `PartitionKey eq 'O''Hara' and RowKey ge 'a_8227633599999_${creationId}_' and RowKey lt 'a_8227633599999_${creationId}\`'`;
+
+async function drain(rows: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of rows) assert.fail("There are no rows");
+}
+
+type Stores = ReturnType<typeof arrange>;
+const forms: [string, (stores: Stores) => Promise<unknown>, string[]][] = [
+  ["audit entries", ({ sessions }) => sessions.auditEntries(stored), [audits]],
+  [
+    "a device's sessions",
+    ({ sessions }) => sessions.sessionsOfDevice("O'Hara", 5),
+    ["PartitionKey eq 'O''Hara' and RowKey gt 's_' and RowKey lt 's`'"],
+  ],
+  [
+    "a principal's sessions of a device",
+    ({ sessions }) => sessions.sessionsOfDevice("d", 5, undefined, "o'"),
+    ["PartitionKey eq 'd' and RowKey gt 's_' and RowKey lt 's`' and owner eq 'o'''"],
+  ],
+  [
+    "a committed creation without its pointer",
+    ({ devices }) =>
+      devices.sessionOf({
+        ...{ partition: "d", idempotencyRowKey: "k_1", etag: "1" },
+        key: { creationId, sessionId: "s", countedFor: "services", leaseUntil: "" },
+      }),
+    [`PartitionKey eq 'd' and RowKey ge 's_' and RowKey lt 's\`' and creationId eq '${creationId}'`],
+  ],
+  ["a whole partition", ({ devices }) => devices.contentsOf("d"), ["PartitionKey eq 'd'"]],
+  [
+    "due rows",
+    ({ sessions }) => drain(sessions.dueRows(10, "2026-01-01T00:04:00.000Z")),
+    [
+      "PartitionKey ge 'a_' and PartitionKey le 'a_202601010000' and " +
+        "(PartitionKey lt 'a_202601010000' or dueOn le '2026-01-01T00:04:00.000Z')",
+    ],
+  ],
+  [
+    "a creation's rows of the calendar",
+    ({ sessions }) => sessions.dropSchedule(creationId),
+    [`PartitionKey ge 'd_' and PartitionKey lt 'd\`' and RowKey eq '${creationId}'`],
+  ],
+  ["pointers into a partition", ({ devices }) => devices.dropPointers([{ partition: "d'" }]), ["partition eq 'd'''"]],
+  [
+    "pointers to a row",
+    ({ devices }) => devices.dropPointers([{ ...stored, partition: "d" }]),
+    [`partition eq 'd' and row eq '${row}'`],
+  ],
+  [
+    "pointers to several rows, by their times",
+    ({ devices }) =>
+      devices.dropPointers([
+        { partition: "d", row: "s_8227633599999_b" },
+        { partition: "e", row: "s_8227633600000_a" },
+      ]),
+    ["createdOn ge '2026-03-01T11:59:59.999Z' and createdOn le '2026-03-01T12:00:00.000Z'"],
+  ],
+  [
+    "pointers into several partitions",
+    ({ devices }) => devices.dropPointers([{ partition: "d" }, { partition: "e" }]),
+    ["createdOn ge ''"],
+  ],
+  [
+    "the list of sessions",
+    ({ sessions }) => sessions.list({ kind: "liveness", top: 3, createdAfter: "2026" }),
+    ["PartitionKey gt '' and kind eq 'liveness' and createdOn gt '2026' and listed eq true"],
+  ],
+  [
+    "a principal's list",
+    ({ sessions }) => sessions.list({ kind: "liveness", top: 3, after: "s-1", owner: "o", createdAfter: "2026" }),
+    ["PartitionKey gt 's-1' and kind eq 'liveness' and createdOn gt '2026' and listed eq true and owner eq 'o'"],
+  ],
+  [
+    "what keeps a guard, and a purged session's audit entries",
+    ({ sessions }) => sessions.purge(stored),
+    [audits, "PartitionKey eq 'O''Hara' and RowKey ge 'k_' and RowKey lt 's`' and countedFor eq 'services'"],
+  ],
+  [
+    "all guards of a device",
+    ({ devices }) => devices.amendGuards("d", () => undefined),
+    ["PartitionKey eq 'd' and RowKey ge 'g' and RowKey lt 'g`'"],
+  ],
+  [
+    "all guards of a partition, where no key row tells which one counted a creation",
+    ({ sessions }) => sessions.dropKey("d", "k_1", creationId),
+    ["PartitionKey eq 'd' and RowKey ge 'g' and RowKey lt 'g`'"],
+  ],
+  [
+    "rows that are to be removed",
+    ({ table }) => removeRows(table, "d", ["b", "a", "c"]),
+    ["PartitionKey eq 'd' and RowKey ge 'a' and RowKey le 'c'"],
+  ],
+];
+
+describe("the filter of a query", () => {
+  for (const [what, ask, expected] of forms) {
+    it(`asks for ${what}`, async () => {
+      const stores = arrange();
+      await ask(stores);
+      assert.deepEqual([...new Set(stores.filters)].sort(), expected.toSorted());
+    });
+  }
+
+  it("quotes every value, whatever it holds", () => {
+    const where = { PartitionKey: "O'Hara' or '1' eq '1", a: "\\", b: { from: "'", before: "" } };
+    const filter = "PartitionKey eq 'O''Hara'' or ''1'' eq ''1' and a eq '\\' and b ge '''' and b lt ''";
+    assert.equal(writeFilter({ where }), filter);
+  });
+
+  it("is empty where nothing is asked for", () => {
+    assert.equal(writeFilter({ where: {} }), "");
+  });
+});

@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { RestError } from "@azure/data-tables";
+import { isTransient, readFailure, storageUnavailable, TransportError } from "../../../../src/storage/azure/storage-errors.ts";
+
+describe("readFailure", () => {
+  it("finds the code wherever an operation has put it", () => {
+    const single = Object.assign(new RestError("{…}", { statusCode: 409 }), {
+      details: { odataError: { code: "EntityAlreadyExists" } },
+    });
+    const transaction = new RestError("0:…", { statusCode: 412, code: "UpdateConditionNotSatisfied" });
+    const head = Object.assign(new RestError("", { statusCode: 404 }), { details: { errorCode: "BlobNotFound" } });
+    assert.deepEqual(readFailure(single), { status: 409, code: "EntityAlreadyExists" });
+    assert.deepEqual(readFailure(transaction), { status: 412, code: "UpdateConditionNotSatisfied" });
+    assert.deepEqual(readFailure(head), { status: 404, code: "BlobNotFound" });
+  });
+
+  it("knows a request that got no answer", () => {
+    assert.deepEqual(readFailure(new RestError("hang up", { code: "ECONNRESET" })), {
+      status: undefined,
+      code: "ECONNRESET",
+    });
+  });
+
+  it("takes nothing else for a failed request", () => {
+    for (const other of [new Error("x"), { statusCode: 404 }, "404", undefined, null]) {
+      assert.equal(readFailure(other), undefined);
+    }
+  });
+});
+
+describe("isTransient", () => {
+  it("is what may pass", () => {
+    for (const statusCode of [408, 429, 500, 502, 503, 504]) {
+      assert.ok(isTransient(new RestError("", { statusCode })));
+    }
+    assert.ok(isTransient(new RestError("", { code: "ECONNREFUSED" })));
+    assert.ok(isTransient(new TransportError("broke off")));
+  });
+
+  it("is not what the request is to blame for", () => {
+    for (const statusCode of [400, 401, 403, 404, 409, 412, 413, 501]) {
+      assert.ok(!isTransient(new RestError("", { statusCode })));
+    }
+    assert.ok(!isTransient(new TypeError("x")));
+  });
+});
+
+describe("storageUnavailable", () => {
+  it("passes on how long the service asks to wait", () => {
+    const headers = new Headers({ "retry-after": "17" });
+    const cause = Object.assign(new Error("busy"), { response: { headers } });
+    assert.equal(storageUnavailable(cause).retryAfter, "17");
+    assert.equal(storageUnavailable(new Error("gone")).retryAfter, "5");
+  });
+});

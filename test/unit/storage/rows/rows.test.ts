@@ -1,0 +1,261 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { TableEntity } from "@azure/data-tables";
+import fc from "fast-check";
+import { apiVersions, sessionKinds } from "../../../../src/face/model.ts";
+import type { SessionRecord } from "../../../../src/liveness/model/session.ts";
+import { sessionRow } from "../../../../src/storage/rows/keys.ts";
+import { readSession, writeSession } from "../../../../src/storage/rows/session-row.ts";
+import {
+  prunedPointer,
+  readAuditEntry,
+  readDue,
+  readGuard,
+  readKey,
+  readListed,
+  readPointer,
+  writeAuditEntry,
+  writeDue,
+  writeGuard,
+  writeKey,
+  writePointer,
+} from "../../../../src/storage/rows/other-rows.ts";
+import type { Entity } from "../../../../src/storage/azure/table.ts";
+
+/** The row as it comes back: properties that the service adds, and whole numbers as whatever it likes. */
+function stored(entity: TableEntity): Entity {
+  return { ...entity, etag: 'W/"1"', timestamp: "2026-01-01T00:00:00Z", "odata.metadata": "…" };
+}
+
+const text = fc.string({ unit: "binary", maxLength: 70 });
+const time = fc.integer({ min: 0, max: Date.UTC(2200) }).map((ms) => new Date(ms).toISOString());
+const optional = [
+  "deviceCorrelationId",
+  "clientReferenceId",
+  "startedOn",
+  "decision",
+  "settledOn",
+  "referenceImageId",
+  "referenceImageHash",
+  "clientDigest",
+  "clientError",
+  "modelVersion",
+  "threshold",
+  "clientName",
+  "owner",
+] as const;
+
+const records: fc.Arbitrary<SessionRecord> = fc.record(
+  {
+    creationId: fc.uuid(),
+    sessionId: fc.uuid(),
+    kind: fc.constantFrom(...sessionKinds),
+    deviceCorrelationId: text,
+    clientReferenceId: text,
+    apiVersion: fc.constantFrom(...apiVersions),
+    upstreamVersion: fc.constantFrom(...apiVersions),
+    createdOn: time,
+    tokenExpiresOn: time,
+    expiresOn: time,
+    ttlSeconds: fc.integer({ min: 60, max: 86_400 }),
+    startedOn: time,
+    status: text,
+    attempts: fc.nat(),
+    final: fc.boolean(),
+    decision: fc.constantFrom("accepted", "rejected", "inconclusive"),
+    reasons: fc.array(text),
+    settledOn: time,
+    referenceImageId: text,
+    referenceImageHash: text,
+    clientDigest: text,
+    clientError: text,
+    modelVersion: text,
+    threshold: fc.double({ min: 0, max: 1, noNaN: true }),
+    clientName: text,
+    owner: text,
+    countedFor: text,
+    idempotencyRowKey: text,
+    expiryPartition: text,
+  },
+  {
+    noNullPrototype: true,
+    requiredKeys: [
+      "creationId",
+      "sessionId",
+      "kind",
+      "apiVersion",
+      "upstreamVersion",
+      "createdOn",
+      "tokenExpiresOn",
+      "expiresOn",
+      "ttlSeconds",
+      "status",
+      "attempts",
+      "final",
+      "reasons",
+      "countedFor",
+      "idempotencyRowKey",
+      "expiryPartition",
+    ],
+  },
+);
+
+const record: SessionRecord = {
+  creationId: "c1",
+  sessionId: "s1",
+  kind: "livenessWithVerify",
+  deviceCorrelationId: "device",
+  apiVersion: "v1.2",
+  upstreamVersion: "v1.2",
+  createdOn: "2026-01-02T03:04:05.678Z",
+  tokenExpiresOn: "2026-01-02T03:14:05.678Z",
+  expiresOn: "2026-01-04T03:04:05.678Z",
+  ttlSeconds: 600,
+  status: "NotStarted",
+  attempts: 0,
+  final: false,
+  reasons: [],
+  countedFor: "services",
+  idempotencyRowKey: "k_c1",
+  expiryPartition: "0_202601020315",
+};
+
+describe("row of a session", () => {
+  it("gives back what was written", () => {
+    fc.assert(
+      fc.property(records, (written) => {
+        const read = readSession(stored(writeSession("p", "r", written)));
+        assert.deepEqual(read, { record: written, partition: "p", row: "r", etag: 'W/"1"' });
+      }),
+    );
+  });
+
+  it("keeps scalars as they are, so that an operator can read them", () => {
+    const entity = writeSession("p", "r", { ...record, reasons: ["ClientDigestMissing"], threshold: 0.5 });
+    assert.deepEqual(entity, {
+      ...record,
+      partitionKey: "p",
+      rowKey: "r",
+      reasons: '["ClientDigestMissing"]',
+      threshold: 0.5,
+    });
+  });
+
+  it("leaves out what is absent", () => {
+    const names = Object.keys(writeSession("p", "r", record));
+    for (const name of optional.slice(1)) assert.ok(!names.includes(name));
+  });
+
+  it("is read with properties of later versions, and with Int64 numbers", () => {
+    const entity = { ...stored(writeSession("p", "r", record)), ttlSeconds: 600n, attempts: 3n, novelty: "x" };
+    assert.deepEqual(readSession(entity).record, { ...record, attempts: 3 });
+  });
+
+  it("says clearly what is wrong with it, and tells no values", () => {
+    const entity = { ...stored(writeSession("secret-device", "r1", record)), reasons: "{", kind: "secret-kind" };
+    assert.throws(
+      () => readSession(entity),
+      (error) => {
+        assert.ok(error instanceof Error);
+        assert.match(error.message, /^The row r1 cannot be read: .*kind: .*reasons: not JSON/);
+        assert.doesNotMatch(error.message, /secret/);
+        return true;
+      },
+    );
+  });
+});
+
+describe("other rows", () => {
+  it("hold the guard", () => {
+    const guard = {
+      recent: ["2026-01-01T00:00:00.000Z"],
+      rejectionsInARow: 2,
+      lockedUntil: "2026-01-01T01:00:00.000Z",
+      changedOn: "2026-01-01T00:30:00.000Z",
+    };
+    const entity = writeGuard("p", "g_o", guard);
+    assert.deepEqual([entity.partitionKey, entity.rowKey, entity.recent], ["p", "g_o", JSON.stringify(guard.recent)]);
+    assert.deepEqual(readGuard(stored(entity)), guard);
+  });
+
+  it("hold a creation's key", () => {
+    const key = {
+      creationId: "c1",
+      bodyHash: "ff",
+      owner: "o",
+      countedFor: "o",
+      leaseUntil: "2026-01-01T00:00:30.000Z",
+      sessionId: "s1",
+    };
+    assert.deepEqual(readKey(stored(writeKey("p", "k_1", key))), key);
+    const minimal = { creationId: "c1", countedFor: "services", leaseUntil: "x" };
+    assert.deepEqual(readKey(stored(writeKey("p", "k_1", minimal))), minimal);
+  });
+
+  it("are read as the services' where they do not tell whose session counts", () => {
+    const { countedFor: _, ...older } = record;
+    const entity: Entity = { ...stored(writeSession("p", "s_1", record)), countedFor: undefined };
+    assert.deepEqual(readSession(entity).record, { ...older, countedFor: "services" });
+    assert.equal(readKey({ ...entity, leaseUntil: "x" }).countedFor, "services");
+  });
+
+  it("hold the pointer, with all that a list tells", () => {
+    const entity = stored(writePointer("p", "r", { ...record, owner: "o", startedOn: "2026-01-02T03:05:00.000Z" }));
+    const listed = {
+      kind: record.kind,
+      owner: "o",
+      deviceCorrelationId: "device",
+      createdOn: record.createdOn,
+      startedOn: "2026-01-02T03:05:00.000Z",
+      ttlSeconds: 600,
+    };
+    assert.deepEqual([entity.partitionKey, entity.rowKey], ["s1", "s1"]);
+    assert.deepEqual(readPointer(entity), { partition: "p", row: "r", ...listed });
+    assert.deepEqual(readListed(entity), { sessionId: "s1", ...listed });
+    assert.equal(entity.listed, true);
+    const pruned = prunedPointer("s1", "2026-01-04T00:00:00.000Z");
+    assert.deepEqual([pruned.partitionKey, pruned.rowKey, pruned.listed], ["s1", "s1", false]);
+    assert.equal(readListed({ ...entity, ...stored(pruned) }), undefined);
+  });
+
+  it("hold what is due", () => {
+    const due = {
+      creationId: "c1",
+      phase: "collect" as const,
+      dueOn: "2026-01-02T03:16:05.678Z",
+      partition: "p",
+      row: "r",
+      idempotencyRowKey: "k_c1",
+      expiryPartition: "0_202601020315",
+    };
+    const entity = writeDue(due);
+    assert.deepEqual([entity.partitionKey, entity.rowKey], ["0_202601020315", "c1"]);
+    assert.deepEqual(readDue(stored(entity)), due);
+  });
+
+  it("hold an audit entry, its attempt whole, however long", () => {
+    const attempts = fc.record(
+      {
+        attemptId: fc.nat(),
+        attemptStatus: text,
+        audit: fc.record({ id: text, body: fc.dictionary(text, fc.jsonValue()) }),
+      },
+      { requiredKeys: ["attemptId", "attemptStatus"] },
+    );
+    const row = sessionRow(record.createdOn, record.creationId);
+    fc.assert(
+      fc.property(attempts, fc.nat({ max: 3 }), fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }), (attempt, length, id) => {
+        const entry = JSON.parse(
+          JSON.stringify({ ...attempt, error: { code: "x", message: "a😀".repeat(length * 15_000) } }),
+        );
+        const audit = { entryId: String(id), sessionId: "s1", receivedOn: record.createdOn, entry };
+        const entity = writeAuditEntry("p", row, audit);
+        for (const value of Object.values(entity)) {
+          assert.ok(typeof value === "string" && value.length <= 32 * 1024 && value.isWellFormed());
+        }
+        assert.deepEqual(readAuditEntry(stored(entity)), audit);
+      }),
+      { numRuns: 50 },
+    );
+  });
+});

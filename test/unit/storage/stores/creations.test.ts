@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ApiError } from "../../../../src/errors.ts";
+import { services } from "../../../../src/liveness/model/caller.ts";
+import { connectStorage } from "../../../../src/storage/azure/connect.ts";
+import { createCreation } from "../../../../src/storage/stores/creations.ts";
+import type { Table } from "../../../../src/storage/azure/table.ts";
+
+const changedOn = "2026-01-01T00:00:00.000Z";
+
+/** A device whose guard is always changed by somebody else just before we write. */
+function contestedTable(counts: { writes: number }): Table {
+  const unused = () => assert.fail("not for this test");
+  return {
+    name: "sessions",
+    get: async (partitionKey, rowKey) =>
+      rowKey === "g"
+        ? { partitionKey, rowKey, etag: `W/"${counts.writes}"`, recent: "[]", rejectionsInARow: 0 }
+        : undefined,
+    transact: async () => {
+      counts.writes++;
+      return { conflict: { reason: "changed", repeated: false } };
+    },
+    put: unused,
+    merge: unused,
+    remove: unused,
+    query: unused,
+  };
+}
+
+describe("reserve", () => {
+  it("gives up a race that it cannot win, with a time to come again", async () => {
+    const counts = { writes: 0 };
+    const pauses: number[] = [];
+    const connection = connectStorage({
+      connectionString: "unused",
+      retryPolicy: { random: () => 1, sleep: async (ms) => void pauses.push(ms) },
+    });
+    const { reserve } = createCreation({ ...connection, sessions: contestedTable(counts) });
+    let admitted = 0;
+    const outcome = reserve(
+      { creationId: "c1", countedFor: services, deviceCorrelationId: "d", leaseUntil: changedOn },
+      (guard) => ({ recent: [...(guard?.recent ?? []), String(++admitted)], rejectionsInARow: 0, changedOn }),
+    );
+    await assert.rejects(
+      outcome,
+      (error) =>
+        error instanceof ApiError && error.status === 503 && error.code === "ServerBusy" && error.retryAfter === "1",
+    );
+    assert.equal(counts.writes, 50);
+    assert.equal(admitted, 50);
+    assert.ok(pauses.length > 0 && pauses.every((ms) => ms > 0 && ms <= 200));
+  });
+
+  it("remembers no guard whose ETag it was not told: another's creation would be written over", async () => {
+    const etagsSent: unknown[] = [];
+    const table: Table = {
+      ...contestedTable({ writes: 0 }),
+      transact: async (actions) => {
+        etagsSent.push(...actions.map(([kind, , , options]) => (kind === "update" ? options?.etag : kind)));
+        return { etags: actions.map(() => "*") };
+      },
+    };
+    const { reserve } = createCreation({ ...connectStorage({ connectionString: "unused" }), sessions: table });
+    for (const creationId of ["c1", "c2"]) {
+      const reservation = { creationId, countedFor: services, deviceCorrelationId: "d", leaseUntil: changedOn };
+      await reserve(reservation, () => ({ recent: [], rejectionsInARow: 0, changedOn }));
+    }
+    assert.deepEqual(etagsSent, ["create", "create", "create", "create"]);
+  });
+});
