@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { build as bundle, type Metafile, type OutputFile, type Plugin, transform } from "esbuild";
 import { z } from "zod";
 import { createDescriptionFiles } from "./description-files.ts";
-import { leaveOut } from "./stub-dependencies.ts";
+import { stubDependencies } from "./stub-dependencies.ts";
 
 const root = resolve(import.meta.dirname, "..");
 
@@ -69,7 +69,7 @@ export async function build(options: BuildOptions = {}): Promise<BuildResult> {
     sourcesContent: false,
     // The host provides it to the worker's own `require`; no package of that name exists.
     external: ["@azure/functions-core"],
-    plugins: [evaluateRegistrations, leaveOut(options.entry === undefined)],
+    plugins: [evaluateRegistrations, stubDependencies(options.entry === undefined)],
     // Some libraries have ES modules beside CommonJS and name them only so; of these, what is not used can be left out.
     mainFields: ["module", "main"],
     // storage-blob asks for it, and CommonJS has none.

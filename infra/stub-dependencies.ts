@@ -59,9 +59,9 @@ const parts: readonly LeftOut[] = [
 ];
 
 /** Replaces the parts above. Fails the build where one of them was not met, if all of `expectAll` is bundled. */
-export function leaveOut(expectAll: boolean): Plugin {
+export function stubDependencies(expectAll: boolean): Plugin {
   return {
-    name: "leaveOut",
+    name: "stubDependencies",
     setup({ onResolve, onLoad, onEnd }) {
       const met = new Set<string>();
       onResolve({ filter: /^apache-arrow$|\.js$/ }, ({ path }) => {

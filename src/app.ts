@@ -1,11 +1,11 @@
 import type { Config, SettingFault } from "./config.ts";
+import type { Clock, DeviceStore, FaceService, ImageStore, NewId, SessionStore } from "./liveness/model/ports.ts";
+import type { RowStore } from "./liveness/model/stored-rows.ts";
 import type { Limits } from "./liveness/open/limits.ts";
 import type { OpeningPolicy } from "./liveness/open/plan-session.ts";
-import type { Clock, DeviceStore, FaceService, ImageStore, NewId, SessionStore } from "./liveness/model/ports.ts";
 import type { Readiness } from "./liveness/readiness.ts";
 import type { DecisionRules } from "./liveness/result/record-result.ts";
 import type { Retention } from "./liveness/retain/retention.ts";
-import type { RowStore } from "./liveness/model/stored-rows.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
 
 /** Everything an endpoint may use, built once by `compose.ts`. */

@@ -34,7 +34,7 @@ export async function composeHandlers(): Promise<Handlers> {
   const read = readConfig(process.env);
   if ("faults" in read) {
     // No invocation is there yet whose log could be used.
-    tellHost({ event: "ServiceNotConfigured", settings: read.faults.map(({ setting }) => setting) });
+    logToHost({ event: "ServiceNotConfigured", settings: read.faults.map(({ setting }) => setting) });
     return handlersOf(read, undefined);
   }
   const telemetry = await connectTelemetry(read.config);
@@ -71,15 +71,15 @@ async function connectTelemetry({ telemetry, face, storage }: Config): Promise<T
         blobs: "blobUri" in storage ? new URL(storage.blobUri).host : "blobs",
       },
       now,
-      onFailure: (message) => tellHost({ event: "TelemetryFailed", message }),
+      onFailure: (message) => logToHost({ event: "TelemetryFailed", message }),
     });
   } catch (error) {
-    tellHost({ event: "TelemetryFailed", ...describeError(error) });
+    logToHost({ event: "TelemetryFailed", ...describeError(error) });
     return undefined;
   }
 }
 
-function tellHost(line: object): void {
+function logToHost(line: object): void {
   // biome-ignore lint/suspicious/noConsole: the host takes what is written here for its own log.
   console.error(JSON.stringify(line));
 }

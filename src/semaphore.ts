@@ -1,16 +1,16 @@
 /** A number of places for work at the same time, and who waits for one. */
-export interface Slots {
+export interface Semaphore {
   /** Resolves when a place is free and nobody waits whose rank is lower. Each place taken must be given back. */
-  take(rank?: string): Promise<void>;
-  giveBack(): void;
+  acquire(rank?: string): Promise<void>;
+  release(): void;
 }
 
 /** Places go to the lowest rank first (as text), among equals to whoever asked first. */
-export function createSlots(count: number): Slots {
+export function createSemaphore(count: number): Semaphore {
   let free = count;
   const waiting: { rank: string; go(): void }[] = [];
   return {
-    async take(rank = "") {
+    async acquire(rank = "") {
       if (free > 0) {
         free -= 1;
         return;
@@ -20,7 +20,7 @@ export function createSlots(count: number): Slots {
       waiting.splice(before + 1, 0, { rank, go: resolve });
       await promise;
     },
-    giveBack() {
+    release() {
       const next = waiting.shift();
       if (next === undefined) free += 1;
       else next.go();

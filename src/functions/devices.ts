@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { defineEndpoint, type Endpoint, resourceNotFound } from "../http/endpoint.ts";
-import { type Erased, eraseDevice } from "../liveness/retain/erase-device.ts";
 import { endLockout } from "../liveness/open/limits.ts";
+import { type Erased, eraseDevice } from "../liveness/retain/erase-device.ts";
 import { checkDeviceId, deviceId } from "./device-id.ts";
 import { sessionResource, sessionResourceShape } from "./session-resource.ts";
 
@@ -88,7 +88,7 @@ export const deviceEndpoints: Endpoint[] = [
       errors: { 400: ["InvalidDeviceCorrelationId"] },
     }),
     async handle(app, { params, query }) {
-      await app.devices.amendGuards(deviceOf(params, query), (guard) => endLockout(guard, app.now()));
+      await app.devices.updateGuards(deviceOf(params, query), (guard) => endLockout(guard, app.now()));
       return { status: 204 };
     },
   }),

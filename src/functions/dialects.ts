@@ -1,8 +1,8 @@
 import * as z from "zod";
 import { ApiError } from "../errors.ts";
 import type { Codec } from "../face/codec.ts";
-import { codecs } from "../face/versions/codecs.ts";
 import { type ApiVersion, apiVersions, type SessionKind } from "../face/model.ts";
+import { codecs } from "../face/versions/codecs.ts";
 
 /** Versions of the Face API with the same paths. */
 export interface Dialect {

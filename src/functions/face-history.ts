@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { codecs } from "../face/versions/codecs.ts";
 import { auditEntryId, type SessionKind, sessionKinds } from "../face/model.ts";
+import { codecs } from "../face/versions/codecs.ts";
 import { defineEndpoint, type Endpoint } from "../http/endpoint.ts";
 import { listSessions, readAuditTrail } from "../liveness/result/history.ts";
 import { codecFor, operationOf, previews, sessionParams, versionParams } from "./dialects.ts";

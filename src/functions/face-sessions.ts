@@ -1,12 +1,12 @@
 import * as z from "zod";
-import { codecs } from "../face/versions/codecs.ts";
 import { type ApiVersion, type SessionKind, sessionKinds } from "../face/model.ts";
+import { codecs } from "../face/versions/codecs.ts";
 import { type MediaType, readRequestBody } from "../http/body.ts";
 import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
 import type { BodyShape } from "../http/operation.ts";
 import { readRepeatability, repeatabilityHeaders } from "../http/repeatability.ts";
 import { openSession } from "../liveness/open/open-session.ts";
-import { deleteSession, watchSession } from "../liveness/result/get-session.ts";
+import { deleteSession, getSession } from "../liveness/result/get-session.ts";
 import { codecFor, type Dialect, operationOf, previews, sessionParams, stable, versionParams } from "./dialects.ts";
 
 /** What a creation may come as. */
@@ -122,7 +122,7 @@ function getSessionResult(dialect: Dialect, kind: SessionKind): Endpoint {
     }),
     async handle(app, { params, caller }) {
       const codec = codecFor(dialect, params.apiVersion);
-      const { state, requestId } = await watchSession(app, caller, kind, params.sessionId, {
+      const { state, requestId } = await getSession(app, caller, kind, params.sessionId, {
         withReceivedTimes: codec.auditEntries !== undefined,
       });
       return {

@@ -2,7 +2,7 @@ import type { TimerHandler } from "@azure/functions";
 import type { App, Composition } from "../app.ts";
 import { createLog, describeError, type Log } from "../http/log.ts";
 import { drain } from "../liveness/retain/maintain.ts";
-import { createPace } from "../liveness/retain/rate-limiter.ts";
+import { createRateLimiter } from "../liveness/retain/rate-limiter.ts";
 import { sweepImages } from "../liveness/retain/sweep-images.ts";
 import { sweepRows } from "../liveness/retain/sweep-rows.ts";
 import { measureMaintenance } from "../telemetry/observe.ts";
@@ -25,11 +25,11 @@ export function maintainSessions(composition: Composition): TimerHandler {
   const { app } = composition;
   const { faceCallsPerSecond } = app.config.maintenance;
   // Of all runs together: what the service said to one of them holds for the next.
-  const pace = createPace({ callsPerSecond: faceCallsPerSecond, now: app.now });
-  return async (_timer, context) => maintain({ ...app, ...app.config.maintenance, pace }, createLog(context));
+  const rateLimiter = createRateLimiter({ callsPerSecond: faceCallsPerSecond, now: app.now });
+  return async (_timer, context) => maintain({ ...app, ...app.config.maintenance, rateLimiter }, createLog(context));
 }
 
-type Tools = App & App["config"]["maintenance"] & { pace: ReturnType<typeof createPace> };
+type Tools = App & App["config"]["maintenance"] & { rateLimiter: ReturnType<typeof createRateLimiter> };
 
 async function maintain(tools: Tools, log: Log): Promise<void> {
   const start = tools.now();

@@ -1,8 +1,8 @@
 import * as z from "zod";
 import { sessionImageNotFound } from "../api-errors.ts";
 import type { App } from "../app.ts";
-import { codecs } from "../face/versions/codecs.ts";
 import type { ApiVersion } from "../face/model.ts";
+import { codecs } from "../face/versions/codecs.ts";
 import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
 import { type Caller, mayUse } from "../liveness/model/caller.ts";
 import { codecFor, type Dialect, previews, stable, unsupportedVersion, versionParams } from "./dialects.ts";

@@ -1,8 +1,8 @@
 import * as z from "zod";
 import { type Attempt, apiVersions, sessionKinds } from "../face/model.ts";
 import type { Caller } from "../liveness/model/caller.ts";
-import { reasonCodes } from "../liveness/result/decision.ts";
 import { type AuditRecord, decisions, type SessionRecord } from "../liveness/model/session.ts";
+import { reasonCodes } from "../liveness/result/decision.ts";
 
 /** A session as our own routes show it. Times are RFC 3339. */
 export const sessionResourceShape = z

@@ -3,9 +3,9 @@ import { invalidRequestBody } from "../api-errors.ts";
 import { boundedText, deviceId } from "../face/versions/request-fields.ts";
 import { type BodySource, readBytes, readRequestBody } from "../http/body.ts";
 import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
+import { findSession } from "../liveness/result/get-session.ts";
 import { readStoredEntries } from "../liveness/result/history.ts";
 import { settleSession } from "../liveness/result/settle-session.ts";
-import { findSession } from "../liveness/result/get-session.ts";
 import { auditEntryResource, auditEntryShape, sessionResource, sessionResourceShape } from "./session-resource.ts";
 
 const sessionParams = z.object({ sessionId: z.string() });

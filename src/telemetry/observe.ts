@@ -1,9 +1,9 @@
 import type { InvocationContext, TimerHandler } from "@azure/functions";
 import type { RequestHandler } from "../http/endpoint.ts";
-import type { MaintenanceSummary } from "../liveness/retain/maintain.ts";
 import type { DeviceStore, FaceService, ImageStore, SessionStore } from "../liveness/model/ports.ts";
 import type { SessionRecord } from "../liveness/model/session.ts";
 import type { RowStore } from "../liveness/model/stored-rows.ts";
+import type { MaintenanceSummary } from "../liveness/retain/maintain.ts";
 import type { Invocation, ServiceCall, Telemetry } from "./telemetry.ts";
 
 /** What the rules call, and what is to be told of it. */

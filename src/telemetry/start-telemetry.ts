@@ -24,7 +24,7 @@ export interface TelemetryOptions {
   instance?: string;
   targets: Targets;
   now: () => number;
-  /** Told, once in a while, that telemetry is being lost, and why. */
+  /** ClientReport, once in a while, that telemetry is being lost, and why. */
   onFailure(message: string): void;
 }
 

@@ -23,7 +23,7 @@ export interface ServiceCall {
 }
 
 /**
- * Told of each HTTP request of a call when it is sent. What it answers is told how the request ended: its status and the
+ * ClientReport of each HTTP request of a call when it is sent. What it answers is told how the request ended: its status and the
  * service's request id, or neither where no answer came. Only the first of these counts.
  */
 export type RequestObserver = () => (status?: number, requestId?: string) => void;

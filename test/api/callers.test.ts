@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import createFaceClient from "@azure/ai-vision-face";
 import { makeImage } from "../fixtures/images.ts";
 import { type Stack, startStack } from "../local/stack.ts";
@@ -43,7 +43,7 @@ describe("callers", () => {
     ["DELETE", "api/reference-images/owned"],
   ];
 
-  it("turns everyone away who shows nothing, or something that does not hold", async () => {
+  test("turns everyone away who shows nothing, or something that does not hold", async () => {
     const refused: Record<string, string>[] = [
       {},
       { "ocp-apim-subscription-key": "wrong" },
@@ -62,7 +62,7 @@ describe("callers", () => {
     }
   });
 
-  it("believes headers only where headers belong", async () => {
+  test("believes headers only where headers belong", async () => {
     const alice = createAppClient(stack.url, principal("alice"));
     const { sessionId } = await alice.openSession();
     const forged = { ...principal("alice", ["Liveness.Service"]), "ocp-apim-subscription-key": key };
@@ -75,7 +75,7 @@ describe("callers", () => {
     }
   });
 
-  it("lets a client key in, by either header and by the official client", async () => {
+  test("lets a client key in, by either header and by the official client", async () => {
     for (const name of ["ocp-apim-subscription-key", "x-functions-key"]) {
       await createAppClient(stack.url, { [name]: key }).openSession();
     }
@@ -86,7 +86,7 @@ describe("callers", () => {
     assert.equal(opened.status, "200");
   });
 
-  it("gives a principal what is its own, a stranger nothing, and a trusted service everything", async () => {
+  test("gives a principal what is its own, a stranger nothing, and a trusted service everything", async () => {
     const alice = createAppClient(stack.url, principal("alice"));
     const { sessionId, deviceCorrelationId } = await alice.openSession();
     const put = await alice.send("api/reference-images/owned", { method: "PUT", body: makeImage() });
@@ -121,7 +121,7 @@ describe("callers where nothing is configured", () => {
   });
   after(() => stack.stop());
 
-  it("turns everyone away, whatever they show", async () => {
+  test("turns everyone away, whatever they show", async () => {
     for (const headers of [{}, { "ocp-apim-subscription-key": key }, principal("alice")]) {
       assertError(await createAppClient(stack.url, headers).send(`api/sessions/${randomUUID()}`), 401, "Unspecified");
     }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { apiVersions } from "../../src/face/model.ts";
 import { type Stack, startStack } from "../local/stack.ts";
 import { assertError, createAppClient, playAttempt } from "./support/app-client.ts";
@@ -64,7 +64,7 @@ for (const upstream of apiVersions) {
       return new Set([...text.matchAll(/"digest":"([0-9A-F]{64})"/g)].map(([, digest = ""]) => digest));
     };
 
-    it("is shown to a user once the user has sent it, attempt by attempt", async () => {
+    test("is shown to a user once the user has sent it, attempt by attempt", async () => {
       const session = await app.openSession();
       const { sessionId } = session;
       await playAttempt(stack.emulator, session, { scenario: "TimedOut" });
@@ -84,7 +84,7 @@ for (const upstream of apiVersions) {
       assert.ok((await textOf(app, sessionId)).includes(second));
     });
 
-    it("rejects for good where the first one sent is wrong, whatever is sent with it or after it", async () => {
+    test("rejects for good where the first one sent is wrong, whatever is sent with it or after it", async () => {
       for (const guess of [
         { digest: "0".repeat(64) },
         { digest: "0".repeat(64), clientError: "CameraDenied" },
@@ -103,7 +103,7 @@ for (const upstream of apiVersions) {
       }
     });
 
-    it("is compared with nothing before there is a result, and nothing is learned by that", async () => {
+    test("is compared with nothing before there is a result, and nothing is learned by that", async () => {
       const session = await app.openSession();
       assertError(await settle(session.sessionId, { digest: "0" }), 409, "SessionNotFinished");
       await playAttempt(stack.emulator, session, { scenario: "TimedOut" });
@@ -114,7 +114,7 @@ for (const upstream of apiVersions) {
       assert.deepEqual(outcomeOf(await settle(session.sessionId, {})), ["inconclusive", ["AttemptsFailed"]]);
     });
 
-    it("rejects where several are sent at the same time, unless all are right", async () => {
+    test("rejects where several are sent at the same time, unless all are right", async () => {
       const session = await app.openSession();
       const digest = await play(session);
       const guesses = [digest, "1", digest, "2"];
@@ -125,7 +125,7 @@ for (const upstream of apiVersions) {
       ]);
     });
 
-    it("rejects where the device is set in the client and named with a wrong one", async () => {
+    test("rejects where the device is set in the client and named with a wrong one", async () => {
       const deviceCorrelationId = randomUUID();
       const session = await app.openSession(undefined, {
         deviceCorrelationId: undefined,

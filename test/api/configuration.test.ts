@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { type Stack, startStack } from "../local/stack.ts";
 import { assertError, control, createAppClient } from "./support/app-client.ts";
 
@@ -16,7 +16,7 @@ describe("an app with wrong settings", () => {
   });
   after(() => stack.stop());
 
-  it("is alive, and answers 503 with the settings' names on every other route", async () => {
+  test("is alive, and answers 503 with the settings' names on every other route", async () => {
     const app = createAppClient(stack.url);
     assert.equal((await app.send("api/health")).status, 200);
     for (const path of ["api/health/ready", "api/sessions/x", "face/v1.2/detectLiveness-sessions", "api/nowhere"]) {
@@ -29,7 +29,7 @@ describe("an app with wrong settings", () => {
     }
   });
 
-  it("logs one line with every name and no value", () => {
+  test("logs one line with every name and no value", () => {
     const lines = stack.app
       .output()
       .split("\n")
@@ -47,7 +47,7 @@ describe("readiness", () => {
   });
   after(() => stack.stop());
 
-  it("is ready when everything is in reach, and names what is not", async () => {
+  test("is ready when everything is in reach, and names what is not", async () => {
     const app = createAppClient(stack.url);
     const ready = await app.send("api/health/ready");
     assert.deepEqual([ready.status, ready.body], [200, { status: "ready" }]);
@@ -58,7 +58,7 @@ describe("readiness", () => {
     assert.match(JSON.stringify(answer.body), /tables.*blobs/);
   });
 
-  it("names Face where its key is wrong", async () => {
+  test("names Face where its key is wrong", async () => {
     const other = await stack.startAnotherApp({ FACE_KEY: "wrong" });
     const answer = await createAppClient(other.url).send("api/health/ready");
     assertError(answer, 503, "NotReady");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { type Stack, startStack } from "../local/stack.ts";
 import { assertError, control, createAppClient } from "./support/app-client.ts";
 
@@ -16,7 +16,7 @@ describe("creation limits", () => {
   });
   after(() => stack.stop());
 
-  it("lets exactly so many through, of 200 at once on two processes", async () => {
+  test("lets exactly so many through, of 200 at once on two processes", async () => {
     const other = await stack.startAnotherApp();
     const apps = [stack.url, other.url].map((url) => createAppClient(url, { "x-functions-key": key }));
     const device = randomUUID();
@@ -41,7 +41,7 @@ describe("creation limits", () => {
     assert.equal((await trusted.send(path, body(device))).status, 200);
   });
 
-  it("limits a principal whatever its devices are", async () => {
+  test("limits a principal whatever its devices are", async () => {
     const claims = [{ typ: "oid", val: "alice" }];
     const header = Buffer.from(JSON.stringify({ auth_typ: "aad", claims })).toString("base64");
     const alice = createAppClient(stack.url, { "x-ms-client-principal": header });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import fc from "fast-check";
 import * as z from "zod";
 import { makeImage } from "../fixtures/images.ts";
@@ -105,7 +105,7 @@ describe("requests by the description", async () => {
   const { app } = await openStack({ env: { CREATION_LIMIT: "1000" } });
 
   for (const operation of operations) {
-    it(`${operation.id}: what is allowed is understood`, async () => {
+    test(`${operation.id}: what is allowed is understood`, async () => {
       const values = fc.tuple(
         ...operation.parameters.map((parameter) =>
           fc.tuple(
@@ -124,7 +124,7 @@ describe("requests by the description", async () => {
     for (const parameter of operation.parameters) {
       const forbidden = forbiddenBy(parameter);
       if (forbidden === undefined) continue;
-      it(`${operation.id}: what is forbidden as ${parameter.name} is refused`, async () => {
+      test(`${operation.id}: what is forbidden as ${parameter.name} is refused`, async () => {
         const property = fc.asyncProperty(forbidden, async (value) => {
           const others = operation.parameters.filter((other) => other.required && other !== parameter);
           const given = others.map((other): [Parameter, string] => [other, "x"]);

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { get } from "node:http";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { brotliDecompressSync } from "node:zlib";
 import * as z from "zod";
 import { describeApi } from "../../infra/openapi/document.ts";
@@ -17,7 +17,7 @@ const clientKeys = JSON.stringify({ shop: [createHash("sha256").update("a key").
 describe("the description of the API", async () => {
   const { stack, app } = await openStack({ env: { CLIENT_KEYS: clientKeys, FACE_API_VERSION: "v1.2-preview.1" } });
 
-  it("is served without authentication, as the build generates it", async () => {
+  test("is served without authentication, as the build generates it", async () => {
     const { version } = z
       .object({ version: z.string() })
       .parse(JSON.parse(await readFile(join(root, "package.json"), "utf8")));
@@ -28,7 +28,7 @@ describe("the description of the API", async () => {
     assert.deepEqual(answer.body, JSON.parse(JSON.stringify(expected)));
   });
 
-  it("is read on a page that loads all it needs from here, and nothing else", async () => {
+  test("is read on a page that loads all it needs from here, and nothing else", async () => {
     const page = await app.send("api/docs");
     assert.equal(page.headers.get("content-type"), "text/html; charset=utf-8");
     const policy = page.headers.get("content-security-policy") ?? "";
@@ -52,7 +52,7 @@ describe("the description of the API", async () => {
     assert.ok(start.includes('"/api/openapi.json"'));
   });
 
-  it("has its viewer as the package has it, compressed for those who take that", async () => {
+  test("has its viewer as the package has it, compressed for those who take that", async () => {
     const viewer = await readFile(join(root, "node_modules/swagger-ui-dist/swagger-ui-bundle.js"));
     for (const [accepted, isCompressed] of [
       ["br", true],
@@ -69,7 +69,7 @@ describe("the description of the API", async () => {
     }
   });
 
-  it("serves no other file", async () => {
+  test("serves no other file", async () => {
     for (const name of [
       "main.cjs",
       "page.html",

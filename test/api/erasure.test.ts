@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { makeImage } from "../fixtures/images.ts";
 import { assertError, control, playAttempt } from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
@@ -28,7 +28,7 @@ describe("erasing a device", async () => {
     return opened.body as { sessionId: string; authToken: string };
   }
 
-  it("removes everything here and the live sessions at the service, and nothing of others", async () => {
+  test("removes everything here and the live sessions at the service, and nothing of others", async () => {
     const [device, other] = [randomUUID(), randomUUID()];
     const bystander = await app.openSession(other);
     await app.send("api/reference-images/of-the-device", {
@@ -65,7 +65,7 @@ describe("erasing a device", async () => {
     await app.openSession(device);
   });
 
-  it("wins over a creation under way", async () => {
+  test("wins over a creation under way", async () => {
     const device = randomUUID();
     await control(stack.emulator, "/faults", { operation: "create", delayMs: 1500, times: 1 });
     const creation = app.send("face/v1.2/detectLivenessWithVerify-sessions", {
@@ -85,7 +85,7 @@ describe("erasing a device", async () => {
     assert.equal((await app.outcomes(device)).value.length, 0);
   });
 
-  it("is completed by repeating it after the service failed halfway", async () => {
+  test("is completed by repeating it after the service failed halfway", async () => {
     const device = randomUUID();
     for (let count = 0; count < 4; count += 1) await app.openSession(device);
     await control(stack.emulator, "/faults", { operation: "delete", status: 500, rate: 0.7 });
@@ -96,7 +96,7 @@ describe("erasing a device", async () => {
     assert.equal((await storage.everything()).includes(device), false);
   });
 
-  it("removes what the timer has moved on in the meantime", async () => {
+  test("removes what the timer has moved on in the meantime", async () => {
     const device = randomUUID();
     const session = await app.openSession(device);
     for (const seconds of [1 * hour, 50 * hour]) {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { it, type TestContext } from "node:test";
+import { type TestContext, test } from "node:test";
 import { createFaceService } from "../../src/face/client/face-service.ts";
 import { apiVersions } from "../../src/face/model.ts";
 import { startFaceEmulator } from "../local/emulator/emulator.ts";
@@ -30,7 +30,7 @@ const request = {
 } as const;
 
 for (const apiVersion of apiVersions) {
-  it(`every request of a call passes the gate, in ${apiVersion}`, async (t) => {
+  test(`every request of a call passes the gate, in ${apiVersion}`, async (t) => {
     const emulator = await startEmulator(t);
     const face = createFaceService({ endpoint: emulator.url, apiVersion, credential: { key: emulator.key } });
     const { value } = await face.create("liveness", request);
@@ -62,7 +62,7 @@ for (const apiVersion of apiVersions) {
   });
 }
 
-it("a gate that lets nothing through ends the call, whose request is never sent", async (t) => {
+test("a gate that lets nothing through ends the call, whose request is never sent", async (t) => {
   const emulator = await startEmulator(t);
   const face = createFaceService({ endpoint: emulator.url, apiVersion: "v1.2", credential: { key: emulator.key } });
   const closed = new Error("closed");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { assertError, control, createAppClient } from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
 
@@ -15,7 +15,7 @@ describe("a wrong key of the Face service", async () => {
   });
   const headers = { "ocp-apim-subscription-key": clientKey };
 
-  it("is the app's trouble on every route that asks the service, and 401 means the caller's own key", async () => {
+  test("is the app's trouble on every route that asks the service, and 401 means the caller's own key", async () => {
     const { sessionId } = await createAppClient(stack.url, headers).openSession();
     const host = await stack.startAnotherApp({ FACE_KEY: wrongKey });
     const app = createAppClient(host.url, headers);
@@ -43,7 +43,7 @@ describe("a wrong key of the Face service", async () => {
     assert.equal(host.output().includes(wrongKey), false);
   });
 
-  it("gives the place of each creation back, so that the device is not throttled for it", async () => {
+  test("gives the place of each creation back, so that the device is not throttled for it", async () => {
     const host = await stack.startAnotherApp({ FACE_KEY: wrongKey, CREATION_LIMIT: "2" });
     const app = createAppClient(host.url, headers);
     for (let count = 0; count < 3; count += 1) {

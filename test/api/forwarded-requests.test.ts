@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { request as openRequest, type RequestOptions } from "node:http";
 import { connect } from "node:net";
 import { json } from "node:stream/consumers";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 // biome-ignore lint/correctness/noUndeclaredDependencies: the worker provides it; no package of that name exists.
 import type { CoreInvocationContext, ProgrammingModel } from "@azure/functions-core";
 import * as z from "zod";
@@ -89,7 +89,7 @@ const echo = async ({ method, url, headers, query, params, body }: FunctionReque
 
 describe("a forwarded request", () => {
   for (const order of ["before its invocation", "after its invocation"]) {
-    it(`that arrives ${order} is what the handler gets, whatever the trigger metadata hold`, async () => {
+    test(`that arrives ${order} is what the handler gets, whatever the trigger metadata hold`, async () => {
       const { model, url } = await start();
       const invocationId = randomUUID();
       const forged = { json: JSON.stringify({ "a b": "c", "x-ms-client-principal": "forged" }) };
@@ -124,7 +124,7 @@ describe("a forwarded request", () => {
     });
   }
 
-  it("shows the library nothing that a caller has sent", async () => {
+  test("shows the library nothing that a caller has sent", async () => {
     const { model, url } = await start();
     const invocationId = randomUUID();
     let given: unknown;
@@ -139,7 +139,7 @@ describe("a forwarded request", () => {
     assert.deepEqual(given, { given: { inputData: [], triggerMetadata: {} } });
   });
 
-  it("whose host makes no URL is served all the same", async () => {
+  test("whose host makes no URL is served all the same", async () => {
     const { model, url } = await start();
     for (const host of ["a b", "1.2.3.4.5", "", "a:99999"]) {
       const invocationId = randomUUID();
@@ -151,7 +151,7 @@ describe("a forwarded request", () => {
     }
   });
 
-  it("with more headers than Node takes by default, or an unknown Expect, is served", async () => {
+  test("with more headers than Node takes by default, or an unknown Expect, is served", async () => {
     const { model, url } = await start();
     for (const headers of [{ "x-large": "x".repeat(33_000) }, { expect: "something" }]) {
       const invocationId = randomUUID();
@@ -161,7 +161,7 @@ describe("a forwarded request", () => {
     }
   });
 
-  it("whose handler throws, or answers with what no header may hold, gets the error shape", async () => {
+  test("whose handler throws, or answers with what no header may hold, gets the error shape", async () => {
     const { model, url } = await start();
     const handlers = [
       () => {
@@ -184,7 +184,7 @@ describe("a forwarded request", () => {
     }
   });
 
-  it("without an invocation id, or with one that is waiting already, is refused at once", async () => {
+  test("without an invocation id, or with one that is waiting already, is refused at once", async () => {
     const { model, url } = await start();
     const invocationId = randomUUID();
     const first = send(url, invocationId);
@@ -200,7 +200,7 @@ describe("a forwarded request", () => {
     assert.deepEqual((await Promise.all([first, second])).map(({ status }) => status).sort(), [201, 400]);
   });
 
-  it("whose invocation never arrives is answered in the end, even under the names of events and prototypes", async () => {
+  test("whose invocation never arrives is answered in the end, even under the names of events and prototypes", async () => {
     const { url } = await start(1);
     for (const invocationId of ["error", "__proto__", "constructor", "newListener", randomUUID()]) {
       const { status, body } = await send(url, invocationId, { method: "POST", body: "{" });
@@ -208,7 +208,7 @@ describe("a forwarded request", () => {
     }
   });
 
-  it("that never arrives, or whose caller has gone, ends its invocation with an error", async () => {
+  test("that never arrives, or whose caller has gone, ends its invocation with an error", async () => {
     const { model, url } = await start(1);
     await assert.rejects(invoke(model, randomUUID(), echo), /has not arrived/);
     const invocationId = randomUUID();
@@ -220,7 +220,7 @@ describe("a forwarded request", () => {
     await assert.rejects(invoke(model, invocationId, echo), /has not arrived/);
   });
 
-  it("comes from this machine", async () => {
+  test("comes from this machine", async () => {
     const { url } = await start();
     assert.equal(url.hostname, "127.0.0.1");
     for (const host of ["::1", "127.0.0.2"]) {
@@ -231,7 +231,7 @@ describe("a forwarded request", () => {
 });
 
 describe("the model", () => {
-  it("adds the address to the capabilities, and leaves other triggers to the library", async () => {
+  test("adds the address to the capabilities, and leaves other triggers to the library", async () => {
     const { model, capabilities } = await start();
     assert.match(capabilities?.HttpUri ?? "", /^http:\/\/127\.0\.0\.1:\d+\/$/);
     assert.deepEqual({ ...capabilities, HttpUri: "" }, { fromWorker: "true", fromLibrary: "true", HttpUri: "" });

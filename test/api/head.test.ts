@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { request as openRequest } from "node:http";
 import { buffer } from "node:stream/consumers";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { makeImage } from "../fixtures/images.ts";
 import { openStack } from "./support/open-stack.ts";
 
@@ -22,7 +22,7 @@ describe("HEAD", async () => {
     return { status: response.statusCode, headers: Object.fromEntries(headers), body: await buffer(response) };
   }
 
-  it("has the status and the headers of GET, and no body", async () => {
+  test("has the status and the headers of GET, and no body", async () => {
     const { sessionId, deviceCorrelationId } = await app.openSession();
     const image = `api/reference-images/${randomUUID()}`;
     assert.equal((await app.send(image, { method: "PUT", body: makeImage() })).status, 201);
@@ -53,7 +53,7 @@ describe("HEAD", async () => {
     }
   });
 
-  it("is among the methods that a wrong one is answered with, where GET is", async () => {
+  test("is among the methods that a wrong one is answered with, where GET is", async () => {
     for (const [path, allow] of [
       ["api/health", "GET, HEAD"],
       ["face/v1.2/detectLiveness-sessions/an-id", "GET, HEAD, DELETE"],

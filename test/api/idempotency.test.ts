@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { assertError, control, playAttempt } from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
 
@@ -24,7 +24,7 @@ describe("idempotent creation", async () => {
     return state.sessions.map(({ sessionId }) => sessionId);
   };
 
-  it("answers the same session again where the service tells the token", async () => {
+  test("answers the same session again where the service tells the token", async () => {
     await control(stack.emulator, "/settings", { tokenInGet: true });
     const [key, device] = [randomUUID(), randomUUID()];
     const first = await create(key, device);
@@ -37,7 +37,7 @@ describe("idempotent creation", async () => {
     await control(stack.emulator, "/settings", { tokenInGet: false });
   });
 
-  it("else revokes it and opens another, which takes a place like any creation", async () => {
+  test("else revokes it and opens another, which takes a place like any creation", async () => {
     const [key, device] = [randomUUID(), randomUUID()];
     let latest = (await create(key, device)).body as Session;
     for (let count = 0; count < 2; count += 1) {
@@ -59,7 +59,7 @@ describe("idempotent creation", async () => {
     assert.equal((await app.session(latest.sessionId)).status, "Canceled");
   });
 
-  it("refuses the key with another request, and once the session was used or deleted", async () => {
+  test("refuses the key with another request, and once the session was used or deleted", async () => {
     const [key, device] = [randomUUID(), randomUUID()];
     const session = (await create(key, device)).body as Session;
     const other = await create(key, device, { authTokenTimeToLiveInSeconds: 700 });
@@ -73,14 +73,14 @@ describe("idempotent creation", async () => {
     assertError(await create(otherKey, otherDevice), 409, "SessionAlreadyUsed");
   });
 
-  it("is per device", async () => {
+  test("is per device", async () => {
     const key = randomUUID();
     const one = (await create(key, randomUUID())).body as Session;
     const other = (await create(key, randomUUID())).body as Session;
     assert.notEqual(one.sessionId, other.sessionId);
   });
 
-  it("answers 409 while the first is in flight, and opens one session in all", async () => {
+  test("answers 409 while the first is in flight, and opens one session in all", async () => {
     await control(stack.emulator, "/faults", { operation: "create", delayMs: 1500, times: 1 });
     const [key, device] = [randomUUID(), randomUUID()];
     const first = create(key, device);
@@ -92,7 +92,7 @@ describe("idempotent creation", async () => {
     assert.equal((await app.outcomes(device)).value.length, 1);
   });
 
-  it("opens anew after a crash, when the lease has ended", async () => {
+  test("opens anew after a crash, when the lease has ended", async () => {
     await control(stack.emulator, "/faults", { operation: "create", delayMs: 3000, times: 1 });
     const [key, device] = [randomUUID(), randomUUID()];
     const first = create(key, device).catch(() => undefined);
@@ -107,7 +107,7 @@ describe("idempotent creation", async () => {
     assert.equal((await app.outcomes(device)).value.length, 1);
   });
 
-  it("is per caller where the device is set in the client", async () => {
+  test("is per caller where the device is set in the client", async () => {
     await control(stack.emulator, "/settings", { tokenInGet: true });
     const key = randomUUID();
     const first = await create(key, undefined);
@@ -125,7 +125,7 @@ describe("idempotent creation", async () => {
     await control(stack.emulator, "/settings", { tokenInGet: false });
   });
 
-  it("refuses headers that make no sense", async () => {
+  test("refuses headers that make no sense", async () => {
     const json = { livenessOperationMode: "Passive", deviceCorrelationId: randomUUID() };
     for (const headers of [
       { "idempotency-key": "with space" },

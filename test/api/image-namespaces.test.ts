@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { makeImage } from "../fixtures/images.ts";
 import { type AppRequest, assertError, createAppClient } from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
@@ -36,7 +36,7 @@ describe("reference images of users and of services", async () => {
     return [answer.status, Buffer.from(await answer.arrayBuffer())];
   };
 
-  it("are separate under one id, in whatever order they are kept", async () => {
+  test("are separate under one id, in whatever order they are kept", async () => {
     const [mine, theirs] = [makeImage({}, 1), makeImage({}, 2)];
     const alice = principal("alice");
     assert.equal((await user("alice").send(route("customer-1001"), put(mine))).status, 201);
@@ -51,7 +51,7 @@ describe("reference images of users and of services", async () => {
     assert.deepEqual(names, [`held-by/${ownerOf("bob")}/customer-1001`, "held/customer-1001"]);
   });
 
-  it("do not reveal by status, header or body whether an id is taken on the other side", async () => {
+  test("do not reveal by status, header or body whether an id is taken on the other side", async () => {
     const requests: [string, AppRequest][] = [
       ["", put(Buffer.alloc(0))],
       ["", put(makeImage(), { "if-match": "*" })],
@@ -98,7 +98,7 @@ describe("reference images of users and of services", async () => {
     }
   });
 
-  it("open sessions of their own side only", async () => {
+  test("open sessions of their own side only", async () => {
     const json = { livenessOperationMode: "Passive", deviceCorrelationId: randomUUID(), referenceImageId: "gus" };
     const open = (client: typeof service) => client.send("face/v1.2/detectLivenessWithVerify-sessions", { json });
     await user("gus").send(route("gus"), put());
@@ -111,7 +111,7 @@ describe("reference images of users and of services", async () => {
     assert.equal((await open(service)).status, 200);
   });
 
-  it("that came with a creation are read by its owner and by services", async () => {
+  test("that came with a creation are read by its owner and by services", async () => {
     const form = new FormData();
     form.set("livenessOperationMode", "Passive");
     form.set("deviceCorrelationId", randomUUID());
@@ -130,7 +130,7 @@ describe("reference images of users and of services", async () => {
     }
   });
 
-  it("go with the device to which they are bound, and leave no note at one to which they were", async () => {
+  test("go with the device to which they are bound, and leave no note at one to which they were", async () => {
     const [device, other] = [randomUUID(), randomUUID()];
     const bind = (client: typeof service, to: string) =>
       client.send(`${route("bound")}?deviceCorrelationId=${to}`, put());
@@ -164,7 +164,7 @@ describe("the number of a user's reference images", async () => {
     return names.map((name) => name.split("/").at(-1)).sort();
   };
 
-  it("stays within the limit with many requests at once, on two processes", async () => {
+  test("stays within the limit with many requests at once, on two processes", async () => {
     const other = createAppClient((await stack.startAnotherApp()).url, principal("alice"));
     const ids = Array.from({ length: 2 * ownerLimit }, (_, index) => `image-${index}`);
     const answers = await Promise.all(
@@ -181,7 +181,7 @@ describe("the number of a user's reference images", async () => {
     assert.deepEqual(notes.sort(), kept, "and no others have a note at the device");
   });
 
-  it("is full at the limit, where images can be replaced and removed", async () => {
+  test("is full at the limit, where images can be replaced and removed", async () => {
     for (const id of await namesOf()) await user.send(route(id ?? ""), { method: "DELETE" });
     for (let count = 0; count < ownerLimit; count += 1) assert.equal((await put(`full-${count}`)).status, 201);
     assertError(await put("one-more"), 429, "TooManyReferenceImages");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { before, describe, it, test } from "node:test";
+import { before, describe, test } from "node:test";
 import { hangUpMany, heapProbeEnv, measureHeap, type Sent, sendMany, settledHeap } from "./support/heap-use.ts";
 import { openStack } from "./support/open-stack.ts";
 import { startTinyApp } from "./support/tiny-app.ts";
@@ -36,7 +36,7 @@ describe("the app's process", { timeout }, async () => {
     }
   });
 
-  it("keeps no more of a Headers property that makes no headers than of any other request", async () => {
+  test("keeps no more of a Headers property that makes no headers than of any other request", async () => {
     const count = 2000;
     const bytesLeft = async (sent: Sent) => {
       const earlier = await settledHeap(stack.app, idle);
@@ -61,12 +61,12 @@ describe("the app's process", { timeout }, async () => {
     `${post}transfer-encoding: chunked\r\n\r\n5\r\n{"liv`,
     `${post}content-`,
   ];
-  it("keeps nothing of callers who go before their request or its answer is whole", async () => {
+  test("keeps nothing of callers who go before their request or its answer is whole", async () => {
     for (const text of begun) await hangUpMany(stack.app, 100, text);
     await settledHeap(stack.app, idle);
   });
 
-  it("answers requests under an invocation id of the caller's own, and keeps nothing of them", async () => {
+  test("answers requests under an invocation id of the caller's own, and keeps nothing of them", async () => {
     const ids = ["error", "__proto__", "constructor", "f2f0c0de-0000-4000-8000-000000000000"];
     const answers = await Promise.all(
       ids.map((id) => sendMany(stack.app, 1, { ...ordinary, headers: { ...json, "x-ms-invocation-id": id } })),

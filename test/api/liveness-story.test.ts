@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import createFaceClient, { isUnexpected } from "@azure/ai-vision-face";
 import { makeImage } from "../fixtures/images.ts";
 import { assertError, control, playAttempt } from "./support/app-client.ts";
@@ -10,7 +10,7 @@ import { openStack } from "./support/open-stack.ts";
 describe("a check from start to end", async () => {
   const { stack, app } = await openStack();
 
-  it("opens a session, sees an attempt, records the outcome", async () => {
+  test("opens a session, sees an attempt, records the outcome", async () => {
     const session = await app.openSession();
     assert.match(session.authToken, /^ey.*\..*\..*$/);
     assert.deepEqual((await app.session(session.sessionId)).status, "NotStarted");
@@ -35,7 +35,7 @@ describe("a check from start to end", async () => {
     ["spoofface", "rejected"],
     ["uncertain", "inconclusive"],
   ] as const) {
-    it(`decides ${decision} on ${scenario}`, async () => {
+    test(`decides ${decision} on ${scenario}`, async () => {
       const session = await app.openSession();
       await playAttempt(stack.emulator, session, { scenario });
       await app.send(`face/v1.2/detectLiveness-sessions/${session.sessionId}`);
@@ -43,7 +43,7 @@ describe("a check from start to end", async () => {
     });
   }
 
-  it("keeps count of failed attempts until the third", async () => {
+  test("keeps count of failed attempts until the third", async () => {
     const session = await app.openSession();
     for (const attempts of [1, 2, 3]) {
       await playAttempt(stack.emulator, session, { scenario: "FaceWithMaskDetected" });
@@ -55,7 +55,7 @@ describe("a check from start to end", async () => {
     assert.equal((body as { value: unknown[] }).value.length, 3);
   });
 
-  it("says when the token ends, and never tells the token again", async () => {
+  test("says when the token ends, and never tells the token again", async () => {
     await control(stack.emulator, "/settings", { tokenInGet: true });
     const opened = await app.send("face/v1.2/detectLiveness-sessions", {
       json: { livenessOperationMode: "Passive", deviceCorrelationId: randomUUID(), authTokenTimeToLiveInSeconds: 60 },
@@ -70,7 +70,7 @@ describe("a check from start to end", async () => {
     await control(stack.emulator, "/settings", { tokenInGet: false });
   });
 
-  it("revokes a deleted session, answers 404 from then on, and keeps its record", async () => {
+  test("revokes a deleted session, answers 404 from then on, and keeps its record", async () => {
     const session = await app.openSession();
     const path = `face/v1.2/detectLiveness-sessions/${session.sessionId}`;
     const deleted = await app.send(path, { method: "DELETE" });
@@ -83,7 +83,7 @@ describe("a check from start to end", async () => {
     assert.deepEqual([stored.status, stored.final, stored.decision], ["Canceled", true, "inconclusive"]);
   });
 
-  it("collects the outcome of a finished session before it is deleted", async () => {
+  test("collects the outcome of a finished session before it is deleted", async () => {
     const session = await app.openSession();
     await playAttempt(stack.emulator, session, { scenario: "realface" });
     await app.send(`face/v1.2/detectLiveness-sessions/${session.sessionId}`, { method: "DELETE" });
@@ -91,7 +91,7 @@ describe("a check from start to end", async () => {
     assert.deepEqual([stored.status, stored.decision], ["Canceled", "accepted"]);
   });
 
-  it("answers 404 for a session of the other kind, of nobody, and of no shape", async () => {
+  test("answers 404 for a session of the other kind, of nobody, and of no shape", async () => {
     const session = await app.openSession();
     for (const id of [randomUUID(), "x", "'", "%27%20or%20true", "a".repeat(300)]) {
       assertError(await app.send(`face/v1.2/detectLiveness-sessions/${id}`), 404, "SessionNotFound");
@@ -101,7 +101,7 @@ describe("a check from start to end", async () => {
     assertError(other, 404, "SessionNotFound");
   });
 
-  it("pages a device's outcomes, newest first", async () => {
+  test("pages a device's outcomes, newest first", async () => {
     const device = randomUUID();
     const opened: string[] = [];
     for (let count = 0; count < 5; count += 1) opened.unshift((await app.openSession(device)).sessionId);
@@ -117,7 +117,7 @@ describe("a check from start to end", async () => {
     assert.deepEqual(seen, opened);
   });
 
-  it("takes device ids that cannot travel in a path", async () => {
+  test("takes device ids that cannot travel in a path", async () => {
     for (const device of ["a/b", ".", "..", "-", "ü?#%&+ '", "!2f", "日本"]) {
       const { sessionId } = await app.openSession(device);
       const { body } = await app.send(`api/devices/-/outcomes?deviceCorrelationId=${encodeURIComponent(device)}`);
@@ -126,7 +126,7 @@ describe("a check from start to end", async () => {
     }
   });
 
-  it("works for the official client, with and without verify", async () => {
+  test("works for the official client, with and without verify", async () => {
     const client = createFaceClient(stack.url, { key: "any key: none is configured" }, faceClientOptions);
     const device = randomUUID();
     const opened = await client.path("/detectLiveness-sessions").post({

@@ -163,7 +163,7 @@ describe("npm start", () => {
       FACE_EMULATOR_URL: `http://127.0.0.1:${ports.FACE_EMULATOR_PORT}`,
     });
     assert.equal(await demo.exited, 0, demo.output());
-    assert.match(demo.output(), /realface[\s\S]*Done\./);
+    assert.match(demo.output(), /realface[\s\S]*PhaseOutcome\./);
     assert.doesNotMatch(demo.output(), /eyJ[\w-]{20}/, "no token is printed whole");
 
     pressCtrlC(start);

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { it } from "node:test";
+import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startStack } from "../local/stack.ts";
 import { control } from "./support/app-client.ts";
 import { assertAllIsDone, assertNothingIsLost, emulatorState, seedBacklog } from "./support/backlog.ts";
 
-it("a run that is killed again and again loses nothing of 2,000 due sessions", async (t) => {
+test("a run that is killed again and again loses nothing of 2,000 due sessions", async (t) => {
   const stack = await startStack({
     env: { SESSION_RETENTION_HOURS: "1", MAINTENANCE_FACE_CALLS_PER_SECOND: "1000" },
   });

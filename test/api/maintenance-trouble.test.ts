@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { it, type TestContext } from "node:test";
+import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startAzurite } from "../local/azurite.ts";
 import { type Stack, type StackOptions, startStack } from "../local/stack.ts";
@@ -25,7 +25,7 @@ async function runTimer({ runFunction, output }: Stack["app"]) {
   return { ...outcome, done: events.find(({ event }) => event === "MaintenanceDone"), events };
 }
 
-it("two runs at once leave what one leaves", async (t) => {
+test("two runs at once leave what one leaves", async (t) => {
   const stack = await startShortStack(t);
   const other = await stack.startAnotherApp();
   const seeded = await seedBacklog(stack, 300);
@@ -36,7 +36,7 @@ it("two runs at once leave what one leaves", async (t) => {
   assert.equal((await runTimer(stack.app)).done.due, 0);
 });
 
-it("a service that refuses, fails and breaks off loses nothing, and each failure is told once", async (t) => {
+test("a service that refuses, fails and breaks off loses nothing, and each failure is told once", async (t) => {
   const stack = await startShortStack(t);
   const seeded = await seedBacklog(stack, 300);
   await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
@@ -59,7 +59,7 @@ it("a service that refuses, fails and breaks off loses nothing, and each failure
   await assertAllIsDone(stack, seeded);
 });
 
-it("a service that asks for more time than a run has is left alone until the next run", async (t) => {
+test("a service that asks for more time than a run has is left alone until the next run", async (t) => {
   const stack = await startShortStack(t, { env: { MAINTENANCE_BUDGET_SECONDS: "5" } });
   const seeded = await seedBacklog(stack, 20);
   await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
@@ -76,7 +76,7 @@ it("a service that asks for more time than a run has is left alone until the nex
   await assertAllIsDone(stack, seeded);
 });
 
-it("storage that goes away in the middle of a run loses nothing", async (t) => {
+test("storage that goes away in the middle of a run loses nothing", async (t) => {
   const dataFolder = await mkdtemp(join(tmpdir(), "maintenance-"));
   const stack = await startShortStack(t, { dataFolder });
   const seeded = await seedBacklog(stack, 400);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { makeImage } from "../fixtures/images.ts";
 import { assertError, control, playAttempt } from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
@@ -17,7 +17,7 @@ describe("the timer", async () => {
     const run = await stack.app.runFunction("maintainSessions");
     assert.equal(run.status, "Succeeded", run.error);
   };
-  it("collects what nobody asked for, prunes after two days, purges after ninety", async () => {
+  test("collects what nobody asked for, prunes after two days, purges after ninety", async () => {
     const finished = await app.openSession();
     await playAttempt(stack.emulator, finished, { scenario: "realface" });
     const unused = await app.openSession();
@@ -58,7 +58,7 @@ describe("the timer", async () => {
     assert.deepEqual(await viewStorage(stack.azurite.connectionString).rows("expiry"), []);
   });
 
-  it("goes on where one session fails, fails as a whole, and mends it the next time", async () => {
+  test("goes on where one session fails, fails as a whole, and mends it the next time", async () => {
     const sessions = await Promise.all(Array.from({ length: 8 }, () => app.openSession()));
     for (const session of sessions) await playAttempt(stack.emulator, session, { scenario: "realface" });
     await advance(1000);
@@ -74,7 +74,7 @@ describe("the timer", async () => {
     assert.deepEqual(await decisions(), Array(8).fill("accepted"));
   });
 
-  it("sets a session aside that fails in too many runs, shows that, and removes its image in time", async () => {
+  test("sets a session aside that fails in too many runs, shows that, and removes its image in time", async () => {
     const tried = await stack.restartApp({ MAINTENANCE_MAX_ATTEMPTS: "3", SESSION_RETENTION_HOURS: "1" });
     const form = new FormData();
     form.set("livenessOperationMode", "Passive");
@@ -106,7 +106,7 @@ describe("the timer", async () => {
     assert.deepEqual([closed.status, closed.final, closed.setAsideOn], ["Expired", true, undefined]);
   });
 
-  it("removes images that a crash has orphaned, and held ones that are too old", async () => {
+  test("removes images that a crash has orphaned, and held ones that are too old", async () => {
     await stack.restartApp({ REFERENCE_IMAGE_RETENTION_DAYS: "30", SESSION_RETENTION_HOURS: "48" });
     // Back to the time by which storage dates what others put there.
     await control(stack.emulator, "", undefined, "DELETE");
@@ -130,7 +130,7 @@ describe("the timer", async () => {
     assert.match(stack.app.output(), /"event":"MaintenanceDone".*"imagesSwept":2/);
   });
 
-  it("is told to be overdue by readiness, with 200, until it has run", async () => {
+  test("is told to be overdue by readiness, with 200, until it has run", async () => {
     const status = async () => (await app.send("api/health/ready")).body as { status: string };
     await app.openSession();
     assert.deepEqual(await status(), { status: "ready" });

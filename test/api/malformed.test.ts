@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import fc from "fast-check";
 import { endpoints } from "../../src/endpoints.ts";
 import { type Answer, assertError } from "./support/app-client.ts";
@@ -44,12 +44,12 @@ describe("malformed requests", async () => {
     [{ misspelt: true }, "InvalidRequestBody"],
   ];
   for (const [fields, code] of fieldErrors) {
-    it(`answers ${code} for ${JSON.stringify(fields)}`, async () => {
+    test(`answers ${code} for ${JSON.stringify(fields)}`, async () => {
       assertError(await app.send(session, { json: { ...good, ...fields } }), 400, code);
     });
   }
 
-  it("answers 415 for other media types", async () => {
+  test("answers 415 for other media types", async () => {
     for (const type of ["text/plain", "application/xml", "application/json; charset=utf-16", ""]) {
       const answer = await app.send(session, { body: JSON.stringify(good), headers: { "content-type": type } });
       assertError(answer, 415, "BadArgument");
@@ -59,7 +59,7 @@ describe("malformed requests", async () => {
     assertError(await app.send(session, { body: form }), 415, "BadArgument");
   });
 
-  it("answers 400 for bodies that are no JSON", async () => {
+  test("answers 400 for bodies that are no JSON", async () => {
     for (const body of ["", "{", "null", "[]", '"text"', "1", '{"__proto__":{}}', Buffer.from([0xff, 0xfe])]) {
       const answer = await app.send(session, { method: "POST", body, headers: { "content-type": "application/json" } });
       assert.equal(answer.status, 400, String(body));
@@ -67,7 +67,7 @@ describe("malformed requests", async () => {
     }
   });
 
-  it("answers 400 for JSON of any depth", async () => {
+  test("answers 400 for JSON of any depth", async () => {
     const deep = ['{"a":', "[", '{"Headers":'].flatMap((open) =>
       [100, 5_000, 60_000 / open.length].map((levels) => {
         const close = open === "[" ? "]" : "}";
@@ -80,7 +80,7 @@ describe("malformed requests", async () => {
     }
   });
 
-  it("keeps what the host makes of body and query away from headers and parameters", async () => {
+  test("keeps what the host makes of body and query away from headers and parameters", async () => {
     const { sessionId } = await app.openSession();
     const names =
       "Headers headers Query Params params method url sys $request __proto__ constructor toString sessionId";
@@ -98,12 +98,12 @@ describe("malformed requests", async () => {
     }
   });
 
-  it("answers requests with headers as large as the host takes", async () => {
+  test("answers requests with headers as large as the host takes", async () => {
     const answer = await app.send("api/health", { headers: { "x-large": "x".repeat(30_000) } });
     assert.equal(answer.status, 200);
   });
 
-  it("answers 413 for bodies over the limit, announced or not", async () => {
+  test("answers 413 for bodies over the limit, announced or not", async () => {
     const large = Buffer.alloc(100_000, "x");
     const announced = await app.send(session, { body: large, headers: { "content-type": "application/json" } });
     assertError(announced, 413, "RequestBodyTooLarge");
@@ -117,12 +117,12 @@ describe("malformed requests", async () => {
     await app.openSession();
   });
 
-  it("takes a chunked body", async () => {
+  test("takes a chunked body", async () => {
     const answer = await sendChunked(stack.url, session, "application/json", Buffer.from(JSON.stringify(good)));
     assert.equal(answer.status, 200);
   });
 
-  it("answers 400 for broken multipart", async () => {
+  test("answers 400 for broken multipart", async () => {
     const part = (disposition: string, content: string) =>
       `--b\r\ncontent-disposition: form-data${disposition}\r\n\r\n${content}\r\n`;
     const fields = part('; name="livenessOperationMode"', "Passive") + part('; name="deviceCorrelationId"', "phone");
@@ -147,7 +147,7 @@ describe("malformed requests", async () => {
     assertRefused(await app.send(verify, { method: "POST", body: fields, headers: noBoundary }), "no boundary");
   });
 
-  it("answers every wrong method with 405 and what is allowed", async () => {
+  test("answers every wrong method with 405 and what is allowed", async () => {
     for (const { route, methods, name } of endpoints.filter(({ name }) => !name.endsWith("Fallback"))) {
       const version = /singleModal|session\//.test(route) ? "v1.2-preview.1" : "v1.2";
       const path = route.replace("{apiVersion}", version).replace(/\{\w+\}/g, "x");
@@ -157,7 +157,7 @@ describe("malformed requests", async () => {
     }
   });
 
-  it("answers unknown paths and versions with 404", async () => {
+  test("answers unknown paths and versions with 404", async () => {
     for (const path of ["face", "face/v1.2", "face/v1.2/detect"]) {
       assertError(await app.send(path), 404, "ResourceNotFound");
     }
@@ -175,14 +175,14 @@ describe("malformed requests", async () => {
     }
   });
 
-  it("answers 400 for paging that is out of bounds", async () => {
+  test("answers 400 for paging that is out of bounds", async () => {
     for (const query of ["top=0", "top=101", "top=x", "top=1.5", "continuationToken=abc", "top="]) {
       assertError(await app.send(`api/devices/phone/outcomes?${query}`), 400, "BadArgument");
     }
     assertError(await app.send(`api/devices/${"x".repeat(65)}/outcomes`), 400, "InvalidDeviceCorrelationId");
   });
 
-  it("never answers 5xx, whatever the JSON", async () => {
+  test("never answers 5xx, whatever the JSON", async () => {
     const keys = fc.constantFrom(
       ...Object.keys(good),
       "authTokenTimeToLiveInSeconds",
@@ -198,7 +198,7 @@ describe("malformed requests", async () => {
     );
   });
 
-  it("never answers 5xx, whatever the bytes, the type and the path", async () => {
+  test("never answers 5xx, whatever the bytes, the type and the path", async () => {
     const type = fc.constantFrom(
       "application/json",
       "multipart/form-data; boundary=b",
@@ -222,7 +222,7 @@ describe("malformed requests", async () => {
     );
   });
 
-  it("survives a caller who hangs up in mid-body", async () => {
+  test("survives a caller who hangs up in mid-body", async () => {
     for (let count = 0; count < 20; count += 1) {
       const socket = connect(stack.app.port, "127.0.0.1");
       socket.write(

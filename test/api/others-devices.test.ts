@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { clientKey, ownerOf, principal } from "../unit/fakes/principals.ts";
 import { assertError, createAppClient, playAttempt } from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
@@ -41,7 +41,7 @@ describe("a stranger on another's device", async () => {
     assertError(await open(service, device), 429, "429");
   }
 
-  it("uses up nobody's places there, and locks out nobody but itself", async () => {
+  test("uses up nobody's places there, and locks out nobody but itself", async () => {
     const device = randomUUID();
     const [victim, stranger] = [clientOf(principal("victim")), clientOf(principal("stranger"))];
     const sessions = [await stranger.openSession(device), await stranger.openSession(device)];
@@ -51,7 +51,7 @@ describe("a stranger on another's device", async () => {
     await assertUnaffected(victim, device);
   });
 
-  it("nor by binding to it sessions whose device is set in the client", async () => {
+  test("nor by binding to it sessions whose device is set in the client", async () => {
     const device = randomUUID();
     const [victim, stranger] = [clientOf(principal("victim2")), clientOf(principal("stranger2"))];
     for (let count = 0; count < limit + 1; count += 1) {
@@ -65,7 +65,7 @@ describe("a stranger on another's device", async () => {
     await assertUnaffected(victim, device);
   });
 
-  it("writes nothing into what the owner reads; services see whose each session is", async () => {
+  test("writes nothing into what the owner reads; services see whose each session is", async () => {
     const device = randomUUID();
     const [victim, stranger] = [clientOf(principal("victim3")), clientOf(principal("stranger3"))];
     const own = await victim.openSession(device);
@@ -98,7 +98,7 @@ describe("a stranger on another's device", async () => {
     assert.equal((settled.body as { owner: string }).owner, ownerOf("stranger3"));
   });
 
-  it("is let in again when a service ends the device's lock-outs", async () => {
+  test("is let in again when a service ends the device's lock-outs", async () => {
     const device = randomUUID();
     const stranger = clientOf(principal("stranger4"));
     for (const session of [await stranger.openSession(device), await stranger.openSession(device)]) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { type Stack, startStack } from "../local/stack.ts";
 import { assertError, control, createAppClient, playAttempt } from "./support/app-client.ts";
 import { viewStorage } from "./support/storage-view.ts";
@@ -27,7 +27,7 @@ describe("what belongs to a principal", () => {
   });
   after(() => stack.stop());
 
-  it("counts a signed-in user's creations, and not those of a service", async () => {
+  test("counts a signed-in user's creations, and not those of a service", async () => {
     const service = createAppClient(stack.url, principal("backend", ["Liveness.Service"]));
     for (let count = 0; count < 4; count += 1) await service.openSession();
     const user = createAppClient(stack.url, principal("bob"));
@@ -37,7 +37,7 @@ describe("what belongs to a principal", () => {
     assertError(await user.send(path, third), 429, "429");
   });
 
-  it("gives a place back that came to nothing", async () => {
+  test("gives a place back that came to nothing", async () => {
     const user = createAppClient(stack.url, principal("carol"));
     const json = { livenessOperationMode: "Passive", deviceCorrelationId: randomUUID(), referenceImageId: "nobody" };
     for (let count = 0; count < 4; count += 1) {
@@ -55,7 +55,7 @@ describe("what belongs to a principal", () => {
     await user.openSession();
   });
 
-  it("keeps the place of one that the service refuses for what it asks", async () => {
+  test("keeps the place of one that the service refuses for what it asks", async () => {
     const user = createAppClient(stack.url, principal("ines"));
     const device = randomUUID();
     const refused = { json: { livenessOperationMode: "Passive", deviceCorrelationId: device } };
@@ -70,7 +70,7 @@ describe("what belongs to a principal", () => {
     );
   });
 
-  it("lets the owner see an attempt's image, a trusted service too, and nobody else", async () => {
+  test("lets the owner see an attempt's image, a trusted service too, and nobody else", async () => {
     const owner = createAppClient(stack.url, principal("dora"));
     const session = await owner.openSession(randomUUID(), { enableSessionImage: true });
     await playAttempt(stack.emulator, session, { scenario: "realface" });
@@ -86,7 +86,7 @@ describe("what belongs to a principal", () => {
     assert.deepEqual(statuses, [200, 200, 404]);
   });
 
-  it("leaves nothing of a principal when its last session is erased", async () => {
+  test("leaves nothing of a principal when its last session is erased", async () => {
     const user = createAppClient(stack.url, principal("gus"));
     const device = randomUUID();
     await user.openSession(device);
@@ -97,7 +97,7 @@ describe("what belongs to a principal", () => {
     assert.equal((await storage.everything()).includes(owner), false);
   });
 
-  it("is found whatever the spelling of a query parameter of the same name", async () => {
+  test("is found whatever the spelling of a query parameter of the same name", async () => {
     const user = createAppClient(stack.url, principal("hal"));
     const { sessionId } = await user.openSession();
     assert.equal((await user.send(`api/sessions/${sessionId}?SESSIONID=x&sessionId=y`)).status, 200);

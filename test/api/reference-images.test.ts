@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { makeImage } from "../fixtures/images.ts";
 import { assertError, playAttempt } from "./support/app-client.ts";
 import { checkAnswer } from "./support/described-answers.ts";
@@ -12,7 +12,7 @@ describe("reference images", async () => {
   const put = (id: string, body: Buffer, headers: Record<string, string> = {}) =>
     app.send(`api/reference-images/${id}`, { method: "PUT", body, headers });
 
-  it("keeps the four formats by their bytes, whatever they are called", async () => {
+  test("keeps the four formats by their bytes, whatever they are called", async () => {
     for (const [type, image] of [
       ["image/png", makeImage({ type: "png" })],
       ["image/jpeg", makeImage({ type: "jpeg" })],
@@ -38,7 +38,7 @@ describe("reference images", async () => {
     }
   });
 
-  it("refuses what is no image, too small, too large or a claimed giant", async () => {
+  test("refuses what is no image, too small, too large or a claimed giant", async () => {
     const svg = Buffer.from(
       `<svg xmlns="http://www.w3.org/2000/svg" width="100" height="100">${" ".repeat(2000)}</svg>`,
     );
@@ -54,7 +54,7 @@ describe("reference images", async () => {
     assertError(await app.send("api/reference-images/bad"), 404, "ResourceNotFound");
   });
 
-  it("replaces only what the caller has seen", async () => {
+  test("replaces only what the caller has seen", async () => {
     const id = randomUUID();
     const first = await put(id, makeImage(), { "if-none-match": "*" });
     assert.equal(first.status, 201);
@@ -72,7 +72,7 @@ describe("reference images", async () => {
     assert.equal((await app.send(path, { method: "DELETE", headers: { "if-match": current } })).status, 204);
   });
 
-  it("opens sessions with a held image, by JSON and by multipart, and checks which image was used", async () => {
+  test("opens sessions with a held image, by JSON and by multipart, and checks which image was used", async () => {
     const id = randomUUID();
     await put(id, makeImage());
     const device = randomUUID();

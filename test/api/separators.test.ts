@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { makeImage } from "../fixtures/images.ts";
 import { assertError, playAttempt } from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
@@ -17,7 +17,7 @@ describe("text with separators that JSON may hold as they are", async () => {
   const path = "face/v1.2-preview.1/detectLiveness/singleModal/sessions";
 
   for (const [name, separator] of Object.entries(separators)) {
-    it(`goes through the whole life of a session: ${name}`, async () => {
+    test(`goes through the whole life of a session: ${name}`, async () => {
       for (const device of [`a${separator}b`, separator, `${separator}!2028`]) {
         const clientReferenceId = `order${separator}${separator}1`;
         const session = await app.openSession(device, { clientReferenceId });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { makeImage } from "../fixtures/images.ts";
 import { assertError, control, playAttempt } from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
@@ -12,7 +12,7 @@ describe("settling", async () => {
     app.send(`api/sessions/${sessionId}/settle`, { json });
   const digestOf = (played: { body: unknown }) => (played.body as { digest: string }).digest;
 
-  it("answers 409 with a time to come back until an attempt has ended", async () => {
+  test("answers 409 with a time to come back until an attempt has ended", async () => {
     const session = await app.openSession();
     const early = await settle(session.sessionId, { digest: "00" });
     assertError(early, 409, "SessionNotFinished");
@@ -29,7 +29,7 @@ describe("settling", async () => {
     assert.deepEqual(await app.session(session.sessionId), settled.body);
   });
 
-  it("rejects for good when the digest was swapped, before or after the outcome was recorded", async () => {
+  test("rejects for good when the digest was swapped, before or after the outcome was recorded", async () => {
     for (const recordedBefore of [false, true]) {
       const session = await app.openSession();
       const played = await playAttempt(stack.emulator, session, { scenario: "realface", tamperDigest: true });
@@ -48,7 +48,7 @@ describe("settling", async () => {
     }
   });
 
-  it("takes the client's error down and counts it as no spoof", async () => {
+  test("takes the client's error down and counts it as no spoof", async () => {
     const session = await app.openSession();
     const settled = await settle(session.sessionId, { clientError: "CameraPermissionDenied" });
     const { decision, reasons, final } = settled.body as Record<string, unknown>;
@@ -57,7 +57,7 @@ describe("settling", async () => {
     assert.equal(((await settle(session.sessionId)).body as { decision: string }).decision, "accepted");
   });
 
-  it("settles after the service has forgotten the session, by what was recorded", async () => {
+  test("settles after the service has forgotten the session, by what was recorded", async () => {
     const session = await app.openSession();
     const digest = digestOf(await playAttempt(stack.emulator, session, { scenario: "realface" }));
     await settle(session.sessionId);
@@ -66,7 +66,7 @@ describe("settling", async () => {
     assert.deepEqual((late.body as { reasons: string[] }).reasons, ["RealFace"]);
   });
 
-  it("refuses what it does not know, and another device", async () => {
+  test("refuses what it does not know, and another device", async () => {
     const session = await app.openSession();
     assertError(await settle(session.sessionId, { digets: "x" }), 400, "InvalidRequestBody");
     assertError(await settle(session.sessionId, { digest: 1 }), 400, "InvalidRequestBody");
@@ -76,7 +76,7 @@ describe("settling", async () => {
     assertError(await app.send(`api/sessions/${session.sessionId}/settle`, untyped), 415, "BadArgument");
   });
 
-  it("compares the image that the service used with the one that was held", async () => {
+  test("compares the image that the service used with the one that was held", async () => {
     const id = randomUUID();
     await app.send(`api/reference-images/${id}`, { method: "PUT", body: makeImage({}, 1) });
     const path = "face/v1.2/detectLivenessWithVerify-sessions";
@@ -101,7 +101,7 @@ describe("an operator's rules", async () => {
     },
   });
 
-  it("accepts nothing without a digest where one is required", async () => {
+  test("accepts nothing without a digest where one is required", async () => {
     const session = await app.openSession();
     const played = await playAttempt(stack.emulator, session, { scenario: "realface" });
     const path = `api/sessions/${session.sessionId}/settle`;
@@ -111,7 +111,7 @@ describe("an operator's rules", async () => {
     assert.equal(told.decision, "accepted");
   });
 
-  it("holds every session to the floor", async () => {
+  test("holds every session to the floor", async () => {
     const form = new FormData();
     form.set("livenessOperationMode", "Passive");
     form.set("deviceCorrelationId", randomUUID());
@@ -124,7 +124,7 @@ describe("an operator's rules", async () => {
     assert.deepEqual((settled.body as { reasons: string[] }).reasons, ["ConfidenceBelowThreshold"]);
   });
 
-  it("locks a device out after rejections in a row, for a while or until it is lifted", async () => {
+  test("locks a device out after rejections in a row, for a while or until it is lifted", async () => {
     const device = randomUUID();
     const create = { json: { livenessOperationMode: "Passive", deviceCorrelationId: device } };
     const check = async (scenario: string) => {

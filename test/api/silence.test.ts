@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
-import { it } from "node:test";
+import { test } from "node:test";
 import { makeImage } from "../fixtures/images.ts";
 import { startStack } from "../local/stack.ts";
 import { control, createAppClient, playAttempt } from "./support/app-client.ts";
@@ -18,7 +18,7 @@ function principal(): string {
   return Buffer.from(JSON.stringify({ auth_typ: "aad", claims })).toString("base64");
 }
 
-it("a full story leaves no token, key, image or claim in logs, errors and tables", async (t) => {
+test("a full story leaves no token, key, image or claim in logs, errors and tables", async (t) => {
   const stack = await startStack({
     env: {
       CLIENT_KEYS: JSON.stringify({ shop: [createHash("sha256").update(clientKey).digest("hex")] }),
@@ -101,7 +101,7 @@ it("a full story leaves no token, key, image or claim in logs, errors and tables
   }
 });
 
-it("nothing of the kind is in the tables either", async (t) => {
+test("nothing of the kind is in the tables either", async (t) => {
   const stack = await startStack({ env: { WEBSITE_AUTH_ENABLED: "true" } });
   t.after(() => stack.stop());
   const app = createAppClient(stack.url, { "x-ms-client-principal": principal() });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { makeImage } from "../fixtures/images.ts";
 import { type Stack, startStack } from "../local/stack.ts";
 import { createAppClient, playAttempt } from "./support/app-client.ts";
@@ -17,7 +17,7 @@ describe("what is stored", () => {
   });
   after(() => stack.stop());
 
-  it("has the names, keys and properties that the design fixes, and no token", async () => {
+  test("has the names, keys and properties that the design fixes, and no token", async () => {
     const image = makeImage();
     const form = new FormData();
     form.set("livenessOperationMode", "Passive");
@@ -94,7 +94,7 @@ describe("what is stored", () => {
     assert.equal(stack.app.output().includes(session.authToken.slice(-20)), false);
   });
 
-  it("leaves nothing of a creation that the service refused", async () => {
+  test("leaves nothing of a creation that the service refused", async () => {
     const before = (await storage.rows("sessions")).length;
     const device = randomUUID();
     const answer = await app.send("face/v1.2/detectLiveness-sessions", {

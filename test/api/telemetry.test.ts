@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { it, type TestContext } from "node:test";
+import { type TestContext, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { metrics } from "../../src/telemetry/telemetry.ts";
 import { makeImage } from "../fixtures/images.ts";
@@ -30,7 +30,7 @@ const traceParent = () => {
   return { trace, header: `00-${trace}-${randomBytes(8).toString("hex")}-01` };
 };
 
-it("tells of a check from its start to its end, and of the timer", async (t) => {
+test("tells of a check from its start to its end, and of the timer", async (t) => {
   const intake = await startTelemetryIntake(t);
   const stack = await start(t, {
     APPLICATIONINSIGHTS_CONNECTION_STRING: intake.connectionString,
@@ -172,7 +172,7 @@ it("tells of a check from its start to its end, and of the timer", async (t) => 
   }
 });
 
-it("is not even loaded where nobody has asked for it", async (t) => {
+test("is not even loaded where nobody has asked for it", async (t) => {
   const stack = await start(t, {});
   await createAppClient(stack.url, { "ocp-apim-subscription-key": clientKey }).openSession();
   const { app } = stack;
@@ -181,7 +181,7 @@ it("is not even loaded where nobody has asked for it", async (t) => {
   assert.doesNotMatch(app.output(), /^loaded .*telemetry/m);
 });
 
-it("keeps the share of spans that is asked for, and counts everything all the same", async (t) => {
+test("keeps the share of spans that is asked for, and counts everything all the same", async (t) => {
   const intake = await startTelemetryIntake(t);
   const stack = await start(t, {
     APPLICATIONINSIGHTS_CONNECTION_STRING: intake.connectionString,
@@ -194,7 +194,7 @@ it("keeps the share of spans that is asked for, and counts everything all the sa
 });
 
 for (const status of [403, 503]) {
-  it(`says so where Application Insights answers ${status}`, async (t) => {
+  test(`says so where Application Insights answers ${status}`, async (t) => {
     const intake = await startTelemetryIntake(t, status);
     const stack = await start(t, { APPLICATIONINSIGHTS_CONNECTION_STRING: intake.connectionString });
     await createAppClient(stack.url, { "ocp-apim-subscription-key": clientKey }).openSession();
@@ -209,7 +209,7 @@ for (const [what, connectionString] of [
   ["makes no sense", "InstrumentationKey=nonsense"],
   ["leads nowhere", "InstrumentationKey=11111111-2222-3333-4444-555555555555;IngestionEndpoint=http://127.0.0.1:9/"],
 ] as const) {
-  it(`stops nothing where the connection string ${what}`, async (t) => {
+  test(`stops nothing where the connection string ${what}`, async (t) => {
     const stack = await start(t, { APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString });
     const app = createAppClient(stack.url, { "ocp-apim-subscription-key": clientKey });
     await app.openSession();

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { services } from "../../src/liveness/model/caller.ts";
-import type { DueRow } from "../../src/liveness/model/schedule.ts";
-import type { MaintainDeps } from "../../src/liveness/retain/maintain.ts";
 import type { DeviceStore, FaceService, ImageStore, SessionStore } from "../../src/liveness/model/ports.ts";
+import type { DueRow } from "../../src/liveness/model/schedule.ts";
 import type { SessionRecord, StoredSession } from "../../src/liveness/model/session.ts";
+import type { MaintainDeps } from "../../src/liveness/retain/maintain.ts";
 import { expiryPartition, sessionCreatedOn, sessionRow } from "../../src/storage/rows/keys.ts";
 
 export interface TimerWorldOptions {

@@ -86,7 +86,7 @@ async function playCheck(): Promise<void> {
   expect(gone.status === 404, `the deleted session is answered with ${gone.status} instead of 404`);
   const kept = expectShape(sessionShape, await call("read the record", "GET", `api/sessions/${created.sessionId}`));
   print(`  ${describe(kept)}`);
-  print("Done.");
+  print("PhaseOutcome.");
 }
 
 function makeCreateForm(): FormData {

@@ -19,7 +19,7 @@ export interface ServicesOptions {
   /** Where Azurite keeps its data. Default: in memory. */
   dataFolder?: string | undefined;
   withEmulator: boolean;
-  /** Told of every move of the emulator's clock before it is answered. */
+  /** ClientReport of every move of the emulator's clock before it is answered. */
   onClock?: (offsetMs: number) => Promise<void>;
 }
 

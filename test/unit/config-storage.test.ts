@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { configOf, type Env, endpoint, faultsOf, storageMissing } from "./fakes/settings.ts";
 
 describe("storage", () => {
   const byIdentity = (env: Env) => configOf(env, { FACE_ENDPOINT: endpoint }).storage;
 
-  it("goes by a connection string before anything else", () => {
+  test("goes by a connection string before anything else", () => {
     for (const text of [
       "UseDevelopmentStorage=true",
       "DefaultEndpointsProtocol=https;AccountName=anaccount;AccountKey=a2V5;EndpointSuffix=core.windows.net",
@@ -18,7 +18,7 @@ describe("storage", () => {
     assert.deepEqual(faultsOf({ AzureWebJobsStorage: "a-secret" }), [{ setting: "AzureWebJobsStorage", message }]);
   });
 
-  it("goes by an account's name", () => {
+  test("goes by an account's name", () => {
     assert.deepEqual(byIdentity({ AzureWebJobsStorage__accountName: "anaccount" }), {
       tableUri: "https://anaccount.table.core.windows.net",
       blobUri: "https://anaccount.blob.core.windows.net",
@@ -31,7 +31,7 @@ describe("storage", () => {
     }
   });
 
-  it("goes by service URIs, which outrank the account's name", () => {
+  test("goes by service URIs, which outrank the account's name", () => {
     const uris = {
       AzureWebJobsStorage__tableServiceUri: "https://tables.example/",
       AzureWebJobsStorage__blobServiceUri: "http://127.0.0.1:10000/devstoreaccount1//",
@@ -49,7 +49,7 @@ describe("storage", () => {
     }
   });
 
-  it("knows the identity by its own client id before the app's", () => {
+  test("knows the identity by its own client id before the app's", () => {
     const account = { AzureWebJobsStorage__accountName: "anaccount", AZURE_CLIENT_ID: "the-app" };
     const clientIdOf = (env: Env) => {
       const storage = byIdentity(env);
@@ -65,7 +65,7 @@ describe("client keys", () => {
   const shape = "must be JSON: client name → list of SHA-256 hex digests";
   const digests = "must be SHA-256 digests of keys, 64 hex digits each";
 
-  it("takes digests in either case, several per client", () => {
+  test("takes digests in either case, several per client", () => {
     const other = "f".repeat(64);
     const { clientKeys } = configOf({ CLIENT_KEYS: JSON.stringify({ mobile: [digest, other], web: [other] }) }).callers;
     assert.deepEqual(clientKeys, new Map(Object.entries({ mobile: [digest.toLowerCase(), other], web: [other] })));
@@ -85,7 +85,7 @@ describe("client keys", () => {
     ["several wrong ones", '{"mobile":["a-key","b-key"],"web":[null]}', digests],
     ["a client without a name", JSON.stringify({ "": [digest] }), shape],
   ] as const) {
-    it(`refuses ${what}`, () => {
+    test(`refuses ${what}`, () => {
       assert.deepEqual(faultsOf({ CLIENT_KEYS: text }), [{ setting: "CLIENT_KEYS", message }]);
     });
   }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import { type Config, readConfig, settings } from "../../src/config.ts";
 import { configOf, connectionString, endpoint, faultsOf, minimal, storageMissing } from "./fakes/settings.ts";
@@ -52,7 +52,7 @@ const flags: { name: string; of(config: Config): boolean }[] = [
 ];
 
 describe("settings by default", () => {
-  it("needs an endpoint and a storage, and nothing else", () => {
+  test("needs an endpoint and a storage, and nothing else", () => {
     assert.deepEqual(configOf({}), {
       face: {
         endpoint,
@@ -79,7 +79,7 @@ describe("settings by default", () => {
     });
   });
 
-  it("takes an empty or blank setting as one that is not there", () => {
+  test("takes an empty or blank setting as one that is not there", () => {
     const blank = Object.fromEntries(Object.keys(settings.shape).map((name, index) => [name, index % 2 ? "" : "  "]));
     assert.deepEqual(configOf({ ...blank, ...minimal }), configOf({}));
     assert.deepEqual(faultsOf(blank), [{ setting: "FACE_ENDPOINT", message: "is required" }, storageMissing]);
@@ -88,7 +88,7 @@ describe("settings by default", () => {
 
 describe("numbers", () => {
   for (const { name, byDefault, min, max, of } of numbers) {
-    it(`takes ${name} from ${min} to ${max}, by default ${byDefault}`, () => {
+    test(`takes ${name} from ${min} to ${max}, by default ${byDefault}`, () => {
       assert.equal(of(configOf({})), byDefault);
       assert.equal(of(configOf({ [name]: String(min) })), min);
       assert.equal(of(configOf({ [name]: String(max) })), max);
@@ -105,11 +105,11 @@ describe("telemetry", () => {
   const telemetryOf = (env: Record<string, string>) =>
     configOf({ APPLICATIONINSIGHTS_CONNECTION_STRING, ...env }).telemetry;
 
-  it("is off without a connection string, whatever else is set", () => {
+  test("is off without a connection string, whatever else is set", () => {
     assert.equal(configOf({ TELEMETRY_SAMPLING_RATIO: "0.5", WEBSITE_SITE_NAME: "func-x" }).telemetry, undefined);
   });
 
-  it("goes under the app's name in Azure, as an identity where one is asked for", () => {
+  test("goes under the app's name in Azure, as an identity where one is asked for", () => {
     const plain = { connectionString: APPLICATIONINSIGHTS_CONNECTION_STRING, identity: undefined, instance: undefined };
     assert.deepEqual(telemetryOf({}), { ...plain, samplingRatio: 1, role: "face-liveness" });
     const azure = { WEBSITE_SITE_NAME: "func-x", WEBSITE_POD_NAME: "pod-1", TELEMETRY_SAMPLING_RATIO: "0.25" };
@@ -126,7 +126,7 @@ describe("telemetry", () => {
 });
 
 describe("how long held images are kept", () => {
-  it("is a number of days, or 0 and by default for ever", () => {
+  test("is a number of days, or 0 and by default for ever", () => {
     const daysOf = (text: string) => configOf({ REFERENCE_IMAGE_RETENTION_DAYS: text }).retention.referenceImageDays;
     for (const [text, days] of Object.entries({ "": undefined, "0": undefined, "1": 1, "3650": 3650 })) {
       assert.equal(daysOf(text), days);
@@ -142,7 +142,7 @@ describe("how long held images are kept", () => {
 });
 
 describe("the floor of confidence", () => {
-  it("is a number from 0 to 1, by default 0", () => {
+  test("is a number from 0 to 1, by default 0", () => {
     const floorOf = (text: string) => configOf({ VERIFY_CONFIDENCE_FLOOR: text }).policy.confidenceFloor;
     for (const [text, floor] of Object.entries({ "0": 0, "0.85": 0.85, "1": 1, "1.0": 1, "": 0 })) {
       assert.equal(floorOf(text), floor);
@@ -157,7 +157,7 @@ describe("the floor of confidence", () => {
 
 describe("flags", () => {
   for (const { name, of } of flags) {
-    it(`takes ${name} as a word for true or false, by default false`, () => {
+    test(`takes ${name} as a word for true or false, by default false`, () => {
       assert.equal(of(configOf({})), false);
       for (const word of ["true", "True", "TRUE", "1"]) assert.equal(of(configOf({ [name]: word })), true, word);
       for (const word of ["false", "False", "0"]) assert.equal(of(configOf({ [name]: word })), false, word);
@@ -166,7 +166,7 @@ describe("flags", () => {
     });
   }
 
-  it("refuses to let everyone in where the platform is Azure", () => {
+  test("refuses to let everyone in where the platform is Azure", () => {
     const message = "is for the local stack and refused in Azure";
     const fault = { setting: "ALLOW_ANONYMOUS", message };
     for (const name of ["WEBSITE_INSTANCE_ID", "WEBSITE_POD_NAME"]) {
@@ -177,7 +177,7 @@ describe("flags", () => {
 });
 
 describe("the Face service", () => {
-  it("takes every version that is spoken here", () => {
+  test("takes every version that is spoken here", () => {
     for (const version of ["v1.1-preview.1", "v1.2-preview.1", "v1.2"]) {
       assert.equal(configOf({ FACE_API_VERSION: version }).face.apiVersion, version);
     }
@@ -187,17 +187,17 @@ describe("the Face service", () => {
     }
   });
 
-  it("takes an endpoint with or without slashes at its end", () => {
+  test("takes an endpoint with or without slashes at its end", () => {
     for (const end of ["", "/", "///"])
       assert.equal(configOf({ FACE_ENDPOINT: endpoint + end }).face.endpoint, endpoint);
   });
 
-  it("takes a key and the identity's client id", () => {
+  test("takes a key and the identity's client id", () => {
     const { key, identityClientId } = configOf({ FACE_KEY: "a-face-key", AZURE_CLIENT_ID: "an-identity" }).face;
     assert.deepEqual({ key, identityClientId }, { key: "a-face-key", identityClientId: "an-identity" });
   });
 
-  it("takes http for this machine only", () => {
+  test("takes http for this machine only", () => {
     for (const local of ["http://localhost:7080", "http://127.0.0.1:7080", "http://127.8.9.1", "http://[::1]:7080"]) {
       assert.equal(configOf({ FACE_ENDPOINT: `${local}/` }).face.endpoint, local);
     }
@@ -214,14 +214,14 @@ describe("the Face service", () => {
     assert.deepEqual(faultsOf({ FACE_ENDPOINT: "HTTPS://A-Resource.cognitiveservices.azure.com" }), []);
   });
 
-  it("refuses what is no URL", () => {
+  test("refuses what is no URL", () => {
     for (const wrong of ["nonsense", "a-resource.cognitiveservices.azure.com", "ftp://example.com", "https://", "//"]) {
       const message = "must be the URL of a Face resource";
       assert.deepEqual(faultsOf({ FACE_ENDPOINT: wrong }), [{ setting: "FACE_ENDPOINT", message }], wrong);
     }
   });
 
-  it("needs a key for a regional endpoint", () => {
+  test("needs a key for a regional endpoint", () => {
     const regional = "https://westeurope.api.cognitive.microsoft.com/";
     const message =
       "is required with a regional endpoint, which takes keys only; an identity needs the resource's own subdomain";
@@ -232,7 +232,7 @@ describe("the Face service", () => {
 });
 
 describe("faults", () => {
-  it("are all told at once", () => {
+  test("are all told at once", () => {
     const faults = faultsOf(
       {
         FACE_ENDPOINT: "https://westeurope.api.cognitive.microsoft.com",
@@ -247,7 +247,7 @@ describe("faults", () => {
     assert.deepEqual(faults.map(({ setting }) => setting).sort(), names);
   });
 
-  it("never tell a value, whatever it is", () => {
+  test("never tell a value, whatever it is", () => {
     const names = Object.keys(settings.shape);
     fc.assert(
       fc.property(
@@ -263,7 +263,7 @@ describe("faults", () => {
     );
   });
 
-  it("name a Key Vault reference that the platform has not resolved, and nothing else about that setting", () => {
+  test("name a Key Vault reference that the platform has not resolved, and nothing else about that setting", () => {
     const reference = "@Microsoft.KeyVault(SecretUri=https://kv-x.vault.azure.net/secrets/client-keys/s3cr3t)";
     for (const setting of Object.keys(settings.shape)) {
       const read = readConfig({ ...minimal, [setting]: reference });
@@ -274,7 +274,7 @@ describe("faults", () => {
     }
   });
 
-  it("take a value that only contains such a reference as it is", () => {
+  test("take a value that only contains such a reference as it is", () => {
     assert.ok(!("faults" in readConfig({ ...minimal, FACE_KEY: "key @Microsoft.KeyVault(" })));
   });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import * as z from "zod";
 import { carryOverRules } from "../../src/face/carry-over.ts";
 import { apiVersions } from "../../src/face/model.ts";
@@ -17,15 +17,15 @@ const manifest = z
   })
   .parse(JSON.parse(readFileSync(join(root, "package.json"), "utf8")));
 
-it("the README stays short", () => assert.ok(readDocument("README.md").trimEnd().split("\n").length <= 150));
+test("the README stays short", () => assert.ok(readDocument("README.md").trimEnd().split("\n").length <= 150));
 
-it("the README has the two commands, each in a block of its own", () => {
+test("the README has the two commands, each in a block of its own", () => {
   for (const command of ["npm ci && npm start", "npm ci && npm test"]) {
     assert.ok(readDocument("README.md").includes(`\`\`\`sh\n${command}\n\`\`\`\n`), command);
   }
 });
 
-it("the README has a reason for every dependency", () => {
+test("the README has a reason for every dependency", () => {
   const cells = readRows("README.md").flatMap((row) => [row.package, row["development package"]]);
   const named = cells.flatMap((cell) => [...(cell ?? "").matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name));
   const has = (name: string) =>
@@ -37,7 +37,7 @@ it("the README has a reason for every dependency", () => {
   );
 });
 
-it("the table of fields that a version does not have is that of the code", () => {
+test("the table of fields that a version does not have is that of the code", () => {
   const rows = readRows("src/README.md").filter((row) => "towards `v1.2`" in row);
   const documented = rows.map((row) => ({
     field: namesIn(row.field)[0],
@@ -53,7 +53,7 @@ for (const path of [...documents, ".github/CONTRIBUTING.md", ".github/SECURITY.m
   describe(path, () => {
     const text = readDocument(path);
 
-    it("links to files and headings that exist", () => {
+    test("links to files and headings that exist", () => {
       for (const [, target = ""] of text.matchAll(/\]\(((?!https?:)[^)]+)\)/g)) {
         const [file = "", anchor] = target.split("#");
         const linked = file === "" ? path : join(dirname(path), file);
@@ -62,7 +62,7 @@ for (const path of [...documents, ".github/CONTRIBUTING.md", ".github/SECURITY.m
       }
     });
 
-    it("names scripts that exist", () => {
+    test("names scripts that exist", () => {
       const called = [...text.matchAll(/npm run ([\w:]+)/g)].map(([, script = ""]) => script);
       assert.deepEqual(
         called.filter((script) => !(script in manifest.scripts)),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { backoff, type RetryPolicy, retryAfterMs, sleep, withRetry, withTimeout } from "../../src/retry.ts";
 
 const longEnough = 60_000;
@@ -14,7 +14,7 @@ function arrange(overrides: Partial<RetryPolicy> = {}) {
 }
 
 describe("withRetry", () => {
-  it("retries transient failures, passes the number of earlier attempts, and throws the last failure", async () => {
+  test("retries transient failures, passes the number of earlier attempts, and throws the last failure", async () => {
     const { policy, slept } = arrange();
     const attempts: number[] = [];
     const failure = new Error("transient");
@@ -33,7 +33,7 @@ describe("withRetry", () => {
     assert.equal(await withRetry(policy, async () => "done"), "done");
   });
 
-  it("does not retry a lasting failure", async () => {
+  test("does not retry a lasting failure", async () => {
     const { policy, slept } = arrange();
     await assert.rejects(
       withRetry(policy, async () => assert.fail("broken")),
@@ -42,7 +42,7 @@ describe("withRetry", () => {
     assert.deepEqual(slept, []);
   });
 
-  it("obeys Retry-After up to the longest delay", async () => {
+  test("obeys Retry-After up to the longest delay", async () => {
     const failing = () => Promise.reject(new Error("transient"));
     const short = arrange({ retryAfterOf: () => "2" });
     await assert.rejects(withRetry(short.policy, failing));
@@ -52,7 +52,7 @@ describe("withRetry", () => {
     assert.deepEqual(long.slept, []);
   });
 
-  it("ends a delay with its signal", async () => {
+  test("ends a delay with its signal", async () => {
     const controller = new AbortController();
     const operation = async () => {
       controller.abort();
@@ -65,7 +65,7 @@ describe("withRetry", () => {
 });
 
 describe("backoff", () => {
-  it("doubles up to its cap, and keeps within half of it", () => {
+  test("doubles up to its cap, and keeps within half of it", () => {
     const delays = [1, 2, 3, 10].map((retry) => backoff(retry, { ...policy, random: () => 0 }));
     assert.deepEqual(delays, [50, 100, 200, 1000]);
     const longest = [1, 2, 3, 10].map((retry) => backoff(retry, { ...policy, random: () => 1 }));
@@ -83,12 +83,12 @@ describe("retryAfterMs", () => {
     ["soon", undefined],
     ["", undefined],
   ] as const) {
-    it(`of "${value}" is ${expected}`, () => assert.equal(retryAfterMs(value, nowMs), expected));
+    test(`of "${value}" is ${expected}`, () => assert.equal(retryAfterMs(value, nowMs), expected));
   }
 });
 
 describe("withTimeout", () => {
-  it("gives up an operation that takes too long, even one that ignores its signal", async () => {
+  test("gives up an operation that takes too long, even one that ignores its signal", async () => {
     let signal: AbortSignal | undefined;
     const operation = (given: AbortSignal) => {
       signal = given;
@@ -98,13 +98,13 @@ describe("withTimeout", () => {
     assert.equal(signal?.aborted, true);
   });
 
-  it("throws the timeout's error, whatever the operation throws when it is aborted", async () => {
+  test("throws the timeout's error, whatever the operation throws when it is aborted", async () => {
     const operation = (signal: AbortSignal) =>
       new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(new Error("aborted"))));
     await assert.rejects(withTimeout(1, timeoutError, operation), /timed out/);
   });
 
-  it("ends with the outer signal and its reason, before or after the operation has begun", async () => {
+  test("ends with the outer signal and its reason, before or after the operation has begun", async () => {
     const controller = new AbortController();
     const pending = withTimeout(longEnough, timeoutError, () => new Promise<never>(() => undefined), controller.signal);
     controller.abort(new Error("gave up"));
@@ -113,7 +113,7 @@ describe("withTimeout", () => {
     await assert.rejects(withTimeout(longEnough, timeoutError, never, controller.signal), /gave up/);
   });
 
-  it("returns the result, or throws the failure, of an operation that ends in time", async () => {
+  test("returns the result, or throws the failure, of an operation that ends in time", async () => {
     assert.equal(await withTimeout(longEnough, timeoutError, async () => "done"), "done");
     const failed = withTimeout(longEnough, timeoutError, async () => assert.fail("broken"));
     await assert.rejects(failed, /broken/);

@@ -1,20 +1,20 @@
 import assert from "node:assert/strict";
-import { it } from "node:test";
-import { createSlots } from "../../src/semaphore.ts";
+import { test } from "node:test";
+import { createSemaphore } from "../../src/semaphore.ts";
 
-it("so many places are taken at once, and the lowest rank is next, whoever asked first among equals", async () => {
-  const slots = createSlots(2);
+test("so many places are taken at once, and the lowest rank is next, whoever asked first among equals", async () => {
+  const semaphore = createSemaphore(2);
   const order: string[] = [];
-  const ask = (name: string, rank?: string) => slots.take(rank).then(() => order.push(name));
+  const ask = (name: string, rank?: string) => semaphore.acquire(rank).then(() => order.push(name));
   await Promise.all([ask("first", "9"), ask("second")]);
   const waiting = [ask("b", "2"), ask("c", "3"), ask("a", "1"), ask("b too", "2"), ask("nobody's")];
   await new Promise(setImmediate);
   assert.deepEqual(order, ["first", "second"]);
-  for (let back = 0; back < 5; back += 1) slots.giveBack();
+  for (let back = 0; back < 5; back += 1) semaphore.release();
   await Promise.all(waiting);
   assert.deepEqual(order.slice(2), ["nobody's", "a", "b", "b too", "c"]);
-  slots.giveBack();
-  slots.giveBack();
+  semaphore.release();
+  semaphore.release();
   await ask("after all");
   assert.equal(order.at(-1), "after all");
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import * as z from "zod";
 import { settings } from "../../src/config.ts";
 import { endpoints } from "../../src/endpoints.ts";
@@ -20,7 +20,7 @@ function schemaOf(name: string): z.ZodType | undefined {
   return settings.shape[name as keyof typeof settings.shape];
 }
 
-it("every setting has its row in infra/README.md", () => {
+test("every setting has its row in infra/README.md", () => {
   const documented = readSettingRows("infra/README.md").flatMap((row) => namesIn(row.name));
   assert.deepEqual(
     names.filter((name) => !documented.includes(name)),
@@ -36,12 +36,12 @@ for (const path of documents) {
       const schema = schemaOf(name);
       if (schema === undefined) continue;
 
-      it(`${name} has the range that the code accepts`, () => {
+      test(`${name} has the range that the code accepts`, () => {
         const accepts = schema.meta()?.accepts;
         if (accepts !== undefined) assert.equal(row.range, accepts);
       });
 
-      it(`${name} has the default of the code`, () => {
+      test(`${name} has the default of the code`, () => {
         const parsed = schema.safeParse(undefined);
         const byDefault = parsed.success ? parsed.data : undefined;
         if (typeof byDefault === "object" || byDefault === undefined) return;
@@ -51,7 +51,7 @@ for (const path of documents) {
   });
 }
 
-it("a documented range is what the code accepts, up to its ends and not beyond", () => {
+test("a documented range is what the code accepts, up to its ends and not beyond", () => {
   const whole = names.flatMap((name) => {
     const [, min, max] = /^(\d+)–(\d+)$/.exec(String(schemaOf(name)?.meta()?.accepts)) ?? [];
     return min === undefined || max === undefined ? [] : [{ name, min: Number(min), max: Number(max) }];
@@ -63,7 +63,7 @@ it("a documented range is what the code accepts, up to its ends and not beyond",
   }
 });
 
-it("the sample has every setting that matters on a laptop, with its default", () => {
+test("the sample has every setting that matters on a laptop, with its default", () => {
   const expected = names.filter((name) => !notOnLaptops.test(name));
   assert.deepEqual(Object.keys(sample).sort(), ["FUNCTIONS_WORKER_RUNTIME", ...expected].sort());
   const parsed = settings.parse(sample);
@@ -75,7 +75,7 @@ it("the sample has every setting that matters on a laptop, with its default", ()
   }
 });
 
-it("every route of the app is in the README", () => {
+test("every route of the app is in the README", () => {
   const readme = readDocument("README.md");
   for (const { route, name } of endpoints.filter(({ name }) => !name.endsWith("Fallback"))) {
     const words = route.split("/").filter((segment) => !segment.startsWith("{"));

@@ -1,7 +1,5 @@
 import { withRetry } from "../../retry.ts";
-import { numberAttempts } from "../versions/audit-entries.ts";
 import type { Codec } from "../codec.ts";
-import { codecs } from "../versions/codecs.ts";
 import { faceResponseInvalid } from "../errors.ts";
 import { parseJson } from "../int64.ts";
 import {
@@ -18,6 +16,8 @@ import {
   type VerifyImage,
 } from "../model.ts";
 import { compact } from "../objects.ts";
+import { numberAttempts } from "../versions/audit-entries.ts";
+import { codecs } from "../versions/codecs.ts";
 import {
   type Answer,
   type Call,

@@ -12,9 +12,9 @@ import {
   faceUnreachable,
   isCredentialsRejection,
 } from "../errors.ts";
-import type { FaceCallOptions } from "./face-service.ts";
 import type { ApiVersion } from "../model.ts";
 import { compact } from "../objects.ts";
+import type { FaceCallOptions } from "./face-service.ts";
 
 /** HTTP requests to the Face service. The only file that imports the official client library, which is large. */
 

@@ -4,8 +4,8 @@ import type { ErrorDetail } from "../../errors.ts";
 import { carryOver, modelVersionFields } from "../carry-over.ts";
 import type { CreateRequest, RequestBody } from "../codec.ts";
 import type { ApiVersion, SessionKind, SessionRequest, VerifyImage } from "../model.ts";
-import { type Form, formMeta, imageFile, readForm, writeImage } from "./multipart.ts";
 import { compact, isRecord } from "../objects.ts";
+import { type Form, formMeta, imageFile, readForm, writeImage } from "./multipart.ts";
 import { duplicateField, invalidField, parseRequest, referenceImageId, requestMeta } from "./request-fields.ts";
 
 /** Create requests of the previews: JSON, or a form with the same JSON as one part beside the image. */
@@ -73,7 +73,7 @@ function parseParameters(text = ""): Record<string, unknown> {
     const parameters: unknown = JSON.parse(text);
     if (isRecord(parameters)) return parameters;
   } catch {
-    // Told in the same words as JSON that is no object.
+    // ClientReport in the same words as JSON that is no object.
   }
   throw invalidRequestBody([invalidField(parametersName, "Must be a part with a JSON object.")]);
 }

@@ -1,5 +1,4 @@
 import * as z from "zod";
-import { auditEntry, decodeAuditEntries, encodeAuditEntry, hasEntry, sessionFactsOf } from "./audit-entries.ts";
 import type { Codec } from "../codec.ts";
 import {
   type ApiVersion,
@@ -12,6 +11,7 @@ import {
   type VerifyReference,
 } from "../model.ts";
 import { compact, extraOf } from "../objects.ts";
+import { auditEntry, decodeAuditEntries, encodeAuditEntry, hasEntry, sessionFactsOf } from "./audit-entries.ts";
 import { decodePreviewRequest, encodePreviewRequest, type PreviewRequest, previewForm } from "./preview-requests.ts";
 import { decodeVerifyReference, segment, verifyReference } from "./shapes.ts";
 
@@ -44,7 +44,7 @@ const sessionFields = {
   authToken: z.string().nullish(),
 };
 export const session = z.looseObject(sessionFields);
-const toldSession = session.omit({ authToken: true }).meta({ id: "Session_preview" });
+const sessionWithoutToken = session.omit({ authToken: true }).meta({ id: "Session_preview" });
 
 export const auditEntryList = z.array(auditEntry);
 
@@ -78,7 +78,7 @@ export function makePreviewCodec({ version, requests, parameters, hasSessionImag
         ...(kind === "livenessWithVerify" && { multipart: previewForm(version, parameters) }),
       },
       created: createdSession,
-      session: toldSession,
+      session: sessionWithoutToken,
       list: sessionList,
       auditEntries: auditEntryList,
     }),

@@ -150,7 +150,7 @@ const kindsByField = new Map<string, ErrorKind>([
 
 const errorKinds: readonly ErrorKind[] = ["body", "tokenLifetime", "operationMode", "device"];
 
-/** Told to callers at most; a body may hold thousands of unknown fields. */
+/** ClientReport to callers at most; a body may hold thousands of unknown fields. */
 const maxDetails = 20;
 
 function refusal(version: ApiVersion, problems: readonly ErrorDetail[]): ApiError {

@@ -44,4 +44,4 @@ export const sessionFields = {
   results: z.looseObject(resultsFields),
 };
 export const session = z.looseObject(sessionFields);
-export const toldSession = session.omit({ authToken: true }).meta({ id: "Session_v1.2" });
+export const sessionWithoutToken = session.omit({ authToken: true }).meta({ id: "Session_v1.2" });

@@ -15,6 +15,7 @@ import type {
   VerifyImage,
   VerifyReference,
 } from "../model.ts";
+import { compact, extraOf, isRecord } from "../objects.ts";
 import {
   type Form,
   formMeta,
@@ -25,7 +26,6 @@ import {
   writeImage,
   writeNumber,
 } from "./multipart.ts";
-import { compact, extraOf, isRecord } from "../objects.ts";
 import {
   deviceCorrelationIdPart,
   enableSessionImage,
@@ -50,7 +50,7 @@ import {
   resultsFields,
   session,
   sessionFields,
-  toldSession,
+  sessionWithoutToken,
 } from "./v1.2-shapes.ts";
 
 /** Version v1.2, the stable one: flat multipart with the image, results as attempts, no list and no audit trail. */
@@ -92,7 +92,7 @@ export const codec: Codec = {
       ...(kind === "livenessWithVerify" && { multipart: form() }),
     },
     created: createdSession,
-    session: toldSession,
+    session: sessionWithoutToken,
   }),
   createRequest: { decode: decodeRequest, encode: encodeRequest },
   createResponse: {

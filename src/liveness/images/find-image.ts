@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { type Caller, mayUse } from "../model/caller.ts";
-import { heldImageName } from "./image-name.ts";
 import type { ImageName, ImageStore } from "../model/ports.ts";
+import { heldImageName } from "./image-name.ts";
 
 /**
  * Reads the image that the caller means by an id: one of its namespace, else the one that came with a creation of this

@@ -1,9 +1,9 @@
 import type { Caller } from "../model/caller.ts";
-import { type BoundImageDeps, noteBinding, removeVersion, settleNote, unlessReplaced } from "./bound-images.ts";
-import { inspectImage } from "./inspect-image.ts";
-import { heldImageName, ownFolder } from "./image-name.ts";
-import type { Limits } from "../open/limits.ts";
 import type { Conditions, HeldImageName, NewImage, StoredImageFacts } from "../model/ports.ts";
+import type { Limits } from "../open/limits.ts";
+import { type BoundImageDeps, noteBinding, removeVersion, settleNote, unlessReplaced } from "./bound-images.ts";
+import { heldImageName, ownFolder } from "./image-name.ts";
+import { inspectImage } from "./inspect-image.ts";
 
 export interface KeepImageDeps extends BoundImageDeps {
   limits: Pick<Limits, "ownerImages">;

@@ -1,8 +1,8 @@
 import type { SessionKind } from "../../face/model.ts";
 import type { CountedFor } from "./caller.ts";
-import type { Calendar } from "./schedule.ts";
 import type { Admit, Guard, GuardChange, GuardEdit } from "./guard.ts";
 import type { HeldImageName } from "./images.ts";
+import type { Schedule } from "./schedule.ts";
 import type { AuditRecord, SessionRecord, StoredSession } from "./session.ts";
 
 export type * from "./images.ts";
@@ -81,7 +81,7 @@ export interface ListQuery {
   createdAfter: string;
 }
 
-export interface SessionStore extends Calendar {
+export interface SessionStore extends Schedule {
   /**
    * Takes a place: inserts the `k_` row and the guard in one transaction, or replaces the known guard by its ETag, as
    * often as others get in between. A key that is already there is answered as `existing`, and `admit`'s answer is
@@ -170,13 +170,13 @@ export interface DeviceStore {
    * Replaces the principal's own guard, as exactly as `reserve` does the device's; one that counts nothing any more is
    * removed.
    */
-  amendOwner(owner: string, change: GuardEdit): Promise<void>;
+  updateOwnerGuard(owner: string, change: GuardEdit): Promise<void>;
   /** A guard of a partition, with the ETag of its row. */
   guard(partition: string, countedFor: CountedFor): Promise<{ guard: Guard; etag: string } | undefined>;
-  /** Replaces a guard of a partition, as `amendOwner` does. */
-  amendGuard(partition: string, countedFor: CountedFor, change: GuardEdit): Promise<void>;
+  /** Replaces a guard of a partition, as `updateOwnerGuard` does. */
+  updateGuard(partition: string, countedFor: CountedFor, change: GuardEdit): Promise<void>;
   /** Replaces each guard of a device: the services' and all users'. */
-  amendGuards(deviceCorrelationId: string, change: GuardEdit): Promise<void>;
+  updateGuards(deviceCorrelationId: string, change: GuardEdit): Promise<void>;
   /**
    * Moves a session that is stored as moving to the partition of its device, which its record names, and answers it as it
    * is stored there. `count` notes it in its guard, once; `refund` takes that back where the session was erased meanwhile,

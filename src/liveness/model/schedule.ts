@@ -37,7 +37,7 @@ export interface SettledSession extends SessionRef {
 }
 
 /** What is due when: the table `expiry`. */
-export interface Calendar {
+export interface Schedule {
   /** Inserts or replaces expiry rows, in as few requests as there are buckets. */
   schedule(...rows: readonly DueRow[]): Promise<void>;
   /** Partition of `expiry` for a time: the 5-minute bucket in which it falls, in the creation's shard. */

@@ -2,9 +2,12 @@ import { setImmediate } from "node:timers/promises";
 import { ApiError } from "../../errors.ts";
 import { isRefusal } from "../../face/errors.ts";
 import type { CreatedSession } from "../../face/model.ts";
-import type { Caller } from "../model/caller.ts";
 import { heldImageName } from "../images/image-name.ts";
-import { admission, quietly, refundDevicePlace, refundPlaces, takeOwnerPlace } from "./places.ts";
+import type { Caller } from "../model/caller.ts";
+import type { Answered, ImageStore, NewImage, Reserved } from "../model/ports.ts";
+import type { SessionRecord } from "../model/session.ts";
+import { collectDueOn } from "../retain/retention.ts";
+import { admission, ignoreErrors, refundDevicePlace, refundPlaces, takeOwnerPlace } from "./places.ts";
 import {
   type CheckedImage,
   type OpenSessionCommand,
@@ -13,10 +16,7 @@ import {
   planSession,
   recordOf,
 } from "./plan-session.ts";
-import type { Answered, ImageStore, NewImage, Reserved } from "../model/ports.ts";
 import { keyOf, type RepeatDeps, type Repeated, repeatCreation } from "./repeat-creation.ts";
-import { collectDueOn } from "../retain/retention.ts";
-import type { SessionRecord } from "../model/session.ts";
 
 export interface OpenSessionDeps extends PlanDeps, RepeatDeps {
   sessions: RepeatDeps["sessions"];
@@ -66,7 +66,7 @@ async function takePlace(
   ]);
   if (place.status === "rejected") throw place.reason;
   if (image.status === "rejected" || expected.status === "rejected") {
-    if ("reserved" in place.value) await quietly(giveUp(deps, plan, place.value.reserved));
+    if ("reserved" in place.value) await ignoreErrors(giveUp(deps, plan, place.value.reserved));
     throw image.status === "rejected" ? image.reason : expected.status === "rejected" && expected.reason;
   }
   return { place: place.value, held: image.value, expected: expected.value };
@@ -85,7 +85,7 @@ async function reserve(deps: OpenSessionDeps, plan: Plan): Promise<Repeated> {
   if ("existing" in outcome) return repeatCreation(deps, plan, outcome.existing);
   const { reserved } = outcome;
   await takeOwnerPlace(deps, plan).catch(async (refusal: unknown) => {
-    await quietly(Promise.all([deps.sessions.release(reserved), refundDevicePlace(deps, plan, reserved)]));
+    await ignoreErrors(Promise.all([deps.sessions.release(reserved), refundDevicePlace(deps, plan, reserved)]));
     throw refusal;
   });
   return outcome;
@@ -156,8 +156,8 @@ function newImage({ bytes, facts }: CheckedImage, { request, caller }: OpenSessi
 async function commit(deps: OpenSessionDeps, plan: Plan, reserved: Reserved, record: SessionRecord): Promise<void> {
   const committed = await deps.sessions.commit(reserved, record).catch(async (error: unknown) => {
     // Whether it was written is not known; that nobody gets the token is. The key row shows it: only its commit changes it.
-    await quietly(deps.face.revoke(record));
-    await quietly(releaseUncommitted(deps, plan, reserved));
+    await ignoreErrors(deps.face.revoke(record));
+    await ignoreErrors(releaseUncommitted(deps, plan, reserved));
     throw error;
   });
   if (committed) return;
@@ -193,5 +193,5 @@ async function undo(
     hasUsedPlaces ? endUsed(deps, plan, reserved) : giveUp(deps, plan, reserved),
     uploaded !== undefined && images.delete(`sessions/${creation.creationId}`),
   ]);
-  if (taken.every(({ status }) => status === "fulfilled")) await quietly(sessions.unschedule([creation]));
+  if (taken.every(({ status }) => status === "fulfilled")) await ignoreErrors(sessions.unschedule([creation]));
 }

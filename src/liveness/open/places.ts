@@ -1,8 +1,8 @@
 import { type Caller, countedFor, services } from "../model/caller.ts";
 import type { Admit } from "../model/guard.ts";
+import type { Clock, DeviceStore, Reserved } from "../model/ports.ts";
 import { admit, admitOwner, type Limits, refundCreation } from "./limits.ts";
 import type { Plan } from "./plan-session.ts";
-import type { Clock, DeviceStore, Reserved } from "../model/ports.ts";
 
 /** The places that a creation takes: among the sessions of its device, and for a user among all that the user opens. */
 
@@ -25,14 +25,14 @@ export function admission({ limits }: Pick<PlaceDeps, "limits">, { creation }: P
 export async function takeOwnerPlace({ devices, limits }: PlaceDeps, { command, creation }: Plan): Promise<void> {
   const owner = limitedOwner(command.caller);
   if (owner === undefined) return;
-  await devices.amendOwner(owner, (guard) => admitOwner(guard, Date.parse(creation.createdOn), limits));
+  await devices.updateOwnerGuard(owner, (guard) => admitOwner(guard, Date.parse(creation.createdOn), limits));
 }
 
 /** Gives back what `takeOwnerPlace` took. */
 export async function refundOwnerPlace({ devices, now }: PlaceDeps, { command, creation }: Plan): Promise<void> {
   const owner = limitedOwner(command.caller);
   if (owner === undefined) return;
-  await devices.amendOwner(owner, (guard) => refundCreation(guard, creation.createdOn, now()));
+  await devices.updateOwnerGuard(owner, (guard) => refundCreation(guard, creation.createdOn, now()));
 }
 
 /** Gives back the place among the sessions of the device. */
@@ -41,7 +41,7 @@ export async function refundDevicePlace(
   { creation }: Plan,
   { partition, key }: Reserved,
 ): Promise<void> {
-  await devices.amendGuard(partition, key.countedFor, (guard) => refundCreation(guard, creation.createdOn, now()));
+  await devices.updateGuard(partition, key.countedFor, (guard) => refundCreation(guard, creation.createdOn, now()));
 }
 
 /** Gives back all places of a creation. */
@@ -50,7 +50,7 @@ export async function refundPlaces(deps: PlaceDeps, plan: Plan, reserved: Reserv
 }
 
 /** For steps back: the error that caused them is the one to answer. */
-export async function quietly(step: Promise<unknown>): Promise<void> {
+export async function ignoreErrors(step: Promise<unknown>): Promise<void> {
   await step.catch(() => undefined);
 }
 

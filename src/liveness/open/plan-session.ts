@@ -3,11 +3,11 @@ import { ApiError } from "../../errors.ts";
 import { carryOver, carryOverRules } from "../../face/carry-over.ts";
 import type { CreateRequest } from "../../face/codec.ts";
 import type { ApiVersion, CreatedSession, SessionKind, SessionRequest } from "../../face/model.ts";
-import { type Caller, countedFor } from "../model/caller.ts";
 import { inspectImage } from "../images/inspect-image.ts";
+import { type Caller, countedFor } from "../model/caller.ts";
 import type { Clock, FaceService, ImageFacts, NewId, SessionStore } from "../model/ports.ts";
-import { collectDueOn, sessionLifeMs } from "../retain/retention.ts";
 import type { SessionRecord } from "../model/session.ts";
+import { collectDueOn, sessionLifeMs } from "../retain/retention.ts";
 
 export interface OpenSessionCommand extends CreateRequest {
   kind: SessionKind;

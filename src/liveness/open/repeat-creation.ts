@@ -1,12 +1,12 @@
 import { ApiError } from "../../errors.ts";
 import type { CreatedSession, SessionState } from "../../face/model.ts";
 import { countedFor } from "../model/caller.ts";
-import { admission, quietly, refundOwnerPlace, refundPlaces, takeOwnerPlace } from "./places.ts";
-import type { Plan } from "./plan-session.ts";
 import type { CreationKey, Reserved } from "../model/ports.ts";
-import type { RecordResultDeps } from "../result/record-result.ts";
 import type { SessionRecord, StoredSession } from "../model/session.ts";
 import { cancelSession } from "../result/get-session.ts";
+import type { RecordResultDeps } from "../result/record-result.ts";
+import { admission, ignoreErrors, refundOwnerPlace, refundPlaces, takeOwnerPlace } from "./places.ts";
+import type { Plan } from "./plan-session.ts";
 
 export type RepeatDeps = RecordResultDeps;
 
@@ -65,7 +65,7 @@ async function replace(deps: RepeatDeps, plan: Plan, existing: Reserved, stored:
     await cancelSession(deps, stored);
   } catch (error) {
     // The key row stays: by it a later repeat finds the session that is still to be revoked.
-    await quietly(refundPlaces(deps, plan, place.reserved));
+    await ignoreErrors(refundPlaces(deps, plan, place.reserved));
     throw error;
   }
   return place;
@@ -99,7 +99,7 @@ async function takeOver(
     if (reserved === undefined) throw inProgress();
     return { reserved };
   } catch (error) {
-    await quietly(refundOwnerPlace(deps, plan));
+    await ignoreErrors(refundOwnerPlace(deps, plan));
     throw error;
   }
 }

@@ -1,11 +1,11 @@
 import { ApiError } from "../../errors.ts";
 import { isDeviceId } from "../../face/model.ts";
-import { amendRecord } from "./update-record.ts";
-import { countBound, type Limits, refundCreation } from "../open/limits.ts";
 import type { Clock, DeviceStore, SessionStore } from "../model/ports.ts";
 import type { StoredSession } from "../model/session.ts";
+import { countBound, type Limits, refundCreation } from "../open/limits.ts";
+import { updateRecord } from "./update-record.ts";
 
-export interface PlaceSessionDeps {
+export interface BindDeviceDeps {
   sessions: SessionStore;
   devices: DeviceStore;
   now: Clock;
@@ -18,24 +18,26 @@ export interface PlaceSessionDeps {
  * first. Of two callers with different devices one succeeds, and a move that was interrupted is finished by the next
  * caller.
  *
- * @param told the device that the service reports.
- * @param said the device that the app sends.
+ * @param fromService the device that the service reports.
+ * @param fromApp the device that the app sends.
  * @returns undefined where the session was erased meanwhile.
  * @throws ApiError 409 `DeviceMismatch` where the app means another device than the session's.
  */
-export async function placeSession(
-  { sessions, devices, now, limits }: PlaceSessionDeps,
+export async function bindDevice(
+  { sessions, devices, now, limits }: BindDeviceDeps,
   stored: StoredSession,
-  told?: string,
-  said?: string,
+  fromService?: string,
+  fromApp?: string,
 ): Promise<StoredSession | undefined> {
-  const known = stored.record.deviceCorrelationId ?? (told !== undefined && isDeviceId(told) ? told : undefined);
-  refuseAnother(known, said);
-  const device = known ?? said;
+  const known =
+    stored.record.deviceCorrelationId ??
+    (fromService !== undefined && isDeviceId(fromService) ? fromService : undefined);
+  refuseAnother(known, fromApp);
+  const device = known ?? fromApp;
   const isNamed = stored.record.deviceCorrelationId !== undefined;
   if (device === undefined || (isNamed && !stored.isMoving)) return stored;
   const named = isNamed ? stored : await nameDevice(sessions, stored, device);
-  refuseAnother(named?.record.deviceCorrelationId, said);
+  refuseAnother(named?.record.deviceCorrelationId, fromApp);
   if (named === undefined) return undefined;
   const { createdOn } = named.record;
   return devices.bindSession(
@@ -51,14 +53,14 @@ async function nameDevice(
   stored: StoredSession,
   deviceCorrelationId: string,
 ): Promise<StoredSession | undefined> {
-  const named = await amendRecord(sessions, stored, (record) =>
+  const named = await updateRecord(sessions, stored, (record) =>
     record.deviceCorrelationId === undefined ? { record: { ...record, deviceCorrelationId } } : undefined,
   );
   return named ?? sessions.find(stored.record.sessionId);
 }
 
-function refuseAnother(device: string | undefined, said: string | undefined): void {
-  if (said !== undefined && device !== undefined && said !== device) {
+function refuseAnother(device: string | undefined, fromApp: string | undefined): void {
+  if (fromApp !== undefined && device !== undefined && fromApp !== device) {
     throw new ApiError(409, "DeviceMismatch", "The session is another device's.");
   }
 }

@@ -1,7 +1,7 @@
 import type { Attempt, SessionState } from "../../face/model.ts";
 import type { Caller } from "../model/caller.ts";
-import { sameDigest } from "./decision.ts";
 import type { SessionRecord } from "../model/session.ts";
+import { sameDigest } from "./decision.ts";
 
 /*
  * The digest that a device sends is evidence only while its sender cannot read the service's: a caller that is not a

@@ -2,9 +2,9 @@ import { sessionNotFound } from "../../api-errors.ts";
 import type { SessionKind, SessionState } from "../../face/model.ts";
 import { type Caller, mayUse } from "../model/caller.ts";
 import type { Clock, SessionStore } from "../model/ports.ts";
-import { endedAttempts, type RecordResultDeps, recordResult } from "./record-result.ts";
 import type { SessionRecord, StoredSession } from "../model/session.ts";
-import { tellSession } from "./session-view.ts";
+import { endedAttempts, type RecordResultDeps, recordResult } from "./record-result.ts";
+import { viewSession } from "./session-view.ts";
 
 /** Wider than the UUIDs that the service gives, and narrow enough to be a key. */
 const sessionIdShape = /^[\w-]{1,64}$/;
@@ -24,7 +24,7 @@ export async function findSession(
   return stored;
 }
 
-export interface Watched {
+export interface SessionView {
   record: SessionRecord;
   /** As the service tells it, with what only the store knows filled in. */
   state: SessionState;
@@ -32,7 +32,7 @@ export interface Watched {
   requestId?: string;
 }
 
-export interface WatchOptions {
+export interface GetSessionOptions {
   /**
    * Whether to tell when each attempt came in; where the service does not, that takes a look into the audit trail.
    * Default false.
@@ -45,13 +45,13 @@ export interface WatchOptions {
  *
  * @throws ApiError 404 `SessionNotFound`, for deleted, pruned and expired sessions too; whatever the service has to say.
  */
-export async function watchSession(
+export async function getSession(
   deps: RecordResultDeps,
   caller: Caller,
   kind: SessionKind,
   sessionId: string,
-  { withReceivedTimes = false }: WatchOptions = {},
-): Promise<Watched> {
+  { withReceivedTimes = false }: GetSessionOptions = {},
+): Promise<SessionView> {
   const found = await findLiveSession(deps, caller, kind, sessionId);
   const { stored, state, requestId } = await recordResult(deps, found);
   if (state === undefined) throw sessionNotFound();
@@ -61,7 +61,7 @@ export async function watchSession(
   return {
     record,
     ...(requestId !== undefined && { requestId }),
-    state: tellSession(caller, record, state, trail, deps.now()),
+    state: viewSession(caller, record, state, trail, deps.now()),
   };
 }
 

@@ -7,13 +7,13 @@ import {
   type VerifyReference,
 } from "../../face/model.ts";
 import type { Caller } from "../model/caller.ts";
-import { attemptFor } from "./digest-visibility.ts";
 import type { SessionStore } from "../model/ports.ts";
-import { type RecordResultDeps, recordResult } from "./record-result.ts";
-import { sessionLifeMs, tokenIsOver } from "../retain/retention.ts";
 import type { AuditRecord, StoredSession } from "../model/session.ts";
-import { tellAttempt } from "./session-view.ts";
+import { sessionLifeMs, tokenIsOver } from "../retain/retention.ts";
+import { attemptFor } from "./digest-visibility.ts";
 import { findLiveSession, findSession } from "./get-session.ts";
+import { type RecordResultDeps, recordResult } from "./record-result.ts";
+import { viewAttempt } from "./session-view.ts";
 
 /** Sessions of one kind that the service would still know and the caller may see, ascending by id, after `start`. */
 export async function listSessions(
@@ -61,7 +61,7 @@ export async function readAuditTrail(
   const entries = await deps.sessions.auditEntries(stored);
   const { modelVersion, verifyReferences } = stored.record;
   return {
-    attempts: entries.map(({ entry, receivedOn }) => tellAttempt(caller, stored.record, entry, receivedOn)),
+    attempts: entries.map(({ entry, receivedOn }) => viewAttempt(caller, stored.record, entry, receivedOn)),
     ...(modelVersion !== undefined && { modelVersion }),
     ...(verifyReferences !== undefined && { verifyReferences }),
   };

@@ -1,12 +1,12 @@
 import { type Attempt, auditEntryId, byEntryId, type SessionState } from "../../face/model.ts";
-import { amendRecord } from "./update-record.ts";
-import { decide, hasIntegrityFailure, sameDigest } from "./decision.ts";
-import { countOutcome, countsForLockout, type Limits } from "../open/limits.ts";
-import { placeSession } from "./bind-device.ts";
 import type { Clock, DeviceStore, FaceService, SessionStore } from "../model/ports.ts";
+import type { AuditRecord, SessionRecord, StoredSession } from "../model/session.ts";
+import { countOutcome, countsForLockout, type Limits } from "../open/limits.ts";
 import { imagesOf } from "../retain/purge-session.ts";
 import { tokenIsOver } from "../retain/retention.ts";
-import type { AuditRecord, SessionRecord, StoredSession } from "../model/session.ts";
+import { bindDevice } from "./bind-device.ts";
+import { decide, hasIntegrityFailure, sameDigest } from "./decision.ts";
+import { updateRecord } from "./update-record.ts";
 
 export interface RecordResultDeps {
   face: FaceService;
@@ -34,7 +34,7 @@ export interface RecordedResult {
 }
 
 /** What comes with the question, beside what the service tells. */
-export interface Occasion {
+export interface RecordContext {
   /** The session is being deleted: whatever its result, it is recorded as `Canceled`. */
   revoking?: boolean;
   /** The device that the app says it was. */
@@ -57,7 +57,7 @@ export interface Occasion {
 export async function recordResult(
   deps: RecordResultDeps,
   stored: StoredSession,
-  occasion: Occasion = {},
+  occasion: RecordContext = {},
 ): Promise<RecordedResult> {
   const { record } = stored;
   const isGone = record.revokedOn !== undefined || deps.now() >= Date.parse(record.expiresOn);
@@ -68,12 +68,12 @@ export async function recordResult(
   const isKnown = record.attempts === 0 || told.length === record.attempts;
   const trail = isKnown ? [] : (await deps.sessions.auditEntries(stored)).map(({ entry }) => entry);
   const attempts = inOrder([...trail, ...told]);
-  const placed = await placeSession(deps, stored, state?.deviceCorrelationId, occasion.deviceCorrelationId);
+  const placed = await bindDevice(deps, stored, state?.deviceCorrelationId, occasion.deviceCorrelationId);
   if (placed === undefined) return { stored, state: undefined, isErased: true };
   const seen: Observation = { ...occasion, state, attempts, nowMs: deps.now(), rules: deps.rules };
   const linked: string[] = [];
   let isBound = false;
-  const written = await amendRecord(deps.sessions, placed, async (current) => {
+  const written = await updateRecord(deps.sessions, placed, async (current) => {
     // Bound by another process in between: it is moved before anything is written.
     isBound = current.deviceCorrelationId !== placed.record.deviceCorrelationId;
     const next = isBound ? undefined : settle(current, seen);
@@ -124,7 +124,7 @@ async function linkImages(
 }
 
 /** All that bears on a session's outcome at one moment. */
-export interface Observation extends Occasion {
+export interface Observation extends RecordContext {
   /** Undefined where the service no longer knows the session. */
   state: SessionState | undefined;
   /** Those that have ended, ascending: as the service tells them, or as they were recorded. */
@@ -149,7 +149,7 @@ export function settle(record: SessionRecord, seen: Observation): SessionRecord 
     attempts: seen.attempts,
     threshold: record.threshold ?? 0,
     imageFromClient: record.imageFromClient === true,
-    digestIsNew: seen.digest !== undefined && !isToldAgain(record, seen),
+    digestIsNew: seen.digest !== undefined && !isRepeatedDigest(record, seen),
     requireClientDigest: seen.rules.requireClientDigest,
     clientFailed: clientError !== undefined,
     closed: record.final || revokedOn !== undefined || over,
@@ -184,7 +184,7 @@ function hasOwnResult({ final, status, decision }: SessionRecord): boolean {
 }
 
 /** A settling that is repeated tells the digest of its own attempt, though a further one may have ended since. */
-function isToldAgain({ clientDigest }: SessionRecord, { digest, attempts }: Observation): boolean {
+function isRepeatedDigest({ clientDigest }: SessionRecord, { digest, attempts }: Observation): boolean {
   return digest === clientDigest && attempts.some(({ result }) => sameDigest(result?.digest, digest));
 }
 

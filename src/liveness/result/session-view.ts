@@ -1,7 +1,7 @@
 import { type Attempt, auditEntryId, type SessionState } from "../../face/model.ts";
 import type { Caller } from "../model/caller.ts";
-import { attemptFor, sessionFieldsFor } from "./digest-visibility.ts";
 import type { AuditRecord, SessionRecord } from "../model/session.ts";
+import { attemptFor, sessionFieldsFor } from "./digest-visibility.ts";
 
 /**
  * A session as the dialects tell it: what the service answers, and what only the store knows. The caller sees only the
@@ -9,7 +9,7 @@ import type { AuditRecord, SessionRecord } from "../model/session.ts";
  *
  * @param trail the stored entries, for the times of attempts of which the service tells none.
  */
-export function tellSession(
+export function viewSession(
   caller: Caller,
   record: SessionRecord,
   state: SessionState,
@@ -25,7 +25,7 @@ export function tellSession(
     ...sessionFieldsFor(caller, record, state),
     sessionId: record.sessionId,
     attempts: state.attempts.map((attempt) =>
-      tellAttempt(caller, record, attempt, receivedOn.get(auditEntryId(attempt))),
+      viewAttempt(caller, record, attempt, receivedOn.get(auditEntryId(attempt))),
     ),
     // The list has it from the store, and the two must not differ.
     createdDateTime: record.createdOn,
@@ -39,7 +39,7 @@ export function tellSession(
 }
 
 /** @param receivedOn when we first saw the attempt end, where the service does not tell when it came in. */
-export function tellAttempt(
+export function viewAttempt(
   caller: Caller,
   record: SessionRecord,
   original: Attempt,

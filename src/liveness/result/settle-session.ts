@@ -1,12 +1,12 @@
 import { sessionNotFound } from "../../api-errors.ts";
 import { ApiError } from "../../errors.ts";
 import { type Caller, mayUse } from "../model/caller.ts";
-import { type RecordResultDeps, recordResult } from "./record-result.ts";
 import type { SessionRecord } from "../model/session.ts";
 import { findSession } from "./get-session.ts";
+import { type RecordResultDeps, recordResult } from "./record-result.ts";
 
 /** What the app tells of its device's side of a session. */
-export interface Told {
+export interface ClientReport {
   digest?: string;
   deviceCorrelationId?: string;
   clientError?: string;
@@ -26,7 +26,7 @@ export async function settleSession(
   deps: RecordResultDeps,
   caller: Caller,
   sessionId: string,
-  told: Told,
+  told: ClientReport,
 ): Promise<SessionRecord> {
   // Most often the process that created it settles it too, and need not read what it has written.
   const recalled = deps.sessions.recall(sessionId);

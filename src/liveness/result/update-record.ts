@@ -4,7 +4,7 @@ import type { SessionStore } from "../model/ports.ts";
 import type { AuditRecord, SessionRecord, StoredSession } from "../model/session.ts";
 
 /** What to write: the record as it should be, and what goes with it in the same transaction. Undefined: nothing. */
-export type Amendment =
+export type RecordUpdate =
   | { record: SessionRecord; entries?: readonly AuditRecord[]; guard?: { change: GuardChange; etag?: string } }
   | undefined;
 
@@ -17,10 +17,10 @@ const maxRounds = 50;
  * @returns what is stored now, or undefined where the record is gone.
  * @throws ApiError 503 `ServerBusy` where others are quicker again and again.
  */
-export async function amendRecord(
+export async function updateRecord(
   sessions: SessionStore,
   stored: StoredSession,
-  amend: (record: SessionRecord) => Amendment | Promise<Amendment>,
+  amend: (record: SessionRecord) => RecordUpdate | Promise<RecordUpdate>,
 ): Promise<StoredSession | undefined> {
   let current = stored;
   for (let round = 0; round < maxRounds; round += 1) {

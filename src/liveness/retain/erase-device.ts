@@ -1,9 +1,9 @@
 import { ApiError } from "../../errors.ts";
 import { unlessReplaced } from "../images/bound-images.ts";
 import type { Clock, DeviceStore, FaceService, HeldImageName, ImageStore, SessionStore } from "../model/ports.ts";
+import type { StoredSession } from "../model/session.ts";
 import { purgeSession } from "./purge-session.ts";
 import { pruneDueOn, purgeDueOn, type Retention } from "./retention.ts";
-import type { StoredSession } from "../model/session.ts";
 
 export interface EraseDeps {
   face: FaceService;

@@ -1,17 +1,17 @@
 import type { DueRow, Phase } from "../model/schedule.ts";
+import { beginRun, isInfrastructureFailure, type Run, type RunLimits } from "./maintenance-run.ts";
 import {
-  type Done,
   find,
   follow,
   noteSetAside,
   type PhaseDeps,
+  type PhaseOutcome,
+  type PhaseState,
   phases,
   pruneTime,
   removeImage,
-  type Stand,
 } from "./phases.ts";
-import { beginRun, isOurTrouble, type Run, type RunLimits } from "./maintenance-run.ts";
-import { NotNow } from "./rate-limiter.ts";
+import { DeadlineReached } from "./rate-limiter.ts";
 
 export interface MaintainDeps extends PhaseDeps, RunLimits {
   /** Runs in which a session may fail before it is set aside. */
@@ -89,14 +89,14 @@ export async function drainShard(
   const summary = add();
   const tools = { ...deps, face: run.face };
   const closing = new Set<Promise<void>>();
-  let batch: { bucket: string; since: number; visits: Promise<Visit>[] } | undefined;
+  let batch: { bucket: string; since: number; visits: Promise<RowResult>[] } | undefined;
   const isFull = ({ visits, since }: NonNullable<typeof batch>) =>
     visits.length === maxBatch || deps.now() - since >= maxBatchMs;
 
   /** A batch is closed in the background: one slow session keeps only the rows beside it waiting. */
   function close({ visits }: NonNullable<typeof batch>): void {
     const closed = Promise.all(visits)
-      .then((ended) => moveOn(tools, ended))
+      .then((ended) => commitBatch(tools, ended))
       .then((ended) => count(deps, summary, ended))
       .finally(() => closing.delete(closed));
     closing.add(closed);
@@ -134,9 +134,9 @@ export async function drainShard(
 }
 
 /** What came of one row. */
-interface Visit {
+interface RowResult {
   due: DueRow;
-  did: Done[];
+  did: PhaseOutcome[];
   /** What takes its place; absent: nothing does. */
   next?: DueRow;
   /** The row is left as it was: for want of time, or because of trouble that is not the session's. */
@@ -145,14 +145,14 @@ interface Visit {
 }
 
 /** Does all that is due for a session by now, one phase after the other. Never rejects. */
-async function visit(deps: MaintainDeps, due: DueRow, run: Run): Promise<Visit> {
-  const stand: Stand = { row: due };
-  const did: Done[] = [];
+async function visit(deps: MaintainDeps, due: DueRow, run: Run): Promise<RowResult> {
+  const stand: PhaseState = { row: due };
+  const did: PhaseOutcome[] = [];
   let cause: unknown;
   try {
-    return { due, did, ...(await goThrough(deps, stand, did)) };
+    return { due, did, ...(await runPhases(deps, stand, did)) };
   } catch (error) {
-    if (error instanceof NotNow) return { due, did: [], stays: true };
+    if (error instanceof DeadlineReached) return { due, did: [], stays: true };
     cause = error;
     return { due, did, ...(await fail(deps, stand.row, error)) };
   } finally {
@@ -160,7 +160,7 @@ async function visit(deps: MaintainDeps, due: DueRow, run: Run): Promise<Visit> 
   }
 }
 
-async function goThrough(deps: MaintainDeps, stand: Stand, did: Done[]): Promise<Pick<Visit, "next">> {
+async function runPhases(deps: MaintainDeps, stand: PhaseState, did: PhaseOutcome[]): Promise<Pick<RowResult, "next">> {
   const wasSetAside = stand.row.setAsideOn !== undefined;
   if (wasSetAside) await removeImageInTime(deps, stand.row);
   for (;;) {
@@ -178,10 +178,10 @@ async function goThrough(deps: MaintainDeps, stand: Stand, did: Done[]): Promise
  * A session that failed goes to the end of the line, so that the others are reached whatever is wrong with it. One that
  * failed too often is set aside: it is tried once an hour, and its image goes in time whatever comes of that.
  */
-async function fail(deps: MaintainDeps, row: DueRow, cause: unknown): Promise<Omit<Visit, "due" | "did">> {
+async function fail(deps: MaintainDeps, row: DueRow, cause: unknown): Promise<Omit<RowResult, "due" | "did">> {
   const { phase } = row;
   const failure = { ...nameOf(row), cause };
-  if (isOurTrouble(cause)) return { stays: true, failure };
+  if (isInfrastructureFailure(cause)) return { stays: true, failure };
   const failures = (row.failures ?? 0) + 1;
   const nowMs = deps.now();
   if (row.setAsideOn === undefined && failures < deps.maxAttempts) {
@@ -218,7 +218,7 @@ function imageTime(deps: MaintainDeps, row: DueRow): number {
  * gone through again. An old one that is gone already tells that somebody else was here. Another run leaves what this one
  * leaves; but where an erasure was, nothing may be left.
  */
-async function moveOn(deps: MaintainDeps, visits: Visit[]): Promise<Visit[]> {
+async function commitBatch(deps: MaintainDeps, visits: RowResult[]): Promise<RowResult[]> {
   const moving = visits.filter(({ stays }) => !stays);
   try {
     const abandoned = moving.filter(({ did }) => did.includes("abandoned"));
@@ -242,7 +242,7 @@ function nameOf({ creationId, phase, session }: DueRow): Omit<MaintenanceFailure
   return { creationId, phase, ...(session && { sessionId: session.sessionId }) };
 }
 
-function count(deps: MaintainDeps, summary: MaintenanceSummary, visits: readonly Visit[]): void {
+function count(deps: MaintainDeps, summary: MaintenanceSummary, visits: readonly RowResult[]): void {
   for (const { due, did, stays, failure } of visits) {
     for (const done of did) summary[done] += 1;
     if (failure === undefined) {

@@ -1,7 +1,7 @@
 import { ApiError } from "../../errors.ts";
-import { createPace, NotNow, type Pace } from "./rate-limiter.ts";
+import { createSemaphore } from "../../semaphore.ts";
 import type { Clock, FaceCallOptions, FaceService } from "../model/ports.ts";
-import { createSlots } from "../../semaphore.ts";
+import { createRateLimiter, DeadlineReached, type RateLimiter } from "./rate-limiter.ts";
 
 /** What bounds a run of the timer. */
 export interface RunLimits {
@@ -11,13 +11,13 @@ export interface RunLimits {
   concurrency: number;
   faceCallsPerSecond: number;
   /** Shared by runs in one process, so that they keep the limits together. Default: one for this run. */
-  pace?: Pace;
+  rateLimiter?: RateLimiter;
 }
 
 /** One run of the timer: how much it may do at once, how fast, and until when. */
 export interface Run {
   startedOn: string;
-  /** The service, at the run's pace and up to its end. Throws `NotNow` where that leaves no time. */
+  /** The service, at the run's rateLimiter and up to its end. Throws `DeadlineReached` where that leaves no time. */
   face: FaceService;
   /** Waits for a place to work on a session, the oldest first. False where no session may be begun any more. */
   admit(dueOn: string): Promise<boolean>;
@@ -38,34 +38,34 @@ const maxOutages = 20;
 /** @param deadline milliseconds since the epoch. Calls of the service that last until then are broken off. */
 export function beginRun(limits: RunLimits, deadline: number): Run {
   const { face, now, concurrency } = limits;
-  const { pace = createPace({ callsPerSecond: limits.faceCallsPerSecond, now }) } = limits;
+  const { rateLimiter = createRateLimiter({ callsPerSecond: limits.faceCallsPerSecond, now }) } = limits;
   const startedMs = now();
   const lastBegin = deadline - (deadline - startedMs) * lastShare;
-  const places = createSlots(2 * concurrency);
-  const lines = createSlots(concurrency);
-  const hangUp = new AbortController();
-  const timer = setTimeout(() => hangUp.abort(new NotNow()), Math.max(0, deadline - startedMs));
+  const sessionSlots = createSemaphore(2 * concurrency);
+  const faceCallSlots = createSemaphore(concurrency);
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(new DeadlineReached()), Math.max(0, deadline - startedMs));
   timer.unref();
-  const options: FaceCallOptions = { gate: pace.gate(lastBegin), signal: hangUp.signal };
+  const options: FaceCallOptions = { gate: rateLimiter.gate(lastBegin), signal: abort.signal };
   let outages = 0;
 
   const mayBegin = () => now() < lastBegin && outages < maxOutages;
 
-  /** A refusal is no failure: the pace has heard of it, and the call waits for its next turn. */
+  /** A refusal is no failure: the rateLimiter has heard of it, and the call waits for its next turn. */
   async function call<T>(ask: () => Promise<T>): Promise<T> {
-    await lines.take();
+    await faceCallSlots.acquire();
     try {
       for (let refusals = 1; ; refusals += 1) {
         try {
           return await ask();
         } catch (error) {
-          if (hangUp.signal.aborted) throw new NotNow();
+          if (abort.signal.aborted) throw new DeadlineReached();
           if (!(error instanceof ApiError && error.status === 429)) throw error;
-          if (refusals === maxRefusals) throw new NotNow();
+          if (refusals === maxRefusals) throw new DeadlineReached();
         }
       }
     } finally {
-      lines.giveBack();
+      faceCallSlots.release();
     }
   }
 
@@ -78,14 +78,14 @@ export function beginRun(limits: RunLimits, deadline: number): Run {
     },
     async admit(dueOn) {
       if (!mayBegin()) return false;
-      await places.take(dueOn);
+      await sessionSlots.acquire(dueOn);
       if (mayBegin()) return true;
-      places.giveBack();
+      sessionSlots.release();
       return false;
     },
     leave(cause) {
       outages = isStorageOutage(cause) ? outages + 1 : 0;
-      places.giveBack();
+      sessionSlots.release();
     },
     isOver: () => now() >= deadline || outages >= maxOutages,
     end: () => clearTimeout(timer),
@@ -100,7 +100,7 @@ function isStorageOutage(cause: unknown): boolean {
 const credentialCodes = new Set(["FaceCredentialsRejected", "FaceCredentialFailed"]);
 
 /** Whether it is no session's fault: storage is out of reach, or the service refuses the app, its quota or its approval. */
-export function isOurTrouble(cause: unknown): boolean {
+export function isInfrastructureFailure(cause: unknown): boolean {
   if (!(cause instanceof ApiError)) return false;
   return isStorageOutage(cause) || credentialCodes.has(cause.code) || cause.status === 403;
 }

@@ -1,13 +1,13 @@
 import { maxAttempts } from "../../face/model.ts";
-import { amendRecord } from "../result/update-record.ts";
-import type { DueRow, Phase, SettledSession } from "../model/schedule.ts";
-import type { Limits } from "../open/limits.ts";
-import { placeSession } from "../result/bind-device.ts";
 import type { Clock, DeviceStore, FaceService, ImageStore, SessionStore } from "../model/ports.ts";
-import { purgeSession } from "./purge-session.ts";
-import { type DecisionRules, recordResult } from "../result/record-result.ts";
-import { collectDueOn, pruneDueOn, purgeDueOn, type Retention, sessionLifeMs, tokenIsOver } from "./retention.ts";
+import type { DueRow, Phase, SettledSession } from "../model/schedule.ts";
 import type { SessionRecord, StoredSession } from "../model/session.ts";
+import type { Limits } from "../open/limits.ts";
+import { bindDevice } from "../result/bind-device.ts";
+import { type DecisionRules, recordResult } from "../result/record-result.ts";
+import { updateRecord } from "../result/update-record.ts";
+import { purgeSession } from "./purge-session.ts";
+import { collectDueOn, pruneDueOn, purgeDueOn, type Retention, sessionLifeMs, tokenIsOver } from "./retention.ts";
 
 /** What is to be done for a session whose time has come, and in which order. */
 
@@ -22,25 +22,25 @@ export interface PhaseDeps {
   retention: Retention;
 }
 
-export type Done = "collected" | "pruned" | "purged" | "abandoned";
+export type PhaseOutcome = "collected" | "pruned" | "purged" | "abandoned";
 
 /** What came of a phase. */
 export interface Step {
-  did?: Done;
+  did?: PhaseOutcome;
   /** The row that is to take the place of the one that was due; absent: nothing is. */
   next?: DueRow;
 }
 
 /** A row as it is worked on, with what has been learned since it was read. */
-export interface Stand {
+export interface PhaseState {
   row: DueRow;
 }
 
 /** Each phase may be gone through again, and by two at once. All throw whatever the service or storage has to say. */
-export const phases: Record<Phase, (deps: PhaseDeps, stand: Stand) => Promise<Step>> = { collect, prune, purge };
+export const phases: Record<Phase, (deps: PhaseDeps, stand: PhaseState) => Promise<Step>> = { collect, prune, purge };
 
 /** Records outcome and audit entries, by the same path as settling. Nothing is removed anywhere before that is done. */
-async function collect(deps: PhaseDeps, stand: Stand): Promise<Step> {
+async function collect(deps: PhaseDeps, stand: PhaseState): Promise<Step> {
   const { row } = stand;
   const stored = await findPlaced(deps, row);
   if (stored === undefined) return explainAbsence(deps, stand);
@@ -67,7 +67,7 @@ function isSettled({ final, attempts, revokedOn, settledOn, tokenExpiresOn }: Se
   return settledOn !== undefined && tokenIsOver(tokenExpiresOn, Date.parse(settledOn));
 }
 
-async function explainAbsence(deps: PhaseDeps, stand: Stand): Promise<Step> {
+async function explainAbsence(deps: PhaseDeps, stand: PhaseState): Promise<Step> {
   const { row } = stand;
   const current = await deps.sessions.dueRow(row);
   // Somebody else is done with it: another run, or an erasure.
@@ -85,7 +85,7 @@ async function explainAbsence(deps: PhaseDeps, stand: Stand): Promise<Step> {
 }
 
 /** Removes what belongs to the session at the service and its image, and hides it from the dialects. */
-async function prune(deps: PhaseDeps, stand: Stand): Promise<Step> {
+async function prune(deps: PhaseDeps, stand: PhaseState): Promise<Step> {
   const { row } = stand;
   const { session } = row;
   if (session === undefined) {
@@ -120,7 +120,7 @@ async function hide({ sessions, devices, now }: PhaseDeps, row: DueRow, sessionI
   return false;
 }
 
-async function purge(deps: PhaseDeps, { row }: Stand): Promise<Step> {
+async function purge(deps: PhaseDeps, { row }: PhaseState): Promise<Step> {
   const dueOn = purgeTime(deps, row);
   if (Date.parse(dueOn) > deps.now()) return { next: follow(deps, row, "purge", dueOn) };
   const stored = await findPlaced(deps, row);
@@ -141,16 +141,16 @@ export async function find(
 async function findPlaced(deps: PhaseDeps, row: DueRow): Promise<StoredSession | undefined> {
   const found = await find(deps, row);
   if (!found?.isMoving) return found;
-  const placed = await placeSession(deps, found);
+  const placed = await bindDevice(deps, found);
   // The record is written without its note of the place that it was moved from.
-  return placed && amendRecord(deps.sessions, placed, (record) => ({ record }));
+  return placed && updateRecord(deps.sessions, placed, (record) => ({ record }));
 }
 
 /** Notes on the session itself that it was set aside, or is no longer. */
 export async function noteSetAside(deps: PhaseDeps, row: DueRow, setAsideOn: string | undefined): Promise<void> {
   const stored = await find(deps, row);
   if (stored === undefined || stored.record.setAsideOn === setAsideOn) return;
-  await amendRecord(deps.sessions, stored, ({ setAsideOn: _, ...record }) => ({
+  await updateRecord(deps.sessions, stored, ({ setAsideOn: _, ...record }) => ({
     record: setAsideOn === undefined ? record : { ...record, setAsideOn },
   }));
 }

@@ -1,6 +1,6 @@
-import { refundCreation } from "../open/limits.ts";
 import type { Clock, DeviceStore, SessionStore } from "../model/ports.ts";
 import type { AuditRecord, StoredSession } from "../model/session.ts";
+import { refundCreation } from "../open/limits.ts";
 
 /** The images of the attempts that these entries tell of. */
 export function imagesOf(entries: readonly AuditRecord[]): string[] {
@@ -17,5 +17,5 @@ export async function purgeSession(
   for (const sessionImageId of linked) await devices.unlinkImage(sessionImageId);
   await sessions.purge(stored);
   const { owner, createdOn } = stored.record;
-  if (owner !== undefined) await devices.amendOwner(owner, (guard) => refundCreation(guard, createdOn, now()));
+  if (owner !== undefined) await devices.updateOwnerGuard(owner, (guard) => refundCreation(guard, createdOn, now()));
 }

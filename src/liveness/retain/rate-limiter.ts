@@ -2,20 +2,20 @@ import { retryAfterMs, sleep as sleepFor } from "../../retry.ts";
 import type { CallGate, Clock } from "../model/ports.ts";
 
 /** Thrown if there is no time left in this run. The work has not failed; the next run continues it. */
-export class NotNow extends Error {
-  override readonly name = "NotNow";
+export class DeadlineReached extends Error {
+  override readonly name = "DeadlineReached";
 
   constructor() {
     super("There is no time left for this now.");
   }
 }
 
-export interface Pace {
+export interface RateLimiter {
   /** A gate for requests that are due before `until`, milliseconds since the epoch. */
   gate(until: number): CallGate;
 }
 
-export interface PaceOptions {
+export interface RateLimiterOptions {
   callsPerSecond: number;
   now: Clock;
   /** Monotonic clock in milliseconds. Default: `performance.now`. */
@@ -32,7 +32,7 @@ const longestPauseMs = 60_000;
  * throttles a request, all requests pause: for as long as `Retry-After` asks, or else for 2.5 intervals, doubled with each
  * refusal in a row, up to a minute.
  */
-export function createPace(options: PaceOptions): Pace {
+export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
   const { callsPerSecond, now, ticks = () => performance.now(), sleep = sleepFor } = options;
   const intervalMs = 1000 / callsPerSecond;
   const firstPauseMs = Math.max(2.5 * intervalMs, shortestPauseMs);
@@ -46,7 +46,7 @@ export function createPace(options: PaceOptions): Pace {
   async function turn(endTick: number): Promise<void> {
     for (;;) {
       const due = Math.max(ticks(), nextTurn, pausedUntil);
-      if (due >= endTick) throw new NotNow();
+      if (due >= endTick) throw new DeadlineReached();
       if (due <= ticks()) {
         nextTurn = due + intervalMs;
         return;

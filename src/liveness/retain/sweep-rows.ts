@@ -1,14 +1,14 @@
-import type { Calendar } from "../model/schedule.ts";
-import type { Limits } from "../open/limits.ts";
+import { createSemaphore } from "../../semaphore.ts";
 import type { Clock, ImageStore } from "../model/ports.ts";
-import { type Retention, sessionLifeMs } from "./retention.ts";
-import { createSlots } from "../../semaphore.ts";
+import type { Schedule } from "../model/schedule.ts";
 import type { FoundRow, RowOf, RowStore, WalkedTable } from "../model/stored-rows.ts";
+import type { Limits } from "../open/limits.ts";
+import { type Retention, sessionLifeMs } from "./retention.ts";
 import { walkOn } from "./walk.ts";
 
 export interface SweepRowsDeps {
   rows: RowStore;
-  sessions: Calendar;
+  sessions: Schedule;
   images: ImageStore;
   now: Clock;
   retention: Retention;
@@ -91,11 +91,11 @@ async function withoutImage(
   notes: readonly RowOf<"imageNote">[],
   deadline: number,
 ): Promise<FoundRow[]> {
-  const slots = createSlots(maxQuestions);
+  const semaphore = createSemaphore(maxQuestions);
   const old = notes.filter(({ boundOn }) => isOlder(boundOn, hourMs, deps.now()));
   const found = await Promise.all(
     old.map(async (note) => {
-      await slots.take();
+      await semaphore.acquire();
       try {
         if (deps.now() >= deadline) return [];
         const facts = await deps.images.facts(note.image);
@@ -104,7 +104,7 @@ async function withoutImage(
         report(deps, note, cause);
         return [];
       } finally {
-        slots.giveBack();
+        semaphore.release();
       }
     }),
   );

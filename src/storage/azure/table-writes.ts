@@ -70,7 +70,7 @@ export function createTableWrites(
 
   async function send(request: Required<WriteRequest>, abortSignal: AbortSignal): Promise<PipelineResponse> {
     const { method, url, headers, body } = request;
-    // Told here, because the transport would encode the whole body once more to learn it.
+    // ClientReport here, because the transport would encode the whole body once more to learn it.
     headers["Content-Length"] = String(Buffer.byteLength(body));
     const options = { method, url: `${url}${search}`, headers: createHttpHeaders(headers), body, abortSignal };
     const pipelineRequest = createPipelineRequest({ ...options, allowInsecureConnection });

@@ -2,13 +2,13 @@ import type { TableEntity } from "@azure/data-tables";
 import * as z from "zod";
 import { type Attempt, apiVersions, sessionKinds } from "../../face/model.ts";
 import { services } from "../../liveness/model/caller.ts";
-import type { DueRow, SettledSession } from "../../liveness/model/schedule.ts";
 import type { Guard, GuardChange } from "../../liveness/model/guard.ts";
 import type { CreationKey, SessionPointer } from "../../liveness/model/ports.ts";
+import type { DueRow, SettledSession } from "../../liveness/model/schedule.ts";
 import type { AuditRecord, SessionRecord } from "../../liveness/model/session.ts";
+import type { Entity } from "../azure/table.ts";
 import { auditRow, bucketStart } from "./keys.ts";
 import { json, readRow, wholeNumber, writeRow } from "./row.ts";
-import type { Entity } from "../azure/table.ts";
 
 /** The rows beside the session's own: guard, creation key, id pointer, due row and audit entry. */
 

@@ -3,9 +3,9 @@ import * as z from "zod";
 import { apiVersions, sessionKinds, type VerifyReference } from "../../face/model.ts";
 import { services } from "../../liveness/model/caller.ts";
 import { decisions, type SessionRecord, type StoredSession } from "../../liveness/model/session.ts";
+import type { Entity } from "../azure/table.ts";
 import { isSessionPartition } from "./keys.ts";
 import { json, readRow, wholeNumber, writeRow } from "./row.ts";
-import type { Entity } from "../azure/table.ts";
 
 const text = z.string();
 

@@ -3,12 +3,12 @@ import type { Admit, GuardEdit } from "../../liveness/model/guard.ts";
 import type { DeviceStore } from "../../liveness/model/ports.ts";
 import type { StoredSession } from "../../liveness/model/session.ts";
 import type { StorageTables } from "../azure/connect.ts";
-import { createGuards } from "./guards.ts";
-import { auditRows, devicePartition, guardRowOf } from "../rows/keys.ts";
-import { readSession, writeSession } from "../rows/session-row.ts";
-import { prunedPointer, writePointer } from "../rows/other-rows.ts";
 import type { Entity, Table } from "../azure/table.ts";
 import { inTransactions, removeRows } from "../azure/transactions.ts";
+import { auditRows, devicePartition, guardRowOf } from "../rows/keys.ts";
+import { prunedPointer, writePointer } from "../rows/other-rows.ts";
+import { readSession, writeSession } from "../rows/session-row.ts";
+import { createGuards } from "./guards.ts";
 
 /**
  * The move of a session to the partition of its device, which its record names already. The rows are there before
@@ -62,7 +62,7 @@ export function createBinding(connection: StorageTables): DeviceStore["bindSessi
         await sessionIds.put({ ...writePointer(partition, row, record), ...prunedToo });
       } else if ((await sessionIds.get(sessionId, sessionId)) === undefined) {
         await removeRows(sessions, partition, [...audits.map(({ rowKey }) => rowKey), row]);
-        if ("written" in outcome) await guards.amend(partition, guardRow, refund);
+        if ("written" in outcome) await guards.update(partition, guardRow, refund);
         return undefined;
       }
     }

@@ -2,7 +2,7 @@ import type { Admit } from "../../liveness/model/guard.ts";
 import type { CreationKey, Reservation, Reserved, ReserveOutcome, SessionStore } from "../../liveness/model/ports.ts";
 import type { SessionRecord, StoredSession } from "../../liveness/model/session.ts";
 import type { StorageTables } from "../azure/connect.ts";
-import { createGuards, type KnownGuard } from "./guards.ts";
+import type { Entity } from "../azure/table.ts";
 import {
   creationKeyRow,
   deviceOfPartition,
@@ -11,10 +11,10 @@ import {
   sessionPartition,
   sessionRow,
 } from "../rows/keys.ts";
-import { createRecent, type Recent } from "./write-cache.ts";
-import { writeSession } from "../rows/session-row.ts";
 import { readKey, writeKey, writePointer } from "../rows/other-rows.ts";
-import type { Entity } from "../azure/table.ts";
+import { writeSession } from "../rows/session-row.ts";
+import { createGuards, type KnownGuard } from "./guards.ts";
+import { createWriteCache, type WriteCache } from "./write-cache.ts";
 
 type Creation = Pick<SessionStore, "reserve" | "takeOver" | "isCurrent" | "release" | "commit">;
 
@@ -30,10 +30,13 @@ interface Claim {
 }
 
 /** The life of a creation in the tables: a place is taken, then committed or given back. */
-export function createCreation(connection: StorageTables, recent: Recent<StoredSession> = createRecent()): Creation {
+export function createCreation(
+  connection: StorageTables,
+  cache: WriteCache<StoredSession> = createWriteCache(),
+): Creation {
   const { sessions, sessionIds } = connection;
   const guards = createGuards(connection);
-  const recentGuards = createRecent<KnownGuard>();
+  const guardCache = createWriteCache<KnownGuard>();
 
   return { reserve, takeOver, isCurrent, release, commit };
 
@@ -92,7 +95,7 @@ export function createCreation(connection: StorageTables, recent: Recent<StoredS
     if (!("written" in outcome)) return outcome;
     // Without an ETag of its own it could not be told from what others write; and where no device is known, none will.
     if (outcome.written.etag !== "*" && deviceOfPartition(partition) !== undefined) {
-      recentGuards.remember(guardName, outcome.written);
+      guardCache.remember(guardName, outcome.written);
     }
     return { reserved: placeOf(claim, outcome.etag, key) };
   }
@@ -102,7 +105,7 @@ export function createCreation(connection: StorageTables, recent: Recent<StoredS
    * one. A remembered guard may let in, because the write goes by its ETag; it turns nobody away, since it may be old.
    */
   function rememberedGuard(guardName: string, admit: Admit): KnownGuard | undefined {
-    const known = recentGuards.recall(guardName);
+    const known = guardCache.recall(guardName);
     try {
       if (known !== undefined) admit(known.guard);
       return known;
@@ -122,7 +125,7 @@ export function createCreation(connection: StorageTables, recent: Recent<StoredS
   /** What has no ETag of its own could not be told from what others write; one whose device is not known will be moved. */
   function remember(stored: StoredSession): void {
     if (stored.etag === "*" || stored.record.deviceCorrelationId === undefined) return;
-    recent.remember(stored.record.sessionId, { ...stored, recalled: true });
+    cache.remember(stored.record.sessionId, { ...stored, recalled: true });
   }
 
   async function commit(reserved: Reserved, record: SessionRecord): Promise<boolean> {

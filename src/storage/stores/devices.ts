@@ -1,10 +1,9 @@
 import type { GuardEdit } from "../../liveness/model/guard.ts";
 import type { DeviceContents, DeviceStore, Reserved } from "../../liveness/model/ports.ts";
 import type { StoredSession } from "../../liveness/model/session.ts";
-import { createBinding } from "./binding.ts";
 import type { StorageTables } from "../azure/connect.ts";
-import { followPointer } from "./find-session.ts";
-import { createGuards } from "./guards.ts";
+import type { Conditions } from "../azure/query.ts";
+import { removeRows } from "../azure/transactions.ts";
 import {
   boundImageRow,
   devicePartition,
@@ -21,10 +20,11 @@ import {
   sessionRowOfAudit,
   sessionRows,
 } from "../rows/keys.ts";
-import type { Conditions } from "../azure/query.ts";
-import { readSession } from "../rows/session-row.ts";
 import { readGuard, readKey, writePointer } from "../rows/other-rows.ts";
-import { removeRows } from "../azure/transactions.ts";
+import { readSession } from "../rows/session-row.ts";
+import { createBinding } from "./binding.ts";
+import { followPointer } from "./find-session.ts";
+import { createGuards } from "./guards.ts";
 
 /** What concerns a device, or a principal, as a whole. */
 export function createDeviceStore(connection: StorageTables): DeviceStore {
@@ -32,10 +32,10 @@ export function createDeviceStore(connection: StorageTables): DeviceStore {
   const guards = createGuards(connection);
   return {
     sessionOf,
-    amendOwner: (owner, change) => guards.amend(ownerPartition(owner), guardRow, change),
+    updateOwnerGuard: (owner, change) => guards.update(ownerPartition(owner), guardRow, change),
     guard: (partition, countedFor) => guards.read(partition, guardRowOf(countedFor)),
-    amendGuard: (partition, countedFor, change) => guards.amend(partition, guardRowOf(countedFor), change),
-    amendGuards,
+    updateGuard: (partition, countedFor, change) => guards.update(partition, guardRowOf(countedFor), change),
+    updateGuards,
     bindSession: createBinding(connection),
     async linkImage(sessionImageId, sessionId) {
       const key = imageLinkKey(sessionImageId);
@@ -75,11 +75,11 @@ export function createDeviceStore(connection: StorageTables): DeviceStore {
     }
   }
 
-  async function amendGuards(deviceCorrelationId: string, change: GuardEdit): Promise<void> {
+  async function updateGuards(deviceCorrelationId: string, change: GuardEdit): Promise<void> {
     const partition = devicePartition(deviceCorrelationId);
     const where = { PartitionKey: partition, RowKey: guardRows };
     for await (const entity of sessions.query({ where })) {
-      if (change(readGuard(entity)) !== undefined) await guards.amend(partition, entity.rowKey, change);
+      if (change(readGuard(entity)) !== undefined) await guards.update(partition, entity.rowKey, change);
     }
   }
 

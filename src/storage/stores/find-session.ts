@@ -1,7 +1,7 @@
 import type { StoredSession } from "../../liveness/model/session.ts";
 import type { StorageTables } from "../azure/connect.ts";
-import { readSession } from "../rows/session-row.ts";
 import { readPointer } from "../rows/other-rows.ts";
+import { readSession } from "../rows/session-row.ts";
 
 /** What the pointer of a session's id leads to. */
 export type Found = { isPointed: false; stored?: never } | { isPointed: true; stored?: StoredSession };

@@ -24,7 +24,7 @@ export interface Guards {
    * Replaces a guard by its ETag, as often as others get in between; one that counts nothing any more is removed, so that
    * it leaves no trace. Where `change` answers undefined, all stays as it is. Throws `ApiError` 503 after too many rounds.
    */
-  amend(partition: string, row: string, change: GuardEdit): Promise<void>;
+  update(partition: string, row: string, change: GuardEdit): Promise<void>;
   /**
    * Writes another row of the partition together with the guard, in one transaction, as often as others change the guard
    * in between. Throws `ApiError` 503 after too many rounds.
@@ -50,7 +50,7 @@ export interface CountedWrite<T> {
 }
 
 export function createGuards({ sessions, retryPolicy }: StorageTables): Guards {
-  return { read, amend, writeCounted };
+  return { read, update, writeCounted };
 
   async function read(partition: string, row: string): Promise<KnownGuard | undefined> {
     const entity = await sessions.get(partition, row);
@@ -62,7 +62,7 @@ export function createGuards({ sessions, retryPolicy }: StorageTables): Guards {
     await retryPolicy.sleep(backoff(round, { firstDelayMs: firstPauseMs, maxDelayMs: maxPauseMs, random }) * random());
   }
 
-  async function amend(partition: string, row: string, change: GuardEdit): Promise<void> {
+  async function update(partition: string, row: string, change: GuardEdit): Promise<void> {
     for (let round = 1; round <= maxGuardRounds; round++) {
       const known = await read(partition, row);
       const changed = change(known?.guard);

@@ -1,12 +1,12 @@
 import type { CountedFor } from "../../liveness/model/caller.ts";
 import type { SessionStore } from "../../liveness/model/ports.ts";
 import type { StoredSession } from "../../liveness/model/session.ts";
-import { removeMovedRows } from "./binding.ts";
 import type { StorageTables } from "../azure/connect.ts";
-import { auditRows, guardHolder, guardRowOf, guardRows, keyAndSessionRows } from "../rows/keys.ts";
-import { readKey } from "../rows/other-rows.ts";
 import type { Entity } from "../azure/table.ts";
 import { removeRows } from "../azure/transactions.ts";
+import { auditRows, guardHolder, guardRowOf, guardRows, keyAndSessionRows } from "../rows/keys.ts";
+import { readKey } from "../rows/other-rows.ts";
+import { removeMovedRows } from "./binding.ts";
 
 /** The end of a record: all its rows go, its own last, so that a purge that was cut short is found and done again. */
 export function createPurge({ sessions, sessionIds }: StorageTables): Pick<SessionStore, "purge" | "dropKey"> {

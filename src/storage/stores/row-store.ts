@@ -1,8 +1,11 @@
 import * as z from "zod";
 import type { Page } from "../../liveness/model/ports.ts";
-import { createSlots } from "../../semaphore.ts";
 import type { FoundRow, Removal, RowStore, WalkedTable } from "../../liveness/model/stored-rows.ts";
+import { createSemaphore } from "../../semaphore.ts";
 import type { StorageTables } from "../azure/connect.ts";
+import type { Query } from "../azure/query.ts";
+import type { Entity, Table } from "../azure/table.ts";
+import { removeRows } from "../azure/transactions.ts";
 import {
   deviceOfPartition,
   imageOfRow,
@@ -13,12 +16,9 @@ import {
   sessionCreatedOn,
   sessionRowOfAudit,
 } from "../rows/keys.ts";
-import type { Query } from "../azure/query.ts";
+import { readGuard } from "../rows/other-rows.ts";
 import { readRow } from "../rows/row.ts";
 import { movingOf } from "../rows/session-row.ts";
-import { readGuard } from "../rows/other-rows.ts";
-import type { Entity, Table } from "../azure/table.ts";
-import { removeRows } from "../azure/transactions.ts";
 
 const pageSize = 1000;
 /** Requests at a time. */
@@ -44,16 +44,16 @@ export function createRowStore({ sessions, sessionIds }: StorageTables): RowStor
 
   async function remove(rows: readonly FoundRow[]): Promise<Removal> {
     const result: Removal = { removed: 0, failures: [] };
-    const slots = createSlots(maxRequests);
+    const semaphore = createSemaphore(maxRequests);
     const attempt = async (concerned: readonly FoundRow[], work: () => Promise<number>) => {
-      await slots.take();
+      await semaphore.acquire();
       try {
         const removed = await work();
         result.removed += removed;
       } catch (cause) {
         for (const row of concerned) result.failures.push({ row, cause });
       } finally {
-        slots.giveBack();
+        semaphore.release();
       }
     };
     // Audit entries are never changed, so that those of a partition can go without their ETags, in one request.

@@ -1,12 +1,12 @@
 import type { TransactionAction } from "@azure/data-tables";
-import type { DuePlace, DueRow, UnreadableRow } from "../../liveness/model/schedule.ts";
 import type { SessionStore } from "../../liveness/model/ports.ts";
+import type { DuePlace, DueRow, UnreadableRow } from "../../liveness/model/schedule.ts";
 import type { StorageTables } from "../azure/connect.ts";
-import { bucketStart, duePartitions, shardOf, shardPartitions } from "../rows/keys.ts";
 import type { Query } from "../azure/query.ts";
-import { readDue, writeDue } from "../rows/other-rows.ts";
 import type { Entity } from "../azure/table.ts";
 import { inTransactions, removeRows } from "../azure/transactions.ts";
+import { bucketStart, duePartitions, shardOf, shardPartitions } from "../rows/keys.ts";
+import { readDue, writeDue } from "../rows/other-rows.ts";
 
 type ExpiryStore = Pick<
   SessionStore,

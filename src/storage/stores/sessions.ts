@@ -4,15 +4,9 @@ import type { GuardChange } from "../../liveness/model/guard.ts";
 import type { ListQuery, SessionPointer, SessionStore } from "../../liveness/model/ports.ts";
 import type { AuditRecord, SessionRecord, StoredSession } from "../../liveness/model/session.ts";
 import type { StorageTables } from "../azure/connect.ts";
-import { createCreation } from "./creations.ts";
-import { createDeviceSessions } from "./device-sessions.ts";
-import { createExpiryStore } from "./schedule.ts";
-import { followPointer } from "./find-session.ts";
-import { auditRows, expiryPartition, guardRowOf, sessionCreatedOn, sessionRow } from "../rows/keys.ts";
-import { createPurge } from "./purge.ts";
 import { maxPageSize } from "../azure/query.ts";
-import { createRecent } from "./write-cache.ts";
-import { movingOf, readSession, writeSession } from "../rows/session-row.ts";
+import { inTransactions, maxTransactionRows } from "../azure/transactions.ts";
+import { auditRows, expiryPartition, guardRowOf, sessionCreatedOn, sessionRow } from "../rows/keys.ts";
 import {
   listedProperties,
   prunedPointer,
@@ -22,7 +16,13 @@ import {
   writeGuardChange,
   writePointer,
 } from "../rows/other-rows.ts";
-import { inTransactions, maxTransactionRows } from "../azure/transactions.ts";
+import { movingOf, readSession, writeSession } from "../rows/session-row.ts";
+import { createCreation } from "./creations.ts";
+import { createDeviceSessions } from "./device-sessions.ts";
+import { followPointer } from "./find-session.ts";
+import { createPurge } from "./purge.ts";
+import { createExpiryStore } from "./schedule.ts";
+import { createWriteCache } from "./write-cache.ts";
 
 /** Rows asked for at least, as one that an older version of the app has pruned is dropped only after it was read. */
 const minListPageSize = 100;
@@ -30,19 +30,19 @@ const minListPageSize = 100;
 /** The sessions in Azure Tables. The device's partition is the truth; every other row only points to it. */
 export function createSessionStore(connection: StorageTables): SessionStore {
   const { sessions, sessionIds } = connection;
-  const recent = createRecent<StoredSession>();
+  const cache = createWriteCache<StoredSession>();
   const { purge, dropKey } = createPurge(connection);
 
   return {
-    ...createCreation(connection, recent),
+    ...createCreation(connection, cache),
     ...createDeviceSessions(connection),
     ...createExpiryStore(connection),
     dropKey,
     purge(stored) {
-      recent.forget(stored.record.sessionId);
+      cache.forget(stored.record.sessionId);
       return purge(stored);
     },
-    recall: recent.recall,
+    recall: cache.recall,
     rowKey: sessionRow,
     createdOn: sessionCreatedOn,
     expiryPartition,
@@ -72,7 +72,7 @@ export function createSessionStore(connection: StorageTables): SessionStore {
     guard?: { change: GuardChange; etag?: string },
   ): Promise<StoredSession | undefined> {
     const { partition, row, etag } = stored;
-    recent.forget(record.sessionId);
+    cache.forget(record.sessionId);
     const session = writeSession(partition, row, record);
     const actions: TransactionAction[] = [["update", session, "Replace", { etag }]];
     if (guard !== undefined) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { TableClient, TableServiceClient } from "@azure/data-tables";
 import { BlobServiceClient } from "@azure/storage-blob";
 import * as z from "zod";
@@ -92,7 +92,7 @@ for (const upstream of apiVersions) {
 
     for (const { asked, fields, kinds, withoutImage, dialects, refusedTowards } of cases) {
       const isRefused = refusedTowards.includes(upstream);
-      it(`${isRefused ? "refuses" : "takes"} ${asked}`, async () => {
+      test(`${isRefused ? "refuses" : "takes"} ${asked}`, async () => {
         for (const dialect of dialects.map(dialectOf)) {
           for (const kind of kinds) {
             const before = [await creations(), await countStored(stack)];
@@ -108,7 +108,7 @@ for (const upstream of apiVersions) {
       });
     }
 
-    it("takes what asks for nothing", async () => {
+    test("takes what asks for nothing", async () => {
       for (const { fields, dialects } of cases) {
         for (const dialect of dialects.map(dialectOf)) {
           for (const [name, value] of Object.entries(fields)) {
@@ -120,7 +120,7 @@ for (const upstream of apiVersions) {
       }
     });
 
-    it("keeps the caller's threshold, whichever side it is that does", async () => {
+    test("keeps the caller's threshold, whichever side it is that does", async () => {
       for (const dialect of [dialectOf("v1.2-preview.1"), dialectOf("v1.2")]) {
         for (const [matchConfidence, isIdentical, decision] of [
           [0.899, false, "rejected"],
@@ -143,7 +143,7 @@ for (const upstream of apiVersions) {
     });
 
     if (upstream === "v1.1-preview.1") return;
-    it("carries what it takes as far as the result", async () => {
+    test("carries what it takes as far as the result", async () => {
       const fields = { enableSessionImage: true, returnVerifyImageHash: true };
       for (const dialect of [dialectOf("v1.2-preview.1"), dialectOf("v1.2")]) {
         const opened = await create(dialect, "livenessWithVerify", fields);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import createClient, { isUnexpected } from "@azure/ai-vision-face";
 import createOldClient, { isUnexpected as isUnexpectedInOld } from "face-client-v1.1-preview.1";
 import { apiVersions, type SessionKind } from "../../../src/face/model.ts";
@@ -26,7 +26,7 @@ for (const upstream of apiVersions) {
 
     const newDevice = () => ({ livenessOperationMode: "Passive", deviceCorrelationId: randomUUID() });
 
-    it("1.0.0-beta.3 in v1.2: liveness", async () => {
+    test("1.0.0-beta.3 in v1.2: liveness", async () => {
       const client = createClient(`${stack.url}/`, { key }, faceClientOptions);
       const opened = await client.path("/detectLiveness-sessions").post({ body: newDevice() });
       if (isUnexpected(opened)) return assert.fail(JSON.stringify(opened.body));
@@ -47,7 +47,7 @@ for (const upstream of apiVersions) {
       assert.deepEqual([gone.status, gone.body.error.code], ["404", "SessionNotFound"]);
     });
 
-    it("1.0.0-beta.3 in v1.2: liveness with verify", async () => {
+    test("1.0.0-beta.3 in v1.2: liveness with verify", async () => {
       const client = createClient(stack.url, { key }, faceClientOptions);
       const { livenessOperationMode, deviceCorrelationId } = newDevice();
       const opened = await client.path("/detectLivenessWithVerify-sessions").post({
@@ -75,7 +75,7 @@ for (const upstream of apiVersions) {
 
     for (const version of ["v1.1-preview.1", "v1.2-preview.1"] as const) {
       for (const kind of ["liveness", "livenessWithVerify"] as const) {
-        it(`1.0.0-beta.3 in ${version}: ${kind}`, async () => {
+        test(`1.0.0-beta.3 in ${version}: ${kind}`, async () => {
           const client = createClient(stack.url, { key }, { ...faceClientOptions, apiVersion: version });
           const dialect = dialectOf(version);
           const path = dialect.sessions(kind).replace(`face/${version}`, "");
@@ -107,7 +107,7 @@ for (const upstream of apiVersions) {
       }
     }
 
-    it("1.0.0-beta.1 in v1.1-preview.1: liveness, page by page", async () => {
+    test("1.0.0-beta.1 in v1.1-preview.1: liveness, page by page", async () => {
       const client = createOldClient(stack.url, { key }, faceClientOptions);
       const path = "/detectLiveness/singleModal/sessions";
       const opened: string[] = [];
@@ -151,7 +151,7 @@ for (const upstream of apiVersions) {
       assert.deepEqual([gone.status, gone.body.error.code], ["404", "SessionNotFound"]);
     });
 
-    it("1.0.0-beta.1 in v1.1-preview.1: liveness with verify", async () => {
+    test("1.0.0-beta.1 in v1.1-preview.1: liveness with verify", async () => {
       const client = createOldClient(stack.url, { key }, faceClientOptions);
       const path = "/detectLivenessWithVerify/singleModal/sessions";
       const opened = await client.path(path).post({

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { apiVersions } from "../../../src/face/model.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { type Stack, startStack } from "../../local/stack.ts";
@@ -22,7 +22,7 @@ for (const upstream of apiVersions) {
 
     for (const dialect of dialects) {
       for (const kind of kinds) {
-        it(`${dialect.version}: ${kind}`, async () => {
+        test(`${dialect.version}: ${kind}`, async () => {
           const request = kind === "liveness" ? { json: fields } : { body: dialect.form(fields, makeImage()) };
           const opened = await app.send(dialect.sessions(kind), request);
           assert.equal(opened.status, 200, JSON.stringify(opened.body));
@@ -68,7 +68,7 @@ describe("a device that is set in the client, where that is not allowed", () => 
   });
   after(() => stack.stop());
 
-  it("is refused with a clear error in every dialect", async () => {
+  test("is refused with a clear error in every dialect", async () => {
     for (const dialect of dialects) {
       for (const kind of kinds) {
         const request = kind === "liveness" ? { json: fields } : { body: dialect.form(fields, makeImage()) };

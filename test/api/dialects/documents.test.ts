@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import * as z from "zod";
 import { apiVersions } from "../../../src/face/model.ts";
 import { makeImage } from "../../fixtures/images.ts";
@@ -75,7 +75,7 @@ for (const upstream of apiVersions) {
       const { deviceCorrelationId, deviceCorrelationIdSetInClient, ...rest } = request;
       const breaksItsRule = deviceCorrelationIdSetInClient === true && deviceCorrelationId !== undefined;
 
-      it(`${document}: the sample ${breaksItsRule ? "that breaks its own rule" : "as it stands"}`, async () => {
+      test(`${document}: the sample ${breaksItsRule ? "that breaks its own rule" : "as it stands"}`, async () => {
         const answer = await app.send(path.slice(1), { json: request });
         if (breaksItsRule) {
           assertError(answer, 400, "InvalidDeviceCorrelationId");
@@ -85,7 +85,7 @@ for (const upstream of apiVersions) {
         }
       });
 
-      it(`${document}: the sample with a device named in one place`, async () => {
+      test(`${document}: the sample with a device named in one place`, async () => {
         const answer = await app.send(path.slice(1), { json: { ...rest, deviceCorrelationId } });
         const isRefused = upstream === "v1.2" && (rest.sendResultsToClient === true || path.includes("WithVerify"));
         if (isRefused) assertError(answer, 400, "NotSupportedByUpstreamVersion");
@@ -94,7 +94,7 @@ for (const upstream of apiVersions) {
     }
 
     for (const { document, version, kind, fields } of requests.filter(({ version }) => version === upstream)) {
-      it(`${document}: every field of a ${kind} session at once`, async () => {
+      test(`${document}: every field of a ${kind} session at once`, async () => {
         const dialect = dialectOf(version);
         const asked = Object.fromEntries(
           fields.filter((name) => name !== "verifyImage").map((name) => [name, values[name]]),
@@ -137,7 +137,7 @@ describe("the documents' errors", async () => {
   ];
   for (const dialect of dialects) {
     for (const [code, fields] of wrong) {
-      it(`${dialect.version}: ${code} for ${JSON.stringify(fields).slice(0, 60)}`, async () => {
+      test(`${dialect.version}: ${code} for ${JSON.stringify(fields).slice(0, 60)}`, async () => {
         const answer = await app.send(dialect.sessions("liveness"), { json: { ...good, ...fields } });
         assertError(answer, 400, code);
         const documented = errors.messages[code] ?? "";
@@ -148,7 +148,7 @@ describe("the documents' errors", async () => {
     }
   }
 
-  it("come in the documented shapes, with the service's own words, whoever found them out", async () => {
+  test("come in the documented shapes, with the service's own words, whoever found them out", async () => {
     const path = dialectOf("v1.1-preview.1").sessions("liveness");
     const inject = async (status: number) => {
       await control(stack.emulator, "/faults", { operation: "create", status });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { makeImage } from "../../fixtures/images.ts";
 import { assertError } from "../support/app-client.ts";
 import { openStack } from "../support/open-stack.ts";
@@ -89,7 +89,7 @@ describe("forms as other libraries write them", async () => {
 
   for (const style of styles) {
     for (const dialect of dialects) {
-      it(`${style.library} in ${dialect.version}`, async () => {
+      test(`${style.library} in ${dialect.version}`, async () => {
         const path = dialect.sessions("livenessWithVerify");
         const deviceCorrelationId = `Gerät ${randomUUID()}`;
         const asked = { ...fields, deviceCorrelationId };

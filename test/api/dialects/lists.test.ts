@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import type { SessionKind } from "../../../src/face/model.ts";
 import type { SessionStore } from "../../../src/liveness/model/ports.ts";
 import type { SessionRecord } from "../../../src/liveness/model/session.ts";
@@ -44,7 +44,7 @@ describe("a list of 2,500 sessions", () => {
     return seen;
   };
 
-  it("comes in pages of 1000 unless asked otherwise, ascending, each session once", async () => {
+  test("comes in pages of 1000 unless asked otherwise, ascending, each session once", async () => {
     for (const dialect of previews) {
       assert.deepEqual(await list(dialect), ids.slice(0, 1000));
       assert.deepEqual(await list(dialect, `?start=${ids[999]}`), ids.slice(1000, 2000));
@@ -55,7 +55,7 @@ describe("a list of 2,500 sessions", () => {
     assert.equal((await listAll(dialectOf("v1.1-preview.1"), 7, "livenessWithVerify")).length, 30);
   });
 
-  it("begins after `start`, which need not be the id of a session", async () => {
+  test("begins after `start`, which need not be the id of a session", async () => {
     const [dialect] = previews;
     assert.ok(dialect);
     assert.deepEqual(await list(dialect, `?start=${ids[4]}&top=3`), ids.slice(5, 8));
@@ -69,7 +69,7 @@ describe("a list of 2,500 sessions", () => {
     }
   });
 
-  it("refuses bounds that the service refuses", async () => {
+  test("refuses bounds that the service refuses", async () => {
     const wrong = ["top=0", "top=1001", "top=-1", "top=1.5", "top=ten", "top=", `start=${"0".repeat(65)}`];
     for (const dialect of previews) {
       for (const query of wrong) {
@@ -84,7 +84,7 @@ describe("a list of 2,500 sessions", () => {
     }
   });
 
-  it("has neither deleted sessions nor pruned nor expired ones, and a full page all the same", async () => {
+  test("has neither deleted sessions nor pruned nor expired ones, and a full page all the same", async () => {
     const [dialect] = previews;
     assert.ok(dialect);
     const kind = "livenessWithVerify";
@@ -123,7 +123,7 @@ describe("lists and audit trails of several callers", () => {
   });
   after(() => stack.stop());
 
-  it("show a principal its own, a trusted service all, and a stranger nothing", async () => {
+  test("show a principal its own, a trusted service all, and a stranger nothing", async () => {
     const alice = createAppClient(stack.url, principal("alice"));
     const bob = createAppClient(stack.url, principal("bob"));
     const service = createAppClient(stack.url, { "ocp-apim-subscription-key": key });
@@ -159,7 +159,7 @@ describe("lists and audit trails of several callers", () => {
     }
   });
 
-  it("end 48 hours after the creation, final or not; our own resources do not", async () => {
+  test("end 48 hours after the creation, final or not; our own resources do not", async () => {
     const app = createAppClient(stack.url, principal("carol"));
     const [final, unused] = [await app.openSession(), await app.openSession()];
     await playAttempt(stack.emulator, final, { scenario: "realface" });

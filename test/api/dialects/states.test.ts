@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { type ApiVersion, apiVersions, type SessionKind } from "../../../src/face/model.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { type Stack, startStack } from "../../local/stack.ts";
@@ -35,10 +35,11 @@ for (const upstream of apiVersions) {
 
     for (const dialect of dialects) {
       for (const [name, steps] of Object.entries(scripts)) {
-        it(`${dialect.version}: ${name}`, () => compareStates(stack, upstream, dialect, steps));
+        test(`${dialect.version}: ${name}`, () => compareStates(stack, upstream, dialect, steps));
       }
       for (const kind of ["liveness", "livenessWithVerify"] as const) {
-        it(`${dialect.version}: every field of a ${kind} session`, () => compareFields(stack, upstream, dialect, kind));
+        test(`${dialect.version}: every field of a ${kind} session`, () =>
+          compareFields(stack, upstream, dialect, kind));
       }
     }
   });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import * as z from "zod";
 import { type ApiVersion, apiVersions, type SessionKind } from "../../../src/face/model.ts";
 import { type Stack, startStack } from "../../local/stack.ts";
@@ -29,7 +29,7 @@ for (const upstream of apiVersions) {
 
     for (const dialect of dialects) {
       for (const opening of openings.filter((each) => isPossible(each, dialect, upstream))) {
-        it(`${dialect.version}: ${opening.name}`, () => tellStory(stack, upstream, dialect, opening));
+        test(`${dialect.version}: ${opening.name}`, () => tellStory(stack, upstream, dialect, opening));
       }
     }
   });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import * as z from "zod";
 import { apiVersions } from "../../../src/face/model.ts";
 import { makeImage } from "../../fixtures/images.ts";
@@ -48,7 +48,7 @@ describe("versions and operations that are not spoken", async () => {
     "v1.2%20",
   ];
   for (const wrong of unknown) {
-    it(`${wrong}: 404 that names the versions`, async () => {
+    test(`${wrong}: 404 that names the versions`, async () => {
       for (const { version, method, path } of paths) {
         const answer = await ask(method, path.replace(version, wrong));
         assertError(answer, 404, "UnsupportedApiVersion");
@@ -57,7 +57,7 @@ describe("versions and operations that are not spoken", async () => {
     });
   }
 
-  it("operations of one family with a version of the other: 404 that names those that have them", async () => {
+  test("operations of one family with a version of the other: 404 that names those that have them", async () => {
     for (const { version, method, path } of paths) {
       const others = version === "v1.2" ? ["v1.1-preview.1", "v1.2-preview.1"] : ["v1.2"];
       for (const other of others) {
@@ -69,7 +69,7 @@ describe("versions and operations that are not spoken", async () => {
     }
   });
 
-  it("operations that v1.2 does not have: 405 for lists of sessions, 404 for audit trails", async () => {
+  test("operations that v1.2 does not have: 405 for lists of sessions, 404 for audit trails", async () => {
     for (const kind of sessionKinds) {
       for (const query of ["", "?top=10", "?top=0"]) {
         const list = await app.send(stable.sessions(kind) + query);
@@ -80,7 +80,7 @@ describe("versions and operations that are not spoken", async () => {
     }
   });
 
-  it("session images in v1.1-preview.1, and by the other family's path: 404 that names the versions", async () => {
+  test("session images in v1.1-preview.1, and by the other family's path: 404 that names the versions", async () => {
     const images = (path: string) => app.send(`face/${path}/an-image`);
     const inOldest = await images("v1.1-preview.1/session/sessionImages");
     assertError(inOldest, 404, "UnsupportedApiVersion");
@@ -90,7 +90,7 @@ describe("versions and operations that are not spoken", async () => {
     }
   });
 
-  it("operations that no version has: 404", async () => {
+  test("operations that no version has: 404", async () => {
     for (const { version, sessions } of dialects) {
       for (const path of [`face/${version}/detect`, `${sessions("liveness")}/${unknownId}/more`, `face/${version}/`]) {
         assertError(await ask("POST", path), 404, "ResourceNotFound");
@@ -98,7 +98,7 @@ describe("versions and operations that are not spoken", async () => {
     }
   });
 
-  it("methods that a path has not: 405 with those that it has, in the versions that have the path", async () => {
+  test("methods that a path has not: 405 with those that it has, in the versions that have the path", async () => {
     for (const { version, sessions } of dialects) {
       for (const kind of sessionKinds) {
         assertError(await ask("PUT", sessions(kind)), 405, "MethodNotAllowed");
@@ -109,7 +109,7 @@ describe("versions and operations that are not spoken", async () => {
     }
   });
 
-  it("fields of another dialect: 400, and none is dropped", async () => {
+  test("fields of another dialect: 400, and none is dropped", async () => {
     const foreign: [version: string, field: string, value: unknown][] = [
       ["v1.1-preview.1", "enableSessionImage", true],
       ["v1.1-preview.1", "livenessSingleModalModel", "2022-10-15-preview.04"],
@@ -133,7 +133,7 @@ describe("versions and operations that are not spoken", async () => {
     }
   });
 
-  it("are nothing that the service hears of", async () => {
+  test("are nothing that the service hears of", async () => {
     const { calls } = z.object({ calls: z.record(z.string(), z.int()) }).parse(await control(stack.emulator, "/state"));
     assert.deepEqual(
       Object.entries(calls).filter(([, count]) => count > 0),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { apiVersions } from "../../../src/face/model.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { type Stack, startStack } from "../../local/stack.ts";
@@ -17,7 +17,7 @@ for (const first of apiVersions) {
     });
     after(() => stack.stop());
 
-    it("live on in every dialect after the app has moved on to other versions", async () => {
+    test("live on in every dialect after the app has moved on to other versions", async () => {
       const app = createAppClient(stack.url);
       const opened = [];
       for (const dialect of dialects) {

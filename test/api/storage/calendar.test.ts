@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, describe, it } from "node:test";
-import type { DuePlace, DueRow, UnreadableRow } from "../../../src/liveness/model/schedule.ts";
+import { after, describe, test } from "node:test";
 import type { SessionStore } from "../../../src/liveness/model/ports.ts";
+import type { DuePlace, DueRow, UnreadableRow } from "../../../src/liveness/model/schedule.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { collect, openRig, rowsOf } from "./storage-rig.ts";
 
@@ -29,7 +29,7 @@ describe("the calendar", () => {
       .filter(isReadable);
   const ids = (rows: readonly DuePlace[]) => rows.map(({ creationId }) => creationId).sort();
 
-  it("tells what is due, oldest bucket first, and nothing that is not", async (t) => {
+  test("tells what is due, oldest bucket first, and nothing that is not", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const due = [40, 0, 17, 21].map((n) => dueAt(sessions, minutes(n)));
     const later = [22, 24, 25, 1000].map((n) => dueAt(sessions, minutes(n)));
@@ -58,7 +58,7 @@ describe("the calendar", () => {
     );
   });
 
-  it("takes a row again, and in its place the next one of the same bucket", async (t) => {
+  test("takes a row again, and in its place the next one of the same bucket", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const row = dueAt(sessions, minutes(100));
     await sessions.schedule(row);
@@ -71,7 +71,7 @@ describe("the calendar", () => {
     );
   });
 
-  it("writes rows in as few requests as there are buckets", async (t) => {
+  test("writes rows in as few requests as there are buckets", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const first = dueAt(sessions, minutes(150));
     const session = {
@@ -95,7 +95,7 @@ describe("the calendar", () => {
     assert.equal(await sessions.dueRow(told), undefined);
   });
 
-  it("takes a row without a time for due from the beginning of its bucket", async (t) => {
+  test("takes a row without a time for due from the beginning of its bucket", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const { dueOn, ...row } = dueAt(sessions, minutes(171));
     const { expiryPartition, creationId, ...values } = row;
@@ -106,7 +106,7 @@ describe("the calendar", () => {
     await sessions.unschedule([row]);
   });
 
-  it("tells of a row that cannot be read, and goes on", async (t) => {
+  test("tells of a row that cannot be read, and goes on", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const [one, other] = ["1", "2"].map((end) => dueAt(sessions, minutes(176), `${"7".repeat(8)}-${end}`));
     assert.ok(one && other);
@@ -123,7 +123,7 @@ describe("the calendar", () => {
     await sessions.unschedule([broken, { ...other, expiryPartition: partitionKey }]);
   });
 
-  it("tells the oldest of all that is due, with one small question to each shard", async (t) => {
+  test("tells the oldest of all that is due, with one small question to each shard", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     assert.equal(await sessions.oldestDue("2025-06-01T00:00:00.000Z"), undefined);
     const times = ["2025-06-01T00:07:00.000Z", "2025-06-01T00:03:00.000Z", "2025-06-01T01:00:00.000Z"];
@@ -138,7 +138,7 @@ describe("the calendar", () => {
     await sessions.unschedule(rows);
   });
 
-  it("finds all rows of a creation, wherever they stand", async (t) => {
+  test("finds all rows of a creation, wherever they stand", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const [one, other] = [dueAt(sessions, minutes(180)), dueAt(sessions, minutes(180))];
     const places = [180, 400, 90_000].map((n) => dueAt(sessions, minutes(n), one.creationId));
@@ -151,7 +151,7 @@ describe("the calendar", () => {
     assert.deepEqual(await sessions.unschedule([other]), []);
   });
 
-  it("removes rows in as few requests as there are buckets, and tells which were gone already", async (t) => {
+  test("removes rows in as few requests as there are buckets, and tells which were gone already", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const first = dueAt(sessions, minutes(200));
     const rows = [
@@ -176,7 +176,7 @@ describe("the calendar", () => {
     await sessions.unschedule([]);
   });
 
-  it("is read page by page, as rows are asked for", async (t) => {
+  test("is read page by page, as rows are asked for", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const first = dueAt(sessions, minutes(2000));
     const rows = Array.from({ length: 1100 }, (_, n) => ({ ...first, creationId: `${first.creationId}-${n}` }));

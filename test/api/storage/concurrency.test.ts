@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, describe, it } from "node:test";
+import { after, describe, test } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
 import type { Guard } from "../../../src/liveness/model/guard.ts";
 import { readGuard } from "../../../src/storage/rows/other-rows.ts";
@@ -29,7 +29,7 @@ function admitUpTo(limit: number) {
 }
 
 describe("two processes on one storage", () => {
-  it("make the tables and the container at the same time, and lose nothing by it", async (t) => {
+  test("make the tables and the container at the same time, and lose nothing by it", async (t) => {
     const rigs = await Promise.all([openRig(t, azurite), openRig(t, azurite)]);
     const image = {
       bytes: Buffer.from("image"),
@@ -49,7 +49,7 @@ describe("two processes on one storage", () => {
     assert.deepEqual(await Promise.all(work), Array(10).fill(true));
   });
 
-  it("let exactly as many of 200 parallel creations pass as the limit says", async (t) => {
+  test("let exactly as many of 200 parallel creations pass as the limit says", async (t) => {
     const [one, other] = await Promise.all([openRig(t, azurite), openRig(t, azurite)]);
     const deviceCorrelationId = someDevice();
     const outcomes = await Promise.allSettled(
@@ -71,7 +71,7 @@ describe("two processes on one storage", () => {
     );
   });
 
-  it("take one place for one idempotency key, whoever comes first", async (t) => {
+  test("take one place for one idempotency key, whoever comes first", async (t) => {
     const timeOf = (n: number) => new Date(Date.UTC(2026, 0, 1) + n).toISOString();
     const [one, other] = await Promise.all([openRig(t, azurite), openRig(t, azurite)]);
     const deviceCorrelationId = someDevice();
@@ -93,7 +93,7 @@ describe("two processes on one storage", () => {
     assert.deepEqual(readGuard(guard).recent, [winners[0]?.key.bodyHash]);
   });
 
-  it("commit one of the sessions that were opened for one key", async (t) => {
+  test("commit one of the sessions that were opened for one key", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const place = await reserved(sessions, reservation({ deviceCorrelationId, keyHash: "abc" }));
@@ -111,7 +111,7 @@ describe("two processes on one storage", () => {
     );
   });
 
-  it("give places back without losing one", async (t) => {
+  test("give places back without losing one", async (t) => {
     const [one, other] = await Promise.all([openRig(t, azurite), openRig(t, azurite)]);
     const deviceCorrelationId = someDevice();
     const places: Awaited<ReturnType<typeof reserved>>[] = [];
@@ -126,7 +126,7 @@ describe("two processes on one storage", () => {
     );
   });
 
-  it("update one record after the other", async (t) => {
+  test("update one record after the other", async (t) => {
     const [one, other] = await Promise.all([openRig(t, azurite), openRig(t, azurite)]);
     const { record } = await committed(one.sessions);
     const count = async ({ sessions }: typeof one) => {
@@ -140,7 +140,7 @@ describe("two processes on one storage", () => {
     assert.equal((await one.sessions.find(record.sessionId))?.record.attempts, 10);
   });
 
-  it("purge the same sessions at once, and leave nothing", async (t) => {
+  test("purge the same sessions at once, and leave nothing", async (t) => {
     const [one, other] = await Promise.all([openRig(t, azurite), openRig(t, azurite)]);
     const device = someDevice();
     const stored = await Promise.all(Array.from({ length: 4 }, () => committed(one.sessions, device)));

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, describe, it } from "node:test";
+import { after, describe, test } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
 import type { Guard } from "../../../src/liveness/model/guard.ts";
 import { createSessionStore } from "../../../src/storage/stores/sessions.ts";
@@ -20,7 +20,7 @@ const azurite = await startAzurite();
 after(() => azurite.stop());
 
 describe("reserve", () => {
-  it("writes key and guard of a new device with one request", async (t) => {
+  test("writes key and guard of a new device with one request", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     await sessions.probe();
     proxy.take();
@@ -45,7 +45,7 @@ describe("reserve", () => {
     assert.deepEqual({ ...keyRow, ...key }, keyRow, "the key row has the properties of the key, under their own names");
   });
 
-  it("needs three requests for a device that another process knows, and shows its guard to admit", async (t) => {
+  test("needs three requests for a device that another process knows, and shows its guard to admit", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const first = await reserved(createSessionStore(connection), reservation({ deviceCorrelationId }));
@@ -61,7 +61,7 @@ describe("reserve", () => {
     assert.deepEqual(guards, [undefined, { recent: [first.taken], rejectionsInARow: 0, changedOn: first.taken }]);
   });
 
-  it("needs one for a device that the same process has written last", async (t) => {
+  test("needs one for a device that the same process has written last", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const first = await reserved(sessions, reservation({ deviceCorrelationId }));
@@ -73,7 +73,7 @@ describe("reserve", () => {
     assert.equal(guard?.recent, JSON.stringify([first.taken, second.taken, third.taken]));
   });
 
-  it("counts what others have written since, whatever it remembers", async (t) => {
+  test("counts what others have written since, whatever it remembers", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const atMost = (limit: number) => (guard: Guard | undefined) => {
@@ -91,7 +91,7 @@ describe("reserve", () => {
     assert.equal(JSON.parse(String(guard?.recent)).length, 2);
   });
 
-  it("lets in, whatever it remembers, where others have made room or the device is gone", async (t) => {
+  test("lets in, whatever it remembers, where others have made room or the device is gone", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const onlyOne = (guard: Guard | undefined, taken: string) => {
@@ -114,7 +114,7 @@ describe("reserve", () => {
     assert.equal(rows.filter((row) => row === "g").length, 1);
   });
 
-  it("answers a key that is there already, also where admit would refuse", async (t) => {
+  test("answers a key that is there already, also where admit would refuse", async (t) => {
     const { sessions } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const keyHash = "abc";
@@ -129,7 +129,7 @@ describe("reserve", () => {
     assert.equal(place.idempotencyRowKey, "k_abc");
   });
 
-  it("lets admit refuse, and then writes nothing", async (t) => {
+  test("lets admit refuse, and then writes nothing", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     await reserved(sessions, reservation({ deviceCorrelationId }));
@@ -144,7 +144,7 @@ describe("reserve", () => {
     assert.deepEqual(await rowsOf(connection.sessions, deviceCorrelationId), before);
   });
 
-  it("uses the creation's own partition where the device is set in the client", async (t) => {
+  test("uses the creation's own partition where the device is set in the client", async (t) => {
     const { sessions } = await openRig(t, azurite);
     const request = reservation();
     const place = await reserved(sessions, request);
@@ -153,7 +153,7 @@ describe("reserve", () => {
 });
 
 describe("release", () => {
-  it("removes the key row alone, because the creation may have used its place", async (t) => {
+  test("removes the key row alone, because the creation may have used its place", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const place = await reserved(sessions, reservation({ deviceCorrelationId }));
@@ -162,7 +162,7 @@ describe("release", () => {
     assert.deepEqual([guard?.recent, rest], [JSON.stringify([place.taken]), []]);
   });
 
-  it("and a refund of the place leave no trace of a device without sessions", async (t) => {
+  test("and a refund of the place leave no trace of a device without sessions", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const one = await reserved(sessions, reservation({ deviceCorrelationId }));
@@ -181,7 +181,7 @@ describe("release", () => {
     assert.deepEqual(await rowsOf(connection.sessions, deviceCorrelationId), []);
   });
 
-  it("leaves a place alone that was committed or taken over", async (t) => {
+  test("leaves a place alone that was committed or taken over", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const request = reservation({ deviceCorrelationId });
@@ -195,7 +195,7 @@ describe("release", () => {
 });
 
 describe("commit", () => {
-  it("writes session, key and pointer with two requests", async (t) => {
+  test("writes session, key and pointer with two requests", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const request = reservation({ deviceCorrelationId, owner: "o" });
@@ -231,7 +231,7 @@ describe("commit", () => {
     ["gone", "remove"],
     ["taken over", "merge"],
   ] as const) {
-    it(`writes nothing where the key is ${name}`, async (t) => {
+    test(`writes nothing where the key is ${name}`, async (t) => {
       const { sessions, connection } = await openRig(t, azurite);
       const deviceCorrelationId = someDevice();
       const request = reservation({ deviceCorrelationId });
@@ -250,7 +250,7 @@ describe("commit", () => {
     });
   }
 
-  it("hands a key on to the creation that takes it over", async (t) => {
+  test("hands a key on to the creation that takes it over", async (t) => {
     const { sessions } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const first = reservation({ deviceCorrelationId, keyHash: "abc" });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, describe, it } from "node:test";
+import { after, describe, test } from "node:test";
 import fc from "fast-check";
 import type { SessionStore } from "../../../src/liveness/model/ports.ts";
 import { startAzurite } from "../../local/azurite.ts";
@@ -82,7 +82,7 @@ describe("device ids of every kind", () => {
     assert.deepEqual(await sessions.sessionsOfDevice(device, 10), { items: [] });
   }
 
-  it("work in single operations, transactions and queries", async (t) => {
+  test("work in single operations, transactions and queries", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     for (const device of odd) await wholeLife(sessions, device);
     const left = await collect(connection.sessions.query({ where: {} }));
@@ -93,7 +93,7 @@ describe("device ids of every kind", () => {
     );
   });
 
-  it("work whatever they hold", async (t) => {
+  test("work whatever they hold", async (t) => {
     const { sessions } = await openRig(t, azurite);
     const ids = fc.string({ unit: "binary", minLength: 1, maxLength: 30 });
     await fc.assert(

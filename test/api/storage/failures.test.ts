@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, describe, it } from "node:test";
+import { after, describe, test } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
 import { connectStorage } from "../../../src/storage/azure/connect.ts";
 import { createImageStore } from "../../../src/storage/stores/images.ts";
@@ -22,7 +22,7 @@ function unavailable(error: unknown): boolean {
 
 describe("storage that fails for a moment", () => {
   for (const fault of ["break", { status: 500 }, { status: 503 }, { status: 429 }] as const) {
-    it(`is asked again: ${JSON.stringify(fault)}`, async (t) => {
+    test(`is asked again: ${JSON.stringify(fault)}`, async (t) => {
       const { sessions, images, proxy } = await openRig(t, azurite);
       proxy.inject(fault, undefined, 3);
       const stored = await committed(sessions);
@@ -33,7 +33,7 @@ describe("storage that fails for a moment", () => {
     });
   }
 
-  it("is asked again where it has stalled", async (t) => {
+  test("is asked again where it has stalled", async (t) => {
     const { sessions, images, proxy } = await openRig(t, azurite, { timeoutMs: 300 });
     await images.probe();
     await sessions.probe();
@@ -46,7 +46,7 @@ describe("storage that fails for a moment", () => {
 });
 
 describe("storage that stays out of reach", () => {
-  it("is told as 503 StorageUnavailable after four tries, with the time that it asks for", async (t) => {
+  test("is told as 503 StorageUnavailable after four tries, with the time that it asks for", async (t) => {
     const { sessions, images, proxy } = await openRig(t, azurite);
     for (const probe of [
       sessions.probe,
@@ -65,14 +65,14 @@ describe("storage that stays out of reach", () => {
     }
   });
 
-  it("is told in bounded time where it stalls", async (t) => {
+  test("is told in bounded time where it stalls", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite, { timeoutMs: 100 });
     proxy.inject("stall", undefined, 10);
     await assert.rejects(sessions.probe(), unavailable);
     assert.equal(proxy.strikes(), 2);
   });
 
-  it("is told where nobody listens", async () => {
+  test("is told where nobody listens", async () => {
     const [port] = await findFreePorts(1);
     const connectionString = azurite.connectionString.replaceAll(/(?<=127\.0\.0\.1:)\d+/g, String(port));
     const connection = connectStorage({ connectionString, retryPolicy: { firstDelayMs: 1 } });
@@ -82,7 +82,7 @@ describe("storage that stays out of reach", () => {
 });
 
 describe("storage that refuses us", () => {
-  it("is no passing failure, and not for the caller to hear", async (t) => {
+  test("is no passing failure, and not for the caller to hear", async (t) => {
     const wrongKey = azurite.connectionString.replace(/AccountKey=[^;]+/, `AccountKey=${btoa("wrong")}`);
     const { sessions, images, proxy } = await openRig(t, { connectionString: wrongKey });
     for (const probe of [sessions.probe, images.probe]) {
@@ -98,7 +98,7 @@ describe("storage that refuses us", () => {
 describe("an identity in place of a key", () => {
   const token = { token: "a-token", expiresOnTimestamp: Date.now() + 3_600_000 };
 
-  it("is asked for tokens for storage, tables and blobs alike", async () => {
+  test("is asked for tokens for storage, tables and blobs alike", async () => {
     const asked: unknown[] = [];
     const credential = {
       getToken: async (scopes: string | string[]) => {
@@ -115,7 +115,7 @@ describe("an identity in place of a key", () => {
     assert.ok(asked.length >= 2);
   });
 
-  it("is never shown to a line that is not encrypted", async (t) => {
+  test("is never shown to a line that is not encrypted", async (t) => {
     const { proxy } = await openRig(t, azurite);
     const [blobUri = "", tableUri = ""] = proxy.connectionString.match(/(?<=(?:Blob|Table)Endpoint=)[^;]+/g) ?? [];
     const connection = connectStorage({ tableUri, blobUri, credential: { getToken: async () => token } });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, describe, it } from "node:test";
+import { after, describe, test } from "node:test";
 import { createDeviceStore } from "../../../src/storage/stores/devices.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { committed, openRig } from "./storage-rig.ts";
@@ -9,7 +9,7 @@ const azurite = await startAzurite();
 after(() => azurite.stop());
 
 describe("the link from an image of an attempt to its session", () => {
-  it("is found by the image's id and is no session itself", async (t) => {
+  test("is found by the image's id and is no session itself", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const devices = createDeviceStore(connection);
     const { record } = await committed(sessions);
@@ -21,7 +21,7 @@ describe("the link from an image of an attempt to its session", () => {
     assert.equal(await devices.sessionOfImage(image), undefined);
   });
 
-  it("neither overwrites nor removes a session of the same id", async (t) => {
+  test("neither overwrites nor removes a session of the same id", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const devices = createDeviceStore(connection);
     const stored = await committed(sessions);
@@ -32,7 +32,7 @@ describe("the link from an image of an attempt to its session", () => {
     assert.deepEqual(await sessions.find(sessionId), stored);
   });
 
-  it("takes whatever id the service gives its images", async (t) => {
+  test("takes whatever id the service gives its images", async (t) => {
     const { connection } = await openRig(t, azurite);
     const devices = createDeviceStore(connection);
     for (const image of ["a/b+c==", "a\\b", "?#%", "'", "é", "x".repeat(2000)]) {

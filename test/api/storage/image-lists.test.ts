@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { BlobServiceClient } from "@azure/storage-blob";
 import type { ImageName, ImageStore, ListedImage } from "../../../src/liveness/model/ports.ts";
 import { createDeviceStore } from "../../../src/storage/stores/devices.ts";
@@ -10,7 +10,7 @@ import { committed, openRig, someDevice } from "./storage-rig.ts";
 const facts = { contentType: "image/png", width: 640, height: 480, sha256: "ab".repeat(32) } as const;
 
 describe("a list of images", async () => {
-  it("tells each with its time, version and device, by prefix and page by page", async (t) => {
+  test("tells each with its time, version and device, by prefix and page by page", async (t) => {
     const azurite = await startAzurite();
     t.after(() => azurite.stop());
     const { connection, proxy } = await openRig(t, azurite);
@@ -45,7 +45,7 @@ describe("a list of images", async () => {
     assert.equal(await images.delete("held/one", { ifMatch: one.etag }), true);
   });
 
-  it("goes on where the last page ended, in another process too", async (t) => {
+  test("goes on where the last page ended, in another process too", async (t) => {
     const azurite = await startAzurite();
     t.after(() => azurite.stop());
     const { images, proxy } = await openRig(t, azurite);
@@ -74,7 +74,7 @@ describe("a list of images", async () => {
 });
 
 describe("the number of a user's images", () => {
-  it("counts those of the user, and no further than asked", async (t) => {
+  test("counts those of the user, and no further than asked", async (t) => {
     const azurite = await startAzurite();
     t.after(() => azurite.stop());
     const { images, proxy } = await openRig(t, azurite);
@@ -97,7 +97,7 @@ async function removeBookmarkTwice(images: ImageStore): Promise<void> {
 }
 
 describe("pointers of creations that stopped before their commit", () => {
-  it("are found by where they point, many with one look at the table", async (t) => {
+  test("are found by where they point, many with one look at the table", async (t) => {
     const azurite = await startAzurite();
     t.after(() => azurite.stop());
     const { connection, sessions, proxy } = await openRig(t, azurite);

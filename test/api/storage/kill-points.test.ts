@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { after, it } from "node:test";
+import { after, test } from "node:test";
 import { connectStorage } from "../../../src/storage/azure/connect.ts";
-import { createImageStore } from "../../../src/storage/stores/images.ts";
 import type { Table } from "../../../src/storage/azure/table.ts";
+import { createImageStore } from "../../../src/storage/stores/images.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { type Calls, stopAt } from "../../unit/fakes/calls.ts";
 import { callsOf, deeds, outlive, passAges } from "../../unit/fakes/kill-points.ts";
@@ -57,7 +57,7 @@ const nothing = "[[[],[],[]],[]]";
 const isRead = (name: string) => /\.(get|query|facts|list|bookmark)$/.test(name);
 
 for (const deed of deeds) {
-  it(`${deed.what}, killed after any write to storage or to the service, leaves nothing that the timer does not remove`, async () => {
+  test(`${deed.what}, killed after any write to storage or to the service, leaves nothing that the timer does not remove`, async () => {
     // The deed that nothing disturbs is outlived as well.
     const stage = openStage();
     const names = await callsOf(deed, stage);

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { after, describe, it } from "node:test";
+import { after, describe, test } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
-import type { DueRow } from "../../../src/liveness/model/schedule.ts";
 import type { Guard } from "../../../src/liveness/model/guard.ts";
 import type { NewImage } from "../../../src/liveness/model/ports.ts";
-import { createSessionStore } from "../../../src/storage/stores/sessions.ts";
+import type { DueRow } from "../../../src/liveness/model/schedule.ts";
 import { readGuard } from "../../../src/storage/rows/other-rows.ts";
+import { createSessionStore } from "../../../src/storage/stores/sessions.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import type { SeenRequest } from "./storage-proxy.ts";
 import {
@@ -35,7 +35,7 @@ const isWriteTo = (table: string) => (request: SeenRequest) =>
 const isWrite = ({ method }: SeenRequest) => method !== "GET" && method !== "HEAD";
 
 describe("a lost answer", () => {
-  it("does not make a new device's reservation a conflict, nor use two places", async (t) => {
+  test("does not make a new device's reservation a conflict, nor use two places", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const taken = new Date().toISOString();
@@ -61,7 +61,7 @@ describe("a lost answer", () => {
     ["the same process", 1],
     ["another process", 2],
   ] as const) {
-    it(`does not make the reservation of a device known to ${knownBy} a conflict, nor use two places`, async (t) => {
+    test(`does not make the reservation of a device known to ${knownBy} a conflict, nor use two places`, async (t) => {
       const { sessions, connection, proxy } = await openRig(t, azurite);
       const deviceCorrelationId = someDevice();
       const knowing = knownBy === "the same process" ? sessions : createSessionStore(connection);
@@ -86,7 +86,7 @@ describe("a lost answer", () => {
     });
   }
 
-  it("does not make a keyed reservation someone else's", async (t) => {
+  test("does not make a keyed reservation someone else's", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     await sessions.probe();
@@ -98,7 +98,7 @@ describe("a lost answer", () => {
     assert.ok("existing" in repeat && repeat.existing.key.creationId === request.creationId);
   });
 
-  it("does not make a key that was taken over another's, nor use two places", async (t) => {
+  test("does not make a key that was taken over another's, nor use two places", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const first = await reserved(sessions, reservation({ deviceCorrelationId, keyHash: "abc" }));
@@ -121,7 +121,7 @@ describe("a lost answer", () => {
     ["transaction", isTransaction],
     ["pointer", isWriteTo("sessionids")],
   ] as const) {
-    it(`of the commit's ${name} does not undo the commit`, async (t) => {
+    test(`of the commit's ${name} does not undo the commit`, async (t) => {
       const { sessions, proxy } = await openRig(t, azurite);
       const deviceCorrelationId = someDevice();
       const request = reservation({ deviceCorrelationId });
@@ -134,7 +134,7 @@ describe("a lost answer", () => {
     });
   }
 
-  it("does not make a commit of a lost race", async (t) => {
+  test("does not make a commit of a lost race", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const request = reservation({ deviceCorrelationId });
@@ -147,7 +147,7 @@ describe("a lost answer", () => {
     assert.deepEqual(await rowsOf(connection.sessionIds, record.sessionId), []);
   });
 
-  it("of all tries of the commit's transaction is found out by reading", async (t) => {
+  test("of all tries of the commit's transaction is found out by reading", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite, { retries: 0 });
     const request = reservation({ deviceCorrelationId: someDevice() });
     const place = await reserved(sessions, request);
@@ -157,7 +157,7 @@ describe("a lost answer", () => {
     assert.deepEqual((await sessions.find(record.sessionId))?.record, record);
   });
 
-  it("of a commit that never arrived leaves no pointer", async (t) => {
+  test("of a commit that never arrived leaves no pointer", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite, { retries: 0 });
     const request = reservation({ deviceCorrelationId: someDevice() });
     const place = await reserved(sessions, request);
@@ -167,7 +167,7 @@ describe("a lost answer", () => {
     assert.deepEqual(await rowsOf(connection.sessionIds, record.sessionId), []);
   });
 
-  it("of an update is no conflict, and its ETag is good for the next one", async (t) => {
+  test("of an update is no conflict, and its ETag is good for the next one", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const stored = await committed(sessions, someDevice(), { apiVersion: "v1.2-preview.1" });
     const { sessionId } = stored.record;
@@ -183,7 +183,7 @@ describe("a lost answer", () => {
     assert.ok(updated && (await sessions.update(updated, { ...record, final: true })));
   });
 
-  it("of an update that came too late stays a conflict", async (t) => {
+  test("of an update that came too late stays a conflict", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const stored = await committed(sessions);
     assert.ok(await sessions.update(stored, { ...stored.record, attempts: 1 }));
@@ -192,7 +192,7 @@ describe("a lost answer", () => {
     assert.equal((await sessions.find(stored.record.sessionId))?.record.attempts, 1);
   });
 
-  it("of a release gives one place back, not two", async (t) => {
+  test("of a release gives one place back, not two", async (t) => {
     for (const lost of [1, 2]) {
       const { sessions, connection, proxy } = await openRig(t, azurite);
       const deviceCorrelationId = someDevice();
@@ -216,7 +216,7 @@ describe("a lost answer", () => {
     }
   });
 
-  it("of a calendar's write changes nothing", async (t) => {
+  test("of a calendar's write changes nothing", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     const row = (creationId: string): DueRow => ({
       creationId,
@@ -240,7 +240,7 @@ describe("a lost answer", () => {
     assert.deepEqual(await rowsOf(connection.expiry, "0_202601010000"), []);
   });
 
-  it("of any of a purge's writes leaves nothing behind", async (t) => {
+  test("of any of a purge's writes leaves nothing behind", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     for (let lost = 1; lost <= 4; lost++) {
       const stored = await committed(sessions);
@@ -257,7 +257,7 @@ describe("a lost answer", () => {
     }
   });
 
-  it("of the marking of a pointer changes nothing", async (t) => {
+  test("of the marking of a pointer changes nothing", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const { record } = await committed(sessions);
     proxy.inject("lose-answer", isWrite);
@@ -273,7 +273,7 @@ describe("a lost answer about an image", () => {
     facts: { contentType: "image/jpeg", width: 100, height: 100, sha256: Buffer.from(text).toString("hex") },
   });
 
-  it("does not make a new image an old one, nor a met condition unmet", async (t) => {
+  test("does not make a new image an old one, nor a met condition unmet", async (t) => {
     const { images, proxy } = await openRig(t, azurite);
     await images.probe();
     for (const conditions of [undefined, { ifNoneMatch: "*" }]) {
@@ -291,7 +291,7 @@ describe("a lost answer about an image", () => {
     }
   });
 
-  it("stays a conflict where somebody else has put another image", async (t) => {
+  test("stays a conflict where somebody else has put another image", async (t) => {
     const { images, proxy } = await openRig(t, azurite);
     const name = `held/${someDevice()}` as const;
     await images.put(name, image("1"));
@@ -300,7 +300,7 @@ describe("a lost answer about an image", () => {
     assert.deepEqual((await images.get(name))?.bytes, Buffer.from("1"));
   });
 
-  it("does not make a removed image one that was not there", async (t) => {
+  test("does not make a removed image one that was not there", async (t) => {
     const { images, proxy } = await openRig(t, azurite);
     for (const conditional of [false, true]) {
       const name = `held/${someDevice()}` as const;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { services } from "../../../src/liveness/model/caller.ts";
-import { createDeviceStore } from "../../../src/storage/stores/devices.ts";
 import { ownerPartition } from "../../../src/storage/rows/keys.ts";
+import { createDeviceStore } from "../../../src/storage/stores/devices.ts";
 import { type Azurite, startAzurite } from "../../local/azurite.ts";
 import type { SeenRequest } from "./storage-proxy.ts";
 import { admitAll, openRig } from "./storage-rig.ts";
@@ -15,14 +15,14 @@ describe("a principal's own guard", () => {
   });
   after(() => azurite.stop());
 
-  it("counts a creation once, though the answer of the write was lost", async (t) => {
+  test("counts a creation once, though the answer of the write was lost", async (t) => {
     const { connection, proxy } = await openRig(t, azurite);
     const devices = createDeviceStore(connection);
     const owner = randomUUID();
     const isTransaction = ({ path }: SeenRequest) => path === "/$batch";
     for (const time of ["2026-03-01T12:00:00.000Z", "2026-03-01T12:00:01.000Z"]) {
       proxy.inject("lose-answer", isTransaction);
-      await devices.amendOwner(owner, (known) => admitAll(known, time));
+      await devices.updateOwnerGuard(owner, (known) => admitAll(known, time));
     }
     assert.equal(proxy.strikes(), 2);
     const { guard } = (await devices.guard(ownerPartition(owner), services)) ?? {};

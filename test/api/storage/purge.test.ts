@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, describe, it } from "node:test";
+import { after, describe, test } from "node:test";
 import { writeSession } from "../../../src/storage/rows/session-row.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { committed, newRecord, openRig, reservation, reserved, rowKeysOf, rowsOf, someDevice } from "./storage-rig.ts";
@@ -8,7 +8,7 @@ const azurite = await startAzurite();
 after(() => azurite.stop());
 
 describe("purge", () => {
-  it("removes every trace of a device's last session", async (t) => {
+  test("removes every trace of a device's last session", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const stored = await committed(sessions);
     const { sessionId } = stored.record;
@@ -24,7 +24,7 @@ describe("purge", () => {
     await sessions.purge(stored);
   });
 
-  it("leaves the device's other sessions, their entries, keys and the guard", async (t) => {
+  test("leaves the device's other sessions, their entries, keys and the guard", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const device = someDevice();
     const [one, other] = [await committed(sessions, device), await committed(sessions, device)];
@@ -43,7 +43,7 @@ describe("purge", () => {
     assert.ok(await sessions.find(sessionId));
   });
 
-  it("keeps the guard while a creation is under way", async (t) => {
+  test("keeps the guard while a creation is under way", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const device = someDevice();
     const stored = await committed(sessions, device);
@@ -52,7 +52,7 @@ describe("purge", () => {
     assert.deepEqual(await rowKeysOf(connection.sessions, device), ["g", place.idempotencyRowKey]);
   });
 
-  it("lets a creation that comes in between keep the guard", async (t) => {
+  test("lets a creation that comes in between keep the guard", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     const rival = (await openRig(t, azurite)).sessions;
     const device = someDevice();
@@ -72,7 +72,7 @@ describe("purge", () => {
     assert.deepEqual(await rowKeysOf(connection.sessions, device), ["g", place.idempotencyRowKey]);
   });
 
-  it("leaves a key that a later creation has taken over", async (t) => {
+  test("leaves a key that a later creation has taken over", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const device = someDevice();
     const stored = await committed(sessions, device);
@@ -84,7 +84,7 @@ describe("purge", () => {
 });
 
 describe("purge of a session that was bound to its device later", () => {
-  it("removes the key from the partition where it stands", async (t) => {
+  test("removes the key from the partition where it stands", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const device = someDevice();
     const request = reservation();
@@ -101,7 +101,7 @@ describe("purge of a session that was bound to its device later", () => {
 });
 
 describe("dropKey", () => {
-  it("removes what a creation left that never came to its commit", async (t) => {
+  test("removes what a creation left that never came to its commit", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const { idempotencyRowKey, key } = await reserved(sessions, reservation({ deviceCorrelationId }));
@@ -112,7 +112,7 @@ describe("dropKey", () => {
     await sessions.dropKey(deviceCorrelationId, idempotencyRowKey, key.creationId);
   });
 
-  it("leaves the guard of a device that has sessions", async (t) => {
+  test("leaves the guard of a device that has sessions", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const device = someDevice();
     const stored = await committed(sessions, device);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, describe, it } from "node:test";
+import { after, describe, test } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
 import { writePointer } from "../../../src/storage/rows/other-rows.ts";
 import { startAzurite } from "../../local/azurite.ts";
@@ -14,7 +14,7 @@ const badArgument = (error: unknown) =>
   error instanceof ApiError && error.status === 400 && error.code === "BadArgument";
 
 describe("sessionsOfDevice", () => {
-  it("reads newest first, in pages of exactly the size asked for", async (t) => {
+  test("reads newest first, in pages of exactly the size asked for", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const device = someDevice();
     for (const n of [3, 1, 6, 0, 2, 5, 4]) await committed(sessions, device, { createdOn: minutes(n) });
@@ -38,7 +38,7 @@ describe("sessionsOfDevice", () => {
     assert.deepEqual(await sessions.sessionsOfDevice(someDevice(), 3), { items: [] });
   });
 
-  it("asks for the device's sessions alone", async (t) => {
+  test("asks for the device's sessions alone", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     await sessions.sessionsOfDevice("O'Hara/1", 5);
     const query = proxy.seen.at(-1)?.query;
@@ -46,7 +46,7 @@ describe("sessionsOfDevice", () => {
     assert.equal(query?.get("$top"), "6");
   });
 
-  it("goes on where a page ended, whatever was added or removed meanwhile", async (t) => {
+  test("goes on where a page ended, whatever was added or removed meanwhile", async (t) => {
     const { sessions } = await openRig(t, azurite);
     const device = someDevice();
     for (const n of [0, 1, 2, 3]) await committed(sessions, device, { createdOn: minutes(n) });
@@ -63,7 +63,7 @@ describe("sessionsOfDevice", () => {
     );
   });
 
-  it("refuses every token that it has not issued for the device", async (t) => {
+  test("refuses every token that it has not issued for the device", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const device = someDevice();
     for (const n of [0, 1]) await committed(sessions, device, { createdOn: minutes(n) });
@@ -84,7 +84,7 @@ describe("sessionsOfDevice", () => {
 });
 
 describe("list", () => {
-  it("reads by kind and owner, ascending by id, after the one given, without what was pruned or is old", async (t) => {
+  test("reads by kind and owner, ascending by id, after the one given, without what was pruned or is old", async (t) => {
     const { sessions } = await openRig(t, azurite);
     const owner = `o'${randomUUID()}`;
     const createdOn = minutes(10);
@@ -140,7 +140,7 @@ describe("what a list asks of storage", () => {
     return records.map(({ sessionId }) => sessionId).sort();
   }
 
-  it("is one request, however many sessions before it were pruned", async (t) => {
+  test("is one request, however many sessions before it were pruned", async (t) => {
     const rig = await openRig(t, azurite);
     const query = ownersQuery();
     const ids = await pointers(rig, query.owner, 400);
@@ -165,7 +165,7 @@ describe("what a list asks of storage", () => {
     assert.deepEqual(rig.proxy.take(), ["GET /sessionids", "GET /sessionids"]);
   });
 
-  it("is few requests also where storage answers empty pages, and what was found by then is answered", async (t) => {
+  test("is few requests also where storage answers empty pages, and what was found by then is answered", async (t) => {
     const rig = await openRig(t, azurite);
     const query = ownersQuery();
     const ids = await pointers(rig, query.owner, 3);
@@ -192,7 +192,7 @@ describe("what a list asks of storage", () => {
     }
   });
 
-  it("goes on while pages bring sessions", async (t) => {
+  test("goes on while pages bring sessions", async (t) => {
     const rig = await openRig(t, azurite);
     const query = ownersQuery();
     const [first = "", ...others] = await pointers(rig, query.owner, 3);
@@ -216,7 +216,7 @@ describe("what a list asks of storage", () => {
     assert.equal(rig.proxy.take().length, bound(listed.length));
   });
 
-  it("is one request for a device's sessions, whoever else's are among them", async (t) => {
+  test("is one request for a device's sessions, whoever else's are among them", async (t) => {
     const rig = await openRig(t, azurite);
     const device = someDevice();
     const owner = randomUUID();

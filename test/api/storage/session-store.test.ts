@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, describe, it } from "node:test";
+import { after, describe, test } from "node:test";
 import type { AuditRecord, StoredSession } from "../../../src/liveness/model/session.ts";
 import { readGuard } from "../../../src/storage/rows/other-rows.ts";
 import { startAzurite } from "../../local/azurite.ts";
@@ -15,7 +15,7 @@ function audit({ record }: StoredSession, entryId: string, message = "x"): Audit
 }
 
 describe("find and load", () => {
-  it("read through the pointer with two requests, and from the place with one", async (t) => {
+  test("read through the pointer with two requests, and from the place with one", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const stored = await committed(sessions);
     proxy.take();
@@ -25,7 +25,7 @@ describe("find and load", () => {
     assert.deepEqual(proxy.take(), ["GET /sessions"]);
   });
 
-  it("answer undefined for what is not there", async (t) => {
+  test("answer undefined for what is not there", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     assert.equal(await sessions.find(randomUUID()), undefined);
     assert.equal(await sessions.load("nobody", "s_1_1"), undefined);
@@ -34,7 +34,7 @@ describe("find and load", () => {
     assert.equal(await sessions.find(record.sessionId), undefined);
   });
 
-  it("tell that a session was pruned", async (t) => {
+  test("tell that a session was pruned", async (t) => {
     const { sessions } = await openRig(t, azurite);
     const stored = await committed(sessions);
     const prunedOn = new Date().toISOString();
@@ -43,7 +43,7 @@ describe("find and load", () => {
     assert.equal(await sessions.markPruned(randomUUID(), prunedOn), false);
   });
 
-  it("find again what had lost its pointer", async (t) => {
+  test("find again what had lost its pointer", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const stored = await committed(sessions);
     const { sessionId, createdOn } = stored.record;
@@ -57,7 +57,7 @@ describe("find and load", () => {
 });
 
 describe("update", () => {
-  it("replaces the record and adds its audit entries with one request", async (t) => {
+  test("replaces the record and adds its audit entries with one request", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const stored = await committed(sessions, someDevice(), { referenceImageHash: "to be dropped" });
     proxy.take();
@@ -72,7 +72,7 @@ describe("update", () => {
     assert.deepEqual(await sessions.auditEntries(stored), [audit(stored, "9"), audit(stored, "10")]);
   });
 
-  it("tells the pointer when a preview's session has started, once", async (t) => {
+  test("tells the pointer when a preview's session has started, once", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     const stable = await committed(sessions);
     const stored = await committed(sessions, someDevice(), { apiVersion: "v1.2-preview.1" });
@@ -89,7 +89,7 @@ describe("update", () => {
     assert.equal((await connection.sessionIds.get(sessionId, sessionId))?.startedOn, startedOn);
   });
 
-  it("writes nothing over what somebody else has written", async (t) => {
+  test("writes nothing over what somebody else has written", async (t) => {
     const { sessions } = await openRig(t, azurite);
     const stored = await committed(sessions);
     const winner = await sessions.update(stored, { ...stored.record, status: "Running" });
@@ -99,7 +99,7 @@ describe("update", () => {
     assert.deepEqual(await sessions.auditEntries(stored), []);
   });
 
-  it("does not bring back what was removed", async (t) => {
+  test("does not bring back what was removed", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const stored = await committed(sessions);
     await sessions.purge(stored);
@@ -109,7 +109,7 @@ describe("update", () => {
     assert.deepEqual(await rowsOf(connection.sessionIds, stored.record.sessionId), []);
   });
 
-  it("takes more entries than fit into one transaction, and long ones", async (t) => {
+  test("takes more entries than fit into one transaction, and long ones", async (t) => {
     const { sessions } = await openRig(t, azurite);
     const stored = await committed(sessions);
     const entries = Array.from({ length: 250 }, (_, n) =>
@@ -125,7 +125,7 @@ describe("update", () => {
     assert.deepEqual(trail[2], audit(stored, "3", "again"));
   });
 
-  it("changes the guard with the record, or neither", async (t) => {
+  test("changes the guard with the record, or neither", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     const stored = await committed(sessions);
     const guardOf = async () => {
@@ -155,7 +155,7 @@ describe("update", () => {
     assert.equal((await guardOf()).rejectionsInARow, 0);
   });
 
-  it("makes a guard where there is none", async (t) => {
+  test("makes a guard where there is none", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const stored = await committed(sessions);
     await connection.sessions.remove(stored.partition, "g");

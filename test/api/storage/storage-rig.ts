@@ -2,15 +2,15 @@ import { randomUUID } from "node:crypto";
 import type { TestContext } from "node:test";
 import { services } from "../../../src/liveness/model/caller.ts";
 import type { Guard } from "../../../src/liveness/model/guard.ts";
-import { refundCreation } from "../../../src/liveness/open/limits.ts";
 import type { ImageStore, Reservation, Reserved, SessionStore } from "../../../src/liveness/model/ports.ts";
 import type { SessionRecord, StoredSession } from "../../../src/liveness/model/session.ts";
+import { refundCreation } from "../../../src/liveness/open/limits.ts";
 import { connectStorage, type StorageConnection } from "../../../src/storage/azure/connect.ts";
+import type { StorageRetryPolicy } from "../../../src/storage/azure/send-request.ts";
+import type { Entity, Table } from "../../../src/storage/azure/table.ts";
 import { createDeviceStore } from "../../../src/storage/stores/devices.ts";
 import { createImageStore } from "../../../src/storage/stores/images.ts";
-import type { StorageRetryPolicy } from "../../../src/storage/azure/send-request.ts";
 import { createSessionStore } from "../../../src/storage/stores/sessions.ts";
-import type { Entity, Table } from "../../../src/storage/azure/table.ts";
 import { type StorageProxy, startProxy } from "./storage-proxy.ts";
 
 export interface Rig {
@@ -65,7 +65,7 @@ export async function giveUp(
 ): Promise<void> {
   await sessions.release(place);
   const refund = (guard: Guard | undefined) => refundCreation(guard, taken, Date.parse(taken));
-  await createDeviceStore(connection).amendGuard(place.partition, place.key.countedFor, refund);
+  await createDeviceStore(connection).updateGuard(place.partition, place.key.countedFor, refund);
 }
 
 export function newRecord(

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, it } from "node:test";
+import { after, test } from "node:test";
 import type { TableEntity, TransactionAction } from "@azure/data-tables";
 import fc from "fast-check";
 import type { Query } from "../../../src/storage/azure/query.ts";
@@ -145,7 +145,7 @@ function shown(row: { etag: string } | undefined): unknown {
   return row && { hasEtag: typeof etag === "string" && etag !== "", ...Object.fromEntries(values) };
 }
 
-it("a table in memory answers as Azurite does", async (t) => {
+test("a table in memory answers as Azurite does", async (t) => {
   const { connection } = await openRig(t, azurite);
   const real = connection.sessions;
   await fc.assert(
@@ -160,7 +160,7 @@ it("a table in memory answers as Azurite does", async (t) => {
   );
 });
 
-it("a table in memory refuses, as Azure does and Azurite does not, a transaction that is too large or not of one kind", async () => {
+test("a table in memory refuses, as Azure does and Azurite does not, a transaction that is too large or not of one kind", async () => {
   const create = (partitionKey: string, rowKey: string): TransactionAction => ["create", { partitionKey, rowKey }];
   const table = createMemoryTable("sessions").open(createCalls());
   const many = Array.from({ length: 101 }, (_, n) => create("many", String(n)));

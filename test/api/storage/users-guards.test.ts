@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { after, describe, it } from "node:test";
+import { after, describe, test } from "node:test";
 import { endLockout } from "../../../src/liveness/open/limits.ts";
-import { createDeviceStore } from "../../../src/storage/stores/devices.ts";
 import { readGuard } from "../../../src/storage/rows/other-rows.ts";
+import { createDeviceStore } from "../../../src/storage/stores/devices.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { newRecord, openRig, type Rig, reservation, reserved, rowKeysOf, rowsOf, someDevice } from "./storage-rig.ts";
 
@@ -30,7 +30,7 @@ async function committedFor(rig: Rig, device: string, countedFor: string) {
 }
 
 describe("guards of one device", () => {
-  it("count the sessions of services and of each user by themselves, also in one process's memory", async (t) => {
+  test("count the sessions of services and of each user by themselves, also in one process's memory", async (t) => {
     const rig = await openRig(t, azurite);
     const device = someDevice();
     for (const countedFor of ["services", owner, owner, other, "services", owner]) {
@@ -39,7 +39,7 @@ describe("guards of one device", () => {
     assert.deepEqual(await guardsOf(rig, device), { g: 2, [`g_${owner}`]: 3, [`g_${other}`]: 1 });
   });
 
-  it("get the outcomes of their own sessions", async (t) => {
+  test("get the outcomes of their own sessions", async (t) => {
     const rig = await openRig(t, azurite);
     const device = someDevice();
     await committedFor(rig, device, "services");
@@ -53,7 +53,7 @@ describe("guards of one device", () => {
     assert.deepEqual(rejections, [0, 7, undefined]);
   });
 
-  it("go with the last session that each counts", async (t) => {
+  test("go with the last session that each counts", async (t) => {
     const rig = await openRig(t, azurite);
     const { sessions, connection } = rig;
     const device = someDevice();
@@ -67,7 +67,7 @@ describe("guards of one device", () => {
     assert.deepEqual(await rowKeysOf(connection.sessions, device), []);
   });
 
-  it("go with the last creation under way, whether its key row is there or not", async (t) => {
+  test("go with the last creation under way, whether its key row is there or not", async (t) => {
     for (const isReleased of [false, true]) {
       const rig = await openRig(t, azurite);
       const { sessions, connection } = rig;
@@ -81,7 +81,7 @@ describe("guards of one device", () => {
     }
   });
 
-  it("are all contents of the device, which an erasure removes", async (t) => {
+  test("are all contents of the device, which an erasure removes", async (t) => {
     const rig = await openRig(t, azurite);
     const device = someDevice();
     for (const countedFor of ["services", owner, other]) {
@@ -95,7 +95,7 @@ describe("guards of one device", () => {
     assert.equal((await devices.contentsOf(device)).isEmpty, true);
   });
 
-  it("are all freed of their lock-outs at once, and keep their creations", async (t) => {
+  test("are all freed of their lock-outs at once, and keep their creations", async (t) => {
     const rig = await openRig(t, azurite);
     const device = someDevice();
     const change = { rejectionsInARow: 5, lockedUntil: "2026-01-01T00:30:00.000Z", changedOn };
@@ -106,7 +106,7 @@ describe("guards of one device", () => {
     await committedFor(rig, device, other);
     const devices = createDeviceStore(rig.connection);
     rig.proxy.take();
-    await devices.amendGuards(device, (guard) => endLockout(guard, Date.parse(changedOn)));
+    await devices.updateGuards(device, (guard) => endLockout(guard, Date.parse(changedOn)));
     assert.equal(rig.proxy.take().length, 5, "a query, and two requests for each guard that changes");
     for (const counted of ["services", owner, other]) {
       const { guard } = (await devices.guard(device, counted)) ?? {};

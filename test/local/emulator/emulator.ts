@@ -20,7 +20,7 @@ export interface FaceEmulatorOptions {
   port?: number;
   /** 127.0.0.1 by default. */
   host?: string;
-  /** Told of every move of the clock, as milliseconds ahead of the machine's, before the move is answered. */
+  /** ClientReport of every move of the clock, as milliseconds ahead of the machine's, before the move is answered. */
   onClock?: (offsetMs: number) => Promise<void>;
 }
 

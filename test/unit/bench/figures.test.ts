@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { type Figure, formatTable, isMet, median, quantile, spread } from "../../bench/figures.ts";
 
 const figure: Figure = { figure: "a time", unit: "ms", bound: "at most", target: 245, measured: 245 };
 
 describe("isMet", () => {
-  it("counts the target itself as met, on either side", () => {
+  test("counts the target itself as met, on either side", () => {
     assert.equal(isMet(figure), true);
     assert.equal(isMet({ ...figure, measured: 245.1 }), false);
     assert.equal(isMet({ ...figure, bound: "at least" }), true);
@@ -14,7 +14,7 @@ describe("isMet", () => {
 });
 
 describe("quantile", () => {
-  it("takes values in any order, and what lies between two of them", () => {
+  test("takes values in any order, and what lies between two of them", () => {
     assert.equal(median([9, 1, 5]), 5);
     assert.equal(median([4, 1, 3, 2]), 2.5);
     assert.equal(quantile([10, 20, 30, 40, 50], 0.25), 20);
@@ -22,13 +22,13 @@ describe("quantile", () => {
     assert.equal(spread([1, 2, 3, 4, 5]), "2.0–4.0");
   });
 
-  it("has nothing to say of no values", () => {
+  test("has nothing to say of no values", () => {
     assert.throws(() => median([]), RangeError);
   });
 });
 
 describe("formatTable", () => {
-  it("has a line for each figure, with columns of one width", () => {
+  test("has a line for each figure, with columns of one width", () => {
     const lines = formatTable([
       { ...figure, measured: 243.26, note: "median of 40" },
       { figure: "a share", unit: "%", bound: "at least", target: 80, measured: 61.5 },

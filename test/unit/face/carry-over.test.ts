@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { carryOverRules } from "../../../src/face/carry-over.ts";
-import { codecs } from "../../../src/face/versions/codecs.ts";
 import { type ApiVersion, apiVersions, type SessionKind, type SessionRequest } from "../../../src/face/model.ts";
+import { codecs } from "../../../src/face/versions/codecs.ts";
 import { assertRefused, refusalOf } from "./versions/refusals.ts";
 
 const request: SessionRequest = {

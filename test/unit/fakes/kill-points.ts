@@ -1,7 +1,7 @@
-import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { inspectImage } from "../../../src/liveness/images/inspect-image.ts";
 import { openSession } from "../../../src/liveness/open/open-session.ts";
 import { settleSession } from "../../../src/liveness/result/settle-session.ts";
+import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { runTimer } from "./app.ts";
 import type { Hook } from "./calls.ts";

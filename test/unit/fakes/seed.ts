@@ -1,7 +1,7 @@
-import { services } from "../../../src/liveness/model/caller.ts";
 import { inspectImage } from "../../../src/liveness/images/inspect-image.ts";
-import { collectDueOn, sessionLifeMs } from "../../../src/liveness/retain/retention.ts";
+import { services } from "../../../src/liveness/model/caller.ts";
 import type { SessionRecord, StoredSession } from "../../../src/liveness/model/session.ts";
+import { collectDueOn, sessionLifeMs } from "../../../src/liveness/retain/retention.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import type { Stage } from "./world.ts";
 

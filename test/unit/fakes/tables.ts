@@ -1,10 +1,10 @@
 import type { TableEntity } from "@azure/data-tables";
-import type { DueRow } from "../../../src/liveness/model/schedule.ts";
 import type { Guard } from "../../../src/liveness/model/guard.ts";
 import type { CreationKey } from "../../../src/liveness/model/ports.ts";
+import type { DueRow } from "../../../src/liveness/model/schedule.ts";
 import type { AuditRecord, SessionRecord } from "../../../src/liveness/model/session.ts";
+import type { Entity } from "../../../src/storage/azure/table.ts";
 import { isGuardRow, isKeyRow, isSessionRow, sessionRowOfAudit } from "../../../src/storage/rows/keys.ts";
-import { readSession, writeSession } from "../../../src/storage/rows/session-row.ts";
 import {
   type Pointer,
   readAuditEntry,
@@ -17,7 +17,7 @@ import {
   writeGuard,
   writeKey,
 } from "../../../src/storage/rows/other-rows.ts";
-import type { Entity } from "../../../src/storage/azure/table.ts";
+import { readSession, writeSession } from "../../../src/storage/rows/session-row.ts";
 import { createMemoryTable, type MemoryTable } from "./memory-table.ts";
 
 /** The app's tables in memory. */

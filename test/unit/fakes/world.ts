@@ -1,18 +1,18 @@
 import type { CreateRequest } from "../../../src/face/codec.ts";
 import type { SessionKind, SessionRequest } from "../../../src/face/model.ts";
 import type { Caller } from "../../../src/liveness/model/caller.ts";
-import type { MaintainDeps } from "../../../src/liveness/retain/maintain.ts";
-import type { OpenSessionDeps } from "../../../src/liveness/open/open-session.ts";
-import type { OpenSessionCommand } from "../../../src/liveness/open/plan-session.ts";
 import type { Clock, ImageStore } from "../../../src/liveness/model/ports.ts";
-import type { RecordResultDeps } from "../../../src/liveness/result/record-result.ts";
-import type { Retention } from "../../../src/liveness/retain/retention.ts";
 import type { SessionRecord } from "../../../src/liveness/model/session.ts";
 import type { RowStore } from "../../../src/liveness/model/stored-rows.ts";
+import type { OpenSessionDeps } from "../../../src/liveness/open/open-session.ts";
+import type { OpenSessionCommand } from "../../../src/liveness/open/plan-session.ts";
+import type { RecordResultDeps } from "../../../src/liveness/result/record-result.ts";
+import type { MaintainDeps } from "../../../src/liveness/retain/maintain.ts";
+import type { Retention } from "../../../src/liveness/retain/retention.ts";
 import type { StorageTables } from "../../../src/storage/azure/connect.ts";
+import { defaultRetryPolicy } from "../../../src/storage/azure/send-request.ts";
 import { createDeviceStore } from "../../../src/storage/stores/devices.ts";
 import { createRowStore } from "../../../src/storage/stores/row-store.ts";
-import { defaultRetryPolicy } from "../../../src/storage/azure/send-request.ts";
 import { createSessionStore } from "../../../src/storage/stores/sessions.ts";
 import { type Calls, createCalls, type Hook, type Outcome, outcomeOf } from "./calls.ts";
 import { createFakeFaceService, createService, type Service } from "./face-service.ts";
@@ -48,7 +48,7 @@ export interface World extends Stage {
 export interface Process {
   calls: Calls;
   deps: OpenSessionDeps & RecordResultDeps & { retention: Retention; rows: RowStore };
-  /** How the timer is set up here: no pace, one worker, and failures collected. */
+  /** How the timer is set up here: no rateLimiter, one worker, and failures collected. */
   maintenance(options?: Partial<MaintainDeps>): MaintainDeps & { failures: unknown[] };
   /** Runs an operation to its end, or to the process's. */
   attempt<T>(operation: (deps: Process["deps"]) => Promise<T>): Promise<Outcome<T>>;

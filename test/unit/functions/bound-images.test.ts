@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import * as z from "zod";
-import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { heldImageName } from "../../../src/liveness/images/image-name.ts";
 import { keepImage } from "../../../src/liveness/images/keep-image.ts";
+import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { sweepImages } from "../../../src/liveness/retain/sweep-images.ts";
 import { boundImageRow } from "../../../src/storage/rows/keys.ts";
 import { makeImage } from "../../fixtures/images.ts";
@@ -43,27 +43,27 @@ const turns = Array.from({ length: 16 }, (_, index) => index + 1);
 
 describe("an image bound to a device is found by its erasure", () => {
   for (const turn of turns) {
-    it(`though it was kept during an earlier one: before call ${turn}`, async () => {
+    test(`though it was kept during an earlier one: before call ${turn}`, async () => {
       const world = createWorld();
       await send(world, "PUT", turn, () => erase(world));
       await assertErasable(world);
     });
 
-    it(`though it was removed while it was kept: before call ${turn}`, async () => {
+    test(`though it was removed while it was kept: before call ${turn}`, async () => {
       const world = createWorld();
       await send(world, "PUT");
       await send(world, "PUT", turn, () => send(world, "DELETE"));
       await assertErasable(world);
     });
 
-    it(`though it was kept while it was removed: before call ${turn}`, async () => {
+    test(`though it was kept while it was removed: before call ${turn}`, async () => {
       const world = createWorld();
       await send(world, "PUT");
       await send(world, "DELETE", turn, () => send(world, "PUT"));
       await assertErasable(world);
     });
 
-    it(`though it was kept while the device was erased: before call ${turn}`, async () => {
+    test(`though it was kept while the device was erased: before call ${turn}`, async () => {
       const world = createWorld();
       await send(world, "PUT");
       await eraseDevice(world.start(interleave(turn, () => send(world, "PUT"))).deps, device);
@@ -109,7 +109,7 @@ describe("a device has a note of an image exactly while the image is bound to it
   };
 
   for (const [first, change] of Object.entries(changes)) {
-    it(`though it is ${first} while something else is done`, async () => {
+    test(`though it is ${first} while something else is done`, async () => {
       for (const [second, meanwhile] of Object.entries(changes)) {
         for (const turn of [0, ...turns]) {
           const world = createWorld();
@@ -124,7 +124,7 @@ describe("a device has a note of an image exactly while the image is bound to it
     });
   }
 
-  it("though two requests change it in alternation, call by call", async () => {
+  test("though two requests change it in alternation, call by call", async () => {
     for (const [first, change] of Object.entries(changes)) {
       for (const [second, other] of Object.entries(changes)) {
         const world = createWorld();
@@ -136,7 +136,7 @@ describe("a device has a note of an image exactly while the image is bound to it
     }
   });
 
-  it("and the note bears the time at which it was bound", async () => {
+  test("and the note bears the time at which it was bound", async () => {
     const world = createWorld();
     await keep(device)(world.start().deps, world);
     world.advance({ hours: 1 });
@@ -152,7 +152,7 @@ describe("an image is found by its device's erasure", async () => {
   const caller = { trusted: false, owner: ownerOf("alice") };
   const keep = ({ deps }: Process) => keepImage(deps, caller, image);
   for (const { name, hook } of await interruptionsOf(emptyWorld, keep)) {
-    it(`wherever its request ends: ${name}`, async () => {
+    test(`wherever its request ends: ${name}`, async () => {
       const world = createWorld();
       await world.start(hook).attempt((deps) => keepImage(deps, caller, image));
       await assertErasable(world);
@@ -161,7 +161,7 @@ describe("an image is found by its device's erasure", async () => {
 });
 
 describe("images of a service and of a user under one id", () => {
-  it("are each found by the erasure of their own device", async () => {
+  test("are each found by the erasure of their own device", async () => {
     const world = createWorld();
     const put = (headers: Record<string, string>, of: string) =>
       call({ app: createApp(world.start(), clientKey.settings) }, "PUT", "/api/reference-images/a-face", {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { it } from "node:test";
+import { test } from "node:test";
 import fc from "fast-check";
 import * as z from "zod";
 import type { App } from "../../../src/app.ts";
@@ -158,7 +158,7 @@ function createTally() {
   };
 }
 
-it("the document allows exactly the JSON that some deployment accepts", async () => {
+test("the document allows exactly the JSON that some deployment accepts", async () => {
   const tally = createTally();
   const property = fc.asyncProperty(deployment, version, kind, fieldsOf(jsonChanges), async (at, spoken, of, json) => {
     const path = pathOf(spoken, of);
@@ -169,7 +169,7 @@ it("the document allows exactly the JSON that some deployment accepts", async ()
   tally.assertBoth();
 });
 
-it("the document allows exactly the forms that some deployment accepts", async () => {
+test("the document allows exactly the forms that some deployment accepts", async () => {
   const tally = createTally();
   const references = fc.constantFrom({}, { referenceImageId: "alice" }, { referenceImageId: "a b" });
   const property = fc.asyncProperty(

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import * as z from "zod";
 import { sessionResourceShape } from "../../../src/functions/session-resource.ts";
 import { call, createApp, type Sent } from "../fakes/app.ts";
@@ -42,7 +42,7 @@ async function readAll(world: World, top: number, sent: Sent = service) {
 }
 
 describe("the outcomes of a device", () => {
-  it("are its sessions, undecided ones too, newest first", async () => {
+  test("are its sessions, undecided ones too, newest first", async () => {
     const decided: Seed = { attempts: 1, final: true, decision: "accepted", reasons: ["RealFace"] };
     const { world, ids } = await seeded(decided, {}, { kind: "livenessWithVerify" });
     const { value, nextLink } = page.parse((await list(world)).json);
@@ -53,7 +53,7 @@ describe("the outcomes of a device", () => {
     );
   });
 
-  it("come in pages, each with a link to the next", async () => {
+  test("come in pages, each with a link to the next", async () => {
     const { world, ids } = await seeded({}, {}, {}, {}, {});
     for (const [top, pages] of [
       [1, 5],
@@ -68,11 +68,11 @@ describe("the outcomes of a device", () => {
     assert.deepEqual([link.pathname, link.searchParams.get("top")], ["/api/devices/a-device/outcomes", "2"]);
   });
 
-  it("are none for a device that nobody knows", async () => {
+  test("are none for a device that nobody knows", async () => {
     assert.deepEqual((await list(createWorld())).json, { value: [] });
   });
 
-  it("are fifty a page by default, and at most a hundred", async () => {
+  test("are fifty a page by default, and at most a hundred", async () => {
     const { world } = await seeded(...Array.from({ length: 51 }, () => ({})));
     assert.equal(page.parse((await list(world)).json).value.length, 50);
     for (const top of ["0", "101", "-1", "1.5", "many", "", "1000"]) {
@@ -81,7 +81,7 @@ describe("the outcomes of a device", () => {
     }
   });
 
-  it("are not read on with a token that is none of ours", async () => {
+  test("are not read on with a token that is none of ours", async () => {
     const { world } = await seeded({});
     for (const token of ["x", "a".repeat(5000), "%00"]) {
       const answer = await list(world, `?continuationToken=${token}`);
@@ -94,13 +94,13 @@ describe("the outcomes of a device, for a principal,", () => {
   const alice = { headers: principal("alice") };
   const mine = { owner: ownerOfAlice };
 
-  it("are those that it owns", async () => {
+  test("are those that it owns", async () => {
     const { world, ids } = await seeded(mine, {}, mine, { owner: "bob" });
     assert.deepEqual((await readAll(world, 100, alice)).seen, [ids[2], ids[0]]);
     assert.equal((await readAll(world, 100)).seen.length, 4);
   });
 
-  it("are found behind those of others, whatever the size of a page", async () => {
+  test("are found behind those of others, whatever the size of a page", async () => {
     const others = { owner: "bob" };
     const { world, ids } = await seeded(mine, others, mine, others, others, others);
     for (const top of [1, 2, 3, 100]) {
@@ -108,7 +108,7 @@ describe("the outcomes of a device, for a principal,", () => {
     }
   });
 
-  it("are not there where it owns none, as if there were no such device", async () => {
+  test("are not there where it owns none, as if there were no such device", async () => {
     const { world } = await seeded({}, { owner: "bob" }, {});
     const unknown = await list(createWorld(), "", alice);
     for (const query of ["", "?top=1"]) {
@@ -119,7 +119,7 @@ describe("the outcomes of a device, for a principal,", () => {
 });
 
 describe("a device's id", () => {
-  it("comes in the query where it cannot travel in a path", async () => {
+  test("comes in the query where it cannot travel in a path", async () => {
     const { world, ids } = await seeded({ deviceCorrelationId: "a/../b" }, { deviceCorrelationId: "-" });
     const read = async (query: string) => page.parse((await list(world, query, service, "-")).json).value;
     assert.deepEqual(
@@ -132,7 +132,7 @@ describe("a device's id", () => {
     );
   });
 
-  it("has 1 to 64 characters", async () => {
+  test("has 1 to 64 characters", async () => {
     const world = createWorld();
     assert.equal((await list(world, "", service, "d".repeat(64))).status, 200);
     for (const [device, query] of [
@@ -146,7 +146,7 @@ describe("a device's id", () => {
 });
 
 describe("what is for trusted services alone", () => {
-  it("is not there for a principal", async () => {
+  test("is not there for a principal", async () => {
     const { world } = await seeded({ owner: ownerOfAlice });
     const before = world.everything();
     for (const path of ["/api/devices/a-device", "/api/devices/a-device/lockout"]) {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import type { HttpMethod } from "@azure/functions";
 import * as z from "zod";
 import { endpoints } from "../../../src/endpoints.ts";
@@ -23,13 +23,13 @@ function pathOf(route: string): string {
 }
 
 describe("the endpoints", () => {
-  it("have names of their own, fit for functions", () => {
+  test("have names of their own, fit for functions", () => {
     const names = endpoints.map(({ name }) => name);
     assert.equal(new Set(names.map((name) => name.toLowerCase())).size, names.length);
     for (const name of names) assert.match(name, /^[a-z][A-Za-z0-9]{0,126}$/);
   });
 
-  it("have routes of their own for each method", () => {
+  test("have routes of their own for each method", () => {
     const taken = endpoints.flatMap((endpoint) =>
       answeredMethods(endpoint).map(
         (method) => `${method} ${endpoint.route.replaceAll(/\{\w+\}/g, "{}").toLowerCase()}`,
@@ -38,11 +38,11 @@ describe("the endpoints", () => {
     assert.deepEqual(taken, [...new Set(taken)]);
   });
 
-  it("all lie below face/ or api/, and end without a slash", () => {
+  test("all lie below face/ or api/, and end without a slash", () => {
     for (const { route } of endpoints) assert.match(route, /^(face|api)\/[^/].*[^/]$/);
   });
 
-  it("name the same parameters in their routes as in their schemas", () => {
+  test("name the same parameters in their routes as in their schemas", () => {
     for (const { name, route, params } of endpoints) {
       const inRoute = [...route.matchAll(/\{\*?(\w+)\}/g)].map(([, parameter]) => parameter);
       const shape: unknown = z.toJSONSchema(params, { unrepresentable: "any", io: "input" });
@@ -51,20 +51,20 @@ describe("the endpoints", () => {
     }
   });
 
-  it("say what they do", () => {
+  test("say what they do", () => {
     for (const { summary, methods: own } of endpoints) {
       assert.match(summary, /^[A-Z].{10,}[^.]$/);
       assert.ok(own.length > 0);
     }
   });
 
-  it("let in everyone only where nothing is told", () => {
+  test("let in everyone only where nothing is told", () => {
     const open = named.filter(({ access }) => access === "everyone").map(({ name }) => name);
     const aboutTheApi = ["getApiDescription", "getApiReference", "getApiReferenceAsset"];
     assert.deepEqual(open.sort(), [...aboutTheApi, "getHealth", "getReadiness"]);
   });
 
-  it("refuse whoever is nobody, with the service's own error, before they look at anything else", async () => {
+  test("refuse whoever is nobody, with the service's own error, before they look at anything else", async () => {
     const process = createWorld().start();
     const app = createApp(process, {});
     for (const { name, route, methods: own, access } of named) {
@@ -80,7 +80,7 @@ describe("the endpoints", () => {
     assert.deepEqual(process.calls.names, []);
   });
 
-  it("answer 503 with the names of wrong settings, all but the one that says the app is alive", async () => {
+  test("answer 503 with the names of wrong settings, all but the one that says the app is alive", async () => {
     const faults = [{ setting: "FACE_ENDPOINT", message: "is required" }];
     for (const { name, route, methods: own } of named) {
       const answer = await call({ faults }, own[0] ?? "GET", pathOf(route));
@@ -96,7 +96,7 @@ describe("a wrong method", () => {
 
   for (const route of routes) {
     const allowed = named.filter((endpoint) => endpoint.route === route).flatMap(answeredMethods);
-    it(`of ${route} is answered with those that are possible: ${allowed.join(", ")}`, async () => {
+    test(`of ${route} is answered with those that are possible: ${allowed.join(", ")}`, async () => {
       for (const method of methods.filter((candidate) => !allowed.includes(candidate))) {
         if (method === "TRACE") continue;
         const answer = await call({ app }, method, pathOf(route));
@@ -123,7 +123,7 @@ describe("an unknown path", () => {
     ["face", "/face /face/v1.2 /face/v1.2/detect /face/v1.2/detectLiveness-sessions/a/b/c /face/%2F"],
     ["api", "/api /api/ /api/unknown /api/sessions /api/devices/a/b /api/health/ready/more"],
   ] as const) {
-    it(`below ${root}/ is answered with 404`, async () => {
+    test(`below ${root}/ is answered with 404`, async () => {
       for (const path of paths.split(" ")) {
         const answer = await call({ app }, "POST", path);
         assert.deepEqual([answer.function, answer.status], [`${root}Fallback`, 404]);
@@ -132,12 +132,12 @@ describe("an unknown path", () => {
     });
   }
 
-  it("has the security headers, too", async () => {
+  test("has the security headers, too", async () => {
     const { headers } = await call({ app }, "GET", "/api/unknown");
     assert.deepEqual([headers.get("cache-control"), headers.get("x-content-type-options")], ["no-store", "nosniff"]);
   });
 
-  it("of a version that is not spoken is answered with those that are, once the caller is known", async () => {
+  test("of a version that is not spoken is answered with those that are, once the caller is known", async () => {
     const openApp = createApp(createWorld().start());
     for (const path of [
       "/face/v1.3/detectLiveness-sessions",

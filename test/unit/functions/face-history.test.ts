@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { call, createApp } from "../fakes/app.ts";
 import { seedSession } from "../fakes/seed.ts";
 import { createWorld } from "../fakes/world.ts";
@@ -7,7 +7,7 @@ import { createWorld } from "../fakes/world.ts";
 const sessions = "/face/v1.2-preview.1/detectLiveness/singleModal/sessions";
 
 describe("a page of a list that cannot be asked for", () => {
-  it("is refused before storage or the service is asked", async () => {
+  test("is refused before storage or the service is asked", async () => {
     const world = createWorld();
     const { record } = await seedSession(world, { apiVersion: "v1.2-preview.1" });
     const process = world.start();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import * as z from "zod";
 import { ApiError } from "../../../src/errors.ts";
 import { makeImage } from "../../fixtures/images.ts";
@@ -31,7 +31,7 @@ async function form(fields: Record<string, string | File>): Promise<Sent> {
 }
 
 describe("creating a session", () => {
-  it("answers in the dialect, with our own headers beside", async () => {
+  test("answers in the dialect, with our own headers beside", async () => {
     const world = createWorld();
     const answer = await create(world);
     const sessionId = idOf(answer.json);
@@ -45,14 +45,14 @@ describe("creating a session", () => {
     assert.deepEqual(answer.lines, []);
   });
 
-  it("belongs to the principal who asked, and bears the client's name", async () => {
+  test("belongs to the principal who asked, and bears the client's name", async () => {
     const world = createWorld();
     await create(world, { json: body, headers: { ...service.headers, ...principal("alice") } });
     const { owner, clientName } = world.record();
     assert.deepEqual([owner, clientName], [ownerOf("alice"), "a-service"]);
   });
 
-  it("takes a verify image as a form, or the id of a held one as JSON", async () => {
+  test("takes a verify image as a form, or the id of a held one as JSON", async () => {
     const world = createWorld();
     const file = new File([makeImage()], "face.jpg", { type: "image/jpeg" });
     const uploaded = await create(world, await form({ ...body, verifyImage: file }), verifyPath);
@@ -63,7 +63,7 @@ describe("creating a session", () => {
     assert.deepEqual([held.status, held.headers.get("x-reference-image-id")], [200, "a-face"]);
   });
 
-  it("refuses bodies of another type, and a form where none is taken", async () => {
+  test("refuses bodies of another type, and a form where none is taken", async () => {
     const world = createWorld();
     for (const sent of [{ body: "x" }, { body: "{}", headers: { "content-type": "text/plain" } }, await form(body)]) {
       const answer = await create(world, sent);
@@ -71,7 +71,7 @@ describe("creating a session", () => {
     }
   });
 
-  it("refuses what the service would, before it asks for a place", async () => {
+  test("refuses what the service would, before it asks for a place", async () => {
     const process = createWorld().start();
     const app = createApp(process, clientKey.settings);
     for (const [json, code] of [
@@ -89,7 +89,7 @@ describe("creating a session", () => {
     assert.deepEqual(process.calls.names, []);
   });
 
-  it("passes on the service's refusal, with what it sent along", async () => {
+  test("passes on the service's refusal, with what it sent along", async () => {
     const busy = new ApiError(429, "429", "Rate limit is exceeded. Try again in 3 seconds.", {
       retryAfter: "3",
       headers: { "apim-request-id": "the-request" },
@@ -106,7 +106,7 @@ describe("creating a session", () => {
     assert.deepEqual([answer.headers.get("retry-after"), answer.headers.get("apim-request-id")], ["3", "the-request"]);
   });
 
-  it("tells nothing of what nobody foresaw, and logs no token", async () => {
+  test("tells nothing of what nobody foresaw, and logs no token", async () => {
     const world = createWorld();
     const process = world.start(({ name, nth }) =>
       name === "sessions.transact" && nth === 2 ? new Error("s3cr3t table") : undefined,
@@ -126,7 +126,7 @@ describe("creating a session", () => {
 });
 
 describe("reading a session in the dialect", () => {
-  it("tells its state without the token, even where the service tells one", async () => {
+  test("tells its state without the token, even where the service tells one", async () => {
     const world = createWorld();
     const sessionId = idOf((await create(world)).json);
     const session = world.service.live.get(sessionId);
@@ -145,7 +145,7 @@ describe("reading a session in the dialect", () => {
     assert.equal(world.record().decision, "accepted");
   });
 
-  it("finds nothing of another kind, of another's, or deleted", async () => {
+  test("finds nothing of another kind, of another's, or deleted", async () => {
     const world = createWorld();
     const sessionId = idOf((await create(world)).json);
     const notFound = async (answer: ReturnType<typeof get>) => {
@@ -164,7 +164,7 @@ describe("reading a session in the dialect", () => {
     assert.equal(kept.status, 200);
   });
 
-  it("is possible in every dialect for the same session", async () => {
+  test("is possible in every dialect for the same session", async () => {
     const world = createWorld();
     const sessionId = idOf((await create(world)).json);
     for (const version of ["v1.1-preview.1", "v1.2-preview.1"]) {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { accessDenied } from "../../../src/api-errors.ts";
 import { faceCredentialsRejected } from "../../../src/face/errors.ts";
 import { drain } from "../../../src/liveness/retain/maintain.ts";
@@ -9,7 +9,7 @@ import { seedSession } from "../fakes/seed.ts";
 import { createWorld } from "../fakes/world.ts";
 
 describe("health", () => {
-  it("is told to everyone, and asks nobody", async () => {
+  test("is told to everyone, and asks nobody", async () => {
     const process = createWorld().start();
     const answer = await call({ app: createApp(process, {}) }, "GET", "/api/health");
     assert.deepEqual([answer.status, answer.json], [200, { status: "alive" }]);
@@ -18,7 +18,7 @@ describe("health", () => {
 });
 
 describe("readiness", () => {
-  it("is told to everyone when all that is needed answers", async () => {
+  test("is told to everyone when all that is needed answers", async () => {
     const process = createWorld().start();
     const answer = await call({ app: createApp(process, {}) }, "GET", "/api/health/ready");
     assert.deepEqual([answer.status, answer.json], [200, { status: "ready" }]);
@@ -30,7 +30,7 @@ describe("readiness", () => {
     ]);
   });
 
-  it("names what is out of reach, and why only in the log", async () => {
+  test("names what is out of reach, and why only in the log", async () => {
     for (const [name, part] of [
       ["sessions.get", "tables"],
       ["images.probe", "blobs"],
@@ -51,7 +51,7 @@ describe("readiness", () => {
     }
   });
 
-  it("names everything that is out of reach, with the service's code where it has one", async () => {
+  test("names everything that is out of reach, with the service's code where it has one", async () => {
     const denied = faceCredentialsRejected(accessDenied());
     const process = createWorld().start(({ name }) => (name === "face.probe" ? denied : new Error("down")));
     const answer = await call({ app: createApp(process, {}) }, "GET", "/api/health/ready");
@@ -60,7 +60,7 @@ describe("readiness", () => {
     assert.equal(answer.text.includes("down"), false);
   });
 
-  it("asks storage at most every ten seconds and the service every thirty, however often it is asked itself", async () => {
+  test("asks storage at most every ten seconds and the service every thirty, however often it is asked itself", async () => {
     const world = createWorld();
     await seedSession(world);
     world.advance({ minutes: 30 });
@@ -93,7 +93,7 @@ describe("readiness", () => {
     }
   });
 
-  it("asks one question at a time, however long it takes", async () => {
+  test("asks one question at a time, however long it takes", async () => {
     const world = createWorld();
     const { promise: answered, resolve: answer } = Promise.withResolvers<undefined>();
     const process = world.start(({ name, when }) =>
@@ -113,7 +113,7 @@ describe("readiness", () => {
     ]);
   });
 
-  it("is degraded while something has been due for long, and asks after that once a minute at most", async () => {
+  test("is degraded while something has been due for long, and asks after that once a minute at most", async () => {
     const world = createWorld();
     await seedSession(world);
     const process = world.start();
@@ -133,7 +133,7 @@ describe("readiness", () => {
     assert.deepEqual(await told(), { status: "ready" });
   });
 
-  it("is not degraded by what cannot be told", async () => {
+  test("is not degraded by what cannot be told", async () => {
     const app = createApp(createWorld().start(failOn("expiry.query")), {});
     assert.deepEqual((await call({ app }, "GET", "/api/health/ready")).json, { status: "ready" });
   });
@@ -143,7 +143,7 @@ describe("readiness", () => {
     ["sessions.get", 10],
     ["images.probe", 10],
   ] as const) {
-    it(`remembers a failure no longer than a success: ${part}`, async () => {
+    test(`remembers a failure no longer than a success: ${part}`, async () => {
       const world = createWorld();
       let isDown = true;
       const app = createApp(

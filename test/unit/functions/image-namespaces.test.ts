@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import type { HttpMethod } from "@azure/functions";
-import { inspectImage } from "../../../src/liveness/images/inspect-image.ts";
 import { heldImageName } from "../../../src/liveness/images/image-name.ts";
+import { inspectImage } from "../../../src/liveness/images/inspect-image.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { call, createApp, type Sent } from "../fakes/app.ts";
 import { clientKey, ownerOf, principal } from "../fakes/principals.ts";
@@ -56,7 +56,7 @@ describe("an id that is taken in one namespace is free in every other, by every 
     ["alice", "bob"],
   ] as const) {
     for (const request of requests) {
-      it(`${other} keeps an image, ${sender} sends ${request.name}`, async () => {
+      test(`${other} keeps an image, ${sender} sends ${request.name}`, async () => {
         const [free, taken] = [createWorld(), createWorld()];
         await put(taken, callers[other], "customer-1001", "?deviceCorrelationId=another-device");
         const before = taken.blobs.images.size;
@@ -72,7 +72,7 @@ describe("an id that is taken in one namespace is free in every other, by every 
 describe("an image that came with a creation", () => {
   const id = "c0ffee00-0000-4000-8000-000000000001";
 
-  it("takes the same steps for others as one that is not there, and no byte of it is read", async () => {
+  test("takes the same steps for others as one that is not there, and no byte of it is read", async () => {
     for (const part of ["", "/metadata"]) {
       const [free, taken] = [createWorld(), createWorld()];
       const image = { bytes: theirs, facts: inspectImage(theirs), owner: ownerOf("alice") };
@@ -88,7 +88,7 @@ describe("an image that came with a creation", () => {
 });
 
 describe("the name of an image", () => {
-  it("is in the service's or the user's folder, whatever the id", () => {
+  test("is in the service's or the user's folder, whatever the id", () => {
     assert.equal(heldImageName({ trusted: true, owner: "o" }, "a_B-9"), "held/a_B-9");
     assert.equal(heldImageName({ trusted: false, owner: "o" }, "a_B-9"), "held-by/o/a_B-9");
     for (const id of ["", "../x", "a/b", "..", "a:b", "x".repeat(65)]) {
@@ -114,7 +114,7 @@ describe("a user's images", () => {
     return boundImages.map(({ name }) => name).sort();
   };
 
-  it("are as many as the limit allows, and may be replaced and removed at the limit", async () => {
+  test("are as many as the limit allows, and may be replaced and removed at the limit", async () => {
     const world = createWorld();
     const app = limited(world, 2);
     for (const id of ["a", "b"]) assert.equal((await send(app, "PUT", id)).status, 201);
@@ -131,7 +131,7 @@ describe("a user's images", () => {
     assert.equal((await send(app, "PUT", "a")).status, 429);
   });
 
-  it("are refused before the upload, where there are as many already", async () => {
+  test("are refused before the upload, where there are as many already", async () => {
     const world = createWorld();
     await send(limited(world, 1), "PUT", "a");
     const process = world.start();
@@ -139,7 +139,7 @@ describe("a user's images", () => {
     assert.deepEqual(process.calls.names, ["images.facts", "images.count"]);
   });
 
-  it("are never too many with two requests at once, whenever the second comes", async () => {
+  test("are never too many with two requests at once, whenever the second comes", async () => {
     for (let turn = 1; turn <= 14; turn += 1) {
       for (const second of ["b", "a"]) {
         const world = createWorld();
@@ -158,7 +158,7 @@ describe("a user's images", () => {
     }
   });
 
-  it("are not too many because one was replaced before it was refused", async () => {
+  test("are not too many because one was replaced before it was refused", async () => {
     const world = createWorld();
     const others = limited(world, 2);
     await send(others, "PUT", "first");

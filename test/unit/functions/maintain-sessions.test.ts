@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import type { Timer } from "@azure/functions";
 import { maintainSessions } from "../../../src/functions/maintain-sessions.ts";
 import { createApp } from "../fakes/app.ts";
@@ -35,7 +35,7 @@ async function due(): Promise<World> {
 }
 
 describe("the timer", () => {
-  it("logs what it has done in one line", async () => {
+  test("logs what it has done in one line", async () => {
     const { outcome, lines } = await run(await due());
     assert.equal(outcome, "done");
     const { seconds, ...counts } = lines.at(-1)?.fields ?? {};
@@ -44,7 +44,7 @@ describe("the timer", () => {
     assert.deepEqual({ ...counts, event: "MaintenanceDone", collected: 2, failed: 0 }, counts);
   });
 
-  it("logs each failure with its session, and ends with an error that the platform sees", async () => {
+  test("logs each failure with its session, and ends with an error that the platform sees", async () => {
     const world = await due();
     const { outcome, lines } = await run(world, failOn("face.get"));
     assert.match(outcome, /2 sessions could not be maintained/);
@@ -61,7 +61,7 @@ describe("the timer", () => {
     assert.equal(lines.at(-1)?.fields.event, "MaintenanceDone");
   });
 
-  it("fails, naming the settings, where those are wrong", async () => {
+  test("fails, naming the settings, where those are wrong", async () => {
     const { context } = createInvocation("maintainSessions");
     const faults = [{ setting: "FACE_ENDPOINT", message: "is required" }];
     await assert.rejects(Promise.resolve(maintainSessions({ faults })(timer, context)), /FACE_ENDPOINT/);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import * as z from "zod";
 import { inspectImage } from "../../../src/liveness/images/inspect-image.ts";
 import { imageTypes, makeImage, mediaTypeOf } from "../../fixtures/images.ts";
@@ -26,7 +26,7 @@ const withHeaders = (sent: Sent, headers: Record<string, string>): Sent => ({
 const codeOf = (json: unknown) => z.object({ error: z.object({ code: z.string() }) }).parse(json).error.code;
 
 describe("keeping a reference image", () => {
-  it("answers what was seen in its bytes, whatever the sender called it", async () => {
+  test("answers what was seen in its bytes, whatever the sender called it", async () => {
     for (const type of imageTypes) {
       const world = createWorld();
       const bytes = makeImage({ type, width: 300, height: 400 });
@@ -42,7 +42,7 @@ describe("keeping a reference image", () => {
     }
   });
 
-  it("replaces one, with another ETag", async () => {
+  test("replaces one, with another ETag", async () => {
     const world = createWorld();
     const first = await put(world);
     const second = await put(world, service, other);
@@ -51,7 +51,7 @@ describe("keeping a reference image", () => {
     assert.deepEqual((await get(world)).bytes, other);
   });
 
-  it("refuses what is no image, too small or too large, and keeps nothing", async () => {
+  test("refuses what is no image, too small or too large, and keeps nothing", async () => {
     const world = createWorld();
     const megabyte = 1024 * 1024;
     for (const [bytes, status, code] of [
@@ -68,7 +68,7 @@ describe("keeping a reference image", () => {
     assert.equal(world.blobs.images.size, 0);
   });
 
-  it("takes ids that are fit for a path, and knows no others", async () => {
+  test("takes ids that are fit for a path, and knows no others", async () => {
     const world = createWorld();
     for (const id of ["a", "A-Z_09", "x".repeat(64)]) {
       const answer = await call(appOf(world), "PUT", `/api/reference-images/${id}`, { ...service, body: face });
@@ -80,7 +80,7 @@ describe("keeping a reference image", () => {
     }
   });
 
-  it("binds it to a device", async () => {
+  test("binds it to a device", async () => {
     const world = createWorld();
     const bound = await put(world, { ...service, query: "?deviceCorrelationId=a%2Fdevice" });
     assert.deepEqual(
@@ -95,7 +95,7 @@ describe("keeping a reference image", () => {
 });
 
 describe("conditions", () => {
-  it("keep an image from being replaced unseen", async () => {
+  test("keep an image from being replaced unseen", async () => {
     const world = createWorld();
     const first = (await put(world)).headers.get("etag") ?? "";
     const stale = withHeaders(service, { "if-match": first });
@@ -108,13 +108,13 @@ describe("conditions", () => {
     assert.deepEqual((await get(world)).bytes, other);
   });
 
-  it("let one be made only where there is none", async () => {
+  test("let one be made only where there is none", async () => {
     const world = createWorld();
     assert.equal((await put(world, withHeaders(service, { "if-match": "*" }))).status, 412);
     assert.equal((await put(world, withHeaders(service, { "if-none-match": "*" }))).status, 201);
   });
 
-  it("may be two that hold together, or cannot", async () => {
+  test("may be two that hold together, or cannot", async () => {
     const world = createWorld();
     const etag = (await put(world)).headers.get("etag") ?? "";
     const both = (ifMatch: string, ifNoneMatch: string) =>
@@ -124,7 +124,7 @@ describe("conditions", () => {
     assert.equal((await both(etag, '"another"')).status, 200);
   });
 
-  it("hold for a principal's own image just the same", async () => {
+  test("hold for a principal's own image just the same", async () => {
     const world = createWorld();
     const asked = (headers: Record<string, string>) => put(world, withHeaders(alice, headers));
     assert.equal((await asked({ "if-match": "*" })).status, 412);
@@ -136,7 +136,7 @@ describe("conditions", () => {
     assert.equal((await asked({ "if-match": "*" })).status, 200);
   });
 
-  it("must be one ETag, or any", async () => {
+  test("must be one ETag, or any", async () => {
     const world = createWorld();
     const etag = (await put(world)).headers.get("etag") ?? "";
     for (const [name, value] of [
@@ -152,7 +152,7 @@ describe("conditions", () => {
     assert.deepEqual((await get(world)).bytes, face);
   });
 
-  it("of a removal may also be what it must not be", async () => {
+  test("of a removal may also be what it must not be", async () => {
     const world = createWorld();
     const etag = (await put(world)).headers.get("etag") ?? "";
     for (const condition of ["*", etag, `W/${etag}`]) {
@@ -162,7 +162,7 @@ describe("conditions", () => {
     assert.equal((await remove(world, withHeaders(service, { "if-match": "*" }))).status, 412);
   });
 
-  it("spare a reader the bytes that it has", async () => {
+  test("spare a reader the bytes that it has", async () => {
     const world = createWorld();
     const etag = (await put(world)).headers.get("etag") ?? "";
     for (const known of [etag, `W/${etag}`, `"x", ${etag}`, "*"]) {
@@ -174,7 +174,7 @@ describe("conditions", () => {
 });
 
 describe("reading and removing a reference image", () => {
-  it("tells what is known of it", async () => {
+  test("tells what is known of it", async () => {
     const world = createWorld();
     const made = await put(world, { ...service, query: "?deviceCorrelationId=a-device" });
     world.advance({ hours: 1 });
@@ -187,7 +187,7 @@ describe("reading and removing a reference image", () => {
     assert.equal(answer.headers.get("etag"), made.headers.get("etag"));
   });
 
-  it("finds nothing that is not there, or not there any more", async () => {
+  test("finds nothing that is not there, or not there any more", async () => {
     const world = createWorld();
     for (const answer of [await get(world), await get(world, service, `${path}/metadata`), await remove(world)]) {
       assert.deepEqual([answer.status, codeOf(answer.json)], [404, "ResourceNotFound"]);
@@ -199,7 +199,7 @@ describe("reading and removing a reference image", () => {
     assert.equal((await get(world)).status, 404);
   });
 
-  it("reads one that came with a creation by the creation's id, and does not remove it", async () => {
+  test("reads one that came with a creation by the creation's id, and does not remove it", async () => {
     const world = createWorld();
     const id = "c0ffee00-0000-4000-8000-000000000001";
     const image = { bytes: face, facts: inspectImage(face), owner: ownerOf("alice") };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import * as z from "zod";
 import { recordResult } from "../../../src/liveness/result/record-result.ts";
 import { call, createApp, type Sent } from "../fakes/app.ts";
@@ -26,7 +26,7 @@ async function seeded(): Promise<World> {
 }
 
 describe("the image of an attempt", () => {
-  it("is read from the service for whoever may see the session, in each dialect that has images", async () => {
+  test("is read from the service for whoever may see the session, in each dialect that has images", async () => {
     const world = await seeded();
     for (const sent of [service, { headers: principal("alice") }, { headers: principal("x", "Liveness.Service") }]) {
       for (const at of ["v1.2/sessionImages", "v1.2-preview.1/session/sessionImages"]) {
@@ -39,7 +39,7 @@ describe("the image of an attempt", () => {
     }
   });
 
-  it("is not there for others, and the service is not asked", async () => {
+  test("is not there for others, and the service is not asked", async () => {
     const world = await seeded();
     const process = world.start();
     const app = createApp(process, clientKey.settings);
@@ -48,12 +48,12 @@ describe("the image of an attempt", () => {
     assert.equal(process.calls.names.includes("face.sessionImage"), false);
   });
 
-  it("is not there where the service has none", async () => {
+  test("is not there where the service has none", async () => {
     const answer = await get(createWorld());
     assert.deepEqual([answer.status, codeOf(answer.json)], [404, "SessionImageNotFound"]);
   });
 
-  it("is looked for under ids only that could be an image's", async () => {
+  test("is looked for under ids only that could be an image's", async () => {
     const process = createWorld().start();
     const app = createApp(process, clientKey.settings);
     for (const id of ["a%2Fb", "%2e%2e%2fx", "a%20b", "x".repeat(129), "%C3%A4"]) {
@@ -63,7 +63,7 @@ describe("the image of an attempt", () => {
     assert.deepEqual(process.calls.names, []);
   });
 
-  it("is unknown to the first preview", async () => {
+  test("is unknown to the first preview", async () => {
     const answer = await get(createWorld(), service, "/face/v1.1-preview.1/session/sessionImages/an-image");
     assert.deepEqual([answer.status, codeOf(answer.json)], [404, "UnsupportedApiVersion"]);
   });

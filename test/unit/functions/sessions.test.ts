@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import * as z from "zod";
 import { sessionResource, sessionResourceShape } from "../../../src/functions/session-resource.ts";
 import { call, createApp, type Sent } from "../fakes/app.ts";
@@ -26,7 +26,7 @@ async function seeded(seed: Parameters<typeof seedSession>[1] = { owner: ownerOf
 }
 
 describe("the session resource", () => {
-  it("shows of a record what it is to show, and nothing else", () => {
+  test("shows of a record what it is to show, and nothing else", () => {
     const record = newRecord(startOfTime, {
       clientReferenceId: "an-order",
       referenceImageId: "a-face",
@@ -58,7 +58,7 @@ describe("the session resource", () => {
     assert.deepEqual(sessionResource(record, { trusted: true }), { ...shown, owner: "alice" });
   });
 
-  it("leaves out what is not known", () => {
+  test("leaves out what is not known", () => {
     const { deviceCorrelationId: _, ...record } = newRecord(startOfTime);
     const shown = sessionResource(record, { trusted: true });
     for (const name of ["owner", "deviceCorrelationId", "clientReferenceId", "decision", "referenceImageId"]) {
@@ -68,7 +68,7 @@ describe("the session resource", () => {
 });
 
 describe("reading a session", () => {
-  it("is from the store alone, also when the service has long forgotten it", async () => {
+  test("is from the store alone, also when the service has long forgotten it", async () => {
     const { world, id, record } = await seeded();
     world.advance({ days: 30 });
     const process = world.start();
@@ -77,7 +77,7 @@ describe("reading a session", () => {
     assert.deepEqual(process.calls.names, ["sessionids.get", "sessions.get"]);
   });
 
-  it("is possible when the session was deleted or pruned", async () => {
+  test("is possible when the session was deleted or pruned", async () => {
     const { world, id } = await seeded({ status: "Canceled" });
     await world.start().deps.sessions.markPruned(id, "2026-03-01T12:00:00.000Z");
     assert.equal(sessionResourceShape.parse((await read(world, id)).json).status, "Canceled");
@@ -85,7 +85,7 @@ describe("reading a session", () => {
 });
 
 describe("what is another's", () => {
-  it("is not there, on any route of a session", async () => {
+  test("is not there, on any route of a session", async () => {
     const { world, id } = await seeded();
     play(world.service, id, realFace());
     const before = world.everything();
@@ -104,7 +104,7 @@ describe("what is another's", () => {
 });
 
 describe("settling a session", () => {
-  it("answers the outcome, checked against what the client told", async () => {
+  test("answers the outcome, checked against what the client told", async () => {
     const { world, id } = await seeded();
     play(world.service, id, realFace({ digest: "q83vEg==" }));
     const answer = await settle(world, id, { digest: "q83vEg==", deviceCorrelationId: "a-device" });
@@ -115,7 +115,7 @@ describe("settling a session", () => {
     assert.deepEqual([swapped.decision, swapped.reasons], ["rejected", ["ClientDigestMismatch"]]);
   });
 
-  it("is too early while no attempt has ended", async () => {
+  test("is too early while no attempt has ended", async () => {
     const { world, id } = await seeded();
     const answer = await settle(world, id);
     assert.deepEqual([answer.status, codeOf(answer.json)], [409, "SessionNotFinished"]);
@@ -124,7 +124,7 @@ describe("settling a session", () => {
     assert.equal(sessionResourceShape.parse((await settle(world, id)).json).decision, "inconclusive");
   });
 
-  it("may be with the client's error, or after the time is over", async () => {
+  test("may be with the client's error, or after the time is over", async () => {
     const { world, id } = await seeded();
     const failed = sessionResourceShape.parse((await settle(world, id, { clientError: "CameraDenied" })).json);
     assert.deepEqual([failed.decision, failed.reasons, failed.final], ["inconclusive", ["ClientError"], false]);
@@ -133,7 +133,7 @@ describe("settling a session", () => {
     assert.equal(sessionResourceShape.parse((await settle(late.world, late.id)).json).status, "Expired");
   });
 
-  it("is not for another device's session", async () => {
+  test("is not for another device's session", async () => {
     const { world, id } = await seeded();
     play(world.service, id, realFace());
     const before = world.everything();
@@ -142,7 +142,7 @@ describe("settling a session", () => {
     assert.deepEqual(world.everything(), before);
   });
 
-  it("takes nothing but what it knows", async () => {
+  test("takes nothing but what it knows", async () => {
     const { world, id } = await seeded();
     for (const json of [
       ...[null, [], "x", 1, { unknown: 1 }, { digest: "" }, { digest: 1 }, { digest: "d".repeat(513) }],
@@ -164,7 +164,7 @@ describe("settling a session", () => {
 });
 
 describe("the audit entries of a session", () => {
-  it("are those that were stored, ascending", async () => {
+  test("are those that were stored, ascending", async () => {
     const { world, id } = await seeded();
     assert.deepEqual((await read(world, id, service, "/audit-entries")).json, { value: [] });
     play(world.service, id, failedAttempt("TimedOut"));

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import type { RequestBody } from "../../../src/face/codec.ts";
 import { type BodySource, type MediaType, readBytes, readRequestBody } from "../../../src/http/body.ts";
 
@@ -32,17 +32,17 @@ function* letters(sizeInBytes: number): Generator<Uint8Array> {
 }
 
 describe("a body's bytes", () => {
-  it("are put together from chunks of any size", async () => {
+  test("are put together from chunks of any size", async () => {
     const bytes = await readBytes(chunked(["on", "", "e ", Buffer.from("two")]), 100);
     assert.equal(Buffer.from(bytes).toString(), "one two");
   });
 
-  it("may be none", async () => {
+  test("may be none", async () => {
     assert.equal((await readBytes({ headers: new Headers(), body: null }, 100)).byteLength, 0);
     assert.equal((await readBytes(chunked([]), 100)).byteLength, 0);
   });
 
-  it("may number as many as the limit and not one more", async () => {
+  test("may number as many as the limit and not one more", async () => {
     assert.equal((await readBytes(chunked(["12345"]), 5)).byteLength, 5);
     await assert.rejects(readBytes(chunked(["12345", "6"]), 5), {
       ...tooLarge,
@@ -50,19 +50,19 @@ describe("a body's bytes", () => {
     });
   });
 
-  it("are refused unread where their number is announced", async () => {
+  test("are refused unread where their number is announced", async () => {
     const { body } = chunked([]);
     await assert.rejects(readBytes({ headers: new Headers({ "content-length": "6" }), body }, 5), tooLarge);
     assert.equal(body?.locked, false);
   });
 
-  it("are counted, whatever number was announced", async () => {
+  test("are counted, whatever number was announced", async () => {
     for (const announced of ["1", "-1", "many", ""]) {
       await assert.rejects(readBytes(chunked(["123456"], { "content-length": announced }), 5), tooLarge, announced);
     }
   });
 
-  it("are read to their end beyond the limit, so that the caller gets to read the answer", async () => {
+  test("are read to their end beyond the limit, so that the caller gets to read the answer", async () => {
     let isDone = false;
     async function* content() {
       yield* letters(3 * megabyte);
@@ -72,7 +72,7 @@ describe("a body's bytes", () => {
     assert.equal(isDone, true);
   });
 
-  it("are not read for ever", async () => {
+  test("are not read for ever", async () => {
     let pulled = 0;
     async function* endless() {
       for (;;) {
@@ -84,7 +84,7 @@ describe("a body's bytes", () => {
     assert.ok(pulled < 40, `${pulled} megabytes`);
   });
 
-  it("may break off, which is told as the caller's error", async () => {
+  test("may break off, which is told as the caller's error", async () => {
     async function* broken() {
       yield Buffer.from("{");
       throw new Error("socket hang up");
@@ -98,7 +98,7 @@ describe("a body's bytes", () => {
 });
 
 describe("a media type", () => {
-  it("is JSON in UTF-8, in whatever spelling", async () => {
+  test("is JSON in UTF-8, in whatever spelling", async () => {
     for (const contentType of [
       "application/json",
       "Application/JSON",
@@ -111,7 +111,7 @@ describe("a media type", () => {
     }
   });
 
-  it("is refused when it is another", async () => {
+  test("is refused when it is another", async () => {
     for (const contentType of [
       "",
       "text/plain",
@@ -131,7 +131,7 @@ describe("a media type", () => {
     await assert.rejects(readRequestBody(chunked(["{}"]), ["json"]), wrongMediaType);
   });
 
-  it("is refused where the operation does not take it", async () => {
+  test("is refused where the operation does not take it", async () => {
     await assert.rejects(read("multipart/form-data; boundary=x", "--x--\r\n", ["json"]), wrongMediaType);
     await assert.rejects(read("application/json", "{}", ["multipart"]), wrongMediaType);
   });
@@ -143,21 +143,21 @@ describe("JSON", () => {
     return body.type === "json" ? body.value : assert.fail("no JSON");
   };
 
-  it("may be any value, which the operation's own rules judge", async () => {
+  test("may be any value, which the operation's own rules judge", async () => {
     for (const value of [{ a: [1, null, "ä👩"] }, [], "text", 0, null]) {
       assert.deepEqual(await jsonOf(JSON.stringify(value)), value);
     }
     assert.deepEqual(await jsonOf("\ufeff {} \n"), {});
   });
 
-  it("keeps __proto__ as a field of its own", async () => {
+  test("keeps __proto__ as a field of its own", async () => {
     const value = await jsonOf('{"__proto__":{"polluted":true}}');
     assert.deepEqual(Object.keys(value ?? {}), ["__proto__"]);
     assert.equal(Object.getPrototypeOf(value), Object.prototype);
     assert.equal("polluted" in {}, false);
   });
 
-  it("is refused when it is broken", async () => {
+  test("is refused when it is broken", async () => {
     const details = [{ code: "InvalidJson", message: "The body is not JSON in UTF-8.", target: "body" }];
     for (const content of [
       "",
@@ -176,7 +176,7 @@ describe("JSON", () => {
     }
   });
 
-  it("is refused when it is no UTF-8", async () => {
+  test("is refused when it is no UTF-8", async () => {
     for (const bytes of [
       Buffer.from('{"a":"ä"}', "latin1"),
       Buffer.from('{"a":"b"}', "utf16le"),
@@ -186,12 +186,12 @@ describe("JSON", () => {
     }
   });
 
-  it("may nest as deeply as it likes", async () => {
+  test("may nest as deeply as it likes", async () => {
     await readJson("[".repeat(30_000) + "]".repeat(30_000));
     await assert.rejects(readJson("[".repeat(30_000)), invalid);
   });
 
-  it("may have 64 KB and not one byte more", async () => {
+  test("may have 64 KB and not one byte more", async () => {
     const text = (sizeInBytes: number) => `"${"a".repeat(sizeInBytes - 2)}"`;
     assert.equal(String(await jsonOf(text(64 * kilobyte))).length, 64 * kilobyte - 2);
     await assert.rejects(readJson(text(64 * kilobyte + 1)), tooLarge);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { authenticate, type CallerRules } from "../../../src/http/callers.ts";
 
 const accessDenied = {
@@ -30,14 +30,14 @@ function assertRefused(rules: CallerRules, headers: Record<string, string>): voi
 }
 
 describe("a client key", () => {
-  it("lets in by either header, whatever its case", () => {
+  test("lets in by either header, whatever its case", () => {
     const caller = { trusted: true, clientName: "web" };
     for (const name of ["Ocp-Apim-Subscription-Key", "ocp-apim-subscription-key", "x-functions-key"]) {
       assert.deepEqual(callerOf(withKeys, { [name]: "web-key" }), caller, name);
     }
   });
 
-  it("may be either of a client's two, so that one can be replaced", () => {
+  test("may be either of a client's two, so that one can be replaced", () => {
     for (const key of ["mobile-old", "mobile-new"]) {
       assert.deepEqual(callerOf(withKeys, { "ocp-apim-subscription-key": key }), {
         trusted: true,
@@ -46,12 +46,12 @@ describe("a client key", () => {
     }
   });
 
-  it("is looked for in the second header where the first is empty", () => {
+  test("is looked for in the second header where the first is empty", () => {
     const headers = { "ocp-apim-subscription-key": "", "x-functions-key": "web-key" };
     assert.equal(callerOf(withKeys, headers).clientName, "web");
   });
 
-  it("is refused when it is wrong, in whichever header", () => {
+  test("is refused when it is wrong, in whichever header", () => {
     const wrong = ["wrong", "WEB-KEY", "web-key2", digestOf("web-key"), "web-key, web-key", "mobile"];
     for (const key of wrong) {
       assertRefused(withKeys, { "ocp-apim-subscription-key": key });
@@ -60,38 +60,38 @@ describe("a client key", () => {
     assertRefused(withKeys, { "ocp-apim-subscription-key": "wrong", "x-functions-key": "web-key" });
   });
 
-  it("is not looked for anywhere else", () => {
+  test("is not looked for anywhere else", () => {
     assertRefused(withKeys, { authorization: "Bearer web-key" });
     assertRefused(withKeys, { "x-api-key": "web-key" });
   });
 
-  it("is wrong where none is configured", () => {
+  test("is wrong where none is configured", () => {
     assertRefused(nobody, { "ocp-apim-subscription-key": "web-key" });
     assertRefused({ ...nobody, clientKeys: new Map([["none", []]]) }, { "ocp-apim-subscription-key": "web-key" });
   });
 });
 
 describe("a caller without key and principal", () => {
-  it("is refused", () => {
+  test("is refused", () => {
     for (const rules of [nobody, withKeys, { ...nobody, platformAuthentication: true }]) {
       assertRefused(rules, {});
       assertRefused(rules, { "ocp-apim-subscription-key": "", "x-functions-key": "" });
     }
   });
 
-  it("is let in, and trusted, where everyone is", () => {
+  test("is let in, and trusted, where everyone is", () => {
     assert.deepEqual(callerOf({ ...nobody, allowAnonymous: true }, {}), { trusted: true });
     assert.deepEqual(callerOf({ ...withKeys, allowAnonymous: true }, {}), { trusted: true });
   });
 });
 
 describe("a stack that lets everyone in", () => {
-  it("takes any key while none is configured, as the client libraries always send one", () => {
+  test("takes any key while none is configured, as the client libraries always send one", () => {
     const caller = callerOf({ ...nobody, allowAnonymous: true }, { "ocp-apim-subscription-key": "any" });
     assert.deepEqual(caller, { trusted: true });
   });
 
-  it("refuses a wrong key once keys are configured, and knows the right ones", () => {
+  test("refuses a wrong key once keys are configured, and knows the right ones", () => {
     const rules = { ...withKeys, allowAnonymous: true };
     assertRefused(rules, { "ocp-apim-subscription-key": "any" });
     assert.equal(callerOf(rules, { "ocp-apim-subscription-key": "web-key" }).clientName, "web");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import * as z from "zod";
 import type { App, Composition } from "../../../src/app.ts";
 import { ApiError } from "../../../src/errors.ts";
@@ -41,7 +41,7 @@ async function ask(endpoint: Endpoint, composition: Composition, init: Parameter
 const codeOf = z.object({ error: z.object({ code: z.string() }) }).transform(({ error }) => error.code);
 
 describe("the way of a request", () => {
-  it("ends at the handler, with parameters and query checked", async () => {
+  test("ends at the handler, with parameters and query checked", async () => {
     const { endpoint } = countingEndpoint();
     const answer = await ask(endpoint, { app: openApp() });
     assert.equal(answer.status, 200);
@@ -49,7 +49,7 @@ describe("the way of a request", () => {
     assert.deepEqual(answer.lines, []);
   });
 
-  it("answers HEAD as GET, without the body", async () => {
+  test("answers HEAD as GET, without the body", async () => {
     const unconfigured = { faults: [{ setting: "FACE_ENDPOINT", message: "is required" }] };
     for (const composition of [{ app: openApp() }, { app: strictApp() }, unconfigured]) {
       const { endpoint } = countingEndpoint();
@@ -60,7 +60,7 @@ describe("the way of a request", () => {
     }
   });
 
-  it("is configured → authenticated → validated → handled: the first that fails answers", async () => {
+  test("is configured → authenticated → validated → handled: the first that fails answers", async () => {
     const bad = { params: { id: "x" }, query: { top: "long" } };
     const { endpoint, handled } = countingEndpoint();
     const unconfigured = { faults: [{ setting: "FACE_ENDPOINT", message: "is required" }] };
@@ -77,13 +77,13 @@ describe("the way of a request", () => {
     assert.equal(handled(), 0);
   });
 
-  it("does not ask who comes where everyone may", async () => {
+  test("does not ask who comes where everyone may", async () => {
     const { endpoint } = countingEndpoint({ access: "everyone" });
     const headers = { "ocp-apim-subscription-key": "wrong" };
     assert.equal((await ask(endpoint, { app: strictApp() }, { ...good, headers })).status, 200);
   });
 
-  it("ends with 404 for callers who are no trusted service, where only those may", async () => {
+  test("ends with 404 for callers who are no trusted service, where only those may", async () => {
     const claims = [{ typ: "oid", val: "alice" }];
     const principal = Buffer.from(JSON.stringify({ auth_typ: "aad", claims })).toString("base64");
     const app = createApp(createWorld().start(), { WEBSITE_AUTH_ENABLED: "true" });
@@ -93,7 +93,7 @@ describe("the way of a request", () => {
     assert.equal((await ask(endpoint, { app: openApp() })).status, 200);
   });
 
-  it("tells which query parameter is wrong, and not its value", async () => {
+  test("tells which query parameter is wrong, and not its value", async () => {
     const answer = await ask(countingEndpoint().endpoint, { app: openApp() }, { ...good, query: { top: "s3cr3t" } });
     assert.equal(answer.status, 400);
     assert.deepEqual(answer.json, {
@@ -113,7 +113,7 @@ describe("an app whose settings are wrong", () => {
     { setting: "FACE_ENDPOINT", message: "is required" },
   ];
 
-  it("answers 503 with the name of each of them, and logs no line for each request", async () => {
+  test("answers 503 with the name of each of them, and logs no line for each request", async () => {
     const answer = await ask(countingEndpoint().endpoint, { faults });
     assert.equal(answer.status, 503);
     assert.equal(answer.headers.get("x-ms-error-code"), "ServiceNotConfigured");
@@ -127,7 +127,7 @@ describe("an app whose settings are wrong", () => {
     assert.deepEqual(answer.lines, []);
   });
 
-  it("answers as an endpoint says that can do without", async () => {
+  test("answers as an endpoint says that can do without", async () => {
     const { endpoint } = countingEndpoint({ unconfigured: { status: 200, json: "alive" } });
     const answer = await ask(endpoint, { faults });
     assert.deepEqual([answer.status, answer.json], [200, "alive"]);
@@ -138,13 +138,13 @@ describe("an error in a handler", () => {
   const throwing = (error: unknown) =>
     countingEndpoint({ params: noParams, query: noQuery, handle: () => Promise.reject(error) }).endpoint;
 
-  it("is answered as it is told, without a line in the log, when it is the caller's", async () => {
+  test("is answered as it is told, without a line in the log, when it is the caller's", async () => {
     const answer = await ask(throwing(new ApiError(409, "Conflict", "Too late.")), { app: openApp() });
     assert.deepEqual([answer.status, answer.json], [409, { error: { code: "Conflict", message: "Too late." } }]);
     assert.deepEqual(answer.lines, []);
   });
 
-  it("is answered with the invocation's id when nobody foresaw it, and logged with the function's name", async () => {
+  test("is answered with the invocation's id when nobody foresaw it, and logged with the function's name", async () => {
     const error = new TypeError("no such table", { cause: new Error("the cause") });
     const answer = await ask(throwing(error), { app: openApp() });
     assert.equal(answer.status, 500);
@@ -164,7 +164,7 @@ describe("an error in a handler", () => {
     assert.match(String(stack), /endpoint\.test\.ts/);
   });
 
-  it("is logged when the service is at fault", async () => {
+  test("is logged when the service is at fault", async () => {
     const answer = await ask(throwing(new ApiError(503, "ServerBusy", "Busy.")), { app: openApp() });
     assert.deepEqual(
       answer.lines.map(({ fields }) => [fields.event, fields.function, fields.status, fields.code]),
@@ -172,7 +172,7 @@ describe("an error in a handler", () => {
     );
   });
 
-  it("may be thrown before there is a promise", async () => {
+  test("may be thrown before there is a promise", async () => {
     const endpoint = countingEndpoint({
       handle() {
         throw new Error("at once");
@@ -181,7 +181,7 @@ describe("an error in a handler", () => {
     assert.equal((await ask(endpoint, { app: openApp() })).status, 500);
   });
 
-  it("never takes what the caller sent into the log", async () => {
+  test("never takes what the caller sent into the log", async () => {
     const headers = { "ocp-apim-subscription-key": "s3cr3t-key", "x-ms-client-principal": "s3cr3t-principal" };
     const request = createRequest({ ...good, method: "POST", headers, body: { string: "s3cr3t-body" } });
     const error = Object.assign(new Error("failed"), { request, headers });

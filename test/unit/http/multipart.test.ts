@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import { ApiError } from "../../../src/errors.ts";
 import type { BodyPart } from "../../../src/face/codec.ts";
@@ -36,7 +36,7 @@ async function partsOf(content: string | Uint8Array<ArrayBuffer>, contentType = 
 }
 
 describe("a form", () => {
-  it("is taken apart into fields and files", async () => {
+  test("is taken apart into fields and files", async () => {
     const file = part(
       'Content-Disposition: form-data; name="verifyImage"; filename="ä.jpg"\r\nContent-Type: image/jpeg',
     );
@@ -47,7 +47,7 @@ describe("a form", () => {
     assert.deepEqual(others, []);
   });
 
-  it("comes from the platform's own client too, bytes unchanged", async () => {
+  test("comes from the platform's own client too, bytes unchanged", async () => {
     const bytes = Uint8Array.from({ length: 5000 }, (_, index) => index % 256);
     const data = new FormData();
     data.append("verifyImage", new File([bytes], "face.png", { type: "image/png" }));
@@ -59,7 +59,7 @@ describe("a form", () => {
     assert.equal(device?.content, "a\r\nb");
   });
 
-  it("may be spelt in many ways", async () => {
+  test("may be spelt in many ways", async () => {
     for (const [content, contentType] of [
       [field("a") + end, 'Multipart/Form-Data; Boundary="x"'],
       [field("a") + end, "multipart/form-data; charset=utf-8; boundary=x"],
@@ -71,7 +71,7 @@ describe("a form", () => {
     }
   });
 
-  it("keeps parts of the same name, for the operation to refuse", async () => {
+  test("keeps parts of the same name, for the operation to refuse", async () => {
     assert.deepEqual(await partsOf(field("a", "1") + field("a", "2") + field("__proto__", "3") + end), [
       { name: "a", content: "1" },
       { name: "a", content: "2" },
@@ -79,7 +79,7 @@ describe("a form", () => {
     ]);
   });
 
-  it("tells a file by its file name, even an empty one", async () => {
+  test("tells a file by its file name, even an empty one", async () => {
     const [image] = await partsOf(part('Content-Disposition: form-data; name="verifyImage"; filename=""') + end);
     assert.equal(image?.filename, "");
   });
@@ -99,12 +99,12 @@ describe("a form", () => {
     ["lines that end in LF only", (field("a") + end).replaceAll("\r\n", "\n"), form],
     ["JSON", "{}", form],
   ] as const) {
-    it(`is refused with ${what}`, async () => {
+    test(`is refused with ${what}`, async () => {
       await assert.rejects(read(content, contentType), invalid);
     });
   }
 
-  it("may have 8 MB and not one byte more", async () => {
+  test("may have 8 MB and not one byte more", async () => {
     const around = Buffer.byteLength(field("a", "") + end);
     const whole = (sizeInBytes: number) => field("a", "a".repeat(sizeInBytes - around)) + end;
     const limit = 8 * 1024 * 1024;
@@ -124,7 +124,7 @@ describe("whatever bytes come as", () => {
 
   const noise = fc.uint8Array({ maxLength: 200 }).map((bytes) => Uint8Array.from(bytes));
 
-  it("JSON, the error is the caller's", async () => {
+  test("JSON, the error is the caller's", async () => {
     const text = fc.oneof(fc.json(), fc.string({ unit: "binary" })).map((json) => Uint8Array.from(Buffer.from(json)));
     await fc.assert(
       fc.asyncProperty(fc.oneof(noise, text), (bytes) => assertCallersFault(bytes, "application/json")),
@@ -132,7 +132,7 @@ describe("whatever bytes come as", () => {
     );
   });
 
-  it("a form, the error is the caller's", async () => {
+  test("a form, the error is the caller's", async () => {
     const piece = fc.oneof(
       fc.constantFrom("--x", "--", "\r\n", "\r\n\r\n", "Content-Disposition: form-data", "; name=", '"', "a", ";", ":"),
       fc.constantFrom(
@@ -154,7 +154,7 @@ describe("whatever bytes come as", () => {
     );
   });
 
-  it("whatever media type, the error is the caller's", async () => {
+  test("whatever media type, the error is the caller's", async () => {
     const header = fc.string({ unit: "grapheme-ascii" }).map((text) => `multipart/form-data;${text}`);
     await fc.assert(
       fc.asyncProperty(header, (contentType) =>

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import { authenticate, type CallerRules } from "../../../src/http/callers.ts";
 
@@ -35,14 +35,14 @@ function assertRefused(headers: Record<string, string>, rules = platform): void 
 }
 
 describe("a principal", () => {
-  it("is let in as an owner, and not trusted", () => {
+  test("is let in as an owner, and not trusted", () => {
     const { trusted, owner, clientName } = callerOf(user("alice"));
     assert.deepEqual({ trusted, clientName }, { trusted: false, clientName: undefined });
     assert.match(owner ?? "", /^[0-9a-f]{64}$/);
     assert.equal(owner, ownerOf(user("alice")));
   });
 
-  it("is another for another id or another provider, however the two are joined", () => {
+  test("is another for another id or another provider, however the two are joined", () => {
     const owners = [user("alice"), user("bob"), user("alice", "google"), user(":alice"), user("alice", "aad:")];
     assert.equal(new Set(owners.map((headers) => ownerOf(headers))).size, owners.length);
     assert.notEqual(ownerOf(user("c", "a:b")), ownerOf(user("b:c", "a")));
@@ -55,7 +55,7 @@ describe("a principal", () => {
     );
   });
 
-  it("is known by the claim that names it for good, the best first", () => {
+  test("is known by the claim that names it for good, the best first", () => {
     const claims = [
       { typ: "name", val: "Alice" },
       { typ: "sub", val: "the-sub" },
@@ -75,19 +75,19 @@ describe("a principal", () => {
     assert.equal(ownerOf(blank), ownerOf(user("the-sub")));
   });
 
-  it("is known by the platform's own header where no claim names it", () => {
+  test("is known by the platform's own header where no claim names it", () => {
     const headers = { ...principal([{ typ: "name", val: "Alice" }]), "x-ms-client-principal-id": "alice" };
     assert.equal(ownerOf(headers), ownerOf(user("alice")));
     assert.equal(ownerOf({ ...user("bob"), "x-ms-client-principal-id": "alice" }), ownerOf(user("bob")));
   });
 
-  it("may have an id from all of Unicode", () => {
+  test("may have an id from all of Unicode", () => {
     assert.notEqual(ownerOf(user("ålice 👩")), ownerOf(user("ålice 👨")));
   });
 });
 
 describe("the service role", () => {
-  it("makes a principal a trusted service", () => {
+  test("makes a principal a trusted service", () => {
     for (const typ of ["roles", roleClaim, "groups"]) {
       const claims = [
         { typ: objectId, val: "alice" },
@@ -99,7 +99,7 @@ describe("the service role", () => {
     }
   });
 
-  it("counts only as a role, and only by its whole name", () => {
+  test("counts only as a role, and only by its whole name", () => {
     for (const claim of [
       { typ: "name", val: "Liveness.Service" },
       { typ: "groups", val: "Liveness.Service" },
@@ -132,14 +132,14 @@ describe("a malformed principal", () => {
     ["with an empty id", json({ auth_typ: "aad", claims: [{ typ: objectId, val: "" }] })],
     ["sent twice", { "x-ms-client-principal": `${user("alice")["x-ms-client-principal"]}, %%%` }],
   ] as const) {
-    it(`is refused: ${what}`, () => {
+    test(`is refused: ${what}`, () => {
       assertRefused(headers);
       assertRefused(headers, { ...platform, allowAnonymous: true });
       assertRefused({ ...headers, "ocp-apim-subscription-key": "web-key" }, withKey);
     });
   }
 
-  it("is refused with nothing but the service's own error, whatever it is", () => {
+  test("is refused with nothing but the service's own error, whatever it is", () => {
     fc.assert(
       fc.property(fc.oneof(fc.base64String(), fc.json().map(base64)), (header) => {
         assertRefused({ "x-ms-client-principal": header });
@@ -151,7 +151,7 @@ describe("a malformed principal", () => {
 describe("a principal where the platform authenticates nobody", () => {
   const off = { ...platform, platformAuthentication: false };
 
-  it("is ignored, so that it gives nothing", () => {
+  test("is ignored, so that it gives nothing", () => {
     assertRefused(user("alice"), off);
     assertRefused(
       principal([
@@ -167,24 +167,24 @@ describe("a principal where the platform authenticates nobody", () => {
     );
   });
 
-  it("is ignored, so that it spoils nothing when it is malformed", () => {
+  test("is ignored, so that it spoils nothing when it is malformed", () => {
     const headers = { "x-ms-client-principal": "%%%", "x-functions-key": "web-key" };
     assert.equal(callerOf(headers, { ...withKey, platformAuthentication: false }).trusted, true);
   });
 });
 
 describe("a key and a principal together", () => {
-  it("make a trusted service that owns what it opens", () => {
+  test("make a trusted service that owns what it opens", () => {
     const caller = callerOf({ ...user("alice"), "ocp-apim-subscription-key": "web-key" }, withKey);
     assert.deepEqual(caller, { trusted: true, clientName: "web", owner: ownerOf(user("alice")) });
   });
 
-  it("are refused when the key is wrong", () => {
+  test("are refused when the key is wrong", () => {
     assertRefused({ ...user("alice"), "ocp-apim-subscription-key": "wrong" }, withKey);
     assertRefused({ ...user("alice"), "ocp-apim-subscription-key": "wrong" }, platform);
   });
 
-  it("leave a principal untrusted on a stack that lets everyone in", () => {
+  test("leave a principal untrusted on a stack that lets everyone in", () => {
     const caller = callerOf(user("alice"), { ...platform, allowAnonymous: true });
     assert.deepEqual(caller, { trusted: false, owner: ownerOf(user("alice")) });
   });

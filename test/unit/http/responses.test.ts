@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { accessDenied, outOfQuota, rateLimitExceeded, sessionNotFound } from "../../../src/api-errors.ts";
 import { ApiError } from "../../../src/errors.ts";
 import { type Reply, toErrorReply, toHttpAnswer } from "../../../src/http/responses.ts";
@@ -9,18 +9,18 @@ const answerOf = (reply: Reply) => readAnswer(toHttpAnswer(reply));
 const errorAnswer = (error: unknown) => answerOf(toErrorReply(error, "an-invocation-id"));
 
 describe("an answer", () => {
-  it("has its JSON as bytes, and their number", () => {
+  test("has its JSON as bytes, and their number", () => {
     const answer = answerOf({ status: 200, json: { name: "ä👩" } });
     assert.equal(answer.headers.get("content-type"), "application/json; charset=utf-8");
     assert.deepEqual(answer.json, { name: "ä👩" });
     assert.equal(answer.headers.get("content-length"), String(Buffer.byteLength('{"name":"ä👩"}')));
   });
 
-  it("may be any JSON value", () => {
+  test("may be any JSON value", () => {
     for (const json of [[], {}, null, 0, "", false]) assert.deepEqual(answerOf({ status: 200, json }).json, json);
   });
 
-  it("has bytes as they are, under the type that is given", () => {
+  test("has bytes as they are, under the type that is given", () => {
     const bytes = Uint8Array.from([0, 255, 10]);
     const answer = answerOf({ status: 200, bytes, headers: { "content-type": "image/png" } });
     assert.deepEqual(answer.bytes, Buffer.from(bytes));
@@ -28,14 +28,14 @@ describe("an answer", () => {
     assert.equal(answer.headers.get("content-length"), "3");
   });
 
-  it("may be empty, and then announces no content", () => {
+  test("may be empty, and then announces no content", () => {
     const { headers, body } = toHttpAnswer({ status: 204 });
     assert.equal(body, undefined);
     assert.equal(new Headers(headers).has("content-type"), false);
     assert.equal(new Headers(headers).has("content-length"), false);
   });
 
-  it("is kept by no cache and guessed at by no browser, whatever an endpoint says", () => {
+  test("is kept by no cache and guessed at by no browser, whatever an endpoint says", () => {
     const headers = { "cache-control": "public", "x-content-type-options": "sniff" };
     for (const reply of [{ status: 204 }, { status: 200, json: {} }, { status: 200, json: {}, headers }]) {
       const answer = answerOf(reply);
@@ -46,7 +46,7 @@ describe("an answer", () => {
 });
 
 describe("an error", () => {
-  it("is told in the shape of the Face API", () => {
+  test("is told in the shape of the Face API", () => {
     const answer = errorAnswer(sessionNotFound());
     assert.equal(answer.status, 404);
     assert.equal(answer.headers.get("x-ms-error-code"), "SessionNotFound");
@@ -60,7 +60,7 @@ describe("an error", () => {
     });
   });
 
-  it("tells its details, and headers of its own", () => {
+  test("tells its details, and headers of its own", () => {
     const details = [{ code: "InvalidField", message: "Must be a number.", target: "top" }];
     const headers = { allow: "GET", "x-ms-error-code": "Overwritten" };
     const answer = errorAnswer(new ApiError(400, "BadArgument", "Invalid argument specified.", { details, headers }));
@@ -69,7 +69,7 @@ describe("an error", () => {
     assert.equal(answer.headers.get("x-ms-error-code"), "BadArgument");
   });
 
-  it("of too many calls has code, status and the time to wait", () => {
+  test("of too many calls has code, status and the time to wait", () => {
     const answer = errorAnswer(rateLimitExceeded(26));
     assert.equal(answer.headers.get("retry-after"), "26");
     assert.deepEqual(answer.json, {
@@ -79,7 +79,7 @@ describe("an error", () => {
     assert.deepEqual(named.json, { error: { code: "TooManyRequests", statusCode: 429, message: "Slow down." } });
   });
 
-  it("of the service's gateway has the status in place of a code", () => {
+  test("of the service's gateway has the status in place of a code", () => {
     const answer = errorAnswer(outOfQuota(2));
     assert.deepEqual(answer.json, {
       error: {
@@ -91,11 +91,11 @@ describe("an error", () => {
     assert.equal(answer.headers.has("retry-after"), false);
   });
 
-  it("has no status beside a code of its own", () => {
+  test("has no status beside a code of its own", () => {
     assert.equal(errorAnswer(accessDenied()).text.includes("statusCode"), false);
   });
 
-  it("passes on when to come again, as it was told", () => {
+  test("passes on when to come again, as it was told", () => {
     const retryAfter = "Wed, 21 Oct 2026 07:28:00 GMT";
     assert.equal(
       errorAnswer(new ApiError(503, "ServerBusy", "Busy.", { retryAfter })).headers.get("retry-after"),
@@ -103,7 +103,7 @@ describe("an error", () => {
     );
   });
 
-  it("that nobody foresaw tells nothing but where to look", () => {
+  test("that nobody foresaw tells nothing but where to look", () => {
     const secret = "s3cr3t";
     class Leaky extends Error {
       override name = secret;
@@ -128,7 +128,7 @@ describe("an error", () => {
     }
   });
 
-  it("keeps its cause to itself", () => {
+  test("keeps its cause to itself", () => {
     const answer = errorAnswer(new ApiError(400, "InvalidRequestBody", "Broken.", { cause: new Error("s3cr3t") }));
     assert.equal(answer.text.includes("s3cr3t"), false);
   });

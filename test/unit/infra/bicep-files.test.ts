@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import * as z from "zod";
 import { namesIn, readDocument, readSettingRows } from "../documents.ts";
 import { type BicepFile, findFaults, infra, listFiles, readBicep } from "./bicep.ts";
@@ -12,10 +12,10 @@ const main = readBicep("main.bicep");
 const document = readDocument("infra/README.md");
 
 for (const path of listFiles(".bicep")) {
-  it(`${path} is Bicep`, () => assert.deepEqual(findFaults(path), []));
+  test(`${path} is Bicep`, () => assert.deepEqual(findFaults(path), []));
 }
 
-it("every file but the main one is a module of another", () => {
+test("every file but the main one is a module of another", () => {
   const used = files.flatMap((file) => file.modules.map(({ path }) => posix.join(dirname(file.path), path)));
   const others = files.map(({ path }) => path).filter((path) => path !== "main.bicep");
   assert.deepEqual([...new Set(used)].sort(), others);
@@ -26,7 +26,7 @@ for (const file of files) {
     for (const module of file.modules) {
       const called = readBicep(posix.join(dirname(file.path), module.path));
 
-      it(`gives ${module.symbol} what it asks for`, () => {
+      test(`gives ${module.symbol} what it asks for`, () => {
         const declared = called.params.map(({ name }) => name);
         const required = called.params.filter((param) => param.required).map(({ name }) => name);
         assert.deepEqual(
@@ -41,7 +41,7 @@ for (const file of files) {
         );
       });
 
-      it(`uses every output of ${module.symbol}, and none that it does not have`, () => {
+      test(`uses every output of ${module.symbol}, and none that it does not have`, () => {
         const outputs = called.outputs.map(({ name }) => name);
         const used = (symbol: string) =>
           [...file.tree.text.matchAll(new RegExp(`\\b${symbol}[!.?]*\\.outputs\\.(\\w+)`, "g"))].map(
@@ -60,7 +60,7 @@ for (const file of files) {
       });
     }
 
-    it("uses every parameter and variable", () => {
+    test("uses every parameter and variable", () => {
       const declared = [...file.params.map(({ name }) => name), ...file.variables];
       assert.deepEqual(
         declared.filter((name) => file.uses(name) === 0),
@@ -68,11 +68,11 @@ for (const file of files) {
       );
     });
 
-    it("uses no name that nobody gave", () => {
+    test("uses no name that nobody gave", () => {
       assert.deepEqual(file.unknown(), []);
     });
 
-    it("uses every resource that it takes for granted", () => {
+    test("uses every resource that it takes for granted", () => {
       const existing = file.resources.filter((resource) => resource.existing).map(({ symbol }) => symbol);
       assert.deepEqual(
         existing.filter((symbol) => file.uses(symbol) === 0),
@@ -80,7 +80,7 @@ for (const file of files) {
       );
     });
 
-    it("asks for each type in one version", () => {
+    test("asks for each type in one version", () => {
       for (const { type, version } of file.resources) {
         for (const other of files.flatMap(({ resources }) => resources)) {
           if (other.type === type) assert.equal(other.version, version, `${type} in ${file.path}`);
@@ -88,36 +88,36 @@ for (const file of files) {
       }
     });
 
-    it("says what it is for", () => assert.match(file.tree.text, /^metadata description = '/m));
+    test("says what it is for", () => assert.match(file.tree.text, /^metadata description = '/m));
   });
 }
 
 describe("the values of a deployment", () => {
-  it("are given for every parameter of the main file, and for no other", () => {
+  test("are given for every parameter of the main file, and for no other", () => {
     assert.deepEqual(parameterNames.toSorted(), main.params.map(({ name }) => name).sort());
   });
 
-  it("are in the one kind of file by which azd asks for regions that @allowed lists", () => {
+  test("are in the one kind of file by which azd asks for regions that @allowed lists", () => {
     assert.deepEqual(listFiles(".bicepparam"), []);
     assert.match(main.tree.text, /@metadata\(\{ azd: \{ type: 'location' \} \}\)\nparam location string\n/);
     assert.equal(choices.location?.variable, "AZURE_LOCATION");
   });
 
-  it("have no default of their own: main.bicep and the app have", () => {
+  test("have no default of their own: main.bicep and the app have", () => {
     assert.deepEqual(
       Object.entries(choices).filter(([, { fallback }]) => fallback !== undefined),
       [],
     );
   });
 
-  it("are described, each where it is declared", () => {
+  test("are described, each where it is declared", () => {
     assert.deepEqual(
       main.params.filter(({ described }) => !described),
       [],
     );
   });
 
-  it("come from azd by names that infra/README.md has", () => {
+  test("come from azd by names that infra/README.md has", () => {
     const names = Object.values({ ...choices, ...chosenSettings }).map(({ variable }) => `\`${variable}\``);
     assert.ok(names.length > 20);
     assert.deepEqual(
@@ -132,21 +132,21 @@ describe("the values of a deployment", () => {
     const row = rows.find((each) => each.name === variable)?.row;
     if (row === undefined) continue;
 
-    it(`${variable} has the range and the default of its parameter in infra/README.md`, () => {
+    test(`${variable} has the range and the default of its parameter in infra/README.md`, () => {
       if (param.range !== undefined) assert.equal(row.range, param.range);
       if (param.byDefault !== undefined && param.byDefault !== "") assert.equal(row.default, `\`${param.byDefault}\``);
     });
   }
 });
 
-it("what a deployment gives back is in infra/README.md", () => {
+test("what a deployment gives back is in infra/README.md", () => {
   assert.deepEqual(
     outputsOf(main).filter((name) => !document.includes(name)),
     [],
   );
 });
 
-it("every abbreviation is used, and every one used is there", () => {
+test("every abbreviation is used, and every one used is there", () => {
   const abbreviations = z
     .record(z.string(), z.string().regex(/^[a-z]+$/))
     .parse(JSON.parse(readFileSync(join(infra, "abbreviations.json"), "utf8")));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import * as z from "zod";
 import type { OpenApiDocument, Operation } from "../../../infra/openapi/document.ts";
@@ -31,12 +31,12 @@ const responseShape = z.object({
 });
 
 describe("the API's description", () => {
-  it("is an OpenAPI 3.1 document", async () => {
+  test("is an OpenAPI 3.1 document", async () => {
     const { valid, errors } = await new Validator().validate(JSON.parse(JSON.stringify(document)));
     assert.ok(valid, JSON.stringify(errors));
   });
 
-  it("has every route that is registered, but those for what no other takes", () => {
+  test("has every route that is registered, but those for what no other takes", () => {
     const expected = endpoints
       .filter(({ name }) => !name.endsWith("Fallback"))
       .flatMap(({ name, versions, methods, route }) =>
@@ -55,7 +55,7 @@ describe("the API's description", () => {
     assert.equal(new Set(described.map(([id]) => id)).size, described.length);
   });
 
-  it("leaves no version open, and has every operation of every version", () => {
+  test("leaves no version open, and has every operation of every version", () => {
     for (const { path, operation } of operations) {
       assert.doesNotMatch(path, /apiVersion/);
       assert.doesNotMatch(JSON.stringify(operation.parameters), /apiVersion/);
@@ -65,7 +65,7 @@ describe("the API's description", () => {
     assert.deepEqual(counted, [10, 11, 7]);
   });
 
-  it("names each parameter of a path, and no other", () => {
+  test("names each parameter of a path, and no other", () => {
     for (const { path, operation } of operations) {
       const parameters = z.array(z.object({ name: z.string(), in: z.string(), required: z.boolean() }));
       const inPath = parameters.parse(operation.parameters).filter((parameter) => parameter.in === "path");
@@ -77,7 +77,7 @@ describe("the API's description", () => {
     }
   });
 
-  it("says of query parameters what becomes of them", () => {
+  test("says of query parameters what becomes of them", () => {
     const listed = document.paths["/api/devices/{deviceCorrelationId}/outcomes"]?.get?.parameters;
     const top = listed?.find(({ name }) => name === "top");
     assert.deepEqual(top, {
@@ -88,7 +88,7 @@ describe("the API's description", () => {
     });
   });
 
-  it("asks for a key or a sign-in wherever the app does", () => {
+  test("asks for a key or a sign-in wherever the app does", () => {
     for (const { operation } of operations) {
       const { access } = endpoints.find(({ name }) => name === operation.operationId.replace(/_v.*/, "")) ?? {};
       const ways = operation.security.flatMap((way) => Object.keys(way));
@@ -98,12 +98,12 @@ describe("the API's description", () => {
     }
   });
 
-  it("has a tag with a description for every operation", () => {
+  test("has a tag with a description for every operation", () => {
     const known = document.tags.filter(({ description }) => description !== "").map(({ name }) => name);
     assert.deepEqual([...new Set(operations.flatMap(({ operation }) => operation.tags))], known);
   });
 
-  it("has an example for all JSON that goes in or comes out, and each is what its schema says", () => {
+  test("has an example for all JSON that goes in or comes out, and each is what its schema says", () => {
     const faultOf = createValidator(document);
     for (const { path, method, operation } of operations) {
       const place = ["paths", path, method];
@@ -128,7 +128,7 @@ describe("the API's description", () => {
     );
   });
 
-  it("takes what the service's documents send, but for what contradicts itself, and answers what they show", () => {
+  test("takes what the service's documents send, but for what contradicts itself, and answers what they show", () => {
     const samples = z
       .array(z.object({ path: z.string(), request: z.looseObject({}), response: z.unknown() }))
       .parse(JSON.parse(readFileSync(join(sourceFolder, "../test/fixtures/face-docs/create-requests.json"), "utf8")));
@@ -157,12 +157,12 @@ describe("the codes of errors", () => {
   /** The gateway's own; the app never says it by itself. */
   const known = new Set(thrown.filter((code) => code !== "403"));
 
-  it("are all told with their meaning, and no others", () => {
+  test("are all told with their meaning, and no others", () => {
     assert.ok(known.size > 30);
     assert.deepEqual(Object.keys(errorCodes).sort(), [...known].sort());
   });
 
-  it("all belong to an operation, or to what is none", () => {
+  test("all belong to an operation, or to what is none", () => {
     const described = new Set(
       Object.values(document.components.responses).flatMap((response) =>
         Object.keys(

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { parse as parseYaml } from "yaml";
 import * as z from "zod";
 import { build } from "../../../infra/build.ts";
@@ -68,16 +68,16 @@ const host = z
   .parse(JSON.parse(read("host.json")));
 
 describe("host.json", () => {
-  it("puts nothing before our routes", () => assert.equal(host.extensions.http.routePrefix, ""));
+  test("puts nothing before our routes", () => assert.equal(host.extensions.http.routePrefix, ""));
 
-  it("lets the longest run of the timer end, with minutes to spare", () => {
+  test("lets the longest run of the timer end, with minutes to spare", () => {
     const [hours = 0, minutes = 0, seconds = 0] = host.functionTimeout.split(":").map(Number);
     const timeout = hours * 3600 + minutes * 60 + seconds;
     const allowed = (budget: number) => settings.shape.MAINTENANCE_BUDGET_SECONDS.safeParse(String(budget)).success;
     assert.ok(allowed(60) && !allowed(timeout - 240));
   });
 
-  it("is not what stops an instance of the Flex Consumption plan from serving", () => {
+  test("is not what stops an instance of the Flex Consumption plan from serving", () => {
     const { maxConcurrentRequests, maxOutstandingRequests } = host.extensions.http;
     const concurrency = readBicep("main.bicep").params.find(({ name }) => name === "httpConcurrency");
     const [, most] = /^\d+–(\d+)$/.exec(concurrency?.range ?? "") ?? [];
@@ -86,7 +86,7 @@ describe("host.json", () => {
     assert.ok(maxConcurrentRequests <= maxOutstandingRequests);
   });
 
-  it("samples nothing that alerts count and audits read", () => {
+  test("samples nothing that alerts count and audits read", () => {
     const { excludedTypes } = host.logging.applicationInsights.samplingSettings;
     assert.deepEqual(excludedTypes.split(";").sort(), ["Exception", "Request", "Trace"]);
     assert.deepEqual([host.logging.logLevel.Host, host.logging.logLevel.Function], ["Information", "Information"]);
@@ -102,12 +102,12 @@ describe("Core Tools", () => {
     })
     .parse(JSON.parse(read("local.settings.sample.json")));
 
-  it("find a worker, and storage, in the sample settings", () => {
+  test("find a worker, and storage, in the sample settings", () => {
     assert.equal(sample.Values.FUNCTIONS_WORKER_RUNTIME, "node");
     assert.equal(sample.Values.AzureWebJobsStorage, "UseDevelopmentStorage=true");
   });
 
-  it("find at `main` what the build makes, from this folder and from the built one", async (t) => {
+  test("find at `main` what the build makes, from this folder and from the built one", async (t) => {
     const folder = await mkdtemp(join(tmpdir(), "package-"));
     t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
     const outFolder = join(folder, posix.dirname(manifest.main));
@@ -125,7 +125,7 @@ describe("Core Tools", () => {
     );
   });
 
-  it("publish what runs, and nothing else that lies here", () => {
+  test("publish what runs, and nothing else that lies here", () => {
     const patterns = read(".funcignore")
       .split("\n")
       .filter((line) => line !== "" && !line.startsWith("#"));
@@ -143,7 +143,7 @@ describe("Core Tools", () => {
     );
   });
 
-  it("are started by a command that the README has", () => {
+  test("are started by a command that the README has", () => {
     assert.ok(manifest.scripts["start:func"]);
     assert.match(read("README.md"), /`npm run start:func`/);
   });
@@ -171,7 +171,7 @@ describe("azure.yaml", () => {
   const { prepackage } = project.services.api.hooks;
   const { preprovision } = project.hooks;
 
-  it("uploads the built folder, built anew on every system", () => {
+  test("uploads the built folder, built anew on every system", () => {
     assert.equal(project.services.api.dist, posix.dirname(manifest.main));
     assert.equal(prepackage.posix.run, "npm ci && npm run build");
     const stop = "if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }";
@@ -179,20 +179,20 @@ describe("azure.yaml", () => {
     assert.ok(manifest.scripts.build);
   });
 
-  it("has hooks that Windows PowerShell 5.1 can parse", () => {
+  test("has hooks that Windows PowerShell 5.1 can parse", () => {
     for (const { windows } of [prepackage, preprovision]) {
       assert.equal(windows.shell, "pwsh");
       assert.doesNotMatch(windows.run, /&&|\|\||\?\?|\?\.|\? .* :/, "operators of PowerShell 7");
     }
   });
 
-  it("registers resource providers before it provisions, on every system", () => {
+  test("registers resource providers before it provisions, on every system", () => {
     assert.equal(preprovision.posix.run, "node infra/hooks/preprovision.mjs");
     assert.equal(preprovision.windows.run, preprovision.posix.run);
     assert.ok(existsSync(join(root, "infra/hooks/preprovision.mjs")));
   });
 
-  it("names the app as its tag does", () => {
+  test("names the app as its tag does", () => {
     assert.match(readBicep("main.bicep").tree.text, /serviceName: 'api'/);
     assert.match(readBicep("modules/function-app.bicep").tree.text, /'azd-service-name': serviceName/);
     assert.match(readBicep("main.bicep").tree.text, /tags = \{ 'azd-env-name': environmentName \}/);
@@ -204,12 +204,12 @@ describe("Node.js", () => {
   const [, cloud] =
     /runtime: \{ name: 'node', version: '(\d+)' \}/.exec(readBicep("modules/function-app.bicep").tree.text) ?? [];
 
-  it("of the cloud is the one that the tests run on", () => {
+  test("of the cloud is the one that the tests run on", () => {
     assert.equal(cloud, process.versions.node.split(".")[0]);
     assert.match(read("infra/build.ts"), new RegExp(`target: "node${cloud}"`));
   });
 
-  it("is there for Linux, macOS and Windows, in versions of the cloud's, one for each platform", () => {
+  test("is there for Linux, macOS and Windows, in versions of the cloud's, one for each platform", () => {
     const platforms = ["darwin arm64", "darwin x64", "linux arm64", "linux x64", "win32 x64"];
     const expected = platforms.map((each) => packageFor(...(each.split(" ") as [string, string])));
     assert.deepEqual(binaries.map(([name]) => name).sort(), expected.sort());
@@ -220,13 +220,13 @@ describe("Node.js", () => {
     }
   });
 
-  it("runs what npm runs, whatever started npm", () => {
+  test("runs what npm runs, whatever started npm", () => {
     for (const [name, script] of Object.entries(manifest.scripts)) {
       assert.doesNotMatch(script, /(^|&& )node (?!infra\/run-node\.mjs )/, name);
     }
   });
 
-  it("takes arguments as they are, and gives back how it ended", () => {
+  test("takes arguments as they are, and gives back how it ended", () => {
     const run = (...args: string[]) =>
       spawnSync(process.execPath, [join(root, "infra/run-node.mjs"), ...args], { encoding: "utf8" });
     assert.equal(run("--print", "process.versions.node.split('.')[0]").stdout.trim(), cloud);
@@ -235,7 +235,7 @@ describe("Node.js", () => {
 });
 
 describe("the lock file", () => {
-  it("has the hash of every package, and the address of none", () => {
+  test("has the hash of every package, and the address of none", () => {
     const packages = Object.entries(lock.packages).filter(([path]) => path !== "");
     assert.ok(packages.length > 100);
     assert.deepEqual(
@@ -246,7 +246,7 @@ describe("the lock file", () => {
     assert.match(read(".npmrc"), /^omit-lockfile-registry-resolved=true$/m);
   });
 
-  it("is all that is installed: no package runs a script, which could fetch more", () => {
+  test("is all that is installed: no package runs a script, which could fetch more", () => {
     const withScripts = Object.entries(lock.packages).filter(([, { hasInstallScript }]) => hasInstallScript);
     const names = withScripts.map(([path]) => path.split("node_modules/").at(-1) ?? "");
     assert.match(read(".npmrc"), /^ignore-scripts=true$/m, "for every npm");
@@ -257,7 +257,7 @@ describe("the lock file", () => {
     );
   });
 
-  it("counts what is shipped as such, so that it is audited", () => {
+  test("counts what is shipped as such, so that it is audited", () => {
     const shipped = [...read("infra/description-files.ts").matchAll(/resolve\("([\w-]+)\/package\.json"\)/g)];
     assert.deepEqual(
       shipped.map(([, name]) => name),

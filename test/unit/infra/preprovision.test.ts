@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { privateNetworkProviders, providers, registerProviders } from "../../../infra/hooks/preprovision.mjs";
 import { listFiles, readBicep } from "./bicep.ts";
 
@@ -36,20 +36,20 @@ function makeSubscription(registered: readonly string[], pollsToRegister = 2, re
 }
 
 describe("registering resource providers", () => {
-  it("changes nothing where all are registered", async () => {
+  test("changes nothing where all are registered", async () => {
     const { calls, options } = makeSubscription(["A.B", "C.D"]);
     await registerProviders({ ...options, namespaces: ["A.B", "C.D"] });
     assert.deepEqual(calls, ["GET A.B", "GET C.D"]);
   });
 
-  it("registers the one that is missing, and waits until it is there", async () => {
+  test("registers the one that is missing, and waits until it is there", async () => {
     const { calls, waits, options } = makeSubscription(["A.B"]);
     await registerProviders({ ...options, namespaces: ["A.B", "C.D"] });
     assert.deepEqual(calls.slice(0, 3), ["GET A.B", "GET C.D", "POST C.D/register"]);
     assert.equal(waits(), 2);
   });
 
-  it("names the command for an account with the right, where this one has none", async () => {
+  test("names the command for an account with the right, where this one has none", async () => {
     const { options } = makeSubscription([], 0, 403);
     await assert.rejects(
       registerProviders({ ...options, namespaces: ["C.D"] }),
@@ -57,14 +57,14 @@ describe("registering resource providers", () => {
     );
   });
 
-  it("gives up after ten minutes", async () => {
+  test("gives up after ten minutes", async () => {
     const { waits, options } = makeSubscription([], Number.POSITIVE_INFINITY);
     await assert.rejects(registerProviders({ ...options, namespaces: ["C.D"] }), /still not registered/);
     assert.equal(waits() * 5, 595);
   });
 });
 
-it("every provider of the Bicep files is registered, and those of the network only with it", () => {
+test("every provider of the Bicep files is registered, and those of the network only with it", () => {
   const namespaces = (paths: readonly string[]) => {
     const found = paths.flatMap((path) => [...readBicep(path).tree.text.matchAll(/'(Microsoft\.\w+)\/[\w/@.-]+'/g)]);
     const always = ["Microsoft.Authorization", "Microsoft.Resources"];

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import * as z from "zod";
 import { infra, listFiles, readBicep } from "./bicep.ts";
 
@@ -29,7 +29,7 @@ for (const { path, symbol, type, version, existing, paths, get } of resources) {
   // App settings are names of our own; app-settings.test.ts compares them with the code.
   const free = type === "Microsoft.Web/sites/config" && get("name") === "'appsettings'";
 
-  it(`${path} ${symbol}: type, version and properties are those of the schema`, () => {
+  test(`${path} ${symbol}: type, version and properties are those of the schema`, () => {
     const known = table.types[type] ?? assert.fail(`${type} is not in the table`);
     assert.equal(version, known.version);
     if (existing || free) return;
@@ -41,7 +41,7 @@ for (const { path, symbol, type, version, existing, paths, get } of resources) {
   });
 }
 
-it("the table has nothing that no file uses", () => {
+test("the table has nothing that no file uses", () => {
   for (const [type, { properties }] of Object.entries(table.types)) {
     const used = resources.filter((resource) => resource.type === type);
     assert.ok(used.length > 0, type);
@@ -62,7 +62,7 @@ describe("the Bicep compiler", () => {
   const version = spawnSync("bicep", ["--version"], { encoding: "utf8" });
   const missing = version.status === 0 ? false : "bicep is not on the PATH; CI compiles the files";
 
-  it("compiles every file without an error or a warning", { skip: missing }, () => {
+  test("compiles every file without an error or a warning", { skip: missing }, () => {
     const { status, stderr } = spawnSync("bicep", ["build", "--stdout", join(infra, "main.bicep")], {
       encoding: "utf8",
       maxBuffer: 64 * 1024 * 1024,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { endpoints } from "../../../src/endpoints.ts";
 import { maintenanceSchedule } from "../../../src/functions/maintain-sessions.ts";
 import { heldImageName } from "../../../src/liveness/images/image-name.ts";
@@ -13,12 +13,12 @@ describe("what was erased is gone", () => {
   const blobs = find("modules/storage.bicep", "Microsoft.Storage/storageAccounts/blobServices");
 
   for (const policy of ["deleteRetentionPolicy", "containerDeleteRetentionPolicy", "restorePolicy", "changeFeed"]) {
-    it(`${policy} is off`, () => assert.equal(blobs.get("properties", policy, "enabled"), "false"));
+    test(`${policy} is off`, () => assert.equal(blobs.get("properties", policy, "enabled"), "false"));
   }
 
-  it("blobs have no older versions", () => assert.equal(blobs.get("properties", "isVersioningEnabled"), "false"));
+  test("blobs have no older versions", () => assert.equal(blobs.get("properties", "isVersioningEnabled"), "false"));
 
-  it("uploaded images go by themselves, should the timer have missed them", () => {
+  test("uploaded images go by themselves, should the timer have missed them", () => {
     const policy = find("modules/storage.bicep", "Microsoft.Storage/storageAccounts/managementPolicies");
     assert.match(policy.get("properties", "policy") ?? "", /prefixMatch: \['reference-images\/sessions\/'\]/);
     // By the names under which the app keeps them.
@@ -26,7 +26,7 @@ describe("what was erased is gone", () => {
     assert.match(readSource("liveness/image-ports.ts"), /type ImageName = .*`sessions\//);
   });
 
-  it("held images go by their age, services' and users'", () => {
+  test("held images go by their age, services' and users'", () => {
     const policy = find("modules/storage.bicep", "Microsoft.Storage/storageAccounts/managementPolicies");
     const rule = /name: 'held-images'[\s\S]+?prefixMatch: \[([^\]]+)\]/.exec(policy.get("properties", "policy") ?? "");
     const prefixes = [
@@ -36,7 +36,7 @@ describe("what was erased is gone", () => {
     assert.equal(rule?.[1], prefixes.join(", "));
   });
 
-  it("no log holds the requests of devices, or the paths of tables and blobs", () => {
+  test("no log holds the requests of devices, or the paths of tables and blobs", () => {
     const logged = files
       .flatMap(({ resources }) => resources)
       .filter(({ type }) => type.endsWith("/diagnosticSettings"));
@@ -50,7 +50,7 @@ describe("logs", () => {
   const workspace = find("modules/monitoring.bicep", "Microsoft.OperationalInsights/workspaces");
   const tables = find("modules/monitoring.bicep", "Microsoft.OperationalInsights/workspaces/tables");
 
-  it("are removed after the retention that the operator chose, in every table that holds device ids", () => {
+  test("are removed after the retention that the operator chose, in every table that holds device ids", () => {
     assert.equal(workspace.get("properties", "retentionInDays"), "retentionDays");
     assert.equal(tables.get("properties", "retentionInDays"), "retentionDays");
     assert.equal(tables.get("properties", "totalRetentionInDays"), "retentionDays", "no archive");
@@ -62,13 +62,13 @@ describe("logs", () => {
     );
   });
 
-  it("are removed on the day, where the retention is the shortest", () => {
+  test("are removed on the day, where the retention is the shortest", () => {
     assert.equal(workspace.get("properties", "features", "immediatePurgeDataOn30Days"), "retentionDays == 30");
   });
 });
 
 describe("no key opens anything", () => {
-  it("storage", () => {
+  test("storage", () => {
     const account = find("modules/storage.bicep", "Microsoft.Storage/storageAccounts");
     assert.equal(account.get("properties", "allowSharedKeyAccess"), "false");
     assert.equal(account.get("properties", "allowBlobPublicAccess"), "false");
@@ -76,14 +76,14 @@ describe("no key opens anything", () => {
     assert.equal(account.get("properties", "supportsHttpsTrafficOnly"), "true");
   });
 
-  it("the Face account", () => {
+  test("the Face account", () => {
     const account = find("modules/face.bicep", "Microsoft.CognitiveServices/accounts");
     assert.equal(account.get("kind"), "'Face'");
     assert.equal(account.get("properties", "disableLocalAuth"), "true");
     assert.equal(account.get("properties", "customSubDomainName"), "name", "which identities need");
   });
 
-  it("telemetry", () => {
+  test("telemetry", () => {
     const component = find("modules/monitoring.bicep", "Microsoft.Insights/components");
     assert.equal(component.get("properties", "DisableLocalAuth"), "true");
     assert.equal(
@@ -96,14 +96,14 @@ describe("no key opens anything", () => {
     );
   });
 
-  it("the vault", () => {
+  test("the vault", () => {
     assert.equal(
       find("modules/key-vault.bicep", "Microsoft.KeyVault/vaults").get("properties", "enableRbacAuthorization"),
       "true",
     );
   });
 
-  it("the app and its deployment", () => {
+  test("the app and its deployment", () => {
     const { resources } = readBicep("modules/function-app.bicep");
     const app = find("modules/function-app.bicep", "Microsoft.Web/sites");
     assert.equal(app.get("properties", "httpsOnly"), "true");
@@ -120,7 +120,7 @@ describe("no key opens anything", () => {
     ]);
   });
 
-  it("nothing lists keys, and nothing secret is given back", () => {
+  test("nothing lists keys, and nothing secret is given back", () => {
     for (const file of files) {
       assert.doesNotMatch(
         file.tree.text,
@@ -134,7 +134,7 @@ describe("no key opens anything", () => {
     }
   });
 
-  it("client keys stay secure from the first parameter to the vault", () => {
+  test("client keys stay secure from the first parameter to the vault", () => {
     const isSecure = (path: string) => readBicep(path).params.find(({ name }) => name === "clientKeys")?.secure;
     assert.equal(isSecure("main.bicep"), true);
     assert.equal(isSecure("modules/key-vault.bicep"), true);
@@ -157,7 +157,7 @@ describe("roles", () => {
   const roles = readBicep("modules/roles.bicep");
   const assignments = roles.resources.filter(isAssignment);
 
-  it("are all in one file, under their published ids", () => {
+  test("are all in one file, under their published ids", () => {
     assert.deepEqual(
       files.filter(({ resources }) => resources.some(isAssignment)).map(({ path }) => path),
       [roles.path],
@@ -169,7 +169,7 @@ describe("roles", () => {
     assert.deepEqual(Object.fromEntries(told), published);
   });
 
-  it("reach one resource each, and tell what for", () => {
+  test("reach one resource each, and tell what for", () => {
     const existing = roles.resources.filter((resource) => resource.existing).map(({ symbol }) => symbol);
     assert.equal(assignments.length, 8);
     for (const { symbol, get } of assignments) {
@@ -186,7 +186,7 @@ describe("roles", () => {
     }
   });
 
-  it("let the app's identity write to no container but its own and the host's", () => {
+  test("let the app's identity write to no container but its own and the host's", () => {
     const onBlobs = assignments.filter(({ get }) => get("properties", "roleDefinitionId")?.includes("Storage Blob"));
     const given = onBlobs.map(({ get }) => [
       get("properties", "principalId"),
@@ -208,7 +208,7 @@ describe("roles", () => {
     );
   });
 
-  it("are on containers that exist: with a role on one container none can be made", () => {
+  test("are on containers that exist: with a role on one container none can be made", () => {
     const { tree } = readBicep("modules/storage.bicep");
     assert.match(tree.text, /var hosts = \['azure-webjobs-hosts', 'azure-webjobs-secrets'\]/);
     assert.match(tree.text, /var images = 'reference-images'/);
@@ -216,11 +216,11 @@ describe("roles", () => {
     assert.match(readSource("storage/connect.ts"), /container\("reference-images"\)/);
   });
 
-  it("are there before the app asks for anything", () => {
+  test("are there before the app asks for anything", () => {
     assert.match(readBicep("main.bicep").tree.text, /dependsOn: \[roles, privateEndpoints\]/);
   });
 
-  it("reach the vault with the first deployment, with or without client keys", () => {
+  test("reach the vault with the first deployment, with or without client keys", () => {
     assert.match(readBicep("main.bicep").tree.text, /\nmodule keyVault 'modules\/key-vault\.bicep' = \{/);
     assert.match(roles.tree.text, /\nresource clientKeys '[^']+' = \{/);
     assert.match(
@@ -239,20 +239,20 @@ describe("App Service Authentication", () => {
     ({ symbol }) => symbol === "authentication",
   );
 
-  it("checks tokens and lets those without one through to the app, which decides", () => {
+  test("checks tokens and lets those without one through to the app, which decides", () => {
     const validation = authentication?.get("properties", "globalValidation") ?? "";
     assert.match(validation, /requireAuthentication: false/);
     assert.match(validation, /unauthenticatedClientAction: 'AllowAnonymous'/);
   });
 
-  it("keeps no tokens", () =>
+  test("keeps no tokens", () =>
     assert.equal(authentication?.get("properties", "login", "tokenStore", "enabled"), "false"));
 });
 
 describe("alerts", () => {
   const { tree } = readBicep("modules/alerts.bicep");
 
-  it("ask for functions that there are", () => {
+  test("ask for functions that there are", () => {
     const names = [...endpoints.map(({ name }) => name), "maintainSessions"];
     const asked = [...tree.text.matchAll(/OperationName [!=]= '(\w+)'/g)].map(([, name]) => name ?? "");
     assert.ok(asked.length > 0);
@@ -262,13 +262,13 @@ describe("alerts", () => {
     );
   });
 
-  it("give the timer the time of several runs", () => {
+  test("give the timer the time of several runs", () => {
     const minutes = Number(/^0 \*\/(\d+) \* \* \* \*$/.exec(maintenanceSchedule)?.[1]);
     const window = Number(/name: 'maintenance-overdue'[\s\S]+?window: 'PT(\d+)M'/.exec(tree.text)?.[1]);
     assert.ok(window >= 3 * minutes, `${window} minutes, and a run every ${minutes}`);
   });
 
-  it("fire also for an app that never started: it is called from outside", () => {
+  test("fire also for an app that never started: it is called from outside", () => {
     const test = find("modules/alerts.bicep", "Microsoft.Insights/webtests");
     assert.equal(test.get("properties", "Request", "RequestUrl"), "readinessUrl");
     assert.match(
@@ -287,7 +287,7 @@ describe("alerts", () => {
     );
   });
 
-  it("name events that the app logs", () => {
+  test("name events that the app logs", () => {
     const logged = ["functions/maintain-sessions.ts", "http/endpoint.ts"].map(readSource).join("\n");
     for (const event of ["MaintenanceFailed", "RequestFailed"]) {
       assert.match(tree.text, new RegExp(event));

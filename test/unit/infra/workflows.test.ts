@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { parse as parseYaml } from "yaml";
 import * as z from "zod";
 
@@ -50,22 +50,22 @@ for (const { file, text, jobs, permissions: given } of workflows) {
   describe(file, () => {
     const steps = Object.values(jobs).flatMap((job) => job.steps);
 
-    it("may read, and writes only where a release is made", () => {
+    test("may read, and writes only where a release is made", () => {
       assert.deepEqual(given, { contents: "read" });
       const writing = Object.values(jobs).filter((job) => Object.values(job.permissions ?? {}).includes("write"));
       assert.equal(writing.length, file === "release.yml" ? 1 : 0);
     });
 
-    it("uses the platform's own actions, pinned by major version", () => {
+    test("uses the platform's own actions, pinned by major version", () => {
       for (const { uses } of steps) if (uses !== undefined) assert.match(uses, /^actions\/[\w-]+@v\d+$/);
     });
 
-    it("takes nothing from outside into a shell", () => {
+    test("takes nothing from outside into a shell", () => {
       for (const { run } of steps) assert.doesNotMatch(run ?? "", /\$\{\{/);
       assert.doesNotMatch(text, /pull_request_target|secrets\./);
     });
 
-    it("calls only scripts that there are", () => {
+    test("calls only scripts that there are", () => {
       const called = steps.flatMap(({ run }) =>
         [...(run ?? "").matchAll(/npm run ([\w:]+)/g)].map(([, script]) => script ?? ""),
       );
@@ -77,7 +77,7 @@ for (const { file, text, jobs, permissions: given } of workflows) {
   });
 }
 
-it("the README's test command runs on Linux, macOS and Windows", () => {
+test("the README's test command runs on Linux, macOS and Windows", () => {
   const [, command] = /```sh\n(npm ci && npm test)\n```/.exec(readme) ?? [];
   const { strategy, steps } = ci.jobs.test ?? assert.fail("no tests");
   assert.deepEqual(strategy?.matrix.os, ["ubuntu-latest", "macos-latest", "windows-latest"]);
@@ -85,7 +85,7 @@ it("the README's test command runs on Linux, macOS and Windows", () => {
   assert.ok(release.jobs.package?.steps.some(({ run }) => run === command));
 });
 
-it("what is deployed is audited, and every Bicep file compiled", () => {
+test("what is deployed is audited, and every Bicep file compiled", () => {
   const runs = Object.values(ci.jobs).flatMap(({ steps }) => steps.map(({ run }) => run ?? ""));
   assert.ok(runs.includes("npm audit --omit=dev --audit-level=high"));
   assert.ok(runs.some((run) => run.includes("az bicep build --file infra/main.bicep")));
@@ -96,14 +96,14 @@ it("what is deployed is audited, and every Bicep file compiled", () => {
   );
 });
 
-it("a release has the package of its version attached", () => {
+test("a release has the package of its version attached", () => {
   const runs = release.jobs.package?.steps.map(({ run }) => run ?? "").join("\n") ?? "";
   const archive = `${manifest.name}-$TAG.zip`;
   assert.deepEqual(release.on, { push: { tags: ["v*"] } });
   assert.ok(runs.includes(`zip -r "../${archive}" .`) && runs.includes(`"${archive}" --verify-tag`));
 });
 
-it("a release proves where its package was built", () => {
+test("a release proves where its package was built", () => {
   const { permissions: given, steps } = release.jobs.package ?? assert.fail("no package");
   const attest = steps.findIndex(({ uses }) => uses?.startsWith("actions/attest-build-provenance@"));
   const publish = steps.findIndex(({ run }) => run?.startsWith("gh release create"));
@@ -112,7 +112,7 @@ it("a release proves where its package was built", () => {
   assert.deepEqual([given?.attestations, given?.["id-token"]], ["write", "write"]);
 });
 
-it("dependencies and actions are kept up to date", () => {
+test("dependencies and actions are kept up to date", () => {
   const { updates } = z
     .object({ updates: z.array(z.object({ "package-ecosystem": z.string(), directory: z.literal("/") })) })
     .parse(parseYaml(readFileSync(join(root, ".github/dependabot.yml"), "utf8")));
@@ -120,5 +120,5 @@ it("dependencies and actions are kept up to date", () => {
 });
 
 for (const name of ["LICENSE", ".github/CONTRIBUTING.md", ".github/SECURITY.md"]) {
-  it(`${name} is there`, () => assert.ok(readFileSync(join(root, name), "utf8").length > 200));
+  test(`${name} is there`, () => assert.ok(readFileSync(join(root, name), "utf8").length > 200));
 }

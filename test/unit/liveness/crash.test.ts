@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
-import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
+import { describe, test } from "node:test";
 import { type OpenedSession, openSession } from "../../../src/liveness/open/open-session.ts";
 import { settleSession } from "../../../src/liveness/result/settle-session.ts";
+import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { runTimer } from "../fakes/app.ts";
 import { failedAttempt, play, realFace } from "../fakes/face-service.ts";
@@ -46,7 +46,7 @@ describe("creating, interrupted", async () => {
   const create = ({ deps }: Process) => openSession(deps, asked);
 
   for (const { name, hook } of await interruptionsOf(emptyWorld, create)) {
-    it(`leaves one session whose token was handed out: ${name}`, async () => {
+    test(`leaves one session whose token was handed out: ${name}`, async () => {
       const world = createWorld();
       const first = await world.start(hook).attempt((deps) => openSession(deps, asked));
       const delivered = "value" in first ? [first.value] : [];
@@ -69,7 +69,7 @@ describe("creating, interrupted", async () => {
       assertNothingIsLeft(world, name);
     });
 
-    it(`leaves nothing for good when nobody repeats it: ${name}`, async () => {
+    test(`leaves nothing for good when nobody repeats it: ${name}`, async () => {
       const world = createWorld();
       await world.start(hook).attempt((deps) => openSession(deps, asked));
       await outlive(world);
@@ -87,7 +87,7 @@ describe("repeating a creation, interrupted", async () => {
   };
 
   for (const { name, hook } of await interruptionsOf(arrange, ({ deps }) => openSession(deps, asked))) {
-    it(`answers a session in the end, and never lets two live: ${name}`, async () => {
+    test(`answers a session in the end, and never lets two live: ${name}`, async () => {
       const world = await arrange();
       const [first] = [...world.service.live.keys()];
       const second = await world.start(hook).attempt((deps) => openSession(deps, asked));
@@ -107,7 +107,7 @@ describe("repeating a creation, interrupted", async () => {
     });
   }
 
-  it("stays with the session whose device was quicker than the repeat after a crash", async () => {
+  test("stays with the session whose device was quicker than the repeat after a crash", async () => {
     const world = await arrange();
     const [first] = [...world.service.live.keys()];
     // Its first transaction finds the key, the second finds the guard, and the third takes the key over.
@@ -136,7 +136,7 @@ describe("settling, interrupted", async () => {
   const settle = ({ deps }: Process, world: World) => settleSession(deps, trusted, world.record().sessionId, told);
 
   for (const { name, hook } of await interruptionsOf(arrange, settle)) {
-    it(`records one outcome, every attempt and one rejection: ${name}`, async () => {
+    test(`records one outcome, every attempt and one rejection: ${name}`, async () => {
       const world = await arrange();
       const process = world.start(hook);
       await process.attempt(() => settle(process, world));
@@ -164,7 +164,7 @@ describe("binding a session to its device, interrupted", async () => {
   const sessionOf = (world: World) => [...world.service.live.keys()][0] ?? assert.fail();
 
   for (const { name, hook } of await interruptionsOf(arrange, (process, world) => settle(process, sessionOf(world)))) {
-    it(`moves the session once and whole: ${name}`, async () => {
+    test(`moves the session once and whole: ${name}`, async () => {
       const world = await arrange();
       const process = world.start(hook);
       await process.attempt(() => settle(process, sessionOf(world)));
@@ -205,7 +205,7 @@ describe("erasing, interrupted", async () => {
   const erase = ({ deps }: Process) => eraseDevice(deps, device);
 
   for (const { name, hook } of await interruptionsOf(arrange, erase)) {
-    it(`is complete when it is repeated: ${name}`, async () => {
+    test(`is complete when it is repeated: ${name}`, async () => {
       const world = await arrange();
       await world.start(hook).attempt((deps) => eraseDevice(deps, device));
       await eraseDevice(world.start().deps, device);
@@ -226,7 +226,7 @@ describe("erasing while a session is being created", async () => {
   await openSession(counted.deps, asked);
 
   for (let turn = 1; turn <= counted.calls.names.length; turn += 1) {
-    it(`leaves no trace of the device, or a session from afterwards: before call ${turn}`, async () => {
+    test(`leaves no trace of the device, or a session from afterwards: before call ${turn}`, async () => {
       const world = createWorld();
       const erase = () => eraseDevice(world.start().deps, device);
       const outcome = await world.start(interleave(turn, erase)).attempt((deps) => openSession(deps, asked));

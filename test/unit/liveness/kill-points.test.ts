@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { stopAt } from "../fakes/calls.ts";
 import { callsOf, deeds, outlive } from "../fakes/kill-points.ts";
 import { createWorld } from "../fakes/world.ts";
@@ -11,7 +11,7 @@ for (const deed of deeds) {
     const names = await callsOf(deed, createWorld());
     for (const [index, name] of names.entries()) {
       for (const when of ["before", "after"] as const) {
-        it(`${when} call ${index + 1}, ${name}`, async () => {
+        test(`${when} call ${index + 1}, ${name}`, async () => {
           const world = createWorld();
           await outlive(deed, world, stopAt(index + 1, when));
           assert.deepEqual(world.everything(), createWorld().everything());

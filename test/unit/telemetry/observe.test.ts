@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
-import { drain } from "../../../src/liveness/retain/maintain.ts";
+import { describe, test } from "node:test";
 import { openSession } from "../../../src/liveness/open/open-session.ts";
 import { settleSession } from "../../../src/liveness/result/settle-session.ts";
+import { drain } from "../../../src/liveness/retain/maintain.ts";
 import { measureMaintenance, observeServices } from "../../../src/telemetry/observe.ts";
 import { type Facts, metrics, type Telemetry } from "../../../src/telemetry/telemetry.ts";
 import { failedAttempt, play, realFace } from "../fakes/face-service.ts";
@@ -33,7 +33,7 @@ function arrange() {
 }
 
 describe("observed services", () => {
-  it("do what they do, and tell of each call under its own name", async () => {
+  test("do what they do, and tell of each call under its own name", async () => {
     const { world, deps, told } = arrange();
     const { record } = await openSession(deps, command());
     assert.deepEqual(world.record(), record);
@@ -44,7 +44,7 @@ describe("observed services", () => {
     assert.deepEqual(told.notes, [{ sessionId: record.sessionId }]);
   });
 
-  it("count a decision when it is recorded, and again only when it has changed", async () => {
+  test("count a decision when it is recorded, and again only when it has changed", async () => {
     const { world, deps, told } = arrange();
     const { record } = await openSession(deps, command());
     told.measured.length = 0;
@@ -67,7 +67,7 @@ describe("observed services", () => {
     assert.ok(reasons.some(({ decision, reason }) => decision === "accepted" && reason === "RealFace"));
   });
 
-  it("serve the timer, generators and all, and count what it finds", async () => {
+  test("serve the timer, generators and all, and count what it finds", async () => {
     const { world, deps, maintenance, telemetry, told } = arrange();
     const { record } = await openSession(deps, command());
     play(world.service, record.sessionId, realFace({ livenessDecision: "spoofface" }));

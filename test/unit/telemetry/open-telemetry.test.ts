@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { metrics as api } from "@opentelemetry/api";
 import {
   AlwaysOnSampler,
@@ -51,7 +51,7 @@ const face: ServiceCall = { name: "face.get", service: "face" };
 const tables: ServiceCall = { name: "sessions.reserve", service: "tables" };
 
 describe("telemetry", () => {
-  it("hangs an invocation under the host's request, and its calls under it", async () => {
+  test("hangs an invocation under the host's request, and its calls under it", async () => {
     const { telemetry, spans } = arrange();
     const answer = await telemetry.invocation(invocation, async () => {
       telemetry.note({ "liveness.client": "shop", nothing: undefined });
@@ -66,7 +66,7 @@ describe("telemetry", () => {
     assert.equal(call?.attributes["server.address"], "tables.test");
   });
 
-  it("begins a trace of its own where the host tells of none that makes sense", async () => {
+  test("begins a trace of its own where the host tells of none that makes sense", async () => {
     const { telemetry, spans } = arrange();
     for (const traceParent of [undefined, "", "nonsense", `00-${"0".repeat(32)}-${host}-01`]) {
       await telemetry.invocation({ ...invocation, traceParent }, async () => undefined);
@@ -75,7 +75,7 @@ describe("telemetry", () => {
     assert.ok(spans().every((span) => span.parentSpanContext === undefined));
   });
 
-  it("tells of each HTTP request of a call: how many, the last status, the service's ids", async () => {
+  test("tells of each HTTP request of a call: how many, the last status, the service's ids", async () => {
     const { telemetry, spans } = arrange();
     await telemetry.invocation(invocation, () =>
       telemetry.call(face, async () => {
@@ -91,7 +91,7 @@ describe("telemetry", () => {
     assert.equal(call?.attributes["face.request_id"], "first second");
   });
 
-  it("keeps calls at the same time apart", async () => {
+  test("keeps calls at the same time apart", async () => {
     const { telemetry, spans } = arrange();
     await telemetry.invocation(invocation, () =>
       Promise.all(
@@ -114,7 +114,7 @@ describe("telemetry", () => {
     ]);
   });
 
-  it("tells failures by their codes alone, and whose they are", async () => {
+  test("tells failures by their codes alone, and whose they are", async () => {
     const { telemetry, spans } = arrange();
     const secret = "a message that quotes what was sent";
     const cases: [ServiceCall, Error, string, boolean][] = [
@@ -137,7 +137,7 @@ describe("telemetry", () => {
     );
   });
 
-  it("bounds what a long run tells, and still tells what fails", async () => {
+  test("bounds what a long run tells, and still tells what fails", async () => {
     const { telemetry, spans } = arrange();
     await telemetry.invocation(invocation, async () => {
       for (let call = 0; call < 600; call += 1) await sendOne(telemetry, tables, async () => call);
@@ -147,7 +147,7 @@ describe("telemetry", () => {
     assert.equal(spans().filter(({ name }) => name === face.name).length, 1);
   });
 
-  it("keeps no status of an earlier request", async () => {
+  test("keeps no status of an earlier request", async () => {
     const { telemetry, spans } = arrange();
     await telemetry.invocation(invocation, () =>
       telemetry.call(tables, async () => {
@@ -158,7 +158,7 @@ describe("telemetry", () => {
     assert.deepEqual([spans()[0]?.attributes.requests, spans()[0]?.attributes["response.status"]], [2, undefined]);
   });
 
-  it("says which session a request is about, and of a run of the timer none", async () => {
+  test("says which session a request is about, and of a run of the timer none", async () => {
     const { telemetry, spans } = arrange();
     for (const isRequest of [true, false]) {
       await telemetry.invocation({ ...invocation, isRequest }, async () => telemetry.noteSession("s-1"));
@@ -169,7 +169,7 @@ describe("telemetry", () => {
     );
   });
 
-  it("shows work that has failed as such, though it has answered", async () => {
+  test("shows work that has failed as such, though it has answered", async () => {
     const { telemetry, spans } = arrange();
     for (const status of [404, 503]) {
       await telemetry.invocation(invocation, async () => telemetry.note({ "response.status": status }, status >= 500));
@@ -183,7 +183,7 @@ describe("telemetry", () => {
     );
   });
 
-  it("leaves alone what asks nobody, and what no invocation asks for", async () => {
+  test("leaves alone what asks nobody, and what no invocation asks for", async () => {
     const { telemetry, spans } = arrange();
     await telemetry.invocation(invocation, async () => {
       assert.equal(

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as fc from "fast-check";
-import { codecs } from "../../../../src/face/versions/codecs.ts";
 import { parseJson } from "../../../../src/face/int64.ts";
 import type {
   Attempt,
@@ -11,6 +10,7 @@ import type {
   SessionState,
   VerifyReference,
 } from "../../../../src/face/model.ts";
+import { codecs } from "../../../../src/face/versions/codecs.ts";
 import documented from "../../../fixtures/face-docs/create-requests.json" with { type: "json" };
 import fields from "../../../fixtures/face-docs/fields.json" with { type: "json" };
 import { faceRectangle, kind, overTheWire, unknownFields } from "./arbitraries.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as z from "zod";
-import { codecs } from "../../../../src/face/versions/codecs.ts";
 import { apiVersions, sessionKinds } from "../../../../src/face/model.ts";
+import { codecs } from "../../../../src/face/versions/codecs.ts";
 import * as previews from "../../../../src/face/versions/previews.ts";
 import * as v12 from "../../../../src/face/versions/v1.2-shapes.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { it } from "node:test";
+import { test } from "node:test";
 import * as fc from "fast-check";
 import { ApiError } from "../../../../src/errors.ts";
 import { imageLimits, inspectImage } from "../../../../src/liveness/images/inspect-image.ts";
@@ -35,7 +35,7 @@ const beginnings = [
   ],
 ].map((text) => Buffer.from(text, "latin1"));
 
-it("judges whatever bytes it gets", () => {
+test("judges whatever bytes it gets", () => {
   const noise = fc.uint8Array({ minLength: 0, maxLength: 64 });
   fc.assert(
     fc.property(fc.constantFrom(...beginnings, Buffer.alloc(0)), noise, fc.nat(255), (beginning, middle, filling) => {
@@ -45,7 +45,7 @@ it("judges whatever bytes it gets", () => {
   );
 });
 
-it("judges images that were damaged on the way", () => {
+test("judges images that were damaged on the way", () => {
   const damage = fc.array(fc.tuple(fc.nat(80), fc.nat(255)), { maxLength: 6 });
   fc.assert(
     fc.property(
@@ -62,7 +62,7 @@ it("judges images that were damaged on the way", () => {
   );
 });
 
-it("sees the size that was written, wherever the bytes lie", () => {
+test("sees the size that was written, wherever the bytes lie", () => {
   const side = fc.integer({ min: minPixels, max: maxPixels });
   fc.assert(
     fc.property(fc.constantFrom(...imageTypes), side, side, fc.nat(64), (type, width, height, offset) => {

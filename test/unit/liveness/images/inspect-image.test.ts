@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { ApiError } from "../../../../src/errors.ts";
 import { imageLimits, inspectImage } from "../../../../src/liveness/images/inspect-image.ts";
 import { imageTypes, makeImage, mediaTypeOf } from "../../../fixtures/images.ts";
@@ -18,7 +18,7 @@ function file(head: string | Buffer, sizeInBytes = 2048): Buffer {
 
 describe("an image's header", () => {
   for (const type of imageTypes) {
-    it(`of a ${type} tells type, size and hash`, () => {
+    test(`of a ${type} tells type, size and hash`, () => {
       const bytes = makeImage({ type, width: 640, height: 480 });
       assert.deepEqual(inspectImage(bytes), {
         contentType: mediaTypeOf(type),
@@ -28,7 +28,7 @@ describe("an image's header", () => {
       });
     });
 
-    it(`of a ${type} may claim 36 to 4096 pixels a side`, () => {
+    test(`of a ${type} may claim 36 to 4096 pixels a side`, () => {
       for (const [width, height] of [
         [36, 36],
         [36, 4096],
@@ -45,14 +45,14 @@ describe("an image's header", () => {
     });
   }
 
-  it("may claim no giant", () => {
+  test("may claim no giant", () => {
     for (const type of ["png", "bmp"] as const) {
       assert.throws(() => inspectImage(makeImage({ type, width: 0x7fffffff, height: 0x7fffffff })), refused);
       assert.throws(() => inspectImage(makeImage({ type, width: 200, height: 0x7fffffff })), refused);
     }
   });
 
-  it("is found behind the metadata of a camera", () => {
+  test("is found behind the metadata of a camera", () => {
     const image = makeImage({ type: "jpeg", width: 640, height: 480 });
     const exif = Buffer.alloc(60_000);
     exif.set([0xff, 0xe1]);
@@ -64,7 +64,7 @@ describe("an image's header", () => {
 });
 
 describe("an image's bytes", () => {
-  it("number from 1 KB to 6 MB", () => {
+  test("number from 1 KB to 6 MB", () => {
     assert.deepEqual([imageLimits.minBytes, imageLimits.maxBytes], [1024, 6 * megabyte]);
     for (const sizeInBytes of [1024, 6 * megabyte]) {
       assert.equal(inspectImage(makeImage({ sizeInBytes })).contentType, "image/jpeg");
@@ -88,12 +88,12 @@ describe("an image's bytes", () => {
     ["a JPEG's first bytes alone", file(Buffer.from([0xff, 0xd8, 0xff, 0xe0]))],
     ["a PNG's signature without its header", file("\x89PNG\r\n\x1a\n\0\0\0\x0dIDAT")],
   ] as const) {
-    it(`may not be ${what}`, () => {
+    test(`may not be ${what}`, () => {
       assert.throws(() => inspectImage(bytes), refused);
     });
   }
 
-  it("count as they are: what lies behind them in memory is no part of them", () => {
+  test("count as they are: what lies behind them in memory is no part of them", () => {
     const image = makeImage({ type: "jpeg" });
     const sizeAt = image.indexOf(Buffer.from([0xff, 0xc0])) + 5;
     // A comment of such a length that the size of the picture would begin where the file ends.
@@ -106,7 +106,7 @@ describe("an image's bytes", () => {
     assert.throws(() => inspectImage(truncated), refused);
   });
 
-  it("are not searched without end", () => {
+  test("are not searched without end", () => {
     // Every byte could begin a segment: the walk through it is as slow as it gets.
     const broken = Buffer.alloc(6 * megabyte);
     broken.set([0xff, 0xd8, 0xff, 0xe0]);
@@ -114,7 +114,7 @@ describe("an image's bytes", () => {
     assert.throws(() => inspectImage(Buffer.alloc(6 * megabyte, "<svg ")), refused);
   });
 
-  it("are told by an error that is the caller's", () => {
+  test("are told by an error that is the caller's", () => {
     assert.throws(
       () => inspectImage(file("no image")),
       (error: unknown) => {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
-import { eraseDevice } from "../../../../src/liveness/retain/erase-device.ts";
+import { describe, test } from "node:test";
 import { openSession } from "../../../../src/liveness/open/open-session.ts";
 import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
+import { eraseDevice } from "../../../../src/liveness/retain/erase-device.ts";
 import { play, realFace } from "../../fakes/face-service.ts";
 import { interleave } from "../../fakes/moments.ts";
 import { seedSession } from "../../fakes/seed.ts";
@@ -18,7 +18,7 @@ const guardsOf = ({ tables }: World) => {
 };
 
 describe("rejections", () => {
-  it("count, and lock out, only for those whose sessions they are", async () => {
+  test("count, and lock out, only for those whose sessions they are", async () => {
     const world = createWorld();
     for (const owner of ["mallory", "mallory", "alice"]) {
       const { record } = await seedSession(world, { owner });
@@ -37,7 +37,7 @@ describe("rejections", () => {
     await openSession(world.start().deps, command());
   });
 
-  it("are noted with their time, also where they make the guard", async () => {
+  test("are noted with their time, also where they make the guard", async () => {
     const world = createWorld();
     const { record } = await seedSession(world, { owner: "alice" });
     play(world.service, record.sessionId, spoof);
@@ -60,7 +60,7 @@ describe("a session whose device is set in the client", () => {
   const settle = (world: World, sessionId: string) =>
     settleSession(world.start().deps, callerOf("alice"), sessionId, { deviceCorrelationId: device });
 
-  it("counts for its owner on the device that it is bound to, by its creation and its outcome", async () => {
+  test("counts for its owner on the device that it is bound to, by its creation and its outcome", async () => {
     const { world, record } = await arrange();
     await settle(world, record.sessionId);
     const changedOn = new Date(startOfTime + 60_000).toISOString();
@@ -70,7 +70,7 @@ describe("a session whose device is set in the client", () => {
     assert.deepEqual(guardsOf(world), { g_alice: guard });
   });
 
-  it("leaves no place behind where it is bound and erased by others in between", async () => {
+  test("leaves no place behind where it is bound and erased by others in between", async () => {
     const { world: counted, record } = await arrange();
     const process = counted.start();
     await settleSession(process.deps, trusted, record.sessionId, { deviceCorrelationId: device });

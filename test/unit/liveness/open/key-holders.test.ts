@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { it } from "node:test";
+import { test } from "node:test";
 import type { Caller } from "../../../../src/liveness/model/caller.ts";
 import { openSession } from "../../../../src/liveness/open/open-session.ts";
 import { command, createWorld } from "../../fakes/world.ts";
 
-it("a key is its caller's own where no device tells one creation from another's", async () => {
+test("a key is its caller's own where no device tells one creation from another's", async () => {
   const world = createWorld();
   const request = { deviceCorrelationIdSetInClient: true };
   const callers: Caller[] = [

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import { readConfig } from "../../../../src/config.ts";
 import type { Guard } from "../../../../src/liveness/model/guard.ts";
@@ -48,24 +48,24 @@ const tooMany = (seconds: number) => ({
 });
 
 describe("a device's creations", () => {
-  it("are as many within the window as the limit says, and not one more", () => {
+  test("are as many within the window as the limit says, and not one more", () => {
     const full = admitAll([0, 100, 200]);
     assert.deepEqual(full, { recent: [iso(0), iso(100), iso(200)], rejectionsInARow: 0, changedOn: iso(200) });
     assert.throws(() => admit(full, at(300), limits), tooMany(300));
     assert.throws(() => admit(full, at(599.5), limits), tooMany(1));
   });
 
-  it("are let in again as soon as the oldest has left the window", () => {
+  test("are let in again as soon as the oldest has left the window", () => {
     const full = admitAll([0, 100, 200]);
     assert.deepEqual(admit(full, at(600), limits).recent, [iso(100), iso(200), iso(600)]);
   });
 
-  it("are refused after a lowering of the limit until there is room under the new one", () => {
+  test("are refused after a lowering of the limit until there is room under the new one", () => {
     const full = admitAll([0, 100, 200]);
     assert.throws(() => admit(full, at(300), { ...limits, creations: 1 }), tooMany(500));
   });
 
-  it("are never more than the limit in any window, whenever they are asked for", () => {
+  test("are never more than the limit in any window, whenever they are asked for", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(2000), { maxLength: 40 }), (moments) => {
         const times = moments.sort((a, b) => a - b);
@@ -88,7 +88,7 @@ describe("a device's creations", () => {
     );
   });
 
-  it("fit into a row, however high the limit may be set", () => {
+  test("fit into a row, however high the limit may be set", () => {
     const highest = 1000;
     for (const name of ["CREATION_LIMIT", "OWNER_CREATION_LIMIT"]) {
       assert.ok("config" in readConfig({ ...minimal, [name]: String(highest) }));
@@ -100,7 +100,7 @@ describe("a device's creations", () => {
 });
 
 describe("a creation that is taken back", () => {
-  it("leaves the guard once, and others of the same time in it", () => {
+  test("leaves the guard once, and others of the same time in it", () => {
     const guard = { recent: [iso(0), iso(0), iso(1)], rejectionsInARow: 1, changedOn: iso(1) };
     const refunded = { recent: [iso(0), iso(1)], rejectionsInARow: 1, changedOn: iso(5) };
     assert.deepEqual(refundCreation(guard, iso(0), at(5)), refunded);
@@ -110,7 +110,7 @@ describe("a creation that is taken back", () => {
 });
 
 describe("a session that is bound to its device", () => {
-  it("is counted at the time of its creation, and lets no further one in beyond the limit", () => {
+  test("is counted at the time of its creation, and lets no further one in beyond the limit", () => {
     const first = countBound(undefined, iso(5), at(10), limits);
     assert.deepEqual(first, { recent: [iso(5)], rejectionsInARow: 0, changedOn: iso(10) });
     const full = countBound(admitAll([10], first), iso(0), at(20), limits);
@@ -118,7 +118,7 @@ describe("a session that is bound to its device", () => {
     assert.throws(() => admit(full, at(20), limits), tooMany(580));
   });
 
-  it("is never refused, and keeps a lock-out and the row of rejections", () => {
+  test("is never refused, and keeps a lock-out and the row of rejections", () => {
     const locked = { recent: [iso(1)], rejectionsInARow: 2, lockedUntil: iso(9999), changedOn: iso(1) };
     assert.deepEqual(countBound(locked, iso(2), at(3), limits), {
       ...locked,
@@ -127,7 +127,7 @@ describe("a session that is bound to its device", () => {
     });
   });
 
-  it("lets the guard grow no further than the limit, and changes nothing by that", () => {
+  test("lets the guard grow no further than the limit, and changes nothing by that", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(2000), { maxLength: 20 }), fc.nat(3000), (moments, then) => {
         const whole = { recent: moments.sort((a, b) => a - b).map(iso), rejectionsInARow: 0, changedOn: iso(0) };
@@ -143,7 +143,7 @@ describe("a session that is bound to its device", () => {
 });
 
 describe("the end of a lock-out", () => {
-  it("forgets the rejections, and keeps the creations", () => {
+  test("forgets the rejections, and keeps the creations", () => {
     const locked = { recent: [iso(1)], rejectionsInARow: 2, lockedUntil: iso(9999), changedOn: iso(1) };
     assert.deepEqual(endLockout(locked, at(7)), { recent: [iso(1)], rejectionsInARow: 0, changedOn: iso(7) });
     assert.equal(endLockout({ recent: [iso(1)], rejectionsInARow: 0, changedOn: iso(1) }, at(7)), undefined);
@@ -152,7 +152,7 @@ describe("the end of a lock-out", () => {
 });
 
 describe("a principal's creations", () => {
-  it("have a limit of their own, and no lock-out", () => {
+  test("have a limit of their own, and no lock-out", () => {
     const full = admitOwner(admitOwner(undefined, at(0), limits), at(1), limits);
     assert.deepEqual(full, { recent: [iso(0), iso(1)], rejectionsInARow: 0, changedOn: iso(1) });
     assert.throws(() => admitOwner(full, at(2), limits), tooMany(598));
@@ -162,7 +162,7 @@ describe("a principal's creations", () => {
 });
 
 describe("rejections in a row", () => {
-  it("lock a device out, for a time", () => {
+  test("lock a device out, for a time", () => {
     const once = countOutcome(undefined, "rejected", at(0), limits);
     assert.deepEqual(once, { rejectionsInARow: 1, changedOn: iso(0) });
     const twice = countOutcome({ recent: [], ...once }, "rejected", at(10), limits);
@@ -179,13 +179,13 @@ describe("rejections in a row", () => {
     assert.deepEqual(admit(locked, at(1810), limits), served);
   });
 
-  it("are ended by an acceptance, and by nothing else", () => {
+  test("are ended by an acceptance, and by nothing else", () => {
     const guard = { recent: [], rejectionsInARow: 1, changedOn: iso(-1) };
     assert.deepEqual(countOutcome(guard, "accepted", at(0), limits), { rejectionsInARow: 0, changedOn: iso(0) });
     assert.deepEqual(admit(guard, at(0), limits).rejectionsInARow, 1);
   });
 
-  it("count once for each session", () => {
+  test("count once for each session", () => {
     assert.equal(countsForLockout(undefined, "rejected"), true);
     assert.equal(countsForLockout("inconclusive", "rejected"), true);
     assert.equal(countsForLockout("accepted", "rejected"), true);

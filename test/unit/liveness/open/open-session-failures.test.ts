@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { ApiError } from "../../../../src/errors.ts";
 import { openSession } from "../../../../src/liveness/open/open-session.ts";
 import { makeImage } from "../../../fixtures/images.ts";
@@ -33,7 +33,7 @@ async function callsOfOne(): Promise<number> {
 
 describe("a creation that fails leaves nothing", () => {
   for (const name of ["sessions.transact", "face.create", "expiry.put", "images.put"]) {
-    it(`when ${name} fails`, async () => {
+    test(`when ${name} fails`, async () => {
       const world = createWorld();
       await assert.rejects(open(world, failOn(name, "before", 1)), InjectedError);
       assert.deepEqual(world.everything(), nothing);
@@ -41,7 +41,7 @@ describe("a creation that fails leaves nothing", () => {
     });
   }
 
-  it("when the answer of the expiry row or of the image is lost", async () => {
+  test("when the answer of the expiry row or of the image is lost", async () => {
     for (const name of ["expiry.put", "images.put"]) {
       const world = createWorld();
       await assert.rejects(open(world, failOn(name, "after")), InjectedError);
@@ -50,7 +50,7 @@ describe("a creation that fails leaves nothing", () => {
     }
   });
 
-  it("when the device was erased meanwhile, which is told as a conflict", async () => {
+  test("when the device was erased meanwhile, which is told as a conflict", async () => {
     const world = createWorld();
     const erase: Hook = (moment) => {
       if (isCommit(moment) && moment.when === "before") {
@@ -66,7 +66,7 @@ describe("a creation that fails leaves nothing", () => {
 });
 
 describe("a creation that fails tells why", () => {
-  it("in the service's own words", async () => {
+  test("in the service's own words", async () => {
     const refusal = new ApiError(400, "InvalidImage", "No face detected.");
     const world = createWorld();
     await assert.rejects(
@@ -79,7 +79,7 @@ describe("a creation that fails tells why", () => {
     assert.deepEqual(world.everything(), nothing);
   });
 
-  it("also where a step back fails", async () => {
+  test("also where a step back fails", async () => {
     const refusal = new ApiError(503, "ServerBusy", "Busy.");
     for (const step of ["sessions.remove", "expiry.remove", "images.delete"]) {
       const world = createWorld();
@@ -96,7 +96,7 @@ describe("a creation that fails tells why", () => {
 
 describe("a commit whose fate is not known", () => {
   for (const when of ["before", "after"] as const) {
-    it(`revokes the session, so that nobody waits for it: lost ${when} it was written`, async () => {
+    test(`revokes the session, so that nobody waits for it: lost ${when} it was written`, async () => {
       const world = createWorld();
       const lost: Hook = (moment) => {
         const isLost = (isCommit(moment) && moment.when === when) || moment.name === "sessions.get";
@@ -110,14 +110,14 @@ describe("a commit whose fate is not known", () => {
     });
   }
 
-  it("is looked up: what was written is a success though its answer was lost", async () => {
+  test("is looked up: what was written is a success though its answer was lost", async () => {
     const world = createWorld();
     const { record } = await open(world, failOn("sessions.transact", "after", 2));
     assert.deepEqual(world.record(), record);
     assert.ok(world.service.live.has(record.sessionId));
   });
 
-  it("tells of the commit also where the session cannot be revoked", async () => {
+  test("tells of the commit also where the session cannot be revoked", async () => {
     const world = createWorld();
     const fails: Hook = (moment) =>
       isCommit(moment) || moment.name === "face.revoke" ? new InjectedError(moment.name) : undefined;
@@ -130,7 +130,7 @@ describe("a commit whose fate is not known", () => {
 
 describe("a creation that is cut short", () => {
   for (const when of ["before", "after"] as const) {
-    it(`${when} any of its calls leaves nothing that the timer does not remove`, async () => {
+    test(`${when} any of its calls leaves nothing that the timer does not remove`, async () => {
       const count = await callsOfOne();
       for (let number = 1; number <= count; number += 1) {
         const world = createWorld();
@@ -141,7 +141,7 @@ describe("a creation that is cut short", () => {
       }
     });
 
-    it(`by an error ${when} any of its calls loses no session whose token was handed out`, async () => {
+    test(`by an error ${when} any of its calls loses no session whose token was handed out`, async () => {
       const count = await callsOfOne();
       for (let number = 1; number <= count; number += 1) {
         const world = createWorld();

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
-import type { Caller } from "../../../../src/liveness/model/caller.ts";
-import { inspectImage } from "../../../../src/liveness/images/inspect-image.ts";
+import { describe, test } from "node:test";
 import { heldImageName } from "../../../../src/liveness/images/image-name.ts";
+import { inspectImage } from "../../../../src/liveness/images/inspect-image.ts";
+import type { Caller } from "../../../../src/liveness/model/caller.ts";
 import { openSession } from "../../../../src/liveness/open/open-session.ts";
 import { makeImage } from "../../../fixtures/images.ts";
 import { tokenOf } from "../../fakes/face-service.ts";
@@ -22,7 +22,7 @@ async function hold(world: World, referenceImageId: string, of: Uint8Array = byt
 }
 
 describe("opening a session", () => {
-  it("takes a place, then opens it at the service, then commits", async () => {
+  test("takes a place, then opens it at the service, then commits", async () => {
     const { calls, deps } = createWorld().start();
     await openSession(deps, command());
     const [place, ...rest] = calls.names;
@@ -31,7 +31,7 @@ describe("opening a session", () => {
     assert.deepEqual(rest.slice(2).sort(), ["sessionids.put", "sessions.transact"]);
   });
 
-  it("hands out the token, and stores it nowhere", async () => {
+  test("hands out the token, and stores it nowhere", async () => {
     const world = createWorld();
     const opened = await open(world, { image, clientReferenceId: "an-order" });
     assert.equal(opened.created.authToken, tokenOf(opened.created.sessionId));
@@ -40,7 +40,7 @@ describe("opening a session", () => {
     assert.equal(JSON.stringify(opened.record).includes("secret-token"), false);
   });
 
-  it("writes a record of what was asked and answered", async () => {
+  test("writes a record of what was asked and answered", async () => {
     const world = createWorld();
     const request = { authTokenTimeToLiveInSeconds: 60, livenessOperationMode: "PassiveActive" } as const;
     const { record } = await open(world, {
@@ -73,7 +73,7 @@ describe("opening a session", () => {
     assert.deepEqual(record, world.record());
   });
 
-  it("leaves rows by which the session is found again", async () => {
+  test("leaves rows by which the session is found again", async () => {
     const world = createWorld();
     const { record } = await open(world);
     const { creationId, sessionId, idempotencyRowKey, expiryPartition } = record;
@@ -106,7 +106,7 @@ describe("opening a session", () => {
     );
   });
 
-  it("asks the service for what was asked", async () => {
+  test("asks the service for what was asked", async () => {
     const world = createWorld();
     const request = { enableSessionImage: true, authTokenTimeToLiveInSeconds: 86_400 };
     const { created } = await open(world, { request });
@@ -115,7 +115,7 @@ describe("opening a session", () => {
     assert.deepEqual({ ...session?.request, ...request }, session?.request);
   });
 
-  it("counts for the device, and for no other", async () => {
+  test("counts for the device, and for no other", async () => {
     const world = createWorld();
     for (const device of ["one", "one", "two"]) await open(world, { request: { deviceCorrelationId: device } });
     const counts = world.tables.guards.all().map(({ partition, value }) => [partition, value.recent.length]);
@@ -127,7 +127,7 @@ describe("opening a session", () => {
 });
 
 describe("a verify image that comes with the request", () => {
-  it("is checked before anything is done", async () => {
+  test("is checked before anything is done", async () => {
     const { calls, deps } = createWorld().start();
     for (const [broken, code] of [
       [Buffer.alloc(2048), "InvalidImage"],
@@ -140,7 +140,7 @@ describe("a verify image that comes with the request", () => {
     assert.deepEqual(calls.names, []);
   });
 
-  it("goes to the service as it came, and is kept under the creation's id", async () => {
+  test("goes to the service as it came, and is kept under the creation's id", async () => {
     const world = createWorld();
     const { created, record } = await open(world, { image, caller: { ...trusted, owner: "alice" } });
     assert.deepEqual(Buffer.from(world.service.live.get(created.sessionId)?.image?.bytes ?? []), bytes);
@@ -159,7 +159,7 @@ describe("a verify image that comes with the request", () => {
 describe("a held verify image", () => {
   const notFound = { name: "ApiError", status: 400, code: "ReferenceImageNotFound" };
 
-  it("goes to the service in place of an upload", async () => {
+  test("goes to the service in place of an upload", async () => {
     const world = createWorld();
     await hold(world, "a-face");
     const process = world.start();
@@ -170,7 +170,7 @@ describe("a held verify image", () => {
     assert.equal(process.calls.names.includes("images.put"), false);
   });
 
-  it("is the caller's own, whatever others keep under the same id", async () => {
+  test("is the caller's own, whatever others keep under the same id", async () => {
     const world = createWorld();
     const others = makeImage({ type: "png", width: 300, height: 400 }, 1);
     await hold(world, "a-face", bytes, alice);
@@ -185,7 +185,7 @@ describe("a held verify image", () => {
     await assert.rejects(usedFor({ trusted: false, owner: "bob" }), notFound);
   });
 
-  it("that belongs to others takes the same steps as one that is missing", async () => {
+  test("that belongs to others takes the same steps as one that is missing", async () => {
     const world = createWorld();
     await hold(world, "a-face");
     await hold(world, "alices", bytes, alice);
@@ -203,7 +203,7 @@ describe("a held verify image", () => {
     }
   });
 
-  it("must be there, or nothing is left of the request", async () => {
+  test("must be there, or nothing is left of the request", async () => {
     const world = createWorld();
     const process = world.start();
     await assert.rejects(openSession(process.deps, command({ referenceImageId: "missing" })), notFound);
@@ -215,7 +215,7 @@ describe("a held verify image", () => {
     ]);
   });
 
-  it("is read beside the place that is taken, not after it", async () => {
+  test("is read beside the place that is taken, not after it", async () => {
     const world = createWorld();
     await hold(world, "a-face");
     const { calls, deps } = world.start();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { ApiError } from "../../../../src/errors.ts";
 import { type Caller, services } from "../../../../src/liveness/model/caller.ts";
 import { openSession } from "../../../../src/liveness/open/open-session.ts";
@@ -46,7 +46,7 @@ async function opened(caller: Caller): Promise<World> {
 
 for (const [who, caller] of callers) {
   describe(`a repeat by ${who} that opens another session`, () => {
-    it("takes the places of a creation", async () => {
+    test("takes the places of a creation", async () => {
       const world = await opened(caller);
       for (const count of [2, 3]) {
         await openSession(world.start().deps, askedBy(caller));
@@ -56,7 +56,7 @@ for (const [who, caller] of callers) {
       }
     });
 
-    it("is refused past the limit, and leaves session, key and guards as they were", async () => {
+    test("is refused past the limit, and leaves session, key and guards as they were", async () => {
       const world = await opened(caller);
       const before = everythingOf(world);
       const refused = openSession(started(world, { creations: 1 }), askedBy(caller));
@@ -65,7 +65,7 @@ for (const [who, caller] of callers) {
       assert.equal(world.service.live.size, 1);
     });
 
-    it("is refused while the device is locked out for the caller", async () => {
+    test("is refused while the device is locked out for the caller", async () => {
       const world = await opened(caller);
       const lockedUntil = new Date(startOfTime + 60_000).toISOString();
       const guard = guardOf(world, caller) ?? assert.fail();
@@ -76,7 +76,7 @@ for (const [who, caller] of callers) {
       assert.equal(world.service.live.size, 1);
     });
 
-    it("takes places also where the request before it has crashed", async () => {
+    test("takes places also where the request before it has crashed", async () => {
       const world = createWorld();
       const crashed = world.start(({ name }) => (name === "face.create" ? "stop" : undefined));
       assert.deepEqual(await crashed.attempt((deps) => openSession(deps, askedBy(caller))), { stopped: true });
@@ -86,7 +86,7 @@ for (const [who, caller] of callers) {
       assert.deepEqual(placesOf(world, caller), all(caller, 2));
     });
 
-    it("gives its places back where the session before it cannot be revoked, and is found again by its key", async () => {
+    test("gives its places back where the session before it cannot be revoked, and is found again by its key", async () => {
       const world = await opened(caller);
       await assert.rejects(openSession(started(world, {}, failOn("face.revoke")), askedBy(caller)), InjectedError);
       assert.deepEqual(placesOf(world, caller), all(caller, 1));
@@ -96,7 +96,7 @@ for (const [who, caller] of callers) {
       assert.equal(world.service.live.size, 1);
     });
 
-    it("takes none where another repeat is quicker", async () => {
+    test("takes none where another repeat is quicker", async () => {
       const world = await opened(caller);
       const before = placesOf(world, caller);
       // Beside the reads of the key row, what is left to do is to take it over.
@@ -115,7 +115,7 @@ for (const [who, caller] of callers) {
   });
 
   describe(`a repeat by ${who} that is answered with the same session`, () => {
-    it("takes no place, and asks for none", async () => {
+    test("takes no place, and asks for none", async () => {
       const world = await opened(caller);
       for (const [sessionId, { state }] of world.service.live) state.authToken = tokenOf(sessionId);
       const before = everythingOf(world);
@@ -128,7 +128,7 @@ for (const [who, caller] of callers) {
 
   describe(`a creation by ${who} that the service does not carry out`, () => {
     for (const status of [400, 403, 404, 413]) {
-      it(`has used its places when it is refused with ${status}, and leaves no key`, async () => {
+      test(`has used its places when it is refused with ${status}, and leaves no key`, async () => {
         const world = createWorld();
         const hook: Hook = ({ name }) => (name === "face.create" ? new ApiError(status, "Refused", "No.") : undefined);
         await assert.rejects(openSession(started(world, {}, hook), askedBy(caller)), { status });
@@ -139,7 +139,7 @@ for (const [who, caller] of callers) {
     }
 
     for (const status of [408, 429, 500, 502, 503, 504]) {
-      it(`gets its places back when it fails with ${status}`, async () => {
+      test(`gets its places back when it fails with ${status}`, async () => {
         const world = createWorld();
         const nothing = world.everything();
         const hook: Hook = ({ name }) => (name === "face.create" ? new ApiError(status, "Failed", "No.") : undefined);
@@ -149,7 +149,7 @@ for (const [who, caller] of callers) {
     }
   });
 
-  it(`a creation by ${who} that storage does not carry out gets its places back`, async () => {
+  test(`a creation by ${who} that storage does not carry out gets its places back`, async () => {
     for (const [name, nth] of [
       ["expiry.put", 1],
       ["sessions.transact", caller.trusted ? 2 : 3],
@@ -165,7 +165,7 @@ for (const [who, caller] of callers) {
 }
 
 describe("a user's own limit", () => {
-  it("holds for repeats that open another session, and leaves session, key and guards as they were", async () => {
+  test("holds for repeats that open another session, and leaves session, key and guards as they were", async () => {
     const world = await opened(alice);
     const before = everythingOf(world);
     await assert.rejects(openSession(started(world, { ownerCreations: 1 }), askedBy(alice)), { status: 429 });
@@ -173,13 +173,13 @@ describe("a user's own limit", () => {
     assert.equal(world.service.live.size, 1);
   });
 
-  it("is not used up by what the device's limit refuses", async () => {
+  test("is not used up by what the device's limit refuses", async () => {
     const world = await opened(alice);
     await assert.rejects(openSession(started(world, { creations: 1 }), { ...askedBy(alice), idempotencyKey: "other" }));
     assert.deepEqual(placesOf(world, alice), [1, 1]);
   });
 
-  it("does not hold for a user who comes with a service's key: the session counts as a service's", async () => {
+  test("does not hold for a user who comes with a service's key: the session counts as a service's", async () => {
     const world = createWorld();
     const caller = { ...trusted, owner: "alice" };
     const { record } = await openSession(started(world, { ownerCreations: 1 }), command({ caller }));
@@ -193,7 +193,7 @@ describe("a user's own limit", () => {
 });
 
 describe("a creation whose device is set in the client", () => {
-  it("leaves no guard of its own when the service refuses it, and has used the user's place", async () => {
+  test("leaves no guard of its own when the service refuses it, and has used the user's place", async () => {
     const world = createWorld();
     const refusal = new ApiError(400, "Refused", "No.");
     const deps = started(world, {}, ({ name }) => (name === "face.create" ? refusal : undefined));

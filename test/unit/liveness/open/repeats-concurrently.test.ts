@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { openSession } from "../../../../src/liveness/open/open-session.ts";
 import { deleteSession } from "../../../../src/liveness/result/get-session.ts";
 import { interleave } from "../../fakes/moments.ts";
@@ -12,7 +12,7 @@ const turns = Array.from({ length: 24 }, (_, index) => index + 1);
 
 describe("a repeat while another one replaces the session", () => {
   for (const turn of turns) {
-    it(`does not say that the session has been used: before call ${turn}`, async () => {
+    test(`does not say that the session has been used: before call ${turn}`, async () => {
       const world = createWorld();
       await openSession(world.start().deps, asked);
       const another = () => world.start().attempt((others) => openSession(others, asked));
@@ -25,7 +25,7 @@ describe("a repeat while another one replaces the session", () => {
     });
   }
 
-  it("says so of one that its owner has deleted", async () => {
+  test("says so of one that its owner has deleted", async () => {
     const world = createWorld();
     const { record } = await openSession(world.start().deps, asked);
     await deleteSession(world.start().deps, trusted, "liveness", record.sessionId);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { readAuditTrail } from "../../../../src/liveness/result/history.ts";
 import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
 import { failOn } from "../../fakes/calls.ts";
@@ -8,7 +8,7 @@ import { seedSession } from "../../fakes/seed.ts";
 import { createWorld, trusted } from "../../fakes/world.ts";
 
 describe("the audit trail of the dialects", () => {
-  it("has the attempts that followed a first result, as the service's has", async () => {
+  test("has the attempts that followed a first result, as the service's has", async () => {
     const world = createWorld();
     const { sessionId } = (await seedSession(world)).record;
     const { deps } = world.start();
@@ -20,7 +20,7 @@ describe("the audit trail of the dialects", () => {
     assert.equal(world.record().decision, "accepted");
   });
 
-  it("is read from the store alone once no attempt can follow", async () => {
+  test("is read from the store alone once no attempt can follow", async () => {
     for (const [attempts, minutes] of [
       [3, 0],
       [1, 12],

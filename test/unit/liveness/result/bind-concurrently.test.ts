@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
+import { getSession } from "../../../../src/liveness/result/get-session.ts";
 import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
-import { watchSession } from "../../../../src/liveness/result/get-session.ts";
 import { runTimer } from "../../fakes/app.ts";
 import { play, realFace } from "../../fakes/face-service.ts";
 import { interleave } from "../../fakes/moments.ts";
@@ -19,7 +19,7 @@ async function arrange(): Promise<World> {
 const sessionOf = (world: World) => [...world.service.live.keys()][0] ?? assert.fail();
 const settleAs = (deviceCorrelationId: string) => (deps: Process["deps"], world: World) =>
   settleSession(deps, trusted, sessionOf(world), { deviceCorrelationId });
-const watch = (deps: Process["deps"], world: World) => watchSession(deps, trusted, "liveness", sessionOf(world));
+const watch = (deps: Process["deps"], world: World) => getSession(deps, trusted, "liveness", sessionOf(world));
 
 async function turnsOf(operate: (deps: Process["deps"], world: World) => Promise<unknown>): Promise<number> {
   const world = await arrange();
@@ -42,7 +42,7 @@ async function assertWhole(world: World, device: string): Promise<void> {
 
 describe("two apps that name different devices for one session", async () => {
   for (let turn = 1; turn <= (await turnsOf(settleAs("mine"))); turn += 1) {
-    it(`get one device and one refusal: the other before call ${turn}`, async () => {
+    test(`get one device and one refusal: the other before call ${turn}`, async () => {
       const world = await arrange();
       const other = Promise.withResolvers<string>();
       const rival = async () => {
@@ -65,7 +65,7 @@ describe("a session that is bound to its device while another request reads or b
     ["is bound to the same device", settleAs("mine")],
   ] as const) {
     for (let turn = 1; turn <= (await turnsOf(operate)); turn += 1) {
-      it(`is recorded once, at its device: bound before call ${turn} while it ${what}`, async () => {
+      test(`is recorded once, at its device: bound before call ${turn} while it ${what}`, async () => {
         const world = await arrange();
         const bind = () => settleAs("mine")(world.start().deps, world);
         await operate(world.start(interleave(turn, bind)).deps, world);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { it } from "node:test";
+import { test } from "node:test";
 import * as fc from "fast-check";
 import type { AttemptResult } from "../../../../src/face/model.ts";
 import { decide, type Evidence, reasonCodes } from "../../../../src/liveness/result/decision.ts";
@@ -40,7 +40,7 @@ const anyEvidence: fc.Arbitrary<Evidence> = fc
 
 const isSwap = (reason: string) => reason === "ClientDigestMismatch" || reason === "VerifyImageHashMismatch";
 
-it("never accepts where something was swapped, now or earlier", () => {
+test("never accepts where something was swapped, now or earlier", () => {
   fc.assert(
     fc.property(anyEvidence, (seen) => {
       const { decision, reasons } = decide(seen);
@@ -52,7 +52,7 @@ it("never accepts where something was swapped, now or earlier", () => {
   );
 });
 
-it("accepts only a real face, and with verify only the expected one", () => {
+test("accepts only a real face, and with verify only the expected one", () => {
   fc.assert(
     fc.property(anyEvidence, (seen) => {
       if (decide(seen).decision !== "accepted") return;
@@ -67,7 +67,7 @@ it("accepts only a real face, and with verify only the expected one", () => {
   );
 });
 
-it("has reasons for every decision, all of them known, and none without one", () => {
+test("has reasons for every decision, all of them known, and none without one", () => {
   fc.assert(
     fc.property(anyEvidence, (seen) => {
       const { decision, reasons, final } = decide(seen);
@@ -84,7 +84,7 @@ it("has reasons for every decision, all of them known, and none without one", ()
   );
 });
 
-it("gives the same verdict again, also when it sees its own reasons", () => {
+test("gives the same verdict again, also when it sees its own reasons", () => {
   fc.assert(
     fc.property(anyEvidence, (seen) => {
       const verdict = decide(seen);

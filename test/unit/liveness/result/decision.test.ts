@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { type AttemptResult, maxAttempts } from "../../../../src/face/model.ts";
 import { decide, type Verdict } from "../../../../src/liveness/result/decision.ts";
-import { attempts, evidence, failed, type Told } from "./evidence.ts";
+import { attempts, type ClientReport, evidence, failed } from "./evidence.ts";
 
 /** A digest that is not in hex: the case of its letters counts. */
 const digest = "q83vEjRWeA==";
@@ -10,7 +10,7 @@ const imageHash = "ab".repeat(32);
 const otherHash = "cd".repeat(32);
 
 /** The verdict on attempts that ended like these, the last one last. */
-function verdictOn(told: readonly Told[], more: Parameters<typeof evidence>[1] = {}): Verdict {
+function verdictOn(told: readonly ClientReport[], more: Parameters<typeof evidence>[1] = {}): Verdict {
   return decide(evidence(attempts(...told), more));
 }
 
@@ -37,16 +37,16 @@ describe("the decision on a liveness session", () => {
     ["", inconclusive("LivenessUncertain")],
     [" realface", inconclusive("LivenessUncertain")],
   ] as const) {
-    it(`is ${verdict.decision} where the service says "${word}"`, () => {
+    test(`is ${verdict.decision} where the service says "${word}"`, () => {
       assert.deepEqual(verdictOn([real({ livenessDecision: word })], confirmed), verdict);
     });
   }
 
-  it("is inconclusive where the service says nothing", () => {
+  test("is inconclusive where the service says nothing", () => {
     assert.deepEqual(verdictOn([{ digest }], confirmed), inconclusive("LivenessUncertain"));
   });
 
-  it("does not look at a match that nobody asked for", () => {
+  test("does not look at a match that nobody asked for", () => {
     assert.deepEqual(verdictOn([real(match(0, false))], confirmed), accepted("RealFace"));
   });
 });
@@ -61,12 +61,12 @@ describe("the decision on a session with verify", () => {
     ["another face, surely like it", match(0.99, false), 0.5, rejected("FaceNotMatched")],
     ["no comparison", {}, 0, inconclusive("VerifyResultMissing")],
   ] as const) {
-    it(`is ${verdict.decision} with ${what}`, () => {
+    test(`is ${verdict.decision} with ${what}`, () => {
       assert.deepEqual(verdictOn([real(result)], { ...verified, threshold }), verdict);
     });
   }
 
-  it("does not look at the match of a face that is not real", () => {
+  test("does not look at the match of a face that is not real", () => {
     const spoof = { ...match(1), livenessDecision: "spoofface" };
     assert.deepEqual(verdictOn([spoof], verified), rejected("SpoofDetected"));
     assert.deepEqual(
@@ -77,32 +77,32 @@ describe("the decision on a session with verify", () => {
 });
 
 describe("the attempt that counts", () => {
-  it("is the latest that has a result", () => {
+  test("is the latest that has a result", () => {
     assert.deepEqual(verdictOn([{ livenessDecision: "spoofface" }, real()], confirmed), accepted("RealFace"));
     assert.deepEqual(verdictOn([real(), { livenessDecision: "spoofface" }], confirmed), rejected("SpoofDetected"));
     assert.deepEqual(verdictOn([failed, real(), failed], confirmed), accepted("RealFace"));
   });
 
-  it("is missing while attempts have only failed, and one may follow", () => {
+  test("is missing while attempts have only failed, and one may follow", () => {
     const verdict = { final: false, decision: "inconclusive", reasons: ["AttemptsFailed"] };
     assert.deepEqual(verdictOn([failed]), verdict);
     assert.deepEqual(verdictOn([failed, failed]), verdict);
   });
 
-  it("is missing for good after three that failed, or when the time is over", () => {
+  test("is missing for good after three that failed, or when the time is over", () => {
     assert.equal(maxAttempts, 3);
     assert.deepEqual(verdictOn([failed, failed, failed]), inconclusive("AttemptsFailed"));
     assert.deepEqual(verdictOn([failed], { closed: true }), inconclusive("AttemptsFailed"));
   });
 
-  it("is missing where nobody tried", () => {
+  test("is missing where nobody tried", () => {
     assert.deepEqual(verdictOn([]), { final: false, reasons: [] });
     assert.deepEqual(verdictOn([], { closed: true }), inconclusive("SessionUnused"));
   });
 });
 
 describe("a client that could not go on", () => {
-  it("is a reason where there is no result, and never a spoof", () => {
+  test("is a reason where there is no result, and never a spoof", () => {
     const gaveUp = { clientFailed: true };
     assert.deepEqual(verdictOn([], gaveUp), { final: false, decision: "inconclusive", reasons: ["ClientError"] });
     assert.deepEqual(verdictOn([], { ...gaveUp, closed: true }), inconclusive("ClientError"));
@@ -112,13 +112,13 @@ describe("a client that could not go on", () => {
 });
 
 describe("the client's digest", () => {
-  it("confirms an attempt", () => {
+  test("confirms an attempt", () => {
     assert.deepEqual(verdictOn([real()], { clientDigest: digest, digestIsNew: true }), accepted("RealFace"));
     const strict = { requireClientDigest: true };
     assert.deepEqual(verdictOn([real()], { ...strict, clientDigest: digest }), accepted("RealFace"));
   });
 
-  it("is missed where it is absent, and nothing is accepted without it where it is required", () => {
+  test("is missed where it is absent, and nothing is accepted without it where it is required", () => {
     assert.deepEqual(verdictOn([real()]), accepted("RealFace", "ClientDigestMissing"));
     assert.deepEqual(
       verdictOn([real()], { requireClientDigest: true }),
@@ -131,7 +131,7 @@ describe("the client's digest", () => {
     assert.deepEqual(verdictOn([spoof], { requireClientDigest: true }), rejected("SpoofDetected"));
   });
 
-  it("proves a swap where it is another than the service's", () => {
+  test("proves a swap where it is another than the service's", () => {
     for (const livenessDecision of ["realface", "spoofface", "uncertain"]) {
       assert.deepEqual(
         verdictOn([real({ livenessDecision })], { clientDigest: "other", digestIsNew: true }),
@@ -140,19 +140,19 @@ describe("the client's digest", () => {
     }
   });
 
-  it("is the same in other letters only where it is in hex", () => {
+  test("is the same in other letters only where it is in hex", () => {
     const told = (clientDigest: string) => ({ clientDigest, digestIsNew: true });
     assert.deepEqual(verdictOn([real({ digest: "ab12" })], told("AB12")), accepted("RealFace"));
     assert.deepEqual(verdictOn([real()], told(digest.toLowerCase())), rejected("ClientDigestMismatch"));
   });
 
-  it("of an earlier attempt proves nothing about a later one, and confirms nothing", () => {
+  test("of an earlier attempt proves nothing about a later one, and confirms nothing", () => {
     const stale = { clientDigest: "earlier", digestIsNew: false };
     assert.deepEqual(verdictOn([real()], stale), accepted("RealFace", "ClientDigestMissing"));
     assert.deepEqual(verdictOn([real()], { ...stale, requireClientDigest: true }).decision, "inconclusive");
   });
 
-  it("proves nothing where the service tells none, and confirms nothing", () => {
+  test("proves nothing where the service tells none, and confirms nothing", () => {
     const told = { clientDigest: digest, digestIsNew: true };
     assert.deepEqual(verdictOn([{ livenessDecision: "realface" }], told), accepted("RealFace", "ClientDigestMissing"));
   });
@@ -161,14 +161,14 @@ describe("the client's digest", () => {
 describe("the verify image's hash", () => {
   const held = { ...verified, referenceImageHash: imageHash };
 
-  it("is the held image's, whatever its case", () => {
+  test("is the held image's, whatever its case", () => {
     for (const verifyImageHash of [imageHash, imageHash.toUpperCase()]) {
       const verdict = verdictOn([real({ ...match(0.9), verifyImageHash })], held);
       assert.deepEqual(verdict, accepted("RealFace", "FaceMatched"));
     }
   });
 
-  it("proves a swap where it is another, in whichever attempt", () => {
+  test("proves a swap where it is another, in whichever attempt", () => {
     const swapped = real({ ...match(0.9), verifyImageHash: otherHash });
     const right = real({ ...match(0.9), verifyImageHash: imageHash });
     for (const told of [[swapped], [swapped, right], [right, swapped], [swapped, failed]]) {
@@ -176,7 +176,7 @@ describe("the verify image's hash", () => {
     }
   });
 
-  it("proves nothing where either side tells none", () => {
+  test("proves nothing where either side tells none", () => {
     const told = real({ ...match(0.9), verifyImageHash: otherHash });
     assert.deepEqual(verdictOn([told], verified), accepted("RealFace", "FaceMatched"));
     assert.deepEqual(verdictOn([real(match(0.9))], held), accepted("RealFace", "FaceMatched"));
@@ -184,7 +184,7 @@ describe("the verify image's hash", () => {
 });
 
 describe("a swap", () => {
-  it("stays, whatever comes later", () => {
+  test("stays, whatever comes later", () => {
     for (const failure of ["ClientDigestMismatch", "VerifyImageHashMismatch"]) {
       const earlier = { ...confirmed, earlierReasons: [failure] };
       assert.deepEqual(verdictOn([real()], earlier), rejected(failure));
@@ -193,7 +193,7 @@ describe("a swap", () => {
     }
   });
 
-  it("adds to another", () => {
+  test("adds to another", () => {
     const evidenceOfBoth = { referenceImageHash: imageHash, earlierReasons: ["ClientDigestMismatch", "RealFace"] };
     const swapped = real({ ...match(0.9), verifyImageHash: otherHash });
     assert.deepEqual(

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import type { Caller } from "../../../../src/liveness/model/caller.ts";
 import { deleteSession } from "../../../../src/liveness/result/get-session.ts";
 import { failAt, failOn, InjectedError, stopAt } from "../../fakes/calls.ts";
@@ -33,7 +33,7 @@ function assertDeleted(world: World): void {
 }
 
 describe("deleting a session", () => {
-  it("collects its outcome before it revokes it", async () => {
+  test("collects its outcome before it revokes it", async () => {
     const { world, sessionId } = await finished();
     const { calls, deps } = world.start();
     await deleteSession(deps, { trusted: false, owner: "alice" }, "liveness", sessionId);
@@ -49,7 +49,7 @@ describe("deleting a session", () => {
     assertDeleted(world);
   });
 
-  it("keeps the record of one that nobody used", async () => {
+  test("keeps the record of one that nobody used", async () => {
     const world = createWorld();
     const { record } = await seedSession(world);
     await remove(world, record.sessionId);
@@ -57,7 +57,7 @@ describe("deleting a session", () => {
     assert.deepEqual([status, final, decision, reasons], ["Canceled", true, "inconclusive", ["SessionUnused"]]);
   });
 
-  it("revokes nothing where the outcome could not be fetched or recorded", async () => {
+  test("revokes nothing where the outcome could not be fetched or recorded", async () => {
     for (const name of ["face.get", "sessions.transact"]) {
       const { world, sessionId } = await finished();
       const { calls, deps } = world.start(failOn(name));
@@ -67,7 +67,7 @@ describe("deleting a session", () => {
     }
   });
 
-  it("finds nothing of another kind, of another's, unknown or pruned", async () => {
+  test("finds nothing of another kind, of another's, unknown or pruned", async () => {
     const { world, sessionId } = await finished();
     const { calls, deps } = world.start();
     await assert.rejects(deleteSession(deps, trusted, "livenessWithVerify", sessionId), notFound);
@@ -81,21 +81,21 @@ describe("deleting a session", () => {
     );
   });
 
-  it("finds nothing the second time", async () => {
+  test("finds nothing the second time", async () => {
     const { world, sessionId } = await finished();
     await remove(world, sessionId);
     await assert.rejects(remove(world, sessionId), notFound);
     assertDeleted(world);
   });
 
-  it("finds nothing that the service has forgotten, and keeps what was recorded", async () => {
+  test("finds nothing that the service has forgotten, and keeps what was recorded", async () => {
     const { world, sessionId } = await finished();
     world.service.live.clear();
     await assert.rejects(remove(world, sessionId), notFound);
     assert.equal(world.record().decision, "inconclusive");
   });
 
-  it("succeeds where somebody else revoked it at the same moment", async () => {
+  test("succeeds where somebody else revoked it at the same moment", async () => {
     const { world, sessionId } = await finished();
     const { deps } = world.start(({ name, when }) => {
       if (name === "face.revoke" && when === "before") world.service.live.clear();
@@ -117,7 +117,7 @@ describe("deleting a session is complete when it is repeated", () => {
 
   for (const how of ["stopped", "failed"] as const) {
     for (const when of ["before", "after"] as const) {
-      it(`after it was ${how} ${when} any of its calls`, async () => {
+      test(`after it was ${how} ${when} any of its calls`, async () => {
         const count = await callsOfOne();
         for (let number = 1; number <= count; number += 1) {
           const { world, sessionId } = await finished();

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import type { Caller } from "../../../../src/liveness/model/caller.ts";
+import { getSession } from "../../../../src/liveness/result/get-session.ts";
 import { readStoredEntries } from "../../../../src/liveness/result/history.ts";
-import { settleSession, type Told } from "../../../../src/liveness/result/settle-session.ts";
-import { watchSession } from "../../../../src/liveness/result/get-session.ts";
+import { type ClientReport, settleSession } from "../../../../src/liveness/result/settle-session.ts";
 import { play, realFace } from "../../fakes/face-service.ts";
 import { interleave } from "../../fakes/moments.ts";
 import { type Seed, seedSession } from "../../fakes/seed.ts";
@@ -20,19 +20,23 @@ async function arrange(seed: Seed): Promise<{ world: World; sessionId: string }>
 }
 
 /** Sends a wrong digest and reads all that the user may read. Whether the guess was taken, and the digest seen. */
-async function guess({ deps }: Process, sessionId: string, body: Told): Promise<{ taken: boolean; seen: boolean }> {
+async function guess(
+  { deps }: Process,
+  sessionId: string,
+  body: ClientReport,
+): Promise<{ taken: boolean; seen: boolean }> {
   const taken = await settleSession(deps, alice, sessionId, { digest: "wrong", ...body }).then(
     () => true,
     () => false,
   );
   const read = await Promise.all([
     readStoredEntries(deps, alice, sessionId),
-    watchSession(deps, alice, "liveness", sessionId).then(({ state }) => state),
+    getSession(deps, alice, "liveness", sessionId).then(({ state }) => state),
   ]);
   return { taken, seen: JSON.stringify(read).includes(digest) };
 }
 
-const cases: [string, Seed, Told, Told][] = [
+const cases: [string, Seed, ClientReport, ClientReport][] = [
   ["", {}, {}, {}],
   [" of which the device is named with the right one", { setInClient: true }, { deviceCorrelationId: "d" }, {}],
   [" of which the device is named with the wrong one", { setInClient: true }, {}, { deviceCorrelationId: "d" }],
@@ -58,7 +62,7 @@ for (const [what, seed, right, wrong] of cases) {
     const process = counted.world.start();
     await settle(process, counted.sessionId);
     for (const [index, name] of process.calls.names.entries()) {
-      it(`reject it, or nothing was learned: before call ${index + 1}, ${name}`, async () => {
+      test(`reject it, or nothing was learned: before call ${index + 1}, ${name}`, async () => {
         const { world, sessionId } = await arrange(seed);
         let guessed = { taken: false, seen: false };
         const hook = interleave(index + 1, async () => {

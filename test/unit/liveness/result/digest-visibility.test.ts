@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import type { Attempt, SessionState } from "../../../../src/face/model.ts";
 import type { Caller } from "../../../../src/liveness/model/caller.ts";
 import { attemptFor, sessionFieldsFor } from "../../../../src/liveness/result/digest-visibility.ts";
@@ -30,11 +30,11 @@ const before = newRecord(startOfTime);
 const mismatched = newRecord(startOfTime, { clientDigest: "00", reasons: ["ClientDigestMismatch"] });
 
 describe("the digest of an attempt", () => {
-  it("is visible to trusted services at any time", () => {
+  test("is visible to trusted services at any time", () => {
     for (const attempt of [succeeded, failed]) assert.equal(attemptFor(trusted, before, attempt), attempt);
   });
 
-  it("is in no property that a user sees before the user's own was recorded", () => {
+  test("is in no property that a user sees before the user's own was recorded", () => {
     for (const record of [before, newRecord(startOfTime, { clientDigest: "00" })]) {
       for (const attempt of [succeeded, failed]) {
         const seen = attemptFor(user, record, attempt);
@@ -50,7 +50,7 @@ describe("the digest of an attempt", () => {
     });
   });
 
-  it("is visible to a user who sent the same one, for that attempt alone", () => {
+  test("is visible to a user who sent the same one, for that attempt alone", () => {
     const record = newRecord(startOfTime, { clientDigest: digest.toLowerCase(), reasons: ["RealFace"] });
     assert.equal(attemptFor(user, record, succeeded), succeeded);
     const later = { ...succeeded, attemptId: 2, result: { ...succeeded.result, digest: "FF" } };
@@ -58,13 +58,13 @@ describe("the digest of an attempt", () => {
     assert.doesNotMatch(JSON.stringify(attemptFor(user, record, failed)), new RegExp(digest));
   });
 
-  it("is visible once a wrong one has rejected the session for good", () => {
+  test("is visible once a wrong one has rejected the session for good", () => {
     for (const attempt of [succeeded, failed]) assert.equal(attemptFor(user, mismatched, attempt), attempt);
   });
 });
 
 describe("what a session has beside its attempts", () => {
-  it("holds no digest that a user may not see", () => {
+  test("holds no digest that a user may not see", () => {
     const state: SessionState = {
       sessionId: "s",
       status: "Succeeded",

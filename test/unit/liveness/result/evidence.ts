@@ -2,12 +2,12 @@ import type { Attempt, AttemptError, AttemptResult } from "../../../../src/face/
 import type { Evidence } from "../../../../src/liveness/result/decision.ts";
 
 /** How an attempt ended: with a result, or with an error. */
-export type Told = AttemptResult | { error: AttemptError };
+export type ClientReport = AttemptResult | { error: AttemptError };
 
-export const failed: Told = { error: { code: "FaceTrackingFailed", message: "The face was lost." } };
+export const failed: ClientReport = { error: { code: "FaceTrackingFailed", message: "The face was lost." } };
 
 /** Attempts in the order in which they were made. */
-export function attempts(...told: Told[]): Attempt[] {
+export function attempts(...told: ClientReport[]): Attempt[] {
   return told.map((end, index) => ({
     attemptId: index + 1,
     ...("error" in end ? { attemptStatus: "Failed", error: end.error } : { attemptStatus: "Succeeded", result: end }),

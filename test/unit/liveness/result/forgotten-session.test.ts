@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { it } from "node:test";
-import { drain } from "../../../../src/liveness/retain/maintain.ts";
+import { test } from "node:test";
 import { recordResult } from "../../../../src/liveness/result/record-result.ts";
+import { drain } from "../../../../src/liveness/retain/maintain.ts";
 import { play, realFace } from "../../fakes/face-service.ts";
 import { seedSession } from "../../fakes/seed.ts";
 import { createWorld } from "../../fakes/world.ts";
 
-it("is asked for once more by the timer: the service may have forgotten a living session for a moment only", async () => {
+test("is asked for once more by the timer: the service may have forgotten a living session for a moment only", async () => {
   const world = createWorld();
   const stored = await seedSession(world);
   const { sessionId } = stored.record;
@@ -24,7 +24,7 @@ it("is asked for once more by the timer: the service may have forgotten a living
   assert.deepEqual({ status, attempts, decision }, { status: "Succeeded", attempts: 1, decision: "accepted" });
 });
 
-it("is not asked for again where a run stopped after recording that it is gone", async () => {
+test("is not asked for again where a run stopped after recording that it is gone", async () => {
   const world = createWorld();
   const { record } = await seedSession(world);
   world.service.live.delete(record.sessionId);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import type { Attempt } from "../../../../src/face/model.ts";
-import { drain } from "../../../../src/liveness/retain/maintain.ts";
+import { getSession } from "../../../../src/liveness/result/get-session.ts";
 import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
-import { watchSession } from "../../../../src/liveness/result/get-session.ts";
+import { drain } from "../../../../src/liveness/retain/maintain.ts";
 import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
 import { interruptionsOf } from "../../fakes/moments.ts";
 import { seedSession } from "../../fakes/seed.ts";
@@ -37,7 +37,7 @@ const outcome = ({
 }) => [...[decision, reasons, status, attempts, final]];
 
 describe("attempts after the result that was looked at", () => {
-  it("end in the audit trail when the token has ended, and leave the decision as it was", async () => {
+  test("end in the audit trail when the token has ended, and leave the decision as it was", async () => {
     for (const further of [[spoof], [failedAttempt()], [failedAttempt(), spoof]]) {
       const world = await usedAgain(further);
       const { reasons } = world.record();
@@ -48,7 +48,7 @@ describe("attempts after the result that was looked at", () => {
     }
   });
 
-  it("do not turn a rejection into an acceptance, or count it again", async () => {
+  test("do not turn a rejection into an acceptance, or count it again", async () => {
     const world = await usedAgain([realFace()], spoof);
     assert.deepEqual(outcome(await collected(world)), ["rejected", ["SpoofDetected"], "Succeeded", 2, true]);
     assert.equal(
@@ -57,7 +57,7 @@ describe("attempts after the result that was looked at", () => {
     );
   });
 
-  it("reject the session for good where the image was swapped, which counts for the lock-out", async () => {
+  test("reject the session for good where the image was swapped, which counts for the lock-out", async () => {
     const world = await usedAgain([realFace({ verifyImageHash: "f".repeat(64) })]);
     const [decision, reasons] = outcome(await collected(world));
     assert.deepEqual([decision, reasons], ["rejected", ["VerifyImageHashMismatch"]]);
@@ -67,13 +67,13 @@ describe("attempts after the result that was looked at", () => {
     );
   });
 
-  it("let their owner find their images", async () => {
+  test("let their owner find their images", async () => {
     const world = await usedAgain([realFace({ sessionImageId: "an-image" })]);
     await collected(world);
     assert.equal(await world.start().deps.devices.sessionOfImage("an-image"), world.record().sessionId);
   });
 
-  it("are asked for once: where there are none, and where there are", async () => {
+  test("are asked for once: where there are none, and where there are", async () => {
     for (const further of [[], [spoof]]) {
       const world = await usedAgain(further);
       const { names } = await collected(world);
@@ -84,16 +84,16 @@ describe("attempts after the result that was looked at", () => {
     }
   });
 
-  it("cost no further request of the tables where there are none", async () => {
+  test("cost no further request of the tables where there are none", async () => {
     const { names } = await collected(await usedAgain([]));
     const requests = names.filter((name) => !name.startsWith("face.") && name !== "expiry.query");
     assert.deepEqual(requests, ["sessions.get", "expiry.put", "expiry.remove"]);
   });
 
-  it("decide as ever where a caller asks", async () => {
+  test("decide as ever where a caller asks", async () => {
     const world = await usedAgain([spoof]);
     const { sessionId } = world.record();
-    await watchSession(world.start().deps, trusted, "livenessWithVerify", sessionId);
+    await getSession(world.start().deps, trusted, "livenessWithVerify", sessionId);
     assert.equal(world.record().decision, "rejected");
   });
 });
@@ -101,7 +101,7 @@ describe("attempts after the result that was looked at", () => {
 describe("recording further attempts, interrupted", async () => {
   const arrange = () => usedAgain([failedAttempt(), spoof]);
   for (const { name, hook } of await interruptionsOf(arrange, collect)) {
-    it(`records each once: ${name}`, async () => {
+    test(`records each once: ${name}`, async () => {
       const world = await arrange();
       const process = world.start(hook);
       await process.attempt(() => collect(process, world));

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import type { Attempt } from "../../../../src/face/model.ts";
 import { recordResult } from "../../../../src/liveness/result/record-result.ts";
 import { failedAttempt, realFace } from "../../fakes/face-service.ts";
@@ -33,7 +33,7 @@ async function recorded(...answers: Attempt[][]) {
 }
 
 describe("attempts that come in another order than they began", () => {
-  it("are all recorded: one ends after a later one did", async () => {
+  test("are all recorded: one ends after a later one did", async () => {
     assert.deepEqual(await recorded([running(1), failed(2)], [failed(1), failed(2)], [failed(1), failed(2), real(3)]), {
       entries: [
         ["1", "01"],
@@ -44,7 +44,7 @@ describe("attempts that come in another order than they began", () => {
     });
   });
 
-  it("are all recorded: an audit entry is told after one with a higher id", async () => {
+  test("are all recorded: an audit entry is told after one with a higher id", async () => {
     const [first, second] = [entry(failed(1), "70"), entry(failed(2), "71")];
     assert.deepEqual((await recorded([second], [first, second])).entries, [
       ["70", "01"],
@@ -52,7 +52,7 @@ describe("attempts that come in another order than they began", () => {
     ]);
   });
 
-  it("are all recorded: the service has forgotten earlier ones", async () => {
+  test("are all recorded: the service has forgotten earlier ones", async () => {
     assert.deepEqual(await recorded([failed(1), failed(2)], [real(3)]), {
       entries: [
         ["1", "00"],
@@ -63,7 +63,7 @@ describe("attempts that come in another order than they began", () => {
     });
   });
 
-  it("are one where the service tells one twice", async () => {
+  test("are one where the service tells one twice", async () => {
     const { entries, attempts } = await recorded([failed(1), failed(1)], [failed(1), failed(1), failed(2)]);
     assert.deepEqual(entries, [
       ["1", "00"],

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { it } from "node:test";
+import { test } from "node:test";
 import * as fc from "fast-check";
 import type { Attempt, SessionKind } from "../../../../src/face/model.ts";
-import { type Occasion, recordResult } from "../../../../src/liveness/result/record-result.ts";
 import type { SessionRecord } from "../../../../src/liveness/model/session.ts";
+import { type RecordContext, recordResult } from "../../../../src/liveness/result/record-result.ts";
 import { play } from "../../fakes/face-service.ts";
 import { seedSession } from "../../fakes/seed.ts";
 import { createWorld, type World } from "../../fakes/world.ts";
@@ -25,7 +25,7 @@ const end: fc.Arbitrary<Pick<Attempt, "result" | "error">> = fc.oneof(
   result.map((told) => ({ result: told })),
   fc.constant({ error: { code: "TimedOut", message: "Too slow." } }),
 );
-const occasion: fc.Arbitrary<Occasion> = fc.record(
+const occasion: fc.Arbitrary<RecordContext> = fc.record(
   { digest, clientError: fc.constantFrom("CameraDenied", "Battery"), revoking: fc.boolean() },
   { requiredKeys: [], noNullPrototype: true },
 );
@@ -33,7 +33,7 @@ const occasion: fc.Arbitrary<Occasion> = fc.record(
 /** What may happen to a session, in any order and as often as it likes. */
 type Event =
   | { type: "attempt"; end: Pick<Attempt, "result" | "error"> }
-  | { type: "look"; occasion: Occasion }
+  | { type: "look"; occasion: RecordContext }
   | { type: "wait"; minutes: number }
   | { type: "forget"; onlyOnce: boolean };
 
@@ -83,7 +83,7 @@ async function playStory(
 
 const isSwap = (reason: string) => reason === "ClientDigestMismatch" || reason === "VerifyImageHashMismatch";
 
-it("never loses what was recorded, whatever happens later", async () => {
+test("never loses what was recorded, whatever happens later", async () => {
   await fc.assert(
     fc.asyncProperty(story, (told) =>
       playStory(told, (before, after) => {
@@ -105,7 +105,7 @@ it("never loses what was recorded, whatever happens later", async () => {
   );
 });
 
-it("never accepts after a swap, and always has reasons for a decision", async () => {
+test("never accepts after a swap, and always has reasons for a decision", async () => {
   await fc.assert(
     fc.asyncProperty(story, (told) => {
       let wasSwapped = false;
@@ -120,7 +120,7 @@ it("never accepts after a swap, and always has reasons for a decision", async ()
   );
 });
 
-it("has one audit entry for each recorded attempt, and no change without news", async () => {
+test("has one audit entry for each recorded attempt, and no change without news", async () => {
   await fc.assert(
     fc.asyncProperty(story, (told) =>
       playStory(told, (_before, { attempts }, world) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
-import { recordResult } from "../../../../src/liveness/result/record-result.ts";
+import { describe, test } from "node:test";
 import type { StoredSession } from "../../../../src/liveness/model/session.ts";
+import { recordResult } from "../../../../src/liveness/result/record-result.ts";
 import { failOn, type Hook, InjectedError } from "../../fakes/calls.ts";
 import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
 import { seedSession } from "../../fakes/seed.ts";
@@ -32,7 +32,7 @@ function recordElsewhere(world: World, { partition, row, record }: StoredSession
 }
 
 describe("recording a result", () => {
-  it("writes the outcome and the audit entries at once", async () => {
+  test("writes the outcome and the audit entries at once", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     play(world.service, stored.record.sessionId, failedAttempt("FaceTrackingFailed"));
@@ -52,7 +52,7 @@ describe("recording a result", () => {
     ]);
   });
 
-  it("writes nothing where nothing is new", async () => {
+  test("writes nothing where nothing is new", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     const first = world.start();
@@ -72,7 +72,7 @@ describe("recording a result", () => {
     assert.deepEqual(world.everything(), before);
   });
 
-  it("writes audit entries only of attempts that have ended since", async () => {
+  test("writes audit entries only of attempts that have ended since", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     const { sessionId } = stored.record;
@@ -92,7 +92,7 @@ describe("recording a result", () => {
     );
   });
 
-  it("takes id and time of an entry from the service where it tells them", async () => {
+  test("takes id and time of an entry from the service where it tells them", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     const audit = { id: "9007199254740993", receivedDateTime: "2026-03-01T12:00:07Z" };
@@ -103,7 +103,7 @@ describe("recording a result", () => {
     assert.deepEqual([entry?.entryId, entry?.receivedOn], [audit.id, audit.receivedDateTime]);
   });
 
-  it("never writes a token, even where the service tells one", async () => {
+  test("never writes a token, even where the service tells one", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     const session = world.service.live.get(stored.record.sessionId);
@@ -116,7 +116,7 @@ describe("recording a result", () => {
 });
 
 describe("a session that the service has forgotten", () => {
-  it("has expired, and is inconclusive unless it was decided", async () => {
+  test("has expired, and is inconclusive unless it was decided", async () => {
     const world = createWorld();
     const unused = await seedSession(world);
     world.service.live.clear();
@@ -131,7 +131,7 @@ describe("a session that the service has forgotten", () => {
     );
   });
 
-  it("is judged by what was recorded of it", async () => {
+  test("is judged by what was recorded of it", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     play(world.service, stored.record.sessionId, realFace());
@@ -146,7 +146,7 @@ describe("a session that the service has forgotten", () => {
     );
   });
 
-  it("costs the service no call once it surely has", async () => {
+  test("costs the service no call once it surely has", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     world.advance({ hours: 48 });
@@ -158,7 +158,7 @@ describe("a session that the service has forgotten", () => {
 });
 
 describe("while somebody else writes", () => {
-  it("decides anew on what stands there then", async () => {
+  test("decides anew on what stands there then", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     play(world.service, stored.record.sessionId, realFace());
@@ -180,7 +180,7 @@ describe("while somebody else writes", () => {
     ["a digest", { digest: "another" }, { decision: "rejected", reasons: ["ClientDigestMismatch"] }],
     ["a client's error", { clientError: "CameraDenied" }, { clientError: "CameraDenied" }],
   ] as const) {
-    it(`forgets not ${what}, though more was recorded than it saw itself`, async () => {
+    test(`forgets not ${what}, though more was recorded than it saw itself`, async () => {
       const world = createWorld();
       const stored = await seedSession(world);
       const { sessionId } = stored.record;
@@ -200,7 +200,7 @@ describe("while somebody else writes", () => {
     });
   }
 
-  it("gives up where the record changes again and again", async () => {
+  test("gives up where the record changes again and again", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     play(world.service, stored.record.sessionId, realFace());
@@ -215,7 +215,7 @@ describe("while somebody else writes", () => {
     await assert.rejects(recordResult(deps, stored), /changed \d+ times/);
   });
 
-  it("has nothing to tell where the record was erased", async () => {
+  test("has nothing to tell where the record was erased", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     play(world.service, stored.record.sessionId, realFace());
@@ -225,7 +225,7 @@ describe("while somebody else writes", () => {
     assert.deepEqual(world.tables.entries.all(), []);
   });
 
-  it("keeps in mind that the session was pruned", async () => {
+  test("keeps in mind that the session was pruned", async () => {
     const world = createWorld();
     const stored = { ...(await seedSession(world)), prunedOn: "2026-03-01T12:00:00.000Z" };
     play(world.service, stored.record.sessionId, realFace());
@@ -235,7 +235,7 @@ describe("while somebody else writes", () => {
   });
 });
 
-it("leaves everything as it was when a call fails", async () => {
+test("leaves everything as it was when a call fails", async () => {
   const world = createWorld();
   const stored = await seedSession(world);
   play(world.service, stored.record.sessionId, realFace());

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
-import { eraseDevice } from "../../../../src/liveness/retain/erase-device.ts";
+import { describe, test } from "node:test";
 import { openSession } from "../../../../src/liveness/open/open-session.ts";
-import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
 import { deleteSession } from "../../../../src/liveness/result/get-session.ts";
+import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
+import { eraseDevice } from "../../../../src/liveness/retain/erase-device.ts";
 import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
 import { command, createWorld, trusted } from "../../fakes/world.ts";
 
@@ -23,7 +23,7 @@ async function arrange(asked = command()) {
 }
 
 describe("the process that has created a session", () => {
-  it("settles it without reading it", async () => {
+  test("settles it without reading it", async () => {
     const { world, sessionId, settle, calls } = await arrange();
     play(world.service, sessionId, realFace());
     const record = await settle();
@@ -34,13 +34,13 @@ describe("the process that has created a session", () => {
     assert.deepEqual(calls().slice(2), ["sessionids.get", "sessions.get", "face.get"]);
   });
 
-  it("reads it where there is nothing to write, so that what it answers is so", async () => {
+  test("reads it where there is nothing to write, so that what it answers is so", async () => {
     const { settle, calls } = await arrange();
     await assert.rejects(settle(), { code: "SessionNotFinished" });
     assert.deepEqual(calls(), ["face.get", "sessions.get"]);
   });
 
-  it("loses nothing that another has recorded meanwhile", async () => {
+  test("loses nothing that another has recorded meanwhile", async () => {
     const { world, sessionId, settle, settleElsewhere } = await arrange();
     play(world.service, sessionId, failedAttempt());
     await settleElsewhere();
@@ -50,7 +50,7 @@ describe("the process that has created a session", () => {
     assert.equal(world.tables.entries.all().length, 2);
   });
 
-  it("hears of it that another has deleted it", async () => {
+  test("hears of it that another has deleted it", async () => {
     const { world, sessionId, settle } = await arrange();
     play(world.service, sessionId, realFace());
     await deleteSession(world.start().deps, trusted, "liveness", sessionId);
@@ -58,7 +58,7 @@ describe("the process that has created a session", () => {
     assert.deepEqual([status, decision], ["Canceled", "accepted"]);
   });
 
-  it("hears of it that another has erased it", async () => {
+  test("hears of it that another has erased it", async () => {
     for (const uses of [true, false]) {
       const { world, sessionId, settle } = await arrange();
       if (uses) play(world.service, sessionId, realFace());
@@ -68,7 +68,7 @@ describe("the process that has created a session", () => {
     }
   });
 
-  it("shows it to nobody else", async () => {
+  test("shows it to nobody else", async () => {
     const alice = { trusted: false, owner: "alice" };
     const { settle } = await arrange(command({ caller: alice }));
     await assert.rejects(settle({ trusted: false, owner: "bob" }), { code: "SessionNotFound" });

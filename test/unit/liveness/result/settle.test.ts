@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import type { Attempt, SessionState } from "../../../../src/face/model.ts";
-import { type Observation, settle } from "../../../../src/liveness/result/record-result.ts";
 import type { SessionRecord } from "../../../../src/liveness/model/session.ts";
+import { type Observation, settle } from "../../../../src/liveness/result/record-result.ts";
 import { newRecord } from "../../fakes/seed.ts";
 import { startOfTime } from "../../fakes/world.ts";
 import { attempts, failed } from "./evidence.ts";
@@ -39,7 +39,7 @@ const outcomeOf = ({ status, attempts: count, final, decision, reasons }: Sessio
 });
 
 describe("what is seen of a session", () => {
-  it("is recorded as its outcome", () => {
+  test("is recorded as its outcome", () => {
     const record = settle(fresh, told(attempts(real)));
     assert.deepEqual(record, {
       ...fresh,
@@ -53,11 +53,11 @@ describe("what is seen of a session", () => {
     });
   });
 
-  it("is nothing new as long as nothing happens", () => {
+  test("is nothing new as long as nothing happens", () => {
     assert.equal(settle(fresh, told([], "NotStarted")), undefined);
   });
 
-  it("is nothing new the second time, whenever that is", () => {
+  test("is nothing new the second time, whenever that is", () => {
     for (const seen of [
       told(attempts(real)),
       told(attempts(failed), "Failed"),
@@ -74,7 +74,7 @@ describe("what is seen of a session", () => {
     }
   });
 
-  it("may be a start, which is remembered", () => {
+  test("may be a start, which is remembered", () => {
     const started = { ...told([], "Running"), nowMs: soon };
     assert.equal(settled(fresh, started).startedOn, undefined);
     const state = {
@@ -88,7 +88,7 @@ describe("what is seen of a session", () => {
     assert.equal(settled(record, told(attempts(real))).startedOn, "2026-03-01T12:00:30Z");
   });
 
-  it("may be a failure that is not the last word", () => {
+  test("may be a failure that is not the last word", () => {
     const once = settled(fresh, told(attempts(failed), "Failed"));
     const outcome = { status: "Failed", final: false, decision: "inconclusive", reasons: ["AttemptsFailed"] };
     assert.deepEqual(outcomeOf(once), { ...outcome, attempts: 1 });
@@ -100,7 +100,7 @@ describe("what is seen of a session", () => {
 });
 
 describe("a later result", () => {
-  it("replaces an outcome that had none", () => {
+  test("replaces an outcome that had none", () => {
     const unused = settled(fresh, told([], "NotStarted", { nowMs: late }));
     assert.deepEqual(unused.reasons, ["SessionUnused"]);
     const record = settled(unused, told(attempts(real), "Succeeded", { nowMs: late + minute }));
@@ -111,14 +111,14 @@ describe("a later result", () => {
     assert.equal(record.settledOn, new Date(late + minute).toISOString());
   });
 
-  it("replaces an earlier one", () => {
+  test("replaces an earlier one", () => {
     const record = settled(fresh, told(attempts(real)), told(attempts(real, spoof)));
     assert.deepEqual(outcomeOf(record), {
       ...{ status: "Succeeded", attempts: 2, final: true, decision: "rejected", reasons: ["SpoofDetected"] },
     });
   });
 
-  it("does not make a swap undone", () => {
+  test("does not make a swap undone", () => {
     const swapped = settled(fresh, told(attempts(real), "Succeeded", { digest: "another" }));
     assert.deepEqual(swapped.reasons, ["ClientDigestMismatch"]);
     for (const seen of [
@@ -135,7 +135,7 @@ describe("a later result", () => {
 });
 
 describe("a session whose time is over", () => {
-  it("has expired, and was not used", () => {
+  test("has expired, and was not used", () => {
     for (const seen of [told([], "NotStarted", { nowMs: late }), forgotten(), forgotten([], { nowMs: late })]) {
       assert.deepEqual(outcomeOf(settled(fresh, seen)), {
         ...{ status: "Expired", attempts: 0, final: true, decision: "inconclusive", reasons: ["SessionUnused"] },
@@ -143,20 +143,20 @@ describe("a session whose time is over", () => {
     }
   });
 
-  it("is over as soon as the timer collects it, and not before", () => {
+  test("is over as soon as the timer collects it, and not before", () => {
     const dueOn = Date.parse(fresh.tokenExpiresOn) + 2 * minute;
     assert.equal(settle(fresh, told([], "NotStarted", { nowMs: dueOn - 1 })), undefined);
     assert.equal(settled(fresh, told([], "NotStarted", { nowMs: dueOn })).final, true);
   });
 
-  it("may have failed", () => {
+  test("may have failed", () => {
     const record = settled(fresh, told(attempts(failed), "Failed"), forgotten(attempts(failed), { nowMs: late }));
     assert.deepEqual(outcomeOf(record), {
       ...{ status: "Failed", attempts: 1, final: true, decision: "inconclusive", reasons: ["AttemptsFailed"] },
     });
   });
 
-  it("keeps what was decided", () => {
+  test("keeps what was decided", () => {
     for (const seen of [
       told(attempts(real)),
       told(attempts(spoof)),
@@ -167,7 +167,7 @@ describe("a session whose time is over", () => {
     }
   });
 
-  it("stays decided when the service remembers it again", () => {
+  test("stays decided when the service remembers it again", () => {
     const expired = settled(fresh, forgotten());
     const again = settled(expired, told([], "NotStarted"));
     assert.deepEqual([again.final, again.decision, again.reasons], [true, "inconclusive", ["SessionUnused"]]);
@@ -175,7 +175,7 @@ describe("a session whose time is over", () => {
 });
 
 describe("a session that is deleted", () => {
-  it("is canceled, for good, with the outcome that it had", () => {
+  test("is canceled, for good, with the outcome that it had", () => {
     for (const [seen, decision] of [
       [told([], "NotStarted"), "inconclusive"],
       [told(attempts(real)), "accepted"],
@@ -190,14 +190,14 @@ describe("a session that is deleted", () => {
 });
 
 describe("what the app tells", () => {
-  it("is a digest that belongs to a result, or to none yet", () => {
+  test("is a digest that belongs to a result, or to none yet", () => {
     assert.equal(settled(fresh, told(attempts(real), "Succeeded", { digest })).clientDigest, digest);
     const early = settled(fresh, told(attempts(failed), "Failed", { digest }));
     assert.equal(early.clientDigest, undefined);
     assert.deepEqual(settled(early, told(attempts(failed, real))).reasons, ["RealFace", "ClientDigestMissing"]);
   });
 
-  it("is remembered, and confirms the same attempt whenever it is looked at", () => {
+  test("is remembered, and confirms the same attempt whenever it is looked at", () => {
     const confirmed = settled(fresh, told(attempts(real), "Succeeded", { digest }));
     assert.deepEqual([confirmed.decision, confirmed.reasons], ["accepted", ["RealFace"]]);
     assert.equal(settle(confirmed, told(attempts(real))), undefined);
@@ -205,7 +205,7 @@ describe("what the app tells", () => {
     assert.deepEqual(next.reasons, ["RealFace", "ClientDigestMissing"]);
   });
 
-  it("is no swap when it is told again after a further attempt, and confirms no other attempt than its own", () => {
+  test("is no swap when it is told again after a further attempt, and confirms no other attempt than its own", () => {
     const second = { ...real, digest: "of-the-second" };
     const uncertain = { ...real, livenessDecision: "uncertain" };
     const once = settled(fresh, told(attempts(uncertain), "Succeeded", { digest }));
@@ -217,7 +217,7 @@ describe("what the app tells", () => {
     assert.deepEqual(swapped.reasons, ["ClientDigestMismatch"]);
   });
 
-  it("is an error of the client, which is no spoof", () => {
+  test("is an error of the client, which is no spoof", () => {
     const record = settled(fresh, told([], "NotStarted", { clientError: "CameraDenied" }));
     assert.deepEqual(outcomeOf(record), {
       ...{ status: "NotStarted", attempts: 0, final: false, decision: "inconclusive", reasons: ["ClientError"] },
@@ -228,7 +228,7 @@ describe("what the app tells", () => {
 });
 
 describe("a look that is older than the record", () => {
-  it("changes no outcome", () => {
+  test("changes no outcome", () => {
     const record = settled(fresh, told(attempts(failed, real)));
     assert.equal(settle(record, told(attempts(failed), "Failed")), undefined);
     assert.equal(settle(record, forgotten()), undefined);

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { it } from "node:test";
+import { test } from "node:test";
 import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
 import { play, realFace } from "../../fakes/face-service.ts";
 import { seedSession } from "../../fakes/seed.ts";
 import { createWorld, trusted } from "../../fakes/world.ts";
 
-it("outcomes of one device that are recorded at the same time are all recorded, and each rejection counts", async () => {
+test("outcomes of one device that are recorded at the same time are all recorded, and each rejection counts", async () => {
   const world = createWorld();
   const sessionIds: string[] = [];
   for (let count = 0; count < 40; count += 1) {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
+import { deleteSession, getSession } from "../../../../src/liveness/result/get-session.ts";
+import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../../src/liveness/retain/erase-device.ts";
 import { drain } from "../../../../src/liveness/retain/maintain.ts";
-import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
-import { deleteSession, watchSession } from "../../../../src/liveness/result/get-session.ts";
 import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
 import { interleave } from "../../fakes/moments.ts";
 import { seedSession } from "../../fakes/seed.ts";
@@ -34,7 +34,7 @@ const operations: [string, (process: Process, world: World, sessionId: string) =
     "is settled",
     ({ deps }, _world, sessionId) => settleSession(deps, trusted, sessionId, { digest: "service-digest" }),
   ],
-  ["is watched", ({ deps }, _world, sessionId) => watchSession(deps, trusted, kind, sessionId)],
+  ["is watched", ({ deps }, _world, sessionId) => getSession(deps, trusted, kind, sessionId)],
   ["is deleted", ({ deps }, _world, sessionId) => deleteSession(deps, trusted, kind, sessionId)],
   ["is collected and pruned", maintain],
 ];
@@ -45,7 +45,7 @@ for (const [what, operate] of operations) {
     const process = counted.start();
     await operate(process, counted, sessionOf(counted));
     for (let turn = 1; turn <= process.calls.names.length; turn += 1) {
-      it(`leaves nothing that names it: before call ${turn}, ${process.calls.names[turn - 1]}`, async () => {
+      test(`leaves nothing that names it: before call ${turn}, ${process.calls.names[turn - 1]}`, async () => {
         const world = await arrange();
         const sessionId = sessionOf(world);
         const erase = () => eraseDevice(world.start().deps, device);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
+import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../../src/liveness/retain/erase-device.ts";
 import { drain, type MaintainDeps } from "../../../../src/liveness/retain/maintain.ts";
-import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
 import { failOn, type Hook } from "../../fakes/calls.ts";
 import { play, realFace } from "../../fakes/face-service.ts";
 import { interleave } from "../../fakes/moments.ts";
@@ -34,7 +34,7 @@ describe("a session that is bound to its device while the timer works on it", ()
   const settle = (world: World, sessionId: string) =>
     settleSession(world.start().deps, trusted, sessionId, { deviceCorrelationId: "a-device" });
 
-  it("is collected, pruned and purged, whenever that was", async () => {
+  test("is collected, pruned and purged, whenever that was", async () => {
     const counted = await arrange();
     const process = counted.world.start();
     await drain(process.maintenance(), counted.world.now() + 60_000);
@@ -52,7 +52,7 @@ describe("a session that is bound to its device while the timer works on it", ()
     }
   });
 
-  it("is found by its id where its row no longer tells where it is", async () => {
+  test("is found by its id where its row no longer tells where it is", async () => {
     for (const late of [{ hours: 1 }, { days: 3 }]) {
       const { world, sessionId } = await arrange();
       await run(world);
@@ -68,7 +68,7 @@ describe("a device that is erased while the timer works on its session", () => {
   const phases = { collecting: { minutes: 12 }, pruning: { days: 2 }, purging: { days: 90 } };
 
   for (const [what, time] of Object.entries(phases)) {
-    it(`leaves no row that names it: ${what} before any call of the erasure`, async () => {
+    test(`leaves no row that names it: ${what} before any call of the erasure`, async () => {
       const arrange = async () => {
         const world = createWorld();
         await seedSession(world, { uploads: true });
@@ -97,7 +97,7 @@ describe("a device that is erased while the timer works on its session", () => {
     });
   }
 
-  it("leaves no row either where the timer writes one while the erasure is about to remove the session", async () => {
+  test("leaves no row either where the timer writes one while the erasure is about to remove the session", async () => {
     const world = createWorld();
     await seedSession(world);
     world.advance({ minutes: 12 });
@@ -124,7 +124,7 @@ describe("a device that is erased while the timer works on its session", () => {
     assert.deepEqual(world.everything(), createWorld().everything());
   });
 
-  it("is found in the calendar wherever the row has gone", async () => {
+  test("is found in the calendar wherever the row has gone", async () => {
     const world = createWorld();
     await seedSession(world);
     world.advance({ minutes: 12 });
@@ -136,7 +136,7 @@ describe("a device that is erased while the timer works on its session", () => {
 });
 
 describe("a row that is there twice, as a run leaves it that ended in between", () => {
-  it("does no harm", async () => {
+  test("does no harm", async () => {
     const world = createWorld();
     await seedSession(world, { uploads: true });
     const [old] = world.tables.expiry.all();
@@ -166,7 +166,7 @@ async function duePruneWithoutPointer() {
 }
 
 describe("a session without a pointer, as a creation leaves it that ended in between", () => {
-  it("gets one when it is pruned, and goes with it", async () => {
+  test("gets one when it is pruned, and goes with it", async () => {
     const { world, record } = await duePruneWithoutPointer();
     await run(world);
     const prunedOn = new Date(world.now()).toISOString();
@@ -176,7 +176,7 @@ describe("a session without a pointer, as a creation leaves it that ended in bet
 });
 
 describe("a session without a pointer whose device is erased while it is pruned", () => {
-  it("leaves nothing that names it", async () => {
+  test("leaves nothing that names it", async () => {
     const { world: counted } = await duePruneWithoutPointer();
     const process = counted.start();
     await drain(process.maintenance(), counted.now() + 60_000);
@@ -191,7 +191,7 @@ describe("a session without a pointer whose device is erased while it is pruned"
 });
 
 describe("several things that are due at once", () => {
-  it("are done in one run, in their order", async () => {
+  test("are done in one run, in their order", async () => {
     const world = createWorld();
     const { record } = await seedSession(world, { uploads: true });
     play(world.service, record.sessionId, realFace());
@@ -202,7 +202,7 @@ describe("several things that are due at once", () => {
     assert.equal((await run(world)).purged, 1);
   });
 
-  it("are all done, where the outcome is kept for less than the session", async () => {
+  test("are all done, where the outcome is kept for less than the session", async () => {
     const world = createWorld();
     const { record } = await seedSession(world, { uploads: true });
     play(world.service, record.sessionId, realFace());
@@ -218,7 +218,7 @@ describe("several things that are due at once", () => {
 });
 
 describe("a longer retention", () => {
-  it("holds for what was set down by a shorter one", async () => {
+  test("holds for what was set down by a shorter one", async () => {
     const world = createWorld();
     await seedSession(world, { uploads: true });
     world.advance({ minutes: 12 });
@@ -235,7 +235,7 @@ describe("a longer retention", () => {
 });
 
 describe("a row that says no more than the design has it say", () => {
-  it("is gone through from the beginning, whatever its phase", async () => {
+  test("is gone through from the beginning, whatever its phase", async () => {
     const world = createWorld();
     const { record } = await seedSession(world, { uploads: true });
     play(world.service, record.sessionId, realFace());

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { drain, type MaintenanceSummary } from "../../../../src/liveness/retain/maintain.ts";
 import { failAt, type Moment, stopAt } from "../../fakes/calls.ts";
 import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
@@ -99,14 +99,14 @@ for (const { what, sessionHours, arrange, expected, left } of scenarios) {
       return { count: process.calls.names.length, end: world.everything() };
     }
 
-    it("leaves of each session what is to be kept, and nothing else", async () => {
+    test("leaves of each session what is to be kept, and nothing else", async () => {
       const { end } = await undisturbed();
       const devices = new Set(JSON.stringify(end).match(/device-[a-z0-9-]+/g));
       assert.deepEqual([...devices].sort(), left);
     });
 
     for (const when of ["before", "after"] as const satisfies Moment["when"][]) {
-      it(`ends no other when it was stopped ${when} any of its calls, and run again`, async () => {
+      test(`ends no other when it was stopped ${when} any of its calls, and run again`, async () => {
         const { count, end } = await undisturbed();
         for (let number = 1; number <= count; number += 1) {
           const world = await arrange(sessionHours);
@@ -119,7 +119,7 @@ for (const { what, sessionHours, arrange, expected, left } of scenarios) {
         }
       });
 
-      it(`ends no other when any of its calls failed ${when} its effect, and run again`, async () => {
+      test(`ends no other when any of its calls failed ${when} its effect, and run again`, async () => {
         const { count, end } = await undisturbed();
         for (let number = 1; number <= count; number += 1) {
           const world = await arrange(sessionHours);
@@ -133,7 +133,7 @@ for (const { what, sessionHours, arrange, expected, left } of scenarios) {
       });
     }
 
-    it("ends no other when another runs at the same time", async () => {
+    test("ends no other when another runs at the same time", async () => {
       const { end } = await undisturbed();
       const world = await arrange(sessionHours);
       const processes = [world.start(), world.start()];

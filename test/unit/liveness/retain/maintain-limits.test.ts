@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { accessDenied, outOfQuota } from "../../../../src/api-errors.ts";
 import { ApiError } from "../../../../src/errors.ts";
 import { faceCredentialsRejected, faceTimeout, faceUnreachable } from "../../../../src/face/errors.ts";
-import { drain, drainShard, type MaintainDeps } from "../../../../src/liveness/retain/maintain.ts";
 import type { FaceService, SessionRef } from "../../../../src/liveness/model/ports.ts";
+import { drain, drainShard, type MaintainDeps } from "../../../../src/liveness/retain/maintain.ts";
 import { failOn } from "../../fakes/calls.ts";
 import { seedSession } from "../../fakes/seed.ts";
 import { createWorld, type Process, type World } from "../../fakes/world.ts";
@@ -48,7 +48,7 @@ const pause = () => new Promise(setImmediate);
 
 describe("a run works on no more at once than it is told to", () => {
   for (const concurrency of [1, 4]) {
-    it(`${concurrency} questions to the service, whatever the number of shards`, async () => {
+    test(`${concurrency} questions to the service, whatever the number of shards`, async () => {
       const { world } = await backlog(60);
       let [asked, most] = [0, 0];
       const { summary } = await run(world, (process) => ({
@@ -64,7 +64,7 @@ describe("a run works on no more at once than it is told to", () => {
     });
   }
 
-  it("and holds no more sessions than twice that", async () => {
+  test("and holds no more sessions than twice that", async () => {
     const { world } = await backlog(80);
     let [held, most] = [0, 0];
     const { summary } = await run(world, ({ deps: { sessions } }) => ({
@@ -89,7 +89,7 @@ describe("a run works on no more at once than it is told to", () => {
 });
 
 describe("a run begins with the oldest", () => {
-  it("whatever its shard", async () => {
+  test("whatever its shard", async () => {
     const { world, sessionIds } = await backlog(64);
     const asked: string[] = [];
     await run(world, (process) => ({ concurrency: 1, ...asking(process, ({ sessionId }) => asked.push(sessionId)) }));
@@ -98,7 +98,7 @@ describe("a run begins with the oldest", () => {
     assert.ok(Math.max(...late.slice(2).map(Math.abs)) <= 2, `moved by ${late}`);
   });
 
-  it("and leaves the youngest where there is no time for all", async () => {
+  test("and leaves the youngest where there is no time for all", async () => {
     const { world, sessionIds } = await backlog(60);
     const asked: string[] = [];
     const { summary } = await run(world, (process) => ({
@@ -116,7 +116,7 @@ describe("a run begins with the oldest", () => {
     assert.equal(world.tables.expiry.all().filter(({ value }) => value.phase === "collect").length, summary.left);
   });
 
-  it("and counts what is left no longer than it may run", async () => {
+  test("and counts what is left no longer than it may run", async () => {
     const { world } = await backlog(60);
     const { summary } = await run(world, (process) => ({
       ...asking(process, () => world.advance({ minutes: 2 })),
@@ -124,7 +124,7 @@ describe("a run begins with the oldest", () => {
     assert.ok(summary.left < 59, JSON.stringify(summary));
   });
 
-  it("and tells how long ago that was due", async () => {
+  test("and tells how long ago that was due", async () => {
     const { world } = await backlog(3);
     const { summary } = await run(world);
     assert.equal(summary.oldestDueOn, "2026-03-01T12:12:00.000Z");
@@ -133,7 +133,7 @@ describe("a run begins with the oldest", () => {
 });
 
 describe("one shard alone", () => {
-  it("is drained with limits of its own", async () => {
+  test("is drained with limits of its own", async () => {
     const { world } = await backlog(40);
     const due = world.tables.expiry.all().filter(({ partition }) => partition.startsWith("7_"));
     const summary = await drainShard(world.start().maintenance(), 7, world.now() + 60_000);
@@ -143,7 +143,7 @@ describe("one shard alone", () => {
 });
 
 describe("what the service refuses", () => {
-  it("is asked again in the same run, at the pace's next turn", async () => {
+  test("is asked again in the same run, at the rateLimiter's next turn", async () => {
     const { world } = await backlog(10);
     let refusals = 0;
     const { summary, failures } = await run(world, (process) => ({
@@ -155,7 +155,7 @@ describe("what the service refuses", () => {
     assert.deepEqual([summary.collected, summary.failed, summary.left, failures], [10, 0, 0, []]);
   });
 
-  it("again and again is left, and has not failed", async () => {
+  test("again and again is left, and has not failed", async () => {
     const { world } = await backlog(3);
     let asked = 0;
     const { summary, failures } = await run(world, (process) => ({
@@ -169,13 +169,13 @@ describe("what the service refuses", () => {
     assert.ok(world.tables.expiry.all().every(({ value }) => value.failures === undefined));
   });
 
-  it("is left where its turn comes after the end", async () => {
+  test("is left where its turn comes after the end", async () => {
     const { world } = await backlog(5);
     const { summary } = await run(world, () => ({ faceCallsPerSecond: 1 }), 1);
     assert.deepEqual([summary.collected, summary.left, summary.failed], [1, 4, 0]);
   });
 
-  it("because of who asks counts against no session", async () => {
+  test("because of who asks counts against no session", async () => {
     const refusals = [
       faceCredentialsRejected(accessDenied()),
       new ApiError(502, "FaceCredentialFailed", "No token for the Face service could be had."),
@@ -202,7 +202,7 @@ describe("what fails", () => {
     faceTimeout(),
     faceUnreachable(new Error("ECONNRESET")),
   ]) {
-    it(`goes to the end of the line, so that others are reached: ${cause.code}`, async () => {
+    test(`goes to the end of the line, so that others are reached: ${cause.code}`, async () => {
       const { world, sessionIds } = await backlog(12);
       const [broken] = sessionIds;
       const isBroken = ({ sessionId }: SessionRef) => {
@@ -219,7 +219,7 @@ describe("what fails", () => {
     });
   }
 
-  it("is a shard that cannot be read: the others are", async () => {
+  test("is a shard that cannot be read: the others are", async () => {
     const { world } = await backlog(40);
     const { summary, failures } = await run(world, ({ deps: { sessions } }) => ({
       sessions: {
@@ -236,7 +236,7 @@ describe("what fails", () => {
     assert.deepEqual(failures, [{ shard: 3, cause: new Error("unreadable") }]);
   });
 
-  it("is a row that cannot be read: those behind it are", async () => {
+  test("is a row that cannot be read: those behind it are", async () => {
     const { world } = await backlog(20);
     const broken = { expiryPartition: "0_202603011200", creationId: "broken", cause: new Error("no phase") };
     const { summary, failures } = await run(world, ({ deps: { sessions } }) => ({
@@ -252,7 +252,7 @@ describe("what fails", () => {
     assert.deepEqual(failures, [{ creationId: "broken", cause: broken.cause }]);
   });
 
-  it("ends the run where it is storage for everyone, and counts against nobody", async () => {
+  test("ends the run where it is storage for everyone, and counts against nobody", async () => {
     const { world } = await backlog(100);
     const outage = new ApiError(503, "StorageUnavailable", "Out of reach.");
     const process = world.start(({ name }) => (name === "sessions.get" ? outage : undefined));
@@ -263,7 +263,7 @@ describe("what fails", () => {
     assert.equal((await run(world)).summary.collected, 100);
   });
 
-  it("is told once for each session where the rows that follow cannot be written", async () => {
+  test("is told once for each session where the rows that follow cannot be written", async () => {
     const { world } = await backlog(6);
     const process = world.start(failOn(["expiry.put", "expiry.transact"]));
     const maintenance = process.maintenance();

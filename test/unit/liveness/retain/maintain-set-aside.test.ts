@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { sessionResource } from "../../../../src/functions/session-resource.ts";
 import { drain, type MaintainDeps, type MaintenanceFailure } from "../../../../src/liveness/retain/maintain.ts";
 import { failOn, type Hook } from "../../fakes/calls.ts";
@@ -41,7 +41,7 @@ const row = (world: World) => {
 };
 
 describe("a session that fails in one run after the other", () => {
-  it("is set aside after so many, which log, row and resource tell", async () => {
+  test("is set aside after so many, which log, row and resource tell", async () => {
     const world = await arrange();
     for (const failures of [1, 2]) {
       const { summary, failures: told } = await run(world, serviceFails);
@@ -57,7 +57,7 @@ describe("a session that fails in one run after the other", () => {
     assert.equal(sessionResource(world.record(), { trusted: true }).setAsideOn, setAsideOn);
   });
 
-  it("is then tried once an hour, and counted as set aside no more than once", async () => {
+  test("is then tried once an hour, and counted as set aside no more than once", async () => {
     const world = await setAside();
     assert.equal((await run(world)).summary.due, 0);
     world.advance({ hours: 1, seconds: -1 });
@@ -68,7 +68,7 @@ describe("a session that fails in one run after the other", () => {
     assert.equal((await run(world)).summary.due, 0);
   });
 
-  it("is as any other as soon as a try goes well", async () => {
+  test("is as any other as soon as a try goes well", async () => {
     const world = await setAside();
     world.advance({ hours: 1 });
     assert.equal((await run(world)).summary.collected, 1);
@@ -76,7 +76,7 @@ describe("a session that fails in one run after the other", () => {
     assert.deepEqual([row(world).phase, row(world).failures, row(world).setAsideOn], ["prune", undefined, undefined]);
   });
 
-  it("is closed when the service has surely forgotten it, and leaves nothing in the end", async () => {
+  test("is closed when the service has surely forgotten it, and leaves nothing in the end", async () => {
     const world = await setAside();
     world.advance({ hours: 48 });
     const { summary, asked } = await run(world, serviceFails);
@@ -92,7 +92,7 @@ describe("a session that fails in one run after the other", () => {
 });
 
 describe("the image of a session that was set aside", () => {
-  it("goes in time, though its outcome is not known", async () => {
+  test("goes in time, though its outcome is not known", async () => {
     const world = await setAside({ retention: dayLong });
     for (let hour = 1; hour < 24; hour += 1) {
       world.advance({ hours: 1 });
@@ -109,7 +109,7 @@ describe("the image of a session that was set aside", () => {
     assert.equal(world.service.live.size, 0);
   });
 
-  it("goes at once where its time is over when that is found out", async () => {
+  test("goes at once where its time is over when that is found out", async () => {
     const world = await arrange();
     world.advance({ hours: 24 });
     const options = { retention: dayLong };
@@ -119,7 +119,7 @@ describe("the image of a session that was set aside", () => {
     }
   });
 
-  it("is tried again where removing it failed too", async () => {
+  test("is tried again where removing it failed too", async () => {
     const world = await arrange();
     world.advance({ hours: 24 });
     const allFails = failOn(["face.get", "images.delete", "sessions.transact"]);
@@ -133,7 +133,7 @@ describe("the image of a session that was set aside", () => {
 });
 
 describe("a session that cannot be pruned or purged", () => {
-  it("loses its image all the same, and is pruned when that works again", async () => {
+  test("loses its image all the same, and is pruned when that works again", async () => {
     const world = await arrange();
     const options = { retention: dayLong };
     await run(world, undefined, options);
@@ -146,7 +146,7 @@ describe("a session that cannot be pruned or purged", () => {
     assert.deepEqual([world.service.live.size, world.record().setAsideOn], [0, undefined]);
   });
 
-  it("stays to be seen: a row that cannot be read is never dropped", async () => {
+  test("stays to be seen: a row that cannot be read is never dropped", async () => {
     const world = await arrange();
     world.advance({ days: 100 });
     const { summary } = await run(world, failOn("sessions.get"), { maxAttempts: 1 });

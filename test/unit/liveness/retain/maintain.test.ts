@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
-import { drain, drainShard, type MaintainDeps, type MaintenanceSummary } from "../../../../src/liveness/retain/maintain.ts";
+import { describe, test } from "node:test";
+import {
+  drain,
+  drainShard,
+  type MaintainDeps,
+  type MaintenanceSummary,
+} from "../../../../src/liveness/retain/maintain.ts";
 import { failOn, type Hook, InjectedError } from "../../fakes/calls.ts";
 import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
 import { seedSession } from "../../fakes/seed.ts";
@@ -44,7 +49,7 @@ async function duePrune(seed: Parameters<typeof seedSession>[1] = {}, hours = 48
 }
 
 describe("collecting", () => {
-  it("waits until no attempt can come any more", async () => {
+  test("waits until no attempt can come any more", async () => {
     const world = createWorld();
     await seedSession(world);
     world.advance({ minutes: 12, seconds: -1 });
@@ -55,7 +60,7 @@ describe("collecting", () => {
     assert.deepEqual([status, final, decision], ["Expired", true, "inconclusive"]);
   });
 
-  it("records the outcome with its audit entries, and sets the session down for pruning", async () => {
+  test("records the outcome with its audit entries, and sets the session down for pruning", async () => {
     const world = await due();
     const { summary, names } = await run(world);
     assert.deepEqual(summary, { ...none, collected: 1 });
@@ -66,7 +71,7 @@ describe("collecting", () => {
     assert.ok(names.indexOf("sessions.transact") < names.indexOf("expiry.put"));
   });
 
-  it("costs the service no call where no attempt can be missing", async () => {
+  test("costs the service no call where no attempt can be missing", async () => {
     const revokedOn = "2026-03-01T12:01:00.000Z";
     for (const known of [{ attempts: 3 }, { settledOn: "2026-03-01T12:12:00.000Z" }, { revokedOn }]) {
       const world = await due();
@@ -83,7 +88,7 @@ describe("collecting", () => {
     }
   });
 
-  it("follows a session to its device, where the service tells it only then", async () => {
+  test("follows a session to its device, where the service tells it only then", async () => {
     const world = await due({ setInClient: true });
     const [session] = world.service.live.values();
     Object.assign(session?.state ?? {}, { deviceCorrelationId: "a-late-device" });
@@ -99,7 +104,7 @@ describe("collecting", () => {
 });
 
 describe("pruning", () => {
-  it("removes the session at the service and its uploaded image, and hides it from the dialects", async () => {
+  test("removes the session at the service and its uploaded image, and hides it from the dialects", async () => {
     const world = await duePrune({ uploads: true }, 24);
     assert.equal(world.blobs.images.size, 1);
     const { summary, names } = await run(world, dayLong);
@@ -112,7 +117,7 @@ describe("pruning", () => {
     assert.deepEqual(dueRows(world), [["purge", "2026-05-30T12:00:00.000Z"]]);
   });
 
-  it("costs the service no call for a session that it has surely forgotten", async () => {
+  test("costs the service no call for a session that it has surely forgotten", async () => {
     const world = await duePrune();
     const { summary, names } = await run(world);
     assert.equal(summary.pruned, 1);
@@ -122,7 +127,7 @@ describe("pruning", () => {
     );
   });
 
-  it("collects first where that was missed", async () => {
+  test("collects first where that was missed", async () => {
     const world = await duePrune({}, 24);
     const { partition, row, value } = world.tables.records.all()[0] ?? assert.fail();
     const { decision: _, ...undecided } = value;
@@ -136,7 +141,7 @@ describe("pruning", () => {
     assert.equal(world.record().decision, "accepted");
   });
 
-  it("removes nothing where the outcome cannot be recorded", async () => {
+  test("removes nothing where the outcome cannot be recorded", async () => {
     const world = await due({ uploads: true });
     world.advance({ hours: 1 });
     const process = world.start();
@@ -153,14 +158,14 @@ describe("pruning", () => {
     assert.equal(world.tables.expiry.all().length, 1);
   });
 
-  it("leaves held images alone", async () => {
+  test("leaves held images alone", async () => {
     const world = await duePrune({ kind: "livenessWithVerify", referenceImageId: "a-held-image" });
     assert.equal((await run(world)).names.includes("images.delete"), false);
   });
 });
 
 describe("purging", () => {
-  it("removes all that is left of a session", async () => {
+  test("removes all that is left of a session", async () => {
     const world = await duePrune({ uploads: true });
     await run(world);
     world.advance({ days: 88 });
@@ -168,7 +173,7 @@ describe("purging", () => {
     assert.deepEqual(world.everything(), createWorld().everything());
   });
 
-  it("leaves the device's other sessions alone", async () => {
+  test("leaves the device's other sessions alone", async () => {
     const world = await duePrune();
     await run(world);
     world.advance({ days: 88, minutes: -1 });
@@ -185,7 +190,7 @@ describe("purging", () => {
 });
 
 describe("what a creation or an erasure left behind", () => {
-  it("is removed: a creation that never got as far as its commit", async () => {
+  test("is removed: a creation that never got as far as its commit", async () => {
     const world = await due({ uploads: true });
     const { partition, row, value } = world.tables.records.all()[0] ?? assert.fail();
     const { value: key, ...keyAt } = world.tables.keys.all()[0] ?? assert.fail();
@@ -197,7 +202,7 @@ describe("what a creation or an erasure left behind", () => {
     assert.deepEqual(world.everything(), createWorld().everything());
   });
 
-  it("is removed: an expiry row alone", async () => {
+  test("is removed: an expiry row alone", async () => {
     const world = await duePrune();
     await world.start().deps.sessions.purge((await find(world)) ?? assert.fail());
     assert.deepEqual((await run(world)).summary, { ...none, pruned: 1 });
@@ -206,7 +211,7 @@ describe("what a creation or an erasure left behind", () => {
 });
 
 describe("a run", () => {
-  it("goes on after a session that fails, tells of it, and leaves it due", async () => {
+  test("goes on after a session that fails, tells of it, and leaves it due", async () => {
     const world = createWorld();
     const seeds = [];
     for (let count = 0; count < 6; count += 1)
@@ -234,7 +239,7 @@ describe("a run", () => {
     assert.deepEqual((await run(world)).summary, { ...none, collected: 1 });
   });
 
-  it("works on a shard's sessions from the oldest on, and stops at its deadline", async () => {
+  test("works on a shard's sessions from the oldest on, and stops at its deadline", async () => {
     const world = createWorld();
     const created: string[] = [];
     while (created.length < 3) {
@@ -262,7 +267,7 @@ describe("a run", () => {
     assert.equal(later.collected, 1);
   });
 
-  it("reaches every shard, with any number of workers", async () => {
+  test("reaches every shard, with any number of workers", async () => {
     for (const concurrency of [1, 3, 100]) {
       const world = createWorld();
       for (let count = 0; count < 60; count += 1) await seedSession(world, { deviceCorrelationId: `d${count}` });

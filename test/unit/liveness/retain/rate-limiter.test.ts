@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
-import { createPace, NotNow } from "../../../../src/liveness/retain/rate-limiter.ts";
+import { describe, test } from "node:test";
+import { createRateLimiter, DeadlineReached } from "../../../../src/liveness/retain/rate-limiter.ts";
 
-/** A pace on a clock of its own, on which sleeping takes just as long as it is asked to, and `lateMs` more. */
+/** A rateLimiter on a clock of its own, on which sleeping takes just as long as it is asked to, and `lateMs` more. */
 function arrange(callsPerSecond: number, lateMs = 0) {
   let ticks = 0;
   const clock = {
@@ -18,8 +18,8 @@ function arrange(callsPerSecond: number, lateMs = 0) {
   };
   // The wall's clock is an hour ahead: the two have nothing to do with each other.
   const now = () => 3_600_000 + ticks;
-  const pace = createPace({ callsPerSecond, now, ticks: clock.ticks, sleep: clock.sleep });
-  const gate = pace.gate(Number.POSITIVE_INFINITY);
+  const rateLimiter = createRateLimiter({ callsPerSecond, now, ticks: clock.ticks, sleep: clock.sleep });
+  const gate = rateLimiter.gate(Number.POSITIVE_INFINITY);
   /** Sends so many requests one after the other, and answers when each was sent. */
   async function send(count: number, status = 200, retryAfter?: string): Promise<number[]> {
     const sent: number[] = [];
@@ -30,16 +30,16 @@ function arrange(callsPerSecond: number, lateMs = 0) {
     }
     return sent;
   }
-  return { clock, now, pace, gate, send };
+  return { clock, now, rateLimiter, gate, send };
 }
 
-describe("the pace", () => {
-  it("lets requests through evenly, the first at once", async () => {
+describe("the rateLimiter", () => {
+  test("lets requests through evenly, the first at once", async () => {
     assert.deepEqual(await arrange(5).send(6), [0, 200, 400, 600, 800, 1000]);
     assert.deepEqual(await arrange(0.5).send(3), [0, 2000, 4000]);
   });
 
-  it("is kept by those who wait together, in the order in which they came", async () => {
+  test("is kept by those who wait together, in the order in which they came", async () => {
     const { gate, clock } = arrange(10);
     const order: [number, number][] = [];
     await Promise.all([0, 1, 2, 3].map((who) => gate().then(() => order.push([who, clock.ticks()]))));
@@ -49,19 +49,19 @@ describe("the pace", () => {
     );
   });
 
-  it("does not slow down by timers that come late", async () => {
+  test("does not slow down by timers that come late", async () => {
     const sent = await arrange(10, 15).send(101);
     assert.deepEqual([sent[1], sent.at(-1)], [115, 10_015]);
   });
 
-  it("does not make up for a time without requests", async () => {
+  test("does not make up for a time without requests", async () => {
     const { clock, send } = arrange(10);
     await send(2);
     clock.advance(10_000);
     assert.deepEqual(await send(3), [10_100, 10_200, 10_300]);
   });
 
-  it("never lets more through in a second than it says, whatever happens", async () => {
+  test("never lets more through in a second than it says, whatever happens", async () => {
     const { clock, send } = arrange(7, 3);
     const sent: number[] = [];
     for (let round = 0; round < 20; round += 1) {
@@ -75,13 +75,13 @@ describe("the pace", () => {
 });
 
 describe("a refusal", () => {
-  it("pauses all requests for as long as it asks", async () => {
+  test("pauses all requests for as long as it asks", async () => {
     const { send } = arrange(10);
     await send(1, 429, "7");
     assert.deepEqual(await send(2), [7000, 7100]);
   });
 
-  it("may name a date", async () => {
+  test("may name a date", async () => {
     const { send, now } = arrange(10);
     await send(1, 429, new Date(now() + 30_000).toUTCString());
     assert.deepEqual(await send(1), [30_000]);
@@ -89,7 +89,7 @@ describe("a refusal", () => {
     assert.deepEqual(await send(1), [30_200]);
   });
 
-  it("without a time pauses for some requests' time, and longer each time in a row", async () => {
+  test("without a time pauses for some requests' time, and longer each time in a row", async () => {
     const { send } = arrange(5);
     const sent = await send(10, 429);
     const pauses = sent.slice(1).map((time, index) => time - (sent[index] ?? 0));
@@ -99,7 +99,7 @@ describe("a refusal", () => {
     assert.deepEqual(await send(1), [(last ?? 0) + 500], "an answer in between begins it anew");
   });
 
-  it("is heard by those who wait already", async () => {
+  test("is heard by those who wait already", async () => {
     const { gate, clock } = arrange(10);
     const first = await gate();
     const waiting = gate().then(() => clock.ticks());
@@ -107,14 +107,14 @@ describe("a refusal", () => {
     assert.equal(await waiting, 3000);
   });
 
-  it("of requests that were under way together counts once", async () => {
+  test("of requests that were under way together counts once", async () => {
     const { gate, send } = arrange(1000);
     const tells = [await gate(), await gate(), await gate()];
     for (const tell of tells) tell(429);
     assert.deepEqual(await send(1), [102]);
   });
 
-  it("is not forgotten because an earlier request went well", async () => {
+  test("is not forgotten because an earlier request went well", async () => {
     const { gate, send } = arrange(1000);
     const [one, other] = [await gate(), await gate()];
     one(429);
@@ -124,7 +124,7 @@ describe("a refusal", () => {
     assert.equal((third ?? 0) - (second ?? 0), 200);
   });
 
-  it("is what 503 with a time is too; other failures change nothing", async () => {
+  test("is what 503 with a time is too; other failures change nothing", async () => {
     const { send } = arrange(10);
     await send(1, 503, "2");
     assert.deepEqual(await send(1, 503), [2000]);
@@ -135,23 +135,23 @@ describe("a refusal", () => {
 });
 
 describe("the end", () => {
-  it("comes for a request whose turn would be after it, and costs it no waiting", async () => {
-    const { pace, now, send, clock } = arrange(10);
-    const gate = pace.gate(now() + 250);
+  test("comes for a request whose turn would be after it, and costs it no waiting", async () => {
+    const { rateLimiter, now, send, clock } = arrange(10);
+    const gate = rateLimiter.gate(now() + 250);
     await send(1);
     await gate();
     await gate();
     const before = clock.ticks();
-    await assert.rejects(gate(), NotNow);
-    await assert.rejects(gate(), NotNow);
+    await assert.rejects(gate(), DeadlineReached);
+    await assert.rejects(gate(), DeadlineReached);
     assert.equal(clock.ticks(), before);
   });
 
-  it("of one run is not that of the next, and what the service asked for still holds", async () => {
-    const { pace, now, send, clock } = arrange(10);
+  test("of one run is not that of the next, and what the service asked for still holds", async () => {
+    const { rateLimiter, now, send, clock } = arrange(10);
     await send(1, 429, "60");
-    await assert.rejects(pace.gate(now() + 30_000)(), NotNow);
-    await pace.gate(now() + 90_000)();
+    await assert.rejects(rateLimiter.gate(now() + 30_000)(), DeadlineReached);
+    await rateLimiter.gate(now() + 90_000)();
     assert.equal(clock.ticks(), 60_000);
   });
 });

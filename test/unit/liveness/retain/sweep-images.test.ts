@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { ApiError } from "../../../../src/errors.ts";
-import { drain } from "../../../../src/liveness/retain/maintain.ts";
 import type { HeldImageName, ImageName } from "../../../../src/liveness/model/ports.ts";
+import { drain } from "../../../../src/liveness/retain/maintain.ts";
 import { type SweepDeps, sweepImages } from "../../../../src/liveness/retain/sweep-images.ts";
 import { makeImage } from "../../../fixtures/images.ts";
 import { failOn, type Hook, stopAt } from "../../fakes/calls.ts";
@@ -37,7 +37,7 @@ const retention = (sessionHours: number, referenceImageDays?: number) => ({
 });
 
 describe("images that came with a creation of which nothing else is known", () => {
-  it("go when they are older than any session's image may be, and not a moment before", async () => {
+  test("go when they are older than any session's image may be, and not a moment before", async () => {
     const world = createWorld();
     await put(world, "sessions/orphan");
     world.advance({ hours: 48, minutes: 10, seconds: -1 });
@@ -48,7 +48,7 @@ describe("images that came with a creation of which nothing else is known", () =
     assert.deepEqual(names(world), ["sessions/young"]);
   });
 
-  it("are never those of a session whose token may be alive, however short the retention", async () => {
+  test("are never those of a session whose token may be alive, however short the retention", async () => {
     const world = createWorld();
     const { record } = await seedSession(world, { uploads: true, ttlSeconds: 86_400 });
     world.advance({ hours: 24, minutes: 2 });
@@ -56,7 +56,7 @@ describe("images that came with a creation of which nothing else is known", () =
     assert.deepEqual(names(world), [`sessions/${record.creationId}`]);
   });
 
-  it("are left to the timer as long as it is in time", async () => {
+  test("are left to the timer as long as it is in time", async () => {
     const world = createWorld();
     await seedSession(world, { uploads: true });
     for (let run = 0; run < 12 * 49; run += 1) {
@@ -69,7 +69,7 @@ describe("images that came with a creation of which nothing else is known", () =
 });
 
 describe("held images", () => {
-  it("stay for ever where nothing else is said, and cost no list", async () => {
+  test("stay for ever where nothing else is said, and cost no list", async () => {
     const world = createWorld();
     await put(world, "held/passport");
     await put(world, "held-by/alice/passport");
@@ -78,7 +78,7 @@ describe("held images", () => {
     assert.deepEqual([removed, calls], [0, ["images.bookmark", "images.list"]]);
   });
 
-  it("go when they are too old, with the note at their device", async () => {
+  test("go when they are too old, with the note at their device", async () => {
     const world = createWorld();
     await put(world, "held/free");
     await putBound(world, "held/bound");
@@ -94,7 +94,7 @@ describe("held images", () => {
     assert.deepEqual(boundImages.map(({ name }) => name).sort(), ["held-by/alice/young", "held/young"]);
   });
 
-  it("stay where they were replaced since they were listed", async () => {
+  test("stay where they were replaced since they were listed", async () => {
     const world = createWorld();
     await put(world, "held/passport");
     world.advance({ days: 30 });
@@ -123,7 +123,7 @@ describe("a sweep", () => {
     return world;
   }
 
-  it("looks through some pages and goes on from there in the next run", async () => {
+  test("looks through some pages and goes on from there in the next run", async () => {
     const world = await many();
     assert.equal((await sweep(world)).removed, 10);
     assert.notEqual(world.blobs.bookmarks.get("images"), undefined);
@@ -132,7 +132,7 @@ describe("a sweep", () => {
     assert.deepEqual(names(world), []);
   });
 
-  it("goes on after an image that cannot be removed, and tells of it", async () => {
+  test("goes on after an image that cannot be removed, and tells of it", async () => {
     const world = await many();
     const { images } = world.start().deps;
     const { removed, failures } = await sweep(world, {
@@ -151,12 +151,12 @@ describe("a sweep", () => {
     );
   });
 
-  it("tells where it cannot look at all", async () => {
+  test("tells where it cannot look at all", async () => {
     const { removed, failures } = await sweep(await many(), {}, failOn("images.list"));
     assert.deepEqual([removed, failures.length], [0, 1]);
   });
 
-  it("begins anew from a place that storage does not know", async () => {
+  test("begins anew from a place that storage does not know", async () => {
     const world = await many();
     world.blobs.bookmarks.set("images", "of another time");
     const { images } = world.start().deps;
@@ -172,7 +172,7 @@ describe("a sweep", () => {
     assert.equal(removed, 10);
   });
 
-  it("does nothing any more when the time is over", async () => {
+  test("does nothing any more when the time is over", async () => {
     const world = await many();
     const { images } = world.start().deps;
     const { removed } = await sweep(world, {
@@ -187,7 +187,7 @@ describe("a sweep", () => {
     assert.equal(removed, 2);
   });
 
-  it("may be stopped anywhere", async () => {
+  test("may be stopped anywhere", async () => {
     for (let call = 1; call <= 16; call += 1) {
       for (const when of ["before", "after"] as const) {
         const world = await many();

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { inspectImage } from "../../../../src/liveness/images/inspect-image.ts";
-import { drain } from "../../../../src/liveness/retain/maintain.ts";
 import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
+import { drain } from "../../../../src/liveness/retain/maintain.ts";
 import { type SweepRowsDeps, sweepRows } from "../../../../src/liveness/retain/sweep-rows.ts";
 import { makeImage } from "../../../fixtures/images.ts";
 import { failOn, type Hook, InjectedError, stopAt } from "../../fakes/calls.ts";
@@ -41,13 +41,13 @@ async function assertRemovedAfter(world: World, time: Time): Promise<void> {
 }
 
 describe("the key of a creation", () => {
-  it("goes when its session, and the one that it replaces, have surely ended", async () => {
+  test("goes when its session, and the one that it replaces, have surely ended", async () => {
     const world = createWorld();
     leave(world, "k_1", { creationId: "1", leaseUntil: iso(world) });
     await assertRemovedAfter(world, { hours: 49 });
   });
 
-  it("stays longer than the outcome of its session", async () => {
+  test("stays longer than the outcome of its session", async () => {
     const world = createWorld();
     leave(world, "k_1", { creationId: "1", sessionId: "s", leaseUntil: iso(world) });
     await assertRemovedAfter(world, { days: 91 });
@@ -62,14 +62,14 @@ describe("a guard", () => {
     ["g_alice", "a-device"],
     ["g", "!owner_alice"],
   ] as const) {
-    it(`goes when the creations that it counts have left the window: ${row} in ${partition}`, async () => {
+    test(`goes when the creations that it counts have left the window: ${row} in ${partition}`, async () => {
       const world = createWorld();
       leave(world, row, { ...none, recent: JSON.stringify([iso(world)]) }, partition);
       await assertRemovedAfter(world, { seconds: 600 });
     });
   }
 
-  it("stays as long as a lock-out lasts", async () => {
+  test("stays as long as a lock-out lasts", async () => {
     const world = createWorld();
     const lockedUntil = new Date(world.now() + 1_800_000).toISOString();
     leave(world, "g", { ...none, lockedUntil });
@@ -79,13 +79,13 @@ describe("a guard", () => {
     assert.equal((await sweep(world)).swept, 1);
   });
 
-  it("stays with a run of rejections as long as an outcome does", async () => {
+  test("stays with a run of rejections as long as an outcome does", async () => {
     const world = createWorld();
     leave(world, "g", { ...none, rejectionsInARow: 2, changedOn: iso(world) });
     await assertRemovedAfter(world, { days: 90 });
   });
 
-  it("stays where it has been changed since it was read", async () => {
+  test("stays where it has been changed since it was read", async () => {
     const world = createWorld();
     leave(world, "g", none);
     const changed: Hook = ({ name, when }) => {
@@ -98,7 +98,7 @@ describe("a guard", () => {
 });
 
 describe("what belongs to sessions that are gone", () => {
-  it("goes a day after the outcome would have: audit entries, many with one request", async () => {
+  test("goes a day after the outcome would have: audit entries, many with one request", async () => {
     const world = createWorld();
     const { record, ...stored } = await seedSession(world);
     const { sessionId } = record;
@@ -115,7 +115,7 @@ describe("what belongs to sessions that are gone", () => {
     assert.equal(names.filter((name) => name === "sessions.transact").length, 1);
   });
 
-  it("goes a day after the outcome would have: a pointer", async () => {
+  test("goes a day after the outcome would have: a pointer", async () => {
     const world = createWorld();
     const { partition, row, record } = await seedSession(world);
     for (const { partitionKey, rowKey } of world.storage.sessions.all())
@@ -124,7 +124,7 @@ describe("what belongs to sessions that are gone", () => {
     await assertRemovedAfter(world, { days: 91 });
   });
 
-  it("goes a day after the outcome would have: the link of an image", async () => {
+  test("goes a day after the outcome would have: the link of an image", async () => {
     const world = createWorld();
     await world.start().deps.devices.linkImage("an-image", "a-session");
     await assertRemovedAfter(world, { days: 91 });
@@ -134,13 +134,13 @@ describe("what belongs to sessions that are gone", () => {
 describe("the note of an image that is bound to a device", () => {
   const image = { bytes: makeImage(), facts: inspectImage(makeImage()) };
 
-  it("goes where there is no such image", async () => {
+  test("goes where there is no such image", async () => {
     const world = createWorld();
     leave(world, "i_gone", { boundOn: iso(world) });
     await assertRemovedAfter(world, { hours: 1 });
   });
 
-  it("stays with the image, and goes where that is another device's", async () => {
+  test("stays with the image, and goes where that is another device's", async () => {
     const world = createWorld();
     const { images } = world.start().deps;
     await images.put("held/mine", { ...image, deviceCorrelationId: "a-device" });
@@ -159,7 +159,7 @@ describe("a session that the calendar has lost", () => {
     return stored;
   }
 
-  it("is set down again when its token has ended an hour ago, and then collected", async () => {
+  test("is set down again when its token has ended an hour ago, and then collected", async () => {
     const world = createWorld();
     await lost(world);
     world.advance({ minutes: 70 });
@@ -172,7 +172,7 @@ describe("a session that the calendar has lost", () => {
     assert.equal((await sweep(world)).swept, 0);
   });
 
-  it("is set down again when its outcome is too old, and then purged", async () => {
+  test("is set down again when its outcome is too old, and then purged", async () => {
     const world = createWorld();
     const { partition, row, record } = await lost(world);
     world.tables.records.put(partition, row, { ...record, final: true, decision: "accepted", reasons: ["RealFace"] });
@@ -187,7 +187,7 @@ describe("a session that the calendar has lost", () => {
     assert.deepEqual(world.everything(), createWorld().everything());
   });
 
-  it("is not set down where it is only late, fails, or was set aside", async () => {
+  test("is not set down where it is only late, fails, or was set aside", async () => {
     const world = createWorld();
     await seedSession(world);
     world.advance({ hours: 3 });
@@ -201,7 +201,7 @@ describe("a session that the calendar has lost", () => {
     assert.equal(world.tables.expiry.all().length, 1);
   });
 
-  it("may be due twice: nothing is done twice, and nothing is left", async () => {
+  test("may be due twice: nothing is done twice, and nothing is left", async () => {
     const world = createWorld();
     const { partition, row, record } = await seedSession(world, { uploads: true });
     const { creationId, idempotencyRowKey } = record;
@@ -224,7 +224,7 @@ describe("a session that the calendar has lost", () => {
 });
 
 describe("a session in use", () => {
-  it("keeps all its rows as long as its outcome is kept", async () => {
+  test("keeps all its rows as long as its outcome is kept", async () => {
     const world = createWorld();
     const { record } = await seedSession(world, { owner: "alice" });
     play(world.service, record.sessionId, realFace({ sessionImageId: "an-image" }));
@@ -254,7 +254,7 @@ describe("a walk", () => {
     return world;
   }
 
-  it("goes through five thousand rows in a run, and on from there in the next", async () => {
+  test("goes through five thousand rows in a run, and on from there in the next", async () => {
     const world = many(5001);
     const { swept, names } = await sweep(world);
     assert.equal(swept, 5000);
@@ -264,7 +264,7 @@ describe("a walk", () => {
     assert.deepEqual([rowsOf(world), world.blobs.bookmarks.size], [[], 0], "no bookmark is left at the end");
   });
 
-  it("goes on after a row that cannot be removed or read, and reports it", async () => {
+  test("goes on after a row that cannot be removed or read, and reports it", async () => {
     const world = many(3);
     leave(world, "g", { recent: "no JSON", rejectionsInARow: 0 }, "broken");
     let calls = 0;
@@ -279,14 +279,14 @@ describe("a walk", () => {
     assert.ok(failures.some(({ cause }) => cause instanceof InjectedError));
   });
 
-  it("reports where it cannot read a table, and goes through the other", async () => {
+  test("reports where it cannot read a table, and goes through the other", async () => {
     const world = createWorld();
     world.storage.sessionIds.put({ partitionKey: "s", rowKey: "s" });
     const { swept, failures } = await sweep(world, {}, failOn("sessions.query"));
     assert.deepEqual([swept, failures.map(({ table }) => table)], [1, ["sessions"]]);
   });
 
-  it("ends at the deadline", async () => {
+  test("ends at the deadline", async () => {
     const world = many(1500);
     const { rows } = world.start().deps;
     const { swept } = await sweep(world, {
@@ -301,14 +301,14 @@ describe("a walk", () => {
     assert.equal(swept, 200);
   });
 
-  it("leaves rows of a kind that is not known here", async () => {
+  test("leaves rows of a kind that is not known here", async () => {
     const world = createWorld();
     leave(world, "x_1", {});
     world.advance({ days: 4000 });
     assert.deepEqual([(await sweep(world)).swept, rowsOf(world)], [0, ["x_1"]]);
   });
 
-  it("may be stopped anywhere", async () => {
+  test("may be stopped anywhere", async () => {
     const { names } = await sweep(many(4));
     for (let call = 1; call <= names.length; call += 1) {
       for (const when of ["before", "after"] as const) {

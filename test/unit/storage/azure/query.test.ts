@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import type { TransactionAction } from "@azure/data-tables";
-import { createDeviceStore } from "../../../../src/storage/stores/devices.ts";
 import { type Query, writeFilter } from "../../../../src/storage/azure/query.ts";
 import { defaultRetryPolicy } from "../../../../src/storage/azure/send-request.ts";
-import { createSessionStore } from "../../../../src/storage/stores/sessions.ts";
 import type { Table } from "../../../../src/storage/azure/table.ts";
 import { removeRows } from "../../../../src/storage/azure/transactions.ts";
+import { createDeviceStore } from "../../../../src/storage/stores/devices.ts";
+import { createSessionStore } from "../../../../src/storage/stores/sessions.ts";
 import { newRecord } from "../../fakes/seed.ts";
 import { startOfTime } from "../../fakes/world.ts";
 
@@ -115,7 +115,7 @@ const forms: [string, (stores: Stores) => Promise<unknown>, string[]][] = [
   ],
   [
     "all guards of a device",
-    ({ devices }) => devices.amendGuards("d", () => undefined),
+    ({ devices }) => devices.updateGuards("d", () => undefined),
     ["PartitionKey eq 'd' and RowKey ge 'g' and RowKey lt 'g`'"],
   ],
   [
@@ -132,20 +132,20 @@ const forms: [string, (stores: Stores) => Promise<unknown>, string[]][] = [
 
 describe("the filter of a query", () => {
   for (const [what, ask, expected] of forms) {
-    it(`asks for ${what}`, async () => {
+    test(`asks for ${what}`, async () => {
       const stores = arrange();
       await ask(stores);
       assert.deepEqual([...new Set(stores.filters)].sort(), expected.toSorted());
     });
   }
 
-  it("quotes every value, whatever it holds", () => {
+  test("quotes every value, whatever it holds", () => {
     const where = { PartitionKey: "O'Hara' or '1' eq '1", a: "\\", b: { from: "'", before: "" } };
     const filter = "PartitionKey eq 'O''Hara'' or ''1'' eq ''1' and a eq '\\' and b ge '''' and b lt ''";
     assert.equal(writeFilter({ where }), filter);
   });
 
-  it("is empty where nothing is asked for", () => {
+  test("is empty where nothing is asked for", () => {
     assert.equal(writeFilter({ where: {} }), "");
   });
 });

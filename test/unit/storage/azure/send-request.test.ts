@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { RestError } from "@azure/data-tables";
 import { ApiError } from "../../../../src/errors.ts";
-import { defaultRetryPolicy, type StorageRetryPolicy, sendRequest } from "../../../../src/storage/azure/send-request.ts";
+import {
+  defaultRetryPolicy,
+  type StorageRetryPolicy,
+  sendRequest,
+} from "../../../../src/storage/azure/send-request.ts";
 
 /** The policy without delays, and the delays that it asked for. */
 function arrange(overrides: Partial<StorageRetryPolicy> = {}): { policy: StorageRetryPolicy; slept: number[] } {
@@ -16,7 +20,7 @@ const unavailable = (error: unknown) =>
   error instanceof ApiError && error.status === 503 && error.code === "StorageUnavailable";
 
 describe("sendRequest", () => {
-  it("asks again after a failure that may pass, and says so", async () => {
+  test("asks again after a failure that may pass, and says so", async () => {
     const { policy, slept } = arrange();
     const told: boolean[] = [];
     const answer = await sendRequest(policy, async (_signal, repeated) => {
@@ -29,7 +33,7 @@ describe("sendRequest", () => {
     assert.equal(slept.length, 2);
   });
 
-  it("gives up after the last retry, with the cause and a time to come again", async () => {
+  test("gives up after the last retry, with the cause and a time to come again", async () => {
     const { policy, slept } = arrange();
     const cause = busy();
     await assert.rejects(
@@ -39,7 +43,7 @@ describe("sendRequest", () => {
     assert.equal(slept.length, 3);
   });
 
-  it("passes on at once what another try would not change", async () => {
+  test("passes on at once what another try would not change", async () => {
     const { policy, slept } = arrange();
     for (const error of [
       new RestError("no", { statusCode: 403, code: "AuthorizationFailure" }),
@@ -54,7 +58,7 @@ describe("sendRequest", () => {
     assert.equal(slept.length, 0);
   });
 
-  it("ends a try that takes too long, and repeats it once", async () => {
+  test("ends a try that takes too long, and repeats it once", async () => {
     const { policy } = arrange({ timeoutMs: 5 });
     let tries = 0;
     const stalled = (signal: AbortSignal) => {

@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { RestError } from "@azure/data-tables";
-import { isTransient, readFailure, storageUnavailable, TransportError } from "../../../../src/storage/azure/storage-errors.ts";
+import {
+  isTransient,
+  readFailure,
+  storageUnavailable,
+  TransportError,
+} from "../../../../src/storage/azure/storage-errors.ts";
 
 describe("readFailure", () => {
-  it("finds the code wherever an operation has put it", () => {
+  test("finds the code wherever an operation has put it", () => {
     const single = Object.assign(new RestError("{…}", { statusCode: 409 }), {
       details: { odataError: { code: "EntityAlreadyExists" } },
     });
@@ -15,14 +20,14 @@ describe("readFailure", () => {
     assert.deepEqual(readFailure(head), { status: 404, code: "BlobNotFound" });
   });
 
-  it("knows a request that got no answer", () => {
+  test("knows a request that got no answer", () => {
     assert.deepEqual(readFailure(new RestError("hang up", { code: "ECONNRESET" })), {
       status: undefined,
       code: "ECONNRESET",
     });
   });
 
-  it("takes nothing else for a failed request", () => {
+  test("takes nothing else for a failed request", () => {
     for (const other of [new Error("x"), { statusCode: 404 }, "404", undefined, null]) {
       assert.equal(readFailure(other), undefined);
     }
@@ -30,7 +35,7 @@ describe("readFailure", () => {
 });
 
 describe("isTransient", () => {
-  it("is what may pass", () => {
+  test("is what may pass", () => {
     for (const statusCode of [408, 429, 500, 502, 503, 504]) {
       assert.ok(isTransient(new RestError("", { statusCode })));
     }
@@ -38,7 +43,7 @@ describe("isTransient", () => {
     assert.ok(isTransient(new TransportError("broke off")));
   });
 
-  it("is not what the request is to blame for", () => {
+  test("is not what the request is to blame for", () => {
     for (const statusCode of [400, 401, 403, 404, 409, 412, 413, 501]) {
       assert.ok(!isTransient(new RestError("", { statusCode })));
     }
@@ -47,7 +52,7 @@ describe("isTransient", () => {
 });
 
 describe("storageUnavailable", () => {
-  it("passes on how long the service asks to wait", () => {
+  test("passes on how long the service asks to wait", () => {
     const headers = new Headers({ "retry-after": "17" });
     const cause = Object.assign(new Error("busy"), { response: { headers } });
     assert.equal(storageUnavailable(cause).retryAfter, "17");

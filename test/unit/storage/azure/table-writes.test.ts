@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { createHttpHeaders, type HttpClient, type PipelineRequest } from "@azure/core-rest-pipeline";
 import { TableClient, type TableEntity, type TransactionAction } from "@azure/data-tables";
 import fc from "fast-check";
@@ -68,7 +68,7 @@ const entity = {
 };
 
 describe("the writes of a table", () => {
-  it("ask for just what the library itself would ask for", async () => {
+  test("ask for just what the library itself would ask for", async () => {
     const actions: TransactionAction[] = [
       ["create", entity],
       ["update", entity, "Replace", { etag: 'W/"1"' }],
@@ -98,7 +98,7 @@ describe("the writes of a table", () => {
     }
   });
 
-  it("put a row as the library would, and answer its ETag", async () => {
+  test("put a row as the library would, and answer its ETag", async () => {
     const { seen, client, writes } = arrange({ status: 204, etag: 'W/"2"' });
     await client.upsertEntity(entity, "Replace");
     assert.equal(await writes.put(entity, signal), 'W/"2"');
@@ -110,7 +110,7 @@ describe("the writes of a table", () => {
     }
   });
 
-  it("hold no character at which a parser may end a line", async () => {
+  test("hold no character at which a parser may end a line", async () => {
     const text = "a\u2028b\u2029c\u0085d\ufeffe\u00a0f\u200bg\u3000h\u007fi\r\n\v\f\u001cj ü 한 😀";
     const { seen, writes } = arrange({ status: 204, etag: "1" });
     const row = { ...entity, text, nested: JSON.stringify([text]) };
@@ -126,7 +126,7 @@ describe("the writes of a table", () => {
     }
   });
 
-  it("keep a shared access signature on the request and off its parts", async () => {
+  test("keep a shared access signature on the request and off its parts", async () => {
     const sas = "TableEndpoint=http://tables.test/account;SharedAccessSignature=sv=2019-02-02&sig=abc";
     const { seen, writes } = arrange({ body: batchAnswer([written("1")]) }, sas);
     await writes.transact([["create", entity]], signal);
@@ -134,7 +134,7 @@ describe("the writes of a table", () => {
     assert.doesNotMatch(String(seen[0]?.body), /sig=/);
   });
 
-  it("read one ETag for each action, whatever keys the answer repeats", async () => {
+  test("read one ETag for each action, whatever keys the answer repeats", async () => {
     const key = fc.string({ unit: "grapheme" }).map(encodeURIComponent);
     const like = fc.constantFrom("--changesetresponse_1", "HTTP/1.1 409", "ETag: x", "--batchresponse_1--");
     const answered = fc.array(fc.tuple(fc.oneof(key, like), fc.stringMatching(/^W\/"[\w:'%.-]{1,40}"$/)), {
@@ -154,7 +154,7 @@ describe("the writes of a table", () => {
     );
   });
 
-  it("throw the code of the action that was refused", async () => {
+  test("throw the code of the action that was refused", async () => {
     const refusal = (code: string) =>
       `{"odata.error":{"code":"${code}","message":{"lang":"en-US","value":"0:It is so.\\nRequestId:1"}}}`;
     const body = batchAnswer([
@@ -172,7 +172,7 @@ describe("the writes of a table", () => {
     });
   });
 
-  it("throw what is no answer of the service, so that it is asked again where nothing is known", async () => {
+  test("throw what is no answer of the service, so that it is asked again where nothing is known", async () => {
     const transact = (answer: Parameters<typeof arrange>[0]) =>
       arrange(answer).writes.transact([["create", entity]], signal);
     await assert.rejects(transact({ status: 502, body: "<html>" }), (error) => {
@@ -184,7 +184,7 @@ describe("the writes of a table", () => {
     }
   });
 
-  it("refuse a value that no column holds, before anything is sent", async () => {
+  test("refuse a value that no column holds, before anything is sent", async () => {
     const { seen, writes } = arrange();
     const odd: TableEntity = { partitionKey: "p", rowKey: "r", when: new Date(0) };
     await assert.rejects(writes.put(odd, signal), TypeError);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { it } from "node:test";
+import { test } from "node:test";
 import { createHttpHeaders, type HttpClient } from "@azure/core-rest-pipeline";
 import { RestError, TableClient } from "@azure/data-tables";
 import { defaultRetryPolicy } from "../../../../src/storage/azure/send-request.ts";
@@ -24,7 +24,7 @@ function tableWith(rows: readonly object[]) {
   );
 }
 
-it("a selected property that a row does not have is absent, though Azure answers it as null and Azurite does not", async () => {
+test("a selected property that a row does not have is absent, though Azure answers it as null and Azurite does not", async () => {
   const table = tableWith([
     { "odata.etag": 'W/"1"', PartitionKey: "p", RowKey: "r", kind: "liveness", owner: null, prunedOn: null },
   ]);

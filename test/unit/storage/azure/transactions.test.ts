@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import type { TransactionAction } from "@azure/data-tables";
 import fc from "fast-check";
 import type { Table } from "../../../../src/storage/azure/table.ts";
@@ -12,7 +12,7 @@ const upsert = (n: number, text = ""): TransactionAction => [
 ];
 
 describe("inTransactions", () => {
-  it("keeps every action, in order, in lists of at most so many", () => {
+  test("keeps every action, in order, in lists of at most so many", () => {
     fc.assert(
       fc.property(fc.nat({ max: 350 }), fc.integer({ min: 1, max: 100 }), (count, max) => {
         const actions = Array.from({ length: count }, (_, n) => upsert(n));
@@ -25,7 +25,7 @@ describe("inTransactions", () => {
     );
   });
 
-  it("keeps a list's payload below the limit", () => {
+  test("keeps a list's payload below the limit", () => {
     const chunks = inTransactions(Array.from({ length: 10 }, (_, n) => upsert(n, "x".repeat(500_000))));
     assert.deepEqual(
       chunks.map((chunk) => chunk.length),
@@ -72,14 +72,14 @@ describe("removeRows", () => {
   }
   const keys = Array.from({ length: 300 }, (_, n) => `r-${String(n).padStart(3, "0")}`);
 
-  it("takes one request for a hundred rows", async () => {
+  test("takes one request for a hundred rows", async () => {
     const { table, kept, seen } = arrange([...keys, "another"]);
     assert.deepEqual(await removeRows(table, "p", keys), []);
     assert.deepEqual([...kept], ["another"]);
     assert.equal(seen.requests, 3);
   });
 
-  it("takes three where somebody else has removed some of them, and tells which", async () => {
+  test("takes three where somebody else has removed some of them, and tells which", async () => {
     const gone = keys.filter((_, n) => n % 7 === 0);
     const { table, kept, seen } = arrange([...keys.filter((key) => !gone.includes(key)), "another"]);
     assert.deepEqual(await removeRows(table, "p", keys), gone);
@@ -87,7 +87,7 @@ describe("removeRows", () => {
     assert.deepEqual([seen.requests, seen.singles], [9, 0]);
   });
 
-  it("asks for no more than a few at once where somebody else is at it all the time, the last one last", async () => {
+  test("asks for no more than a few at once where somebody else is at it all the time, the last one last", async () => {
     const { table, kept, seen } = arrange(keys, {
       meddle: () => kept.delete([...kept][1] ?? ""),
     });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import fc from "fast-check";
 import { ApiError } from "../../../../src/errors.ts";
 import type { HeldImageName } from "../../../../src/liveness/model/ports.ts";
@@ -41,17 +41,17 @@ const iso = (ms: number) => new Date(ms).toISOString();
 const within = (row: string, { from, before }: { from: string; before: string }) => row >= from && row < before;
 
 describe("partition of a device", () => {
-  it("is the id as it is, where Tables allow that", () => {
+  test("is the id as it is, where Tables allow that", () => {
     assert.equal(devicePartition("iPhone 15 (Zoë's)%2F+&=😀"), "iPhone 15 (Zoë's)%2F+&=😀");
   });
 
-  it("writes what Tables forbid as the bytes of its UTF-8", () => {
+  test("writes what Tables forbid as the bytes of its UTF-8", () => {
     assert.equal(devicePartition("a/b\\c#d?e!f"), "a!2fb!5cc!23d!3fe!21f");
     assert.equal(devicePartition("\u0000\n\u007f\u0085"), "!00!0a!7f!c2!85");
     assert.equal(devicePartition("\u2028\u2029"), "!e2!80!a8!e2!80!a9");
   });
 
-  it("holds nothing that Tables forbid, is found again, and belongs to no other device", () => {
+  test("holds nothing that Tables forbid, is found again, and belongs to no other device", () => {
     fc.assert(
       fc.property(deviceIds, (id) => {
         const partition = devicePartition(id);
@@ -62,12 +62,12 @@ describe("partition of a device", () => {
     );
   });
 
-  it("is never taken for the partition of a creation whose device is not known", () => {
+  test("is never taken for the partition of a creation whose device is not known", () => {
     assert.equal(deviceOfPartition(sessionPartition("5f0c")), undefined);
     assert.notEqual(devicePartition(sessionPartition("5f0c")), sessionPartition("5f0c"));
   });
 
-  it("refuses a lone surrogate", () => {
+  test("refuses a lone surrogate", () => {
     assert.throws(
       () => devicePartition("a\ud800"),
       (error) => error instanceof ApiError && error.status === 400,
@@ -82,7 +82,7 @@ describe("row of an image that is bound to a device", () => {
     fc.tuple(ids, ids).map(([owner, id]): HeldImageName => `held-by/${owner}/${id}`),
   );
 
-  it("belongs to one image, whose name is read from it", () => {
+  test("belongs to one image, whose name is read from it", () => {
     fc.assert(
       fc.property(names, (name) => {
         const row = boundImageRow(name);
@@ -92,7 +92,7 @@ describe("row of an image that is bound to a device", () => {
     );
   });
 
-  it("is no other row of the partition", () => {
+  test("is no other row of the partition", () => {
     for (const row of [guardRow, creationKeyRow("c1"), sessionRow("2026-01-02T03:04:05.678Z", "c1")]) {
       assert.equal(imageOfRow(row), undefined);
     }
@@ -100,13 +100,13 @@ describe("row of an image that is bound to a device", () => {
 });
 
 describe("row of a session", () => {
-  it("counts the milliseconds down in 13 digits", () => {
+  test("counts the milliseconds down in 13 digits", () => {
     assert.equal(sessionRow("2026-01-02T03:04:05.678Z", "c1"), `s_${9_999_999_999_999 - 1767323045678}_c1`);
     assert.match(sessionRow("1970-01-01T00:00:00.000Z", "c1"), /^s_\d{13}_c1$/);
     assert.match(sessionRow("2286-11-20T17:46:39.999Z", "c1"), /^s_0{13}_c1$/);
   });
 
-  it("sorts newest first", () => {
+  test("sorts newest first", () => {
     fc.assert(
       fc.property(times, times, fc.uuid(), fc.uuid(), (one, other, a, b) => {
         fc.pre(one !== other);
@@ -115,7 +115,7 @@ describe("row of a session", () => {
     );
   });
 
-  it("refuses what is no time", () => {
+  test("refuses what is no time", () => {
     for (const time of ["", "soon", "1969-12-31T23:59:59.999Z", "2286-11-20T17:46:40.000Z"]) {
       assert.throws(() => sessionRow(time, "c1"), RangeError);
     }
@@ -126,21 +126,21 @@ describe("ranges of rows", () => {
   const row = sessionRow("2026-01-02T03:04:05.678Z", "c1");
   const otherRow = sessionRow("2026-01-02T03:04:05.678Z", "c1-2");
 
-  it("find a partition's sessions and nothing else", () => {
+  test("find a partition's sessions and nothing else", () => {
     assert.ok(within(row, sessionRows) && isSessionRow(row));
     for (const other of [guardRow, creationKeyRow("c1"), creationKeyRow("c1", "ff"), auditRow(row, "1")]) {
       assert.ok(!within(other, sessionRows) && !isSessionRow(other));
     }
   });
 
-  it("find keys and sessions, and nothing else", () => {
+  test("find keys and sessions, and nothing else", () => {
     for (const found of [row, creationKeyRow("c1"), creationKeyRow("c1", "ff")]) {
       assert.ok(within(found, keyAndSessionRows));
     }
     for (const other of [guardRow, auditRow(row, "1")]) assert.ok(!within(other, keyAndSessionRows));
   });
 
-  it("find the audit entries of one session, in the order of their ids", () => {
+  test("find the audit entries of one session, in the order of their ids", () => {
     const ids = fc.bigInt({ min: 0n, max: 2n ** 63n - 1n });
     fc.assert(
       fc.property(ids, ids, (one, other) => {
@@ -152,19 +152,19 @@ describe("ranges of rows", () => {
     );
   });
 
-  it("take no audit entry whose id is not of digits", () => {
+  test("take no audit entry whose id is not of digits", () => {
     for (const id of ["", "-1", "1.5", "x", "1".repeat(20)]) assert.throws(() => auditRow(row, id), TypeError);
   });
 });
 
 describe("partition of the calendar", () => {
-  it("names shard and 5-minute bucket, UTC", () => {
+  test("names shard and 5-minute bucket, UTC", () => {
     assert.match(expiryPartition("c1", "2026-01-02T03:04:59.999Z"), /^[0-9a-f]_202601020300$/);
     assert.match(expiryPartition("c1", "2026-01-02T03:05:00.000Z"), /^[0-9a-f]_202601020305$/);
     assert.match(expiryPartition("c1", "2026-01-01T00:04:00.000+02:00"), /^[0-9a-f]_202512312200$/);
   });
 
-  it("is among the due ones of its own shard exactly from the bucket's beginning on", () => {
+  test("is among the due ones of its own shard exactly from the bucket's beginning on", () => {
     fc.assert(
       fc.property(fc.uuid(), times, times, (id, due, now) => {
         const partition = expiryPartition(id, iso(due));
@@ -179,7 +179,7 @@ describe("partition of the calendar", () => {
     );
   });
 
-  it("spreads creations evenly over the shards, whatever their ids look like", () => {
+  test("spreads creations evenly over the shards, whatever their ids look like", () => {
     const counts = new Map<string, number>();
     for (let n = 0; n < 16_000; n++) {
       const shard = expiryPartition(`00000000-0000-7000-8000-${String(n).padStart(12, "0")}`, iso(0)).slice(0, 1);
@@ -189,13 +189,13 @@ describe("partition of the calendar", () => {
     for (const count of counts.values()) assert.ok(count > 850 && count < 1150, `a shard has ${count} of 16,000`);
   });
 
-  it("has no 17th shard", () => {
+  test("has no 17th shard", () => {
     for (const shard of [-1, 16, 1.5]) assert.throws(() => duePartitions(shard, iso(0)), RangeError);
   });
 });
 
 describe("row of a guard", () => {
-  it("is one for all services and one for each user, apart from all other rows", () => {
+  test("is one for all services and one for each user, apart from all other rows", () => {
     const owner = "a".repeat(64);
     assert.deepEqual([guardRowOf("services"), guardRowOf(owner)], [guardRow, `g_${owner}`]);
     for (const countedFor of ["services", owner]) {

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import type { TableEntity } from "@azure/data-tables";
 import fc from "fast-check";
 import { apiVersions, sessionKinds } from "../../../../src/face/model.ts";
 import type { SessionRecord } from "../../../../src/liveness/model/session.ts";
+import type { Entity } from "../../../../src/storage/azure/table.ts";
 import { sessionRow } from "../../../../src/storage/rows/keys.ts";
-import { readSession, writeSession } from "../../../../src/storage/rows/session-row.ts";
 import {
   prunedPointer,
   readAuditEntry,
@@ -20,7 +20,7 @@ import {
   writeKey,
   writePointer,
 } from "../../../../src/storage/rows/other-rows.ts";
-import type { Entity } from "../../../../src/storage/azure/table.ts";
+import { readSession, writeSession } from "../../../../src/storage/rows/session-row.ts";
 
 /** The row as it comes back: properties that the service adds, and whole numbers as whatever it likes. */
 function stored(entity: TableEntity): Entity {
@@ -121,7 +121,7 @@ const record: SessionRecord = {
 };
 
 describe("row of a session", () => {
-  it("gives back what was written", () => {
+  test("gives back what was written", () => {
     fc.assert(
       fc.property(records, (written) => {
         const read = readSession(stored(writeSession("p", "r", written)));
@@ -130,7 +130,7 @@ describe("row of a session", () => {
     );
   });
 
-  it("keeps scalars as they are, so that an operator can read them", () => {
+  test("keeps scalars as they are, so that an operator can read them", () => {
     const entity = writeSession("p", "r", { ...record, reasons: ["ClientDigestMissing"], threshold: 0.5 });
     assert.deepEqual(entity, {
       ...record,
@@ -141,17 +141,17 @@ describe("row of a session", () => {
     });
   });
 
-  it("leaves out what is absent", () => {
+  test("leaves out what is absent", () => {
     const names = Object.keys(writeSession("p", "r", record));
     for (const name of optional.slice(1)) assert.ok(!names.includes(name));
   });
 
-  it("is read with properties of later versions, and with Int64 numbers", () => {
+  test("is read with properties of later versions, and with Int64 numbers", () => {
     const entity = { ...stored(writeSession("p", "r", record)), ttlSeconds: 600n, attempts: 3n, novelty: "x" };
     assert.deepEqual(readSession(entity).record, { ...record, attempts: 3 });
   });
 
-  it("says clearly what is wrong with it, and tells no values", () => {
+  test("says clearly what is wrong with it, and tells no values", () => {
     const entity = { ...stored(writeSession("secret-device", "r1", record)), reasons: "{", kind: "secret-kind" };
     assert.throws(
       () => readSession(entity),
@@ -166,7 +166,7 @@ describe("row of a session", () => {
 });
 
 describe("other rows", () => {
-  it("hold the guard", () => {
+  test("hold the guard", () => {
     const guard = {
       recent: ["2026-01-01T00:00:00.000Z"],
       rejectionsInARow: 2,
@@ -178,7 +178,7 @@ describe("other rows", () => {
     assert.deepEqual(readGuard(stored(entity)), guard);
   });
 
-  it("hold a creation's key", () => {
+  test("hold a creation's key", () => {
     const key = {
       creationId: "c1",
       bodyHash: "ff",
@@ -192,14 +192,14 @@ describe("other rows", () => {
     assert.deepEqual(readKey(stored(writeKey("p", "k_1", minimal))), minimal);
   });
 
-  it("are read as the services' where they do not tell whose session counts", () => {
+  test("are read as the services' where they do not tell whose session counts", () => {
     const { countedFor: _, ...older } = record;
     const entity: Entity = { ...stored(writeSession("p", "s_1", record)), countedFor: undefined };
     assert.deepEqual(readSession(entity).record, { ...older, countedFor: "services" });
     assert.equal(readKey({ ...entity, leaseUntil: "x" }).countedFor, "services");
   });
 
-  it("hold the pointer, with all that a list tells", () => {
+  test("hold the pointer, with all that a list tells", () => {
     const entity = stored(writePointer("p", "r", { ...record, owner: "o", startedOn: "2026-01-02T03:05:00.000Z" }));
     const listed = {
       kind: record.kind,
@@ -218,7 +218,7 @@ describe("other rows", () => {
     assert.equal(readListed({ ...entity, ...stored(pruned) }), undefined);
   });
 
-  it("hold what is due", () => {
+  test("hold what is due", () => {
     const due = {
       creationId: "c1",
       phase: "collect" as const,
@@ -233,7 +233,7 @@ describe("other rows", () => {
     assert.deepEqual(readDue(stored(entity)), due);
   });
 
-  it("hold an audit entry, its attempt whole, however long", () => {
+  test("hold an audit entry, its attempt whole, however long", () => {
     const attempts = fc.record(
       {
         attemptId: fc.nat(),

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { ApiError } from "../../../../src/errors.ts";
 import { services } from "../../../../src/liveness/model/caller.ts";
 import { connectStorage } from "../../../../src/storage/azure/connect.ts";
-import { createCreation } from "../../../../src/storage/stores/creations.ts";
 import type { Table } from "../../../../src/storage/azure/table.ts";
+import { createCreation } from "../../../../src/storage/stores/creations.ts";
 
 const changedOn = "2026-01-01T00:00:00.000Z";
 
@@ -29,7 +29,7 @@ function contestedTable(counts: { writes: number }): Table {
 }
 
 describe("reserve", () => {
-  it("gives up a race that it cannot win, with a time to come again", async () => {
+  test("gives up a race that it cannot win, with a time to come again", async () => {
     const counts = { writes: 0 };
     const pauses: number[] = [];
     const connection = connectStorage({
@@ -52,7 +52,7 @@ describe("reserve", () => {
     assert.ok(pauses.length > 0 && pauses.every((ms) => ms > 0 && ms <= 200));
   });
 
-  it("remembers no guard whose ETag it was not told: another's creation would be written over", async () => {
+  test("remembers no guard whose ETag it was not told: another's creation would be written over", async () => {
     const etagsSent: unknown[] = [];
     const table: Table = {
       ...contestedTable({ writes: 0 }),
