@@ -1,7 +1,7 @@
 import type { TimerHandler } from "@azure/functions";
 import type { App, Composition } from "../app.ts";
 import { createLog, describeError, type Log } from "../http/log.ts";
-import { drain } from "../liveness/retain/maintain.ts";
+import { addSummaries, drain } from "../liveness/retain/maintain.ts";
 import { createRateLimiter } from "../liveness/retain/rate-limiter.ts";
 import { sweepImages } from "../liveness/retain/sweep-images.ts";
 import { sweepRows } from "../liveness/retain/sweep-rows.ts";
@@ -35,13 +35,15 @@ async function maintain(tools: Tools, log: Log): Promise<void> {
   const start = tools.now();
   const deadline = start + tools.budgetSeconds * 1000;
   let [imagesFailed, rowsFailed] = [0, 0];
-  const { oldestDueOn, ...summary } = await drain(
-    {
-      ...tools,
-      onFailure: ({ cause, ...which }) => log.error("MaintenanceFailed", { ...which, ...describeError(cause) }),
-    },
-    deadline,
-  );
+  const drainDue = () =>
+    drain(
+      {
+        ...tools,
+        onFailure: ({ cause, ...which }) => log.error("MaintenanceFailed", { ...which, ...describeError(cause) }),
+      },
+      deadline,
+    );
+  const drained = [await drainDue()];
   const imagesSwept = await sweepImages(
     {
       ...tools,
@@ -52,8 +54,8 @@ async function maintain(tools: Tools, log: Log): Promise<void> {
     },
     deadline,
   );
-  // Last, so that what is merely late is worked off first and not taken for lost. What it sets down is due in the next run.
-  const rowsSwept = await sweepRows(
+  // After the due sessions, so that late ones are not mistaken for lost ones.
+  const { swept: rowsSwept, scheduled } = await sweepRows(
     {
       ...tools,
       onFailure({ cause, ...which }) {
@@ -63,6 +65,8 @@ async function maintain(tools: Tools, log: Log): Promise<void> {
     },
     deadline,
   );
+  if (scheduled > 0) drained.push(await drainDue());
+  const { oldestDueOn, ...summary } = addSummaries(...drained);
   const figures = {
     ...summary,
     imagesSwept,

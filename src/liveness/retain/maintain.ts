@@ -65,7 +65,7 @@ const setAsideMs = 3_600_000;
 export async function drain(deps: MaintainDeps, deadline: number): Promise<MaintenanceSummary> {
   const run = beginRun(deps, deadline);
   try {
-    return add(...(await Promise.all(shards.map((shard) => drainShard(deps, shard, deadline, run)))));
+    return addSummaries(...(await Promise.all(shards.map((shard) => drainShard(deps, shard, deadline, run)))));
   } finally {
     run.end();
   }
@@ -86,7 +86,7 @@ export async function drainShard(
     const own = beginRun(deps, deadline);
     return drainShard(deps, shard, deadline, own).finally(own.end);
   }
-  const summary = add();
+  const summary = addSummaries();
   const tools = { ...deps, face: run.face };
   const closing = new Set<Promise<void>>();
   let batch: { bucket: string; since: number; visits: Promise<RowResult>[] } | undefined;
@@ -255,7 +255,8 @@ function count(deps: MaintainDeps, summary: MaintenanceSummary, visits: readonly
   }
 }
 
-function add(...parts: readonly MaintenanceSummary[]): MaintenanceSummary {
+/** The sum of several summaries; without any, an empty one. */
+export function addSummaries(...parts: readonly MaintenanceSummary[]): MaintenanceSummary {
   const total = { due: 0, collected: 0, pruned: 0, purged: 0, abandoned: 0, failed: 0, setAside: 0, left: 0 };
   for (const name of Object.keys(total) as (keyof typeof total)[]) {
     for (const part of parts) total[name] += part[name];

@@ -29,26 +29,34 @@ const maxQuestions = 8;
  * more are removed, and sessions that the calendar has lost are set down there for the next run. Each row is judged by
  * itself and by its age, later than any other part of the app would have removed it.
  *
- * @returns how many rows were removed or set down. What fails is reported to `onFailure`.
+ * @returns how many rows were removed or scheduled, and how many of these were scheduled, which are due at once. Failures are
+ *   reported to `onFailure`.
  */
-export async function sweepRows(deps: SweepRowsDeps, deadline: number): Promise<number> {
+export async function sweepRows(deps: SweepRowsDeps, deadline: number): Promise<{ swept: number; scheduled: number }> {
   let swept = 0;
+  let scheduled = 0;
   for (const table of tables) {
     const list = (place: string | undefined) => deps.rows.page(table, place);
-    const visit = (rows: FoundRow[]) => sweepPage(deps, rows, deadline);
+    const visit = async (rows: FoundRow[]) => {
+      const lost = await setDown(
+        deps,
+        rows.filter((row) => row.kind === "session"),
+      );
+      scheduled += lost;
+      return lost + (await sweepPage(deps, rows, deadline));
+    };
     const onFailure = (failure: { cause: unknown }) => deps.onFailure({ table, ...failure });
     swept += await walkOn({ ...deps, onFailure }, { name: table, list, visit }, deadline);
   }
-  return swept;
+  return { swept, scheduled };
 }
 
 async function sweepPage(deps: SweepRowsDeps, rows: FoundRow[], deadline: number): Promise<number> {
   for (const row of rows) if (row.kind === "unreadable") report(deps, row, row.cause);
-  const sessions = rows.filter((row) => row.kind === "session");
   const notes = rows.filter((row) => row.kind === "imageNote");
   const outdated = rows.filter((row) => isOutdated(deps, row));
   outdated.push(...(await withoutImage(deps, notes, deadline)));
-  let swept = await setDown(deps, sessions);
+  let swept = 0;
   for (let from = 0; from < outdated.length && deps.now() < deadline; from += chunkSize) {
     const { removed, failures } = await deps.rows.remove(outdated.slice(from, from + chunkSize));
     swept += removed;

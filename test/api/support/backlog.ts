@@ -148,7 +148,9 @@ export async function assertAllIsDone(stack: Stack, seeded: readonly SeededSessi
   assert.equal(outcomes.size, seeded.length);
   assert.deepEqual((await emulatorState(stack)).sessions, []);
   const storage = viewStorage(stack.azurite.connectionString);
-  assert.deepEqual(await storage.imageNames(), []);
+  // A walk through more rows than one run reads leaves its bookmark for the next.
+  const images = (await storage.imageNames()).filter((name) => !name.startsWith("bookmarks/"));
+  assert.deepEqual(images, []);
   const due = await storage.rows("expiry");
   assert.deepEqual(
     due.map(({ rowKey, phase }) => [rowKey, phase]).sort(),

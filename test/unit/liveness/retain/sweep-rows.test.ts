@@ -17,7 +17,7 @@ async function sweep(world: World, options: Partial<SweepRowsDeps> = {}, hook?: 
   const { deps, calls } = world.start(hook);
   const failures: Failure[] = [];
   const onFailure = (failure: Failure) => failures.push(failure);
-  const swept = await sweepRows({ ...deps, onFailure, ...options }, world.now() + 60_000);
+  const { swept } = await sweepRows({ ...deps, onFailure, ...options }, world.now() + 60_000);
   return { swept, failures, names: calls.names };
 }
 
