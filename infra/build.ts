@@ -143,6 +143,10 @@ const evaluateRegistrations: Plugin = {
         write: false,
         platform: "node",
         format: "esm",
+        // Libraries in CommonJS ask for Node's own modules by it, and an ES module has none.
+        banner: {
+          js: `import { createRequire } from "node:module"; const require = createRequire(${JSON.stringify(path)});`,
+        },
         logLevel: "silent",
       });
       const [code] = outputFiles;

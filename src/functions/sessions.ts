@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { maxDetails } from "../errors.ts";
 import { invalidRequestBody } from "../face/errors.ts";
 import { type BodySource, readBytes, readRequestBody } from "../http/body.ts";
 import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
@@ -104,11 +105,13 @@ function parseTold(body: unknown) {
   const parsed = settleBody.safeParse(body);
   if (!parsed.success) {
     throw invalidRequestBody(
-      parsed.error.issues.map(({ path, message }) => ({
-        code: "InvalidValue",
-        message,
-        target: path.join(".") || "body",
-      })),
+      parsed.error.issues.flatMap((issue) =>
+        issue.code === "unrecognized_keys"
+          ? issue.keys
+              .slice(0, maxDetails)
+              .map((target) => ({ code: "UnknownField", message: "There is no such field.", target }))
+          : [{ code: "InvalidValue", message: issue.message, target: issue.path.join(".") || "body" }],
+      ),
     );
   }
   const { digest, deviceCorrelationId, clientError } = parsed.data;
