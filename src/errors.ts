@@ -6,9 +6,15 @@ export interface ErrorDetail {
   target: string;
 }
 
+/** Most details of one error; a body may have thousands of unknown fields. */
+export const maxDetails = 16;
+/** Of a detail's target, in UTF-16 code units. It may be the sender's own text, of any length. */
+const maxTarget = 64;
+
 export interface ApiErrorOptions {
   /** Seconds, or an HTTP date as the service sent it. */
   retryAfter?: string;
+  /** The first 16 are kept, each with a target of at most 64 characters. */
   details?: ErrorDetail[];
   /** Further response headers, such as `apim-request-id` or `Allow`. */
   headers?: Record<string, string>;
@@ -32,7 +38,9 @@ export class ApiError extends Error {
     this.status = status;
     this.code = code;
     this.retryAfter = options.retryAfter;
-    this.details = options.details;
+    this.details = options.details
+      ?.slice(0, maxDetails)
+      .map((detail) => ({ ...detail, target: detail.target.slice(0, maxTarget).toWellFormed() }));
     this.headers = options.headers ?? {};
   }
 }

@@ -24,6 +24,7 @@ export function errorsOf({ access, unconfigured }: Endpoint, shape: OperationSha
   }
   if (access === "services") add(404, "ResourceNotFound");
   const types = Object.keys(shape.body?.content ?? {});
+  if (types.length > 0) add(408, "RequestTimeout");
   if (types.includes("application/json")) {
     add(400, "InvalidRequestBody");
     add(413, "RequestBodyTooLarge");

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { invalidRequestBody } from "../api-errors.ts";
+import { maxDetails } from "../errors.ts";
 import { boundedText, deviceId } from "../face/versions/request-fields.ts";
 import { type BodySource, readBytes, readRequestBody } from "../http/body.ts";
 import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
@@ -97,11 +98,13 @@ function parseTold(body: unknown) {
   const parsed = settleBody.safeParse(body);
   if (!parsed.success) {
     throw invalidRequestBody(
-      parsed.error.issues.map(({ path, message }) => ({
-        code: "InvalidValue",
-        message,
-        target: path.join(".") || "body",
-      })),
+      parsed.error.issues.flatMap((issue) =>
+        issue.code === "unrecognized_keys"
+          ? issue.keys
+              .slice(0, maxDetails)
+              .map((target) => ({ code: "UnknownField", message: "There is no such field.", target }))
+          : [{ code: "InvalidValue", message: issue.message, target: issue.path.join(".") || "body" }],
+      ),
     );
   }
   const { digest, deviceCorrelationId, clientError } = parsed.data;

@@ -26,6 +26,7 @@ export const errorCodes = {
   NotSupportedByUpstreamVersion: "The version of the Face API that is called here has no equivalent.",
   ReferenceImageNotFound: "No image is held under this `referenceImageId`.",
   RequestBodyTooLarge: "The body is larger than anything that is taken here.",
+  RequestTimeout: "The request body did not arrive in time.",
   ResourceNotFound: "There is nothing here, or nothing for this caller.",
   ServerBusy: "Too much is being done for this device or caller at once.",
   ServiceNotConfigured: "Settings are missing or wrong; the details name them.",

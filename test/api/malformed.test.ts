@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { endpoints } from "../../src/endpoints.ts";
+import { hostileBodies } from "../fixtures/hostile-bodies.ts";
+import { sendBody } from "../fixtures/send-body.ts";
 import { type Answer, assertError } from "./support/app-client.ts";
 import { checkAnswer } from "./support/described-answers.ts";
 import { openStack } from "./support/open-stack.ts";
@@ -109,13 +110,48 @@ describe("malformed requests", async () => {
     assertError(announced, 413, "RequestBodyTooLarge");
     assertError(await sendChunked(stack.url, session, "application/json", large), 413, "RequestBodyTooLarge");
     const huge = Buffer.alloc(12 * 1024 * 1024);
-    assertError(
-      await sendChunked(stack.url, verify, "multipart/form-data; boundary=b", huge),
-      413,
-      "RequestBodyTooLarge",
-    );
+    const image = "api/reference-images/huge";
+    assertError(await app.send(image, { method: "PUT", body: huge }), 413, "RequestBodyTooLarge");
+    assertError(await sendChunked(stack.url, image, "image/png", huge, "PUT"), 413, "RequestBodyTooLarge");
+    const form = { "content-type": "multipart/form-data; boundary=b" };
+    assertError(await app.send(verify, { body: huge, headers: form }), 413, "RequestBodyTooLarge");
     await app.openSession();
   });
+
+  test("answers what is wrong with a form before all of it is there", async () => {
+    const form = (before: string, sizeInBytes: number) => Buffer.from(before + "x".repeat(sizeInBytes));
+    const part = (more: string) => `--b\r\ncontent-disposition: form-data; ${more}\r\n\r\n`;
+    for (const [body, status, code] of [
+      [form("", 12 * 1024 * 1024), 400, "InvalidRequestBody"],
+      [form(part('name="verifyImage"; filename="a"'), 12 * 1024 * 1024), 400, "InvalidImageSize"],
+      [form(part('name="a"'), 100_000), 413, "RequestBodyTooLarge"],
+    ] as const) {
+      assertError(await sendChunked(stack.url, verify, "multipart/form-data; boundary=b", body), status, code);
+    }
+    await app.openSession();
+  });
+
+  test("leaves the connection of a refused body free for the next request, whose ever it is", async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const body = Buffer.alloc(9 * 1024 * 1024);
+      assertError(
+        await sendChunked(stack.url, verify, "multipart/form-data; boundary=b", body),
+        400,
+        "InvalidRequestBody",
+      );
+      await app.openSession(randomUUID());
+    }
+  });
+
+  for (const hostile of hostileBodies()) {
+    test(`refuses ${hostile.what}, ${hostile.method} ${hostile.path}`, async () => {
+      const answer = await sendBody(stack.url, hostile);
+      checkAnswer(hostile.method, `${stack.url}/${hostile.path}`, answer);
+      assertRefused({ ...answer, body: JSON.parse(answer.text) }, hostile.what);
+      assert.ok(answer.text.length < 5000, `${answer.text.length} characters`);
+      assert.ok(![401, 404, 429].includes(answer.status) || hostile.path.includes("settle"), answer.text);
+    });
+  }
 
   test("takes a chunked body", async () => {
     const answer = await sendChunked(stack.url, session, "application/json", Buffer.from(JSON.stringify(good)));
@@ -239,24 +275,16 @@ function encodeSegment(text: string): string {
   return encodeURIComponent(text.toWellFormed()).replace(/^\.+$/, "dots");
 }
 
-/** Sends a body without saying how long it is. */
-function sendChunked(baseUrl: string, path: string, contentType: string, body: Buffer): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const request = httpRequest(
-      `${baseUrl}/${path}`,
-      { method: "POST", headers: { "content-type": contentType } },
-      async (response) => {
-        const chunks: Buffer[] = [];
-        for await (const chunk of response) chunks.push(chunk);
-        const headers = new Headers(Object.entries(response.headers).map(([name, value]) => [name, String(value)]));
-        const [status, text] = [response.statusCode ?? 0, Buffer.concat(chunks).toString()];
-        checkAnswer("POST", `${baseUrl}/${path}`, { status, headers, text });
-        resolve({ status, headers, body: JSON.parse(text) });
-      },
-    );
-    request.on("error", reject);
-    for (let offset = 0; offset < body.length; offset += 64 * 1024)
-      request.write(body.subarray(offset, offset + 64 * 1024));
-    request.end();
-  });
+/** Sends a body without announcing its length. */
+async function sendChunked(
+  baseUrl: string,
+  path: string,
+  contentType: string,
+  body: Buffer,
+  method: "POST" | "PUT" = "POST",
+): Promise<Answer> {
+  const headers = { "content-type": contentType };
+  const answer = await sendBody(baseUrl, { method, path, headers, body, chunkBytes: 64 * 1024 });
+  checkAnswer(method, `${baseUrl}/${path}`, answer);
+  return { ...answer, body: JSON.parse(answer.text) };
 }

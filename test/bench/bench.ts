@@ -7,13 +7,14 @@ import { fail, print } from "../local/terminal.ts";
 import { creationCpu } from "./creation-cpu.ts";
 import { creationLatency } from "./creation-latency.ts";
 import { type Figure, formatTable, isMet } from "./figures.ts";
+import { hostileBodyCpu } from "./hostile-bodies.ts";
 import { loadTime } from "./load-time.ts";
 import { sessionRequests } from "./session-requests.ts";
 import { timerRate } from "./timer-rate.ts";
 
 /**
  * `npm run bench [-- <part> …] [--sessions N]`: measures what the app is meant to hold to, prints it as a table, and
- * writes it to `bench/results.json`. Parts: latency, requests, cpu, load, timer. `--sessions` says how many are due for
+ * writes it to `bench/results.json`. Parts: latency, requests, cpu, bodies, load, timer. `--sessions` says how many are due for
  * the timer (default 100,000). Nothing here is a test: a figure that is missed fails nothing.
  */
 const resultsFile = resolve(import.meta.dirname, "../../bench/results.json");
@@ -25,7 +26,7 @@ try {
   });
   const sessions = Number(values.sessions);
   if (!Number.isInteger(sessions) || sessions < 1) throw new StackError("--sessions must be a whole number from 1.");
-  const parts = [creationLatency, sessionRequests, creationCpu, loadTime, timerRate(sessions)];
+  const parts = [creationLatency, sessionRequests, creationCpu, hostileBodyCpu, loadTime, timerRate(sessions)];
   const names = parts.map(({ name }) => name);
   const unknown = positionals.find((name) => !names.includes(name));
   if (unknown !== undefined) throw new StackError(`There is no part "${unknown}". Parts: ${names.join(", ")}.`);

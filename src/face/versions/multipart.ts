@@ -14,6 +14,11 @@ export interface Form {
   problems: ErrorDetail[];
 }
 
+/** Whether a part is the one that holds the image, in any version. */
+export function isImageName(name: string): boolean {
+  return name.toLowerCase() === "verifyimage";
+}
+
 /**
  * Sorts the parts of a form. Part names are matched without regard to case: the versions write them in two ways
  * (`VerifyImage`, `verifyImage`), and no two differ in case alone. A part that is in `names` goes by the name there, any

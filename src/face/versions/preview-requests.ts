@@ -3,6 +3,7 @@ import { invalidMediaType, invalidRequestBody } from "../../api-errors.ts";
 import type { ErrorDetail } from "../../errors.ts";
 import { carryOver, modelVersionFields } from "../carry-over.ts";
 import type { CreateRequest, RequestBody } from "../codec.ts";
+import { parseJson } from "../json-text.ts";
 import type { ApiVersion, SessionKind, SessionRequest, VerifyImage } from "../model.ts";
 import { compact, isRecord } from "../objects.ts";
 import { type Form, formMeta, imageFile, readForm, writeImage } from "./multipart.ts";
@@ -70,7 +71,7 @@ function readParameters({ names, texts, problems }: Form): { value: unknown; pro
 /** Throws `ApiError` 400 for anything but an object. */
 function parseParameters(text = ""): Record<string, unknown> {
   try {
-    const parameters: unknown = JSON.parse(text);
+    const parameters = parseJson(text);
     if (isRecord(parameters)) return parameters;
   } catch {
     // ClientReport in the same words as JSON that is no object.

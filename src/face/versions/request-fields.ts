@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { invalidDeviceCorrelationId, invalidRequestBody, invalidTokenLifetime } from "../../api-errors.ts";
-import type { ApiError, ErrorDetail } from "../../errors.ts";
+import { type ApiError, type ErrorDetail, maxDetails } from "../../errors.ts";
 import { invalidLivenessOperationMode } from "../errors.ts";
 import { type ApiVersion, isBoundedText, maxDeviceIdLength, referenceIdPattern } from "../model.ts";
 
@@ -150,15 +150,12 @@ const kindsByField = new Map<string, ErrorKind>([
 
 const errorKinds: readonly ErrorKind[] = ["body", "tokenLifetime", "operationMode", "device"];
 
-/** ClientReport to callers at most; a body may hold thousands of unknown fields. */
-const maxDetails = 20;
-
 function refusal(version: ApiVersion, problems: readonly ErrorDetail[]): ApiError {
   const kindOf = ({ code, target }: ErrorDetail) => (code === "InvalidField" && kindsByField.get(target)) || "body";
   // One is enough for each field: the first says it best.
   const byTarget = new Map(problems.toReversed().map((problem) => [problem.target, problem]));
   const once = problems.filter((problem) => byTarget.get(problem.target) === problem);
-  const details = errorKinds.flatMap((kind) => once.filter((problem) => kindOf(problem) === kind)).slice(0, maxDetails);
+  const details = errorKinds.flatMap((kind) => once.filter((problem) => kindOf(problem) === kind));
   const [first] = details;
   switch (first === undefined ? "body" : kindOf(first)) {
     case "body":
@@ -173,7 +170,7 @@ function refusal(version: ApiVersion, problems: readonly ErrorDetail[]): ApiErro
 }
 
 function toDetails(issue: z.core.$ZodIssue): ErrorDetail[] {
-  if (issue.code === "unrecognized_keys") return issue.keys.map(unknownField);
+  if (issue.code === "unrecognized_keys") return issue.keys.slice(0, maxDetails).map(unknownField);
   const target = issue.path.join(".") || "body";
   return [target === "body" ? invalidField(target, "Must be an object.") : invalidField(target, issue.message)];
 }
@@ -186,11 +183,6 @@ export function duplicateField(target: string, message: string): ErrorDetail {
   return { code: "DuplicateField", message, target };
 }
 
-/** The name is the sender's own text, so it is told cut and mended. */
-export function unknownField(name: string): ErrorDetail {
-  return {
-    code: "UnknownField",
-    message: "There is no such field in this version of the API.",
-    target: name.slice(0, 64).toWellFormed(),
-  };
+function unknownField(target: string): ErrorDetail {
+  return { code: "UnknownField", message: "There is no such field in this version of the API.", target };
 }

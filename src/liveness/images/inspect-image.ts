@@ -31,11 +31,12 @@ const contentTypes = new Map<string | undefined, ImageType>(formats);
 // The library reads a dozen more formats; their parsers have no business with what strangers send.
 disableTypes(types.filter((type) => !contentTypes.has(type)));
 
-/**
- * A JPEG's size stands behind its metadata, which it may have a lot of, but not this much. The library walks a broken one
- * byte by byte, so what it walks is bounded.
- */
-const headerBytes = 1024 * 1024;
+/** What the library gets to see. It walks through a broken JPEG byte by byte, and through metadata entry by entry. */
+const headerBytes = 16 * 1024;
+
+/** Most segments before a JPEG's frame, and where it begins at the latest. A colour profile alone may have 255. */
+const maxSegments = 1024;
+const maxFrameStart = 1024 * 1024;
 
 /**
  * Looks at an image's own bytes; what the sender called it does not count.
@@ -51,13 +52,32 @@ export function inspectImage(bytes: Uint8Array): ImageFacts {
 }
 
 function readHeader(bytes: Uint8Array) {
-  // A copy, as the library reads on in the memory behind what it was given.
-  const header = Uint8Array.from(bytes.subarray(0, headerBytes));
+  const frame = frameStart(bytes);
+  const start = frame === undefined ? [] : [emptyJpeg];
+  const header = Buffer.concat([...start, bytes.subarray(frame ?? 0, (frame ?? 0) + headerBytes)]);
   try {
-    return imageSize(header);
+    // In memory of its own, as the library reads on behind what it is given.
+    return imageSize(new Uint8Array(header));
   } catch {
     throw invalidImage();
   }
+}
+
+/** The start of a JPEG with an empty comment, which a frame may follow. */
+const emptyJpeg = Uint8Array.of(0xff, 0xd8, 0xff, 0xfe, 0, 2);
+
+/** Where a JPEG's frame begins, which has its size: behind all metadata. Undefined where there is none. */
+function frameStart(bytes: Uint8Array): number | undefined {
+  if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return undefined;
+  let start = 2;
+  for (let segments = 0; segments < maxSegments && start < maxFrameStart; segments += 1) {
+    const [mark, marker = 0, high = 0, low = 0] = bytes.subarray(start, start + 4);
+    if (mark !== 0xff) return undefined;
+    if (marker >= 0xc0 && marker <= 0xc2) return start;
+    // Fill bytes may precede a marker.
+    start += marker === 0xff ? 1 : 2 + high * 256 + low;
+  }
+  return undefined;
 }
 
 function isSensible(pixels: number): boolean {

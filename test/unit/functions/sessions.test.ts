@@ -161,6 +161,20 @@ describe("settling a session", () => {
     const form = { ...service, body: "digest=1" };
     assert.equal((await call(appOf(world), "POST", `/api/sessions/${id}/settle`, form)).status, 415);
   });
+
+  test("names few of the fields that it does not know, and cuts their names", async () => {
+    const { world, id } = await seeded();
+    const names = Array.from({ length: 500 }, (_, index) => `${index}`.padEnd(100, "x"));
+    for (const number of [1, 500]) {
+      const sent = names.slice(0, number);
+      const answer = await settle(world, id, Object.fromEntries(sent.map((name) => [name, 1])));
+      const details = sent
+        .slice(0, 16)
+        .map((name) => ({ code: "UnknownField", message: "There is no such field.", target: name.slice(0, 64) }));
+      assert.partialDeepStrictEqual(answer.json, { error: { code: "InvalidRequestBody", details } });
+      assert.ok(answer.text.length < 5000, `${answer.text.length} characters`);
+    }
+  });
 });
 
 describe("the audit entries of a session", () => {

@@ -62,26 +62,32 @@ describe("a body's bytes", () => {
     }
   });
 
-  test("are read to their end beyond the limit, so that the caller gets to read the answer", async () => {
-    let isDone = false;
+  test("are read to their end beyond the limit, so that the connection is free for the next request", async () => {
+    const { promise: done, resolve } = Promise.withResolvers<void>();
     async function* content() {
       yield* letters(3 * megabyte);
-      isDone = true;
+      resolve();
     }
     await assert.rejects(readBytes({ headers: new Headers(), body: ReadableStream.from(content()) }, 5), tooLarge);
-    assert.equal(isDone, true);
+    await done;
   });
 
   test("are not read for ever", async () => {
     let pulled = 0;
+    const { promise: stopped, resolve } = Promise.withResolvers<void>();
     async function* endless() {
-      for (;;) {
-        pulled += 1;
-        yield Buffer.alloc(megabyte);
+      try {
+        for (;;) {
+          pulled += 1;
+          yield Buffer.alloc(megabyte);
+        }
+      } finally {
+        resolve();
       }
     }
     await assert.rejects(readBytes({ headers: new Headers(), body: ReadableStream.from(endless()) }, 5), tooLarge);
-    assert.ok(pulled < 40, `${pulled} megabytes`);
+    await stopped;
+    assert.ok(pulled >= 32 && pulled < 40, `${pulled} megabytes`);
   });
 
   test("may break off, which is told as the caller's error", async () => {
@@ -186,9 +192,34 @@ describe("JSON", () => {
     }
   });
 
-  test("may nest as deeply as it likes", async () => {
-    await readJson("[".repeat(30_000) + "]".repeat(30_000));
-    await assert.rejects(readJson("[".repeat(30_000)), invalid);
+  test("may have 32 levels and not one more", async () => {
+    const details = [{ code: "InvalidJson", message: "The JSON has more than 32 levels.", target: "body" }];
+    for (const [open, close] of [
+      ["[", "]"],
+      ['{"a":', "}"],
+      ['[{"a":', "}]"],
+    ] as const) {
+      const nested = (levels: number) => {
+        const times = levels / (open.split(/[[{]/).length - 1);
+        return `${open.repeat(times)}1${close.repeat(times)}`;
+      };
+      await readJson(nested(32));
+      for (const text of [nested(34), `[${nested(32)}]`, `[[],${nested(32)}]`]) {
+        await assert.rejects(readJson(text), { ...invalid, details }, text);
+      }
+    }
+    await assert.rejects(readJson("[".repeat(60_000)), { ...invalid, details });
+  });
+
+  test("may have any number of brackets beside each other, and within strings", async () => {
+    for (const value of [
+      Array.from({ length: 1000 }, () => [{}]),
+      "[".repeat(100),
+      { ["{".repeat(100)]: `"${"[".repeat(100)}\\` },
+      ["\\", '"', "[".repeat(100)],
+    ]) {
+      assert.deepEqual(await jsonOf(JSON.stringify(value)), value);
+    }
   });
 
   test("may have 64 KB and not one byte more", async () => {

@@ -69,6 +69,16 @@ describe("an error", () => {
     assert.equal(answer.headers.get("x-ms-error-code"), "BadArgument");
   });
 
+  test("has at most 16 details, each with a target of at most 64 characters", () => {
+    const detail = (target: string) => ({ code: "UnknownField", message: "There is no such field.", target });
+    const details = ["\u{1F469}".repeat(1000), `x${"\u{1F469}".repeat(1000)}`, ...Array(1000).fill("y")].map(detail);
+    const { json } = errorAnswer(new ApiError(400, "InvalidRequestBody", "Broken.", { details }));
+    const shown = ["\u{1F469}".repeat(32), `x${"\u{1F469}".repeat(31)}\ufffd`, ...Array<string>(14).fill("y")].map(
+      detail,
+    );
+    assert.deepEqual(json, { error: { code: "InvalidRequestBody", message: "Broken.", details: shown } });
+  });
+
   test("of too many calls has code, status and the time to wait", () => {
     const answer = errorAnswer(rateLimitExceeded(26));
     assert.equal(answer.headers.get("retry-after"), "26");

@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import type { BodyPart, CreateRequest } from "../../../../src/face/codec.ts";
 import { codecs } from "../../../../src/face/versions/codecs.ts";
 import { readBoolean, readNumber, writeNumber } from "../../../../src/face/versions/multipart.ts";
-import { assertRefused } from "./refusals.ts";
+import { assertRefused, refusalOf } from "./refusals.ts";
 
 const bytes = Uint8Array.of(0xff, 0xd8, 0xff, 0);
 
@@ -101,6 +101,17 @@ test("v1.2: the image is required, unless a held one is named, and only one of t
     codecs["v1.2"].createRequest.decode("livenessWithVerify", { type: "json", value });
   assertRefused(() => decodeJson(json), "InvalidRequestBody", "verifyImage");
   assert.deepEqual(decodeJson({ ...json, referenceImageId: "held-1" }), { request, referenceImageId: "held-1" });
+});
+
+test("previews: the JSON of Parameters has at most 32 levels", () => {
+  const nested = (levels: number) => `{"a":${"[".repeat(levels - 1)}${"]".repeat(levels - 1)}}`;
+  for (const version of ["v1.1-preview.1", "v1.2-preview.1"] as const) {
+    const image = { ...flatImage, name: "VerifyImage" };
+    const decodeNested = (levels: number) => decode(version, { name: "Parameters", content: nested(levels) }, image);
+    assert.deepEqual(refusalOf(() => decodeNested(32)).details?.at(0)?.target, "a");
+    assertRefused(() => decodeNested(33), "InvalidRequestBody", "Parameters");
+    assertRefused(() => decodeNested(30_000), "InvalidRequestBody", "Parameters");
+  }
 });
 
 test("the image's part must have a file name", () => {

@@ -61,6 +61,25 @@ describe("an image's header", () => {
     const facts = inspectImage(Buffer.concat([image.subarray(0, 20), exif, image.subarray(20)]));
     assert.deepEqual([facts.contentType, facts.width, facts.height], ["image/jpeg", 640, 480]);
   });
+
+  test("is found behind up to 1023 segments, in the first megabyte, and behind fill bytes", () => {
+    const image = makeImage({ type: "jpeg", width: 640, height: 480 });
+    const behind = (...between: Buffer[]) =>
+      inspectImage(Buffer.concat([image.subarray(0, 20), ...between, image.subarray(20)]));
+    const segments = (number: number, sizeInBytes: number) => {
+      const segment = Buffer.alloc(sizeInBytes, "x");
+      segment.set([0xff, 0xe2]);
+      segment.writeUInt16BE(sizeInBytes - 2, 2);
+      return Array<Buffer>(number).fill(segment);
+    };
+    for (const between of [segments(255, 4000), segments(15, 65_537), segments(1022, 40), [Buffer.alloc(9, 0xff)]]) {
+      const { width, height } = behind(...between);
+      assert.deepEqual([width, height], [640, 480]);
+    }
+    for (const between of [segments(1023, 40), segments(17, 65_537), segments(10_000, 4)]) {
+      assert.throws(() => behind(...between), refused);
+    }
+  });
 });
 
 describe("an image's bytes", () => {

@@ -1,0 +1,50 @@
+import type { BodyPart } from "../face/codec.ts";
+
+/** Headers of a part by their names in lower case; values are bytes, each as one character. */
+export type PartHeaders = Record<string, string[]>;
+
+/**
+ * Name, file name and content type of a form's part. Undefined where it is no part of a form: without a
+ * `Content-Disposition` that is `form-data`, well formed and has a name.
+ */
+export function readPartHeaders(headers: PartHeaders): Omit<BodyPart, "content"> | undefined {
+  const parameters = readDisposition(headers["content-disposition"]?.[0] ?? "");
+  const name = parameters?.get("name");
+  if (parameters === undefined || name === undefined) return undefined;
+  // The extended name is kept encoded: nothing here shows a file's name, and the service only asks that there is one.
+  const filename = parameters.get("filename") ?? parameters.get("filename*");
+  const contentType = headers["content-type"]?.[0]?.trim().toLowerCase();
+  return {
+    name,
+    ...(filename !== undefined && { filename }),
+    ...(contentType !== undefined && /^[\x20-\x7e]+$/.test(contentType) && { contentType }),
+  };
+}
+
+/** A quoted value ends at the quote that ends the parameter: clients disagree on how to write a quote within. */
+const parameter = /;\s*([\w*-]+)\s*=\s*(?:"(.*?)"(?=\s*(?:;|$))|([^\s;"]*))\s*/y;
+
+function readDisposition(header: string): Map<string, string> | undefined {
+  const [type = ""] = header.split(";", 1);
+  if (type.trim().toLowerCase() !== "form-data") return undefined;
+  const parameters = new Map<string, string>();
+  parameter.lastIndex = type.length;
+  while (parameter.lastIndex < header.length) {
+    const [, name = "", quoted, bare = ""] = parameter.exec(header) ?? [];
+    if (name === "") return undefined;
+    parameters.set(name.toLowerCase(), decodeValue(quoted ?? bare));
+  }
+  return parameters;
+}
+
+const escapes = new Map([
+  ["%22", '"'],
+  ["%0D", "\r"],
+  ["%0A", "\n"],
+]);
+
+/** UTF-8, in which browsers escape three characters and no other. */
+function decodeValue(bytes: string): string {
+  const text = Buffer.from(bytes, "latin1").toString("utf8");
+  return text.replace(/%(22|0D|0A)/gi, (escaped) => escapes.get(escaped.toUpperCase()) ?? escaped);
+}

@@ -1,0 +1,91 @@
+import { randomUUID } from "node:crypto";
+import { type HostileBody, hostileBodies } from "../fixtures/hostile-bodies.ts";
+import { makeImage } from "../fixtures/images.ts";
+import { sendBody } from "../fixtures/send-body.ts";
+import type { FunctionsHost } from "../local/functions-host/launcher.ts";
+import { type Figure, median, type Part } from "./figures.ts";
+import { cpuMicroseconds, startRig } from "./rig.ts";
+
+const rounds = 5;
+const honestRequests = 6;
+const hostileRequests = 3;
+
+/**
+ * Bodies in smaller chunks are left to the tests: the functions host joins chunks before it passes them on, its stand-in does
+ * not, and what would be measured is the parsing of chunks by both.
+ */
+const smallestChunk = 1024;
+
+/**
+ * Processor time of the app's process for the most expensive of the bodies that no client sends, beside that for the
+ * largest one that a client does send: a creation with verify and an image of 6 MB. Round by round, so that both have the
+ * same machine; the functions host's stand-in is in the same process and counts for both.
+ */
+export const hostileBodyCpu: Part = {
+  name: "bodies",
+  async run(tell): Promise<Figure[]> {
+    const rig = await startRig();
+    try {
+      const bodies = hostileBodies().filter(({ chunkBytes = smallestChunk }) => chunkBytes >= smallestChunk);
+      const honest: number[] = [];
+      const hostile = bodies.map(() => [] as number[]);
+      tell(`${bodies.length} hostile bodies, ${rounds} rounds`);
+      for (let round = -1; round < rounds; round += 1) {
+        const ofHonest = await measure(rig.app, honestRequests, async () => send(rig.app, await honestCreation(), 200));
+        const ofHostile: number[] = [];
+        for (const body of bodies) {
+          ofHostile.push(await measure(rig.app, hostileRequests, () => send(rig.app, body)));
+        }
+        // The first round only warms up.
+        if (round < 0) continue;
+        honest.push(ofHonest);
+        for (const [index, time] of ofHostile.entries()) hostile[index]?.push(time);
+      }
+      const base = median(honest);
+      const ratios = bodies
+        .map(({ what }, index) => ({ what, ratio: median(hostile[index] ?? []) / base }))
+        .sort((one, other) => other.ratio - one.ratio);
+      return [
+        {
+          figure: "CPU of the worst hostile body ÷ honest 6 MB creation",
+          unit: "x",
+          bound: "at most",
+          target: 1,
+          measured: ratios[0]?.ratio ?? 0,
+          note: `honest ${base.toFixed(1)} ms; ${ratios.map(({ what, ratio }) => `${what} ${ratio.toFixed(2)}`).join("; ")}`,
+        },
+      ];
+    } finally {
+      await rig.stop();
+    }
+  },
+};
+
+/** Milliseconds of processor time for each request. */
+async function measure(host: FunctionsHost, number: number, sendOne: () => Promise<void>): Promise<number> {
+  const before = await cpuMicroseconds(host);
+  for (let index = 0; index < number; index += 1) await sendOne();
+  return ((await cpuMicroseconds(host)) - before) / 1000 / number;
+}
+
+async function honestCreation(): Promise<HostileBody> {
+  const form = new FormData();
+  form.set("livenessOperationMode", "Passive");
+  form.set("deviceCorrelationId", randomUUID());
+  form.set("verifyImage", new File([makeImage({ sizeInBytes: 6 * 1024 * 1024 })], "me.jpg", { type: "image/jpeg" }));
+  const encoded = new Response(form);
+  return {
+    what: "an honest creation",
+    method: "POST",
+    path: "face/v1.2/detectLivenessWithVerify-sessions",
+    headers: { "content-type": encoded.headers.get("content-type") ?? "" },
+    body: Buffer.from(await encoded.bytes()),
+  };
+}
+
+/** Sends a body, and expects that it is refused, or taken where a status is given. */
+async function send({ url }: FunctionsHost, body: HostileBody, expected?: number): Promise<void> {
+  const { status, text } = await sendBody(url, body);
+  const isExpected = expected === undefined ? status >= 400 && status < 500 : status === expected;
+  if (!isExpected) throw new Error(`${body.what}: ${status} ${text}`);
+}

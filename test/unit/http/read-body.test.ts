@@ -1,0 +1,214 @@
+import assert from "node:assert/strict";
+import { afterEach, describe, mock, test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import * as fc from "fast-check";
+import { ApiError } from "../../../src/errors.ts";
+import { readBytes, readRequestBody } from "../../../src/http/body.ts";
+import { type BodySink, type BodySource, readBody } from "../../../src/http/read-body.ts";
+
+const megabyte = 1024 * 1024;
+const jsonType = { "content-type": "application/json" };
+const formType = { "content-type": "multipart/form-data; boundary=x" };
+
+function source(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, headers: Record<string, string> = {}) {
+  const body = ReadableStream.from(chunks);
+  return { headers: new Headers(headers), body };
+}
+
+/** A byte, and then none for ever. */
+function silent(headers: Record<string, string> = {}) {
+  const { promise: stopped, resolve } = Promise.withResolvers<void>();
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(Buffer.from("{")),
+    cancel: () => resolve(),
+  });
+  return { headers: new Headers(headers), body, stopped };
+}
+
+/** One byte at each turn of the event loop, for ever: never idle for long. */
+async function* drip(): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    yield Buffer.alloc(1000);
+    await nextTurn();
+  }
+}
+
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+const timeout = { name: "ApiError", status: 408, code: "RequestTimeout" };
+
+/** What becomes of a promise, as it is known by now. */
+function watch(promise: Promise<unknown>) {
+  const seen: { value?: unknown } = {};
+  promise.then(
+    (value) => Object.assign(seen, { value }),
+    (error: unknown) => Object.assign(seen, { value: error instanceof ApiError ? error.code : error }),
+  );
+  return async () => {
+    await nextTurn();
+    return seen.value;
+  };
+}
+
+describe("a body that does not arrive in time", () => {
+  afterEach(() => mock.timers.reset());
+
+  type Read = (body: BodySource, ms?: number) => Promise<unknown>;
+  const readers: [what: string, headers: Record<string, string>, read: Read][] = [
+    ["bytes", {}, (body, ms) => readBytes(body, megabyte, ms)],
+    ["JSON", jsonType, (body, ms) => readRequestBody(body, ["json"], ms)],
+    ["a form", formType, (body, ms) => readRequestBody(body, ["multipart"], ms)],
+  ];
+  for (const [what, headers, read] of readers) {
+    test(`is 408 for ${what}`, async () => {
+      await assert.rejects(read(silent(headers), 5), {
+        ...timeout,
+        message: "The request body did not arrive in full within 0.005 seconds.",
+      });
+    });
+
+    test(`has 30 seconds for ${what}, and is let go of 5 seconds later`, async () => {
+      mock.timers.enable({ apis: ["setTimeout"] });
+      const request = silent(headers);
+      const outcome = watch(read(request));
+      const stopped = watch(request.stopped.then(() => true));
+      mock.timers.tick(29_999);
+      assert.equal(await outcome(), undefined);
+      mock.timers.tick(1);
+      assert.equal(await outcome(), "RequestTimeout");
+      mock.timers.tick(4999);
+      assert.equal(await stopped(), undefined);
+      mock.timers.tick(1);
+      assert.equal(await stopped(), true);
+    });
+  }
+
+  test("is 408 also where bytes keep coming", async () => {
+    await assert.rejects(readBytes(source(drip()), 1e9, 5), timeout);
+  });
+
+  test("leaves no timer behind where it arrives", async () => {
+    mock.timers.enable({ apis: ["setTimeout"] });
+    const cancel = mock.method(ReadableStreamDefaultReader.prototype, "cancel");
+    assert.equal((await readBytes(source([Buffer.from("ab")]), 10)).byteLength, 2);
+    await assert.rejects(readBytes(source([Buffer.from("ab")]), 1), { status: 413 });
+    await nextTurn();
+    mock.timers.tick(60_000);
+    assert.equal(cancel.mock.callCount(), 0);
+    cancel.mock.restore();
+  });
+});
+
+describe("a refused body", () => {
+  setFlagsFromString("--expose-gc");
+  const collectGarbage: () => void = runInNewContext("gc");
+  const noSink = (error: Error): BodySink<void> => ({
+    take() {
+      throw error;
+    },
+    end: () => assert.fail("the end of a refused body"),
+  });
+
+  test("is refused at once, whatever is to come", async () => {
+    await assert.rejects(
+      readBody(silent(), megabyte, () => noSink(new ApiError(400, "Refused", "Refused."))),
+      { code: "Refused" },
+    );
+  });
+
+  test("frees what was read of it while the rest arrives", async () => {
+    let first: WeakRef<Uint8Array> | undefined;
+    const isFree: boolean[] = [];
+    const { promise: done, resolve } = Promise.withResolvers<void>();
+    async function* chunks() {
+      for (let index = 0; index < 4; index += 1) {
+        const chunk = new Uint8Array(40);
+        first ??= new WeakRef(chunk);
+        yield chunk;
+        await nextTurn();
+        collectGarbage();
+        isFree.push(first.deref() === undefined);
+      }
+      resolve();
+    }
+    await assert.rejects(readBytes(source(chunks()), 100), { code: "RequestBodyTooLarge" });
+    await done;
+    // The third chunk passes the limit.
+    assert.deepEqual(isFree, [false, false, true, true]);
+  });
+
+  test("frees what was read of it when its time is over", async () => {
+    let first: WeakRef<Uint8Array> | undefined;
+    let sent = 0;
+    const body = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        if (sent === 2) await new Promise(() => undefined);
+        sent += 1;
+        const chunk = new Uint8Array(40);
+        first ??= new WeakRef(chunk);
+        controller.enqueue(chunk);
+      },
+    });
+    await assert.rejects(readBytes({ headers: new Headers(), body }, 100, 5), timeout);
+    await nextTurn();
+    collectGarbage();
+    assert.deepEqual([sent, first?.deref()], [2, undefined]);
+  });
+
+  test("is handed no further to what it was read into", async () => {
+    let taken = 0;
+    const refusing = noSink(new ApiError(400, "Refused", "Refused."));
+    const sink: BodySink<void> = {
+      take(chunk) {
+        taken += 1;
+        return refusing.take(chunk);
+      },
+      end: refusing.end,
+    };
+    const chunks = Array.from({ length: 10 }, () => new Uint8Array(1000));
+    await assert.rejects(
+      readBody(source(chunks), megabyte, () => sink),
+      { code: "Refused" },
+    );
+    await nextTurn();
+    assert.equal(taken, 1);
+  });
+
+  test("hides no fault of what it is read into", async () => {
+    await assert.rejects(
+      readBody(source([new Uint8Array(1)]), 10, () => noSink(new TypeError("a bug"))),
+      TypeError,
+    );
+  });
+});
+
+describe("a body in tiny chunks", () => {
+  const refused = { status: 400, code: "InvalidRequestBody", message: "The request body comes in too small pieces." };
+  function* pieces(number: number, sizeInBytes: number) {
+    for (let index = 0; index < number; index += 1) yield new Uint8Array(sizeInBytes);
+  }
+
+  test("may be short", async () => {
+    assert.equal((await readBytes(source(pieces(1000, 1)), megabyte)).byteLength, 1000);
+  });
+
+  test("may be as long as the smallest packets of a network make it", async () => {
+    assert.equal((await readBytes(source(pieces(10_000, 536)), 6 * megabyte)).byteLength, 5_360_000);
+  });
+
+  test("is refused", async () => {
+    for (const size of [0, 1, 16, 100]) {
+      await assert.rejects(readBytes(source(pieces(2000, size)), 20 * megabyte), refused, `${size} bytes`);
+    }
+  });
+});
+
+test("the chunks that a body comes in make no difference", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 50 }), async (chunks) => {
+      const whole = Buffer.concat(chunks);
+      assert.deepEqual(Buffer.from(await readBytes(source(chunks), 2000)), whole);
+      await assert.rejects(readBytes(source([...chunks, new Uint8Array(1)]), whole.length), { status: 413 });
+    }),
+  );
+});
