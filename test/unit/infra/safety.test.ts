@@ -22,8 +22,8 @@ describe("what was erased is gone", () => {
     const policy = find("modules/storage.bicep", "Microsoft.Storage/storageAccounts/managementPolicies");
     assert.match(policy.get("properties", "policy") ?? "", /prefixMatch: \['reference-images\/sessions\/'\]/);
     // By the names under which the app keeps them.
-    assert.match(readSource("storage/connect.ts"), /container\("reference-images"\)/);
-    assert.match(readSource("liveness/image-ports.ts"), /type ImageName = .*`sessions\//);
+    assert.match(readSource("storage/azure/connect.ts"), /container\("reference-images"\)/);
+    assert.match(readSource("liveness/model/images.ts"), /type ImageName = .*`sessions\//);
   });
 
   test("held images go by their age, services' and users'", () => {
@@ -213,7 +213,7 @@ describe("roles", () => {
     assert.match(tree.text, /var hosts = \['azure-webjobs-hosts', 'azure-webjobs-secrets'\]/);
     assert.match(tree.text, /var images = 'reference-images'/);
     assert.match(tree.text, /for container in concat\(hosts, \[images, package\]\)/);
-    assert.match(readSource("storage/connect.ts"), /container\("reference-images"\)/);
+    assert.match(readSource("storage/azure/connect.ts"), /container\("reference-images"\)/);
   });
 
   test("are there before the app asks for anything", () => {
