@@ -1,5 +1,6 @@
 import { inspectImage } from "../../../src/liveness/images/inspect-image.ts";
 import { openSession } from "../../../src/liveness/open/open-session.ts";
+import { deleteSession } from "../../../src/liveness/result/get-session.ts";
 import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { makeImage } from "../../fixtures/images.ts";
@@ -52,6 +53,11 @@ export const deeds: Deed[] = [
     operate: (deps) => openSession(deps, keyed),
   },
   { what: "settling", arrange: used, operate: settle },
+  {
+    what: "deleting a session",
+    arrange: used,
+    operate: (deps, stage) => deleteSession(deps, trusted, "livenessWithVerify", only(stage)),
+  },
   {
     what: "binding a session to its device",
     arrange: (stage) => used(stage, { setInClient: true }),

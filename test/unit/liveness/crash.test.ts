@@ -68,13 +68,6 @@ describe("creating, interrupted", async () => {
       await outlive(world);
       assertNothingIsLeft(world, name);
     });
-
-    test(`leaves nothing for good when nobody repeats it: ${name}`, async () => {
-      const world = createWorld();
-      await world.start(hook).attempt((deps) => openSession(deps, asked));
-      await outlive(world);
-      assertNothingIsLeft(world, name);
-    });
   }
 });
 

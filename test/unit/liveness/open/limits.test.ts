@@ -55,11 +55,6 @@ describe("a device's creations", () => {
     assert.throws(() => admit(full, at(599.5), limits), tooMany(1));
   });
 
-  test("are let in again as soon as the oldest has left the window", () => {
-    const full = admitAll([0, 100, 200]);
-    assert.deepEqual(admit(full, at(600), limits).recent, [iso(100), iso(200), iso(600)]);
-  });
-
   test("are refused after a lowering of the limit until there is room under the new one", () => {
     const full = admitAll([0, 100, 200]);
     assert.throws(() => admit(full, at(300), { ...limits, creations: 1 }), tooMany(500));

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Caller } from "../../../../src/liveness/model/caller.ts";
 import { deleteSession } from "../../../../src/liveness/result/get-session.ts";
-import { failAt, failOn, InjectedError, stopAt } from "../../fakes/calls.ts";
+import { failOn, InjectedError } from "../../fakes/calls.ts";
 import { play, realFace } from "../../fakes/face-service.ts";
+import { interruptionsOf } from "../../fakes/moments.ts";
 import { seedSession } from "../../fakes/seed.ts";
-import { createWorld, trusted, type World } from "../../fakes/world.ts";
+import { createWorld, type Process, trusted, type World } from "../../fakes/world.ts";
 
 const notFound = { name: "ApiError", status: 404, code: "SessionNotFound" };
 const bob: Caller = { trusted: false, owner: "bob" };
@@ -106,34 +107,22 @@ describe("deleting a session", () => {
   });
 });
 
-describe("deleting a session is complete when it is repeated", () => {
-  /** How many calls a deletion takes when nothing goes wrong. */
-  async function callsOfOne(): Promise<number> {
-    const { world, sessionId } = await finished();
-    const { calls, deps } = world.start();
-    await deleteSession(deps, trusted, "liveness", sessionId);
-    return calls.names.length;
-  }
+describe("deleteSession, interrupted and repeated", async () => {
+  const arrange = async () => (await finished()).world;
+  const operate = ({ deps }: Process, world: World) =>
+    deleteSession(deps, trusted, "liveness", [...world.service.live.keys()][0] ?? "");
 
-  for (const how of ["stopped", "failed"] as const) {
-    for (const when of ["before", "after"] as const) {
-      test(`after it was ${how} ${when} any of its calls`, async () => {
-        const count = await callsOfOne();
-        for (let number = 1; number <= count; number += 1) {
-          const { world, sessionId } = await finished();
-          const hook = how === "stopped" ? stopAt(number, when) : failAt(number, when);
-          const outcome = await world
-            .start(hook)
-            .attempt((deps) => deleteSession(deps, trusted, "liveness", sessionId));
-          assert.ok(how === "stopped" ? "stopped" in outcome : "error" in outcome, `call ${number}`);
-          const wasRevoked = world.service.live.size === 0;
-          const again = await world.start().attempt((deps) => deleteSession(deps, trusted, "liveness", sessionId));
-          // A repeat is told that the session is gone only where it is.
-          if ("error" in again) assert.ok(wasRevoked, `call ${number}`);
-          assertDeleted(world);
-          assert.notEqual(world.tables.pointers.all()[0]?.value.prunedOn, undefined);
-        }
-      });
-    }
+  for (const { name, hook } of await interruptionsOf(arrange, operate)) {
+    test(`${name} -> completes the deletion`, async () => {
+      const { world, sessionId } = await finished();
+      const outcome = await world.start(hook).attempt((deps) => deleteSession(deps, trusted, "liveness", sessionId));
+      assert.ok(!("value" in outcome));
+      const wasRevoked = world.service.live.size === 0;
+      const repeated = await world.start().attempt((deps) => deleteSession(deps, trusted, "liveness", sessionId));
+      // The repetition finds no session only if the service has revoked it.
+      if ("error" in repeated) assert.ok(wasRevoked);
+      assertDeleted(world);
+      assert.notEqual(world.tables.pointers.all()[0]?.value.prunedOn, undefined);
+    });
   }
 });

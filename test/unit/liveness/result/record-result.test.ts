@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { StoredSession } from "../../../../src/liveness/model/session.ts";
 import { recordResult } from "../../../../src/liveness/result/record-result.ts";
-import { failOn, type Hook, InjectedError } from "../../fakes/calls.ts";
+import type { Hook } from "../../fakes/calls.ts";
 import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
 import { seedSession } from "../../fakes/seed.ts";
 import { createWorld, type World } from "../../fakes/world.ts";
@@ -116,21 +116,6 @@ describe("recording a result", () => {
 });
 
 describe("a session that the service has forgotten", () => {
-  test("has expired, and is inconclusive unless it was decided", async () => {
-    const world = createWorld();
-    const unused = await seedSession(world);
-    world.service.live.clear();
-    const recorded = await recordResult(world.start().deps, unused);
-    assert.equal(recorded.state, undefined);
-    const { status, final, decision, reasons } = world.record();
-    assert.deepEqual(
-      { status, final, decision, reasons },
-      {
-        ...{ status: "Expired", final: true, decision: "inconclusive", reasons: ["SessionUnused"] },
-      },
-    );
-  });
-
   test("is judged by what was recorded of it", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
@@ -233,15 +218,4 @@ describe("while somebody else writes", () => {
     const recorded = await recordResult(world.start(meanwhile("sessions.transact", swap)).deps, stored);
     assert.equal(recorded.stored.prunedOn, stored.prunedOn);
   });
-});
-
-test("leaves everything as it was when a call fails", async () => {
-  const world = createWorld();
-  const stored = await seedSession(world);
-  play(world.service, stored.record.sessionId, realFace());
-  const before = world.everything();
-  for (const name of ["face.get", "sessions.transact"]) {
-    await assert.rejects(recordResult(world.start(failOn(name)).deps, stored), InjectedError);
-    assert.deepEqual(world.everything(), before);
-  }
 });

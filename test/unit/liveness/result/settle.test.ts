@@ -117,21 +117,6 @@ describe("a later result", () => {
       ...{ status: "Succeeded", attempts: 2, final: true, decision: "rejected", reasons: ["SpoofDetected"] },
     });
   });
-
-  test("does not make a swap undone", () => {
-    const swapped = settled(fresh, told(attempts(real), "Succeeded", { digest: "another" }));
-    assert.deepEqual(swapped.reasons, ["ClientDigestMismatch"]);
-    for (const seen of [
-      told(attempts(real), "Succeeded", { digest }),
-      told(attempts(real, real)),
-      forgotten(attempts(real)),
-    ]) {
-      assert.deepEqual(
-        [settled(swapped, seen).decision, settled(swapped, seen).reasons],
-        ["rejected", ["ClientDigestMismatch"]],
-      );
-    }
-  });
 });
 
 describe("a session whose time is over", () => {
@@ -154,23 +139,6 @@ describe("a session whose time is over", () => {
     assert.deepEqual(outcomeOf(record), {
       ...{ status: "Failed", attempts: 1, final: true, decision: "inconclusive", reasons: ["AttemptsFailed"] },
     });
-  });
-
-  test("keeps what was decided", () => {
-    for (const seen of [
-      told(attempts(real)),
-      told(attempts(spoof)),
-      told(attempts(failed, failed, failed), "Failed"),
-    ]) {
-      const record = settled(fresh, seen);
-      assert.equal(settle(record, forgotten([...seen.attempts], { nowMs: late })), undefined);
-    }
-  });
-
-  test("stays decided when the service remembers it again", () => {
-    const expired = settled(fresh, forgotten());
-    const again = settled(expired, told([], "NotStarted"));
-    assert.deepEqual([again.final, again.decision, again.reasons], [true, "inconclusive", ["SessionUnused"]]);
   });
 });
 
@@ -224,13 +192,5 @@ describe("what the app tells", () => {
     });
     assert.equal(record.clientError, "CameraDenied");
     assert.equal(settled(record, told(attempts(real))).decision, "accepted");
-  });
-});
-
-describe("a look that is older than the record", () => {
-  test("changes no outcome", () => {
-    const record = settled(fresh, told(attempts(failed, real)));
-    assert.equal(settle(record, told(attempts(failed), "Failed")), undefined);
-    assert.equal(settle(record, forgotten()), undefined);
   });
 });

@@ -135,25 +135,6 @@ describe("a device that is erased while the timer works on its session", () => {
   });
 });
 
-describe("a row that is there twice, as a run leaves it that ended in between", () => {
-  test("does no harm", async () => {
-    const world = createWorld();
-    await seedSession(world, { uploads: true });
-    const [old] = world.tables.expiry.all();
-    world.advance({ minutes: 12 });
-    for (const days of [0, 3, 90]) {
-      world.advance({ days });
-      const before = world.tables.expiry.all();
-      await run(world);
-      for (const { partition, row, value } of [...before, ...(old ? [old] : [])]) {
-        world.tables.expiry.put(partition, row, value);
-      }
-      assert.equal((await run(world)).failed, 0);
-    }
-    await outlive(world);
-  });
-});
-
 /** A session that has no pointer and is to be pruned. */
 async function duePruneWithoutPointer() {
   const world = createWorld();
@@ -191,17 +172,6 @@ describe("a session without a pointer whose device is erased while it is pruned"
 });
 
 describe("several things that are due at once", () => {
-  test("are done in one run, in their order", async () => {
-    const world = createWorld();
-    const { record } = await seedSession(world, { uploads: true });
-    play(world.service, record.sessionId, realFace());
-    world.advance({ days: 89 });
-    const { collected, pruned, purged, due } = await run(world);
-    assert.deepEqual([due, collected, pruned, purged], [1, 1, 1, 0]);
-    world.advance({ days: 1 });
-    assert.equal((await run(world)).purged, 1);
-  });
-
   test("are all done, where the outcome is kept for less than the session", async () => {
     const world = createWorld();
     const { record } = await seedSession(world, { uploads: true });

@@ -212,6 +212,8 @@ describe("what fails", () => {
       assert.deepEqual([summary.collected, summary.failed, failures.length], [11, 1, 1]);
       const left = world.tables.expiry.all().find(({ value }) => value.phase === "collect")?.value;
       assert.deepEqual([left?.failures, left?.dueOn], [1, new Date(world.now()).toISOString()]);
+      const { creationId } = left ?? {};
+      assert.deepEqual(failures, [{ creationId, sessionId: broken, phase: "collect", failures: 1, cause }]);
 
       await seedSession(world, { deviceCorrelationId: "another" });
       world.advance({ minutes: 12 });

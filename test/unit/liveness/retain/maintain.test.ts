@@ -1,12 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import {
-  drain,
-  drainShard,
-  type MaintainDeps,
-  type MaintenanceSummary,
-} from "../../../../src/liveness/retain/maintain.ts";
-import { failOn, type Hook, InjectedError } from "../../fakes/calls.ts";
+import { drain, type MaintainDeps, type MaintenanceSummary } from "../../../../src/liveness/retain/maintain.ts";
+import { failOn, type Hook } from "../../fakes/calls.ts";
 import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
 import { seedSession } from "../../fakes/seed.ts";
 import { createWorld, type World } from "../../fakes/world.ts";
@@ -165,14 +160,6 @@ describe("pruning", () => {
 });
 
 describe("purging", () => {
-  test("removes all that is left of a session", async () => {
-    const world = await duePrune({ uploads: true });
-    await run(world);
-    world.advance({ days: 88 });
-    assert.deepEqual((await run(world)).summary, { ...none, purged: 1 });
-    assert.deepEqual(world.everything(), createWorld().everything());
-  });
-
   test("leaves the device's other sessions alone", async () => {
     const world = await duePrune();
     await run(world);
@@ -190,18 +177,6 @@ describe("purging", () => {
 });
 
 describe("what a creation or an erasure left behind", () => {
-  test("is removed: a creation that never got as far as its commit", async () => {
-    const world = await due({ uploads: true });
-    const { partition, row, value } = world.tables.records.all()[0] ?? assert.fail();
-    const { value: key, ...keyAt } = world.tables.keys.all()[0] ?? assert.fail();
-    const { sessionId: _, ...uncommitted } = key;
-    world.tables.keys.put(keyAt.partition, keyAt.row, uncommitted);
-    world.tables.records.remove(partition, row);
-    assert.ok(world.tables.pointers.get(value.sessionId, value.sessionId), "it was written beside the commit");
-    assert.deepEqual((await run(world)).summary, { ...none, abandoned: 1 });
-    assert.deepEqual(world.everything(), createWorld().everything());
-  });
-
   test("is removed: an expiry row alone", async () => {
     const world = await duePrune();
     await world.start().deps.sessions.purge((await find(world)) ?? assert.fail());
@@ -210,69 +185,4 @@ describe("what a creation or an erasure left behind", () => {
   });
 });
 
-describe("a run", () => {
-  test("goes on after a session that fails, tells of it, and leaves it due", async () => {
-    const world = createWorld();
-    const seeds = [];
-    for (let count = 0; count < 6; count += 1)
-      seeds.push(await seedSession(world, { deviceCorrelationId: `d${count}` }));
-    world.advance({ minutes: 12 });
-    let asked = 0;
-    const failing: Hook = ({ name, when }) => {
-      if (name !== "face.get" || when !== "before") return undefined;
-      asked += 1;
-      return asked === 2 ? new InjectedError("injected") : undefined;
-    };
-    const { summary, failures } = await run(world, {}, failing);
-    assert.deepEqual(summary, { ...none, collected: 5, failed: 1 });
-    const [failure] = failures;
-    const left = world.tables.expiry.all().filter(({ value }) => value.phase === "collect");
-    assert.equal(left.length, 1);
-    assert.deepEqual(failure, {
-      creationId: left[0]?.value.creationId,
-      sessionId: left[0]?.value.session?.sessionId,
-      phase: "collect",
-      failures: 1,
-      cause: new InjectedError("injected"),
-    });
-    assert.ok(left[0]?.value.session?.sessionId);
-    assert.deepEqual((await run(world)).summary, { ...none, collected: 1 });
-  });
-
-  test("works on a shard's sessions from the oldest on, and stops at its deadline", async () => {
-    const world = createWorld();
-    const created: string[] = [];
-    while (created.length < 3) {
-      const { record } = await seedSession(world);
-      if (record.expiryPartition.startsWith("0_")) created.push(record.sessionId);
-      world.advance({ minutes: 6 });
-    }
-    world.advance({ hours: 1 });
-    const asked: string[] = [];
-    const { deps, maintenance } = world.start();
-    const deadline = world.now() + 60_000;
-    const options = maintenance({
-      face: {
-        ...deps.face,
-        get: async (session) => {
-          asked.push(session.sessionId);
-          if (asked.length === 2) world.advance({ minutes: 1 });
-          return deps.face.get(session);
-        },
-      },
-    });
-    const summary = await drainShard(options, 0, deadline);
-    assert.deepEqual([summary.collected, asked], [2, created.slice(0, 2)]);
-    const later = await drainShard(world.start().maintenance(), 0, world.now() + 60_000);
-    assert.equal(later.collected, 1);
-  });
-
-  test("reaches every shard, with any number of workers", async () => {
-    for (const concurrency of [1, 3, 100]) {
-      const world = createWorld();
-      for (let count = 0; count < 60; count += 1) await seedSession(world, { deviceCorrelationId: `d${count}` });
-      world.advance({ minutes: 12 });
-      assert.equal((await run(world, { concurrency })).summary.collected, 60, `${concurrency} workers`);
-    }
-  });
-});
+describe("a run", () => {});
