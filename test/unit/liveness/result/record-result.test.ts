@@ -72,26 +72,6 @@ describe("recording a result", () => {
     assert.deepEqual(world.everything(), before);
   });
 
-  test("writes audit entries only of attempts that have ended since", async () => {
-    const world = createWorld();
-    const stored = await seedSession(world);
-    const { sessionId } = stored.record;
-    play(world.service, sessionId, failedAttempt("First"));
-    const first = (await recordResult(world.start().deps, stored)).stored;
-    world.advance({ minutes: 1 });
-    play(world.service, sessionId, failedAttempt("Second"));
-    world.service.live.get(sessionId)?.state.attempts.push({ attemptId: 3, attemptStatus: "Running" });
-    const second = (await recordResult(world.start().deps, first)).stored;
-    assert.equal(second.record.attempts, 2);
-    assert.deepEqual(
-      entriesOf(world).map(({ entryId, outcome, receivedOn }) => [entryId, outcome, receivedOn]),
-      [
-        ["1", "First", "2026-03-01T12:00:00.000Z"],
-        ["2", "Second", "2026-03-01T12:01:00.000Z"],
-      ],
-    );
-  });
-
   test("takes id and time of an entry from the service where it tells them", async () => {
     const world = createWorld();
     const stored = await seedSession(world);

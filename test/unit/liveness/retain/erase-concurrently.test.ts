@@ -11,7 +11,7 @@ import { createWorld, type Process, trusted, type World } from "../../fakes/worl
 
 const device = "a-device";
 
-/** A session of Alice's, used once, at the time at which the timer looks at it. */
+/** A session owned by alice with two attempts, due for collecting. */
 async function arrange(): Promise<World> {
   const world = createWorld();
   const { record } = await seedSession(world, { uploads: true, owner: "alice" });
@@ -24,28 +24,28 @@ async function arrange(): Promise<World> {
 const sessionOf = (world: World) => [...world.service.live.keys()][0] ?? assert.fail();
 const kind = "livenessWithVerify";
 
-/** Collects and prunes at once. */
+/** Collects and prunes in the same run. */
 function maintain(process: Process, world: World): Promise<unknown> {
   return drain(process.maintenance({ retention: { sessionHours: 0, outcomeDays: 90 } }), world.now() + 60_000);
 }
 
 const operations: [string, (process: Process, world: World, sessionId: string) => Promise<unknown>][] = [
   [
-    "is settled",
+    "settleSession",
     ({ deps }, _world, sessionId) => settleSession(deps, trusted, sessionId, { digest: "service-digest" }),
   ],
-  ["is watched", ({ deps }, _world, sessionId) => getSession(deps, trusted, kind, sessionId)],
-  ["is deleted", ({ deps }, _world, sessionId) => deleteSession(deps, trusted, kind, sessionId)],
-  ["is collected and pruned", maintain],
+  ["getSession", ({ deps }, _world, sessionId) => getSession(deps, trusted, kind, sessionId)],
+  ["deleteSession", ({ deps }, _world, sessionId) => deleteSession(deps, trusted, kind, sessionId)],
+  ["collecting and pruning", maintain],
 ];
 
 for (const [what, operate] of operations) {
-  describe(`erasing a device while its session ${what}`, async () => {
+  describe(`eraseDevice during ${what}`, async () => {
     const counted = await arrange();
     const process = counted.start();
     await operate(process, counted, sessionOf(counted));
     for (let turn = 1; turn <= process.calls.names.length; turn += 1) {
-      test(`leaves nothing that names it: before call ${turn}, ${process.calls.names[turn - 1]}`, async () => {
+      test(`erased before call ${turn}, ${process.calls.names[turn - 1]} -> leaves no rows of the device`, async () => {
         const world = await arrange();
         const sessionId = sessionOf(world);
         const erase = () => eraseDevice(world.start().deps, device);

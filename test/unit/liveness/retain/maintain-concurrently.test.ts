@@ -9,7 +9,7 @@ import { interleave } from "../../fakes/moments.ts";
 import { seedSession } from "../../fakes/seed.ts";
 import { createWorld, trusted, type World } from "../../fakes/world.ts";
 
-/** Runs the timer, in a process of its own. */
+/** One run of the timer in a new process. */
 function run(world: World, options: Partial<MaintainDeps> = {}, hook?: Hook) {
   return drain(world.start(hook).maintenance(options), world.now() + 60_000);
 }
@@ -22,8 +22,8 @@ async function outlive(world: World): Promise<void> {
   assert.deepEqual(world.everything(), createWorld().everything());
 }
 
-describe("a session that is bound to its device while the timer works on it", () => {
-  /** The device names itself to nobody but the app, which settles late. */
+describe("session bound to its device during a run", () => {
+  /** The client reports the device only when it settles. */
   async function arrange(): Promise<{ world: World; sessionId: string }> {
     const world = createWorld();
     const { record } = await seedSession(world, { setInClient: true, uploads: true });
@@ -34,7 +34,7 @@ describe("a session that is bound to its device while the timer works on it", ()
   const settle = (world: World, sessionId: string) =>
     settleSession(world.start().deps, trusted, sessionId, { deviceCorrelationId: "a-device" });
 
-  test("is collected, pruned and purged, whenever that was", async () => {
+  test("bound before any call of the run -> collected, pruned and purged", async () => {
     const counted = await arrange();
     const process = counted.world.start();
     await drain(process.maintenance(), counted.world.now() + 60_000);
@@ -42,17 +42,17 @@ describe("a session that is bound to its device while the timer works on it", ()
       const { world, sessionId } = await arrange();
       const hook = interleave(turn, () => settle(world, sessionId));
       const summary = await run(world, {}, hook);
-      const what = `before call ${turn}, ${process.calls.names[turn - 1]}`;
-      assert.equal(summary.failed, 0, what);
-      assert.equal((await settle(world, sessionId)).decision, "accepted", what);
-      assert.equal(world.record().deviceCorrelationId, "a-device", what);
-      assert.equal(world.blobs.images.size, 1, what);
+      const position = `before call ${turn}, ${process.calls.names[turn - 1]}`;
+      assert.equal(summary.failed, 0, position);
+      assert.equal((await settle(world, sessionId)).decision, "accepted", position);
+      assert.equal(world.record().deviceCorrelationId, "a-device", position);
+      assert.equal(world.blobs.images.size, 1, position);
       await run(world);
       await outlive(world);
     }
   });
 
-  test("is found by its id where its row no longer tells where it is", async () => {
+  test("bound after collecting or pruning -> later phases find the session by its id", async () => {
     for (const late of [{ hours: 1 }, { days: 3 }]) {
       const { world, sessionId } = await arrange();
       await run(world);
@@ -64,11 +64,11 @@ describe("a session that is bound to its device while the timer works on it", ()
   });
 });
 
-describe("a device that is erased while the timer works on its session", () => {
+describe("eraseDevice during a run", () => {
   const phases = { collecting: { minutes: 12 }, pruning: { days: 2 }, purging: { days: 90 } };
 
   for (const [what, time] of Object.entries(phases)) {
-    test(`leaves no row that names it: ${what} before any call of the erasure`, async () => {
+    test(`${what} before any call of the erasure -> leaves no rows`, async () => {
       const arrange = async () => {
         const world = createWorld();
         await seedSession(world, { uploads: true });
@@ -97,7 +97,7 @@ describe("a device that is erased while the timer works on its session", () => {
     });
   }
 
-  test("leaves no row either where the timer writes one while the erasure is about to remove the session", async () => {
+  test("the run writes an expiry row just before the erasure removes the session -> leaves no rows", async () => {
     const world = createWorld();
     await seedSession(world);
     world.advance({ minutes: 12 });
@@ -124,7 +124,7 @@ describe("a device that is erased while the timer works on its session", () => {
     assert.deepEqual(world.everything(), createWorld().everything());
   });
 
-  test("is found in the calendar wherever the row has gone", async () => {
+  test("the expiry row of a failed session was moved -> removes the row", async () => {
     const world = createWorld();
     await seedSession(world);
     world.advance({ minutes: 12 });
@@ -146,8 +146,8 @@ async function duePruneWithoutPointer() {
   return { world, record };
 }
 
-describe("a session without a pointer, as a creation leaves it that ended in between", () => {
-  test("gets one when it is pruned, and goes with it", async () => {
+describe("session without a pointer, as after a crashed creation", () => {
+  test("pruned -> gets a pointer, which is purged with the session", async () => {
     const { world, record } = await duePruneWithoutPointer();
     await run(world);
     const prunedOn = new Date(world.now()).toISOString();
@@ -156,12 +156,12 @@ describe("a session without a pointer, as a creation leaves it that ended in bet
   });
 });
 
-describe("a session without a pointer whose device is erased while it is pruned", () => {
-  test("leaves nothing that names it", async () => {
+describe("session without a pointer whose device is erased during pruning", () => {
+  test("erased before any call of the run -> leaves no rows", async () => {
     const { world: counted } = await duePruneWithoutPointer();
     const process = counted.start();
     await drain(process.maintenance(), counted.now() + 60_000);
-    assert.ok(process.calls.names.includes("sessionids.put"), "the pointer is written anew");
+    assert.ok(process.calls.names.includes("sessionids.put"), "the run writes the pointer");
     for (let turn = 1; turn <= process.calls.names.length; turn += 1) {
       const { world } = await duePruneWithoutPointer();
       const erase = () => eraseDevice(world.start().deps, "a-device");
@@ -171,8 +171,8 @@ describe("a session without a pointer whose device is erased while it is pruned"
   });
 });
 
-describe("several things that are due at once", () => {
-  test("are all done, where the outcome is kept for less than the session", async () => {
+describe("session due for several phases", () => {
+  test("outcome retention shorter than session retention -> pruned and purged in one run", async () => {
     const world = createWorld();
     const { record } = await seedSession(world, { uploads: true });
     play(world.service, record.sessionId, realFace());
@@ -187,8 +187,8 @@ describe("several things that are due at once", () => {
   });
 });
 
-describe("a longer retention", () => {
-  test("holds for what was set down by a shorter one", async () => {
+describe("retention that was lengthened", () => {
+  test("rows scheduled under the shorter retention -> due under the longer one", async () => {
     const world = createWorld();
     await seedSession(world, { uploads: true });
     world.advance({ minutes: 12 });
@@ -204,8 +204,8 @@ describe("a longer retention", () => {
   });
 });
 
-describe("a row that says no more than the design has it say", () => {
-  test("is gone through from the beginning, whatever its phase", async () => {
+describe("expiry row without the fields of its session", () => {
+  test("phase prune, outcome not recorded -> collects first and keeps session and image until they are due", async () => {
     const world = createWorld();
     const { record } = await seedSession(world, { uploads: true });
     play(world.service, record.sessionId, realFace());
@@ -215,7 +215,7 @@ describe("a row that says no more than the design has it say", () => {
     world.advance({ hours: 1 });
     const { collected, pruned } = await run(world);
     assert.deepEqual([collected, pruned, world.record().decision], [1, 0, "accepted"]);
-    assert.deepEqual([world.service.live.size, world.blobs.images.size], [1, 1], "its time has not come");
+    assert.deepEqual([world.service.live.size, world.blobs.images.size], [1, 1], "pruning is not due");
     await outlive(world);
   });
 });

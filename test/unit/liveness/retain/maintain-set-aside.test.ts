@@ -13,12 +13,12 @@ async function run(world: World, hook?: Hook, options: Partial<MaintainDeps> = {
   const process = world.start(hook);
   const maintenance = process.maintenance({ maxAttempts: 3, ...options });
   const summary = await drain(maintenance, world.now() + 60_000);
-  return { summary, asked: process.calls.names, failures: maintenance.failures as MaintenanceFailure[] };
+  return { summary, calls: process.calls.names, failures: maintenance.failures as MaintenanceFailure[] };
 }
 
 const serviceFails = failOn("face.get");
 
-/** A session that was used, at the time at which it is to be collected. */
+/** A session with a result, due for collecting. */
 async function arrange(): Promise<World> {
   const world = createWorld();
   const { record } = await seedSession(world, { uploads: true });
@@ -27,7 +27,7 @@ async function arrange(): Promise<World> {
   return world;
 }
 
-/** The same, after it has failed too often. */
+/** The same session after its third failed run, which sets it aside. */
 async function setAside(options: Partial<MaintainDeps> = {}): Promise<World> {
   const world = await arrange();
   for (let runs = 0; runs < 3; runs += 1) await run(world, serviceFails, options);
@@ -40,13 +40,13 @@ const row = (world: World) => {
   return only.value;
 };
 
-describe("a session that fails in one run after the other", () => {
-  test("is set aside after so many, which log, row and resource tell", async () => {
+describe("session that fails in consecutive runs", () => {
+  test("third failure -> set aside, as failure, expiry row and session resource show", async () => {
     const world = await arrange();
     for (const failures of [1, 2]) {
-      const { summary, failures: told } = await run(world, serviceFails);
+      const { summary, failures: reported } = await run(world, serviceFails);
       assert.deepEqual([summary.failed, summary.setAside, row(world).failures], [1, 0, failures]);
-      assert.deepEqual([told[0]?.failures, told[0]?.setAsideOn], [failures, undefined]);
+      assert.deepEqual([reported[0]?.failures, reported[0]?.setAsideOn], [failures, undefined]);
       assert.equal(sessionResource(world.record(), { trusted: true }).setAsideOn, undefined);
     }
     const setAsideOn = new Date(world.now()).toISOString();
@@ -57,7 +57,7 @@ describe("a session that fails in one run after the other", () => {
     assert.equal(sessionResource(world.record(), { trusted: true }).setAsideOn, setAsideOn);
   });
 
-  test("is then tried once an hour, and counted as set aside no more than once", async () => {
+  test("set aside -> retried once an hour, counted as set aside only once", async () => {
     const world = await setAside();
     assert.equal((await run(world)).summary.due, 0);
     world.advance({ hours: 1, seconds: -1 });
@@ -68,7 +68,7 @@ describe("a session that fails in one run after the other", () => {
     assert.equal((await run(world)).summary.due, 0);
   });
 
-  test("is as any other as soon as a try goes well", async () => {
+  test("retry succeeds -> collected, no longer set aside", async () => {
     const world = await setAside();
     world.advance({ hours: 1 });
     assert.equal((await run(world)).summary.collected, 1);
@@ -76,12 +76,12 @@ describe("a session that fails in one run after the other", () => {
     assert.deepEqual([row(world).phase, row(world).failures, row(world).setAsideOn], ["prune", undefined, undefined]);
   });
 
-  test("is closed when the service has surely forgotten it, and leaves nothing in the end", async () => {
+  test("older than 48 hours -> closed without the service, and purged when that is due", async () => {
     const world = await setAside();
     world.advance({ hours: 48 });
-    const { summary, asked } = await run(world, serviceFails);
+    const { summary, calls } = await run(world, serviceFails);
     assert.deepEqual([summary.failed, summary.collected, summary.pruned], [0, 1, 1]);
-    assert.equal(asked.includes("face.get"), false);
+    assert.equal(calls.includes("face.get"), false);
     const { status, decision, setAsideOn } = world.record();
     assert.deepEqual([status, decision, setAsideOn], ["Expired", "inconclusive", undefined]);
     assert.equal(world.blobs.images.size, 0);
@@ -91,8 +91,8 @@ describe("a session that fails in one run after the other", () => {
   });
 });
 
-describe("the image of a session that was set aside", () => {
-  test("goes in time, though its outcome is not known", async () => {
+describe("image of a session that was set aside", () => {
+  test("session retention ends -> removed although the outcome is unknown", async () => {
     const world = await setAside({ retention: dayLong });
     for (let hour = 1; hour < 24; hour += 1) {
       world.advance({ hours: 1 });
@@ -102,14 +102,14 @@ describe("the image of a session that was set aside", () => {
     world.advance({ minutes: 48 });
     await run(world, serviceFails, { retention: dayLong });
     assert.equal(world.blobs.images.size, 0);
-    assert.equal(world.service.live.size, 1, "the service keeps the result");
+    assert.equal(world.service.live.size, 1, "the session at the service is kept");
     world.advance({ hours: 1 });
     await run(world, undefined, { retention: dayLong });
     assert.equal(world.record().decision, "accepted");
     assert.equal(world.service.live.size, 0);
   });
 
-  test("goes at once where its time is over when that is found out", async () => {
+  test("session retention ended before -> removed when the session is set aside", async () => {
     const world = await arrange();
     world.advance({ hours: 24 });
     const options = { retention: dayLong };
@@ -119,7 +119,7 @@ describe("the image of a session that was set aside", () => {
     }
   });
 
-  test("is tried again where removing it failed too", async () => {
+  test("removing it fails -> removed by the next retry", async () => {
     const world = await arrange();
     world.advance({ hours: 24 });
     const allFails = failOn(["face.get", "images.delete", "sessions.transact"]);
@@ -132,8 +132,8 @@ describe("the image of a session that was set aside", () => {
   });
 });
 
-describe("a session that cannot be pruned or purged", () => {
-  test("loses its image all the same, and is pruned when that works again", async () => {
+describe("set-aside session that cannot be pruned or purged", () => {
+  test("revoking fails -> image removed, pruned by a later retry", async () => {
     const world = await arrange();
     const options = { retention: dayLong };
     await run(world, undefined, options);
@@ -146,7 +146,7 @@ describe("a session that cannot be pruned or purged", () => {
     assert.deepEqual([world.service.live.size, world.record().setAsideOn], [0, undefined]);
   });
 
-  test("stays to be seen: a row that cannot be read is never dropped", async () => {
+  test("record cannot be read -> retried for ever, record kept", async () => {
     const world = await arrange();
     world.advance({ days: 100 });
     const { summary } = await run(world, failOn("sessions.get"), { maxAttempts: 1 });

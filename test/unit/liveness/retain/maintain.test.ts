@@ -9,7 +9,7 @@ import { createWorld, type World } from "../../fakes/world.ts";
 type Counts = Omit<MaintenanceSummary, "due" | "oldestDueOn">;
 const none: Counts = { collected: 0, pruned: 0, purged: 0, abandoned: 0, failed: 0, setAside: 0, left: 0 };
 
-/** Runs the timer once, with time enough, and answers what it did and which calls it made. */
+/** One run of the timer that does not reach its deadline: counts, failures, and calls without the queries for due rows. */
 async function run(world: World, options: Partial<MaintainDeps> = {}, hook?: Hook) {
   const process = world.start(hook);
   const maintenance = process.maintenance(options);
@@ -22,7 +22,7 @@ const find = (world: World) => world.start().deps.sessions.find(world.record().s
 
 const dueRows = (world: World) => world.tables.expiry.all().map(({ value: { phase, dueOn } }) => [phase, dueOn]);
 
-/** A session whose result nobody has fetched, at the time at which that is due. */
+/** A session with a result that is not recorded, due for collecting. */
 async function due(seed: Parameters<typeof seedSession>[1] = {}) {
   const world = createWorld();
   const { record } = await seedSession(world, seed);
@@ -32,10 +32,10 @@ async function due(seed: Parameters<typeof seedSession>[1] = {}) {
   return world;
 }
 
-/** A session's retention of a day: the service still knows it when it is pruned. */
+/** Sessions are pruned after a day, while the service still knows them. */
 const dayLong = { retention: { sessionHours: 24, outcomeDays: 90 } };
 
-/** The same, collected, at the time at which it is to be pruned. */
+/** A collected session, due for pruning. */
 async function duePrune(seed: Parameters<typeof seedSession>[1] = {}, hours = 48) {
   const world = await due(seed);
   await run(world, { retention: { sessionHours: hours, outcomeDays: 90 } });
@@ -44,7 +44,7 @@ async function duePrune(seed: Parameters<typeof seedSession>[1] = {}, hours = 48
 }
 
 describe("collecting", () => {
-  test("waits until no attempt can come any more", async () => {
+  test("session whose token has ended two minutes ago -> Expired and inconclusive, not earlier", async () => {
     const world = createWorld();
     await seedSession(world);
     world.advance({ minutes: 12, seconds: -1 });
@@ -55,7 +55,7 @@ describe("collecting", () => {
     assert.deepEqual([status, final, decision], ["Expired", true, "inconclusive"]);
   });
 
-  test("records the outcome with its audit entries, and sets the session down for pruning", async () => {
+  test("session with a result -> records outcome and audit entries before it schedules pruning", async () => {
     const world = await due();
     const { summary, names } = await run(world);
     assert.deepEqual(summary, { ...none, collected: 1 });
@@ -66,7 +66,7 @@ describe("collecting", () => {
     assert.ok(names.indexOf("sessions.transact") < names.indexOf("expiry.put"));
   });
 
-  test("costs the service no call where no attempt can be missing", async () => {
+  test("no further attempt possible -> no call to the service", async () => {
     const revokedOn = "2026-03-01T12:01:00.000Z";
     for (const known of [{ attempts: 3 }, { settledOn: "2026-03-01T12:12:00.000Z" }, { revokedOn }]) {
       const world = await due();
@@ -83,7 +83,7 @@ describe("collecting", () => {
     }
   });
 
-  test("follows a session to its device, where the service tells it only then", async () => {
+  test("the service returns the device only then -> moves the session to it", async () => {
     const world = await due({ setInClient: true });
     const [session] = world.service.live.values();
     Object.assign(session?.state ?? {}, { deviceCorrelationId: "a-late-device" });
@@ -99,20 +99,20 @@ describe("collecting", () => {
 });
 
 describe("pruning", () => {
-  test("removes the session at the service and its uploaded image, and hides it from the dialects", async () => {
+  test("session past its retention -> removes it at the service with its uploaded image and marks the pointer", async () => {
     const world = await duePrune({ uploads: true }, 24);
     assert.equal(world.blobs.images.size, 1);
     const { summary, names } = await run(world, dayLong);
     assert.deepEqual(summary, { ...none, pruned: 1 });
     assert.ok(names.includes("face.revoke"));
-    assert.equal(names.includes("sessions.get"), false, "it is not read once more");
+    assert.equal(names.includes("sessions.get"), false, "the session is not read again");
     assert.deepEqual([world.service.live.size, world.blobs.images.size], [0, 0]);
     assert.equal(world.tables.pointers.all()[0]?.value.prunedOn, "2026-03-02T12:00:00.000Z");
     assert.deepEqual([world.record().decision, world.tables.entries.all().length], ["accepted", 2]);
     assert.deepEqual(dueRows(world), [["purge", "2026-05-30T12:00:00.000Z"]]);
   });
 
-  test("costs the service no call for a session that it has surely forgotten", async () => {
+  test("session older than 48 hours -> no call to the service", async () => {
     const world = await duePrune();
     const { summary, names } = await run(world);
     assert.equal(summary.pruned, 1);
@@ -122,21 +122,21 @@ describe("pruning", () => {
     );
   });
 
-  test("collects first where that was missed", async () => {
+  test("outcome not recorded -> collects first", async () => {
     const world = await duePrune({}, 24);
     const { partition, row, value } = world.tables.records.all()[0] ?? assert.fail();
     const { decision: _, ...undecided } = value;
     world.tables.records.put(partition, row, { ...undecided, attempts: 0, final: false, reasons: [] });
     const [due] = world.tables.expiry.all();
-    const { session: __, ...untold } = due?.value ?? assert.fail();
-    world.tables.expiry.put(untold.expiryPartition, untold.creationId, untold);
+    const { session: __, ...minimal } = due?.value ?? assert.fail();
+    world.tables.expiry.put(minimal.expiryPartition, minimal.creationId, minimal);
     const { names } = await run(world, dayLong);
     assert.ok(names.indexOf("sessions.transact") >= 0);
     assert.ok(names.indexOf("sessions.transact") < names.indexOf("face.revoke"));
     assert.equal(world.record().decision, "accepted");
   });
 
-  test("removes nothing where the outcome cannot be recorded", async () => {
+  test("outcome cannot be recorded -> removes nothing", async () => {
     const world = await due({ uploads: true });
     world.advance({ hours: 1 });
     const process = world.start();
@@ -153,36 +153,17 @@ describe("pruning", () => {
     assert.equal(world.tables.expiry.all().length, 1);
   });
 
-  test("leaves held images alone", async () => {
+  test("session with a held image -> keeps the image", async () => {
     const world = await duePrune({ kind: "livenessWithVerify", referenceImageId: "a-held-image" });
     assert.equal((await run(world)).names.includes("images.delete"), false);
   });
 });
 
-describe("purging", () => {
-  test("leaves the device's other sessions alone", async () => {
-    const world = await duePrune();
-    await run(world);
-    world.advance({ days: 88, minutes: -1 });
-    const other = await seedSession(world);
-    world.advance({ minutes: 1 });
-    assert.deepEqual((await run(world)).summary, { ...none, purged: 1 });
-    assert.equal(world.record().sessionId, other.record.sessionId);
-    const { guards, keys, pointers, expiry } = world.tables;
-    assert.deepEqual(
-      [guards, keys, pointers, expiry].map((rows) => rows.all().length),
-      [1, 1, 1, 1],
-    );
-  });
-});
-
-describe("what a creation or an erasure left behind", () => {
-  test("is removed: an expiry row alone", async () => {
+describe("expiry row without a session", () => {
+  test("due for pruning -> removes the row", async () => {
     const world = await duePrune();
     await world.start().deps.sessions.purge((await find(world)) ?? assert.fail());
     assert.deepEqual((await run(world)).summary, { ...none, pruned: 1 });
     assert.deepEqual(world.everything(), createWorld().everything());
   });
 });
-
-describe("a run", () => {});
