@@ -23,7 +23,8 @@ async function outlive(world: World): Promise<void> {
 }
 
 function assertNothingIsLeft(world: World, situation: string): void {
-  for (const [table, rows] of Object.entries(world.everything())) assert.deepEqual(rows, [], `${table} after ${situation}`);
+  for (const [table, rows] of Object.entries(world.everything()))
+    assert.deepEqual(rows, [], `${table} after ${situation}`);
   assert.equal(world.service.live.size, 0, situation);
 }
 

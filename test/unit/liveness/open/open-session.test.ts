@@ -181,7 +181,11 @@ describe("openSession with a held reference image", () => {
     };
     assert.deepEqual(await usedFor(alice), bytes);
     assert.deepEqual(await usedFor(trusted), others);
-    assert.deepEqual(await usedFor({ ...trusted, owner: "alice" }), others, "a user with a client key counts as a service");
+    assert.deepEqual(
+      await usedFor({ ...trusted, owner: "alice" }),
+      others,
+      "a user with a client key counts as a service",
+    );
     await assert.rejects(usedFor({ trusted: false, owner: "bob" }), notFound);
   });
 

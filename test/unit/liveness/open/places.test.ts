@@ -71,7 +71,10 @@ for (const [callerName, caller] of callers) {
       const guard = guardOf(world, caller) ?? assert.fail();
       world.tables.guards.put(device, rowOf(caller), { ...guard, rejectionsInARow: 5, lockedUntil });
       const before = everythingOf(world);
-      await assert.rejects(openSession(world.start().deps, creationBy(caller)), { status: 403, code: "DeviceLockedOut" });
+      await assert.rejects(openSession(world.start().deps, creationBy(caller)), {
+        status: 403,
+        code: "DeviceLockedOut",
+      });
       assert.equal(everythingOf(world), before);
       assert.equal(world.service.live.size, 1);
     });
@@ -175,7 +178,9 @@ describe("limit of a user", () => {
 
   test("creation refused by the device limit -> the user's place is released", async () => {
     const world = await opened(alice);
-    await assert.rejects(openSession(started(world, { creations: 1 }), { ...creationBy(alice), idempotencyKey: "other" }));
+    await assert.rejects(
+      openSession(started(world, { creations: 1 }), { ...creationBy(alice), idempotencyKey: "other" }),
+    );
     assert.deepEqual(placesOf(world, alice), [1, 1]);
   });
 

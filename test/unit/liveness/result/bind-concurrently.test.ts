@@ -8,7 +8,7 @@ import { interleave } from "../../fakes/moments.ts";
 import { seedSession } from "../../fakes/seed.ts";
 import { createWorld, type Process, trusted, type World } from "../../fakes/world.ts";
 
-/** A session whose device names itself to the app alone, and that was used. */
+/** A session with a result whose client has not reported its device. */
 async function arrange(): Promise<World> {
   const world = createWorld();
   const { record } = await seedSession(world, { setInClient: true });
@@ -28,7 +28,7 @@ async function turnsOf(operate: (deps: Process["deps"], world: World) => Promise
   return calls.names.length;
 }
 
-/** The session stands at one device, whole, and can be outlived. */
+/** Asserts that all rows of the session are in the partition of the device, and that the timer removes them. */
 async function assertWhole(world: World, device: string): Promise<void> {
   const { deviceCorrelationId, decision, movedFrom } = world.record();
   assert.deepEqual([deviceCorrelationId, decision, movedFrom], [device, "accepted", undefined]);
@@ -40,9 +40,9 @@ async function assertWhole(world: World, device: string): Promise<void> {
   assert.deepEqual(world.everything(), createWorld().everything());
 }
 
-describe("two apps that name different devices for one session", async () => {
+describe("two processes that bind a session to different devices", async () => {
   for (let turn = 1; turn <= (await turnsOf(settleAs("mine"))); turn += 1) {
-    test(`get one device and one refusal: the other before call ${turn}`, async () => {
+    test(`the other before call ${turn} -> one binds it, the other is refused`, async () => {
       const world = await arrange();
       const other = Promise.withResolvers<string>();
       const rival = async () => {
@@ -59,13 +59,13 @@ describe("two apps that name different devices for one session", async () => {
   }
 });
 
-describe("a session that is bound to its device while another request reads or binds it", async () => {
+describe("session bound to its device during another request", async () => {
   for (const [what, operate] of [
-    ["is watched", watch],
-    ["is bound to the same device", settleAs("mine")],
+    ["getSession", watch],
+    ["settleSession with the same device", settleAs("mine")],
   ] as const) {
     for (let turn = 1; turn <= (await turnsOf(operate)); turn += 1) {
-      test(`is recorded once, at its device: bound before call ${turn} while it ${what}`, async () => {
+      test(`bound before call ${turn} of ${what} -> recorded once, in the partition of the device`, async () => {
         const world = await arrange();
         const bind = () => settleAs("mine")(world.start().deps, world);
         await operate(world.start(interleave(turn, bind)).deps, world);

@@ -11,7 +11,7 @@ import { createWorld, type Process, trusted, type World } from "../../fakes/worl
 const notFound = { name: "ApiError", status: 404, code: "SessionNotFound" };
 const bob: Caller = { trusted: false, owner: "bob" };
 
-/** A session with a result that nobody has looked at. */
+/** A session with a result that is not recorded. */
 async function finished() {
   const world = createWorld();
   const { record } = await seedSession(world, { owner: "alice" });
@@ -33,8 +33,8 @@ function assertDeleted(world: World): void {
   assert.equal(world.service.live.size, 0);
 }
 
-describe("deleting a session", () => {
-  test("collects its outcome before it revokes it", async () => {
+describe("deleteSession", () => {
+  test("session with a result -> records the outcome before it revokes", async () => {
     const { world, sessionId } = await finished();
     const { calls, deps } = world.start();
     await deleteSession(deps, { trusted: false, owner: "alice" }, "liveness", sessionId);
@@ -50,7 +50,7 @@ describe("deleting a session", () => {
     assertDeleted(world);
   });
 
-  test("keeps the record of one that nobody used", async () => {
+  test("unused session -> record kept as Canceled and SessionUnused", async () => {
     const world = createWorld();
     const { record } = await seedSession(world);
     await remove(world, record.sessionId);
@@ -58,7 +58,7 @@ describe("deleting a session", () => {
     assert.deepEqual([status, final, decision, reasons], ["Canceled", true, "inconclusive", ["SessionUnused"]]);
   });
 
-  test("revokes nothing where the outcome could not be fetched or recorded", async () => {
+  test("outcome cannot be read or recorded -> not revoked", async () => {
     for (const name of ["face.get", "sessions.transact"]) {
       const { world, sessionId } = await finished();
       const { calls, deps } = world.start(failOn(name));
@@ -68,7 +68,7 @@ describe("deleting a session", () => {
     }
   });
 
-  test("finds nothing of another kind, of another's, unknown or pruned", async () => {
+  test("other kind, other owner, unknown or pruned -> SessionNotFound without a call to the service", async () => {
     const { world, sessionId } = await finished();
     const { calls, deps } = world.start();
     await assert.rejects(deleteSession(deps, trusted, "livenessWithVerify", sessionId), notFound);
@@ -82,21 +82,21 @@ describe("deleting a session", () => {
     );
   });
 
-  test("finds nothing the second time", async () => {
+  test("repeated -> SessionNotFound, record unchanged", async () => {
     const { world, sessionId } = await finished();
     await remove(world, sessionId);
     await assert.rejects(remove(world, sessionId), notFound);
     assertDeleted(world);
   });
 
-  test("finds nothing that the service has forgotten, and keeps what was recorded", async () => {
+  test("service no longer knows the session -> SessionNotFound, outcome recorded", async () => {
     const { world, sessionId } = await finished();
     world.service.live.clear();
     await assert.rejects(remove(world, sessionId), notFound);
     assert.equal(world.record().decision, "inconclusive");
   });
 
-  test("succeeds where somebody else revoked it at the same moment", async () => {
+  test("revoked concurrently -> succeeds", async () => {
     const { world, sessionId } = await finished();
     const { deps } = world.start(({ name, when }) => {
       if (name === "face.revoke" && when === "before") world.service.live.clear();

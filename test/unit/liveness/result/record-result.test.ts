@@ -13,26 +13,26 @@ const entriesOf = (world: World) =>
     outcome: entry.error?.code ?? entry.result?.livenessDecision,
   }));
 
-/** Lets `happen` happen just before the first call of that name. */
-function meanwhile(name: string, happen: () => void): Hook {
+/** Runs `act` just before the first call of that name. */
+function beforeFirst(name: string, act: () => void): Hook {
   let isDone = false;
   return (moment) => {
     if (moment.name === name && moment.when === "before" && !isDone) {
       isDone = true;
-      happen();
+      act();
     }
     return undefined;
   };
 }
 
-/** Another process looks at the session and records what it sees, all at once. */
+/** Another process changes the record with one write. */
 function recordElsewhere(world: World, { partition, row, record }: StoredSession, change: object): void {
   const current = world.tables.records.get(partition, row)?.value ?? record;
   world.tables.records.put(partition, row, { ...current, ...change });
 }
 
-describe("recording a result", () => {
-  test("writes the outcome and the audit entries at once", async () => {
+describe("recordResult", () => {
+  test("session with two attempts -> outcome and audit entries in one transaction", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     play(world.service, stored.record.sessionId, failedAttempt("FaceTrackingFailed"));
@@ -52,7 +52,7 @@ describe("recording a result", () => {
     ]);
   });
 
-  test("writes nothing where nothing is new", async () => {
+  test("nothing new -> no write", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     const first = world.start();
@@ -72,7 +72,7 @@ describe("recording a result", () => {
     assert.deepEqual(world.everything(), before);
   });
 
-  test("takes id and time of an entry from the service where it tells them", async () => {
+  test("service returns id and time of the audit entry -> stored with the entry", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     const audit = { id: "9007199254740993", receivedDateTime: "2026-03-01T12:00:07Z" };
@@ -83,7 +83,7 @@ describe("recording a result", () => {
     assert.deepEqual([entry?.entryId, entry?.receivedOn], [audit.id, audit.receivedDateTime]);
   });
 
-  test("never writes a token, even where the service tells one", async () => {
+  test("service returns the token -> not stored", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     const session = world.service.live.get(stored.record.sessionId);
@@ -95,8 +95,8 @@ describe("recording a result", () => {
   });
 });
 
-describe("a session that the service has forgotten", () => {
-  test("is judged by what was recorded of it", async () => {
+describe("recordResult for a session that the service no longer knows", () => {
+  test("attempts recorded before -> decided on the audit trail", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     play(world.service, stored.record.sessionId, realFace());
@@ -111,7 +111,7 @@ describe("a session that the service has forgotten", () => {
     );
   });
 
-  test("costs the service no call once it surely has", async () => {
+  test("older than 48 hours -> no call to the service", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     world.advance({ hours: 48 });
@@ -122,15 +122,15 @@ describe("a session that the service has forgotten", () => {
   });
 });
 
-describe("while somebody else writes", () => {
-  test("decides anew on what stands there then", async () => {
+describe("recordResult with a concurrent write", () => {
+  test("record changed -> decided again on the changed record", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     play(world.service, stored.record.sessionId, realFace());
     const swap = () => recordElsewhere(world, stored, { reasons: ["ClientDigestMismatch"], clientDigest: "another" });
-    const { calls, deps } = world.start(meanwhile("sessions.transact", swap));
+    const { calls, deps } = world.start(beforeFirst("sessions.transact", swap));
     const recorded = await recordResult(deps, stored);
-    // It is read again, and so is the guard, as the outcome is another.
+    // Reads the record again, and the guard because the decision differs.
     const again = ["sessions.get", "sessions.get", "sessions.transact"];
     assert.deepEqual(calls.names, ["face.get", "sessions.transact", ...again]);
     assert.deepEqual(
@@ -143,9 +143,9 @@ describe("while somebody else writes", () => {
   for (const [what, occasion, expected] of [
     ["a deletion", { revoking: true }, { status: "Canceled", attempts: 2 }],
     ["a digest", { digest: "another" }, { decision: "rejected", reasons: ["ClientDigestMismatch"] }],
-    ["a client's error", { clientError: "CameraDenied" }, { clientError: "CameraDenied" }],
+    ["a client error", { clientError: "CameraDenied" }, { clientError: "CameraDenied" }],
   ] as const) {
-    test(`forgets not ${what}, though more was recorded than it saw itself`, async () => {
+    test(`more attempts recorded concurrently -> ${what} is recorded too`, async () => {
       const world = createWorld();
       const stored = await seedSession(world);
       const { sessionId } = stored.record;
@@ -165,7 +165,7 @@ describe("while somebody else writes", () => {
     });
   }
 
-  test("gives up where the record changes again and again", async () => {
+  test("record changes before every write -> throws", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     play(world.service, stored.record.sessionId, realFace());
@@ -180,22 +180,22 @@ describe("while somebody else writes", () => {
     await assert.rejects(recordResult(deps, stored), /changed \d+ times/);
   });
 
-  test("has nothing to tell where the record was erased", async () => {
+  test("record erased -> isErased, no audit entries", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     play(world.service, stored.record.sessionId, realFace());
     const { partition, row } = stored;
-    const { deps } = world.start(meanwhile("sessions.transact", () => world.tables.records.remove(partition, row)));
+    const { deps } = world.start(beforeFirst("sessions.transact", () => world.tables.records.remove(partition, row)));
     assert.deepEqual(await recordResult(deps, stored), { stored, state: undefined, isErased: true });
     assert.deepEqual(world.tables.entries.all(), []);
   });
 
-  test("keeps in mind that the session was pruned", async () => {
+  test("pruned session, record changed -> prunedOn is kept", async () => {
     const world = createWorld();
     const stored = { ...(await seedSession(world)), prunedOn: "2026-03-01T12:00:00.000Z" };
     play(world.service, stored.record.sessionId, realFace());
     const swap = () => recordElsewhere(world, stored, { clientReferenceId: "changed" });
-    const recorded = await recordResult(world.start(meanwhile("sessions.transact", swap)).deps, stored);
+    const recorded = await recordResult(world.start(beforeFirst("sessions.transact", swap)).deps, stored);
     assert.equal(recorded.stored.prunedOn, stored.prunedOn);
   });
 });

@@ -92,7 +92,10 @@ describe("order of a run", () => {
   test("sessions in several shards -> oldest first, displaced by at most two positions", async () => {
     const { world, sessionIds } = await backlog(64);
     const asked: string[] = [];
-    await run(world, (process) => ({ concurrency: 1, ...beforeGet(process, ({ sessionId }) => asked.push(sessionId)) }));
+    await run(world, (process) => ({
+      concurrency: 1,
+      ...beforeGet(process, ({ sessionId }) => asked.push(sessionId)),
+    }));
     const displaced = asked.map((sessionId, position) => position - sessionIds.indexOf(sessionId));
     // The first two sessions are chosen before all shards have returned their rows.
     assert.ok(Math.max(...displaced.slice(2).map(Math.abs)) <= 2, `displaced by ${displaced}`);
