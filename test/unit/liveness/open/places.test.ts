@@ -25,8 +25,8 @@ function started(world: World, limits: object = {}, hook?: Hook) {
 }
 
 /** All that is stored, without `changedOn`: a user's own guard is written and restored. */
-function everythingOf(world: World): string {
-  return JSON.stringify(world.everything(), (name, value) => (name === "changedOn" ? undefined : value));
+function everythingOf(world: World): unknown {
+  return JSON.parse(JSON.stringify(world.everything(), (name, value) => (name === "changedOn" ? undefined : value)));
 }
 
 /** Places taken: in the guard of the device and, for a user, in the user's own guard. */
@@ -61,7 +61,7 @@ for (const [callerName, caller] of callers) {
       const before = everythingOf(world);
       const refused = openSession(started(world, { creations: 1 }), creationBy(caller));
       await assert.rejects(refused, { status: 429, retryAfter: "599" });
-      assert.equal(everythingOf(world), before);
+      assert.deepEqual(everythingOf(world), before);
       assert.equal(world.service.live.size, 1);
     });
 
@@ -75,7 +75,7 @@ for (const [callerName, caller] of callers) {
         status: 403,
         code: "DeviceLockedOut",
       });
-      assert.equal(everythingOf(world), before);
+      assert.deepEqual(everythingOf(world), before);
       assert.equal(world.service.live.size, 1);
     });
 
@@ -125,7 +125,7 @@ for (const [callerName, caller] of callers) {
       const limits = { creations: 1, ownerCreations: 1 };
       const { created } = await openSession(started(world, limits), creationBy(caller));
       assert.ok(world.service.live.has(created.sessionId));
-      assert.equal(everythingOf(world), before);
+      assert.deepEqual(everythingOf(world), before);
     });
   });
 
@@ -172,7 +172,7 @@ describe("limit of a user", () => {
     const world = await opened(alice);
     const before = everythingOf(world);
     await assert.rejects(openSession(started(world, { ownerCreations: 1 }), creationBy(alice)), { status: 429 });
-    assert.equal(everythingOf(world), before);
+    assert.deepEqual(everythingOf(world), before);
     assert.equal(world.service.live.size, 1);
   });
 

@@ -8,7 +8,7 @@ import {
   sendRequest,
 } from "../../../../src/storage/azure/send-request.ts";
 
-/** The policy without delays, and the delays that it asked for. */
+/** The policy without delays, and the delays that it requested. */
 function arrange(overrides: Partial<StorageRetryPolicy> = {}): { policy: StorageRetryPolicy; slept: number[] } {
   const slept: number[] = [];
   const sleep = async (ms: number) => void slept.push(ms);
@@ -20,20 +20,20 @@ const unavailable = (error: unknown) =>
   error instanceof ApiError && error.status === 503 && error.code === "StorageUnavailable";
 
 describe("sendRequest", () => {
-  test("asks again after a failure that may pass, and says so", async () => {
+  test("transient failures -> retried, and retries are marked as repeated", async () => {
     const { policy, slept } = arrange();
-    const told: boolean[] = [];
+    const marks: boolean[] = [];
     const answer = await sendRequest(policy, async (_signal, repeated) => {
-      told.push(repeated);
-      if (told.length < 3) throw busy();
+      marks.push(repeated);
+      if (marks.length < 3) throw busy();
       return "answer";
     });
     assert.equal(answer, "answer");
-    assert.deepEqual(told, [false, true, true]);
+    assert.deepEqual(marks, [false, true, true]);
     assert.equal(slept.length, 2);
   });
 
-  test("gives up after the last retry, with the cause and a time to come again", async () => {
+  test("every retry fails -> 503 StorageUnavailable with cause and Retry-After", async () => {
     const { policy, slept } = arrange();
     const cause = busy();
     await assert.rejects(
@@ -43,11 +43,11 @@ describe("sendRequest", () => {
     assert.equal(slept.length, 3);
   });
 
-  test("passes on at once what another try would not change", async () => {
+  test("permanent failure -> thrown without a retry", async () => {
     const { policy, slept } = arrange();
     for (const error of [
       new RestError("no", { statusCode: 403, code: "AuthorizationFailure" }),
-      new TypeError("a fault of ours"),
+      new TypeError("a bug"),
       new ApiError(412, "ConditionNotMet", "no"),
     ]) {
       await assert.rejects(
@@ -58,7 +58,7 @@ describe("sendRequest", () => {
     assert.equal(slept.length, 0);
   });
 
-  test("ends a try that takes too long, and repeats it once", async () => {
+  test("every attempt times out -> aborted, retried once, then StorageUnavailable", async () => {
     const { policy } = arrange({ timeoutMs: 5 });
     let tries = 0;
     const stalled = (signal: AbortSignal) => {
