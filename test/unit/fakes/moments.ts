@@ -1,16 +1,18 @@
 import { failAt, type Hook, stopAt } from "./calls.ts";
 import { createWorld, type Process, type World } from "./world.ts";
 
-/** One way in which an operation does not get to its end. */
+/** A way to interrupt an operation. */
 export interface Interruption {
-  /** For messages: which call, and what happened there. */
+  /** Part of a title: the call, and what happens there. */
   name: string;
   hook: Hook;
 }
 
 /**
- * Every interruption of an operation: the process stops before or after each of its calls, or the call fails before its
- * effect, or its answer is lost after it. `arrange` makes the world that the operation runs in, the same each time.
+ * All interruptions of an operation: for each of its calls, the process stops before or after it, the call fails before
+ * its effect, or its response is lost.
+ *
+ * @param arrange creates the world of the operation, each time with the same contents.
  */
 export async function interruptionsOf(
   arrange: () => Promise<World>,
@@ -27,12 +29,12 @@ export async function interruptionsOf(
   );
 }
 
-/** A world in which nothing has happened yet. */
+/** A world without sessions, images and rows. */
 export async function emptyWorld(): Promise<World> {
   return createWorld();
 }
 
-/** Does `act` to its end before the call number `turn`: another process that gets in between. */
+/** Runs `act` of another process to its end before the call number `turn`. */
 export function interleave(turn: number, act: () => Promise<unknown>): Hook {
   return ({ number, when }) => (number === turn && when === "before" ? act().then(() => undefined) : undefined);
 }

@@ -193,7 +193,7 @@ describe("eraseDevice, interrupted and repeated", async () => {
     await deps.images.put("held/passport", { bytes, facts, deviceCorrelationId: device });
     // A creation crashed after the service had opened its session.
     const crashed = world.start(({ name, when }) => (name === "face.create" && when === "after" ? "stop" : undefined));
-    await crashed.attempt((others) => openSession(others, command({ image: { bytes } })));
+    await crashed.attempt((crashedDeps) => openSession(crashedDeps, command({ image: { bytes } })));
     return world;
   };
   const erase = ({ deps }: Process) => eraseDevice(deps, device);
