@@ -102,7 +102,7 @@ function createRows(): Rows {
       const keys = new Set(actions.map(([, entity]) => keyOf(entity)));
       const partitions = new Set(actions.map(([, { partitionKey }]) => partitionKey));
       if (partitions.size !== 1 || keys.size < actions.length || keys.size > maxTransactionRows) {
-        throw new Error("a transaction needs 1 to 100 different rows of one partition");
+        throw new Error("a transaction needs 1 to 100 rows of one partition, each row once");
       }
       const before = new Map(rows);
       const etags: string[] = [];
