@@ -105,6 +105,7 @@ describe("recording further attempts, interrupted", async () => {
       const world = await arrange();
       const process = world.start(hook);
       await process.attempt(() => collect(process, world));
+      world.advance({ minutes: 5 });
       await collect(world.start(), world);
       assert.deepEqual(outcome({ record: world.record() }).slice(2), ["Succeeded", 3, true]);
       assert.equal(world.record().decision, "accepted");

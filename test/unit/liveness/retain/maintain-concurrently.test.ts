@@ -129,7 +129,7 @@ describe("a device that is erased while the timer works on its session", () => {
     await seedSession(world);
     world.advance({ minutes: 12 });
     const failing = world.start(failOn("face.get"));
-    await drain(failing.maintenance({ maxAttempts: 1 }), world.now() + 60_000);
+    await drain(failing.maintenance(), world.now() + 60_000);
     await eraseDevice(world.start().deps, "a-device");
     assert.deepEqual(world.everything(), createWorld().everything());
   });

@@ -194,7 +194,7 @@ describe("a session that the calendar has lost", () => {
     await sweep(world);
     assert.equal(world.tables.expiry.all().length, 1, "the timer has not come to it");
     for (let run = 0; run < 3; run += 1) {
-      const failing = world.start(failOn("face.get")).maintenance({ maxAttempts: 2 });
+      const failing = world.start(failOn("face.get")).maintenance();
       await drain(failing, world.now() + 60_000);
       assert.equal((await sweep(world)).swept, 0, `run ${run}`);
     }
