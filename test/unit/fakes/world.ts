@@ -105,7 +105,6 @@ export function createStage(connect: (calls: Calls, now: Clock) => Connected): S
           ...deps,
           concurrency: 1,
           faceCallsPerSecond: 1_000_000,
-          maxAttempts: 50,
           onFailure: (failure) => failures.push(failure),
           failures,
           ...options,

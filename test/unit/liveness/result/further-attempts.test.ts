@@ -105,6 +105,7 @@ describe("collecting a settled session with further attempts, interrupted", asyn
       const world = await arrange();
       const process = world.start(hook);
       await process.attempt(() => collect(process, world));
+      world.advance({ minutes: 5 });
       await collect(world.start(), world);
       assert.deepEqual(outcome({ record: world.record() }).slice(2), ["Succeeded", 3, true]);
       assert.equal(world.record().decision, "accepted");

@@ -129,7 +129,7 @@ describe("eraseDevice during a run", () => {
     await seedSession(world);
     world.advance({ minutes: 12 });
     const failing = world.start(failOn("face.get"));
-    await drain(failing.maintenance({ maxAttempts: 1 }), world.now() + 60_000);
+    await drain(failing.maintenance(), world.now() + 60_000);
     await eraseDevice(world.start().deps, "a-device");
     assert.deepEqual(world.everything(), createWorld().everything());
   });

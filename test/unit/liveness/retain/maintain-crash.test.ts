@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { drain, type MaintenanceSummary } from "../../../../src/liveness/retain/maintain.ts";
+import { expiryPartition as partitionOf } from "../../../../src/storage/rows/keys.ts";
 import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
 import { interruptionsOf } from "../../fakes/moments.ts";
 import { seedSession } from "../../fakes/seed.ts";
@@ -52,6 +53,17 @@ async function runUntilDone(world: World, sessionHours: number): Promise<void> {
   assert.fail("work is still due after five runs");
 }
 
+/** Makes failed sessions due now, so that the next run works on them at the same time as an undisturbed run. */
+function skipBackoff({ tables: { expiry }, now }: World): void {
+  const dueOn = new Date(now()).toISOString();
+  for (const { partition, row, value } of expiry.all()) {
+    if (value.failures === undefined) continue;
+    expiry.remove(partition, row);
+    const expiryPartition = partitionOf(value.creationId, dueOn);
+    expiry.put(expiryPartition, row, { ...value, dueOn, expiryPartition });
+  }
+}
+
 /** Due are one session to collect, one to prune, one to purge, and one creation that crashed. */
 async function oneOfEach(sessionHours: number): Promise<World> {
   const world = createWorld();
@@ -84,11 +96,15 @@ async function overdue(sessionHours: number): Promise<World> {
   return world;
 }
 
-/** Images and the service's session are removed only after the outcome is stored. */
-function assertOutcomesFirst(world: World): void {
+/**
+ * Sessions are removed at the service only after the outcome is stored. The same holds for images, unless the run failed:
+ * then they are removed at the end of their retention without it.
+ */
+function assertOutcomesFirst(world: World, { failed }: { failed: boolean }): void {
   for (const { value: record } of world.tables.records.all()) {
     if (record.final) continue;
     assert.ok(world.service.live.has(record.sessionId), "the service still knows the session");
+    if (failed) continue;
     const uploaded = record.referenceImageId === record.creationId;
     assert.ok(!uploaded || world.blobs.images.has(`sessions/${record.creationId}`), "the image is still stored");
   }
@@ -103,7 +119,7 @@ for (const { what, sessionHours, arrange, expected, left } of scenarios) {
     const end = undisturbed.everything();
 
     test("not interrupted -> does all work that is due and keeps only the rows still needed", () => {
-      const nothing = { collected: 0, pruned: 0, purged: 0, abandoned: 0, failed: 0, setAside: 0, left: 0 };
+      const nothing = { collected: 0, pruned: 0, purged: 0, abandoned: 0, failed: 0, left: 0 };
       assert.deepEqual(summary, { ...nothing, ...expected });
       const partitions = undisturbed.storage.sessions.all().map(({ partitionKey }) => partitionKey);
       assert.deepEqual([...new Set(partitions)], left);
@@ -118,8 +134,9 @@ for (const { what, sessionHours, arrange, expected, left } of scenarios) {
       test(`${name} -> the next runs reach the same end`, async () => {
         const world = await prepare();
         const process = world.start(hook);
-        await process.attempt(() => run(process, world));
-        assertOutcomesFirst(world);
+        const outcome = await process.attempt(() => run(process, world));
+        assertOutcomesFirst(world, { failed: !("stopped" in outcome) });
+        skipBackoff(world);
         await runUntilDone(world, sessionHours);
         assert.deepEqual(world.everything(), end);
       });

@@ -7,7 +7,7 @@ import { seedSession } from "../../fakes/seed.ts";
 import { createWorld, type World } from "../../fakes/world.ts";
 
 type Counts = Omit<MaintenanceSummary, "due" | "oldestDueOn">;
-const none: Counts = { collected: 0, pruned: 0, purged: 0, abandoned: 0, failed: 0, setAside: 0, left: 0 };
+const none: Counts = { collected: 0, pruned: 0, purged: 0, abandoned: 0, failed: 0, left: 0 };
 
 /** One run of the timer that does not reach its deadline: counts, failures, and calls without the queries for due rows. */
 async function run(world: World, options: Partial<MaintainDeps> = {}, hook?: Hook) {
