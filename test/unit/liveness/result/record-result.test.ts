@@ -180,16 +180,6 @@ describe("recordResult with a concurrent write", () => {
     await assert.rejects(recordResult(deps, stored), /changed \d+ times/);
   });
 
-  test("record erased -> isErased, no audit entries", async () => {
-    const world = createWorld();
-    const stored = await seedSession(world);
-    play(world.service, stored.record.sessionId, realFace());
-    const { partition, row } = stored;
-    const { deps } = world.start(beforeFirst("sessions.transact", () => world.tables.records.remove(partition, row)));
-    assert.deepEqual(await recordResult(deps, stored), { stored, state: undefined, isErased: true });
-    assert.deepEqual(world.tables.entries.all(), []);
-  });
-
   test("pruned session, record changed -> prunedOn is kept", async () => {
     const world = createWorld();
     const stored = { ...(await seedSession(world)), prunedOn: "2026-03-01T12:00:00.000Z" };

@@ -53,10 +53,6 @@ describe("settle", () => {
     });
   });
 
-  test("no attempts -> no change", () => {
-    assert.equal(settle(fresh, observed([], "NotStarted")), undefined);
-  });
-
   test("same observation repeated -> no change", () => {
     for (const seen of [
       observed(attempts(real)),

@@ -122,20 +122,6 @@ describe("pruning", () => {
     );
   });
 
-  test("outcome not recorded -> collects first", async () => {
-    const world = await duePrune({}, 24);
-    const { partition, row, value } = world.tables.records.all()[0] ?? assert.fail();
-    const { decision: _, ...undecided } = value;
-    world.tables.records.put(partition, row, { ...undecided, attempts: 0, final: false, reasons: [] });
-    const [due] = world.tables.expiry.all();
-    const { session: __, ...minimal } = due?.value ?? assert.fail();
-    world.tables.expiry.put(minimal.expiryPartition, minimal.creationId, minimal);
-    const { names } = await run(world, dayLong);
-    assert.ok(names.indexOf("sessions.transact") >= 0);
-    assert.ok(names.indexOf("sessions.transact") < names.indexOf("face.revoke"));
-    assert.equal(world.record().decision, "accepted");
-  });
-
   test("outcome cannot be recorded -> removes nothing", async () => {
     const world = await due({ uploads: true });
     world.advance({ hours: 1 });

@@ -9,13 +9,11 @@ import { sessionRow } from "../../../../src/storage/rows/keys.ts";
 import {
   prunedPointer,
   readAuditEntry,
-  readDue,
   readGuard,
   readKey,
   readListed,
   readPointer,
   writeAuditEntry,
-  writeDue,
   writeGuard,
   writeKey,
   writePointer,
@@ -195,21 +193,6 @@ describe("other rows", () => {
     const pruned = prunedPointer("s1", "2026-01-04T00:00:00.000Z");
     assert.deepEqual([pruned.partitionKey, pruned.rowKey, pruned.listed], ["s1", "s1", false]);
     assert.equal(readListed({ ...entity, ...stored(pruned) }), undefined);
-  });
-
-  test("expiry row, written and read -> the same due row", () => {
-    const due = {
-      creationId: "c1",
-      phase: "collect" as const,
-      dueOn: "2026-01-02T03:16:05.678Z",
-      partition: "p",
-      row: "r",
-      idempotencyRowKey: "k_c1",
-      expiryPartition: "0_202601020315",
-    };
-    const entity = writeDue(due);
-    assert.deepEqual([entity.partitionKey, entity.rowKey], ["0_202601020315", "c1"]);
-    assert.deepEqual(readDue(stored(entity)), due);
   });
 
   test("audit entry of any length, written and read -> the same attempt, in properties of at most 32 K characters", () => {
