@@ -18,10 +18,8 @@ export async function interruptionsOf(
   arrange: () => Promise<World>,
   operate: (process: Process, world: World) => Promise<unknown>,
 ): Promise<Interruption[]> {
-  const world = await arrange();
-  const process = world.start();
-  await process.attempt(() => operate(process, world));
-  return process.calls.names.flatMap((call, index) =>
+  const names = await callNames(arrange, operate);
+  return names.flatMap((call, index) =>
     (["before", "after"] as const).flatMap((when) => [
       { name: `stopped ${when} call ${index + 1}, ${call}`, hook: stopAt(index + 1, when) },
       { name: `call ${index + 1}, ${call}, fails ${when} its effect`, hook: failAt(index + 1, when) },
@@ -29,12 +27,42 @@ export async function interruptionsOf(
   );
 }
 
+/** A point at which another process acts during an operation. */
+export interface Interleaving {
+  /** Part of a title: the call before which it acts. */
+  name: string;
+  /** The hook of the operation's process: runs `act` of the other process to its end. */
+  run(act: () => Promise<unknown>): Hook;
+}
+
+/** All interleavings of an operation with an act of another process: one before each of its calls. */
+export async function interleavingsOf(
+  arrange: () => Promise<World>,
+  operate: (process: Process, world: World) => Promise<unknown>,
+): Promise<Interleaving[]> {
+  const names = await callNames(arrange, operate);
+  return names.map((call, index) => ({
+    name: `before call ${index + 1}, ${call}`,
+    run: (act) => interleave(index + 1, act),
+  }));
+}
+
+/** Runs `act` of another process to its end before the call of this number. */
+export function interleave(callNumber: number, act: () => Promise<unknown>): Hook {
+  return ({ number, when }) => (number === callNumber && when === "before" ? act().then(() => undefined) : undefined);
+}
+
+async function callNames(
+  arrange: () => Promise<World>,
+  operate: (process: Process, world: World) => Promise<unknown>,
+): Promise<readonly string[]> {
+  const world = await arrange();
+  const process = world.start();
+  await process.attempt(() => operate(process, world));
+  return process.calls.names;
+}
+
 /** A world without sessions, images and rows. */
 export async function emptyWorld(): Promise<World> {
   return createWorld();
-}
-
-/** Runs `act` of another process to its end before the call number `turn`. */
-export function interleave(turn: number, act: () => Promise<unknown>): Hook {
-  return ({ number, when }) => (number === turn && when === "before" ? act().then(() => undefined) : undefined);
 }

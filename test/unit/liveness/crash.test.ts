@@ -6,7 +6,7 @@ import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { runTimer } from "../fakes/app.ts";
 import { failedAttempt, play, realFace } from "../fakes/face-service.ts";
-import { emptyWorld, interleave, interruptionsOf } from "../fakes/moments.ts";
+import { emptyWorld, interleavingsOf, interruptionsOf } from "../fakes/moments.ts";
 import { seedSession } from "../fakes/seed.ts";
 import { command, createWorld, type Process, trusted, type World } from "../fakes/world.ts";
 
@@ -215,27 +215,24 @@ describe("eraseDevice, interrupted and repeated", async () => {
 
 describe("eraseDevice during openSession", async () => {
   const creation = command({ image: { bytes: makeImage() } });
-  const world = createWorld();
-  const counted = world.start();
-  await openSession(counted.deps, creation);
-
-  for (let turn = 1; turn <= counted.calls.names.length; turn += 1) {
-    test(`erased before call ${turn} -> either CreationConflict and no rows, or a complete session`, async () => {
+  const create = ({ deps }: Process) => openSession(deps, creation);
+  for (const { name, run } of await interleavingsOf(emptyWorld, create)) {
+    test(`erased ${name} -> either CreationConflict and no rows, or a complete session`, async () => {
       const world = createWorld();
       const erase = () => eraseDevice(world.start().deps, device);
-      const outcome = await world.start(interleave(turn, erase)).attempt((deps) => openSession(deps, creation));
-      if (counted.calls.names[turn - 1] === "sessionids.put") {
+      const outcome = await world.start(run(erase)).attempt((deps) => openSession(deps, creation));
+      if (name.endsWith(", sessionids.put")) {
         // The pointer is written in parallel with the commit. If it is written after the erasure, it alone is left, and the timer removes it.
         assert.deepEqual([world.tables.records.all(), world.tables.pointers.all().length], [[], 1]);
         await outlive(world);
       } else if ("value" in outcome) {
-        await assertFindable(world, outcome.value, `turn ${turn}`);
+        await assertFindable(world, outcome.value, name);
         await erase();
       } else {
         assert.ok("error" in outcome);
         assert.equal((outcome.error as { code?: string }).code, "CreationConflict");
       }
-      assertNothingIsLeft(world, `turn ${turn}`);
+      assertNothingIsLeft(world, name);
     });
   }
 });

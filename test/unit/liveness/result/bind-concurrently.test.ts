@@ -4,7 +4,7 @@ import { getSession } from "../../../../src/liveness/result/get-session.ts";
 import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
 import { runTimer } from "../../fakes/app.ts";
 import { play, realFace } from "../../fakes/face-service.ts";
-import { interleave } from "../../fakes/moments.ts";
+import { interleavingsOf } from "../../fakes/moments.ts";
 import { seedSession } from "../../fakes/seed.ts";
 import { createWorld, type Process, trusted, type World } from "../../fakes/world.ts";
 
@@ -21,13 +21,6 @@ const settleAs = (deviceCorrelationId: string) => (deps: Process["deps"], world:
   settleSession(deps, trusted, sessionOf(world), { deviceCorrelationId });
 const watch = (deps: Process["deps"], world: World) => getSession(deps, trusted, "liveness", sessionOf(world));
 
-async function turnsOf(operate: (deps: Process["deps"], world: World) => Promise<unknown>): Promise<number> {
-  const world = await arrange();
-  const { calls, deps } = world.start();
-  await operate(deps, world);
-  return calls.names.length;
-}
-
 /** Asserts that all rows of the session are in the partition of the device, and that the timer removes them. */
 async function assertWhole(world: World, device: string): Promise<void> {
   const { deviceCorrelationId, decision, movedFrom } = world.record();
@@ -41,15 +34,16 @@ async function assertWhole(world: World, device: string): Promise<void> {
 }
 
 describe("two processes that bind a session to different devices", async () => {
-  for (let turn = 1; turn <= (await turnsOf(settleAs("mine"))); turn += 1) {
-    test(`the other before call ${turn} -> one binds it, the other is refused`, async () => {
+  const bind = ({ deps }: Process, world: World) => settleAs("mine")(deps, world);
+  for (const { name, run } of await interleavingsOf(arrange, bind)) {
+    test(`the other ${name} -> one binds it, the other is refused`, async () => {
       const world = await arrange();
       const other = Promise.withResolvers<string>();
       const rival = async () => {
         const outcome = await world.start().attempt((deps) => settleAs("yours")(deps, world));
         other.resolve("value" in outcome ? "accepted" : String("error" in outcome && (outcome.error as Error).message));
       };
-      const process = world.start(interleave(turn, rival));
+      const process = world.start(run(rival));
       const mine = await process.attempt((deps) => settleAs("mine")(deps, world));
       const refused = /another device's/;
       if ("value" in mine) assert.match(await other.promise, refused);
@@ -64,11 +58,12 @@ describe("session bound to its device during another request", async () => {
     ["getSession", watch],
     ["settleSession with the same device", settleAs("mine")],
   ] as const) {
-    for (let turn = 1; turn <= (await turnsOf(operate)); turn += 1) {
-      test(`bound before call ${turn} of ${what} -> recorded once, in the partition of the device`, async () => {
+    const start = ({ deps }: Process, world: World) => operate(deps, world);
+    for (const { name, run } of await interleavingsOf(arrange, start)) {
+      test(`${what}, bound ${name} -> recorded once, in the partition of the device`, async () => {
         const world = await arrange();
         const bind = () => settleAs("mine")(world.start().deps, world);
-        await operate(world.start(interleave(turn, bind)).deps, world);
+        await operate(world.start(run(bind)).deps, world);
         await assertWhole(world, "mine");
       });
     }

@@ -5,7 +5,7 @@ import { getSession } from "../../../../src/liveness/result/get-session.ts";
 import { readStoredEntries } from "../../../../src/liveness/result/history.ts";
 import { type ClientReport, settleSession } from "../../../../src/liveness/result/settle-session.ts";
 import { play, realFace } from "../../fakes/face-service.ts";
-import { interleave } from "../../fakes/moments.ts";
+import { interleavingsOf } from "../../fakes/moments.ts";
 import { type Seed, seedSession } from "../../fakes/seed.ts";
 import { createWorld, type Process, trusted, type World } from "../../fakes/world.ts";
 
@@ -46,19 +46,17 @@ const cases: [string, Seed, ClientReport, ClientReport][] = [
 
 for (const [variant, seed, right, wrong] of cases) {
   describe(`right and wrong digest settled concurrently${variant}`, async () => {
-    const settle = ({ deps }: Process, sessionId: string) =>
-      settleSession(deps, alice, sessionId, { digest, ...right });
-    const counted = await arrange(seed);
-    const process = counted.world.start();
-    await settle(process, counted.sessionId);
-    for (const [index, name] of process.calls.names.entries()) {
-      test(`wrong one before call ${index + 1}, ${name} -> rejected if it was accepted or saw the digest`, async () => {
+    const settle = ({ deps }: Process, world: World) =>
+      settleSession(deps, alice, [...world.service.live.keys()][0] ?? "", { digest, ...right });
+    for (const { name, run } of await interleavingsOf(async () => (await arrange(seed)).world, settle)) {
+      test(`wrong one ${name} -> rejected if it was accepted or saw the digest`, async () => {
         const { world, sessionId } = await arrange(seed);
         let guessed = { accepted: false, visible: false };
-        const hook = interleave(index + 1, async () => {
+        const hook = run(async () => {
           guessed = await guess(world.start(), sessionId, wrong);
         });
-        await world.start(hook).attempt((deps) => settleSession(deps, alice, sessionId, { digest, ...right }));
+        const process = world.start(hook);
+        await process.attempt(() => settle(process, world));
         const { decision, reasons } = await settleSession(world.start().deps, trusted, sessionId, {});
         const rejected = ["rejected", ["ClientDigestMismatch"]];
         if (guessed.accepted || guessed.visible) assert.deepEqual([decision, reasons], rejected);

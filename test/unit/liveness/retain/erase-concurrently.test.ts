@@ -5,7 +5,7 @@ import { settleSession } from "../../../../src/liveness/result/settle-session.ts
 import { eraseDevice } from "../../../../src/liveness/retain/erase-device.ts";
 import { drain } from "../../../../src/liveness/retain/maintain.ts";
 import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
-import { interleave } from "../../fakes/moments.ts";
+import { interleavingsOf } from "../../fakes/moments.ts";
 import { seedSession } from "../../fakes/seed.ts";
 import { createWorld, type Process, trusted, type World } from "../../fakes/world.ts";
 
@@ -41,15 +41,12 @@ const operations: [string, (process: Process, world: World, sessionId: string) =
 
 for (const [what, operate] of operations) {
   describe(`eraseDevice during ${what}`, async () => {
-    const counted = await arrange();
-    const process = counted.start();
-    await operate(process, counted, sessionOf(counted));
-    for (let turn = 1; turn <= process.calls.names.length; turn += 1) {
-      test(`erased before call ${turn}, ${process.calls.names[turn - 1]} -> leaves no rows of the device`, async () => {
+    const start = (process: Process, world: World) => operate(process, world, sessionOf(world));
+    for (const { name, run } of await interleavingsOf(arrange, start)) {
+      test(`erased ${name} -> leaves no rows of the device`, async () => {
         const world = await arrange();
         const sessionId = sessionOf(world);
-        const erase = () => eraseDevice(world.start().deps, device);
-        const process = world.start(interleave(turn, erase));
+        const process = world.start(run(() => eraseDevice(world.start().deps, device)));
         await process.attempt(() => operate(process, world, sessionId));
         for (const [table, rows] of Object.entries(world.everything())) assert.deepEqual(rows, [], table);
         assert.equal(world.service.live.size, 0);

@@ -5,14 +5,17 @@ import { eraseDevice } from "../../../../src/liveness/retain/erase-device.ts";
 import { drain, type MaintainDeps } from "../../../../src/liveness/retain/maintain.ts";
 import { failOn, type Hook } from "../../fakes/calls.ts";
 import { play, realFace } from "../../fakes/face-service.ts";
-import { interleave } from "../../fakes/moments.ts";
+import { type Interleaving, interleavingsOf } from "../../fakes/moments.ts";
 import { seedSession } from "../../fakes/seed.ts";
-import { createWorld, trusted, type World } from "../../fakes/world.ts";
+import { createWorld, type Process, trusted, type World } from "../../fakes/world.ts";
 
 /** One run of the timer in a new process. */
 function run(world: World, options: Partial<MaintainDeps> = {}, hook?: Hook) {
   return drain(world.start(hook).maintenance(options), world.now() + 60_000);
 }
+
+/** One run of the timer in the given process. */
+const drainOnce = ({ maintenance }: Process, world: World) => drain(maintenance(), world.now() + 60_000);
 
 async function outlive(world: World): Promise<void> {
   for (const days of [3, 90]) {
@@ -22,7 +25,7 @@ async function outlive(world: World): Promise<void> {
   assert.deepEqual(world.everything(), createWorld().everything());
 }
 
-describe("session bound to its device during a run", () => {
+describe("session bound to its device during a run", async () => {
   /** The client reports the device only when it settles. */
   async function arrange(): Promise<{ world: World; sessionId: string }> {
     const world = createWorld();
@@ -34,23 +37,24 @@ describe("session bound to its device during a run", () => {
   const settle = (world: World, sessionId: string) =>
     settleSession(world.start().deps, trusted, sessionId, { deviceCorrelationId: "a-device" });
 
-  test("bound before any call of the run -> collected, pruned and purged", async () => {
-    const counted = await arrange();
-    const process = counted.world.start();
-    await drain(process.maintenance(), counted.world.now() + 60_000);
-    for (let turn = 1; turn <= process.calls.names.length + 1; turn += 1) {
+  const notBound: Interleaving = { name: "after the run", run: () => () => undefined };
+  const interleavings = await interleavingsOf(async () => (await arrange()).world, drainOnce);
+  for (const interleaving of [...interleavings, notBound]) {
+    test(`bound ${interleaving.name} -> collected, pruned and purged`, async () => {
       const { world, sessionId } = await arrange();
-      const hook = interleave(turn, () => settle(world, sessionId));
-      const summary = await run(world, {}, hook);
-      const position = `before call ${turn}, ${process.calls.names[turn - 1]}`;
-      assert.equal(summary.failed, 0, position);
-      assert.equal((await settle(world, sessionId)).decision, "accepted", position);
-      assert.equal(world.record().deviceCorrelationId, "a-device", position);
-      assert.equal(world.blobs.images.size, 1, position);
+      const summary = await run(
+        world,
+        {},
+        interleaving.run(() => settle(world, sessionId)),
+      );
+      assert.equal(summary.failed, 0);
+      assert.equal((await settle(world, sessionId)).decision, "accepted");
+      assert.equal(world.record().deviceCorrelationId, "a-device");
+      assert.equal(world.blobs.images.size, 1);
       await run(world);
       await outlive(world);
-    }
-  });
+    });
+  }
 
   test("bound after collecting or pruning -> later phases find the session by its id", async () => {
     for (const late of [{ hours: 1 }, { days: 3 }]) {
@@ -64,37 +68,34 @@ describe("session bound to its device during a run", () => {
   });
 });
 
-describe("eraseDevice during a run", () => {
+describe("eraseDevice during a run", async () => {
   const phases = { collecting: { minutes: 12 }, pruning: { days: 2 }, purging: { days: 90 } };
 
   for (const [what, time] of Object.entries(phases)) {
-    test(`${what} before any call of the erasure -> leaves no rows`, async () => {
-      const arrange = async () => {
-        const world = createWorld();
-        await seedSession(world, { uploads: true });
-        world.advance({ minutes: 12, seconds: -1 });
-        if (what !== "collecting") {
-          world.advance({ seconds: 1 });
-          await run(world);
-        }
-        if (what === "purging") {
-          world.advance({ days: 2 });
-          await run(world);
-        }
-        world.advance(time);
-        return world;
-      };
-      const process = (await arrange()).start();
-      await eraseDevice(process.deps, "a-device");
-      for (let turn = 1; turn <= process.calls.names.length; turn += 1) {
-        const world = await arrange();
-        await eraseDevice(world.start(interleave(turn, () => run(world))).deps, "a-device");
+    const arrange = async () => {
+      const world = createWorld();
+      await seedSession(world, { uploads: true });
+      world.advance({ minutes: 12, seconds: -1 });
+      if (what !== "collecting") {
+        world.advance({ seconds: 1 });
         await run(world);
-        for (const [table, rows] of Object.entries(world.everything())) {
-          assert.deepEqual(rows, [], `${table}, before call ${turn}, ${process.calls.names[turn - 1]}`);
-        }
       }
-    });
+      if (what === "purging") {
+        world.advance({ days: 2 });
+        await run(world);
+      }
+      world.advance(time);
+      return world;
+    };
+    const erase = ({ deps }: Process) => eraseDevice(deps, "a-device");
+    for (const interleaving of await interleavingsOf(arrange, erase)) {
+      test(`${what} ${interleaving.name} of the erasure -> leaves no rows`, async () => {
+        const world = await arrange();
+        await erase(world.start(interleaving.run(() => run(world))));
+        await run(world);
+        assert.deepEqual(world.everything(), createWorld().everything());
+      });
+    }
   }
 
   test("the run writes an expiry row just before the erasure removes the session -> leaves no rows", async () => {
@@ -156,19 +157,19 @@ describe("session without a pointer, as after a crashed creation", () => {
   });
 });
 
-describe("session without a pointer whose device is erased during pruning", () => {
-  test("erased before any call of the run -> leaves no rows", async () => {
-    const { world: counted } = await duePruneWithoutPointer();
-    const process = counted.start();
-    await drain(process.maintenance(), counted.now() + 60_000);
-    assert.ok(process.calls.names.includes("sessionids.put"), "the run writes the pointer");
-    for (let turn = 1; turn <= process.calls.names.length; turn += 1) {
-      const { world } = await duePruneWithoutPointer();
-      const erase = () => eraseDevice(world.start().deps, "a-device");
-      await run(world, {}, interleave(turn, erase));
-      assert.deepEqual(world.everything(), createWorld().everything(), `before call ${turn}`);
-    }
-  });
+describe("session without a pointer whose device is erased during pruning", async () => {
+  const arrange = async () => (await duePruneWithoutPointer()).world;
+  for (const interleaving of await interleavingsOf(arrange, drainOnce)) {
+    test(`erased ${interleaving.name} of the run -> leaves no rows`, async () => {
+      const world = await arrange();
+      await run(
+        world,
+        {},
+        interleaving.run(() => eraseDevice(world.start().deps, "a-device")),
+      );
+      assert.deepEqual(world.everything(), createWorld().everything());
+    });
+  }
 });
 
 describe("session due for several phases", () => {
