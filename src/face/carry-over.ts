@@ -1,5 +1,5 @@
 import { ApiError } from "../errors.ts";
-import type { ApiVersion, SessionKind, SessionRequest, VerifyImage } from "./model.ts";
+import type { ApiVersion, SessionKind, SessionRequest } from "./model.ts";
 import { compact } from "./objects.ts";
 
 /** What becomes of a field towards a version upstream. */
@@ -73,13 +73,14 @@ export const modelVersionFields: Partial<Record<ApiVersion, string>> = {
 /**
  * The optional fields of a request that `version` takes, under their neutral names.
  *
+ * @param hasImage whether a verify image comes with the request; else the device submits it.
  * @throws ApiError 400 `NotSupportedByUpstreamVersion` for what the version cannot carry.
  */
 export function carryOver(
   version: ApiVersion,
   kind: SessionKind,
   request: SessionRequest,
-  image: VerifyImage | undefined,
+  hasImage: boolean,
 ): Pick<SessionRequest, OptionalField> {
   const { sendResultsToClient, enableSessionImage, modelVersion } = request;
   const { returnVerifyImageHash, verifyConfidenceThreshold } = request;
@@ -90,11 +91,11 @@ export function carryOver(
     returnVerifyImageHash,
     verifyConfidenceThreshold,
   });
-  if (kind === "liveness" && image !== undefined) throw notSupported(version, "verifyImage");
+  if (kind === "liveness" && hasImage) throw notSupported(version, "verifyImage");
   for (const { field, verifyOnly, towards } of carryOverRules) {
     const carriage = kind === "liveness" && verifyOnly ? "refused" : towards[version];
     if (field === "clientVerifyImage") {
-      const isAsked = kind === "livenessWithVerify" && image === undefined;
+      const isAsked = kind === "livenessWithVerify" && !hasImage;
       if (isAsked && carriage === "refused") throw notSupported(version, "verifyImage");
     } else if (!isTaken(carriage, version, request)) {
       const isAsked = request[field] !== undefined && request[field] !== false;

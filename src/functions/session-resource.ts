@@ -25,10 +25,6 @@ export const sessionResourceShape = z
       .string()
       .describe("The signed-in user who opened the session: the same 64 hex digits each time. For services only.")
       .optional(),
-    setAsideOn: z.iso
-      .datetime()
-      .describe("Since when the timer, which could not fetch the result again and again, tries only once an hour.")
-      .optional(),
   })
   .meta({ id: "Session" });
 export type SessionResource = z.infer<typeof sessionResourceShape>;

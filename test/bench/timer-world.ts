@@ -155,7 +155,6 @@ export function createTimerWorld({ sessions: total, storageMs, faceMs, concurren
       retention: { sessionHours: 48, outcomeDays: 90 },
       concurrency,
       faceCallsPerSecond: Number.MAX_SAFE_INTEGER,
-      maxAttempts: 50,
       onFailure: (failure) => failures.push(failure.cause),
     },
   };

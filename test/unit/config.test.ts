@@ -35,13 +35,6 @@ const numbers: { name: string; byDefault: number; min: number; max: number; of(c
     max: 1800,
     of: ({ maintenance }) => maintenance.budgetSeconds,
   },
-  {
-    name: "MAINTENANCE_MAX_ATTEMPTS",
-    byDefault: 50,
-    min: 1,
-    max: 10_000,
-    of: ({ maintenance }) => maintenance.maxAttempts,
-  },
 ];
 
 const flags: { name: string; of(config: Config): boolean }[] = [
@@ -74,7 +67,7 @@ describe("settings by default", () => {
         lockoutSeconds: 1800,
       },
       retention: { sessionHours: 48, outcomeDays: 90 },
-      maintenance: { concurrency: 32, faceCallsPerSecond: 5, budgetSeconds: 240, maxAttempts: 50 },
+      maintenance: { concurrency: 32, faceCallsPerSecond: 5, budgetSeconds: 240 },
       telemetry: undefined,
     });
   });

@@ -13,10 +13,8 @@ export interface DueRow {
   dueOn: string;
   /** Present once the session has been read. In a row that says `prune`, its outcome is recorded too. */
   session?: SettledSession;
-  /** Runs of the timer in which it failed. */
+  /** Runs of the timer in a row in which it failed. */
   failures?: number;
-  /** Since when it counts as hopeless: it is tried less often, and no longer keeps images from being removed. */
-  setAsideOn?: string;
   /** Where the session's row is, or will be. */
   partition: string;
   row: string;

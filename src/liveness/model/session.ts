@@ -55,8 +55,6 @@ export interface SessionRecord {
   /** Whose sessions on the device this one counts among. */
   countedFor: CountedFor;
   idempotencyRowKey: string;
-  /** Since when the timer has given up on it, but for a try each hour. */
-  setAsideOn?: string;
   /** Partition from which the session is being moved to its device's: rows of it may still be there. */
   movedFrom?: string;
   /** Where the key row stands if not in the session's own partition: the session was bound to its device later. */

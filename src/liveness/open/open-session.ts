@@ -16,7 +16,7 @@ import {
   planSession,
   recordOf,
 } from "./plan-session.ts";
-import { keyOf, type RepeatDeps, type Repeated, repeatCreation } from "./repeat-creation.ts";
+import { type RepeatDeps, type Repeated, repeatCreation } from "./repeat-creation.ts";
 
 export interface OpenSessionDeps extends PlanDeps, RepeatDeps {
   sessions: RepeatDeps["sessions"];
@@ -48,7 +48,6 @@ export async function openSession(deps: OpenSessionDeps, command: OpenSessionCom
   const record = recordOf(plan, deps.face.version, created, {
     idempotencyRowKey: reserved.idempotencyRowKey,
     facts: (plan.uploaded ?? held ?? expected)?.facts,
-    confidenceFloor: deps.policy.confidenceFloor,
   });
   await commit(deps, plan, reserved, record);
   return { created, record, ...(requestId !== undefined && { requestId }) };
@@ -76,9 +75,9 @@ async function reserve(deps: OpenSessionDeps, plan: Plan): Promise<Repeated> {
   const { request } = plan.command;
   const outcome = await deps.sessions.reserve(
     {
-      ...keyOf(plan),
+      ...plan.key,
       ...(request.deviceCorrelationId !== undefined && { deviceCorrelationId: request.deviceCorrelationId }),
-      ...(plan.idempotency !== undefined && { keyHash: plan.idempotency.keyHash, anchor: anchorOf(plan.idempotency) }),
+      ...(plan.keyHash !== undefined && { keyHash: plan.keyHash, anchor: anchorOf(plan.keyHash) }),
     },
     admission(deps, plan),
   );
@@ -97,7 +96,7 @@ async function giveUp(deps: OpenSessionDeps, plan: Plan, reserved: Reserved): Pr
 }
 
 /** Where no device names the partition, a repeat must find the same one: the key does. */
-function anchorOf({ keyHash }: { keyHash: string }): string {
+function anchorOf(keyHash: string): string {
   return keyHash.slice(0, 32);
 }
 

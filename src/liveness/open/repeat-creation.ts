@@ -1,7 +1,6 @@
 import { ApiError } from "../../errors.ts";
 import type { CreatedSession, SessionState } from "../../face/model.ts";
-import { countedFor } from "../model/caller.ts";
-import type { CreationKey, Reserved } from "../model/ports.ts";
+import type { Reserved } from "../model/ports.ts";
 import type { SessionRecord, StoredSession } from "../model/session.ts";
 import { cancelSession } from "../result/get-session.ts";
 import type { RecordResultDeps } from "../result/record-result.ts";
@@ -30,7 +29,7 @@ const rejected = { "repeatability-result": "rejected" };
  */
 export async function repeatCreation(deps: RepeatDeps, plan: Plan, existing: Reserved): Promise<Repeated> {
   const { key } = existing;
-  if (key.bodyHash !== plan.idempotency?.bodyHash) {
+  if (key.bodyHash !== plan.key.bodyHash) {
     throw new ApiError(422, "IdempotencyKeyReused", "The key was used before, with another request.", {
       headers: rejected,
     });
@@ -91,7 +90,7 @@ async function takeOver(
   existing: Reserved,
   replaces: string | undefined,
 ): Promise<{ reserved: Reserved }> {
-  const key = { ...keyOf(plan), ...(replaces !== undefined && { replaces }) };
+  const key = { ...plan.key, ...(replaces !== undefined && { replaces }) };
   // The user's limit first: once the key is taken over, a refusal could not leave it as it was.
   await takeOwnerPlace(deps, plan);
   try {
@@ -102,21 +101,6 @@ async function takeOver(
     await ignoreErrors(refundOwnerPlace(deps, plan));
     throw error;
   }
-}
-
-/** How long a creation may be under way before it counts as crashed. */
-const leaseMs = 30_000;
-
-/** The key row of a creation that begins now. */
-export function keyOf({ command, creation, idempotency }: Plan): CreationKey {
-  return {
-    creationId: creation.creationId,
-    leaseUntil: new Date(Date.parse(creation.createdOn) + leaseMs).toISOString(),
-    expiryPartition: creation.expiryPartition,
-    countedFor: countedFor(command.caller),
-    ...(idempotency !== undefined && { bodyHash: idempotency.bodyHash }),
-    ...(command.caller.owner !== undefined && { owner: command.caller.owner }),
-  };
 }
 
 function alreadyUsed(): ApiError {

@@ -3,7 +3,6 @@ import { beginRun, isInfrastructureFailure, type Run, type RunLimits } from "./m
 import {
   find,
   follow,
-  noteSetAside,
   type PhaseDeps,
   type PhaseOutcome,
   type PhaseState,
@@ -14,8 +13,6 @@ import {
 import { DeadlineReached } from "./rate-limiter.ts";
 
 export interface MaintainDeps extends PhaseDeps, RunLimits {
-  /** Runs in which a session may fail before it is set aside. */
-  maxAttempts: number;
   onFailure(failure: MaintenanceFailure): void;
 }
 
@@ -26,8 +23,6 @@ export interface MaintenanceFailure {
   phase?: Phase;
   /** Runs in which the session has failed by now. */
   failures?: number;
-  /** Of a session that was set aside, now or before. */
-  setAsideOn?: string;
   /** Of 16, where its rows could not be read. */
   shard?: number;
   cause: unknown;
@@ -42,8 +37,6 @@ export interface MaintenanceSummary {
   /** Creations that never got as far as their commit. */
   abandoned: number;
   failed: number;
-  /** Those of the failed that were set aside for it. */
-  setAside: number;
   /** There was no time for these, and they are due still. Only those that there was time to count. */
   left: number;
   /** When the oldest row was due; absent where none was. */
@@ -54,8 +47,9 @@ const shards = Array.from({ length: 16 }, (_, shard) => shard);
 /** So many rows are written or removed with one request; what is done for them is not waited for longer than that. */
 const maxBatch = 100;
 const maxBatchMs = 30_000;
-/** What was set aside is tried again after so long: what is wrong with it may lie elsewhere, and pass. */
-const setAsideMs = 3_600_000;
+/** Backoff of a session that fails: doubled with each further run in which it fails, up to the longest. */
+const firstDelayMs = 5 * 60_000;
+const longestDelayMs = 60 * 60_000;
 
 /**
  * Works on all that is due, the oldest first whatever its shard, until nothing is or until the deadline (milliseconds
@@ -161,8 +155,6 @@ async function visit(deps: MaintainDeps, due: DueRow, run: Run): Promise<RowResu
 }
 
 async function runPhases(deps: MaintainDeps, stand: PhaseState, did: PhaseOutcome[]): Promise<Pick<RowResult, "next">> {
-  const wasSetAside = stand.row.setAsideOn !== undefined;
-  if (wasSetAside) await removeImageInTime(deps, stand.row);
   for (;;) {
     const step = await phases[stand.row.phase](deps, stand);
     if (step.did !== undefined) did.push(step.did);
@@ -170,41 +162,28 @@ async function runPhases(deps: MaintainDeps, stand: PhaseState, did: PhaseOutcom
     stand.row = step.next;
     if (Date.parse(step.next.dueOn) > deps.now()) break;
   }
-  if (wasSetAside) await noteSetAside(deps, stand.row, undefined);
   return { next: stand.row };
 }
 
 /**
- * A session that failed goes to the end of the line, so that the others are reached whatever is wrong with it. One that
- * failed too often is set aside: it is tried once an hour, and its image goes in time whatever comes of that.
+ * The row by which a failed session is due again, after a delay that doubles with each failure; but no later than its
+ * image is to be removed, which happens even if everything else fails. A failure of the infrastructure is not the
+ * session's: its row stays as it is.
  */
 async function fail(deps: MaintainDeps, row: DueRow, cause: unknown): Promise<Omit<RowResult, "due" | "did">> {
-  const { phase } = row;
   const failure = { ...nameOf(row), cause };
+  const nowMs = deps.now();
+  const pruneMs = imageTime(deps, row);
+  // If the removal fails as well, the next try repeats it.
+  if (pruneMs <= nowMs) await removeImage(deps, row).catch(() => undefined);
   if (isInfrastructureFailure(cause)) return { stays: true, failure };
   const failures = (row.failures ?? 0) + 1;
-  const nowMs = deps.now();
-  if (row.setAsideOn === undefined && failures < deps.maxAttempts) {
-    const next = follow(deps, row, phase, iso(nowMs), { failures });
-    return { next, failure: { ...failure, failures } };
-  }
-  const setAsideOn = row.setAsideOn ?? iso(nowMs);
-  if (row.setAsideOn === undefined) {
-    // As far as that works: it is done again with the next try.
-    await Promise.allSettled([noteSetAside(deps, row, setAsideOn), removeImageInTime(deps, row)]);
-  }
-  const pruneMs = imageTime(deps, row);
-  const againMs = pruneMs > nowMs ? Math.min(nowMs + setAsideMs, pruneMs) : nowMs + setAsideMs;
-  const next = follow(deps, row, phase, iso(againMs), { failures, setAsideOn });
-  return { next, failure: { ...failure, failures, setAsideOn } };
+  const retryMs = nowMs + Math.min(firstDelayMs * 2 ** (failures - 1), longestDelayMs);
+  const dueMs = pruneMs > nowMs ? Math.min(retryMs, pruneMs) : retryMs;
+  return { next: follow(deps, row, row.phase, iso(dueMs), failures), failure: { ...failure, failures } };
 }
 
-/** What was set aside may never get as far as being pruned. */
-async function removeImageInTime(deps: MaintainDeps, row: DueRow): Promise<void> {
-  if (imageTime(deps, row) <= deps.now()) await removeImage(deps, row);
-}
-
-/** When the session's image goes, in milliseconds. A row that does not tell leaves that to the sweep, which goes by age. */
+/** When the session's image is to be removed, in milliseconds. Never, if the row's key is malformed: the sweep removes images by age. */
 function imageTime(deps: MaintainDeps, row: DueRow): number {
   try {
     return Date.parse(pruneTime(deps, row));
@@ -243,21 +222,20 @@ function nameOf({ creationId, phase, session }: DueRow): Omit<MaintenanceFailure
 }
 
 function count(deps: MaintainDeps, summary: MaintenanceSummary, visits: readonly RowResult[]): void {
-  for (const { due, did, stays, failure } of visits) {
+  for (const { did, stays, failure } of visits) {
     for (const done of did) summary[done] += 1;
     if (failure === undefined) {
       if (stays) summary.left += 1;
       continue;
     }
     summary.failed += 1;
-    if (failure.setAsideOn !== undefined && due.setAsideOn === undefined) summary.setAside += 1;
     deps.onFailure(failure);
   }
 }
 
 /** The sum of several summaries; without any, an empty one. */
 export function addSummaries(...parts: readonly MaintenanceSummary[]): MaintenanceSummary {
-  const total = { due: 0, collected: 0, pruned: 0, purged: 0, abandoned: 0, failed: 0, setAside: 0, left: 0 };
+  const total = { due: 0, collected: 0, pruned: 0, purged: 0, abandoned: 0, failed: 0, left: 0 };
   for (const name of Object.keys(total) as (keyof typeof total)[]) {
     for (const part of parts) total[name] += part[name];
   }

@@ -98,7 +98,7 @@ async function prune(deps: PhaseDeps, stand: PhaseState): Promise<Step> {
   const expiresMs = Date.parse(deps.sessions.createdOn(row.row)) + sessionLifeMs;
   const [hidden, ...removed] = await Promise.allSettled([
     hide(deps, row, session.sessionId),
-    session.uploaded && removeImage(deps, row),
+    removeImage(deps, row),
     deps.now() < expiresMs && deps.face.revoke(session),
   ]);
   if (hidden.status === "rejected") throw hidden.reason;
@@ -146,15 +146,6 @@ async function findPlaced(deps: PhaseDeps, row: DueRow): Promise<StoredSession |
   return placed && updateRecord(deps.sessions, placed, (record) => ({ record }));
 }
 
-/** Notes on the session itself that it was set aside, or is no longer. */
-export async function noteSetAside(deps: PhaseDeps, row: DueRow, setAsideOn: string | undefined): Promise<void> {
-  const stored = await find(deps, row);
-  if (stored === undefined || stored.record.setAsideOn === setAsideOn) return;
-  await updateRecord(deps.sessions, stored, ({ setAsideOn: _, ...record }) => ({
-    record: setAsideOn === undefined ? record : { ...record, setAsideOn },
-  }));
-}
-
 /** When the session is to be pruned by the settings as they are now. */
 export function pruneTime({ sessions, retention }: Pick<PhaseDeps, "sessions" | "retention">, { row }: DueRow): string {
   return pruneDueOn(sessions.createdOn(row), retention);
@@ -164,21 +155,25 @@ function purgeTime({ sessions, retention }: PhaseDeps, { row }: DueRow): string 
   return purgeDueOn(sessions.createdOn(row), retention);
 }
 
-/** The image that came with the creation, where there was one. */
-export async function removeImage({ images }: Pick<PhaseDeps, "images">, { creationId }: DueRow): Promise<void> {
-  await images.delete(`sessions/${creationId}`);
+/** Removes the image that was uploaded with the creation, if there is one. */
+export async function removeImage(
+  { images }: Pick<PhaseDeps, "images">,
+  { creationId, session }: DueRow,
+): Promise<void> {
+  if (session?.uploaded !== false) await images.delete(`sessions/${creationId}`);
 }
 
-/** The row by which the session is due again. */
+/** The row by which the session is due again. @param failures runs in a row that failed; default: none. */
 export function follow(
   { sessions }: Pick<PhaseDeps, "sessions">,
   row: DueRow,
   phase: Phase,
   dueOn: string,
-  failed: Pick<DueRow, "failures" | "setAsideOn"> = {},
+  failures?: number,
 ): DueRow {
-  const { failures: _, setAsideOn: __, ...kept } = row;
-  return { ...kept, ...failed, phase, dueOn, expiryPartition: sessions.expiryPartition(row.creationId, dueOn) };
+  const { failures: _, ...kept } = row;
+  const expiryPartition = sessions.expiryPartition(row.creationId, dueOn);
+  return { ...kept, phase, dueOn, expiryPartition, ...(failures !== undefined && { failures }) };
 }
 
 function settledSession(record: SessionRecord): SettledSession {

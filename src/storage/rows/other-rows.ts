@@ -99,7 +99,6 @@ const dueSchema = z.object({
   dueOn: text.exactOptional(),
   session: json(settledSchema).exactOptional(),
   failures: wholeNumber.exactOptional(),
-  setAsideOn: text.exactOptional(),
   partition: text,
   row: text,
   idempotencyRowKey: text,

@@ -47,7 +47,6 @@ const fields = {
   owner: text.exactOptional(),
   countedFor: text.default(services),
   idempotencyRowKey: text,
-  setAsideOn: text.exactOptional(),
   keyPartition: text.exactOptional(),
   movedFrom: text.exactOptional(),
   expiryPartition: text,

@@ -81,7 +81,7 @@ describe("the calendar", () => {
       uploaded: true,
     } as const;
     const rows = Array.from({ length: 120 }, (_, n) => ({ ...first, creationId: `${first.creationId}-${n}` }));
-    const told: DueRow = { ...first, phase: "prune", session, failures: 3, setAsideOn: minutes(100) };
+    const told: DueRow = { ...first, phase: "prune", session, failures: 3 };
     const elsewhere = dueAt(sessions, minutes(155));
     await sessions.schedule(first);
     proxy.take();

@@ -3,19 +3,20 @@ import * as z from "zod";
 import { describeApi, type OpenApiDocument } from "../../../infra/openapi/document.ts";
 import { endpoints } from "../../../src/endpoints.ts";
 
-/** The OpenAPI document as the build generates it. */
+/** The OpenAPI document that the build generates. */
 export const apiDocument: OpenApiDocument = describeApi(endpoints, "1.2.3");
 
 const isTime = (text: string) => z.iso.datetime({ offset: true }).safeParse(text).success;
 
 /**
- * Holds values against the schemas of a document, wherever in it they stand.
+ * Validates values against the schemas of a document.
  *
- * @returns what is wrong with a value, by the schema that a path of keys leads to; undefined where nothing is.
+ * @returns a function that takes the path of keys to a schema and a value, and returns the faults of the value as text;
+ * undefined if the value is valid.
  */
 export function createValidator(document: OpenApiDocument): (path: string[], value: unknown) => string | undefined {
   const ajv = new Ajv2020({
-    // The document has keywords of its own around the schemas.
+    // The document contains keywords that are unknown to JSON Schema.
     strict: false,
     allErrors: true,
     formats: { "date-time": isTime, uri: URL.canParse, int64: true, binary: true },
@@ -30,7 +31,7 @@ export function createValidator(document: OpenApiDocument): (path: string[], val
   };
 }
 
-/** A key as it stands in a JSON pointer that is a fragment. */
+/** Escapes a key for a JSON pointer in a URI fragment. */
 function escapeKey(key: string): string {
   return encodeURIComponent(key.replaceAll("~", "~0").replaceAll("/", "~1"));
 }

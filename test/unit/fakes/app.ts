@@ -8,7 +8,7 @@ import { createReadiness } from "../../../src/liveness/readiness.ts";
 import { type Answer, createInvocation, createRequest, type LogLine, readAnswer } from "./invocation.ts";
 import type { Process } from "./world.ts";
 
-/** The app on a process's ports, with its settings read from `env`; by default everyone is let in. */
+/** The app on the ports of a process, with settings read from `env`. Default: anonymous callers are allowed. */
 export function createApp({ deps }: Process, env: Record<string, string> = { ALLOW_ANONYMOUS: "true" }): App {
   const read = readConfig({
     FACE_ENDPOINT: "http://127.0.0.1:7080",
@@ -19,7 +19,7 @@ export function createApp({ deps }: Process, env: Record<string, string> = { ALL
   return { ...deps, config: read.config, readiness: createReadiness(deps) };
 }
 
-/** Runs the timer as a host does, and answers the lines of its log. */
+/** Runs the timer function once. Returns its log lines. */
 export async function runTimer(process: Process): Promise<LogLine[]> {
   const { context, lines } = createInvocation("maintainSessions");
   const app = createApp(process, { ALLOW_ANONYMOUS: "true", MAINTENANCE_FACE_CALLS_PER_SECOND: "1000" });
@@ -35,19 +35,19 @@ export async function runTimer(process: Process): Promise<LogLine[]> {
 export interface Sent {
   headers?: Record<string, string>;
   body?: string | Uint8Array;
-  /** Sent as the body, under its own media type. */
+  /** Sent as a JSON body with its media type. */
   json?: unknown;
-  /** With its question mark. */
+  /** Begins with a question mark. */
   query?: string;
 }
 
 export interface Received extends Answer {
   lines: LogLine[];
-  /** Name of the function that answered. */
+  /** Name of the function that served the request. */
   function: string;
 }
 
-/** Calls the app as a host would: finds the endpoint by method and path, and lets it serve the request. */
+/** Calls the app in place of the Functions host: finds the endpoint by method and path and serves the request. */
 export async function call(
   composition: Composition,
   method: HttpMethod,
@@ -69,13 +69,13 @@ export async function call(
   return { ...readAnswer(response), lines, function: endpoint.name };
 }
 
-/** As the host routes: the endpoints come before the fallbacks, as they stand in the list. */
+/** The first matching endpoint of the list, which contains the fallbacks last. */
 function route(method: HttpMethod, path: string): { endpoint: Endpoint; params: Record<string, string> } {
   for (const endpoint of endpoints) {
     const params = answeredMethods(endpoint).includes(method) ? match(endpoint.route, path) : undefined;
     if (params !== undefined) return { endpoint, params };
   }
-  throw new Error(`No function takes ${method} ${path}`);
+  throw new Error(`No function serves ${method} ${path}`);
 }
 
 function match(routeOfEndpoint: string, path: string): Record<string, string> | undefined {

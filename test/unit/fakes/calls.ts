@@ -1,34 +1,33 @@
 /**
- * A moment in the life of a process: just before or just after one of its calls had its effect. A call is one request to a
- * table (`sessions.transact`), to the image store or to the Face service.
+ * A point in time just before or just after the effect of one call of a process. A call is one request to a table
+ * (`sessions.transact`), to the image store or to the Face service.
  */
 export interface Moment {
-  /** Of the call among all calls of the process, from 1. */
+  /** Position of the call among all calls of the process, from 1. */
   number: number;
   name: string;
-  /** Of the call among those of its name, from 1. */
+  /** Position of the call among those of its name, from 1. */
   nth: number;
   when: "before" | "after";
 }
 
 /**
- * Asked at every moment. An error makes that call fail: `before` without any effect, `after` as if the answer had been
- * lost. `stop` ends the process there and then: nothing that it still wants to do happens any more. A promise holds the
- * call up until something else is done.
+ * Called at every moment. If it returns an error, the call fails: `before` without any effect, `after` as if the response
+ * had been lost. `stop` ends the process: none of its further calls has an effect or returns. A promise delays the call
+ * until it resolves.
  */
 export type Hook = (moment: Moment) => Verdict | Promise<Verdict>;
 
 type Verdict = Error | "stop" | undefined;
 
-/** The calls that one process makes. */
+/** The calls of one process. */
 export interface Calls {
-  /** In the order in which they were made. */
+  /** Names of the calls, in their order. */
   readonly names: readonly string[];
   /** Resolves when the hook has stopped the process. */
   readonly stopped: Promise<void>;
   /**
-   * Makes a call. Its effect begins at once, so that the order of the calls is the order of their effects; one that takes
-   * no time is there before the next call is made.
+   * Makes a call. Effects begin in the order of the calls; a synchronous effect is complete before the next call is made.
    */
   run<T>(name: string, effect: () => T | Promise<T>): Promise<T>;
 }
@@ -38,7 +37,7 @@ export function createCalls(hook: Hook = () => undefined): Calls {
   const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
   let isStopped = false;
 
-  /** Whether the process lives on after the moment. */
+  /** Returns whether the process continues after the moment. */
   function pass(verdict: Verdict): boolean {
     if (verdict instanceof Error) throw verdict;
     if (verdict === "stop") {
@@ -70,7 +69,7 @@ function never(): Promise<never> {
   return new Promise(() => undefined);
 }
 
-/** Thrown by calls that a hook lets fail. */
+/** Error of a call that a hook lets fail. */
 export class InjectedError extends Error {
   override readonly name = "InjectedError";
 }
@@ -83,7 +82,7 @@ export function stopAt(number: number, when: Moment["when"]): Hook {
   return (moment) => (moment.number === number && moment.when === when ? "stop" : undefined);
 }
 
-/** Lets every call of these names fail; or, where it is given, only the n-th of each. */
+/** Lets every call of these names fail; with `nth`, only the n-th of each name. */
 export function failOn(names: string | readonly string[], when: Moment["when"] = "before", nth?: number): Hook {
   return (moment) =>
     [names].flat().includes(moment.name) && moment.when === when && (nth ?? moment.nth) === moment.nth
@@ -94,7 +93,7 @@ export function failOn(names: string | readonly string[], when: Moment["when"] =
 /** How an operation ended. */
 export type Outcome<T> = { value: T } | { error: unknown } | { stopped: true };
 
-/** Runs an operation to its end, or to the end of the process. */
+/** Runs an operation until it ends or the process is stopped. */
 export function outcomeOf<T>(calls: Calls, operation: () => Promise<T>): Promise<Outcome<T>> {
   return Promise.race([
     operation().then(

@@ -10,7 +10,7 @@ import type {
 import type { Clock, FaceCallOptions, FaceService } from "../../../src/liveness/model/ports.ts";
 import type { Calls } from "./calls.ts";
 
-/** A session as the service keeps it. */
+/** A session at the service. */
 export interface ServiceSession {
   kind: SessionKind;
   request: SessionRequest;
@@ -20,11 +20,11 @@ export interface ServiceSession {
   state: SessionState;
 }
 
-/** The service itself, which outlives every process that calls it. */
+/** State of the service, independent of the processes that call it. */
 export interface Service {
-  /** Those that it still knows, by id. */
+  /** Sessions that exist, by id. */
   live: Map<string, ServiceSession>;
-  /** How many it has ever opened. */
+  /** Number of sessions ever created. */
   opened: number;
   sessionImages: Map<string, { bytes: Uint8Array; contentType: string }>;
 }
@@ -35,15 +35,15 @@ export function createService(): Service {
   return { live: new Map(), opened: 0, sessionImages: new Map() };
 }
 
-/** The token of the n-th session: tests search for `secret-token` where none may be. */
+/** The token of a session. Tests search for `secret-token` where no token may be stored. */
 export function tokenOf(sessionId: string): string {
   return `secret-token-of-${sessionId}`;
 }
 
-/** Lets the session's device make an attempt. Attempts are numbered by themselves. */
+/** Adds an attempt with this outcome to the session. Attempts are numbered from 1. */
 export function play(service: Service, sessionId: string, outcome: Pick<Attempt, "result" | "error">): void {
   const session = service.live.get(sessionId);
-  if (session === undefined) throw new Error("There is no such session");
+  if (session === undefined) throw new Error("session not found");
   const attempt: Attempt = {
     attemptId: session.state.attempts.length + 1,
     attemptStatus: outcome.error ? "Failed" : "Succeeded",
@@ -53,7 +53,7 @@ export function play(service: Service, sessionId: string, outcome: Pick<Attempt,
   session.state.status = attempt.attemptStatus;
 }
 
-/** A real face and, unless told otherwise, the expected one. */
+/** A real face that matches. `result` overrides the default fields. */
 export function realFace(result: AttemptResult = {}): Pick<Attempt, "result"> {
   const verifyResult = { matchConfidence: 0.95, isIdentical: true };
   return { result: { livenessDecision: "realface", digest: "service-digest", verifyResult, ...result } };
@@ -63,7 +63,7 @@ export function failedAttempt(code = "FaceTrackingFailed"): Pick<Attempt, "error
   return { error: { code, message: `${code} happened.` } };
 }
 
-/** The face service on sessions in memory. */
+/** A Face service on sessions in memory. */
 export function createFakeFaceService(
   service: Service,
   calls: Calls,
@@ -76,12 +76,12 @@ export function createFakeFaceService(
     return session?.kind === kind && service.live.has(sessionId) ? session : undefined;
   }
 
-  /** As one HTTP request. */
+  /** Makes the call as one HTTP request, which passes the gate of the options. */
   async function through<T>(options: FaceCallOptions | undefined, name: string, effect: () => T): Promise<T> {
     if (options?.gate === undefined) return calls.run(name, effect);
-    const told = await options.gate();
+    const report = await options.gate();
     const value = await calls.run(name, effect);
-    told(value === undefined || value === false ? 404 : 200);
+    report(value === undefined || value === false ? 404 : 200);
     return value;
   }
 

@@ -9,13 +9,13 @@ import type {
 } from "../../../src/liveness/model/ports.ts";
 import type { Calls } from "./calls.ts";
 
-/** What a fake container holds. */
+/** Contents of a fake container. */
 export interface Blobs {
   images: Map<ImageName, { bytes: Uint8Array; facts: StoredImageFacts }>;
   bookmarks: Map<WalkName, string>;
-  /** Images on one page of a list. */
+  /** Images per page of a list. */
   pageSize: number;
-  /** Of the last ETag given. */
+  /** Number of the latest ETag. */
   version: number;
 }
 
@@ -23,12 +23,12 @@ export function createBlobs(): Blobs {
   return { images: new Map(), bookmarks: new Map(), version: 0, pageSize: 2 };
 }
 
-/** The image store on blobs in memory. */
+/** An image store on blobs in memory. */
 export function createFakeImageStore(blobs: Blobs, calls: Calls, now: Clock): ImageStore {
   const { images } = blobs;
 
   function check(name: ImageName, { ifMatch, ifNoneMatch }: Conditions = {}): void {
-    if (ifMatch !== undefined && ifNoneMatch !== undefined) throw new TypeError("Storage takes no two conditions");
+    if (ifMatch !== undefined && ifNoneMatch !== undefined) throw new TypeError("storage supports one condition only");
     const etag = images.get(name)?.facts.etag;
     const matches = (condition: string) => etag !== undefined && (condition === "*" || condition === etag);
     if ((ifMatch !== undefined && !matches(ifMatch)) || (ifNoneMatch !== undefined && matches(ifNoneMatch))) {

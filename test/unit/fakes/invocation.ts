@@ -5,14 +5,14 @@ import functions, {
   type InvocationContext,
 } from "@azure/functions";
 
-/** A line of the log, taken apart. */
+/** A parsed log line. */
 export interface LogLine {
   level: string;
   text: string;
   fields: Record<string, unknown>;
 }
 
-/** The host's side of one invocation, with what the function logs. */
+/** The context of one invocation, and the lines that the function logs. */
 export function createInvocation(functionName = "aFunction"): { context: InvocationContext; lines: LogLine[] } {
   const lines: LogLine[] = [];
   const context = new functions.InvocationContext({
@@ -30,18 +30,19 @@ export function createRequest(init: HttpRequestInit = {}): HttpRequest {
   return new functions.HttpRequest({ method: "GET", url: "http://localhost/api/something", ...init });
 }
 
-/** An answer as it leaves the app. */
+/** A response of the app. */
 export interface Answer {
   status: number;
   headers: Headers;
   bytes: Buffer;
   text: string;
-  /** Undefined where the body is no JSON. */
+  /** Undefined if the body is not JSON. */
   json: unknown;
 }
 
 export function readAnswer({ status = 200, headers, body }: HttpResponseInit): Answer {
-  if (body !== undefined && body !== null && !(body instanceof Uint8Array)) throw new TypeError("Bodies are bytes");
+  if (body !== undefined && body !== null && !(body instanceof Uint8Array))
+    throw new TypeError("the body is not bytes");
   const bytes = Buffer.from(body ?? []);
   const answer = { status, headers: new Headers(headers), bytes, text: bytes.toString() };
   const isJson = bytes.length > 0 && answer.headers.get("content-type")?.includes("json");

@@ -1,5 +1,6 @@
 import { inspectImage } from "../../../src/liveness/images/inspect-image.ts";
 import { openSession } from "../../../src/liveness/open/open-session.ts";
+import { deleteSession } from "../../../src/liveness/result/get-session.ts";
 import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { makeImage } from "../../fixtures/images.ts";
@@ -9,8 +10,9 @@ import { failedAttempt, play, realFace } from "./face-service.ts";
 import { seedSession } from "./seed.ts";
 import { command, type Process, type Stage, trusted } from "./world.ts";
 
-/** Something that a process does and that may end before or after any of its calls. */
+/** An operation of a process, for tests that stop it before or after any of its calls. */
 export interface Deed {
+  /** Part of the title of a test. */
   what: string;
   arrange(stage: Stage): Promise<unknown>;
   operate(deps: Process["deps"], stage: Stage): Promise<unknown>;
@@ -28,7 +30,7 @@ delete inClient.request.deviceCorrelationId;
 
 const only = (stage: Stage) => [...stage.service.live.keys()][0] ?? "";
 
-/** A session of Alice's, used twice. */
+/** A session owned by alice with two attempts. */
 async function used(stage: Stage, seed: Parameters<typeof seedSession>[1] = {}): Promise<void> {
   const { record } = await seedSession(stage, { uploads: true, owner: "alice", ...seed });
   play(stage.service, record.sessionId, failedAttempt());
@@ -36,13 +38,13 @@ async function used(stage: Stage, seed: Parameters<typeof seedSession>[1] = {}):
   play(stage.service, record.sessionId, realFace(result));
 }
 
-const settle = (deps: Process["deps"], stage: Stage, told = {}) => settleSession(deps, trusted, only(stage), told);
+const settle = (deps: Process["deps"], stage: Stage, report = {}) => settleSession(deps, trusted, only(stage), report);
 const bind = (deps: Process["deps"], stage: Stage) => settle(deps, stage, { deviceCorrelationId: device });
 
 export const deeds: Deed[] = [
   { what: "a creation", arrange: async () => undefined, operate: (deps) => openSession(deps, keyed) },
   {
-    what: "a creation for a device that is known",
+    what: "a creation for a known device",
     arrange: (stage) => openSession(stage.start().deps, command()),
     operate: (deps) => openSession(deps, command()),
   },
@@ -53,12 +55,17 @@ export const deeds: Deed[] = [
   },
   { what: "settling", arrange: used, operate: settle },
   {
+    what: "deleting a session",
+    arrange: used,
+    operate: (deps, stage) => deleteSession(deps, trusted, "livenessWithVerify", only(stage)),
+  },
+  {
     what: "binding a session to its device",
     arrange: (stage) => used(stage, { setInClient: true }),
     operate: bind,
   },
   {
-    what: "binding a session that was opened with a key, and settled before",
+    what: "binding a settled session that was created with an idempotency key",
     async arrange(stage) {
       const { deps } = stage.start();
       const policy = { ...deps.policy, allowDeviceSetInClient: true };
@@ -81,13 +88,13 @@ export const deeds: Deed[] = [
       const crashed = stage.start(({ name, when }) =>
         name === "face.create" && when === "after" ? "stop" : undefined,
       );
-      await crashed.attempt((others) => openSession(others, command({ image: { bytes } })));
+      await crashed.attempt((crashedDeps) => openSession(crashedDeps, command({ image: { bytes } })));
     },
     operate: (deps) => eraseDevice(deps, device),
   },
 ];
 
-/** The calls of a deed that nothing disturbs. */
+/** The calls of a deed that is not interrupted. */
 export async function callsOf({ arrange, operate }: Deed, stage: Stage): Promise<readonly string[]> {
   await arrange(stage);
   const { calls, deps } = stage.start();
@@ -95,14 +102,14 @@ export async function callsOf({ arrange, operate }: Deed, stage: Stage): Promise
   return calls.names;
 }
 
-/** Stops a deed there, and outlives what it has left. */
+/** Runs a deed that `hook` interrupts, then the timer after all retentions have ended. */
 export async function outlive({ arrange, operate }: Deed, stage: Stage, hook: Hook): Promise<void> {
   await arrange(stage);
   await stage.start(hook).attempt((deps) => operate(deps, stage));
   await passAges(stage);
 }
 
-/** Lets the timer run twice, long after all that is ever kept. */
+/** Runs the timer twice after all retentions have ended. */
 export async function passAges(stage: Stage): Promise<void> {
   stage.advance({ days: 400 });
   for (let run = 0; run < 2; run += 1) {

@@ -4,22 +4,22 @@ import type { Conflict, Entity, Table, Written } from "../../../src/storage/azur
 import { maxTransactionRows } from "../../../src/storage/azure/transactions.ts";
 import type { Calls } from "./calls.ts";
 
-/** A table in memory, with the semantics of Azure Tables as far as the stores use them. It outlives every process. */
+/** A table in memory with the semantics of Azure Tables that the stores use. It is independent of the processes that use it. */
 export interface MemoryTable extends Pick<Rows, "put" | "get" | "remove"> {
   /** All rows, ascending by keys. */
   all(): Entity[];
-  /** The table as one process sees it: each request is one of its calls, named `{table}.{verb}`. */
+  /** The table for one process: each request is one of its calls, named `{table}.{verb}`. */
   open(calls: Calls): Table;
 }
 
-/** The verbs of `Table`, at once. */
+/** The operations of `Table`, synchronous. */
 interface Rows {
   get(partitionKey: string, rowKey: string): Entity | undefined;
   put(entity: TableEntity): string;
   merge(entity: TableEntity): boolean;
   remove(partitionKey: string, rowKey: string, etag?: string): "removed" | Conflict["reason"];
   transact(actions: readonly TransactionAction[]): Written;
-  /** Rows that a query finds after the row given, at most a page of them, and whether there are more. */
+  /** One page of the rows of a query after the given row, and whether more rows follow. */
   page(query: Query, after: Entity | undefined): { rows: Entity[]; more: boolean };
 }
 
@@ -102,7 +102,7 @@ function createRows(): Rows {
       const keys = new Set(actions.map(([, entity]) => keyOf(entity)));
       const partitions = new Set(actions.map(([, { partitionKey }]) => partitionKey));
       if (partitions.size !== 1 || keys.size < actions.length || keys.size > maxTransactionRows) {
-        throw new Error("A transaction has 1 to 100 rows of one partition, each of them once");
+        throw new Error("a transaction needs 1 to 100 rows of one partition, each row once");
       }
       const before = new Map(rows);
       const etags: string[] = [];
@@ -130,21 +130,21 @@ function isVersion(found: Entity | undefined, etag: string | undefined): boolean
   return etag === undefined || etag === "*" || etag === found?.etag;
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: keys must not have these
+// biome-ignore lint/suspicious/noControlCharactersInRegex: keys must not contain these characters
 const forbidden = /[/\\#?\u0000-\u001f\u007f-\u009f]/;
 
 function keyOf({ partitionKey = "", rowKey = "" }: Partial<TableEntity>): string {
-  if (forbidden.test(partitionKey + rowKey)) throw new Error(`Not a key: ${partitionKey}, ${rowKey}`);
+  if (forbidden.test(partitionKey + rowKey)) throw new Error(`Invalid key: ${partitionKey}, ${rowKey}`);
   return JSON.stringify([partitionKey, rowKey]);
 }
 
-/** What a table keeps of an entity: no ETag or time of its own, and only values that a column can hold. */
+/** The properties of an entity that a table stores: without ETag and timestamp. Throws for unsupported types and lengths. */
 function propertiesOf({ etag: _, timestamp: __, ...properties }: Partial<TableEntity>) {
   const { partitionKey = "", rowKey = "", ...values } = properties;
   const kept = Object.entries(values).filter(([, value]) => value !== undefined);
   for (const [name, value] of kept) {
     const fits = typeof value === "string" ? value.length <= 32 * 1024 : /number|boolean|bigint/.test(typeof value);
-    if (!fits) throw new TypeError(`The property ${name} has a value that no column can hold`);
+    if (!fits) throw new TypeError(`The property ${name} has an unsupported value`);
   }
   return { ...Object.fromEntries(kept), partitionKey, rowKey };
 }
@@ -176,7 +176,8 @@ function propertyOf(row: Entity, property: string): unknown {
 
 function pick(row: Entity, select: readonly string[] | undefined): Entity {
   if (select === undefined) return { ...row };
-  if (!select.includes("PartitionKey") || !select.includes("RowKey")) throw new TypeError("The keys are not selected");
+  if (!select.includes("PartitionKey") || !select.includes("RowKey"))
+    throw new TypeError("the query does not select the keys");
   const { partitionKey, rowKey, etag } = row;
   const values = select.filter((name) => name in row).map((name) => [name, row[name]]);
   return { ...Object.fromEntries(values), partitionKey, rowKey, etag };

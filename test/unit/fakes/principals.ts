@@ -1,13 +1,13 @@
 import { authenticate } from "../../../src/http/callers.ts";
 
-/** Headers with which the platform vouches for a user. */
+/** Headers of the platform for an authenticated user. */
 export function principal(id: string, ...roles: string[]): Record<string, string> {
   const claims = [{ typ: "oid", val: id }, ...roles.map((role) => ({ typ: "roles", val: role }))];
   const value = { auth_typ: "aad", name_typ: "name", role_typ: "roles", claims };
   return { "x-ms-client-principal": Buffer.from(JSON.stringify(value)).toString("base64") };
 }
 
-/** A key that is configured for the client `a-service`, as the settings have it and as requests send it. */
+/** A key of the client `a-service`, in settings and in request headers. */
 export const clientKey = {
   settings: {
     WEBSITE_AUTH_ENABLED: "true",
@@ -16,7 +16,7 @@ export const clientKey = {
   headers: { "ocp-apim-subscription-key": "key" },
 };
 
-/** What such a user's sessions and images have as their owner. */
+/** The owner of the sessions and images of this user. */
 export function ownerOf(id: string): string {
   const rules = { clientKeys: new Map(), allowAnonymous: false, platformAuthentication: true };
   return authenticate(rules, new Headers(principal(id))).owner ?? "";

@@ -6,13 +6,13 @@ import { makeImage } from "../../fixtures/images.ts";
 import type { Stage } from "./world.ts";
 
 export interface Seed extends Partial<SessionRecord> {
-  /** The verify image came with the creation, and is kept under the creation's id. */
+  /** The verify image is uploaded with the creation and stored under its id. */
   uploads?: boolean;
-  /** The device names itself, and has not done so yet. */
+  /** The device is set in the client and not reported yet. */
   setInClient?: boolean;
 }
 
-/** A record as a creation writes it, at this time. */
+/** The record of a new session created at this time. */
 export function newRecord(nowMs: number, more: Partial<SessionRecord> = {}): SessionRecord {
   const { ttlSeconds = 600 } = more;
   const iso = (ms: number) => new Date(ms).toISOString();
@@ -38,7 +38,7 @@ export function newRecord(nowMs: number, more: Partial<SessionRecord> = {}): Ses
   };
 }
 
-/** A session that was opened just now, with all that a creation leaves at the service and in storage. */
+/** Creates a session with all that a creation writes at the service and in storage. */
 export async function seedSession(
   world: Stage,
   { uploads = false, setInClient = false, ...more }: Seed = {},
@@ -62,7 +62,7 @@ export async function seedSession(
     recent: [...(guard?.recent ?? []), times.createdOn],
     changedOn: times.createdOn,
   }));
-  if (!("reserved" in outcome)) throw new Error("The creation exists");
+  if (!("reserved" in outcome)) throw new Error("the creation exists already");
   const { partition, idempotencyRowKey } = outcome.reserved;
   const dueOn = collectDueOn(times.tokenExpiresOn);
   const expiryPartition = sessions.expiryPartition(creationId, dueOn);
@@ -81,6 +81,6 @@ export async function seedSession(
   if (uploads) await images.put(`sessions/${creationId}`, { bytes, facts, ...device });
   await sessions.commit(outcome.reserved, record);
   const stored = await sessions.find(created.sessionId);
-  if (stored === undefined) throw new Error("The session is not there");
+  if (stored === undefined) throw new Error("session not found");
   return stored;
 }

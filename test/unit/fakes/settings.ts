@@ -18,7 +18,7 @@ export function faultsOf(env: Env, base: Env = minimal): SettingFault[] {
   return "faults" in read ? read.faults : [];
 }
 
-/** Where no storage is named. */
+/** The fault of settings without storage. */
 export const storageMissing = {
   setting: "AzureWebJobsStorage",
   message:

@@ -35,7 +35,7 @@ export function createStorage(): Storage {
   };
 }
 
-/** The rows of one kind, read and written as the stores do. */
+/** The rows of one kind, read and written by the functions of the stores. */
 export interface Rows<T> {
   get(partition: string, row: string): { value: T; etag: string } | undefined;
   put(partition: string, row: string, value: T): void;
@@ -44,7 +44,7 @@ export interface Rows<T> {
   all(): { partition: string; row: string; value: T }[];
 }
 
-/** What the tables hold, by kind of row: for tests that look at rows, or change them. */
+/** Contents of the tables by kind of row. */
 export interface Tables {
   records: Rows<SessionRecord>;
   entries: Rows<AuditRecord>;

@@ -20,49 +20,49 @@ import { type Blobs, createBlobs, createFakeImageStore } from "./image-store.ts"
 import type { MemoryTable } from "./memory-table.ts";
 import { createStorage, type Storage, type Tables, viewTables } from "./tables.ts";
 
-/** The service, the time and the processes of the app; storage is wherever they are given it. */
+/** The service, the time and the processes of the app, on any storage. */
 export interface Stage {
   service: Service;
   /** Milliseconds since the epoch. */
   now(): number;
   advance(time: { seconds?: number; minutes?: number; hours?: number; days?: number }): void;
-  /** A process of the app, whose calls `hook` may let fail or stop. */
+  /** Starts a process of the app. `hook` may let its calls fail or stop it. */
   start(hook?: Hook): Process;
 }
 
 /**
- * Everything outside the app: storage, the service, the time. It outlives the processes that are started in it. The stores
- * are the real ones, on tables in memory.
+ * Everything outside the app: storage, the service, the time. It is independent of the processes that are started in it.
+ * The stores are the real ones, on tables in memory.
  */
 export interface World extends Stage {
   tables: Tables;
-  /** The tables as they are, for rows of any kind. */
+  /** The tables, for rows of any kind. */
   storage: Storage;
   blobs: Blobs;
-  /** All that is stored anywhere, without ETags: for comparing and for searching. */
+  /** All stored rows, images and bookmarks without ETags, for comparing and searching. */
   everything(): object;
-  /** The only session's record. */
+  /** The record of the only session. Throws if there are more or none. */
   record(): SessionRecord;
 }
 
 export interface Process {
   calls: Calls;
   deps: OpenSessionDeps & RecordResultDeps & { retention: Retention; rows: RowStore };
-  /** How the timer is set up here: no rateLimiter, one worker, and failures collected. */
+  /** Dependencies of a run. Defaults: no effective rate limit, one worker; failures are collected in `failures`. */
   maintenance(options?: Partial<MaintainDeps>): MaintainDeps & { failures: unknown[] };
-  /** Runs an operation to its end, or to the process's. */
+  /** Runs an operation until it ends or the process is stopped. */
   attempt<T>(operation: (deps: Process["deps"]) => Promise<T>): Promise<Outcome<T>>;
 }
 
 export const startOfTime = Date.parse("2026-03-01T12:00:00.000Z");
 
-/** What a process of the app has of storage. */
+/** The storage of a process. */
 export interface Connected {
   tables: Pick<StorageTables, "sessions" | "sessionIds" | "expiry">;
   images: ImageStore;
 }
 
-/** @param connect storage, for a process whose requests are `calls`. */
+/** @param connect returns the storage of a process that makes its requests through `calls`. */
 export function createStage(connect: (calls: Calls, now: Clock) => Connected): Stage {
   const service = createService();
   let nowMs = startOfTime;
@@ -105,7 +105,6 @@ export function createStage(connect: (calls: Calls, now: Clock) => Connected): S
           ...deps,
           concurrency: 1,
           faceCallsPerSecond: 1_000_000,
-          maxAttempts: 50,
           onFailure: (failure) => failures.push(failure),
           failures,
           ...options,

@@ -6,52 +6,53 @@ import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { runTimer } from "../fakes/app.ts";
 import { failedAttempt, play, realFace } from "../fakes/face-service.ts";
-import { emptyWorld, interleave, interruptionsOf } from "../fakes/moments.ts";
+import { emptyWorld, interleavingsOf, interruptionsOf } from "../fakes/moments.ts";
 import { seedSession } from "../fakes/seed.ts";
 import { command, createWorld, type Process, trusted, type World } from "../fakes/world.ts";
 
 const device = "a-device";
 
-/** Lets the timer run until the longest retention is over. */
+/** Runs the timer until the longest retention has ended. */
 async function outlive(world: World): Promise<void> {
   for (const time of [{ hours: 1 }, { hours: 50 }, { days: 91 }]) {
     world.advance(time);
     for (let run = 0; run < 2; run += 1) await runTimer(world.start());
   }
-  // What the service alone still knew, it has forgotten by itself.
+  // The service deletes sessions by itself after 48 hours.
   world.service.live.clear();
 }
 
-function assertNothingIsLeft(world: World, what: string): void {
-  for (const [table, rows] of Object.entries(world.everything())) assert.deepEqual(rows, [], `${table} after ${what}`);
-  assert.equal(world.service.live.size, 0, what);
+function assertNothingIsLeft(world: World, situation: string): void {
+  for (const [table, rows] of Object.entries(world.everything()))
+    assert.deepEqual(rows, [], `${table} after ${situation}`);
+  assert.equal(world.service.live.size, 0, situation);
 }
 
-async function assertFindable(world: World, { record }: OpenedSession, what: string): Promise<void> {
+async function assertFindable(world: World, { record }: OpenedSession, situation: string): Promise<void> {
   const { sessions } = world.start().deps;
-  assert.ok(world.service.live.has(record.sessionId), `alive after ${what}`);
-  assert.equal((await sessions.find(record.sessionId))?.record.creationId, record.creationId, what);
+  assert.ok(world.service.live.has(record.sessionId), `alive after ${situation}`);
+  assert.equal((await sessions.find(record.sessionId))?.record.creationId, record.creationId, situation);
   const { items } = await sessions.sessionsOfDevice(device, 100);
   assert.ok(
     items.some(({ sessionId }) => sessionId === record.sessionId),
-    what,
+    situation,
   );
 }
 
-describe("creating, interrupted", async () => {
-  const asked = command({
+describe("openSession, interrupted and repeated", async () => {
+  const creation = command({
     image: { bytes: makeImage() },
     idempotencyKey: "once",
   } as Parameters<typeof command>[0]);
-  const create = ({ deps }: Process) => openSession(deps, asked);
+  const create = ({ deps }: Process) => openSession(deps, creation);
 
   for (const { name, hook } of await interruptionsOf(emptyWorld, create)) {
-    test(`leaves one session whose token was handed out: ${name}`, async () => {
+    test(`${name} -> leaves one session, whose token was returned`, async () => {
       const world = createWorld();
-      const first = await world.start(hook).attempt((deps) => openSession(deps, asked));
+      const first = await world.start(hook).attempt((deps) => openSession(deps, creation));
       const delivered = "value" in first ? [first.value] : [];
       world.advance({ seconds: 31 });
-      const repeated = await openSession(world.start().deps, asked);
+      const repeated = await openSession(world.start().deps, creation);
       delivered.push(repeated);
 
       await assertFindable(world, repeated, name);
@@ -68,31 +69,24 @@ describe("creating, interrupted", async () => {
       await outlive(world);
       assertNothingIsLeft(world, name);
     });
-
-    test(`leaves nothing for good when nobody repeats it: ${name}`, async () => {
-      const world = createWorld();
-      await world.start(hook).attempt((deps) => openSession(deps, asked));
-      await outlive(world);
-      assertNothingIsLeft(world, name);
-    });
   }
 });
 
-describe("repeating a creation, interrupted", async () => {
-  const asked = command({ idempotencyKey: "once" } as Parameters<typeof command>[0]);
+describe("openSession repeated with the same idempotency key, interrupted", async () => {
+  const creation = command({ idempotencyKey: "once" } as Parameters<typeof command>[0]);
   const arrange = async () => {
     const world = createWorld();
-    await openSession(world.start().deps, asked);
+    await openSession(world.start().deps, creation);
     return world;
   };
 
-  for (const { name, hook } of await interruptionsOf(arrange, ({ deps }) => openSession(deps, asked))) {
-    test(`answers a session in the end, and never lets two live: ${name}`, async () => {
+  for (const { name, hook } of await interruptionsOf(arrange, ({ deps }) => openSession(deps, creation))) {
+    test(`${name} -> the next repetition returns the only live session`, async () => {
       const world = await arrange();
       const [first] = [...world.service.live.keys()];
-      const second = await world.start(hook).attempt((deps) => openSession(deps, asked));
+      const second = await world.start(hook).attempt((deps) => openSession(deps, creation));
       world.advance({ seconds: 31 });
-      const last = await openSession(world.start().deps, asked);
+      const last = await openSession(world.start().deps, creation);
       await assertFindable(world, last, name);
       const delivered = [first, "value" in second ? second.value.created.sessionId : undefined];
       for (const sessionId of delivered) assert.equal(world.service.live.has(sessionId ?? ""), false, name);
@@ -107,23 +101,23 @@ describe("repeating a creation, interrupted", async () => {
     });
   }
 
-  test("stays with the session whose device was quicker than the repeat after a crash", async () => {
+  test("crash after taking the key over, then an attempt -> SessionAlreadyUsed", async () => {
     const world = await arrange();
     const [first] = [...world.service.live.keys()];
-    // Its first transaction finds the key, the second finds the guard, and the third takes the key over.
+    // The first transaction conflicts with the key row, the second with the guard, the third takes the key over.
     const crashed = world.start(({ name, nth, when }) =>
       name === "sessions.transact" && nth === 3 && when === "after" ? "stop" : undefined,
     );
-    await crashed.attempt((deps) => openSession(deps, asked));
+    await crashed.attempt((deps) => openSession(deps, creation));
     play(world.service, first ?? assert.fail(), realFace());
     world.advance({ seconds: 31 });
     for (let count = 0; count < 2; count += 1) {
-      await assert.rejects(openSession(world.start().deps, asked), { code: "SessionAlreadyUsed" });
+      await assert.rejects(openSession(world.start().deps, creation), { code: "SessionAlreadyUsed" });
     }
   });
 });
 
-describe("settling, interrupted", async () => {
+describe("settleSession, interrupted and repeated", async () => {
   const rejected = realFace({ livenessDecision: "spoofface" });
   const arrange = async () => {
     const world = createWorld();
@@ -132,11 +126,11 @@ describe("settling, interrupted", async () => {
     play(world.service, record.sessionId, rejected);
     return world;
   };
-  const told = { digest: "service-digest" };
-  const settle = ({ deps }: Process, world: World) => settleSession(deps, trusted, world.record().sessionId, told);
+  const report = { digest: "service-digest" };
+  const settle = ({ deps }: Process, world: World) => settleSession(deps, trusted, world.record().sessionId, report);
 
   for (const { name, hook } of await interruptionsOf(arrange, settle)) {
-    test(`records one outcome, every attempt and one rejection: ${name}`, async () => {
+    test(`${name} -> records one outcome, every attempt and one rejection`, async () => {
       const world = await arrange();
       const process = world.start(hook);
       await process.attempt(() => settle(process, world));
@@ -152,7 +146,7 @@ describe("settling, interrupted", async () => {
   }
 });
 
-describe("binding a session to its device, interrupted", async () => {
+describe("binding a session to its device, interrupted and repeated", async () => {
   const arrange = async () => {
     const world = createWorld();
     const { record } = await seedSession(world, { setInClient: true });
@@ -164,22 +158,22 @@ describe("binding a session to its device, interrupted", async () => {
   const sessionOf = (world: World) => [...world.service.live.keys()][0] ?? assert.fail();
 
   for (const { name, hook } of await interruptionsOf(arrange, (process, world) => settle(process, sessionOf(world)))) {
-    test(`moves the session once and whole: ${name}`, async () => {
+    test(`${name} -> moves all rows of the session once`, async () => {
       const world = await arrange();
       const process = world.start(hook);
       await process.attempt(() => settle(process, sessionOf(world)));
       const record = await settle(world.start(), sessionOf(world));
       assert.deepEqual([record.decision, record.deviceCorrelationId], ["accepted", device]);
-      assert.equal(world.record().sessionId, record.sessionId, "there is one record, in the device's partition");
+      assert.equal(world.record().sessionId, record.sessionId, "the only record is in the partition of the device");
       const { guard } = (await world.start().deps.devices.guard(device, record.countedFor)) ?? {};
-      assert.deepEqual(guard?.recent, [record.createdOn], "it is counted there once");
+      assert.deepEqual(guard?.recent, [record.createdOn], "the guard counts the session once");
       await eraseDevice(world.start().deps, device);
       assertNothingIsLeft(world, name);
     });
   }
 });
 
-describe("erasing, interrupted", async () => {
+describe("eraseDevice, interrupted and repeated", async () => {
   const arrange = async () => {
     const world = createWorld();
     const { deps } = world.start();
@@ -197,19 +191,19 @@ describe("erasing, interrupted", async () => {
       sha256: record.referenceImageHash ?? "",
     } as const;
     await deps.images.put("held/passport", { bytes, facts, deviceCorrelationId: device });
-    // One creation has crashed on its way to the service.
+    // A creation crashed after the service had opened its session.
     const crashed = world.start(({ name, when }) => (name === "face.create" && when === "after" ? "stop" : undefined));
-    await crashed.attempt((others) => openSession(others, command({ image: { bytes } })));
+    await crashed.attempt((crashedDeps) => openSession(crashedDeps, command({ image: { bytes } })));
     return world;
   };
   const erase = ({ deps }: Process) => eraseDevice(deps, device);
 
   for (const { name, hook } of await interruptionsOf(arrange, erase)) {
-    test(`is complete when it is repeated: ${name}`, async () => {
+    test(`${name} -> completes the erasure`, async () => {
       const world = await arrange();
       await world.start(hook).attempt((deps) => eraseDevice(deps, device));
       await eraseDevice(world.start().deps, device);
-      // The crashed creation's session has no record here, and its token was never handed out.
+      // The session of the crashed creation has no record, and no client has its token.
       for (const [sessionId, { createdMs }] of world.service.live) {
         assert.equal(createdMs, world.now());
         world.service.live.delete(sessionId);
@@ -219,29 +213,26 @@ describe("erasing, interrupted", async () => {
   }
 });
 
-describe("erasing while a session is being created", async () => {
-  const asked = command({ image: { bytes: makeImage() } });
-  const world = createWorld();
-  const counted = world.start();
-  await openSession(counted.deps, asked);
-
-  for (let turn = 1; turn <= counted.calls.names.length; turn += 1) {
-    test(`leaves no trace of the device, or a session from afterwards: before call ${turn}`, async () => {
+describe("eraseDevice during openSession", async () => {
+  const creation = command({ image: { bytes: makeImage() } });
+  const create = ({ deps }: Process) => openSession(deps, creation);
+  for (const { name, run } of await interleavingsOf(emptyWorld, create)) {
+    test(`erased ${name} -> either CreationConflict and no rows, or a complete session`, async () => {
       const world = createWorld();
       const erase = () => eraseDevice(world.start().deps, device);
-      const outcome = await world.start(interleave(turn, erase)).attempt((deps) => openSession(deps, asked));
-      if (counted.calls.names[turn - 1] === "sessionids.put") {
-        // The pointer is on its way beside the commit. Where it comes after an erasure of both, it alone is left, and the timer removes it.
+      const outcome = await world.start(run(erase)).attempt((deps) => openSession(deps, creation));
+      if (name.endsWith(", sessionids.put")) {
+        // The pointer is written in parallel with the commit. If it is written after the erasure, it alone is left, and the timer removes it.
         assert.deepEqual([world.tables.records.all(), world.tables.pointers.all().length], [[], 1]);
         await outlive(world);
       } else if ("value" in outcome) {
-        await assertFindable(world, outcome.value, `turn ${turn}`);
+        await assertFindable(world, outcome.value, name);
         await erase();
       } else {
         assert.ok("error" in outcome);
         assert.equal((outcome.error as { code?: string }).code, "CreationConflict");
       }
-      assertNothingIsLeft(world, `turn ${turn}`);
+      assertNothingIsLeft(world, name);
     });
   }
 });

@@ -1,22 +1,25 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { stopAt } from "../fakes/calls.ts";
-import { callsOf, deeds, outlive } from "../fakes/kill-points.ts";
-import { createWorld } from "../fakes/world.ts";
+import { deeds, outlive } from "../fakes/kill-points.ts";
+import { interruptionsOf } from "../fakes/moments.ts";
+import { createWorld, type Process, type World } from "../fakes/world.ts";
 
-// The same walk as in test/api/storage, which is slower and goes over Azurite.
+// The test of the same name in test/api/storage repeats the walk over Azurite, where it takes longer.
 
 for (const deed of deeds) {
-  describe(`${deed.what}, killed anywhere, leaves nothing that the timer does not remove`, async () => {
-    const names = await callsOf(deed, createWorld());
-    for (const [index, name] of names.entries()) {
-      for (const when of ["before", "after"] as const) {
-        test(`${when} call ${index + 1}, ${name}`, async () => {
-          const world = createWorld();
-          await outlive(deed, world, stopAt(index + 1, when));
-          assert.deepEqual(world.everything(), createWorld().everything());
-        });
-      }
+  describe(`timer after ${deed.what}, interrupted`, async () => {
+    const arrange = async () => {
+      const world = createWorld();
+      await deed.arrange(world);
+      return world;
+    };
+    const operate = ({ deps }: Process, world: World) => deed.operate(deps, world);
+    for (const { name, hook } of await interruptionsOf(arrange, operate)) {
+      test(`${name} -> removes everything`, async () => {
+        const world = createWorld();
+        await outlive(deed, world, hook);
+        assert.deepEqual(world.everything(), createWorld().everything());
+      });
     }
   });
 }

@@ -7,8 +7,8 @@ import { imageTypes, makeImage } from "../../../fixtures/images.ts";
 
 const { minPixels, maxPixels } = imageLimits;
 
-/** Either sensible facts, or an error that is the caller's. */
-function assertJudged(bytes: Uint8Array): void {
+/** Asserts that the image has valid facts or is refused with 400. */
+function assertInspected(bytes: Uint8Array): void {
   try {
     const { width, height, contentType } = inspectImage(bytes);
     assert.match(contentType, /^image\/(jpeg|png|gif|bmp)$/);
@@ -19,7 +19,7 @@ function assertJudged(bytes: Uint8Array): void {
   }
 }
 
-/** The first bytes of every format that the header reader knows, so that random bytes get past its first look. */
+/** The first bytes of every format that the header reader detects, so that the random bytes behind them are parsed. */
 const beginnings = [
   ...["\xff\xd8\xff", "\x89PNG\r\n\x1a\n", "GIF89a", "BM", "II*\0", "MM\0*", "RIFF\0\0\0\0WEBP", "<svg ", "8BPS"],
   ...[
@@ -35,17 +35,17 @@ const beginnings = [
   ],
 ].map((text) => Buffer.from(text, "latin1"));
 
-test("judges whatever bytes it gets", () => {
+test("inspectImage of random bytes behind a known signature -> facts or 400", () => {
   const noise = fc.uint8Array({ minLength: 0, maxLength: 64 });
   fc.assert(
     fc.property(fc.constantFrom(...beginnings, Buffer.alloc(0)), noise, fc.nat(255), (beginning, middle, filling) => {
-      assertJudged(Buffer.concat([beginning, middle, Buffer.alloc(1100, filling)]));
+      assertInspected(Buffer.concat([beginning, middle, Buffer.alloc(1100, filling)]));
     }),
     { numRuns: 2000 },
   );
 });
 
-test("judges images that were damaged on the way", () => {
+test("inspectImage of a damaged image -> facts or 400", () => {
   const damage = fc.array(fc.tuple(fc.nat(80), fc.nat(255)), { maxLength: 6 });
   fc.assert(
     fc.property(
@@ -55,14 +55,14 @@ test("judges images that were damaged on the way", () => {
       (type, changes, length) => {
         const bytes = makeImage({ type });
         for (const [at, value] of changes) bytes[at] = value;
-        assertJudged(bytes.subarray(0, length));
+        assertInspected(bytes.subarray(0, length));
       },
     ),
     { numRuns: 2000 },
   );
 });
 
-test("sees the size that was written, wherever the bytes lie", () => {
+test("inspectImage of bytes at any offset of a buffer -> the size of the image", () => {
   const side = fc.integer({ min: minPixels, max: maxPixels });
   fc.assert(
     fc.property(fc.constantFrom(...imageTypes), side, side, fc.nat(64), (type, width, height, offset) => {

@@ -9,16 +9,16 @@ const sizeRefused = { name: "ApiError", status: 400, code: "InvalidImageSize" };
 const refused = { name: "ApiError", status: 400, code: "InvalidImage" };
 const megabyte = 1024 * 1024;
 
-/** A file that begins like this and is otherwise zeros. */
+/** A file with this beginning, filled up with zeros. */
 function file(head: string | Buffer, sizeInBytes = 2048): Buffer {
   const bytes = Buffer.alloc(sizeInBytes);
   bytes.set(typeof head === "string" ? Buffer.from(head, "latin1") : head);
   return bytes;
 }
 
-describe("an image's header", () => {
+describe("header of an image", () => {
   for (const type of imageTypes) {
-    test(`of a ${type} tells type, size and hash`, () => {
+    test(`${type} -> type, size and hash`, () => {
       const bytes = makeImage({ type, width: 640, height: 480 });
       assert.deepEqual(inspectImage(bytes), {
         contentType: mediaTypeOf(type),
@@ -28,7 +28,7 @@ describe("an image's header", () => {
       });
     });
 
-    test(`of a ${type} may claim 36 to 4096 pixels a side`, () => {
+    test(`${type} of 36 to 4096 pixels a side -> accepted, other sizes refused`, () => {
       for (const [width, height] of [
         [36, 36],
         [36, 4096],
@@ -45,14 +45,14 @@ describe("an image's header", () => {
     });
   }
 
-  test("may claim no giant", () => {
+  test("dimensions of 31 bits -> refused", () => {
     for (const type of ["png", "bmp"] as const) {
       assert.throws(() => inspectImage(makeImage({ type, width: 0x7fffffff, height: 0x7fffffff })), refused);
       assert.throws(() => inspectImage(makeImage({ type, width: 200, height: 0x7fffffff })), refused);
     }
   });
 
-  test("is found behind the metadata of a camera", () => {
+  test("JPEG with EXIF metadata before the size -> size found", () => {
     const image = makeImage({ type: "jpeg", width: 640, height: 480 });
     const exif = Buffer.alloc(60_000);
     exif.set([0xff, 0xe1]);
@@ -62,7 +62,7 @@ describe("an image's header", () => {
     assert.deepEqual([facts.contentType, facts.width, facts.height], ["image/jpeg", 640, 480]);
   });
 
-  test("is found behind up to 1023 segments, in the first megabyte, and behind fill bytes", () => {
+  test("JPEG with up to 1023 segments, in the first megabyte, or fill bytes before the size -> size found; more -> refused", () => {
     const image = makeImage({ type: "jpeg", width: 640, height: 480 });
     const behind = (...between: Buffer[]) =>
       inspectImage(Buffer.concat([image.subarray(0, 20), ...between, image.subarray(20)]));
@@ -82,8 +82,8 @@ describe("an image's header", () => {
   });
 });
 
-describe("an image's bytes", () => {
-  test("number from 1 KB to 6 MB", () => {
+describe("bytes of an image", () => {
+  test("1 KB to 6 MB -> accepted, other lengths refused", () => {
     assert.deepEqual([imageLimits.minBytes, imageLimits.maxBytes], [1024, 6 * megabyte]);
     for (const sizeInBytes of [1024, 6 * megabyte]) {
       assert.equal(inspectImage(makeImage({ sizeInBytes })).contentType, "image/jpeg");
@@ -107,15 +107,15 @@ describe("an image's bytes", () => {
     ["a JPEG's first bytes alone", file(Buffer.from([0xff, 0xd8, 0xff, 0xe0]))],
     ["a PNG's signature without its header", file("\x89PNG\r\n\x1a\n\0\0\0\x0dIDAT")],
   ] as const) {
-    test(`may not be ${what}`, () => {
+    test(`${what} -> refused`, () => {
       assert.throws(() => inspectImage(bytes), refused);
     });
   }
 
-  test("count as they are: what lies behind them in memory is no part of them", () => {
+  test("truncated view of a larger buffer -> bytes behind the view are not read", () => {
     const image = makeImage({ type: "jpeg" });
     const sizeAt = image.indexOf(Buffer.from([0xff, 0xc0])) + 5;
-    // A comment of such a length that the size of the picture would begin where the file ends.
+    // The comment is long enough that the size of the image begins at the end of the file.
     const comment = Buffer.alloc(1024 - sizeAt);
     comment.set([0xff, 0xfe]);
     comment.writeUInt16BE(comment.length - 2, 2);
@@ -125,15 +125,15 @@ describe("an image's bytes", () => {
     assert.throws(() => inspectImage(truncated), refused);
   });
 
-  test("are not searched without end", () => {
-    // Every byte could begin a segment: the walk through it is as slow as it gets.
+  test("6 MB of bytes that could each begin a segment -> refused in bounded time", () => {
+    // Every byte could begin a segment, which is the slowest case for the parser.
     const broken = Buffer.alloc(6 * megabyte);
     broken.set([0xff, 0xd8, 0xff, 0xe0]);
     assert.throws(() => inspectImage(broken), refused);
     assert.throws(() => inspectImage(Buffer.alloc(6 * megabyte, "<svg ")), refused);
   });
 
-  test("are told by an error that is the caller's", () => {
+  test("refused -> the message of the Face API", () => {
     assert.throws(
       () => inspectImage(file("no image")),
       (error: unknown) => {

@@ -4,9 +4,9 @@ import { openSession } from "../../../../src/liveness/open/open-session.ts";
 import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../../src/liveness/retain/erase-device.ts";
 import { play, realFace } from "../../fakes/face-service.ts";
-import { interleave } from "../../fakes/moments.ts";
+import { interleavingsOf } from "../../fakes/moments.ts";
 import { seedSession } from "../../fakes/seed.ts";
-import { command, createWorld, startOfTime, trusted, type World } from "../../fakes/world.ts";
+import { command, createWorld, type Process, startOfTime, trusted, type World } from "../../fakes/world.ts";
 
 const device = "a-device";
 const spoof = realFace({ livenessDecision: "spoofface" });
@@ -17,8 +17,8 @@ const guardsOf = ({ tables }: World) => {
   return Object.fromEntries(guards.map(({ row, value }) => [row, value]));
 };
 
-describe("rejections", () => {
-  test("count, and lock out, only for those whose sessions they are", async () => {
+describe("rejections of a device used by several owners", () => {
+  test("rejected sessions -> counted and locked out for their owner only", async () => {
     const world = createWorld();
     for (const owner of ["mallory", "mallory", "alice"]) {
       const { record } = await seedSession(world, { owner });
@@ -37,7 +37,7 @@ describe("rejections", () => {
     await openSession(world.start().deps, command());
   });
 
-  test("are noted with their time, also where they make the guard", async () => {
+  test("no guard row -> written with the rejection and its time", async () => {
     const world = createWorld();
     const { record } = await seedSession(world, { owner: "alice" });
     play(world.service, record.sessionId, spoof);
@@ -49,7 +49,7 @@ describe("rejections", () => {
   });
 });
 
-describe("a session whose device is set in the client", () => {
+describe("session whose device is set in the client", async () => {
   const arrange = async () => {
     const world = createWorld();
     const { record } = await seedSession(world, { setInClient: true, owner: "alice" });
@@ -60,7 +60,7 @@ describe("a session whose device is set in the client", () => {
   const settle = (world: World, sessionId: string) =>
     settleSession(world.start().deps, callerOf("alice"), sessionId, { deviceCorrelationId: device });
 
-  test("counts for its owner on the device that it is bound to, by its creation and its outcome", async () => {
+  test("bound to a device -> creation and outcome counted once, for its owner", async () => {
     const { world, record } = await arrange();
     await settle(world, record.sessionId);
     const changedOn = new Date(startOfTime + 60_000).toISOString();
@@ -70,20 +70,18 @@ describe("a session whose device is set in the client", () => {
     assert.deepEqual(guardsOf(world), { g_alice: guard });
   });
 
-  test("leaves no place behind where it is bound and erased by others in between", async () => {
-    const { world: counted, record } = await arrange();
-    const process = counted.start();
-    await settleSession(process.deps, trusted, record.sessionId, { deviceCorrelationId: device });
-    for (let turn = 1; turn <= process.calls.names.length; turn += 1) {
-      const { world } = await arrange();
-      const others = async () => {
+  const bind = ({ deps }: Process, world: World) =>
+    settleSession(deps, trusted, world.record().sessionId, { deviceCorrelationId: device });
+  for (const { name, run } of await interleavingsOf(async () => (await arrange()).world, bind)) {
+    test(`bound and erased by another process ${name} -> leaves no rows`, async () => {
+      const { world, record } = await arrange();
+      const bindAndErase = async () => {
         await settle(world, record.sessionId);
         await eraseDevice(world.start().deps, device);
       };
-      const { attempt } = world.start(interleave(turn, others));
-      await attempt((deps) => settleSession(deps, trusted, record.sessionId, { deviceCorrelationId: device }));
-      const call = `before call ${turn}, ${process.calls.names[turn - 1]}`;
-      for (const [table, rows] of Object.entries(world.everything())) assert.deepEqual(rows, [], `${table} ${call}`);
-    }
-  });
+      const process = world.start(run(bindAndErase));
+      await process.attempt(() => bind(process, world));
+      assert.deepEqual(world.everything(), createWorld().everything());
+    });
+  }
 });

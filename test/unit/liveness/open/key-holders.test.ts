@@ -4,9 +4,9 @@ import type { Caller } from "../../../../src/liveness/model/caller.ts";
 import { openSession } from "../../../../src/liveness/open/open-session.ts";
 import { command, createWorld } from "../../fakes/world.ts";
 
-test("a key is its caller's own where no device tells one creation from another's", async () => {
+test("idempotency key without a device, used by different callers -> one session for each caller", async () => {
   const world = createWorld();
-  const request = { deviceCorrelationIdSetInClient: true };
+  const setInClient = { deviceCorrelationIdSetInClient: true };
   const callers: Caller[] = [
     { trusted: true, clientName: "shop" },
     { trusted: true, clientName: "bank" },
@@ -15,10 +15,10 @@ test("a key is its caller's own where no device tells one creation from another'
   ];
   for (const caller of callers) {
     const { deps } = world.start();
-    const { deviceCorrelationId: _, ...asked } = command({ caller, request }).request;
+    const { deviceCorrelationId: _, ...withoutDevice } = command({ caller, request: setInClient }).request;
     await openSession(
       { ...deps, policy: { ...deps.policy, allowDeviceSetInClient: true } },
-      { ...command({ caller }), request: asked, idempotencyKey: "1" },
+      { ...command({ caller }), request: withoutDevice, idempotencyKey: "1" },
     );
   }
   assert.equal(world.service.live.size, callers.length);

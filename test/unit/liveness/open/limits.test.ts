@@ -47,25 +47,20 @@ const tooMany = (seconds: number) => ({
   message: `Rate limit is exceeded. Try again in ${seconds} seconds.`,
 });
 
-describe("a device's creations", () => {
-  test("are as many within the window as the limit says, and not one more", () => {
+describe("admit", () => {
+  test("limit reached within the window -> 429 with the seconds until a place is free", () => {
     const full = admitAll([0, 100, 200]);
     assert.deepEqual(full, { recent: [iso(0), iso(100), iso(200)], rejectionsInARow: 0, changedOn: iso(200) });
     assert.throws(() => admit(full, at(300), limits), tooMany(300));
     assert.throws(() => admit(full, at(599.5), limits), tooMany(1));
   });
 
-  test("are let in again as soon as the oldest has left the window", () => {
-    const full = admitAll([0, 100, 200]);
-    assert.deepEqual(admit(full, at(600), limits).recent, [iso(100), iso(200), iso(600)]);
-  });
-
-  test("are refused after a lowering of the limit until there is room under the new one", () => {
+  test("limit lowered -> 429 until the new limit allows it", () => {
     const full = admitAll([0, 100, 200]);
     assert.throws(() => admit(full, at(300), { ...limits, creations: 1 }), tooMany(500));
   });
 
-  test("are never more than the limit in any window, whenever they are asked for", () => {
+  test("any times -> never more than the limit in a window, and never refused below it", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(2000), { maxLength: 40 }), (moments) => {
         const times = moments.sort((a, b) => a - b);
@@ -77,7 +72,7 @@ describe("a device's creations", () => {
             granted.push(time);
           } catch {
             const recent = granted.filter((earlier) => earlier > time - limits.windowSeconds);
-            assert.equal(recent.length, limits.creations, "refused without need");
+            assert.equal(recent.length, limits.creations, "refused below the limit");
           }
         }
         for (const [index, time] of granted.entries()) {
@@ -88,19 +83,19 @@ describe("a device's creations", () => {
     );
   });
 
-  test("fit into a row, however high the limit may be set", () => {
+  test("highest configurable limit -> the times fit into one property of a row", () => {
     const highest = 1000;
     for (const name of ["CREATION_LIMIT", "OWNER_CREATION_LIMIT"]) {
       assert.ok("config" in readConfig({ ...minimal, [name]: String(highest) }));
       assert.equal(faultsOf({ [name]: String(highest + 1) }).length, 1, name);
     }
-    // A string in a table's row has at most 32 K characters.
+    // A string property of a table row has at most 32 K characters.
     assert.ok(JSON.stringify(Array.from({ length: highest }, () => iso(0))).length < 32 * 1024);
   });
 });
 
-describe("a creation that is taken back", () => {
-  test("leaves the guard once, and others of the same time in it", () => {
+describe("refundCreation", () => {
+  test("several creations at the same time -> removes one of them", () => {
     const guard = { recent: [iso(0), iso(0), iso(1)], rejectionsInARow: 1, changedOn: iso(1) };
     const refunded = { recent: [iso(0), iso(1)], rejectionsInARow: 1, changedOn: iso(5) };
     assert.deepEqual(refundCreation(guard, iso(0), at(5)), refunded);
@@ -109,8 +104,8 @@ describe("a creation that is taken back", () => {
   });
 });
 
-describe("a session that is bound to its device", () => {
-  test("is counted at the time of its creation, and lets no further one in beyond the limit", () => {
+describe("countBound", () => {
+  test("session created earlier -> counted at its creation time, within the limit", () => {
     const first = countBound(undefined, iso(5), at(10), limits);
     assert.deepEqual(first, { recent: [iso(5)], rejectionsInARow: 0, changedOn: iso(10) });
     const full = countBound(admitAll([10], first), iso(0), at(20), limits);
@@ -118,7 +113,7 @@ describe("a session that is bound to its device", () => {
     assert.throws(() => admit(full, at(20), limits), tooMany(580));
   });
 
-  test("is never refused, and keeps a lock-out and the row of rejections", () => {
+  test("locked-out device -> counts the session, keeps lock-out and rejections", () => {
     const locked = { recent: [iso(1)], rejectionsInARow: 2, lockedUntil: iso(9999), changedOn: iso(1) };
     assert.deepEqual(countBound(locked, iso(2), at(3), limits), {
       ...locked,
@@ -127,7 +122,7 @@ describe("a session that is bound to its device", () => {
     });
   });
 
-  test("lets the guard grow no further than the limit, and changes nothing by that", () => {
+  test("more sessions than the limit -> guard cut to the limit, with the same admissions", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(2000), { maxLength: 20 }), fc.nat(3000), (moments, then) => {
         const whole = { recent: moments.sort((a, b) => a - b).map(iso), rejectionsInARow: 0, changedOn: iso(0) };
@@ -142,8 +137,8 @@ describe("a session that is bound to its device", () => {
   });
 });
 
-describe("the end of a lock-out", () => {
-  test("forgets the rejections, and keeps the creations", () => {
+describe("endLockout", () => {
+  test("locked-out device -> clears lock-out and rejections, keeps creations", () => {
     const locked = { recent: [iso(1)], rejectionsInARow: 2, lockedUntil: iso(9999), changedOn: iso(1) };
     assert.deepEqual(endLockout(locked, at(7)), { recent: [iso(1)], rejectionsInARow: 0, changedOn: iso(7) });
     assert.equal(endLockout({ recent: [iso(1)], rejectionsInARow: 0, changedOn: iso(1) }, at(7)), undefined);
@@ -151,8 +146,8 @@ describe("the end of a lock-out", () => {
   });
 });
 
-describe("a principal's creations", () => {
-  test("have a limit of their own, and no lock-out", () => {
+describe("admitOwner", () => {
+  test("own limit reached -> 429; lock-out of the guard -> ignored", () => {
     const full = admitOwner(admitOwner(undefined, at(0), limits), at(1), limits);
     assert.deepEqual(full, { recent: [iso(0), iso(1)], rejectionsInARow: 0, changedOn: iso(1) });
     assert.throws(() => admitOwner(full, at(2), limits), tooMany(598));
@@ -161,8 +156,8 @@ describe("a principal's creations", () => {
   });
 });
 
-describe("rejections in a row", () => {
-  test("lock a device out, for a time", () => {
+describe("countOutcome", () => {
+  test("limit of rejections reached -> 403 DeviceLockedOut until the lock-out ends", () => {
     const once = countOutcome(undefined, "rejected", at(0), limits);
     assert.deepEqual(once, { rejectionsInARow: 1, changedOn: iso(0) });
     const twice = countOutcome({ recent: [], ...once }, "rejected", at(10), limits);
@@ -179,13 +174,13 @@ describe("rejections in a row", () => {
     assert.deepEqual(admit(locked, at(1810), limits), served);
   });
 
-  test("are ended by an acceptance, and by nothing else", () => {
+  test("acceptance -> resets the rejections; a creation does not", () => {
     const guard = { recent: [], rejectionsInARow: 1, changedOn: iso(-1) };
     assert.deepEqual(countOutcome(guard, "accepted", at(0), limits), { rejectionsInARow: 0, changedOn: iso(0) });
     assert.deepEqual(admit(guard, at(0), limits).rejectionsInARow, 1);
   });
 
-  test("count once for each session", () => {
+  test("countsForLockout -> a decision of a session counts once", () => {
     assert.equal(countsForLockout(undefined, "rejected"), true);
     assert.equal(countsForLockout("inconclusive", "rejected"), true);
     assert.equal(countsForLockout("accepted", "rejected"), true);

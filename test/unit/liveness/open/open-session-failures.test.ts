@@ -4,19 +4,19 @@ import { ApiError } from "../../../../src/errors.ts";
 import { openSession } from "../../../../src/liveness/open/open-session.ts";
 import { makeImage } from "../../../fixtures/images.ts";
 import { runTimer } from "../../fakes/app.ts";
-import { failAt, failOn, type Hook, InjectedError, type Moment, stopAt } from "../../fakes/calls.ts";
+import { failAt, type Hook, InjectedError, type Moment } from "../../fakes/calls.ts";
 import { command, createWorld, type World } from "../../fakes/world.ts";
 
 const image = { bytes: makeImage(), filename: "face.jpg" };
-const asked = command({ image });
+const creation = command({ image });
 const nothing = createWorld().everything();
 
-const open = (world: World, hook: Hook) => openSession(world.start(hook).deps, asked);
+const open = (world: World, hook: Hook) => openSession(world.start(hook).deps, creation);
 
-/** Of the transactions that a creation makes, the second is its commit. */
+/** The commit is the second transaction of a creation. */
 const isCommit = ({ name, nth }: Moment) => name === "sessions.transact" && nth === 2;
 
-/** Lets the timer do what is due after a creation: twelve minutes later, and again after all that is ever kept. */
+/** Runs the timer when collecting, pruning and purging are due. */
 async function letTimePass(world: World): Promise<void> {
   for (const time of [{ minutes: 12 }, { days: 2 }, { days: 90 }]) {
     world.advance(time);
@@ -24,79 +24,25 @@ async function letTimePass(world: World): Promise<void> {
   }
 }
 
-/** How many calls an undisturbed creation takes. */
-async function callsOfOne(): Promise<number> {
-  const { calls, deps } = createWorld().start();
-  await openSession(deps, asked);
-  return calls.names.length;
-}
-
-describe("a creation that fails leaves nothing", () => {
-  for (const name of ["sessions.transact", "face.create", "expiry.put", "images.put"]) {
-    test(`when ${name} fails`, async () => {
-      const world = createWorld();
-      await assert.rejects(open(world, failOn(name, "before", 1)), InjectedError);
-      assert.deepEqual(world.everything(), nothing);
-      assert.equal(world.service.live.size, 0);
-    });
-  }
-
-  test("when the answer of the expiry row or of the image is lost", async () => {
-    for (const name of ["expiry.put", "images.put"]) {
-      const world = createWorld();
-      await assert.rejects(open(world, failOn(name, "after")), InjectedError);
-      assert.deepEqual(world.everything(), nothing, name);
-      assert.equal(world.service.live.size, 0, name);
-    }
-  });
-
-  test("when the device was erased meanwhile, which is told as a conflict", async () => {
-    const world = createWorld();
-    const erase: Hook = (moment) => {
-      if (isCommit(moment) && moment.when === "before") {
-        for (const { partition, row } of world.tables.keys.all()) world.tables.keys.remove(partition, row);
-        for (const { partition, row } of world.tables.guards.all()) world.tables.guards.remove(partition, row);
-      }
-      return undefined;
-    };
-    await assert.rejects(open(world, erase), { name: "ApiError", status: 409, code: "CreationConflict" });
-    assert.deepEqual(world.everything(), nothing);
-    assert.equal(world.service.live.size, 0);
-  });
-});
-
-describe("a creation that fails tells why", () => {
-  test("in the service's own words", async () => {
-    const refusal = new ApiError(400, "InvalidImage", "No face detected.");
-    const world = createWorld();
-    await assert.rejects(
-      open(world, ({ name }) => (name === "face.create" ? refusal : undefined)),
-      refusal,
-    );
-    // Its place in the guard, which it has used, is all that it leaves.
-    assert.equal(world.tables.guards.all().length, 1);
-    world.tables.guards.remove("a-device", "g");
-    assert.deepEqual(world.everything(), nothing);
-  });
-
-  test("also where a step back fails", async () => {
+describe("openSession refused by the service", () => {
+  test("cleaning up fails too -> throws the refusal, and the timer removes the rest", async () => {
     const refusal = new ApiError(503, "ServerBusy", "Busy.");
     for (const step of ["sessions.remove", "expiry.remove", "images.delete"]) {
       const world = createWorld();
       const hook: Hook = ({ name }) => {
         if (name === "face.create") return refusal;
-        return name === step ? new InjectedError("a step back") : undefined;
+        return name === step ? new InjectedError("cleanup") : undefined;
       };
       await assert.rejects(open(world, hook), refusal);
       await letTimePass(world);
-      assert.deepEqual(world.everything(), nothing, `the timer removes what ${step} has left`);
+      assert.deepEqual(world.everything(), nothing, `after a failing ${step}`);
     }
   });
 });
 
-describe("a commit whose fate is not known", () => {
+describe("openSession with an unknown result of the commit", () => {
   for (const when of ["before", "after"] as const) {
-    test(`revokes the session, so that nobody waits for it: lost ${when} it was written`, async () => {
+    test(`the request fails ${when} its effect and the record cannot be read -> revokes the session`, async () => {
       const world = createWorld();
       const lost: Hook = (moment) => {
         const isLost = (isCommit(moment) && moment.when === when) || moment.name === "sessions.get";
@@ -110,14 +56,7 @@ describe("a commit whose fate is not known", () => {
     });
   }
 
-  test("is looked up: what was written is a success though its answer was lost", async () => {
-    const world = createWorld();
-    const { record } = await open(world, failOn("sessions.transact", "after", 2));
-    assert.deepEqual(world.record(), record);
-    assert.ok(world.service.live.has(record.sessionId));
-  });
-
-  test("tells of the commit also where the session cannot be revoked", async () => {
+  test("commit and revocation fail -> throws the error of the commit", async () => {
     const world = createWorld();
     const fails: Hook = (moment) =>
       isCommit(moment) || moment.name === "face.revoke" ? new InjectedError(moment.name) : undefined;
@@ -128,35 +67,27 @@ describe("a commit whose fate is not known", () => {
   });
 });
 
-describe("a creation that is cut short", () => {
-  for (const when of ["before", "after"] as const) {
-    test(`${when} any of its calls leaves nothing that the timer does not remove`, async () => {
-      const count = await callsOfOne();
-      for (let number = 1; number <= count; number += 1) {
+describe("openSession with one failing call", async () => {
+  const { calls, deps } = createWorld().start();
+  await openSession(deps, creation);
+  for (const [index, call] of calls.names.entries()) {
+    for (const when of ["before", "after"] as const) {
+      test(`call ${index + 1}, ${call}, fails ${when} its effect -> no session without a token stays alive`, async () => {
         const world = createWorld();
-        const process = world.start(stopAt(number, when));
-        assert.deepEqual(await process.attempt((deps) => openSession(deps, asked)), { stopped: true });
+        const outcome = await world.start(failAt(index + 1, when)).attempt((deps) => openSession(deps, creation));
+        // If only the answer of the commit is lost, the record is found and the creation succeeds.
+        const isCommitted = when === "after" && index > 0 && call === "sessions.transact";
+        assert.ok(isCommitted ? "value" in outcome : "error" in outcome);
+        if ("value" in outcome) assert.deepEqual(world.record(), outcome.value.record);
+        // If the answer of `face.create` is lost, the id of the session is unknown, so it cannot be revoked.
+        const isIdLost = when === "after" && call === "face.create";
+        assert.equal(world.service.live.size, isIdLost || isCommitted ? 1 : 0);
+        const isTransactionLost = call === "sessions.transact" && (index > 0 || when === "after");
+        if (call !== "sessionids.put" && !isTransactionLost && !isIdLost) assert.deepEqual(world.everything(), nothing);
         await letTimePass(world);
-        assert.deepEqual(world.everything(), nothing, `call ${number}`);
-      }
-    });
-
-    test(`by an error ${when} any of its calls loses no session whose token was handed out`, async () => {
-      const count = await callsOfOne();
-      for (let number = 1; number <= count; number += 1) {
-        const world = createWorld();
-        const process = world.start(failAt(number, when));
-        const outcome = await process.attempt((deps) => openSession(deps, asked));
-        // A commit of which only the answer was lost is found to be one.
-        const isCommitted = when === "after" && number > 1 && process.calls.names[number - 1] === "sessions.transact";
-        assert.ok(isCommitted ? "value" in outcome : "error" in outcome, `call ${number}`);
-        // Nobody has a token, so no session may live on; but of one whose id was lost nobody knows.
-        const isUnknown = when === "after" && process.calls.names[number - 1] === "face.create";
-        assert.equal(world.service.live.size, isUnknown || isCommitted ? 1 : 0, `call ${number}`);
-        await letTimePass(world);
-        assert.deepEqual(world.tables.records.all(), [], `call ${number}`);
-        assert.equal(world.blobs.images.size, 0, `call ${number}`);
-      }
-    });
+        assert.deepEqual(world.tables.records.all(), []);
+        assert.equal(world.blobs.images.size, 0);
+      });
+    }
   }
 });

@@ -21,8 +21,8 @@ async function hold(world: World, referenceImageId: string, of: Uint8Array = byt
   await world.start().deps.images.put(name, { bytes: of, facts: inspectImage(of) });
 }
 
-describe("opening a session", () => {
-  test("takes a place, then opens it at the service, then commits", async () => {
+describe("openSession", () => {
+  test("order of its calls -> takes a place, creates the session at the service, commits", async () => {
     const { calls, deps } = createWorld().start();
     await openSession(deps, command());
     const [place, ...rest] = calls.names;
@@ -31,7 +31,7 @@ describe("opening a session", () => {
     assert.deepEqual(rest.slice(2).sort(), ["sessionids.put", "sessions.transact"]);
   });
 
-  test("hands out the token, and stores it nowhere", async () => {
+  test("token -> returned and not stored", async () => {
     const world = createWorld();
     const opened = await open(world, { image, clientReferenceId: "an-order" });
     assert.equal(opened.created.authToken, tokenOf(opened.created.sessionId));
@@ -40,7 +40,7 @@ describe("opening a session", () => {
     assert.equal(JSON.stringify(opened.record).includes("secret-token"), false);
   });
 
-  test("writes a record of what was asked and answered", async () => {
+  test("record -> contains the request and the response of the service", async () => {
     const world = createWorld();
     const request = { authTokenTimeToLiveInSeconds: 60, livenessOperationMode: "PassiveActive" } as const;
     const { record } = await open(world, {
@@ -73,7 +73,7 @@ describe("opening a session", () => {
     assert.deepEqual(record, world.record());
   });
 
-  test("leaves rows by which the session is found again", async () => {
+  test("rows -> key, pointer, expiry row and guard refer to the session", async () => {
     const world = createWorld();
     const { record } = await open(world);
     const { creationId, sessionId, idempotencyRowKey, expiryPartition } = record;
@@ -106,7 +106,7 @@ describe("opening a session", () => {
     );
   });
 
-  test("asks the service for what was asked", async () => {
+  test("request to the service -> contains the parameters of the command", async () => {
     const world = createWorld();
     const request = { enableSessionImage: true, authTokenTimeToLiveInSeconds: 86_400 };
     const { created } = await open(world, { request });
@@ -115,7 +115,7 @@ describe("opening a session", () => {
     assert.deepEqual({ ...session?.request, ...request }, session?.request);
   });
 
-  test("counts for the device, and for no other", async () => {
+  test("several devices -> counted separately", async () => {
     const world = createWorld();
     for (const device of ["one", "one", "two"]) await open(world, { request: { deviceCorrelationId: device } });
     const counts = world.tables.guards.all().map(({ partition, value }) => [partition, value.recent.length]);
@@ -126,21 +126,21 @@ describe("opening a session", () => {
   });
 });
 
-describe("a verify image that comes with the request", () => {
-  test("is checked before anything is done", async () => {
+describe("openSession with an uploaded verify image", () => {
+  test("invalid image -> 400 before any call", async () => {
     const { calls, deps } = createWorld().start();
     for (const [broken, code] of [
       [Buffer.alloc(2048), "InvalidImage"],
       [makeImage({ width: 35 }), "InvalidImage"],
       [makeImage({ sizeInBytes: 1023 }), "InvalidImageSize"],
     ] as const) {
-      const asked = command({ image: { ...image, bytes: broken } });
-      await assert.rejects(openSession(deps, asked), { name: "ApiError", status: 400, code });
+      const creation = command({ image: { ...image, bytes: broken } });
+      await assert.rejects(openSession(deps, creation), { name: "ApiError", status: 400, code });
     }
     assert.deepEqual(calls.names, []);
   });
 
-  test("goes to the service as it came, and is kept under the creation's id", async () => {
+  test("valid image -> sent unchanged and stored under the creation id", async () => {
     const world = createWorld();
     const { created, record } = await open(world, { image, caller: { ...trusted, owner: "alice" } });
     assert.deepEqual(Buffer.from(world.service.live.get(created.sessionId)?.image?.bytes ?? []), bytes);
@@ -156,10 +156,10 @@ describe("a verify image that comes with the request", () => {
   });
 });
 
-describe("a held verify image", () => {
+describe("openSession with a held reference image", () => {
   const notFound = { name: "ApiError", status: 400, code: "ReferenceImageNotFound" };
 
-  test("goes to the service in place of an upload", async () => {
+  test("image exists -> sent to the service, not stored again", async () => {
     const world = createWorld();
     await hold(world, "a-face");
     const process = world.start();
@@ -170,7 +170,7 @@ describe("a held verify image", () => {
     assert.equal(process.calls.names.includes("images.put"), false);
   });
 
-  test("is the caller's own, whatever others keep under the same id", async () => {
+  test("same id held by user and services -> the image of the caller's namespace is used", async () => {
     const world = createWorld();
     const others = makeImage({ type: "png", width: 300, height: 400 }, 1);
     await hold(world, "a-face", bytes, alice);
@@ -181,11 +181,15 @@ describe("a held verify image", () => {
     };
     assert.deepEqual(await usedFor(alice), bytes);
     assert.deepEqual(await usedFor(trusted), others);
-    assert.deepEqual(await usedFor({ ...trusted, owner: "alice" }), others, "a key makes a user's request a service's");
+    assert.deepEqual(
+      await usedFor({ ...trusted, owner: "alice" }),
+      others,
+      "a user with a client key counts as a service",
+    );
     await assert.rejects(usedFor({ trusted: false, owner: "bob" }), notFound);
   });
 
-  test("that belongs to others takes the same steps as one that is missing", async () => {
+  test("image of another namespace -> same calls and error as for a missing image", async () => {
     const world = createWorld();
     await hold(world, "a-face");
     await hold(world, "alices", bytes, alice);
@@ -193,9 +197,9 @@ describe("a held verify image", () => {
       const steps = async (id: string) => {
         const { calls, deps } = world.start();
         const bob: Caller = { trusted: false, owner: "bob" };
-        const asked = command({ kind: "livenessWithVerify", caller: bob, [field]: id });
+        const creation = command({ kind: "livenessWithVerify", caller: bob, [field]: id });
         const face = { ...deps.face, version: "v1.2-preview.1" } as const;
-        await assert.rejects(openSession({ ...deps, face }, asked), notFound);
+        await assert.rejects(openSession({ ...deps, face }, creation), notFound);
         return calls.names;
       };
       const missing = await steps("missing");
@@ -203,19 +207,19 @@ describe("a held verify image", () => {
     }
   });
 
-  test("must be there, or nothing is left of the request", async () => {
+  test("image missing -> 400 ReferenceImageNotFound, and no rows are left", async () => {
     const world = createWorld();
     const process = world.start();
     await assert.rejects(openSession(process.deps, command({ referenceImageId: "missing" })), notFound);
     assert.deepEqual(world.everything(), createWorld().everything());
     assert.equal(world.service.opened, 0);
-    // The place is taken, then given back: the key, and the guard that then counts nothing.
+    // The creation takes a place and releases it: the key row, and the guard, which then counts nothing.
     assert.deepEqual([...process.calls.names].sort(), [
       ...["images.get", "sessions.get", "sessions.remove", "sessions.remove", "sessions.transact"],
     ]);
   });
 
-  test("is read beside the place that is taken, not after it", async () => {
+  test("reading the image -> in parallel with taking the place", async () => {
     const world = createWorld();
     await hold(world, "a-face");
     const { calls, deps } = world.start();

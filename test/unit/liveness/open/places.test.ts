@@ -14,7 +14,7 @@ const callers: [string, Caller][] = [
   ["a user", alice],
 ];
 
-const askedBy = (caller: Caller) => ({ ...command({ caller }), idempotencyKey: "once" });
+const creationBy = (caller: Caller) => ({ ...command({ caller }), idempotencyKey: "once" });
 const rowOf = ({ trusted: isService, owner }: Caller) => (isService ? "g" : `g_${owner}`);
 const guardOf = (world: World, caller: Caller) => world.tables.guards.get(device, rowOf(caller))?.value;
 const ownGuardOf = (world: World) => world.tables.guards.get("!owner_alice", "g")?.value;
@@ -24,89 +24,92 @@ function started(world: World, limits: object = {}, hook?: Hook) {
   return { ...deps, limits: { ...deps.limits, ...limits } };
 }
 
-/** All that is stored but for the times at which guards were written: a user's own guard is written and put back. */
-function everythingOf(world: World): string {
-  return JSON.stringify(world.everything(), (name, value) => (name === "changedOn" ? undefined : value));
+/** All that is stored, without `changedOn`: a user's own guard is written and restored. */
+function everythingOf(world: World): unknown {
+  return JSON.parse(JSON.stringify(world.everything(), (name, value) => (name === "changedOn" ? undefined : value)));
 }
 
-/** How many places are taken: in the device's guard, and in a user's own. */
+/** Places taken: in the guard of the device and, for a user, in the user's own guard. */
 function placesOf(world: World, caller: Caller): number[] {
   const taken = [guardOf(world, caller)?.recent.length ?? 0];
   return caller.trusted ? taken : [...taken, ownGuardOf(world)?.recent.length ?? 0];
 }
 const all = (caller: Caller, count: number) => (caller.trusted ? [count] : [count, count]);
 
-/** A world in which the caller has opened a session, a second ago. */
+/** A world in which the caller opened a session a second ago. */
 async function opened(caller: Caller): Promise<World> {
   const world = createWorld();
-  await openSession(world.start().deps, askedBy(caller));
+  await openSession(world.start().deps, creationBy(caller));
   world.advance({ seconds: 1 });
   return world;
 }
 
-for (const [who, caller] of callers) {
-  describe(`a repeat by ${who} that opens another session`, () => {
-    test("takes the places of a creation", async () => {
+for (const [callerName, caller] of callers) {
+  describe(`repetition by ${callerName} that opens a new session`, () => {
+    test("within the limits -> takes the places of a creation", async () => {
       const world = await opened(caller);
       for (const count of [2, 3]) {
-        await openSession(world.start().deps, askedBy(caller));
+        await openSession(world.start().deps, creationBy(caller));
         assert.deepEqual(placesOf(world, caller), all(caller, count));
         assert.equal(world.service.live.size, 1);
         world.advance({ seconds: 1 });
       }
     });
 
-    test("is refused past the limit, and leaves session, key and guards as they were", async () => {
+    test("device limit reached -> 429, session, key and guards unchanged", async () => {
       const world = await opened(caller);
       const before = everythingOf(world);
-      const refused = openSession(started(world, { creations: 1 }), askedBy(caller));
+      const refused = openSession(started(world, { creations: 1 }), creationBy(caller));
       await assert.rejects(refused, { status: 429, retryAfter: "599" });
-      assert.equal(everythingOf(world), before);
+      assert.deepEqual(everythingOf(world), before);
       assert.equal(world.service.live.size, 1);
     });
 
-    test("is refused while the device is locked out for the caller", async () => {
+    test("device locked out for the caller -> 403, session, key and guards unchanged", async () => {
       const world = await opened(caller);
       const lockedUntil = new Date(startOfTime + 60_000).toISOString();
       const guard = guardOf(world, caller) ?? assert.fail();
       world.tables.guards.put(device, rowOf(caller), { ...guard, rejectionsInARow: 5, lockedUntil });
       const before = everythingOf(world);
-      await assert.rejects(openSession(world.start().deps, askedBy(caller)), { status: 403, code: "DeviceLockedOut" });
-      assert.equal(everythingOf(world), before);
+      await assert.rejects(openSession(world.start().deps, creationBy(caller)), {
+        status: 403,
+        code: "DeviceLockedOut",
+      });
+      assert.deepEqual(everythingOf(world), before);
       assert.equal(world.service.live.size, 1);
     });
 
-    test("takes places also where the request before it has crashed", async () => {
+    test("previous request crashed -> takes the places of a creation", async () => {
       const world = createWorld();
       const crashed = world.start(({ name }) => (name === "face.create" ? "stop" : undefined));
-      assert.deepEqual(await crashed.attempt((deps) => openSession(deps, askedBy(caller))), { stopped: true });
+      assert.deepEqual(await crashed.attempt((deps) => openSession(deps, creationBy(caller))), { stopped: true });
       world.advance({ seconds: 31 });
-      await assert.rejects(openSession(started(world, { creations: 1 }), askedBy(caller)), { status: 429 });
-      await openSession(world.start().deps, askedBy(caller));
+      await assert.rejects(openSession(started(world, { creations: 1 }), creationBy(caller)), { status: 429 });
+      await openSession(world.start().deps, creationBy(caller));
       assert.deepEqual(placesOf(world, caller), all(caller, 2));
     });
 
-    test("gives its places back where the session before it cannot be revoked, and is found again by its key", async () => {
+    test("previous session cannot be revoked -> releases its places, and the next repetition succeeds", async () => {
       const world = await opened(caller);
-      await assert.rejects(openSession(started(world, {}, failOn("face.revoke")), askedBy(caller)), InjectedError);
+      await assert.rejects(openSession(started(world, {}, failOn("face.revoke")), creationBy(caller)), InjectedError);
       assert.deepEqual(placesOf(world, caller), all(caller, 1));
       world.advance({ seconds: 31 });
-      await openSession(world.start().deps, askedBy(caller));
+      await openSession(world.start().deps, creationBy(caller));
       assert.deepEqual(placesOf(world, caller), all(caller, 2));
       assert.equal(world.service.live.size, 1);
     });
 
-    test("takes none where another repeat is quicker", async () => {
+    test("concurrent repetition takes the key over first -> 409 CreationInProgress, no places taken", async () => {
       const world = await opened(caller);
       const before = placesOf(world, caller);
-      // Beside the reads of the key row, what is left to do is to take it over.
+      // At this call only the take-over of the key is left to do.
       let isDone = false;
       const hook: Hook = ({ name, when }) => {
         if (name !== "face.get" || when !== "after" || isDone) return undefined;
         isDone = true;
-        return openSession(world.start().deps, askedBy(caller)).then(() => undefined);
+        return openSession(world.start().deps, creationBy(caller)).then(() => undefined);
       };
-      await assert.rejects(openSession(started(world, {}, hook), askedBy(caller)), { code: "CreationInProgress" });
+      await assert.rejects(openSession(started(world, {}, hook), creationBy(caller)), { code: "CreationInProgress" });
       assert.deepEqual(
         placesOf(world, caller),
         before.map((count) => count + 1),
@@ -114,24 +117,24 @@ for (const [who, caller] of callers) {
     });
   });
 
-  describe(`a repeat by ${who} that is answered with the same session`, () => {
-    test("takes no place, and asks for none", async () => {
+  describe(`repetition by ${callerName} that returns the same session`, () => {
+    test("limits reached -> succeeds without taking a place", async () => {
       const world = await opened(caller);
       for (const [sessionId, { state }] of world.service.live) state.authToken = tokenOf(sessionId);
       const before = everythingOf(world);
       const limits = { creations: 1, ownerCreations: 1 };
-      const { created } = await openSession(started(world, limits), askedBy(caller));
+      const { created } = await openSession(started(world, limits), creationBy(caller));
       assert.ok(world.service.live.has(created.sessionId));
-      assert.equal(everythingOf(world), before);
+      assert.deepEqual(everythingOf(world), before);
     });
   });
 
-  describe(`a creation by ${who} that the service does not carry out`, () => {
+  describe(`creation by ${callerName} that fails at the service`, () => {
     for (const status of [400, 403, 404, 413]) {
-      test(`has used its places when it is refused with ${status}, and leaves no key`, async () => {
+      test(`refused with ${status} -> keeps its places, leaves no key`, async () => {
         const world = createWorld();
         const hook: Hook = ({ name }) => (name === "face.create" ? new ApiError(status, "Refused", "No.") : undefined);
-        await assert.rejects(openSession(started(world, {}, hook), askedBy(caller)), { status });
+        await assert.rejects(openSession(started(world, {}, hook), creationBy(caller)), { status });
         assert.deepEqual(placesOf(world, caller), all(caller, 1));
         assert.deepEqual(world.tables.keys.all(), []);
         assert.deepEqual(world.tables.expiry.all(), []);
@@ -139,24 +142,24 @@ for (const [who, caller] of callers) {
     }
 
     for (const status of [408, 429, 500, 502, 503, 504]) {
-      test(`gets its places back when it fails with ${status}`, async () => {
+      test(`failed with ${status} -> releases its places`, async () => {
         const world = createWorld();
         const nothing = world.everything();
         const hook: Hook = ({ name }) => (name === "face.create" ? new ApiError(status, "Failed", "No.") : undefined);
-        await assert.rejects(openSession(started(world, {}, hook), askedBy(caller)), { status });
+        await assert.rejects(openSession(started(world, {}, hook), creationBy(caller)), { status });
         assert.deepEqual(world.everything(), nothing);
       });
     }
   });
 
-  test(`a creation by ${who} that storage does not carry out gets its places back`, async () => {
+  test(`creation by ${callerName} that fails in storage -> releases its places`, async () => {
     for (const [name, nth] of [
       ["expiry.put", 1],
       ["sessions.transact", caller.trusted ? 2 : 3],
     ] as const) {
       const world = createWorld();
       const process = world.start(failOn(name, "before", nth));
-      await assert.rejects(openSession(process.deps, askedBy(caller)), InjectedError, name);
+      await assert.rejects(openSession(process.deps, creationBy(caller)), InjectedError, name);
       assert.deepEqual(placesOf(world, caller), all(caller, 0), name);
       assert.deepEqual(world.tables.keys.all(), [], name);
       assert.equal(world.service.live.size, 0);
@@ -164,22 +167,24 @@ for (const [who, caller] of callers) {
   });
 }
 
-describe("a user's own limit", () => {
-  test("holds for repeats that open another session, and leaves session, key and guards as they were", async () => {
+describe("limit of a user", () => {
+  test("repetition that opens a new session past the limit -> 429, session, key and guards unchanged", async () => {
     const world = await opened(alice);
     const before = everythingOf(world);
-    await assert.rejects(openSession(started(world, { ownerCreations: 1 }), askedBy(alice)), { status: 429 });
-    assert.equal(everythingOf(world), before);
+    await assert.rejects(openSession(started(world, { ownerCreations: 1 }), creationBy(alice)), { status: 429 });
+    assert.deepEqual(everythingOf(world), before);
     assert.equal(world.service.live.size, 1);
   });
 
-  test("is not used up by what the device's limit refuses", async () => {
+  test("creation refused by the device limit -> the user's place is released", async () => {
     const world = await opened(alice);
-    await assert.rejects(openSession(started(world, { creations: 1 }), { ...askedBy(alice), idempotencyKey: "other" }));
+    await assert.rejects(
+      openSession(started(world, { creations: 1 }), { ...creationBy(alice), idempotencyKey: "other" }),
+    );
     assert.deepEqual(placesOf(world, alice), [1, 1]);
   });
 
-  test("does not hold for a user who comes with a service's key: the session counts as a service's", async () => {
+  test("user with a client key -> counted for the services, no own limit", async () => {
     const world = createWorld();
     const caller = { ...trusted, owner: "alice" };
     const { record } = await openSession(started(world, { ownerCreations: 1 }), command({ caller }));
@@ -192,15 +197,15 @@ describe("a user's own limit", () => {
   });
 });
 
-describe("a creation whose device is set in the client", () => {
-  test("leaves no guard of its own when the service refuses it, and has used the user's place", async () => {
+describe("creation whose device is set in the client", () => {
+  test("refused by the service -> only the user's place is kept", async () => {
     const world = createWorld();
     const refusal = new ApiError(400, "Refused", "No.");
     const deps = started(world, {}, ({ name }) => (name === "face.create" ? refusal : undefined));
     const { deviceCorrelationId: _, ...request } = command().request;
-    const asked = { ...command({ caller: alice }), request: { ...request, deviceCorrelationIdSetInClient: true } };
+    const creation = { ...command({ caller: alice }), request: { ...request, deviceCorrelationIdSetInClient: true } };
     const allowing = { ...deps, policy: { ...deps.policy, allowDeviceSetInClient: true } };
-    await assert.rejects(openSession(allowing, asked), refusal);
+    await assert.rejects(openSession(allowing, creation), refusal);
     assert.deepEqual(
       world.tables.guards.all().map(({ partition, value }) => [partition, value.recent.length]),
       [["!owner_alice", 1]],

@@ -2,21 +2,25 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { openSession } from "../../../../src/liveness/open/open-session.ts";
 import { deleteSession } from "../../../../src/liveness/result/get-session.ts";
-import { interleave } from "../../fakes/moments.ts";
-import { command, createWorld, trusted } from "../../fakes/world.ts";
+import { interleavingsOf } from "../../fakes/moments.ts";
+import { command, createWorld, type Process, trusted, type World } from "../../fakes/world.ts";
 
-const asked = { ...command(), idempotencyKey: "once" };
+const creation = { ...command(), idempotencyKey: "once" };
 
-/** More than a repeat makes. */
-const turns = Array.from({ length: 24 }, (_, index) => index + 1);
+async function arrange(): Promise<World> {
+  const world = createWorld();
+  await openSession(world.start().deps, creation);
+  return world;
+}
 
-describe("a repeat while another one replaces the session", () => {
-  for (const turn of turns) {
-    test(`does not say that the session has been used: before call ${turn}`, async () => {
-      const world = createWorld();
-      await openSession(world.start().deps, asked);
-      const another = () => world.start().attempt((others) => openSession(others, asked));
-      const outcome = await world.start(interleave(turn, another)).attempt((deps) => openSession(deps, asked));
+const repeat = ({ deps }: Process) => openSession(deps, creation);
+
+describe("repetition while another one replaces the session", async () => {
+  for (const { name, run } of await interleavingsOf(arrange, repeat)) {
+    test(`replaced ${name} -> a new session or CreationInProgress, not SessionAlreadyUsed`, async () => {
+      const world = await arrange();
+      const another = () => world.start().attempt((otherDeps) => openSession(otherDeps, creation));
+      const outcome = await world.start(run(another)).attempt((deps) => openSession(deps, creation));
       if (!("value" in outcome)) {
         assert.ok("error" in outcome);
         assert.equal((outcome.error as { code?: string }).code, "CreationInProgress");
@@ -25,12 +29,12 @@ describe("a repeat while another one replaces the session", () => {
     });
   }
 
-  test("says so of one that its owner has deleted", async () => {
+  test("session deleted by its owner -> SessionAlreadyUsed", async () => {
     const world = createWorld();
-    const { record } = await openSession(world.start().deps, asked);
+    const { record } = await openSession(world.start().deps, creation);
     await deleteSession(world.start().deps, trusted, "liveness", record.sessionId);
     for (let count = 0; count < 2; count += 1) {
-      await assert.rejects(openSession(world.start().deps, asked), { code: "SessionAlreadyUsed" });
+      await assert.rejects(openSession(world.start().deps, creation), { code: "SessionAlreadyUsed" });
     }
   });
 });

@@ -7,8 +7,8 @@ import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
 import { seedSession } from "../../fakes/seed.ts";
 import { createWorld, trusted } from "../../fakes/world.ts";
 
-describe("the audit trail of the dialects", () => {
-  test("has the attempts that followed a first result, as the service's has", async () => {
+describe("readAuditTrail", () => {
+  test("attempt after the first result -> contained, and decides", async () => {
     const world = createWorld();
     const { sessionId } = (await seedSession(world)).record;
     const { deps } = world.start();
@@ -20,7 +20,7 @@ describe("the audit trail of the dialects", () => {
     assert.equal(world.record().decision, "accepted");
   });
 
-  test("is read from the store alone once no attempt can follow", async () => {
+  test("no further attempt possible -> read from the store without the service", async () => {
     for (const [attempts, minutes] of [
       [3, 0],
       [1, 12],

@@ -4,11 +4,11 @@ import { getSession } from "../../../../src/liveness/result/get-session.ts";
 import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
 import { runTimer } from "../../fakes/app.ts";
 import { play, realFace } from "../../fakes/face-service.ts";
-import { interleave } from "../../fakes/moments.ts";
+import { interleavingsOf } from "../../fakes/moments.ts";
 import { seedSession } from "../../fakes/seed.ts";
 import { createWorld, type Process, trusted, type World } from "../../fakes/world.ts";
 
-/** A session whose device names itself to the app alone, and that was used. */
+/** A session with a result whose client has not reported its device. */
 async function arrange(): Promise<World> {
   const world = createWorld();
   const { record } = await seedSession(world, { setInClient: true });
@@ -21,14 +21,7 @@ const settleAs = (deviceCorrelationId: string) => (deps: Process["deps"], world:
   settleSession(deps, trusted, sessionOf(world), { deviceCorrelationId });
 const watch = (deps: Process["deps"], world: World) => getSession(deps, trusted, "liveness", sessionOf(world));
 
-async function turnsOf(operate: (deps: Process["deps"], world: World) => Promise<unknown>): Promise<number> {
-  const world = await arrange();
-  const { calls, deps } = world.start();
-  await operate(deps, world);
-  return calls.names.length;
-}
-
-/** The session stands at one device, whole, and can be outlived. */
+/** Asserts that all rows of the session are in the partition of the device, and that the timer removes them. */
 async function assertWhole(world: World, device: string): Promise<void> {
   const { deviceCorrelationId, decision, movedFrom } = world.record();
   assert.deepEqual([deviceCorrelationId, decision, movedFrom], [device, "accepted", undefined]);
@@ -40,16 +33,17 @@ async function assertWhole(world: World, device: string): Promise<void> {
   assert.deepEqual(world.everything(), createWorld().everything());
 }
 
-describe("two apps that name different devices for one session", async () => {
-  for (let turn = 1; turn <= (await turnsOf(settleAs("mine"))); turn += 1) {
-    test(`get one device and one refusal: the other before call ${turn}`, async () => {
+describe("two processes that bind a session to different devices", async () => {
+  const bind = ({ deps }: Process, world: World) => settleAs("mine")(deps, world);
+  for (const { name, run } of await interleavingsOf(arrange, bind)) {
+    test(`the other ${name} -> one binds it, the other is refused`, async () => {
       const world = await arrange();
       const other = Promise.withResolvers<string>();
       const rival = async () => {
         const outcome = await world.start().attempt((deps) => settleAs("yours")(deps, world));
         other.resolve("value" in outcome ? "accepted" : String("error" in outcome && (outcome.error as Error).message));
       };
-      const process = world.start(interleave(turn, rival));
+      const process = world.start(run(rival));
       const mine = await process.attempt((deps) => settleAs("mine")(deps, world));
       const refused = /another device's/;
       if ("value" in mine) assert.match(await other.promise, refused);
@@ -59,16 +53,17 @@ describe("two apps that name different devices for one session", async () => {
   }
 });
 
-describe("a session that is bound to its device while another request reads or binds it", async () => {
+describe("session bound to its device during another request", async () => {
   for (const [what, operate] of [
-    ["is watched", watch],
-    ["is bound to the same device", settleAs("mine")],
+    ["getSession", watch],
+    ["settleSession with the same device", settleAs("mine")],
   ] as const) {
-    for (let turn = 1; turn <= (await turnsOf(operate)); turn += 1) {
-      test(`is recorded once, at its device: bound before call ${turn} while it ${what}`, async () => {
+    const start = ({ deps }: Process, world: World) => operate(deps, world);
+    for (const { name, run } of await interleavingsOf(arrange, start)) {
+      test(`${what}, bound ${name} -> recorded once, in the partition of the device`, async () => {
         const world = await arrange();
         const bind = () => settleAs("mine")(world.start().deps, world);
-        await operate(world.start(interleave(turn, bind)).deps, world);
+        await operate(world.start(run(bind)).deps, world);
         await assertWhole(world, "mine");
       });
     }

@@ -5,14 +5,14 @@ import type { AttemptResult } from "../../../../src/face/model.ts";
 import { decide, type Evidence, reasonCodes } from "../../../../src/liveness/result/decision.ts";
 import { attempts, evidence, failed } from "./evidence.ts";
 
-const word = fc.constantFrom("realface", "RealFace", "spoofface", "uncertain", "brandNew");
+const livenessDecision = fc.constantFrom("realface", "RealFace", "spoofface", "uncertain", "brandNew");
 const hash = fc.constantFrom("aa", "AA", "bb");
 const digest = fc.constantFrom("d1", "d2");
 const noNulls = { noNullPrototype: true };
 
 const result: fc.Arbitrary<AttemptResult> = fc.record(
   {
-    livenessDecision: word,
+    livenessDecision,
     digest,
     verifyImageHash: hash,
     verifyResult: fc.record({ matchConfidence: fc.double({ min: 0, max: 1, noNaN: true }), isIdentical: fc.boolean() }),
@@ -23,7 +23,7 @@ const result: fc.Arbitrary<AttemptResult> = fc.record(
 const anyEvidence: fc.Arbitrary<Evidence> = fc
   .record(
     {
-      told: fc.array(fc.oneof(result, fc.constant(failed)), { maxLength: 5 }),
+      outcomes: fc.array(fc.oneof(result, fc.constant(failed)), { maxLength: 5 }),
       kind: fc.constantFrom("liveness", "livenessWithVerify"),
       threshold: fc.double({ min: 0, max: 1, noNaN: true }),
       referenceImageHash: hash,
@@ -34,13 +34,13 @@ const anyEvidence: fc.Arbitrary<Evidence> = fc
       closed: fc.boolean(),
       earlierReasons: fc.subarray([...reasonCodes], { maxLength: 3 }),
     },
-    { requiredKeys: ["told"], ...noNulls },
+    { requiredKeys: ["outcomes"], ...noNulls },
   )
-  .map(({ told, ...more }) => evidence(attempts(...told), more));
+  .map(({ outcomes, ...more }) => evidence(attempts(...outcomes), more));
 
 const isSwap = (reason: string) => reason === "ClientDigestMismatch" || reason === "VerifyImageHashMismatch";
 
-test("never accepts where something was swapped, now or earlier", () => {
+test("decide with a mismatch, now or earlier -> rejected, and the reason is kept", () => {
   fc.assert(
     fc.property(anyEvidence, (seen) => {
       const { decision, reasons } = decide(seen);
@@ -52,7 +52,7 @@ test("never accepts where something was swapped, now or earlier", () => {
   );
 });
 
-test("accepts only a real face, and with verify only the expected one", () => {
+test("decide -> accepts only a real face, and with verify only a match above the threshold", () => {
   fc.assert(
     fc.property(anyEvidence, (seen) => {
       if (decide(seen).decision !== "accepted") return;
@@ -67,7 +67,7 @@ test("accepts only a real face, and with verify only the expected one", () => {
   );
 });
 
-test("has reasons for every decision, all of them known, and none without one", () => {
+test("decide -> known reasons exactly if there is a decision", () => {
   fc.assert(
     fc.property(anyEvidence, (seen) => {
       const { decision, reasons, final } = decide(seen);
@@ -84,7 +84,7 @@ test("has reasons for every decision, all of them known, and none without one", 
   );
 });
 
-test("gives the same verdict again, also when it sees its own reasons", () => {
+test("decide repeated, also with its own reasons as earlier ones -> same verdict", () => {
   fc.assert(
     fc.property(anyEvidence, (seen) => {
       const verdict = decide(seen);

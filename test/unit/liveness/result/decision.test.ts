@@ -2,19 +2,19 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type AttemptResult, maxAttempts } from "../../../../src/face/model.ts";
 import { decide, type Verdict } from "../../../../src/liveness/result/decision.ts";
-import { attempts, type ClientReport, evidence, failed } from "./evidence.ts";
+import { type AttemptOutcome, attempts, evidence, failed } from "./evidence.ts";
 
-/** A digest that is not in hex: the case of its letters counts. */
+/** A digest that is not hexadecimal, so its letter case is significant. */
 const digest = "q83vEjRWeA==";
 const imageHash = "ab".repeat(32);
 const otherHash = "cd".repeat(32);
 
-/** The verdict on attempts that ended like these, the last one last. */
-function verdictOn(told: readonly ClientReport[], more: Parameters<typeof evidence>[1] = {}): Verdict {
-  return decide(evidence(attempts(...told), more));
+/** The verdict on attempts with these outcomes, in the order of the attempts. */
+function verdictOn(outcomes: readonly AttemptOutcome[], more: Parameters<typeof evidence>[1] = {}): Verdict {
+  return decide(evidence(attempts(...outcomes), more));
 }
 
-/** A real face whose digest the client confirms, so that nothing but the case at hand bears on it. */
+/** A real face whose digest equals `confirmed.clientDigest`. */
 const real = (more: AttemptResult = {}): AttemptResult => ({ livenessDecision: "realface", digest, ...more });
 const confirmed = { clientDigest: digest };
 const verified = { ...confirmed, kind: "livenessWithVerify" } as const;
@@ -24,8 +24,8 @@ const accepted = (...reasons: string[]) => ({ final: true, decision: "accepted",
 const rejected = (...reasons: string[]) => ({ final: true, decision: "rejected", reasons });
 const inconclusive = (...reasons: string[]) => ({ final: true, decision: "inconclusive", reasons });
 
-describe("the decision on a liveness session", () => {
-  for (const [word, verdict] of [
+describe("decide for a liveness session", () => {
+  for (const [livenessDecision, verdict] of [
     ["realface", accepted("RealFace")],
     ["RealFace", accepted("RealFace")],
     ["REALFACE", accepted("RealFace")],
@@ -37,36 +37,36 @@ describe("the decision on a liveness session", () => {
     ["", inconclusive("LivenessUncertain")],
     [" realface", inconclusive("LivenessUncertain")],
   ] as const) {
-    test(`is ${verdict.decision} where the service says "${word}"`, () => {
-      assert.deepEqual(verdictOn([real({ livenessDecision: word })], confirmed), verdict);
+    test(`livenessDecision "${livenessDecision}" -> ${verdict.decision}`, () => {
+      assert.deepEqual(verdictOn([real({ livenessDecision })], confirmed), verdict);
     });
   }
 
-  test("is inconclusive where the service says nothing", () => {
+  test("no livenessDecision -> inconclusive", () => {
     assert.deepEqual(verdictOn([{ digest }], confirmed), inconclusive("LivenessUncertain"));
   });
 
-  test("does not look at a match that nobody asked for", () => {
+  test("verifyResult of a session without verify -> ignored", () => {
     assert.deepEqual(verdictOn([real(match(0, false))], confirmed), accepted("RealFace"));
   });
 });
 
-describe("the decision on a session with verify", () => {
+describe("decide for a session with verify", () => {
   for (const [what, result, threshold, verdict] of [
-    ["the same face", match(0.9), 0, accepted("RealFace", "FaceMatched")],
-    ["the same face, as surely as asked", match(0.9), 0.9, accepted("RealFace", "FaceMatched")],
-    ["the same face, less surely than asked", match(0.8999), 0.9, rejected("ConfidenceBelowThreshold")],
-    ["the same face, where certainty is asked", match(1), 1, accepted("RealFace", "FaceMatched")],
-    ["another face", match(0.1, false), 0, rejected("FaceNotMatched")],
-    ["another face, surely like it", match(0.99, false), 0.5, rejected("FaceNotMatched")],
-    ["no comparison", {}, 0, inconclusive("VerifyResultMissing")],
+    ["identical, no threshold", match(0.9), 0, accepted("RealFace", "FaceMatched")],
+    ["identical, confidence at the threshold", match(0.9), 0.9, accepted("RealFace", "FaceMatched")],
+    ["identical, confidence below the threshold", match(0.8999), 0.9, rejected("ConfidenceBelowThreshold")],
+    ["identical, confidence and threshold 1", match(1), 1, accepted("RealFace", "FaceMatched")],
+    ["not identical", match(0.1, false), 0, rejected("FaceNotMatched")],
+    ["not identical, confidence above the threshold", match(0.99, false), 0.5, rejected("FaceNotMatched")],
+    ["no verifyResult", {}, 0, inconclusive("VerifyResultMissing")],
   ] as const) {
-    test(`is ${verdict.decision} with ${what}`, () => {
+    test(`${what} -> ${verdict.decision}`, () => {
       assert.deepEqual(verdictOn([real(result)], { ...verified, threshold }), verdict);
     });
   }
 
-  test("does not look at the match of a face that is not real", () => {
+  test("match of a face that is not real -> ignored", () => {
     const spoof = { ...match(1), livenessDecision: "spoofface" };
     assert.deepEqual(verdictOn([spoof], verified), rejected("SpoofDetected"));
     assert.deepEqual(
@@ -76,33 +76,33 @@ describe("the decision on a session with verify", () => {
   });
 });
 
-describe("the attempt that counts", () => {
-  test("is the latest that has a result", () => {
+describe("decide for several attempts", () => {
+  test("several results -> the latest decides", () => {
     assert.deepEqual(verdictOn([{ livenessDecision: "spoofface" }, real()], confirmed), accepted("RealFace"));
     assert.deepEqual(verdictOn([real(), { livenessDecision: "spoofface" }], confirmed), rejected("SpoofDetected"));
     assert.deepEqual(verdictOn([failed, real(), failed], confirmed), accepted("RealFace"));
   });
 
-  test("is missing while attempts have only failed, and one may follow", () => {
+  test("fewer than three failed attempts -> inconclusive, not final", () => {
     const verdict = { final: false, decision: "inconclusive", reasons: ["AttemptsFailed"] };
     assert.deepEqual(verdictOn([failed]), verdict);
     assert.deepEqual(verdictOn([failed, failed]), verdict);
   });
 
-  test("is missing for good after three that failed, or when the time is over", () => {
+  test("three failed attempts, or the token has ended -> inconclusive, final", () => {
     assert.equal(maxAttempts, 3);
     assert.deepEqual(verdictOn([failed, failed, failed]), inconclusive("AttemptsFailed"));
     assert.deepEqual(verdictOn([failed], { closed: true }), inconclusive("AttemptsFailed"));
   });
 
-  test("is missing where nobody tried", () => {
+  test("no attempts -> no decision; token has ended -> SessionUnused", () => {
     assert.deepEqual(verdictOn([]), { final: false, reasons: [] });
     assert.deepEqual(verdictOn([], { closed: true }), inconclusive("SessionUnused"));
   });
 });
 
-describe("a client that could not go on", () => {
-  test("is a reason where there is no result, and never a spoof", () => {
+describe("decide with a client error", () => {
+  test("no result -> inconclusive with ClientError; result -> ignored", () => {
     const gaveUp = { clientFailed: true };
     assert.deepEqual(verdictOn([], gaveUp), { final: false, decision: "inconclusive", reasons: ["ClientError"] });
     assert.deepEqual(verdictOn([], { ...gaveUp, closed: true }), inconclusive("ClientError"));
@@ -111,14 +111,14 @@ describe("a client that could not go on", () => {
   });
 });
 
-describe("the client's digest", () => {
-  test("confirms an attempt", () => {
+describe("decide with the digest of the client", () => {
+  test("equal digests -> accepted without ClientDigestMissing", () => {
     assert.deepEqual(verdictOn([real()], { clientDigest: digest, digestIsNew: true }), accepted("RealFace"));
     const strict = { requireClientDigest: true };
     assert.deepEqual(verdictOn([real()], { ...strict, clientDigest: digest }), accepted("RealFace"));
   });
 
-  test("is missed where it is absent, and nothing is accepted without it where it is required", () => {
+  test("no client digest -> ClientDigestMissing, inconclusive if required", () => {
     assert.deepEqual(verdictOn([real()]), accepted("RealFace", "ClientDigestMissing"));
     assert.deepEqual(
       verdictOn([real()], { requireClientDigest: true }),
@@ -131,7 +131,7 @@ describe("the client's digest", () => {
     assert.deepEqual(verdictOn([spoof], { requireClientDigest: true }), rejected("SpoofDetected"));
   });
 
-  test("proves a swap where it is another than the service's", () => {
+  test("different digests -> ClientDigestMismatch", () => {
     for (const livenessDecision of ["realface", "spoofface", "uncertain"]) {
       assert.deepEqual(
         verdictOn([real({ livenessDecision })], { clientDigest: "other", digestIsNew: true }),
@@ -140,51 +140,54 @@ describe("the client's digest", () => {
     }
   });
 
-  test("is the same in other letters only where it is in hex", () => {
-    const told = (clientDigest: string) => ({ clientDigest, digestIsNew: true });
-    assert.deepEqual(verdictOn([real({ digest: "ab12" })], told("AB12")), accepted("RealFace"));
-    assert.deepEqual(verdictOn([real()], told(digest.toLowerCase())), rejected("ClientDigestMismatch"));
+  test("digests differing in letter case -> equal only if hexadecimal", () => {
+    const reported = (clientDigest: string) => ({ clientDigest, digestIsNew: true });
+    assert.deepEqual(verdictOn([real({ digest: "ab12" })], reported("AB12")), accepted("RealFace"));
+    assert.deepEqual(verdictOn([real()], reported(digest.toLowerCase())), rejected("ClientDigestMismatch"));
   });
 
-  test("of an earlier attempt proves nothing about a later one, and confirms nothing", () => {
+  test("digest of an earlier attempt -> ClientDigestMissing", () => {
     const stale = { clientDigest: "earlier", digestIsNew: false };
     assert.deepEqual(verdictOn([real()], stale), accepted("RealFace", "ClientDigestMissing"));
     assert.deepEqual(verdictOn([real()], { ...stale, requireClientDigest: true }).decision, "inconclusive");
   });
 
-  test("proves nothing where the service tells none, and confirms nothing", () => {
-    const told = { clientDigest: digest, digestIsNew: true };
-    assert.deepEqual(verdictOn([{ livenessDecision: "realface" }], told), accepted("RealFace", "ClientDigestMissing"));
+  test("service returns no digest -> ClientDigestMissing", () => {
+    const reported = { clientDigest: digest, digestIsNew: true };
+    assert.deepEqual(
+      verdictOn([{ livenessDecision: "realface" }], reported),
+      accepted("RealFace", "ClientDigestMissing"),
+    );
   });
 });
 
-describe("the verify image's hash", () => {
+describe("decide with the hash of the verify image", () => {
   const held = { ...verified, referenceImageHash: imageHash };
 
-  test("is the held image's, whatever its case", () => {
+  test("equal hashes, any letter case -> accepted", () => {
     for (const verifyImageHash of [imageHash, imageHash.toUpperCase()]) {
       const verdict = verdictOn([real({ ...match(0.9), verifyImageHash })], held);
       assert.deepEqual(verdict, accepted("RealFace", "FaceMatched"));
     }
   });
 
-  test("proves a swap where it is another, in whichever attempt", () => {
+  test("different hash in any attempt -> VerifyImageHashMismatch", () => {
     const swapped = real({ ...match(0.9), verifyImageHash: otherHash });
     const right = real({ ...match(0.9), verifyImageHash: imageHash });
-    for (const told of [[swapped], [swapped, right], [right, swapped], [swapped, failed]]) {
-      assert.deepEqual(verdictOn(told, held), rejected("VerifyImageHashMismatch"));
+    for (const outcomes of [[swapped], [swapped, right], [right, swapped], [swapped, failed]]) {
+      assert.deepEqual(verdictOn(outcomes, held), rejected("VerifyImageHashMismatch"));
     }
   });
 
-  test("proves nothing where either side tells none", () => {
-    const told = real({ ...match(0.9), verifyImageHash: otherHash });
-    assert.deepEqual(verdictOn([told], verified), accepted("RealFace", "FaceMatched"));
+  test("missing hash on either side -> accepted", () => {
+    const other = real({ ...match(0.9), verifyImageHash: otherHash });
+    assert.deepEqual(verdictOn([other], verified), accepted("RealFace", "FaceMatched"));
     assert.deepEqual(verdictOn([real(match(0.9))], held), accepted("RealFace", "FaceMatched"));
   });
 });
 
-describe("a swap", () => {
-  test("stays, whatever comes later", () => {
+describe("decide after an earlier mismatch", () => {
+  test("no or valid results follow -> rejected with the earlier reason", () => {
     for (const failure of ["ClientDigestMismatch", "VerifyImageHashMismatch"]) {
       const earlier = { ...confirmed, earlierReasons: [failure] };
       assert.deepEqual(verdictOn([real()], earlier), rejected(failure));
@@ -193,7 +196,7 @@ describe("a swap", () => {
     }
   });
 
-  test("adds to another", () => {
+  test("mismatch of the other kind follows -> rejected with both reasons", () => {
     const evidenceOfBoth = { referenceImageHash: imageHash, earlierReasons: ["ClientDigestMismatch", "RealFace"] };
     const swapped = real({ ...match(0.9), verifyImageHash: otherHash });
     assert.deepEqual(

@@ -2,15 +2,16 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Caller } from "../../../../src/liveness/model/caller.ts";
 import { deleteSession } from "../../../../src/liveness/result/get-session.ts";
-import { failAt, failOn, InjectedError, stopAt } from "../../fakes/calls.ts";
+import { failOn, InjectedError } from "../../fakes/calls.ts";
 import { play, realFace } from "../../fakes/face-service.ts";
+import { interruptionsOf } from "../../fakes/moments.ts";
 import { seedSession } from "../../fakes/seed.ts";
-import { createWorld, trusted, type World } from "../../fakes/world.ts";
+import { createWorld, type Process, trusted, type World } from "../../fakes/world.ts";
 
 const notFound = { name: "ApiError", status: 404, code: "SessionNotFound" };
 const bob: Caller = { trusted: false, owner: "bob" };
 
-/** A session with a result that nobody has looked at. */
+/** A session with a result that is not recorded. */
 async function finished() {
   const world = createWorld();
   const { record } = await seedSession(world, { owner: "alice" });
@@ -32,8 +33,8 @@ function assertDeleted(world: World): void {
   assert.equal(world.service.live.size, 0);
 }
 
-describe("deleting a session", () => {
-  test("collects its outcome before it revokes it", async () => {
+describe("deleteSession", () => {
+  test("session with a result -> records the outcome before it revokes", async () => {
     const { world, sessionId } = await finished();
     const { calls, deps } = world.start();
     await deleteSession(deps, { trusted: false, owner: "alice" }, "liveness", sessionId);
@@ -49,7 +50,7 @@ describe("deleting a session", () => {
     assertDeleted(world);
   });
 
-  test("keeps the record of one that nobody used", async () => {
+  test("unused session -> record kept as Canceled and SessionUnused", async () => {
     const world = createWorld();
     const { record } = await seedSession(world);
     await remove(world, record.sessionId);
@@ -57,7 +58,7 @@ describe("deleting a session", () => {
     assert.deepEqual([status, final, decision, reasons], ["Canceled", true, "inconclusive", ["SessionUnused"]]);
   });
 
-  test("revokes nothing where the outcome could not be fetched or recorded", async () => {
+  test("outcome cannot be read or recorded -> not revoked", async () => {
     for (const name of ["face.get", "sessions.transact"]) {
       const { world, sessionId } = await finished();
       const { calls, deps } = world.start(failOn(name));
@@ -67,7 +68,7 @@ describe("deleting a session", () => {
     }
   });
 
-  test("finds nothing of another kind, of another's, unknown or pruned", async () => {
+  test("other kind, other owner, unknown or pruned -> SessionNotFound without a call to the service", async () => {
     const { world, sessionId } = await finished();
     const { calls, deps } = world.start();
     await assert.rejects(deleteSession(deps, trusted, "livenessWithVerify", sessionId), notFound);
@@ -81,21 +82,21 @@ describe("deleting a session", () => {
     );
   });
 
-  test("finds nothing the second time", async () => {
+  test("repeated -> SessionNotFound, record unchanged", async () => {
     const { world, sessionId } = await finished();
     await remove(world, sessionId);
     await assert.rejects(remove(world, sessionId), notFound);
     assertDeleted(world);
   });
 
-  test("finds nothing that the service has forgotten, and keeps what was recorded", async () => {
+  test("service no longer knows the session -> SessionNotFound, outcome recorded", async () => {
     const { world, sessionId } = await finished();
     world.service.live.clear();
     await assert.rejects(remove(world, sessionId), notFound);
     assert.equal(world.record().decision, "inconclusive");
   });
 
-  test("succeeds where somebody else revoked it at the same moment", async () => {
+  test("revoked concurrently -> succeeds", async () => {
     const { world, sessionId } = await finished();
     const { deps } = world.start(({ name, when }) => {
       if (name === "face.revoke" && when === "before") world.service.live.clear();
@@ -106,34 +107,22 @@ describe("deleting a session", () => {
   });
 });
 
-describe("deleting a session is complete when it is repeated", () => {
-  /** How many calls a deletion takes when nothing goes wrong. */
-  async function callsOfOne(): Promise<number> {
-    const { world, sessionId } = await finished();
-    const { calls, deps } = world.start();
-    await deleteSession(deps, trusted, "liveness", sessionId);
-    return calls.names.length;
-  }
+describe("deleteSession, interrupted and repeated", async () => {
+  const arrange = async () => (await finished()).world;
+  const operate = ({ deps }: Process, world: World) =>
+    deleteSession(deps, trusted, "liveness", [...world.service.live.keys()][0] ?? "");
 
-  for (const how of ["stopped", "failed"] as const) {
-    for (const when of ["before", "after"] as const) {
-      test(`after it was ${how} ${when} any of its calls`, async () => {
-        const count = await callsOfOne();
-        for (let number = 1; number <= count; number += 1) {
-          const { world, sessionId } = await finished();
-          const hook = how === "stopped" ? stopAt(number, when) : failAt(number, when);
-          const outcome = await world
-            .start(hook)
-            .attempt((deps) => deleteSession(deps, trusted, "liveness", sessionId));
-          assert.ok(how === "stopped" ? "stopped" in outcome : "error" in outcome, `call ${number}`);
-          const wasRevoked = world.service.live.size === 0;
-          const again = await world.start().attempt((deps) => deleteSession(deps, trusted, "liveness", sessionId));
-          // A repeat is told that the session is gone only where it is.
-          if ("error" in again) assert.ok(wasRevoked, `call ${number}`);
-          assertDeleted(world);
-          assert.notEqual(world.tables.pointers.all()[0]?.value.prunedOn, undefined);
-        }
-      });
-    }
+  for (const { name, hook } of await interruptionsOf(arrange, operate)) {
+    test(`${name} -> completes the deletion`, async () => {
+      const { world, sessionId } = await finished();
+      const outcome = await world.start(hook).attempt((deps) => deleteSession(deps, trusted, "liveness", sessionId));
+      assert.ok(!("value" in outcome));
+      const wasRevoked = world.service.live.size === 0;
+      const repeated = await world.start().attempt((deps) => deleteSession(deps, trusted, "liveness", sessionId));
+      // The repetition finds no session only if the service has revoked it.
+      if ("error" in repeated) assert.ok(wasRevoked);
+      assertDeleted(world);
+      assert.notEqual(world.tables.pointers.all()[0]?.value.prunedOn, undefined);
+    });
   }
 });

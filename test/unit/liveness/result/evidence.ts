@@ -1,20 +1,22 @@
 import type { Attempt, AttemptError, AttemptResult } from "../../../../src/face/model.ts";
 import type { Evidence } from "../../../../src/liveness/result/decision.ts";
 
-/** How an attempt ended: with a result, or with an error. */
-export type ClientReport = AttemptResult | { error: AttemptError };
+/** Outcome of an attempt: a result or an error. */
+export type AttemptOutcome = AttemptResult | { error: AttemptError };
 
-export const failed: ClientReport = { error: { code: "FaceTrackingFailed", message: "The face was lost." } };
+export const failed: AttemptOutcome = { error: { code: "FaceTrackingFailed", message: "The face was lost." } };
 
-/** Attempts in the order in which they were made. */
-export function attempts(...told: ClientReport[]): Attempt[] {
-  return told.map((end, index) => ({
+/** Attempts with these outcomes, numbered from 1. */
+export function attempts(...outcomes: AttemptOutcome[]): Attempt[] {
+  return outcomes.map((outcome, index) => ({
     attemptId: index + 1,
-    ...("error" in end ? { attemptStatus: "Failed", error: end.error } : { attemptStatus: "Succeeded", result: end }),
+    ...("error" in outcome
+      ? { attemptStatus: "Failed", error: outcome.error }
+      : { attemptStatus: "Succeeded", result: outcome }),
   }));
 }
 
-/** What there is to judge by, where nothing else is said: a liveness session under way, without a digest. */
+/** Evidence of a liveness session. Defaults: not closed, no digest. */
 export function evidence(made: readonly Attempt[], more: Partial<Evidence> = {}): Evidence {
   return {
     kind: "liveness",

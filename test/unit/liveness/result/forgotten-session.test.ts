@@ -6,7 +6,7 @@ import { play, realFace } from "../../fakes/face-service.ts";
 import { seedSession } from "../../fakes/seed.ts";
 import { createWorld } from "../../fakes/world.ts";
 
-test("is asked for once more by the timer: the service may have forgotten a living session for a moment only", async () => {
+test("session not found at the service -> Expired, and the timer asks the service once more", async () => {
   const world = createWorld();
   const stored = await seedSession(world);
   const { sessionId } = stored.record;
@@ -24,7 +24,7 @@ test("is asked for once more by the timer: the service may have forgotten a livi
   assert.deepEqual({ status, attempts, decision }, { status: "Succeeded", attempts: 1, decision: "accepted" });
 });
 
-test("is not asked for again where a run stopped after recording that it is gone", async () => {
+test("run stopped after it recorded the missing session -> the next run does not ask the service again", async () => {
   const world = createWorld();
   const { record } = await seedSession(world);
   world.service.live.delete(record.sessionId);

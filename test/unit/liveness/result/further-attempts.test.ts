@@ -11,7 +11,7 @@ import { createWorld, type Process, trusted, type World } from "../../fakes/worl
 
 const spoof = realFace({ livenessDecision: "spoofface" });
 
-/** A session that was settled after its first attempt, and used again until its token ended. */
+/** A session settled after its first attempt, with further attempts until its token ended. */
 async function usedAgain(further: Pick<Attempt, "result" | "error">[], first = realFace()): Promise<World> {
   const world = createWorld();
   const { record } = await seedSession(world, { uploads: true, owner: "alice" });
@@ -36,8 +36,8 @@ const outcome = ({
   record: ReturnType<World["record"]>;
 }) => [...[decision, reasons, status, attempts, final]];
 
-describe("attempts after the result that was looked at", () => {
-  test("end in the audit trail when the token has ended, and leave the decision as it was", async () => {
+describe("collecting a settled session with further attempts", () => {
+  test("any further attempts -> added to the audit trail, decision kept", async () => {
     for (const further of [[spoof], [failedAttempt()], [failedAttempt(), spoof]]) {
       const world = await usedAgain(further);
       const { reasons } = world.record();
@@ -48,7 +48,7 @@ describe("attempts after the result that was looked at", () => {
     }
   });
 
-  test("do not turn a rejection into an acceptance, or count it again", async () => {
+  test("rejected before, accepted in a further attempt -> stays rejected, counted once", async () => {
     const world = await usedAgain([realFace()], spoof);
     assert.deepEqual(outcome(await collected(world)), ["rejected", ["SpoofDetected"], "Succeeded", 2, true]);
     assert.equal(
@@ -57,7 +57,7 @@ describe("attempts after the result that was looked at", () => {
     );
   });
 
-  test("reject the session for good where the image was swapped, which counts for the lock-out", async () => {
+  test("further attempt with another verify image -> rejected, counted for the lock-out", async () => {
     const world = await usedAgain([realFace({ verifyImageHash: "f".repeat(64) })]);
     const [decision, reasons] = outcome(await collected(world));
     assert.deepEqual([decision, reasons], ["rejected", ["VerifyImageHashMismatch"]]);
@@ -67,13 +67,13 @@ describe("attempts after the result that was looked at", () => {
     );
   });
 
-  test("let their owner find their images", async () => {
+  test("further attempt with an image -> linked to the session", async () => {
     const world = await usedAgain([realFace({ sessionImageId: "an-image" })]);
     await collected(world);
     assert.equal(await world.start().deps.devices.sessionOfImage("an-image"), world.record().sessionId);
   });
 
-  test("are asked for once: where there are none, and where there are", async () => {
+  test("with or without further attempts -> one call to the service in all", async () => {
     for (const further of [[], [spoof]]) {
       const world = await usedAgain(further);
       const { names } = await collected(world);
@@ -84,13 +84,13 @@ describe("attempts after the result that was looked at", () => {
     }
   });
 
-  test("cost no further request of the tables where there are none", async () => {
+  test("no further attempts -> no additional requests to the tables", async () => {
     const { names } = await collected(await usedAgain([]));
     const requests = names.filter((name) => !name.startsWith("face.") && name !== "expiry.query");
     assert.deepEqual(requests, ["sessions.get", "expiry.put", "expiry.remove"]);
   });
 
-  test("decide as ever where a caller asks", async () => {
+  test("getSession instead of collecting -> the latest attempt decides", async () => {
     const world = await usedAgain([spoof]);
     const { sessionId } = world.record();
     await getSession(world.start().deps, trusted, "livenessWithVerify", sessionId);
@@ -98,13 +98,14 @@ describe("attempts after the result that was looked at", () => {
   });
 });
 
-describe("recording further attempts, interrupted", async () => {
+describe("collecting a settled session with further attempts, interrupted", async () => {
   const arrange = () => usedAgain([failedAttempt(), spoof]);
   for (const { name, hook } of await interruptionsOf(arrange, collect)) {
-    test(`records each once: ${name}`, async () => {
+    test(`${name} -> the next run has recorded each attempt once`, async () => {
       const world = await arrange();
       const process = world.start(hook);
       await process.attempt(() => collect(process, world));
+      world.advance({ minutes: 5 });
       await collect(world.start(), world);
       assert.deepEqual(outcome({ record: world.record() }).slice(2), ["Succeeded", 3, true]);
       assert.equal(world.record().decision, "accepted");

@@ -17,33 +17,34 @@ const notFound = {
 
 const alice: Caller = { trusted: false, owner: "alice" };
 const bob: Caller = { trusted: false, owner: "bob" };
-const nobody: Caller = { trusted: false };
+const anonymous: Caller = { trusted: false };
 
-describe("finding a session", () => {
-  test("is for trusted services and for its owner", async () => {
+describe("findSession", () => {
+  test("session with an owner -> found by trusted services and the owner only", async () => {
     const world = createWorld();
     const { record } = await seedSession(world, { owner: "alice" });
     const { deps } = world.start();
     for (const caller of [trusted, alice]) {
       assert.deepEqual((await findSession(deps, caller, record.sessionId)).record, record);
     }
-    for (const caller of [bob, nobody]) await assert.rejects(findSession(deps, caller, record.sessionId), notFound);
+    for (const caller of [bob, anonymous]) await assert.rejects(findSession(deps, caller, record.sessionId), notFound);
   });
 
-  test("is for trusted services alone where nobody owns it", async () => {
+  test("session without an owner -> found by trusted services only", async () => {
     const world = createWorld();
     const { record } = await seedSession(world);
     const { deps } = world.start();
     assert.equal((await findSession(deps, trusted, record.sessionId)).record.sessionId, record.sessionId);
-    for (const caller of [alice, nobody]) await assert.rejects(findSession(deps, caller, record.sessionId), notFound);
+    for (const caller of [alice, anonymous])
+      await assert.rejects(findSession(deps, caller, record.sessionId), notFound);
   });
 
-  test("says the same of what is not there", async () => {
+  test("unknown id -> the same error", async () => {
     const { deps } = createWorld().start();
     await assert.rejects(findSession(deps, trusted, "5e551011-0000-4000-8000-999999999999"), notFound);
   });
 
-  test("does not ask the store for what can be no session's id", async () => {
+  test("malformed id -> SessionNotFound without a request to the store", async () => {
     const { calls, deps } = createWorld().start();
     for (const id of ["", "a/b", "a'b", "a b", "..", "a".repeat(65), "ä", "a\n"]) {
       await assert.rejects(findSession(deps, trusted, id), notFound, id);
@@ -52,8 +53,8 @@ describe("finding a session", () => {
   });
 });
 
-describe("watching a session", () => {
-  test("tells what the service tells, and what only the store knows", async () => {
+describe("getSession", () => {
+  test("session at the service -> its state with the fields that only the store has", async () => {
     const world = createWorld();
     const { record } = await seedSession(world, { ttlSeconds: 60 });
     world.advance({ seconds: 59 });
@@ -76,21 +77,21 @@ describe("watching a session", () => {
     assert.equal((await getSession(deps, trusted, "liveness", record.sessionId)).state.sessionExpired, true);
   });
 
-  test("prefers what the service tells itself, but for the time of creation, which the list has from the store", async () => {
+  test("field known to both -> the value of the service, except createdDateTime, which equals that of the list", async () => {
     const world = createWorld();
     const { record } = await seedSession(world);
-    const told = {
+    const returned = {
       createdDateTime: "2026-03-01T12:00:01Z",
       sessionStartDateTime: "2026-03-01T12:00:02Z",
       sessionExpired: true,
       deviceCorrelationId: "a-device",
     };
-    Object.assign(world.service.live.get(record.sessionId)?.state ?? {}, told);
+    Object.assign(world.service.live.get(record.sessionId)?.state ?? {}, returned);
     const { state } = await getSession(world.start().deps, trusted, "liveness", record.sessionId);
-    assert.deepEqual({ ...state, ...told, createdDateTime: record.createdOn }, state);
+    assert.deepEqual({ ...state, ...returned, createdDateTime: record.createdOn }, state);
   });
 
-  test("records the outcome, and when the session was first seen to run, as the previews list it", async () => {
+  test("preview session with a result -> records outcome and start time, also in the pointer", async () => {
     const world = createWorld();
     const { record } = await seedSession(world, { apiVersion: "v1.2-preview.1" });
     world.advance({ seconds: 30 });
@@ -103,7 +104,7 @@ describe("watching a session", () => {
     assert.equal(pointer?.value.startedOn, "2026-03-01T12:00:30.000Z");
   });
 
-  test("passes on what the service has to say", async () => {
+  test("service refuses -> throws its error", async () => {
     const world = createWorld();
     const { record } = await seedSession(world);
     const busy = new ApiError(429, "429", "Rate limit is exceeded.", { retryAfter: "2" });
@@ -111,7 +112,7 @@ describe("watching a session", () => {
     await assert.rejects(getSession(deps, trusted, "liveness", record.sessionId), busy);
   });
 
-  test("finds nothing of another kind, of another's, deleted or pruned, and does not ask the service", async () => {
+  test("other kind, other owner, unknown, deleted or pruned -> SessionNotFound without a call to the service", async () => {
     const world = createWorld();
     const { record } = await seedSession(world, { owner: "alice" });
     const { sessionId } = record;
@@ -126,7 +127,7 @@ describe("watching a session", () => {
     assert.equal(calls.names.includes("face.get"), false);
   });
 
-  test("finds nothing that the service has forgotten, and records that", async () => {
+  test("service no longer knows the session -> SessionNotFound, recorded as Expired", async () => {
     const world = createWorld();
     const { record } = await seedSession(world);
     world.service.live.clear();
@@ -134,7 +135,7 @@ describe("watching a session", () => {
     assert.deepEqual([world.record().status, world.record().decision], ["Expired", "inconclusive"]);
   });
 
-  test("finds nothing once the service's 48 hours are over", async () => {
+  test("older than 48 hours -> SessionNotFound without a call to the service, outcome kept", async () => {
     const world = createWorld();
     const { record } = await seedSession(world);
     play(world.service, record.sessionId, realFace());

@@ -15,11 +15,11 @@ const failed = (attemptId: number): Attempt => ({
 const real = (attemptId: number): Attempt => ({ attemptId, attemptStatus: "Succeeded", ...realFace() });
 const entry = (attempt: Attempt, id: string): Attempt => ({ ...attempt, audit: { id } });
 
-/** Records, one after the other and a minute apart, what the service tells. */
-async function recorded(...answers: Attempt[][]) {
+/** Records these responses of the service one after the other, a minute apart. */
+async function recorded(...responses: Attempt[][]) {
   const world = createWorld();
   const { record } = await seedSession(world);
-  for (const attempts of answers) {
+  for (const attempts of responses) {
     Object.assign(world.service.live.get(record.sessionId)?.state ?? {}, { attempts, status: "Running" });
     const { deps } = world.start();
     const stored = await deps.sessions.find(record.sessionId);
@@ -32,8 +32,8 @@ async function recorded(...answers: Attempt[][]) {
   return { entries, attempts, decision };
 }
 
-describe("attempts that come in another order than they began", () => {
-  test("are all recorded: one ends after a later one did", async () => {
+describe("recordResult with attempts out of order", () => {
+  test("attempt ends after a later one -> all recorded", async () => {
     assert.deepEqual(await recorded([running(1), failed(2)], [failed(1), failed(2)], [failed(1), failed(2), real(3)]), {
       entries: [
         ["1", "01"],
@@ -44,7 +44,7 @@ describe("attempts that come in another order than they began", () => {
     });
   });
 
-  test("are all recorded: an audit entry is told after one with a higher id", async () => {
+  test("audit entry follows one with a higher id -> both recorded", async () => {
     const [first, second] = [entry(failed(1), "70"), entry(failed(2), "71")];
     assert.deepEqual((await recorded([second], [first, second])).entries, [
       ["70", "01"],
@@ -52,7 +52,7 @@ describe("attempts that come in another order than they began", () => {
     ]);
   });
 
-  test("are all recorded: the service has forgotten earlier ones", async () => {
+  test("service no longer returns earlier attempts -> all recorded", async () => {
     assert.deepEqual(await recorded([failed(1), failed(2)], [real(3)]), {
       entries: [
         ["1", "00"],
@@ -63,7 +63,7 @@ describe("attempts that come in another order than they began", () => {
     });
   });
 
-  test("are one where the service tells one twice", async () => {
+  test("service returns an attempt twice -> recorded once", async () => {
     const { entries, attempts } = await recorded([failed(1), failed(1)], [failed(1), failed(1), failed(2)]);
     assert.deepEqual(entries, [
       ["1", "00"],

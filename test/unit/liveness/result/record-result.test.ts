@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { StoredSession } from "../../../../src/liveness/model/session.ts";
 import { recordResult } from "../../../../src/liveness/result/record-result.ts";
-import { failOn, type Hook, InjectedError } from "../../fakes/calls.ts";
+import type { Hook } from "../../fakes/calls.ts";
 import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
 import { seedSession } from "../../fakes/seed.ts";
 import { createWorld, type World } from "../../fakes/world.ts";
@@ -13,26 +13,26 @@ const entriesOf = (world: World) =>
     outcome: entry.error?.code ?? entry.result?.livenessDecision,
   }));
 
-/** Lets `happen` happen just before the first call of that name. */
-function meanwhile(name: string, happen: () => void): Hook {
+/** Runs `act` just before the first call of that name. */
+function beforeFirst(name: string, act: () => void): Hook {
   let isDone = false;
   return (moment) => {
     if (moment.name === name && moment.when === "before" && !isDone) {
       isDone = true;
-      happen();
+      act();
     }
     return undefined;
   };
 }
 
-/** Another process looks at the session and records what it sees, all at once. */
+/** Another process changes the record with one write. */
 function recordElsewhere(world: World, { partition, row, record }: StoredSession, change: object): void {
   const current = world.tables.records.get(partition, row)?.value ?? record;
   world.tables.records.put(partition, row, { ...current, ...change });
 }
 
-describe("recording a result", () => {
-  test("writes the outcome and the audit entries at once", async () => {
+describe("recordResult", () => {
+  test("session with two attempts -> outcome and audit entries in one transaction", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     play(world.service, stored.record.sessionId, failedAttempt("FaceTrackingFailed"));
@@ -52,7 +52,7 @@ describe("recording a result", () => {
     ]);
   });
 
-  test("writes nothing where nothing is new", async () => {
+  test("nothing new -> no write", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     const first = world.start();
@@ -72,27 +72,7 @@ describe("recording a result", () => {
     assert.deepEqual(world.everything(), before);
   });
 
-  test("writes audit entries only of attempts that have ended since", async () => {
-    const world = createWorld();
-    const stored = await seedSession(world);
-    const { sessionId } = stored.record;
-    play(world.service, sessionId, failedAttempt("First"));
-    const first = (await recordResult(world.start().deps, stored)).stored;
-    world.advance({ minutes: 1 });
-    play(world.service, sessionId, failedAttempt("Second"));
-    world.service.live.get(sessionId)?.state.attempts.push({ attemptId: 3, attemptStatus: "Running" });
-    const second = (await recordResult(world.start().deps, first)).stored;
-    assert.equal(second.record.attempts, 2);
-    assert.deepEqual(
-      entriesOf(world).map(({ entryId, outcome, receivedOn }) => [entryId, outcome, receivedOn]),
-      [
-        ["1", "First", "2026-03-01T12:00:00.000Z"],
-        ["2", "Second", "2026-03-01T12:01:00.000Z"],
-      ],
-    );
-  });
-
-  test("takes id and time of an entry from the service where it tells them", async () => {
+  test("service returns id and time of the audit entry -> stored with the entry", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     const audit = { id: "9007199254740993", receivedDateTime: "2026-03-01T12:00:07Z" };
@@ -103,7 +83,7 @@ describe("recording a result", () => {
     assert.deepEqual([entry?.entryId, entry?.receivedOn], [audit.id, audit.receivedDateTime]);
   });
 
-  test("never writes a token, even where the service tells one", async () => {
+  test("service returns the token -> not stored", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     const session = world.service.live.get(stored.record.sessionId);
@@ -115,23 +95,8 @@ describe("recording a result", () => {
   });
 });
 
-describe("a session that the service has forgotten", () => {
-  test("has expired, and is inconclusive unless it was decided", async () => {
-    const world = createWorld();
-    const unused = await seedSession(world);
-    world.service.live.clear();
-    const recorded = await recordResult(world.start().deps, unused);
-    assert.equal(recorded.state, undefined);
-    const { status, final, decision, reasons } = world.record();
-    assert.deepEqual(
-      { status, final, decision, reasons },
-      {
-        ...{ status: "Expired", final: true, decision: "inconclusive", reasons: ["SessionUnused"] },
-      },
-    );
-  });
-
-  test("is judged by what was recorded of it", async () => {
+describe("recordResult for a session that the service no longer knows", () => {
+  test("attempts recorded before -> decided on the audit trail", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     play(world.service, stored.record.sessionId, realFace());
@@ -146,7 +111,7 @@ describe("a session that the service has forgotten", () => {
     );
   });
 
-  test("costs the service no call once it surely has", async () => {
+  test("older than 48 hours -> no call to the service", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     world.advance({ hours: 48 });
@@ -157,15 +122,15 @@ describe("a session that the service has forgotten", () => {
   });
 });
 
-describe("while somebody else writes", () => {
-  test("decides anew on what stands there then", async () => {
+describe("recordResult with a concurrent write", () => {
+  test("record changed -> decided again on the changed record", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     play(world.service, stored.record.sessionId, realFace());
     const swap = () => recordElsewhere(world, stored, { reasons: ["ClientDigestMismatch"], clientDigest: "another" });
-    const { calls, deps } = world.start(meanwhile("sessions.transact", swap));
+    const { calls, deps } = world.start(beforeFirst("sessions.transact", swap));
     const recorded = await recordResult(deps, stored);
-    // It is read again, and so is the guard, as the outcome is another.
+    // Reads the record again, and the guard because the decision differs.
     const again = ["sessions.get", "sessions.get", "sessions.transact"];
     assert.deepEqual(calls.names, ["face.get", "sessions.transact", ...again]);
     assert.deepEqual(
@@ -178,9 +143,9 @@ describe("while somebody else writes", () => {
   for (const [what, occasion, expected] of [
     ["a deletion", { revoking: true }, { status: "Canceled", attempts: 2 }],
     ["a digest", { digest: "another" }, { decision: "rejected", reasons: ["ClientDigestMismatch"] }],
-    ["a client's error", { clientError: "CameraDenied" }, { clientError: "CameraDenied" }],
+    ["a client error", { clientError: "CameraDenied" }, { clientError: "CameraDenied" }],
   ] as const) {
-    test(`forgets not ${what}, though more was recorded than it saw itself`, async () => {
+    test(`more attempts recorded concurrently -> ${what} is recorded too`, async () => {
       const world = createWorld();
       const stored = await seedSession(world);
       const { sessionId } = stored.record;
@@ -200,7 +165,7 @@ describe("while somebody else writes", () => {
     });
   }
 
-  test("gives up where the record changes again and again", async () => {
+  test("record changes before every write -> throws", async () => {
     const world = createWorld();
     const stored = await seedSession(world);
     play(world.service, stored.record.sessionId, realFace());
@@ -215,33 +180,12 @@ describe("while somebody else writes", () => {
     await assert.rejects(recordResult(deps, stored), /changed \d+ times/);
   });
 
-  test("has nothing to tell where the record was erased", async () => {
-    const world = createWorld();
-    const stored = await seedSession(world);
-    play(world.service, stored.record.sessionId, realFace());
-    const { partition, row } = stored;
-    const { deps } = world.start(meanwhile("sessions.transact", () => world.tables.records.remove(partition, row)));
-    assert.deepEqual(await recordResult(deps, stored), { stored, state: undefined, isErased: true });
-    assert.deepEqual(world.tables.entries.all(), []);
-  });
-
-  test("keeps in mind that the session was pruned", async () => {
+  test("pruned session, record changed -> prunedOn is kept", async () => {
     const world = createWorld();
     const stored = { ...(await seedSession(world)), prunedOn: "2026-03-01T12:00:00.000Z" };
     play(world.service, stored.record.sessionId, realFace());
     const swap = () => recordElsewhere(world, stored, { clientReferenceId: "changed" });
-    const recorded = await recordResult(world.start(meanwhile("sessions.transact", swap)).deps, stored);
+    const recorded = await recordResult(world.start(beforeFirst("sessions.transact", swap)).deps, stored);
     assert.equal(recorded.stored.prunedOn, stored.prunedOn);
   });
-});
-
-test("leaves everything as it was when a call fails", async () => {
-  const world = createWorld();
-  const stored = await seedSession(world);
-  play(world.service, stored.record.sessionId, realFace());
-  const before = world.everything();
-  for (const name of ["face.get", "sessions.transact"]) {
-    await assert.rejects(recordResult(world.start(failOn(name)).deps, stored), InjectedError);
-    assert.deepEqual(world.everything(), before);
-  }
 });

@@ -7,11 +7,11 @@ import { eraseDevice } from "../../../../src/liveness/retain/erase-device.ts";
 import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
 import { command, createWorld, trusted } from "../../fakes/world.ts";
 
-/** A session, and the process that has created it. */
-async function arrange(asked = command()) {
+/** A session, and the process that created it. */
+async function arrange(creation = command()) {
   const world = createWorld();
   const creator = world.start();
-  const { record } = await openSession(creator.deps, asked);
+  const { record } = await openSession(creator.deps, creation);
   const { sessionId } = record;
   const before = creator.calls.names.length;
   return {
@@ -22,8 +22,8 @@ async function arrange(asked = command()) {
   };
 }
 
-describe("the process that has created a session", () => {
-  test("settles it without reading it", async () => {
+describe("settleSession in the process that created the session", () => {
+  test("session with a result -> settled without reading the record", async () => {
     const { world, sessionId, settle, calls } = await arrange();
     play(world.service, sessionId, realFace());
     const record = await settle();
@@ -34,13 +34,13 @@ describe("the process that has created a session", () => {
     assert.deepEqual(calls().slice(2), ["sessionids.get", "sessions.get", "face.get"]);
   });
 
-  test("reads it where there is nothing to write, so that what it answers is so", async () => {
+  test("no result -> reads the record before it answers SessionNotFinished", async () => {
     const { settle, calls } = await arrange();
     await assert.rejects(settle(), { code: "SessionNotFinished" });
     assert.deepEqual(calls(), ["face.get", "sessions.get"]);
   });
 
-  test("loses nothing that another has recorded meanwhile", async () => {
+  test("another process recorded an attempt -> both attempts are recorded", async () => {
     const { world, sessionId, settle, settleElsewhere } = await arrange();
     play(world.service, sessionId, failedAttempt());
     await settleElsewhere();
@@ -50,7 +50,7 @@ describe("the process that has created a session", () => {
     assert.equal(world.tables.entries.all().length, 2);
   });
 
-  test("hears of it that another has deleted it", async () => {
+  test("another process deleted the session -> Canceled", async () => {
     const { world, sessionId, settle } = await arrange();
     play(world.service, sessionId, realFace());
     await deleteSession(world.start().deps, trusted, "liveness", sessionId);
@@ -58,7 +58,7 @@ describe("the process that has created a session", () => {
     assert.deepEqual([status, decision], ["Canceled", "accepted"]);
   });
 
-  test("hears of it that another has erased it", async () => {
+  test("another process erased the device -> SessionNotFound, no rows", async () => {
     for (const uses of [true, false]) {
       const { world, sessionId, settle } = await arrange();
       if (uses) play(world.service, sessionId, realFace());
@@ -68,7 +68,7 @@ describe("the process that has created a session", () => {
     }
   });
 
-  test("shows it to nobody else", async () => {
+  test("another user -> SessionNotFound", async () => {
     const alice = { trusted: false, owner: "alice" };
     const { settle } = await arrange(command({ caller: alice }));
     await assert.rejects(settle({ trusted: false, owner: "bob" }), { code: "SessionNotFound" });

@@ -15,18 +15,18 @@ const spoof = { livenessDecision: "spoofface", digest };
 const fresh = newRecord(startOfTime);
 const soon = startOfTime + minute;
 const soonOn = new Date(soon).toISOString();
-/** The token has ended more than two minutes ago. */
+/** More than two minutes after the end of the token. */
 const late = Date.parse(fresh.tokenExpiresOn) + 2 * minute + 1;
 
-/** What the service tells, a minute after the creation. */
-function told(made: Attempt[], status = "Succeeded", more: Partial<Observation> = {}): Observation {
+/** The response of the service a minute after the creation. */
+function observed(made: Attempt[], status = "Succeeded", more: Partial<Observation> = {}): Observation {
   const state: SessionState = { sessionId: fresh.sessionId, status, attempts: made };
   return { state, attempts: made, nowMs: soon, rules: { requireClientDigest: false }, ...more };
 }
 
-/** The service does not know the session any more; what was recorded of it still stands in the audit trail. */
+/** The service no longer knows the session; `known` are the attempts of the audit trail. */
 function forgotten(known: Attempt[] = [], more: Partial<Observation> = {}): Observation {
-  return { ...told(known, "", more), state: undefined };
+  return { ...observed(known, "", more), state: undefined };
 }
 
 function settled(record: SessionRecord, ...seen: Observation[]): SessionRecord {
@@ -38,9 +38,9 @@ const outcomeOf = ({ status, attempts: count, final, decision, reasons }: Sessio
   ...(decision !== undefined && { decision }),
 });
 
-describe("what is seen of a session", () => {
-  test("is recorded as its outcome", () => {
-    const record = settle(fresh, told(attempts(real)));
+describe("settle", () => {
+  test("first result -> decision, reasons and times are recorded", () => {
+    const record = settle(fresh, observed(attempts(real)));
     assert.deepEqual(record, {
       ...fresh,
       status: "Succeeded",
@@ -53,18 +53,14 @@ describe("what is seen of a session", () => {
     });
   });
 
-  test("is nothing new as long as nothing happens", () => {
-    assert.equal(settle(fresh, told([], "NotStarted")), undefined);
-  });
-
-  test("is nothing new the second time, whenever that is", () => {
+  test("same observation repeated -> no change", () => {
     for (const seen of [
-      told(attempts(real)),
-      told(attempts(failed), "Failed"),
-      told([], "Running"),
-      told([], "NotStarted", { nowMs: late }),
-      told(attempts(real), "Succeeded", { digest, clientError: "battery" }),
-      told(attempts(real), "Succeeded", { revoking: true }),
+      observed(attempts(real)),
+      observed(attempts(failed), "Failed"),
+      observed([], "Running"),
+      observed([], "NotStarted", { nowMs: late }),
+      observed(attempts(real), "Succeeded", { digest, clientError: "battery" }),
+      observed(attempts(real), "Succeeded", { revoking: true }),
       forgotten(),
     ]) {
       const record = settled(fresh, seen);
@@ -74,8 +70,8 @@ describe("what is seen of a session", () => {
     }
   });
 
-  test("may be a start, which is remembered", () => {
-    const started = { ...told([], "Running"), nowMs: soon };
+  test("session started -> start time of the service is kept", () => {
+    const started = { ...observed([], "Running"), nowMs: soon };
     assert.equal(settled(fresh, started).startedOn, undefined);
     const state = {
       sessionId: fresh.sessionId,
@@ -85,25 +81,25 @@ describe("what is seen of a session", () => {
     };
     const record = settled(fresh, { ...started, state });
     assert.equal(record.startedOn, "2026-03-01T12:00:30Z");
-    assert.equal(settled(record, told(attempts(real))).startedOn, "2026-03-01T12:00:30Z");
+    assert.equal(settled(record, observed(attempts(real))).startedOn, "2026-03-01T12:00:30Z");
   });
 
-  test("may be a failure that is not the last word", () => {
-    const once = settled(fresh, told(attempts(failed), "Failed"));
+  test("failed attempts -> inconclusive, final after the third, replaced by a result", () => {
+    const once = settled(fresh, observed(attempts(failed), "Failed"));
     const outcome = { status: "Failed", final: false, decision: "inconclusive", reasons: ["AttemptsFailed"] };
     assert.deepEqual(outcomeOf(once), { ...outcome, attempts: 1 });
     assert.equal(once.settledOn, undefined);
-    const thrice = settled(once, told(attempts(failed, failed, failed), "Failed"));
+    const thrice = settled(once, observed(attempts(failed, failed, failed), "Failed"));
     assert.deepEqual(outcomeOf(thrice), { ...outcome, attempts: 3, final: true });
-    assert.equal(settled(once, told(attempts(failed, real))).decision, "accepted");
+    assert.equal(settled(once, observed(attempts(failed, real))).decision, "accepted");
   });
 });
 
-describe("a later result", () => {
-  test("replaces an outcome that had none", () => {
-    const unused = settled(fresh, told([], "NotStarted", { nowMs: late }));
+describe("settle with a later result", () => {
+  test("recorded as unused before -> replaced by the result", () => {
+    const unused = settled(fresh, observed([], "NotStarted", { nowMs: late }));
     assert.deepEqual(unused.reasons, ["SessionUnused"]);
-    const record = settled(unused, told(attempts(real), "Succeeded", { nowMs: late + minute }));
+    const record = settled(unused, observed(attempts(real), "Succeeded", { nowMs: late + minute }));
     assert.deepEqual(outcomeOf(record), {
       ...{ status: "Succeeded", attempts: 1, final: true, decision: "accepted" },
       reasons: ["RealFace", "ClientDigestMissing"],
@@ -111,126 +107,89 @@ describe("a later result", () => {
     assert.equal(record.settledOn, new Date(late + minute).toISOString());
   });
 
-  test("replaces an earlier one", () => {
-    const record = settled(fresh, told(attempts(real)), told(attempts(real, spoof)));
+  test("recorded with a result before -> replaced by the later result", () => {
+    const record = settled(fresh, observed(attempts(real)), observed(attempts(real, spoof)));
     assert.deepEqual(outcomeOf(record), {
       ...{ status: "Succeeded", attempts: 2, final: true, decision: "rejected", reasons: ["SpoofDetected"] },
     });
   });
-
-  test("does not make a swap undone", () => {
-    const swapped = settled(fresh, told(attempts(real), "Succeeded", { digest: "another" }));
-    assert.deepEqual(swapped.reasons, ["ClientDigestMismatch"]);
-    for (const seen of [
-      told(attempts(real), "Succeeded", { digest }),
-      told(attempts(real, real)),
-      forgotten(attempts(real)),
-    ]) {
-      assert.deepEqual(
-        [settled(swapped, seen).decision, settled(swapped, seen).reasons],
-        ["rejected", ["ClientDigestMismatch"]],
-      );
-    }
-  });
 });
 
-describe("a session whose time is over", () => {
-  test("has expired, and was not used", () => {
-    for (const seen of [told([], "NotStarted", { nowMs: late }), forgotten(), forgotten([], { nowMs: late })]) {
+describe("settle after the end of the session", () => {
+  test("no attempts -> Expired and SessionUnused", () => {
+    for (const seen of [observed([], "NotStarted", { nowMs: late }), forgotten(), forgotten([], { nowMs: late })]) {
       assert.deepEqual(outcomeOf(settled(fresh, seen)), {
         ...{ status: "Expired", attempts: 0, final: true, decision: "inconclusive", reasons: ["SessionUnused"] },
       });
     }
   });
 
-  test("is over as soon as the timer collects it, and not before", () => {
+  test("two minutes after the end of the token -> final, not earlier", () => {
     const dueOn = Date.parse(fresh.tokenExpiresOn) + 2 * minute;
-    assert.equal(settle(fresh, told([], "NotStarted", { nowMs: dueOn - 1 })), undefined);
-    assert.equal(settled(fresh, told([], "NotStarted", { nowMs: dueOn })).final, true);
+    assert.equal(settle(fresh, observed([], "NotStarted", { nowMs: dueOn - 1 })), undefined);
+    assert.equal(settled(fresh, observed([], "NotStarted", { nowMs: dueOn })).final, true);
   });
 
-  test("may have failed", () => {
-    const record = settled(fresh, told(attempts(failed), "Failed"), forgotten(attempts(failed), { nowMs: late }));
+  test("failed attempt recorded before, unknown to the service -> final AttemptsFailed", () => {
+    const record = settled(fresh, observed(attempts(failed), "Failed"), forgotten(attempts(failed), { nowMs: late }));
     assert.deepEqual(outcomeOf(record), {
       ...{ status: "Failed", attempts: 1, final: true, decision: "inconclusive", reasons: ["AttemptsFailed"] },
     });
   });
-
-  test("keeps what was decided", () => {
-    for (const seen of [
-      told(attempts(real)),
-      told(attempts(spoof)),
-      told(attempts(failed, failed, failed), "Failed"),
-    ]) {
-      const record = settled(fresh, seen);
-      assert.equal(settle(record, forgotten([...seen.attempts], { nowMs: late })), undefined);
-    }
-  });
-
-  test("stays decided when the service remembers it again", () => {
-    const expired = settled(fresh, forgotten());
-    const again = settled(expired, told([], "NotStarted"));
-    assert.deepEqual([again.final, again.decision, again.reasons], [true, "inconclusive", ["SessionUnused"]]);
-  });
 });
 
-describe("a session that is deleted", () => {
-  test("is canceled, for good, with the outcome that it had", () => {
+describe("settle of a deleted session", () => {
+  test("any observation -> Canceled, and stays so, with the decision of its attempts", () => {
     for (const [seen, decision] of [
-      [told([], "NotStarted"), "inconclusive"],
-      [told(attempts(real)), "accepted"],
+      [observed([], "NotStarted"), "inconclusive"],
+      [observed(attempts(real)), "accepted"],
       [forgotten(), "inconclusive"],
     ] as const) {
       const record = settled(fresh, { ...seen, revoking: true });
       assert.deepEqual([record.status, record.final, record.decision], ["Canceled", true, decision]);
-      assert.equal(settled(record, told(attempts(real, real))).status, "Canceled");
+      assert.equal(settled(record, observed(attempts(real, real))).status, "Canceled");
       assert.equal(settled(record, forgotten([...seen.attempts])).status, "Canceled");
     }
   });
 });
 
-describe("what the app tells", () => {
-  test("is a digest that belongs to a result, or to none yet", () => {
-    assert.equal(settled(fresh, told(attempts(real), "Succeeded", { digest })).clientDigest, digest);
-    const early = settled(fresh, told(attempts(failed), "Failed", { digest }));
+describe("settle with the report of the client", () => {
+  test("digest -> recorded with a result, dropped without one", () => {
+    assert.equal(settled(fresh, observed(attempts(real), "Succeeded", { digest })).clientDigest, digest);
+    const early = settled(fresh, observed(attempts(failed), "Failed", { digest }));
     assert.equal(early.clientDigest, undefined);
-    assert.deepEqual(settled(early, told(attempts(failed, real))).reasons, ["RealFace", "ClientDigestMissing"]);
+    assert.deepEqual(settled(early, observed(attempts(failed, real))).reasons, ["RealFace", "ClientDigestMissing"]);
   });
 
-  test("is remembered, and confirms the same attempt whenever it is looked at", () => {
-    const confirmed = settled(fresh, told(attempts(real), "Succeeded", { digest }));
+  test("digest recorded -> confirms the same attempt later, not a further one", () => {
+    const confirmed = settled(fresh, observed(attempts(real), "Succeeded", { digest }));
     assert.deepEqual([confirmed.decision, confirmed.reasons], ["accepted", ["RealFace"]]);
-    assert.equal(settle(confirmed, told(attempts(real))), undefined);
-    const next = settled(confirmed, told(attempts(real, { ...real, digest: "of-the-second" })));
+    assert.equal(settle(confirmed, observed(attempts(real))), undefined);
+    const next = settled(confirmed, observed(attempts(real, { ...real, digest: "of-the-second" })));
     assert.deepEqual(next.reasons, ["RealFace", "ClientDigestMissing"]);
   });
 
-  test("is no swap when it is told again after a further attempt, and confirms no other attempt than its own", () => {
+  test("digest repeated after a further attempt -> no mismatch, confirms only its own attempt", () => {
     const second = { ...real, digest: "of-the-second" };
     const uncertain = { ...real, livenessDecision: "uncertain" };
-    const once = settled(fresh, told(attempts(uncertain), "Succeeded", { digest }));
-    const repeated = settled(once, told(attempts(uncertain, second), "Succeeded", { digest }));
+    const once = settled(fresh, observed(attempts(uncertain), "Succeeded", { digest }));
+    const repeated = settled(once, observed(attempts(uncertain, second), "Succeeded", { digest }));
     assert.deepEqual([repeated.decision, repeated.reasons], ["accepted", ["RealFace", "ClientDigestMissing"]]);
-    const confirmed = settled(repeated, told(attempts(uncertain, second), "Succeeded", { digest: "of-the-second" }));
+    const confirmed = settled(
+      repeated,
+      observed(attempts(uncertain, second), "Succeeded", { digest: "of-the-second" }),
+    );
     assert.deepEqual(confirmed.reasons, ["RealFace"]);
-    const swapped = settled(once, told(attempts(uncertain, second), "Succeeded", { digest: "another" }));
+    const swapped = settled(once, observed(attempts(uncertain, second), "Succeeded", { digest: "another" }));
     assert.deepEqual(swapped.reasons, ["ClientDigestMismatch"]);
   });
 
-  test("is an error of the client, which is no spoof", () => {
-    const record = settled(fresh, told([], "NotStarted", { clientError: "CameraDenied" }));
+  test("client error -> inconclusive with ClientError, replaced by a result", () => {
+    const record = settled(fresh, observed([], "NotStarted", { clientError: "CameraDenied" }));
     assert.deepEqual(outcomeOf(record), {
       ...{ status: "NotStarted", attempts: 0, final: false, decision: "inconclusive", reasons: ["ClientError"] },
     });
     assert.equal(record.clientError, "CameraDenied");
-    assert.equal(settled(record, told(attempts(real))).decision, "accepted");
-  });
-});
-
-describe("a look that is older than the record", () => {
-  test("changes no outcome", () => {
-    const record = settled(fresh, told(attempts(failed, real)));
-    assert.equal(settle(record, told(attempts(failed), "Failed")), undefined);
-    assert.equal(settle(record, forgotten()), undefined);
+    assert.equal(settled(record, observed(attempts(real))).decision, "accepted");
   });
 });

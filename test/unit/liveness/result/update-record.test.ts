@@ -5,7 +5,7 @@ import { play, realFace } from "../../fakes/face-service.ts";
 import { seedSession } from "../../fakes/seed.ts";
 import { createWorld, trusted } from "../../fakes/world.ts";
 
-test("outcomes of one device that are recorded at the same time are all recorded, and each rejection counts", async () => {
+test("40 rejected sessions of a device settled concurrently -> the guard counts 40 rejections", async () => {
   const world = createWorld();
   const sessionIds: string[] = [];
   for (let count = 0; count < 40; count += 1) {

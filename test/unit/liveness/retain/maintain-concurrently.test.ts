@@ -5,14 +5,17 @@ import { eraseDevice } from "../../../../src/liveness/retain/erase-device.ts";
 import { drain, type MaintainDeps } from "../../../../src/liveness/retain/maintain.ts";
 import { failOn, type Hook } from "../../fakes/calls.ts";
 import { play, realFace } from "../../fakes/face-service.ts";
-import { interleave } from "../../fakes/moments.ts";
+import { type Interleaving, interleavingsOf } from "../../fakes/moments.ts";
 import { seedSession } from "../../fakes/seed.ts";
-import { createWorld, trusted, type World } from "../../fakes/world.ts";
+import { createWorld, type Process, trusted, type World } from "../../fakes/world.ts";
 
-/** Runs the timer, in a process of its own. */
+/** One run of the timer in a new process. */
 function run(world: World, options: Partial<MaintainDeps> = {}, hook?: Hook) {
   return drain(world.start(hook).maintenance(options), world.now() + 60_000);
 }
+
+/** One run of the timer in the given process. */
+const drainOnce = ({ maintenance }: Process, world: World) => drain(maintenance(), world.now() + 60_000);
 
 async function outlive(world: World): Promise<void> {
   for (const days of [3, 90]) {
@@ -22,8 +25,8 @@ async function outlive(world: World): Promise<void> {
   assert.deepEqual(world.everything(), createWorld().everything());
 }
 
-describe("a session that is bound to its device while the timer works on it", () => {
-  /** The device names itself to nobody but the app, which settles late. */
+describe("session bound to its device during a run", async () => {
+  /** The client reports the device only when it settles. */
   async function arrange(): Promise<{ world: World; sessionId: string }> {
     const world = createWorld();
     const { record } = await seedSession(world, { setInClient: true, uploads: true });
@@ -34,25 +37,26 @@ describe("a session that is bound to its device while the timer works on it", ()
   const settle = (world: World, sessionId: string) =>
     settleSession(world.start().deps, trusted, sessionId, { deviceCorrelationId: "a-device" });
 
-  test("is collected, pruned and purged, whenever that was", async () => {
-    const counted = await arrange();
-    const process = counted.world.start();
-    await drain(process.maintenance(), counted.world.now() + 60_000);
-    for (let turn = 1; turn <= process.calls.names.length + 1; turn += 1) {
+  const notBound: Interleaving = { name: "after the run", run: () => () => undefined };
+  const interleavings = await interleavingsOf(async () => (await arrange()).world, drainOnce);
+  for (const interleaving of [...interleavings, notBound]) {
+    test(`bound ${interleaving.name} -> collected, pruned and purged`, async () => {
       const { world, sessionId } = await arrange();
-      const hook = interleave(turn, () => settle(world, sessionId));
-      const summary = await run(world, {}, hook);
-      const what = `before call ${turn}, ${process.calls.names[turn - 1]}`;
-      assert.equal(summary.failed, 0, what);
-      assert.equal((await settle(world, sessionId)).decision, "accepted", what);
-      assert.equal(world.record().deviceCorrelationId, "a-device", what);
-      assert.equal(world.blobs.images.size, 1, what);
+      const summary = await run(
+        world,
+        {},
+        interleaving.run(() => settle(world, sessionId)),
+      );
+      assert.equal(summary.failed, 0);
+      assert.equal((await settle(world, sessionId)).decision, "accepted");
+      assert.equal(world.record().deviceCorrelationId, "a-device");
+      assert.equal(world.blobs.images.size, 1);
       await run(world);
       await outlive(world);
-    }
-  });
+    });
+  }
 
-  test("is found by its id where its row no longer tells where it is", async () => {
+  test("bound after collecting or pruning -> later phases find the session by its id", async () => {
     for (const late of [{ hours: 1 }, { days: 3 }]) {
       const { world, sessionId } = await arrange();
       await run(world);
@@ -64,40 +68,37 @@ describe("a session that is bound to its device while the timer works on it", ()
   });
 });
 
-describe("a device that is erased while the timer works on its session", () => {
+describe("eraseDevice during a run", async () => {
   const phases = { collecting: { minutes: 12 }, pruning: { days: 2 }, purging: { days: 90 } };
 
   for (const [what, time] of Object.entries(phases)) {
-    test(`leaves no row that names it: ${what} before any call of the erasure`, async () => {
-      const arrange = async () => {
-        const world = createWorld();
-        await seedSession(world, { uploads: true });
-        world.advance({ minutes: 12, seconds: -1 });
-        if (what !== "collecting") {
-          world.advance({ seconds: 1 });
-          await run(world);
-        }
-        if (what === "purging") {
-          world.advance({ days: 2 });
-          await run(world);
-        }
-        world.advance(time);
-        return world;
-      };
-      const process = (await arrange()).start();
-      await eraseDevice(process.deps, "a-device");
-      for (let turn = 1; turn <= process.calls.names.length; turn += 1) {
-        const world = await arrange();
-        await eraseDevice(world.start(interleave(turn, () => run(world))).deps, "a-device");
+    const arrange = async () => {
+      const world = createWorld();
+      await seedSession(world, { uploads: true });
+      world.advance({ minutes: 12, seconds: -1 });
+      if (what !== "collecting") {
+        world.advance({ seconds: 1 });
         await run(world);
-        for (const [table, rows] of Object.entries(world.everything())) {
-          assert.deepEqual(rows, [], `${table}, before call ${turn}, ${process.calls.names[turn - 1]}`);
-        }
       }
-    });
+      if (what === "purging") {
+        world.advance({ days: 2 });
+        await run(world);
+      }
+      world.advance(time);
+      return world;
+    };
+    const erase = ({ deps }: Process) => eraseDevice(deps, "a-device");
+    for (const interleaving of await interleavingsOf(arrange, erase)) {
+      test(`${what} ${interleaving.name} of the erasure -> leaves no rows`, async () => {
+        const world = await arrange();
+        await erase(world.start(interleaving.run(() => run(world))));
+        await run(world);
+        assert.deepEqual(world.everything(), createWorld().everything());
+      });
+    }
   }
 
-  test("leaves no row either where the timer writes one while the erasure is about to remove the session", async () => {
+  test("the run writes an expiry row just before the erasure removes the session -> leaves no rows", async () => {
     const world = createWorld();
     await seedSession(world);
     world.advance({ minutes: 12 });
@@ -124,33 +125,14 @@ describe("a device that is erased while the timer works on its session", () => {
     assert.deepEqual(world.everything(), createWorld().everything());
   });
 
-  test("is found in the calendar wherever the row has gone", async () => {
+  test("the expiry row of a failed session was moved -> removes the row", async () => {
     const world = createWorld();
     await seedSession(world);
     world.advance({ minutes: 12 });
     const failing = world.start(failOn("face.get"));
-    await drain(failing.maintenance({ maxAttempts: 1 }), world.now() + 60_000);
+    await drain(failing.maintenance(), world.now() + 60_000);
     await eraseDevice(world.start().deps, "a-device");
     assert.deepEqual(world.everything(), createWorld().everything());
-  });
-});
-
-describe("a row that is there twice, as a run leaves it that ended in between", () => {
-  test("does no harm", async () => {
-    const world = createWorld();
-    await seedSession(world, { uploads: true });
-    const [old] = world.tables.expiry.all();
-    world.advance({ minutes: 12 });
-    for (const days of [0, 3, 90]) {
-      world.advance({ days });
-      const before = world.tables.expiry.all();
-      await run(world);
-      for (const { partition, row, value } of [...before, ...(old ? [old] : [])]) {
-        world.tables.expiry.put(partition, row, value);
-      }
-      assert.equal((await run(world)).failed, 0);
-    }
-    await outlive(world);
   });
 });
 
@@ -165,8 +147,8 @@ async function duePruneWithoutPointer() {
   return { world, record };
 }
 
-describe("a session without a pointer, as a creation leaves it that ended in between", () => {
-  test("gets one when it is pruned, and goes with it", async () => {
+describe("session without a pointer, as after a crashed creation", () => {
+  test("pruned -> gets a pointer, which is purged with the session", async () => {
     const { world, record } = await duePruneWithoutPointer();
     await run(world);
     const prunedOn = new Date(world.now()).toISOString();
@@ -175,34 +157,23 @@ describe("a session without a pointer, as a creation leaves it that ended in bet
   });
 });
 
-describe("a session without a pointer whose device is erased while it is pruned", () => {
-  test("leaves nothing that names it", async () => {
-    const { world: counted } = await duePruneWithoutPointer();
-    const process = counted.start();
-    await drain(process.maintenance(), counted.now() + 60_000);
-    assert.ok(process.calls.names.includes("sessionids.put"), "the pointer is written anew");
-    for (let turn = 1; turn <= process.calls.names.length; turn += 1) {
-      const { world } = await duePruneWithoutPointer();
-      const erase = () => eraseDevice(world.start().deps, "a-device");
-      await run(world, {}, interleave(turn, erase));
-      assert.deepEqual(world.everything(), createWorld().everything(), `before call ${turn}`);
-    }
-  });
+describe("session without a pointer whose device is erased during pruning", async () => {
+  const arrange = async () => (await duePruneWithoutPointer()).world;
+  for (const interleaving of await interleavingsOf(arrange, drainOnce)) {
+    test(`erased ${interleaving.name} of the run -> leaves no rows`, async () => {
+      const world = await arrange();
+      await run(
+        world,
+        {},
+        interleaving.run(() => eraseDevice(world.start().deps, "a-device")),
+      );
+      assert.deepEqual(world.everything(), createWorld().everything());
+    });
+  }
 });
 
-describe("several things that are due at once", () => {
-  test("are done in one run, in their order", async () => {
-    const world = createWorld();
-    const { record } = await seedSession(world, { uploads: true });
-    play(world.service, record.sessionId, realFace());
-    world.advance({ days: 89 });
-    const { collected, pruned, purged, due } = await run(world);
-    assert.deepEqual([due, collected, pruned, purged], [1, 1, 1, 0]);
-    world.advance({ days: 1 });
-    assert.equal((await run(world)).purged, 1);
-  });
-
-  test("are all done, where the outcome is kept for less than the session", async () => {
+describe("session due for several phases", () => {
+  test("outcome retention shorter than session retention -> pruned and purged in one run", async () => {
     const world = createWorld();
     const { record } = await seedSession(world, { uploads: true });
     play(world.service, record.sessionId, realFace());
@@ -217,8 +188,8 @@ describe("several things that are due at once", () => {
   });
 });
 
-describe("a longer retention", () => {
-  test("holds for what was set down by a shorter one", async () => {
+describe("retention that was lengthened", () => {
+  test("rows scheduled under the shorter retention -> due under the longer one", async () => {
     const world = createWorld();
     await seedSession(world, { uploads: true });
     world.advance({ minutes: 12 });
@@ -234,8 +205,8 @@ describe("a longer retention", () => {
   });
 });
 
-describe("a row that says no more than the design has it say", () => {
-  test("is gone through from the beginning, whatever its phase", async () => {
+describe("expiry row without the fields of its session", () => {
+  test("phase prune, outcome not recorded -> collects first and keeps session and image until they are due", async () => {
     const world = createWorld();
     const { record } = await seedSession(world, { uploads: true });
     play(world.service, record.sessionId, realFace());
@@ -245,7 +216,7 @@ describe("a row that says no more than the design has it say", () => {
     world.advance({ hours: 1 });
     const { collected, pruned } = await run(world);
     assert.deepEqual([collected, pruned, world.record().decision], [1, 0, "accepted"]);
-    assert.deepEqual([world.service.live.size, world.blobs.images.size], [1, 1], "its time has not come");
+    assert.deepEqual([world.service.live.size, world.blobs.images.size], [1, 1], "pruning is not due");
     await outlive(world);
   });
 });

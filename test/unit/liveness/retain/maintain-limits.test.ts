@@ -9,7 +9,7 @@ import { failOn } from "../../fakes/calls.ts";
 import { seedSession } from "../../fakes/seed.ts";
 import { createWorld, type Process, type World } from "../../fakes/world.ts";
 
-/** So many unused sessions, each of a device of its own and a minute younger than the one before; all are due. */
+/** Unused sessions, each of its own device and created a minute after the one before; all are due. */
 async function backlog(count: number): Promise<{ world: World; sessionIds: string[] }> {
   const world = createWorld();
   const sessionIds: string[] = [];
@@ -21,8 +21,8 @@ async function backlog(count: number): Promise<{ world: World; sessionIds: strin
   return { world, sessionIds };
 }
 
-/** Puts `act` before each question after a session's result. */
-function asking(process: Process, act: (session: SessionRef) => unknown): { face: FaceService } {
+/** The process's Face service, where `act` runs before each `get`. */
+function beforeGet(process: Process, act: (session: SessionRef) => unknown): { face: FaceService } {
   const { face } = process.deps;
   return {
     face: {
@@ -46,25 +46,25 @@ function run(world: World, options: (process: Process) => Partial<MaintainDeps> 
 
 const pause = () => new Promise(setImmediate);
 
-describe("a run works on no more at once than it is told to", () => {
+describe("concurrency of a run", () => {
   for (const concurrency of [1, 4]) {
-    test(`${concurrency} questions to the service, whatever the number of shards`, async () => {
+    test(`concurrency ${concurrency} -> at most ${concurrency} parallel calls to the service over all shards`, async () => {
       const { world } = await backlog(60);
-      let [asked, most] = [0, 0];
+      let [active, most] = [0, 0];
       const { summary } = await run(world, (process) => ({
         concurrency,
-        ...asking(process, async () => {
-          asked += 1;
-          most = Math.max(most, asked);
+        ...beforeGet(process, async () => {
+          active += 1;
+          most = Math.max(most, active);
           await pause();
-          asked -= 1;
+          active -= 1;
         }),
       }));
       assert.deepEqual([summary.collected, most], [60, concurrency]);
     });
   }
 
-  test("and holds no more sessions than twice that", async () => {
+  test("concurrency 5 -> holds at most 10 sessions in memory", async () => {
     const { world } = await backlog(80);
     let [held, most] = [0, 0];
     const { summary } = await run(world, ({ deps: { sessions } }) => ({
@@ -88,22 +88,25 @@ describe("a run works on no more at once than it is told to", () => {
   });
 });
 
-describe("a run begins with the oldest", () => {
-  test("whatever its shard", async () => {
+describe("order of a run", () => {
+  test("sessions in several shards -> oldest first, displaced by at most two positions", async () => {
     const { world, sessionIds } = await backlog(64);
     const asked: string[] = [];
-    await run(world, (process) => ({ concurrency: 1, ...asking(process, ({ sessionId }) => asked.push(sessionId)) }));
-    const late = asked.map((sessionId, place) => place - sessionIds.indexOf(sessionId));
-    // The first two places are given away before all shards have told what they have.
-    assert.ok(Math.max(...late.slice(2).map(Math.abs)) <= 2, `moved by ${late}`);
+    await run(world, (process) => ({
+      concurrency: 1,
+      ...beforeGet(process, ({ sessionId }) => asked.push(sessionId)),
+    }));
+    const displaced = asked.map((sessionId, position) => position - sessionIds.indexOf(sessionId));
+    // The first two sessions are chosen before all shards have returned their rows.
+    assert.ok(Math.max(...displaced.slice(2).map(Math.abs)) <= 2, `displaced by ${displaced}`);
   });
 
-  test("and leaves the youngest where there is no time for all", async () => {
+  test("deadline before the end of the backlog -> leaves the youngest, which stay due", async () => {
     const { world, sessionIds } = await backlog(60);
     const asked: string[] = [];
     const { summary } = await run(world, (process) => ({
       concurrency: 1,
-      ...asking(process, ({ sessionId }) => {
+      ...beforeGet(process, ({ sessionId }) => {
         asked.push(sessionId);
         world.advance({ seconds: 2 });
       }),
@@ -116,15 +119,15 @@ describe("a run begins with the oldest", () => {
     assert.equal(world.tables.expiry.all().filter(({ value }) => value.phase === "collect").length, summary.left);
   });
 
-  test("and counts what is left no longer than it may run", async () => {
+  test("deadline passed -> stops counting the rows that are left", async () => {
     const { world } = await backlog(60);
     const { summary } = await run(world, (process) => ({
-      ...asking(process, () => world.advance({ minutes: 2 })),
+      ...beforeGet(process, () => world.advance({ minutes: 2 })),
     }));
     assert.ok(summary.left < 59, JSON.stringify(summary));
   });
 
-  test("and tells how long ago that was due", async () => {
+  test("summary -> contains the due time of the oldest row", async () => {
     const { world } = await backlog(3);
     const { summary } = await run(world);
     assert.equal(summary.oldestDueOn, "2026-03-01T12:12:00.000Z");
@@ -132,8 +135,8 @@ describe("a run begins with the oldest", () => {
   });
 });
 
-describe("one shard alone", () => {
-  test("is drained with limits of its own", async () => {
+describe("drainShard", () => {
+  test("called without a run -> drains the shard with its own limits", async () => {
     const { world } = await backlog(40);
     const due = world.tables.expiry.all().filter(({ partition }) => partition.startsWith("7_"));
     const summary = await drainShard(world.start().maintenance(), 7, world.now() + 60_000);
@@ -142,12 +145,12 @@ describe("one shard alone", () => {
   });
 });
 
-describe("what the service refuses", () => {
-  test("is asked again in the same run, at the rateLimiter's next turn", async () => {
+describe("call that the service refuses", () => {
+  test("429 with Retry-After -> retried in the same run when the rate limiter allows it", async () => {
     const { world } = await backlog(10);
     let refusals = 0;
     const { summary, failures } = await run(world, (process) => ({
-      ...asking(process, () => {
+      ...beforeGet(process, () => {
         refusals += 1;
         if (refusals % 3 === 1) throw new ApiError(429, "429", "Rate limit is exceeded.", { retryAfter: "1" });
       }),
@@ -155,27 +158,27 @@ describe("what the service refuses", () => {
     assert.deepEqual([summary.collected, summary.failed, summary.left, failures], [10, 0, 0, []]);
   });
 
-  test("again and again is left, and has not failed", async () => {
+  test("429 in every retry -> counted as left, not as failed", async () => {
     const { world } = await backlog(3);
-    let asked = 0;
+    let calls = 0;
     const { summary, failures } = await run(world, (process) => ({
-      ...asking(process, () => {
-        asked += 1;
+      ...beforeGet(process, () => {
+        calls += 1;
         throw new ApiError(429, "429", "Rate limit is exceeded.");
       }),
     }));
     assert.deepEqual([summary.left, summary.failed, failures], [3, 0, []]);
-    assert.equal(asked, 15);
+    assert.equal(calls, 15);
     assert.ok(world.tables.expiry.all().every(({ value }) => value.failures === undefined));
   });
 
-  test("is left where its turn comes after the end", async () => {
+  test("rate limiter delays the call past the deadline -> counted as left", async () => {
     const { world } = await backlog(5);
     const { summary } = await run(world, () => ({ faceCallsPerSecond: 1 }), 1);
     assert.deepEqual([summary.collected, summary.left, summary.failed], [1, 4, 0]);
   });
 
-  test("because of who asks counts against no session", async () => {
+  test("credentials or quota refused -> sessions keep their number of failures", async () => {
     const refusals = [
       faceCredentialsRejected(accessDenied()),
       new ApiError(502, "FaceCredentialFailed", "No token for the Face service could be had."),
@@ -184,34 +187,35 @@ describe("what the service refuses", () => {
     for (const refusal of refusals) {
       const { world } = await backlog(2);
       const { summary } = await run(world, (process) => ({
-        maxAttempts: 1,
-        ...asking(process, () => {
+        ...beforeGet(process, () => {
           throw refusal;
         }),
       }));
-      assert.deepEqual([summary.failed, summary.setAside], [2, 0]);
+      assert.equal(summary.failed, 2);
       const rows = world.tables.expiry.all().map(({ value }) => value);
-      assert.ok(rows.every(({ failures, setAsideOn }) => failures === undefined && setAsideOn === undefined));
+      assert.ok(rows.every(({ failures }) => failures === undefined));
     }
   });
 });
 
-describe("what fails", () => {
+describe("failures in a run", () => {
   for (const cause of [
     new ApiError(500, "InternalServerError", "An unexpected error occurred."),
     faceTimeout(),
     faceUnreachable(new Error("ECONNRESET")),
   ]) {
-    test(`goes to the end of the line, so that others are reached: ${cause.code}`, async () => {
+    test(`${cause.code} for one session -> the others are collected, and its row is due again after them`, async () => {
       const { world, sessionIds } = await backlog(12);
       const [broken] = sessionIds;
       const isBroken = ({ sessionId }: SessionRef) => {
         if (sessionId === broken) throw cause;
       };
-      const { summary, failures } = await run(world, (process) => asking(process, isBroken));
+      const { summary, failures } = await run(world, (process) => beforeGet(process, isBroken));
       assert.deepEqual([summary.collected, summary.failed, failures.length], [11, 1, 1]);
       const left = world.tables.expiry.all().find(({ value }) => value.phase === "collect")?.value;
-      assert.deepEqual([left?.failures, left?.dueOn], [1, new Date(world.now()).toISOString()]);
+      assert.deepEqual([left?.failures, left?.dueOn], [1, new Date(world.now() + 5 * 60_000).toISOString()]);
+      const { creationId } = left ?? {};
+      assert.deepEqual(failures, [{ creationId, sessionId: broken, phase: "collect", failures: 1, cause }]);
 
       await seedSession(world, { deviceCorrelationId: "another" });
       world.advance({ minutes: 12 });
@@ -219,7 +223,7 @@ describe("what fails", () => {
     });
   }
 
-  test("is a shard that cannot be read: the others are", async () => {
+  test("unreadable shard -> the others are drained", async () => {
     const { world } = await backlog(40);
     const { summary, failures } = await run(world, ({ deps: { sessions } }) => ({
       sessions: {
@@ -236,7 +240,7 @@ describe("what fails", () => {
     assert.deepEqual(failures, [{ shard: 3, cause: new Error("unreadable") }]);
   });
 
-  test("is a row that cannot be read: those behind it are", async () => {
+  test("unreadable row -> the rows after it are drained", async () => {
     const { world } = await backlog(20);
     const broken = { expiryPartition: "0_202603011200", creationId: "broken", cause: new Error("no phase") };
     const { summary, failures } = await run(world, ({ deps: { sessions } }) => ({
@@ -252,18 +256,18 @@ describe("what fails", () => {
     assert.deepEqual(failures, [{ creationId: "broken", cause: broken.cause }]);
   });
 
-  test("ends the run where it is storage for everyone, and counts against nobody", async () => {
+  test("storage unavailable for every session -> the run ends, and sessions keep their number of failures", async () => {
     const { world } = await backlog(100);
     const outage = new ApiError(503, "StorageUnavailable", "Out of reach.");
     const process = world.start(({ name }) => (name === "sessions.get" ? outage : undefined));
-    const maintenance = process.maintenance({ maxAttempts: 1 });
+    const maintenance = process.maintenance();
     const summary = await drain(maintenance, world.now() + 60_000);
     assert.ok(summary.failed >= 20 && summary.failed < 60, JSON.stringify(summary));
-    assert.deepEqual([summary.setAside, summary.collected], [0, 0]);
+    assert.equal(summary.collected, 0);
     assert.equal((await run(world)).summary.collected, 100);
   });
 
-  test("is told once for each session where the rows that follow cannot be written", async () => {
+  test("following expiry rows cannot be written -> one failure for each session", async () => {
     const { world } = await backlog(6);
     const process = world.start(failOn(["expiry.put", "expiry.transact"]));
     const maintenance = process.maintenance();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createRateLimiter, DeadlineReached } from "../../../../src/liveness/retain/rate-limiter.ts";
 
-/** A rateLimiter on a clock of its own, on which sleeping takes just as long as it is asked to, and `lateMs` more. */
+/** A rate limiter on its own clock, where every sleep takes `lateMs` longer than requested. */
 function arrange(callsPerSecond: number, lateMs = 0) {
   let ticks = 0;
   const clock = {
@@ -16,52 +16,52 @@ function arrange(callsPerSecond: number, lateMs = 0) {
       await new Promise(setImmediate);
     },
   };
-  // The wall's clock is an hour ahead: the two have nothing to do with each other.
+  // The wall clock differs by an hour, because it is independent of the monotonic clock.
   const now = () => 3_600_000 + ticks;
   const rateLimiter = createRateLimiter({ callsPerSecond, now, ticks: clock.ticks, sleep: clock.sleep });
   const gate = rateLimiter.gate(Number.POSITIVE_INFINITY);
-  /** Sends so many requests one after the other, and answers when each was sent. */
+  /** Sends requests one after the other. Returns the time at which each was sent. */
   async function send(count: number, status = 200, retryAfter?: string): Promise<number[]> {
     const sent: number[] = [];
     for (let request = 0; request < count; request += 1) {
-      const tell = await gate();
+      const report = await gate();
       sent.push(ticks);
-      tell(status, retryAfter);
+      report(status, retryAfter);
     }
     return sent;
   }
   return { clock, now, rateLimiter, gate, send };
 }
 
-describe("the rateLimiter", () => {
-  test("lets requests through evenly, the first at once", async () => {
+describe("rate limiter", () => {
+  test("consecutive requests -> evenly spaced, the first immediately", async () => {
     assert.deepEqual(await arrange(5).send(6), [0, 200, 400, 600, 800, 1000]);
     assert.deepEqual(await arrange(0.5).send(3), [0, 2000, 4000]);
   });
 
-  test("is kept by those who wait together, in the order in which they came", async () => {
+  test("parallel requests -> evenly spaced in the order of their calls", async () => {
     const { gate, clock } = arrange(10);
     const order: [number, number][] = [];
-    await Promise.all([0, 1, 2, 3].map((who) => gate().then(() => order.push([who, clock.ticks()]))));
+    await Promise.all([0, 1, 2, 3].map((request) => gate().then(() => order.push([request, clock.ticks()]))));
     assert.deepEqual(
       order,
-      [0, 1, 2, 3].map((who) => [who, who * 100]),
+      [0, 1, 2, 3].map((request) => [request, request * 100]),
     );
   });
 
-  test("does not slow down by timers that come late", async () => {
+  test("timers fire late -> keeps the rate", async () => {
     const sent = await arrange(10, 15).send(101);
     assert.deepEqual([sent[1], sent.at(-1)], [115, 10_015]);
   });
 
-  test("does not make up for a time without requests", async () => {
+  test("idle time -> not made up for by a burst", async () => {
     const { clock, send } = arrange(10);
     await send(2);
     clock.advance(10_000);
     assert.deepEqual(await send(3), [10_100, 10_200, 10_300]);
   });
 
-  test("never lets more through in a second than it says, whatever happens", async () => {
+  test("bursts and pauses -> never more than the rate and one in any second", async () => {
     const { clock, send } = arrange(7, 3);
     const sent: number[] = [];
     for (let round = 0; round < 20; round += 1) {
@@ -74,14 +74,14 @@ describe("the rateLimiter", () => {
   });
 });
 
-describe("a refusal", () => {
-  test("pauses all requests for as long as it asks", async () => {
+describe("rate limiter after a refusal", () => {
+  test("Retry-After in seconds -> pauses all requests that long", async () => {
     const { send } = arrange(10);
     await send(1, 429, "7");
     assert.deepEqual(await send(2), [7000, 7100]);
   });
 
-  test("may name a date", async () => {
+  test("Retry-After as a date -> pauses until then", async () => {
     const { send, now } = arrange(10);
     await send(1, 429, new Date(now() + 30_000).toUTCString());
     assert.deepEqual(await send(1), [30_000]);
@@ -89,17 +89,17 @@ describe("a refusal", () => {
     assert.deepEqual(await send(1), [30_200]);
   });
 
-  test("without a time pauses for some requests' time, and longer each time in a row", async () => {
+  test("no Retry-After -> pauses with exponential backoff up to a minute", async () => {
     const { send } = arrange(5);
     const sent = await send(10, 429);
     const pauses = sent.slice(1).map((time, index) => time - (sent[index] ?? 0));
     assert.deepEqual(pauses, [500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
     await send(1);
     const [last] = await send(1, 429);
-    assert.deepEqual(await send(1), [(last ?? 0) + 500], "an answer in between begins it anew");
+    assert.deepEqual(await send(1), [(last ?? 0) + 500], "a successful response resets the backoff");
   });
 
-  test("is heard by those who wait already", async () => {
+  test("requests that wait already -> paused too", async () => {
     const { gate, clock } = arrange(10);
     const first = await gate();
     const waiting = gate().then(() => clock.ticks());
@@ -107,14 +107,14 @@ describe("a refusal", () => {
     assert.equal(await waiting, 3000);
   });
 
-  test("of requests that were under way together counts once", async () => {
+  test("several refusals of parallel requests -> one step of backoff", async () => {
     const { gate, send } = arrange(1000);
-    const tells = [await gate(), await gate(), await gate()];
-    for (const tell of tells) tell(429);
+    const reports = [await gate(), await gate(), await gate()];
+    for (const report of reports) report(429);
     assert.deepEqual(await send(1), [102]);
   });
 
-  test("is not forgotten because an earlier request went well", async () => {
+  test("success of a request sent before the refusal -> does not reset the backoff", async () => {
     const { gate, send } = arrange(1000);
     const [one, other] = [await gate(), await gate()];
     one(429);
@@ -124,7 +124,7 @@ describe("a refusal", () => {
     assert.equal((third ?? 0) - (second ?? 0), 200);
   });
 
-  test("is what 503 with a time is too; other failures change nothing", async () => {
+  test("503 with Retry-After -> pauses; other failures -> no pause", async () => {
     const { send } = arrange(10);
     await send(1, 503, "2");
     assert.deepEqual(await send(1, 503), [2000]);
@@ -134,8 +134,8 @@ describe("a refusal", () => {
   });
 });
 
-describe("the end", () => {
-  test("comes for a request whose turn would be after it, and costs it no waiting", async () => {
+describe("deadline of a gate", () => {
+  test("next free time is after it -> DeadlineReached without waiting", async () => {
     const { rateLimiter, now, send, clock } = arrange(10);
     const gate = rateLimiter.gate(now() + 250);
     await send(1);
@@ -147,7 +147,7 @@ describe("the end", () => {
     assert.equal(clock.ticks(), before);
   });
 
-  test("of one run is not that of the next, and what the service asked for still holds", async () => {
+  test("next run with a later deadline -> waits for the pause that the service requested", async () => {
     const { rateLimiter, now, send, clock } = arrange(10);
     await send(1, 429, "60");
     await assert.rejects(rateLimiter.gate(now() + 30_000)(), DeadlineReached);

@@ -36,8 +36,8 @@ const retention = (sessionHours: number, referenceImageDays?: number) => ({
   retention: { sessionHours, outcomeDays: 90, ...(referenceImageDays !== undefined && { referenceImageDays }) },
 });
 
-describe("images that came with a creation of which nothing else is known", () => {
-  test("go when they are older than any session's image may be, and not a moment before", async () => {
+describe("images uploaded with a creation", () => {
+  test("without a session -> removed 10 minutes after the session retention, not earlier", async () => {
     const world = createWorld();
     await put(world, "sessions/orphan");
     world.advance({ hours: 48, minutes: 10, seconds: -1 });
@@ -48,7 +48,7 @@ describe("images that came with a creation of which nothing else is known", () =
     assert.deepEqual(names(world), ["sessions/young"]);
   });
 
-  test("are never those of a session whose token may be alive, however short the retention", async () => {
+  test("session whose token may be valid, short retention -> kept", async () => {
     const world = createWorld();
     const { record } = await seedSession(world, { uploads: true, ttlSeconds: 86_400 });
     world.advance({ hours: 24, minutes: 2 });
@@ -56,7 +56,7 @@ describe("images that came with a creation of which nothing else is known", () =
     assert.deepEqual(names(world), [`sessions/${record.creationId}`]);
   });
 
-  test("are left to the timer as long as it is in time", async () => {
+  test("timer prunes on time -> the sweep removes none", async () => {
     const world = createWorld();
     await seedSession(world, { uploads: true });
     for (let run = 0; run < 12 * 49; run += 1) {
@@ -68,8 +68,8 @@ describe("images that came with a creation of which nothing else is known", () =
   });
 });
 
-describe("held images", () => {
-  test("stay for ever where nothing else is said, and cost no list", async () => {
+describe("held reference images", () => {
+  test("no retention configured -> kept without listing them", async () => {
     const world = createWorld();
     await put(world, "held/passport");
     await put(world, "held-by/alice/passport");
@@ -78,7 +78,7 @@ describe("held images", () => {
     assert.deepEqual([removed, calls], [0, ["images.bookmark", "images.list"]]);
   });
 
-  test("go when they are too old, with the note at their device", async () => {
+  test("older than the retention -> removed with the note at their device", async () => {
     const world = createWorld();
     await put(world, "held/free");
     await putBound(world, "held/bound");
@@ -94,7 +94,7 @@ describe("held images", () => {
     assert.deepEqual(boundImages.map(({ name }) => name).sort(), ["held-by/alice/young", "held/young"]);
   });
 
-  test("stay where they were replaced since they were listed", async () => {
+  test("replaced after they were listed -> kept", async () => {
     const world = createWorld();
     await put(world, "held/passport");
     world.advance({ days: 30 });
@@ -103,8 +103,8 @@ describe("held images", () => {
       ...retention(48, 30),
       images: {
         ...images,
-        list: async (...asked) => {
-          const page = await images.list(...asked);
+        list: async (...args) => {
+          const page = await images.list(...args);
           await put(world, "held/passport");
           return page;
         },
@@ -114,7 +114,7 @@ describe("held images", () => {
   });
 });
 
-describe("a sweep", () => {
+describe("sweepImages", () => {
   /** Twenty old images on pages of two. */
   async function many(): Promise<World> {
     const world = createWorld();
@@ -123,16 +123,16 @@ describe("a sweep", () => {
     return world;
   }
 
-  test("looks through some pages and goes on from there in the next run", async () => {
+  test("more pages than one run reads -> the next run continues at the bookmark", async () => {
     const world = await many();
     assert.equal((await sweep(world)).removed, 10);
     assert.notEqual(world.blobs.bookmarks.get("images"), undefined);
     assert.equal((await sweep(world)).removed, 10);
-    assert.equal(world.blobs.bookmarks.get("images"), undefined, "nothing is left of it when it has come to the end");
+    assert.equal(world.blobs.bookmarks.get("images"), undefined, "the bookmark is removed at the end of the list");
     assert.deepEqual(names(world), []);
   });
 
-  test("goes on after an image that cannot be removed, and tells of it", async () => {
+  test("image cannot be removed -> reports it and removes the others", async () => {
     const world = await many();
     const { images } = world.start().deps;
     const { removed, failures } = await sweep(world, {
@@ -151,43 +151,43 @@ describe("a sweep", () => {
     );
   });
 
-  test("tells where it cannot look at all", async () => {
+  test("listing fails -> reports the failure", async () => {
     const { removed, failures } = await sweep(await many(), {}, failOn("images.list"));
     assert.deepEqual([removed, failures.length], [0, 1]);
   });
 
-  test("begins anew from a place that storage does not know", async () => {
+  test("storage rejects the bookmark -> starts from the beginning", async () => {
     const world = await many();
-    world.blobs.bookmarks.set("images", "of another time");
+    world.blobs.bookmarks.set("images", "outdated");
     const { images } = world.start().deps;
     const { removed } = await sweep(world, {
       images: {
         ...images,
-        list: async (prefix, place) => {
-          if (place === "of another time") throw new RangeError("What place?");
-          return images.list(prefix, place);
+        list: async (prefix, bookmark) => {
+          if (bookmark === "outdated") throw new RangeError("unknown bookmark");
+          return images.list(prefix, bookmark);
         },
       },
     });
     assert.equal(removed, 10);
   });
 
-  test("does nothing any more when the time is over", async () => {
+  test("deadline passes -> stops after the page", async () => {
     const world = await many();
     const { images } = world.start().deps;
     const { removed } = await sweep(world, {
       images: {
         ...images,
-        list: async (...asked) => {
+        list: async (...args) => {
           world.advance({ minutes: 1 });
-          return images.list(...asked);
+          return images.list(...args);
         },
       },
     });
     assert.equal(removed, 2);
   });
 
-  test("may be stopped anywhere", async () => {
+  test("stopped before or after any call -> later runs remove everything", async () => {
     for (let call = 1; call <= 16; call += 1) {
       for (const when of ["before", "after"] as const) {
         const world = await many();

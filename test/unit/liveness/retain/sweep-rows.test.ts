@@ -24,37 +24,37 @@ async function sweep(world: World, options: Partial<SweepRowsDeps> = {}, hook?: 
 const iso = (world: World) => new Date(world.now()).toISOString();
 const rowsOf = (world: World) => world.storage.sessions.all().map(({ rowKey }) => rowKey);
 
-/** A row of `sessions` that stands alone, as whatever ended halfway leaves it. */
+/** Writes one row of `sessions` without the rows that belong to it, as an interrupted operation leaves it. */
 function leave(world: World, rowKey: string, values: object, partitionKey = "a-device"): void {
   world.storage.sessions.put({ partitionKey, rowKey, ...values });
 }
 
-/** Sweeps before and after the moment at which a row has lost its use. */
+/** Asserts that a sweep keeps the row until `time` has passed, and removes it a second later. */
 async function assertRemovedAfter(world: World, time: Time): Promise<void> {
   const count = () => world.storage.sessions.all().length + world.storage.sessionIds.all().length;
   const before = count();
   world.advance(time);
-  assert.deepEqual([(await sweep(world)).swept, count()], [0, before], "it may be needed until then");
+  assert.deepEqual([(await sweep(world)).swept, count()], [0, before], "kept until then");
   world.advance({ seconds: 1 });
   assert.equal((await sweep(world)).swept, 1);
   assert.equal(count(), before - 1);
 }
 
-describe("the key of a creation", () => {
-  test("goes when its session, and the one that it replaces, have surely ended", async () => {
+describe("idempotency key row", () => {
+  test("not committed -> removed after 49 hours, when its session and a replaced one have ended", async () => {
     const world = createWorld();
     leave(world, "k_1", { creationId: "1", leaseUntil: iso(world) });
     await assertRemovedAfter(world, { hours: 49 });
   });
 
-  test("stays longer than the outcome of its session", async () => {
+  test("committed -> removed a day after the outcome retention", async () => {
     const world = createWorld();
     leave(world, "k_1", { creationId: "1", sessionId: "s", leaseUntil: iso(world) });
     await assertRemovedAfter(world, { days: 91 });
   });
 });
 
-describe("a guard", () => {
+describe("guard row", () => {
   const none = { recent: "[]", rejectionsInARow: 0 };
 
   for (const [row, partition] of [
@@ -62,14 +62,14 @@ describe("a guard", () => {
     ["g_alice", "a-device"],
     ["g", "!owner_alice"],
   ] as const) {
-    test(`is removed an hour after the last session that it counts would have been purged: ${row} in ${partition}`, async () => {
+    test(`${row} in ${partition} -> removed an hour after the purge of the last session that it counts`, async () => {
       const world = createWorld();
       leave(world, row, { ...none, recent: JSON.stringify([iso(world)]) }, partition);
       await assertRemovedAfter(world, { hours: 90 * 24 + 1 });
     });
   }
 
-  test("stays as long as a lock-out lasts", async () => {
+  test("lock-out -> kept until it ends", async () => {
     const world = createWorld();
     const lockedUntil = new Date(world.now() + 1_800_000).toISOString();
     leave(world, "g", { ...none, lockedUntil });
@@ -79,13 +79,13 @@ describe("a guard", () => {
     assert.equal((await sweep(world)).swept, 1);
   });
 
-  test("stays with a run of rejections as long as an outcome does", async () => {
+  test("rejections in a row -> kept for the outcome retention", async () => {
     const world = createWorld();
     leave(world, "g", { ...none, rejectionsInARow: 2, changedOn: iso(world) });
     await assertRemovedAfter(world, { days: 90 });
   });
 
-  test("stays where it has been changed since it was read", async () => {
+  test("changed after it was read -> kept", async () => {
     const world = createWorld();
     leave(world, "g", none);
     const changed: Hook = ({ name, when }) => {
@@ -97,8 +97,8 @@ describe("a guard", () => {
   });
 });
 
-describe("what belongs to sessions that are gone", () => {
-  test("goes a day after the outcome would have: audit entries, many with one request", async () => {
+describe("rows of a session that no longer exists", () => {
+  test("audit entries -> removed in one transaction, a day after the outcome retention", async () => {
     const world = createWorld();
     const { record, ...stored } = await seedSession(world);
     const { sessionId } = record;
@@ -115,7 +115,7 @@ describe("what belongs to sessions that are gone", () => {
     assert.equal(names.filter((name) => name === "sessions.transact").length, 1);
   });
 
-  test("goes a day after the outcome would have: a pointer", async () => {
+  test("pointer -> removed a day after the outcome retention", async () => {
     const world = createWorld();
     const { partition, row, record } = await seedSession(world);
     for (const { partitionKey, rowKey } of world.storage.sessions.all())
@@ -124,23 +124,23 @@ describe("what belongs to sessions that are gone", () => {
     await assertRemovedAfter(world, { days: 91 });
   });
 
-  test("goes a day after the outcome would have: the link of an image", async () => {
+  test("image link -> removed a day after the outcome retention", async () => {
     const world = createWorld();
     await world.start().deps.devices.linkImage("an-image", "a-session");
     await assertRemovedAfter(world, { days: 91 });
   });
 });
 
-describe("the note of an image that is bound to a device", () => {
+describe("row of an image bound to a device", () => {
   const image = { bytes: makeImage(), facts: inspectImage(makeImage()) };
 
-  test("goes where there is no such image", async () => {
+  test("image does not exist -> removed after an hour", async () => {
     const world = createWorld();
     leave(world, "i_gone", { boundOn: iso(world) });
     await assertRemovedAfter(world, { hours: 1 });
   });
 
-  test("stays with the image, and goes where that is another device's", async () => {
+  test("image bound to the device -> kept; bound to another or to none -> removed", async () => {
     const world = createWorld();
     const { images } = world.start().deps;
     await images.put("held/mine", { ...image, deviceCorrelationId: "a-device" });
@@ -152,14 +152,14 @@ describe("the note of an image that is bound to a device", () => {
   });
 });
 
-describe("a session that the calendar has lost", () => {
+describe("session without an expiry row", () => {
   async function lost(world: World, options: Parameters<typeof seedSession>[1] = {}) {
     const stored = await seedSession(world, options);
     for (const { partition, row } of world.tables.expiry.all()) world.storage.expiry.remove(partition, row);
     return stored;
   }
 
-  test("is set down again when its token has ended an hour ago, and then collected", async () => {
+  test("token ended an hour ago -> scheduled and collected", async () => {
     const world = createWorld();
     await lost(world);
     world.advance({ minutes: 70 });
@@ -172,7 +172,7 @@ describe("a session that the calendar has lost", () => {
     assert.equal((await sweep(world)).swept, 0);
   });
 
-  test("is set down again when its outcome is too old, and then purged", async () => {
+  test("outcome past its retention -> scheduled and purged", async () => {
     const world = createWorld();
     const { partition, row, record } = await lost(world);
     world.tables.records.put(partition, row, { ...record, final: true, decision: "accepted", reasons: ["RealFace"] });
@@ -187,21 +187,21 @@ describe("a session that the calendar has lost", () => {
     assert.deepEqual(world.everything(), createWorld().everything());
   });
 
-  test("is not set down where it is only late, fails, or was set aside", async () => {
+  test("row is overdue or failing -> not scheduled a second time", async () => {
     const world = createWorld();
     await seedSession(world);
     world.advance({ hours: 3 });
     await sweep(world);
-    assert.equal(world.tables.expiry.all().length, 1, "the timer has not come to it");
+    assert.equal(world.tables.expiry.all().length, 1, "the run has not reached the session");
     for (let run = 0; run < 3; run += 1) {
-      const failing = world.start(failOn("face.get")).maintenance({ maxAttempts: 2 });
+      const failing = world.start(failOn("face.get")).maintenance();
       await drain(failing, world.now() + 60_000);
       assert.equal((await sweep(world)).swept, 0, `run ${run}`);
     }
     assert.equal(world.tables.expiry.all().length, 1);
   });
 
-  test("may be due twice: nothing is done twice, and nothing is left", async () => {
+  test("two expiry rows -> counted once, and nothing is left", async () => {
     const world = createWorld();
     const { partition, row, record } = await seedSession(world, { uploads: true });
     const { creationId, idempotencyRowKey } = record;
@@ -223,13 +223,13 @@ describe("a session that the calendar has lost", () => {
   });
 });
 
-describe("a session in use", () => {
-  test("keeps all its rows as long as its outcome is kept", async () => {
+describe("session within its outcome retention", () => {
+  test("sweeps every six hours -> keep all its rows", async () => {
     const world = createWorld();
     const { record } = await seedSession(world, { owner: "alice" });
     play(world.service, record.sessionId, realFace({ sessionImageId: "an-image" }));
     await settleSession(world.start().deps, trusted, record.sessionId, {});
-    // A guard goes as soon as it counts nothing.
+    // A guard row is removed as soon as it counts nothing.
     const rows = () => rowsOf(world).filter((name) => !/^g(_|$)/.test(name));
     const names = () => [...rows(), ...world.storage.sessionIds.all().map(({ rowKey }) => rowKey)];
     const before = names();
@@ -244,8 +244,8 @@ describe("a session in use", () => {
   });
 });
 
-describe("a walk", () => {
-  /** Rows that have no use, more than one run goes through. */
+describe("sweepRows", () => {
+  /** Guard rows that count nothing. */
   function many(count: number): World {
     const world = createWorld();
     for (let number = 0; number < count; number += 1) {
@@ -254,17 +254,17 @@ describe("a walk", () => {
     return world;
   }
 
-  test("goes through five thousand rows in a run, and on from there in the next", async () => {
+  test("more than 5,000 rows -> the next run continues at the bookmark", async () => {
     const world = many(5001);
     const { swept, names } = await sweep(world);
     assert.equal(swept, 5000);
     assert.equal(names.filter((name) => name === "sessions.query").length, 5);
     assert.deepEqual([...world.blobs.bookmarks.keys()], ["sessions"]);
     assert.equal((await sweep(world)).swept, 1);
-    assert.deepEqual([rowsOf(world), world.blobs.bookmarks.size], [[], 0], "no bookmark is left at the end");
+    assert.deepEqual([rowsOf(world), world.blobs.bookmarks.size], [[], 0], "the bookmark is removed at the end");
   });
 
-  test("goes on after a row that cannot be removed or read, and reports it", async () => {
+  test("unremovable and unreadable row -> reports both and removes the others", async () => {
     const world = many(3);
     leave(world, "g", { recent: "no JSON", rejectionsInARow: 0 }, "broken");
     let calls = 0;
@@ -279,14 +279,14 @@ describe("a walk", () => {
     assert.ok(failures.some(({ cause }) => cause instanceof InjectedError));
   });
 
-  test("reports where it cannot read a table, and goes through the other", async () => {
+  test("table cannot be read -> reports it and sweeps the other", async () => {
     const world = createWorld();
     world.storage.sessionIds.put({ partitionKey: "s", rowKey: "s" });
     const { swept, failures } = await sweep(world, {}, failOn("sessions.query"));
     assert.deepEqual([swept, failures.map(({ table }) => table)], [1, ["sessions"]]);
   });
 
-  test("ends at the deadline", async () => {
+  test("deadline passes -> stops after the batches under way", async () => {
     const world = many(1500);
     const { rows } = world.start().deps;
     const { swept } = await sweep(world, {
@@ -301,14 +301,14 @@ describe("a walk", () => {
     assert.equal(swept, 200);
   });
 
-  test("leaves rows of a kind that is not known here", async () => {
+  test("row of an unknown kind -> kept", async () => {
     const world = createWorld();
     leave(world, "x_1", {});
     world.advance({ days: 4000 });
     assert.deepEqual([(await sweep(world)).swept, rowsOf(world)], [0, ["x_1"]]);
   });
 
-  test("may be stopped anywhere", async () => {
+  test("stopped before or after any call -> the next run removes everything", async () => {
     const { names } = await sweep(many(4));
     for (let call = 1; call <= names.length; call += 1) {
       for (const when of ["before", "after"] as const) {

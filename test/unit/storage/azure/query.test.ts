@@ -10,7 +10,7 @@ import { createSessionStore } from "../../../../src/storage/stores/sessions.ts";
 import { newRecord } from "../../fakes/seed.ts";
 import { startOfTime } from "../../fakes/world.ts";
 
-/** The stores on tables that hold nothing but a guard and refuse each transaction, and the filters that they ask with. */
+/** The stores on tables that contain only a guard row and refuse every transaction, and the filters of their queries. */
 function arrange() {
   const filters: string[] = [];
   const table = (name: string): Table => ({
@@ -39,19 +39,19 @@ const stored = { record, partition: "O'Hara", row, etag: "1" };
 const audits = `PartitionKey eq 'O''Hara' and RowKey ge 'a_8227633599999_${creationId}_' and RowKey lt 'a_8227633599999_${creationId}\`'`;
 
 async function drain(rows: AsyncIterable<unknown>): Promise<void> {
-  for await (const _ of rows) assert.fail("There are no rows");
+  for await (const _ of rows) assert.fail("the tables contain no such row");
 }
 
 type Stores = ReturnType<typeof arrange>;
 const forms: [string, (stores: Stores) => Promise<unknown>, string[]][] = [
   ["audit entries", ({ sessions }) => sessions.auditEntries(stored), [audits]],
   [
-    "a device's sessions",
+    "sessions of a device",
     ({ sessions }) => sessions.sessionsOfDevice("O'Hara", 5),
     ["PartitionKey eq 'O''Hara' and RowKey gt 's_' and RowKey lt 's`'"],
   ],
   [
-    "a principal's sessions of a device",
+    "sessions of a principal on a device",
     ({ sessions }) => sessions.sessionsOfDevice("d", 5, undefined, "o'"),
     ["PartitionKey eq 'd' and RowKey gt 's_' and RowKey lt 's`' and owner eq 'o'''"],
   ],
@@ -74,7 +74,7 @@ const forms: [string, (stores: Stores) => Promise<unknown>, string[]][] = [
     ],
   ],
   [
-    "a creation's rows of the calendar",
+    "the expiry rows of a creation",
     ({ sessions }) => sessions.dropSchedule(creationId),
     [`PartitionKey ge 'd_' and PartitionKey lt 'd\`' and RowKey eq '${creationId}'`],
   ],
@@ -104,48 +104,48 @@ const forms: [string, (stores: Stores) => Promise<unknown>, string[]][] = [
     ["PartitionKey gt '' and kind eq 'liveness' and createdOn gt '2026' and listed eq true"],
   ],
   [
-    "a principal's list",
+    "the list of a principal",
     ({ sessions }) => sessions.list({ kind: "liveness", top: 3, after: "s-1", owner: "o", createdAfter: "2026" }),
     ["PartitionKey gt 's-1' and kind eq 'liveness' and createdOn gt '2026' and listed eq true and owner eq 'o'"],
   ],
   [
-    "what keeps a guard, and a purged session's audit entries",
+    "rows that need the guard, and audit entries of a purged session",
     ({ sessions }) => sessions.purge(stored),
     [audits, "PartitionKey eq 'O''Hara' and RowKey ge 'k_' and RowKey lt 's`' and countedFor eq 'services'"],
   ],
   [
-    "all guards of a device",
+    "all guard rows of a device",
     ({ devices }) => devices.updateGuards("d", () => undefined),
     ["PartitionKey eq 'd' and RowKey ge 'g' and RowKey lt 'g`'"],
   ],
   [
-    "all guards of a partition, where no key row tells which one counted a creation",
+    "all guard rows of a partition, if the key row of the creation is missing",
     ({ sessions }) => sessions.dropKey("d", "k_1", creationId),
     ["PartitionKey eq 'd' and RowKey ge 'g' and RowKey lt 'g`'"],
   ],
   [
-    "rows that are to be removed",
+    "rows to remove",
     ({ table }) => removeRows(table, "d", ["b", "a", "c"]),
     ["PartitionKey eq 'd' and RowKey ge 'a' and RowKey le 'c'"],
   ],
 ];
 
-describe("the filter of a query", () => {
-  for (const [what, ask, expected] of forms) {
-    test(`asks for ${what}`, async () => {
+describe("writeFilter", () => {
+  for (const [what, query, expected] of forms) {
+    test(`query for ${what} -> selects exactly its rows`, async () => {
       const stores = arrange();
-      await ask(stores);
+      await query(stores);
       assert.deepEqual([...new Set(stores.filters)].sort(), expected.toSorted());
     });
   }
 
-  test("quotes every value, whatever it holds", () => {
+  test("quotes and operators in values -> quoted", () => {
     const where = { PartitionKey: "O'Hara' or '1' eq '1", a: "\\", b: { from: "'", before: "" } };
     const filter = "PartitionKey eq 'O''Hara'' or ''1'' eq ''1' and a eq '\\' and b ge '''' and b lt ''";
     assert.equal(writeFilter({ where }), filter);
   });
 
-  test("is empty where nothing is asked for", () => {
+  test("no conditions -> empty filter", () => {
     assert.equal(writeFilter({ where: {} }), "");
   });
 });

@@ -9,7 +9,7 @@ import {
 } from "../../../../src/storage/azure/storage-errors.ts";
 
 describe("readFailure", () => {
-  test("finds the code wherever an operation has put it", () => {
+  test("error of an entity, a transaction or a blob -> status and code", () => {
     const single = Object.assign(new RestError("{…}", { statusCode: 409 }), {
       details: { odataError: { code: "EntityAlreadyExists" } },
     });
@@ -20,14 +20,14 @@ describe("readFailure", () => {
     assert.deepEqual(readFailure(head), { status: 404, code: "BlobNotFound" });
   });
 
-  test("knows a request that got no answer", () => {
+  test("no response -> code without status", () => {
     assert.deepEqual(readFailure(new RestError("hang up", { code: "ECONNRESET" })), {
       status: undefined,
       code: "ECONNRESET",
     });
   });
 
-  test("takes nothing else for a failed request", () => {
+  test("any other error -> undefined", () => {
     for (const other of [new Error("x"), { statusCode: 404 }, "404", undefined, null]) {
       assert.equal(readFailure(other), undefined);
     }
@@ -35,7 +35,7 @@ describe("readFailure", () => {
 });
 
 describe("isTransient", () => {
-  test("is what may pass", () => {
+  test("408, 429, 5xx, connection and transport errors -> true", () => {
     for (const statusCode of [408, 429, 500, 502, 503, 504]) {
       assert.ok(isTransient(new RestError("", { statusCode })));
     }
@@ -43,7 +43,7 @@ describe("isTransient", () => {
     assert.ok(isTransient(new TransportError("broke off")));
   });
 
-  test("is not what the request is to blame for", () => {
+  test("4xx, 501 and other errors -> false", () => {
     for (const statusCode of [400, 401, 403, 404, 409, 412, 413, 501]) {
       assert.ok(!isTransient(new RestError("", { statusCode })));
     }
@@ -52,7 +52,7 @@ describe("isTransient", () => {
 });
 
 describe("storageUnavailable", () => {
-  test("passes on how long the service asks to wait", () => {
+  test("Retry-After of the response -> passed on; default 5 seconds", () => {
     const headers = new Headers({ "retry-after": "17" });
     const cause = Object.assign(new Error("busy"), { response: { headers } });
     assert.equal(storageUnavailable(cause).retryAfter, "17");

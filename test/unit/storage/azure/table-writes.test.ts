@@ -10,7 +10,7 @@ const account =
   "DefaultEndpointsProtocol=http;AccountName=account;AccountKey=YWJj;TableEndpoint=http://tables.test/account;";
 const { signal } = new AbortController();
 
-/** A table whose requests end here, each with the given answer. */
+/** A table whose HTTP client records each request and returns the given response. */
 function arrange(answer: { status?: number; body?: string; etag?: string } = {}, connectionString = account) {
   const seen: PipelineRequest[] = [];
   const httpClient: HttpClient = {
@@ -34,7 +34,7 @@ interface Part {
   body: unknown;
 }
 
-/** What a transaction asks for, part by part, without the boundaries. */
+/** The parts of a transaction request, without the boundaries. */
 function partsOf(request: PipelineRequest | undefined): Part[] {
   const boundary = /boundary=(changeset\S+)/.exec(String(request?.body))?.[1];
   const [, ...parts] = String(request?.body).split(`--${boundary}\r\n`);
@@ -50,7 +50,7 @@ function partsOf(request: PipelineRequest | undefined): Part[] {
   });
 }
 
-/** An answer to so many actions, as the service gives it; the last of them may be a refusal. */
+/** A response of the service to a transaction with these parts; the last part may be an error. */
 function batchAnswer(parts: readonly string[]): string {
   const head = "--changesetresponse_1\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n";
   const inner = parts.map((part) => `${head}${part}\r\n\r\n`).join("");
@@ -67,8 +67,8 @@ const entity = {
   ...{ text: "ü \r\n--changeset", count: 1, share: 1.5, many: 5e9, yes: true, long: 5n, nothing: undefined },
 };
 
-describe("the writes of a table", () => {
-  test("ask for just what the library itself would ask for", async () => {
+describe("createTableWrites", () => {
+  test("transact -> the same request as the client library sends", async () => {
     const actions: TransactionAction[] = [
       ["create", entity],
       ["update", entity, "Replace", { etag: 'W/"1"' }],
@@ -80,14 +80,14 @@ describe("the writes of a table", () => {
     const { seen, client, writes } = arrange();
     await client.submitTransaction(actions);
     await writes.transact(actions, signal).catch(() => undefined);
-    const [theirs, ours] = seen;
-    assert.deepEqual([ours?.url, ours?.method], [theirs?.url, theirs?.method]);
+    const [expectedRequest, request] = seen;
+    assert.deepEqual([request?.url, request?.method], [expectedRequest?.url, expectedRequest?.method]);
     for (const name of ["accept", "x-ms-version", "authorization"]) {
-      assert.ok(ours?.headers.has(name), name);
-      // The signature holds the time, to the second.
-      if (name !== "authorization") assert.equal(ours?.headers.get(name), theirs?.headers.get(name));
+      assert.ok(request?.headers.has(name), name);
+      // The signature depends on the time in seconds.
+      if (name !== "authorization") assert.equal(request?.headers.get(name), expectedRequest?.headers.get(name));
     }
-    const [expected, actual] = [partsOf(theirs), partsOf(ours)];
+    const [expected, actual] = [partsOf(expectedRequest), partsOf(request)];
     assert.equal(actual.length, actions.length);
     for (const [index, part] of actual.entries()) {
       assert.equal(part.request, expected[index]?.request);
@@ -98,26 +98,26 @@ describe("the writes of a table", () => {
     }
   });
 
-  test("put a row as the library would, and answer its ETag", async () => {
+  test("put -> the same request as the client library sends, returns the ETag", async () => {
     const { seen, client, writes } = arrange({ status: 204, etag: 'W/"2"' });
     await client.upsertEntity(entity, "Replace");
     assert.equal(await writes.put(entity, signal), 'W/"2"');
-    const [theirs, ours] = seen;
-    assert.deepEqual([ours?.url, ours?.method], [theirs?.url, theirs?.method]);
-    assert.deepEqual(JSON.parse(String(ours?.body)), JSON.parse(String(theirs?.body)));
+    const [expectedRequest, request] = seen;
+    assert.deepEqual([request?.url, request?.method], [expectedRequest?.url, expectedRequest?.method]);
+    assert.deepEqual(JSON.parse(String(request?.body)), JSON.parse(String(expectedRequest?.body)));
     for (const name of ["content-type", "x-ms-version"]) {
-      assert.equal(ours?.headers.get(name), theirs?.headers.get(name));
+      assert.equal(request?.headers.get(name), expectedRequest?.headers.get(name));
     }
   });
 
-  test("hold no character at which a parser may end a line", async () => {
+  test("line separators and control characters in values -> escaped in the body", async () => {
     const text = "a\u2028b\u2029c\u0085d\ufeffe\u00a0f\u200bg\u3000h\u007fi\r\n\v\f\u001cj ü 한 😀";
     const { seen, writes } = arrange({ status: 204, etag: "1" });
     const row = { ...entity, text, nested: JSON.stringify([text]) };
     await writes.put(row, signal);
     await writes.transact([["create", row]], signal).catch(() => undefined);
     for (const [index, { body }] of seen.entries()) {
-      // A transaction's own lines end in CR LF.
+      // The lines of a transaction itself end in CR LF.
       const lines = String(body).replaceAll("\r\n", "");
       assert.doesNotMatch(lines, /(?! )[\p{Z}\p{Cc}\p{Cf}]/u);
       const json = index === 0 ? String(body) : JSON.stringify(partsOf(seen[1])[0]?.body);
@@ -126,7 +126,7 @@ describe("the writes of a table", () => {
     }
   });
 
-  test("keep a shared access signature on the request and off its parts", async () => {
+  test("shared access signature -> in the URL of the request, not in its parts", async () => {
     const sas = "TableEndpoint=http://tables.test/account;SharedAccessSignature=sv=2019-02-02&sig=abc";
     const { seen, writes } = arrange({ body: batchAnswer([written("1")]) }, sas);
     await writes.transact([["create", entity]], signal);
@@ -134,7 +134,7 @@ describe("the writes of a table", () => {
     assert.doesNotMatch(String(seen[0]?.body), /sig=/);
   });
 
-  test("read one ETag for each action, whatever keys the answer repeats", async () => {
+  test("response with arbitrary row keys -> one ETag for each action", async () => {
     const key = fc.string({ unit: "grapheme" }).map(encodeURIComponent);
     const like = fc.constantFrom("--changesetresponse_1", "HTTP/1.1 409", "ETag: x", "--batchresponse_1--");
     const answered = fc.array(fc.tuple(fc.oneof(key, like), fc.stringMatching(/^W\/"[\w:'%.-]{1,40}"$/)), {
@@ -154,9 +154,9 @@ describe("the writes of a table", () => {
     );
   });
 
-  test("throw the code of the action that was refused", async () => {
+  test("action refused -> error with status and code", async () => {
     const refusal = (code: string) =>
-      `{"odata.error":{"code":"${code}","message":{"lang":"en-US","value":"0:It is so.\\nRequestId:1"}}}`;
+      `{"odata.error":{"code":"${code}","message":{"lang":"en-US","value":"0:Refused.\\nRequestId:1"}}}`;
     const body = batchAnswer([
       `HTTP/1.1 409 Conflict\r\nContent-Type: application/json\r\n\r\n${refusal("EntityAlreadyExists")}`,
     ]);
@@ -172,7 +172,7 @@ describe("the writes of a table", () => {
     });
   });
 
-  test("throw what is no answer of the service, so that it is asked again where nothing is known", async () => {
+  test("malformed response -> transient error, because the result is unknown", async () => {
     const transact = (answer: Parameters<typeof arrange>[0]) =>
       arrange(answer).writes.transact([["create", entity]], signal);
     await assert.rejects(transact({ status: 502, body: "<html>" }), (error) => {
@@ -184,7 +184,7 @@ describe("the writes of a table", () => {
     }
   });
 
-  test("refuse a value that no column holds, before anything is sent", async () => {
+  test("value of an unsupported type -> TypeError before a request is sent", async () => {
     const { seen, writes } = arrange();
     const odd: TableEntity = { partitionKey: "p", rowKey: "r", when: new Date(0) };
     await assert.rejects(writes.put(odd, signal), TypeError);

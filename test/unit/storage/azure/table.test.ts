@@ -6,11 +6,11 @@ import { defaultRetryPolicy } from "../../../../src/storage/azure/send-request.t
 import { openTable } from "../../../../src/storage/azure/table.ts";
 import { createTableWrites } from "../../../../src/storage/azure/table-writes.ts";
 
-/** A table whose service answers each query with these rows. */
+/** A table whose service returns these rows for each query. */
 function tableWith(rows: readonly object[]) {
   const httpClient: HttpClient = {
     async sendRequest(request) {
-      if (request.method !== "GET") throw new RestError("not for this test");
+      if (request.method !== "GET") throw new RestError("unexpected request");
       const headers = createHttpHeaders({ "content-type": "application/json;odata=minimalmetadata" });
       return { request, status: 200, headers, bodyAsText: JSON.stringify({ value: rows }) };
     },
@@ -24,7 +24,7 @@ function tableWith(rows: readonly object[]) {
   );
 }
 
-test("a selected property that a row does not have is absent, though Azure answers it as null and Azurite does not", async () => {
+test("query selects a property that a row lacks -> absent, although Azure returns null (Azurite omits it)", async () => {
   const table = tableWith([
     { "odata.etag": 'W/"1"', PartitionKey: "p", RowKey: "r", kind: "liveness", owner: null, prunedOn: null },
   ]);

@@ -12,7 +12,7 @@ const upsert = (n: number, text = ""): TransactionAction => [
 ];
 
 describe("inTransactions", () => {
-  test("keeps every action, in order, in lists of at most so many", () => {
+  test("any number of actions -> all actions in order, in the fewest lists of at most the maximum", () => {
     fc.assert(
       fc.property(fc.nat({ max: 350 }), fc.integer({ min: 1, max: 100 }), (count, max) => {
         const actions = Array.from({ length: count }, (_, n) => upsert(n));
@@ -25,7 +25,7 @@ describe("inTransactions", () => {
     );
   });
 
-  test("keeps a list's payload below the limit", () => {
+  test("large actions -> payload of each list below the limit", () => {
     const chunks = inTransactions(Array.from({ length: 10 }, (_, n) => upsert(n, "x".repeat(500_000))));
     assert.deepEqual(
       chunks.map((chunk) => chunk.length),
@@ -35,20 +35,20 @@ describe("inTransactions", () => {
 });
 
 describe("removeRows", () => {
-  /** A partition whose deletions take a turn each, and how many requests it saw at once. */
-  function arrange(rows: Iterable<string>, options: { meddle?: () => unknown } = {}) {
+  /** A partition in memory where every request takes a turn of the event loop, and counts of its requests. */
+  function arrange(rows: Iterable<string>, options: { beforeTransaction?: () => unknown } = {}) {
     const kept = new Set(rows);
-    const seen = { requests: 0, atOnce: 0, most: 0, singles: 0 };
+    const seen = { requests: 0, parallel: 0, most: 0, singles: 0 };
     const request = async <T>(work: () => T): Promise<T> => {
       seen.requests += 1;
-      seen.atOnce += 1;
-      seen.most = Math.max(seen.most, seen.atOnce);
+      seen.parallel += 1;
+      seen.most = Math.max(seen.most, seen.parallel);
       await new Promise(setImmediate);
       const result = work();
-      seen.atOnce -= 1;
+      seen.parallel -= 1;
       return result;
     };
-    const unused = () => assert.fail("not for this test");
+    const unused = () => assert.fail("unexpected call");
     const table: Table = {
       name: "sessions",
       ...{ get: unused, put: unused, merge: unused },
@@ -58,7 +58,7 @@ describe("removeRows", () => {
       },
       transact: (actions) =>
         request(() => {
-          options.meddle?.();
+          options.beforeTransaction?.();
           const keys = actions.map(([, { rowKey }]) => rowKey ?? "");
           if (!keys.every((key) => kept.has(key))) return { conflict: { reason: "missing", repeated: false } };
           for (const key of keys) kept.delete(key);
@@ -72,14 +72,14 @@ describe("removeRows", () => {
   }
   const keys = Array.from({ length: 300 }, (_, n) => `r-${String(n).padStart(3, "0")}`);
 
-  test("takes one request for a hundred rows", async () => {
+  test("300 rows -> three requests", async () => {
     const { table, kept, seen } = arrange([...keys, "another"]);
     assert.deepEqual(await removeRows(table, "p", keys), []);
     assert.deepEqual([...kept], ["another"]);
     assert.equal(seen.requests, 3);
   });
 
-  test("takes three where somebody else has removed some of them, and tells which", async () => {
+  test("some rows removed already -> three requests for each hundred, returns the missing keys", async () => {
     const gone = keys.filter((_, n) => n % 7 === 0);
     const { table, kept, seen } = arrange([...keys.filter((key) => !gone.includes(key)), "another"]);
     assert.deepEqual(await removeRows(table, "p", keys), gone);
@@ -87,13 +87,13 @@ describe("removeRows", () => {
     assert.deepEqual([seen.requests, seen.singles], [9, 0]);
   });
 
-  test("asks for no more than a few at once where somebody else is at it all the time, the last one last", async () => {
+  test("rows removed concurrently all the time -> at most 8 parallel requests, removes all", async () => {
     const { table, kept, seen } = arrange(keys, {
-      meddle: () => kept.delete([...kept][1] ?? ""),
+      beforeTransaction: () => kept.delete([...kept][1] ?? ""),
     });
     await removeRows(table, "p", keys);
     assert.deepEqual([...kept], []);
     assert.ok(seen.singles > 0);
-    assert.ok(seen.most <= 8, `${seen.most} at once`);
+    assert.ok(seen.most <= 8, `${seen.most} parallel requests`);
   });
 });

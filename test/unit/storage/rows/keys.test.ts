@@ -25,14 +25,14 @@ import {
   sessionRows,
 } from "../../../../src/storage/rows/keys.ts";
 
-/** Any well-formed text of 1 to 64 characters, control characters and all. */
+/** Well-formed text of 1 to 64 characters, including control characters. */
 const deviceIds = fc.oneof(
   fc.string({ unit: "binary", minLength: 1, maxLength: 64 }),
   fc.string({
     unit: fc.constantFrom("!", "2", "f", "/", "\\", "#", "?", "\u0000", "\u0085", "\u2028", "\u{1f600}", "'", "%"),
   }),
 );
-/** Milliseconds from 1970 to 2286, most of them of our days. */
+/** Milliseconds from 1970 to 2286, half of them from 2024 to 2040. */
 const times = fc.oneof(
   fc.integer({ min: 0, max: 9_999_999_999_999 }),
   fc.integer({ min: Date.UTC(2024), max: Date.UTC(2040) }),
@@ -40,34 +40,34 @@ const times = fc.oneof(
 const iso = (ms: number) => new Date(ms).toISOString();
 const within = (row: string, { from, before }: { from: string; before: string }) => row >= from && row < before;
 
-describe("partition of a device", () => {
-  test("is the id as it is, where Tables allow that", () => {
+describe("devicePartition", () => {
+  test("id of allowed characters -> unchanged", () => {
     assert.equal(devicePartition("iPhone 15 (Zoë's)%2F+&=😀"), "iPhone 15 (Zoë's)%2F+&=😀");
   });
 
-  test("writes what Tables forbid as the bytes of its UTF-8", () => {
+  test("characters that Tables forbid -> escaped as UTF-8 bytes", () => {
     assert.equal(devicePartition("a/b\\c#d?e!f"), "a!2fb!5cc!23d!3fe!21f");
     assert.equal(devicePartition("\u0000\n\u007f\u0085"), "!00!0a!7f!c2!85");
     assert.equal(devicePartition("\u2028\u2029"), "!e2!80!a8!e2!80!a9");
   });
 
-  test("holds nothing that Tables forbid, is found again, and belongs to no other device", () => {
+  test("any id -> only allowed characters, and deviceOfPartition returns the id", () => {
     fc.assert(
       fc.property(deviceIds, (id) => {
         const partition = devicePartition(id);
-        // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not be in there
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must be absent
         assert.doesNotMatch(partition, /[/\\#?\u0000-\u001f\u007f-\u009f\u2028\u2029]/);
         assert.equal(deviceOfPartition(partition), id);
       }),
     );
   });
 
-  test("is never taken for the partition of a creation whose device is not known", () => {
+  test("partition of a creation without a device -> belongs to no device", () => {
     assert.equal(deviceOfPartition(sessionPartition("5f0c")), undefined);
     assert.notEqual(devicePartition(sessionPartition("5f0c")), sessionPartition("5f0c"));
   });
 
-  test("refuses a lone surrogate", () => {
+  test("lone surrogate -> 400", () => {
     assert.throws(
       () => devicePartition("a\ud800"),
       (error) => error instanceof ApiError && error.status === 400,
@@ -75,14 +75,14 @@ describe("partition of a device", () => {
   });
 });
 
-describe("row of an image that is bound to a device", () => {
+describe("boundImageRow", () => {
   const ids = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
   const names: fc.Arbitrary<HeldImageName> = fc.oneof(
     ids.map((id): HeldImageName => `held/${id}`),
     fc.tuple(ids, ids).map(([owner, id]): HeldImageName => `held-by/${owner}/${id}`),
   );
 
-  test("belongs to one image, whose name is read from it", () => {
+  test("any image name -> imageOfRow returns the name", () => {
     fc.assert(
       fc.property(names, (name) => {
         const row = boundImageRow(name);
@@ -92,21 +92,21 @@ describe("row of an image that is bound to a device", () => {
     );
   });
 
-  test("is no other row of the partition", () => {
+  test("other rows of the partition -> imageOfRow returns undefined", () => {
     for (const row of [guardRow, creationKeyRow("c1"), sessionRow("2026-01-02T03:04:05.678Z", "c1")]) {
       assert.equal(imageOfRow(row), undefined);
     }
   });
 });
 
-describe("row of a session", () => {
-  test("counts the milliseconds down in 13 digits", () => {
+describe("sessionRow", () => {
+  test("creation time -> milliseconds counted down, in 13 digits", () => {
     assert.equal(sessionRow("2026-01-02T03:04:05.678Z", "c1"), `s_${9_999_999_999_999 - 1767323045678}_c1`);
     assert.match(sessionRow("1970-01-01T00:00:00.000Z", "c1"), /^s_\d{13}_c1$/);
     assert.match(sessionRow("2286-11-20T17:46:39.999Z", "c1"), /^s_0{13}_c1$/);
   });
 
-  test("sorts newest first", () => {
+  test("any times -> newest first", () => {
     fc.assert(
       fc.property(times, times, fc.uuid(), fc.uuid(), (one, other, a, b) => {
         fc.pre(one !== other);
@@ -115,32 +115,32 @@ describe("row of a session", () => {
     );
   });
 
-  test("refuses what is no time", () => {
+  test("invalid time -> RangeError", () => {
     for (const time of ["", "soon", "1969-12-31T23:59:59.999Z", "2286-11-20T17:46:40.000Z"]) {
       assert.throws(() => sessionRow(time, "c1"), RangeError);
     }
   });
 });
 
-describe("ranges of rows", () => {
+describe("row ranges", () => {
   const row = sessionRow("2026-01-02T03:04:05.678Z", "c1");
   const otherRow = sessionRow("2026-01-02T03:04:05.678Z", "c1-2");
 
-  test("find a partition's sessions and nothing else", () => {
+  test("sessionRows -> session rows only", () => {
     assert.ok(within(row, sessionRows) && isSessionRow(row));
     for (const other of [guardRow, creationKeyRow("c1"), creationKeyRow("c1", "ff"), auditRow(row, "1")]) {
       assert.ok(!within(other, sessionRows) && !isSessionRow(other));
     }
   });
 
-  test("find keys and sessions, and nothing else", () => {
+  test("keyAndSessionRows -> key and session rows only", () => {
     for (const found of [row, creationKeyRow("c1"), creationKeyRow("c1", "ff")]) {
       assert.ok(within(found, keyAndSessionRows));
     }
     for (const other of [guardRow, auditRow(row, "1")]) assert.ok(!within(other, keyAndSessionRows));
   });
 
-  test("find the audit entries of one session, in the order of their ids", () => {
+  test("auditRows -> audit entries of one session, in the order of their ids", () => {
     const ids = fc.bigInt({ min: 0n, max: 2n ** 63n - 1n });
     fc.assert(
       fc.property(ids, ids, (one, other) => {
@@ -152,19 +152,19 @@ describe("ranges of rows", () => {
     );
   });
 
-  test("take no audit entry whose id is not of digits", () => {
+  test("auditRow with an id that is not decimal -> TypeError", () => {
     for (const id of ["", "-1", "1.5", "x", "1".repeat(20)]) assert.throws(() => auditRow(row, id), TypeError);
   });
 });
 
-describe("partition of the calendar", () => {
-  test("names shard and 5-minute bucket, UTC", () => {
+describe("expiryPartition", () => {
+  test("creation id and time -> shard and 5-minute bucket in UTC", () => {
     assert.match(expiryPartition("c1", "2026-01-02T03:04:59.999Z"), /^[0-9a-f]_202601020300$/);
     assert.match(expiryPartition("c1", "2026-01-02T03:05:00.000Z"), /^[0-9a-f]_202601020305$/);
     assert.match(expiryPartition("c1", "2026-01-01T00:04:00.000+02:00"), /^[0-9a-f]_202512312200$/);
   });
 
-  test("is among the due ones of its own shard exactly from the bucket's beginning on", () => {
+  test("duePartitions -> contains it from the beginning of its bucket, in its shard only", () => {
     fc.assert(
       fc.property(fc.uuid(), times, times, (id, due, now) => {
         const partition = expiryPartition(id, iso(due));
@@ -179,7 +179,7 @@ describe("partition of the calendar", () => {
     );
   });
 
-  test("spreads creations evenly over the shards, whatever their ids look like", () => {
+  test("consecutive ids -> evenly distributed over 16 shards", () => {
     const counts = new Map<string, number>();
     for (let n = 0; n < 16_000; n++) {
       const shard = expiryPartition(`00000000-0000-7000-8000-${String(n).padStart(12, "0")}`, iso(0)).slice(0, 1);
@@ -189,13 +189,13 @@ describe("partition of the calendar", () => {
     for (const count of counts.values()) assert.ok(count > 850 && count < 1150, `a shard has ${count} of 16,000`);
   });
 
-  test("has no 17th shard", () => {
+  test("duePartitions of an invalid shard -> RangeError", () => {
     for (const shard of [-1, 16, 1.5]) assert.throws(() => duePartitions(shard, iso(0)), RangeError);
   });
 });
 
-describe("row of a guard", () => {
-  test("is one for all services and one for each user, apart from all other rows", () => {
+describe("guardRowOf", () => {
+  test("services or a user -> own row within guardRows; other rows are outside", () => {
     const owner = "a".repeat(64);
     assert.deepEqual([guardRowOf("services"), guardRowOf(owner)], [guardRow, `g_${owner}`]);
     for (const countedFor of ["services", owner]) {

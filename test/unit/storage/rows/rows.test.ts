@@ -9,42 +9,24 @@ import { sessionRow } from "../../../../src/storage/rows/keys.ts";
 import {
   prunedPointer,
   readAuditEntry,
-  readDue,
   readGuard,
   readKey,
   readListed,
   readPointer,
   writeAuditEntry,
-  writeDue,
   writeGuard,
   writeKey,
   writePointer,
 } from "../../../../src/storage/rows/other-rows.ts";
 import { readSession, writeSession } from "../../../../src/storage/rows/session-row.ts";
 
-/** The row as it comes back: properties that the service adds, and whole numbers as whatever it likes. */
+/** The row as the service returns it, with its additional properties. */
 function stored(entity: TableEntity): Entity {
   return { ...entity, etag: 'W/"1"', timestamp: "2026-01-01T00:00:00Z", "odata.metadata": "…" };
 }
 
 const text = fc.string({ unit: "binary", maxLength: 70 });
 const time = fc.integer({ min: 0, max: Date.UTC(2200) }).map((ms) => new Date(ms).toISOString());
-const optional = [
-  "deviceCorrelationId",
-  "clientReferenceId",
-  "startedOn",
-  "decision",
-  "settledOn",
-  "referenceImageId",
-  "referenceImageHash",
-  "clientDigest",
-  "clientError",
-  "modelVersion",
-  "threshold",
-  "clientName",
-  "owner",
-] as const;
-
 const records: fc.Arbitrary<SessionRecord> = fc.record(
   {
     creationId: fc.uuid(),
@@ -120,8 +102,8 @@ const record: SessionRecord = {
   expiryPartition: "0_202601020315",
 };
 
-describe("row of a session", () => {
-  test("gives back what was written", () => {
+describe("session row", () => {
+  test("written and read -> the same record", () => {
     fc.assert(
       fc.property(records, (written) => {
         const read = readSession(stored(writeSession("p", "r", written)));
@@ -130,7 +112,7 @@ describe("row of a session", () => {
     );
   });
 
-  test("keeps scalars as they are, so that an operator can read them", () => {
+  test("scalars -> stored as they are; arrays -> JSON; absent values -> omitted", () => {
     const entity = writeSession("p", "r", { ...record, reasons: ["ClientDigestMissing"], threshold: 0.5 });
     assert.deepEqual(entity, {
       ...record,
@@ -141,17 +123,12 @@ describe("row of a session", () => {
     });
   });
 
-  test("leaves out what is absent", () => {
-    const names = Object.keys(writeSession("p", "r", record));
-    for (const name of optional.slice(1)) assert.ok(!names.includes(name));
-  });
-
-  test("is read with properties of later versions, and with Int64 numbers", () => {
+  test("unknown properties and Int64 numbers -> read", () => {
     const entity = { ...stored(writeSession("p", "r", record)), ttlSeconds: 600n, attempts: 3n, novelty: "x" };
     assert.deepEqual(readSession(entity).record, { ...record, attempts: 3 });
   });
 
-  test("says clearly what is wrong with it, and tells no values", () => {
+  test("invalid row -> error with row key and property names, without values", () => {
     const entity = { ...stored(writeSession("secret-device", "r1", record)), reasons: "{", kind: "secret-kind" };
     assert.throws(
       () => readSession(entity),
@@ -166,7 +143,7 @@ describe("row of a session", () => {
 });
 
 describe("other rows", () => {
-  test("hold the guard", () => {
+  test("guard, written and read -> the same guard", () => {
     const guard = {
       recent: ["2026-01-01T00:00:00.000Z"],
       rejectionsInARow: 2,
@@ -178,7 +155,7 @@ describe("other rows", () => {
     assert.deepEqual(readGuard(stored(entity)), guard);
   });
 
-  test("hold a creation's key", () => {
+  test("idempotency key, written and read -> the same key", () => {
     const key = {
       creationId: "c1",
       bodyHash: "ff",
@@ -192,14 +169,14 @@ describe("other rows", () => {
     assert.deepEqual(readKey(stored(writeKey("p", "k_1", minimal))), minimal);
   });
 
-  test("are read as the services' where they do not tell whose session counts", () => {
+  test("row without countedFor -> read as counted for the services", () => {
     const { countedFor: _, ...older } = record;
     const entity: Entity = { ...stored(writeSession("p", "s_1", record)), countedFor: undefined };
     assert.deepEqual(readSession(entity).record, { ...older, countedFor: "services" });
     assert.equal(readKey({ ...entity, leaseUntil: "x" }).countedFor, "services");
   });
 
-  test("hold the pointer, with all that a list tells", () => {
+  test("pointer, written and read -> place of the record and fields of lists", () => {
     const entity = stored(writePointer("p", "r", { ...record, owner: "o", startedOn: "2026-01-02T03:05:00.000Z" }));
     const listed = {
       kind: record.kind,
@@ -218,22 +195,7 @@ describe("other rows", () => {
     assert.equal(readListed({ ...entity, ...stored(pruned) }), undefined);
   });
 
-  test("hold what is due", () => {
-    const due = {
-      creationId: "c1",
-      phase: "collect" as const,
-      dueOn: "2026-01-02T03:16:05.678Z",
-      partition: "p",
-      row: "r",
-      idempotencyRowKey: "k_c1",
-      expiryPartition: "0_202601020315",
-    };
-    const entity = writeDue(due);
-    assert.deepEqual([entity.partitionKey, entity.rowKey], ["0_202601020315", "c1"]);
-    assert.deepEqual(readDue(stored(entity)), due);
-  });
-
-  test("hold an audit entry, its attempt whole, however long", () => {
+  test("audit entry of any length, written and read -> the same attempt, in properties of at most 32 K characters", () => {
     const attempts = fc.record(
       {
         attemptId: fc.nat(),

@@ -8,9 +8,9 @@ import { createCreation } from "../../../../src/storage/stores/creations.ts";
 
 const changedOn = "2026-01-01T00:00:00.000Z";
 
-/** A device whose guard is always changed by somebody else just before we write. */
+/** A device whose guard is changed concurrently before every write. */
 function contestedTable(counts: { writes: number }): Table {
-  const unused = () => assert.fail("not for this test");
+  const unused = () => assert.fail("unexpected call");
   return {
     name: "sessions",
     get: async (partitionKey, rowKey) =>
@@ -29,7 +29,7 @@ function contestedTable(counts: { writes: number }): Table {
 }
 
 describe("reserve", () => {
-  test("gives up a race that it cannot win, with a time to come again", async () => {
+  test("guard changes before every write -> 503 ServerBusy with Retry-After after 50 attempts", async () => {
     const counts = { writes: 0 };
     const pauses: number[] = [];
     const connection = connectStorage({
@@ -52,7 +52,7 @@ describe("reserve", () => {
     assert.ok(pauses.length > 0 && pauses.every((ms) => ms > 0 && ms <= 200));
   });
 
-  test("remembers no guard whose ETag it was not told: another's creation would be written over", async () => {
+  test("write response without an ETag -> guard not cached, so a concurrent creation is not overwritten", async () => {
     const etagsSent: unknown[] = [];
     const table: Table = {
       ...contestedTable({ writes: 0 }),
