@@ -1,5 +1,6 @@
 import createLibraryClient from "@azure/ai-vision-face";
 import type { TokenCredential } from "@azure/identity";
+import { compact } from "../../compact.ts";
 import { ApiError } from "../../errors.ts";
 import { type RetryPolicy, sleep, withTimeout } from "../../retry.ts";
 import type { RequestObserver } from "../../telemetry/telemetry.ts";
@@ -13,7 +14,6 @@ import {
   isCredentialsRejection,
 } from "../errors.ts";
 import type { ApiVersion } from "../model.ts";
-import { compact } from "../objects.ts";
 import type { FaceCallOptions } from "./face-service.ts";
 
 /** HTTP requests to the Face service. The only file that imports the official client library, which is large. */
@@ -154,7 +154,7 @@ function toApiError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof ApiError) return error;
   if (error instanceof RangeError) return faceResponseInvalid(error);
   if (/Credential|Authentication/.test(error.name)) {
-    const message = "No token for the Face service could be had.";
+    const message = "The app could not get a token for the Face service.";
     return new ApiError(502, "FaceCredentialFailed", message, { cause: plain(error) });
   }
   const isNetwork = error.name === "RestError" || ("code" in error && typeof error.code === "string");

@@ -181,7 +181,7 @@ describe("call that the service refuses", () => {
   test("credentials or quota refused -> sessions keep their number of failures", async () => {
     const refusals = [
       faceCredentialsRejected(accessDenied()),
-      new ApiError(502, "FaceCredentialFailed", "No token for the Face service could be had."),
+      new ApiError(502, "FaceCredentialFailed", "The app could not get a token for the Face service."),
       outOfQuota(2),
     ];
     for (const refusal of refusals) {
