@@ -14,8 +14,8 @@ import { timerRate } from "./timer-rate.ts";
 
 /**
  * `npm run bench [-- <part> …] [--sessions N]`: measures what the app is meant to hold to, prints it as a table, and
- * writes it to `bench/results.json`. Parts: latency, requests, cpu, bodies, load, timer. `--sessions` says how many are due for
- * the timer (default 100,000). Nothing here is a test: a figure that is missed fails nothing.
+ * writes it to `bench/results.json`. Parts: latency, requests, cpu, bodies, load, timer. `--sessions` is the number of
+ * sessions that are due for the timer (default 100,000). Nothing here is a test: a figure that is missed fails nothing.
  */
 const resultsFile = resolve(import.meta.dirname, "../../bench/results.json");
 

@@ -11,8 +11,8 @@ const honestRequests = 6;
 const hostileRequests = 3;
 
 /**
- * Bodies in smaller chunks are left to the tests: the functions host joins chunks before it passes them on, its stand-in does
- * not, and what would be measured is the parsing of chunks by both.
+ * Bodies in smaller chunks are left to the tests: what would be measured here is how the HTTP servers of Node.js, of which
+ * the functions host's stand-in is one, take chunks apart.
  */
 const smallestChunk = 1024;
 
@@ -23,13 +23,13 @@ const smallestChunk = 1024;
  */
 export const hostileBodyCpu: Part = {
   name: "bodies",
-  async run(tell): Promise<Figure[]> {
+  async run(report): Promise<Figure[]> {
     const rig = await startRig();
     try {
       const bodies = hostileBodies().filter(({ chunkBytes = smallestChunk }) => chunkBytes >= smallestChunk);
       const honest: number[] = [];
       const hostile = bodies.map(() => [] as number[]);
-      tell(`${bodies.length} hostile bodies, ${rounds} rounds`);
+      report(`${bodies.length} hostile bodies, ${rounds} rounds`);
       for (let round = -1; round < rounds; round += 1) {
         const ofHonest = await measure(rig.app, honestRequests, async () => send(rig.app, await honestCreation(), 200));
         const ofHostile: number[] = [];

@@ -2,7 +2,6 @@ import { createSemaphore } from "../../semaphore.ts";
 import type { Clock, ImageStore } from "../model/ports.ts";
 import type { Schedule } from "../model/schedule.ts";
 import type { FoundRow, RowOf, RowStore, WalkedTable } from "../model/stored-rows.ts";
-import type { Limits } from "../open/limits.ts";
 import { type Retention, sessionLifeMs } from "./retention.ts";
 import { walkOn } from "./walk.ts";
 
@@ -12,7 +11,6 @@ export interface SweepRowsDeps {
   images: ImageStore;
   now: Clock;
   retention: Retention;
-  limits: Pick<Limits, "windowSeconds">;
   onFailure(failure: { table?: WalkedTable; row?: string; cause: unknown }): void;
 }
 
@@ -65,7 +63,7 @@ async function sweepPage(deps: SweepRowsDeps, rows: FoundRow[], deadline: number
   return swept;
 }
 
-function isOutdated({ now, retention, limits }: SweepRowsDeps, row: FoundRow): boolean {
+function isOutdated({ now, retention }: SweepRowsDeps, row: FoundRow): boolean {
   const nowMs = now();
   const keptMs = retention.outcomeDays * dayMs;
   switch (row.kind) {
@@ -74,7 +72,8 @@ function isOutdated({ now, retention, limits }: SweepRowsDeps, row: FoundRow): b
       return isOlder(row.leaseUntil, row.isCommitted ? keptMs + dayMs : sessionLifeMs + hourMs, nowMs);
     case "guard": {
       const { recent, rejectionsInARow, lockedUntil, changedOn } = row;
-      const isIdle = recent.every((time) => isOlder(time, limits.windowSeconds * 1000, nowMs));
+      // A younger guard is removed with the last session that it counts.
+      const isIdle = recent.every((time) => isOlder(time, keptMs + hourMs, nowMs));
       const isLocked = lockedUntil !== undefined && Date.parse(lockedUntil) > nowMs;
       return isIdle && !isLocked && (rejectionsInARow === 0 || isOlder(changedOn, keptMs, nowMs));
     }

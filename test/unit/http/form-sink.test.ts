@@ -144,7 +144,7 @@ describe("a part's headers", () => {
 
   test("are read as clients write them", async () => {
     for (const [headers, expected] of [
-      // .NET quotes nothing that it need not quote, and tells a file's name twice.
+      // .NET quotes nothing that it need not quote, and writes a file's name twice.
       ["Content-Disposition: form-data; name=a; filename=b.jpg; filename*=utf-8''b.jpg", ["a", "b.jpg", undefined]],
       [
         "Content-Type: text/plain; charset=utf-8\r\nContent-Disposition: form-data; name=a",
