@@ -7,14 +7,14 @@ const timeoutError = () => new Error("timed out");
 const isTransient = (error: unknown) => error instanceof Error && error.message === "transient";
 const policy: RetryPolicy = { retries: 2, firstDelayMs: 100, maxDelayMs: 2000, random: () => 1, sleep, isTransient };
 
-/** The policy without delays, and the delays that it requested. */
+/** The policy without delays, and the requested delays. */
 function arrange(overrides: Partial<RetryPolicy> = {}) {
   const slept: number[] = [];
   return { slept, policy: { ...policy, sleep: async (ms: number) => void slept.push(ms), ...overrides } };
 }
 
 describe("withRetry", () => {
-  test("transient failures -> retried with the number of earlier attempts, then the last failure is thrown", async () => {
+  test("retries transient failures, passes the number of earlier attempts, and throws the last failure", async () => {
     const { policy, slept } = arrange();
     const attempts: number[] = [];
     const failure = new Error("transient");
@@ -33,7 +33,7 @@ describe("withRetry", () => {
     assert.equal(await withRetry(policy, async () => "done"), "done");
   });
 
-  test("permanent failure -> not retried", async () => {
+  test("does not retry a lasting failure", async () => {
     const { policy, slept } = arrange();
     await assert.rejects(
       withRetry(policy, async () => assert.fail("broken")),
@@ -42,7 +42,7 @@ describe("withRetry", () => {
     assert.deepEqual(slept, []);
   });
 
-  test("Retry-After within the maximum delay -> waited for; longer -> not retried", async () => {
+  test("obeys Retry-After up to the longest delay", async () => {
     const failing = () => Promise.reject(new Error("transient"));
     const short = arrange({ retryAfterOf: () => "2" });
     await assert.rejects(withRetry(short.policy, failing));
@@ -52,7 +52,7 @@ describe("withRetry", () => {
     assert.deepEqual(long.slept, []);
   });
 
-  test("signal aborted during a delay -> AbortError", async () => {
+  test("ends a delay with its signal", async () => {
     const controller = new AbortController();
     const operation = async () => {
       controller.abort();
@@ -65,7 +65,7 @@ describe("withRetry", () => {
 });
 
 describe("backoff", () => {
-  test("retries -> delay doubles up to the maximum, reduced by at most half", () => {
+  test("doubles up to its cap, and keeps within half of it", () => {
     const delays = [1, 2, 3, 10].map((retry) => backoff(retry, { ...policy, random: () => 0 }));
     assert.deepEqual(delays, [50, 100, 200, 1000]);
     const longest = [1, 2, 3, 10].map((retry) => backoff(retry, { ...policy, random: () => 1 }));
@@ -83,12 +83,12 @@ describe("retryAfterMs", () => {
     ["soon", undefined],
     ["", undefined],
   ] as const) {
-    test(`"${value}" -> ${expected}`, () => assert.equal(retryAfterMs(value, nowMs), expected));
+    test(`of "${value}" is ${expected}`, () => assert.equal(retryAfterMs(value, nowMs), expected));
   }
 });
 
 describe("withTimeout", () => {
-  test("operation too long, signal ignored -> timeout error, signal aborted", async () => {
+  test("ends an operation after the timeout, even if it ignores its signal", async () => {
     let signal: AbortSignal | undefined;
     const operation = (given: AbortSignal) => {
       signal = given;
@@ -98,22 +98,22 @@ describe("withTimeout", () => {
     assert.equal(signal?.aborted, true);
   });
 
-  test("operation throws when aborted -> timeout error", async () => {
+  test("throws the timeout's error, not the error of the aborted operation", async () => {
     const operation = (signal: AbortSignal) =>
       new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(new Error("aborted"))));
     await assert.rejects(withTimeout(1, timeoutError, operation), /timed out/);
   });
 
-  test("outer signal aborted, before or during the operation -> reason of the signal", async () => {
+  test("throws the reason of the outer signal, before or after the start", async () => {
     const controller = new AbortController();
     const pending = withTimeout(longEnough, timeoutError, () => new Promise<never>(() => undefined), controller.signal);
-    controller.abort(new Error("canceled"));
-    await assert.rejects(pending, /canceled/);
+    controller.abort(new Error("gave up"));
+    await assert.rejects(pending, /gave up/);
     const never = () => assert.fail("the operation must not begin");
-    await assert.rejects(withTimeout(longEnough, timeoutError, never, controller.signal), /canceled/);
+    await assert.rejects(withTimeout(longEnough, timeoutError, never, controller.signal), /gave up/);
   });
 
-  test("operation ends in time -> its result or failure", async () => {
+  test("returns the result or throws the error of an operation that ends in time", async () => {
     assert.equal(await withTimeout(longEnough, timeoutError, async () => "done"), "done");
     const failed = withTimeout(longEnough, timeoutError, async () => assert.fail("broken"));
     await assert.rejects(failed, /broken/);

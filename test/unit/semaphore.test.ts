@@ -2,25 +2,19 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createSemaphore } from "../../src/semaphore.ts";
 
-test("createSemaphore of 2 -> two acquired at once; then lowest rank first, in order of the calls for equal ranks", async () => {
+test("limits concurrent work; the lowest rank is next, first come first served among equals", async () => {
   const semaphore = createSemaphore(2);
   const order: string[] = [];
-  const acquire = (name: string, rank?: string) => semaphore.acquire(rank).then(() => order.push(name));
-  await Promise.all([acquire("first", "9"), acquire("second")]);
-  const waiting = [
-    acquire("b", "2"),
-    acquire("c", "3"),
-    acquire("a", "1"),
-    acquire("second b", "2"),
-    acquire("unranked"),
-  ];
+  const ask = (name: string, rank?: string) => semaphore.acquire(rank).then(() => order.push(name));
+  await Promise.all([ask("first", "9"), ask("second")]);
+  const waiting = [ask("b", "2"), ask("c", "3"), ask("a", "1"), ask("b too", "2"), ask("without rank")];
   await new Promise(setImmediate);
   assert.deepEqual(order, ["first", "second"]);
-  for (let count = 0; count < 5; count += 1) semaphore.release();
+  for (let back = 0; back < 5; back += 1) semaphore.release();
   await Promise.all(waiting);
-  assert.deepEqual(order.slice(2), ["unranked", "a", "b", "second b", "c"]);
+  assert.deepEqual(order.slice(2), ["without rank", "a", "b", "b too", "c"]);
   semaphore.release();
   semaphore.release();
-  await acquire("last");
-  assert.equal(order.at(-1), "last");
+  await ask("after all");
+  assert.equal(order.at(-1), "after all");
 });
