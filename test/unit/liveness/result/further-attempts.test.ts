@@ -70,7 +70,7 @@ describe("attempts after the result that was looked at", () => {
   test("let their owner find their images", async () => {
     const world = await usedAgain([realFace({ sessionImageId: "an-image" })]);
     await collected(world);
-    assert.equal(await world.start().deps.devices.sessionOfImage("an-image"), world.record().sessionId);
+    assert.equal(await world.start().deps.sessionImages.sessionOf("an-image"), world.record().sessionId);
   });
 
   test("are asked for once: where there are none, and where there are", async () => {
