@@ -88,11 +88,11 @@ test("spans and metrics of a check and of the timer", async (t) => {
   assert.ok(work.facts["faas.invocation_id"]);
   const calls = ofTrace(creation.trace).filter((span) => span !== work);
   assert.deepEqual(calls.map(({ name }) => name).sort(), [
+    "creations.commit",
+    "creations.reserve",
     "face.create",
     "images.put",
-    "sessions.commit",
-    "sessions.reserve",
-    "sessions.schedule",
+    "schedule.put",
   ]);
   assert.ok(calls.every(({ parent, success }) => parent === work.id && success === true));
   const face = calls.find(({ name }) => name === "face.create");
@@ -119,7 +119,7 @@ test("spans and metrics of a check and of the timer", async (t) => {
   const requests = reads.map(({ facts }) => facts.requests).sort();
   assert.deepEqual(requests, ["1", "2"], "the first request was answered 500 and retried");
   assert.equal(run?.facts["liveness.session_id"], undefined, "a run has many sessions");
-  assert.ok(spans.some(({ name, parent }) => name === "sessions.dueRows" && parent === run?.id));
+  assert.ok(spans.some(({ name, parent }) => name === "schedule.dueRows" && parent === run?.id));
 
   const measured = (name: string) => intake.measurements(name).map(({ value, facts }) => [facts, value] as const);
   const verify = { kind: "livenessWithVerify" };

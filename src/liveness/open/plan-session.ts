@@ -1,11 +1,14 @@
 import { createHash } from "node:crypto";
 import { ApiError } from "../../errors.ts";
 import { carryOver, carryOverRules } from "../../face/carry-over.ts";
+import type { FaceService } from "../../face/client/face-service.ts";
 import type { CreateRequest } from "../../face/codec.ts";
 import type { ApiVersion, CreatedSession, SessionKind, SessionRequest } from "../../face/model.ts";
 import { inspectImage } from "../images/inspect-image.ts";
 import { type Caller, countedFor } from "../model/caller.ts";
-import type { Clock, CreationKey, FaceService, ImageFacts, NewId, SessionStore } from "../model/ports.ts";
+import type { Clock, NewId } from "../model/clock.ts";
+import type { CreationKey } from "../model/creations.ts";
+import type { ImageFacts } from "../model/images.ts";
 import type { SessionRecord } from "../model/session.ts";
 import { collectDueOn, sessionLifeMs } from "../retain/retention.ts";
 
@@ -40,10 +43,7 @@ export interface Plan {
   /** As the service is to get it. */
   request: SessionRequest;
   uploaded: CheckedImage | undefined;
-  creation: Pick<
-    SessionRecord,
-    "creationId" | "createdOn" | "tokenExpiresOn" | "expiresOn" | "ttlSeconds" | "expiryPartition"
-  >;
+  creation: Pick<SessionRecord, "creationId" | "createdOn" | "tokenExpiresOn" | "expiresOn" | "ttlSeconds">;
   /** Lowest match confidence that the session accepts: the request's or the operator's. Undefined: any. */
   threshold: number | undefined;
   /** SHA-256 (hex) of the idempotency key and its owner; undefined if the request has no key. */
@@ -54,7 +54,6 @@ export interface Plan {
 
 export interface PlanDeps {
   face: FaceService;
-  sessions: Pick<SessionStore, "expiryPartition">;
   now: Clock;
   newId: NewId;
   policy: OpeningPolicy;
@@ -93,7 +92,7 @@ export function planSession(deps: PlanDeps, command: OpenSessionCommand): Plan {
     key: {
       creationId: creation.creationId,
       leaseUntil: new Date(Date.parse(creation.createdOn) + leaseMs).toISOString(),
-      expiryPartition: creation.expiryPartition,
+      dueOn: collectDueOn(creation.tokenExpiresOn),
       countedFor: countedFor(caller),
       ...(idempotencyKey !== undefined && { bodyHash: hashCommand(command, uploaded) }),
       ...(caller.owner !== undefined && { owner: caller.owner }),
@@ -114,18 +113,15 @@ function thresholdOf({ verifyConfidenceThreshold = 0 }: SessionRequest, { confid
   return threshold > 0 ? threshold : undefined;
 }
 
-function dateCreation({ now, newId, sessions }: PlanDeps, request: SessionRequest): Plan["creation"] {
-  const creationId = newId();
+function dateCreation({ now, newId }: PlanDeps, request: SessionRequest): Plan["creation"] {
   const start = now();
   const ttlSeconds = request.authTokenTimeToLiveInSeconds;
-  const tokenExpiresOn = new Date(start + ttlSeconds * 1000).toISOString();
   return {
-    creationId,
+    creationId: newId(),
     createdOn: new Date(start).toISOString(),
-    tokenExpiresOn,
+    tokenExpiresOn: new Date(start + ttlSeconds * 1000).toISOString(),
     expiresOn: new Date(start + sessionLifeMs).toISOString(),
     ttlSeconds,
-    expiryPartition: sessions.expiryPartition(creationId, collectDueOn(tokenExpiresOn)),
   };
 }
 
@@ -155,7 +151,7 @@ export function recordOf(
   plan: Plan,
   upstreamVersion: ApiVersion,
   created: CreatedSession,
-  stored: { idempotencyRowKey: string; facts: ImageFacts | undefined },
+  { facts }: { facts: ImageFacts | undefined },
 ): SessionRecord {
   const { command, creation, threshold } = plan;
   const { request, caller, clientReferenceId } = command;
@@ -173,14 +169,13 @@ export function recordOf(
     final: false,
     reasons: [],
     countedFor: plan.key.countedFor,
-    idempotencyRowKey: stored.idempotencyRowKey,
     ...(deviceCorrelationId !== undefined && { deviceCorrelationId }),
     ...(clientReferenceId !== undefined && { clientReferenceId }),
     ...(threshold !== undefined && { threshold }),
     ...(created.modelVersion !== undefined && { modelVersion: created.modelVersion }),
     ...(created.verifyReferences.length > 0 && { verifyReferences: created.verifyReferences }),
     ...(referenceImageId !== undefined && { referenceImageId }),
-    ...(stored.facts !== undefined && { referenceImageHash: stored.facts.sha256 }),
+    ...(facts !== undefined && { referenceImageHash: facts.sha256 }),
     ...(expectedReferenceImageId !== undefined && { imageFromClient: true }),
     ...(caller.clientName !== undefined && { clientName: caller.clientName }),
     ...(caller.owner !== undefined && { owner: caller.owner }),

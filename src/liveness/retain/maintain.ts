@@ -83,7 +83,7 @@ export async function drainShard(
   const summary = addSummaries();
   const tools = { ...deps, face: run.face };
   const closing = new Set<Promise<void>>();
-  let batch: { bucket: string; since: number; visits: Promise<RowResult>[] } | undefined;
+  let batch: { since: number; visits: Promise<RowResult>[] } | undefined;
   const isFull = ({ visits, since }: NonNullable<typeof batch>) =>
     visits.length === maxBatch || deps.now() - since >= maxBatchMs;
 
@@ -97,7 +97,7 @@ export async function drainShard(
   }
 
   try {
-    for await (const due of deps.sessions.dueRows(shard, run.startedOn)) {
+    for await (const due of deps.schedule.dueRows(shard, run.startedOn)) {
       summary.due += 1;
       if ("cause" in due) {
         // It stays where it is, and is told of until somebody mends it.
@@ -111,11 +111,11 @@ export async function drainShard(
         if (run.isOver()) break;
         continue;
       }
-      if (batch && (batch.bucket !== due.expiryPartition || isFull(batch))) {
+      if (batch && isFull(batch)) {
         close(batch);
         batch = undefined;
       }
-      batch ??= { bucket: due.expiryPartition, since: deps.now(), visits: [] };
+      batch ??= { since: deps.now(), visits: [] };
       batch.visits.push(visit(tools, due, run));
     }
   } catch (cause) {
@@ -173,41 +173,27 @@ async function runPhases(deps: MaintainDeps, stand: PhaseState, did: PhaseOutcom
 async function fail(deps: MaintainDeps, row: DueRow, cause: unknown): Promise<Omit<RowResult, "due" | "did">> {
   const failure = { ...nameOf(row), cause };
   const nowMs = deps.now();
-  const pruneMs = imageTime(deps, row);
+  const pruneMs = Date.parse(pruneTime(deps, row));
   // If the removal fails as well, the next try repeats it.
   if (pruneMs <= nowMs) await removeImage(deps, row).catch(() => undefined);
   if (isInfrastructureFailure(cause)) return { stays: true, failure };
   const failures = (row.failures ?? 0) + 1;
   const retryMs = nowMs + Math.min(firstDelayMs * 2 ** (failures - 1), longestDelayMs);
   const dueMs = pruneMs > nowMs ? Math.min(retryMs, pruneMs) : retryMs;
-  return { next: follow(deps, row, row.phase, iso(dueMs), failures), failure: { ...failure, failures } };
-}
-
-/** When the session's image is to be removed, in milliseconds. Never, if the row's key is malformed: the sweep removes images by age. */
-function imageTime(deps: MaintainDeps, row: DueRow): number {
-  try {
-    return Date.parse(pruneTime(deps, row));
-  } catch {
-    return Number.POSITIVE_INFINITY;
-  }
+  return { next: follow(row, row.phase, iso(dueMs), failures), failure: { ...failure, failures } };
 }
 
 /**
- * Writes the rows that follow, then removes those that were due: ended in between, both are there, and the old one is
- * gone through again. An old one that is gone already tells that somebody else was here. Another run leaves what this one
- * leaves; but where an erasure was, nothing may be left.
+ * Replaces the rows that were due by those that follow. If an old row is already gone, another run has visited the
+ * session and leaves the same; but after an erasure, nothing may be left.
  */
 async function commitBatch(deps: MaintainDeps, visits: RowResult[]): Promise<RowResult[]> {
   const moving = visits.filter(({ stays }) => !stays);
   try {
     const abandoned = moving.filter(({ did }) => did.includes("abandoned"));
-    if (abandoned.length > 0) await deps.devices.dropPointers(abandoned.map(({ due }) => due));
-    await deps.sessions.schedule(...moving.flatMap(({ next }) => next ?? []));
-    const leaving = moving.filter(({ due, next }) => due.expiryPartition !== next?.expiryPartition);
-    const gone = await deps.sessions.unschedule(leaving.map(({ due }) => due));
-    for (const { creationId } of gone) {
-      const next = leaving.find(({ due }) => due.creationId === creationId)?.next;
-      if (next !== undefined && (await find(deps, next)) === undefined) await deps.sessions.unschedule([next]);
+    if (abandoned.length > 0) await deps.removals.dropPointers({ records: abandoned.map(({ due }) => due) });
+    for (const { next } of await deps.schedule.move(moving)) {
+      if (next !== undefined && (await find(deps, next)) === undefined) await deps.schedule.remove([next]);
     }
     return visits;
   } catch (cause) {

@@ -37,7 +37,7 @@ describe("observed services", () => {
     const { world, deps, told } = arrange();
     const { record } = await openSession(deps, command());
     assert.deepEqual(world.record(), record);
-    assert.deepEqual(told.calls.sort(), ["face.create", "sessions.commit", "sessions.reserve", "sessions.schedule"]);
+    assert.deepEqual(told.calls.sort(), ["creations.commit", "creations.reserve", "face.create", "schedule.put"]);
     assert.deepEqual(told.measured, [
       ["liveness.creations", 1, { kind: "liveness", apiVersion: "v1.2", upstreamVersion: "v1.2" }],
     ]);
@@ -74,7 +74,7 @@ describe("observed services", () => {
     world.advance({ hours: 1 });
     const { oldestDueOn: _, ...summary } = await drain(maintenance(), world.now() + 60_000);
     assert.equal(summary.collected, 1);
-    assert.ok(told.calls.filter((name) => name === "sessions.dueRows").length > 16, "each step of each shard");
+    assert.ok(told.calls.filter((name) => name === "schedule.dueRows").length > 16, "each step of each shard");
     assert.ok(
       told.measured.some(([metric, , { decision }]) => metric === "liveness.decisions" && decision === "rejected"),
     );

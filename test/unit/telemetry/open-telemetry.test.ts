@@ -48,7 +48,7 @@ function sendOne<T>(telemetry: Telemetry, asked: ServiceCall, end: () => Promise
 }
 
 const face: ServiceCall = { name: "face.get", service: "face" };
-const tables: ServiceCall = { name: "sessions.reserve", service: "tables" };
+const tables: ServiceCall = { name: "creations.reserve", service: "tables" };
 
 describe("telemetry", () => {
   test("hangs an invocation under the host's request, and its calls under it", async () => {

@@ -23,7 +23,7 @@ const watch = (deps: Process["deps"], world: World) => getSession(deps, trusted,
 
 /** Asserts that all rows of the session are in the partition of the device, and that the timer removes them. */
 async function assertWhole(world: World, device: string): Promise<void> {
-  const { deviceCorrelationId, decision, movedFrom } = world.record();
+  const { deviceCorrelationId, decision, movedFrom } = world.tables.records.all()[0]?.value ?? assert.fail();
   assert.deepEqual([deviceCorrelationId, decision, movedFrom], [device, "accepted", undefined]);
   const partitions = new Set(world.storage.sessions.all().map(({ partitionKey }) => partitionKey));
   assert.deepEqual([...partitions], [device]);

@@ -70,7 +70,7 @@ describe("collecting a settled session with further attempts", () => {
   test("further attempt with an image -> linked to the session", async () => {
     const world = await usedAgain([realFace({ sessionImageId: "an-image" })]);
     await collected(world);
-    assert.equal(await world.start().deps.devices.sessionOfImage("an-image"), world.record().sessionId);
+    assert.equal(await world.start().deps.sessionImages.sessionOf("an-image"), world.record().sessionId);
   });
 
   test("with or without further attempts -> one call to the service in all", async () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { StoredSession } from "../../../../src/liveness/model/session.ts";
 import { recordResult } from "../../../../src/liveness/result/record-result.ts";
+import { locationOf } from "../../../../src/storage/rows/references.ts";
 import type { Hook } from "../../fakes/calls.ts";
 import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
 import { seedSession } from "../../fakes/seed.ts";
@@ -26,8 +27,9 @@ function beforeFirst(name: string, act: () => void): Hook {
 }
 
 /** Another process changes the record with one write. */
-function recordElsewhere(world: World, { partition, row, record }: StoredSession, change: object): void {
-  const current = world.tables.records.get(partition, row)?.value ?? record;
+function recordElsewhere(world: World, stored: StoredSession, change: object): void {
+  const { partition, row } = locationOf(stored);
+  const current = world.tables.records.get(partition, row)?.value ?? assert.fail();
   world.tables.records.put(partition, row, { ...current, ...change });
 }
 

@@ -105,23 +105,23 @@ describe("eraseDevice during a run", async () => {
     const [hasRead, mayWrite] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const { deps } = world.start();
     const timer = run(world, {
-      sessions: {
-        ...deps.sessions,
-        schedule: async (...rows) => {
+      schedule: {
+        ...deps.schedule,
+        move: async (moves) => {
           hasRead.resolve();
           await mayWrite.promise;
-          await deps.sessions.schedule(...rows);
+          return deps.schedule.move(moves);
         },
       },
     });
     await hasRead.promise;
     const eraser = world.start().deps;
-    const purge = async (...session: Parameters<typeof eraser.sessions.purge>) => {
+    const purge = async (...session: Parameters<typeof eraser.removals.purge>) => {
       mayWrite.resolve();
       await timer;
-      await eraser.sessions.purge(...session);
+      await eraser.removals.purge(...session);
     };
-    await eraseDevice({ ...eraser, sessions: { ...eraser.sessions, purge } }, "a-device");
+    await eraseDevice({ ...eraser, removals: { ...eraser.removals, purge } }, "a-device");
     assert.deepEqual(world.everything(), createWorld().everything());
   });
 

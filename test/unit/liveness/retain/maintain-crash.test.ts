@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { drain, type MaintenanceSummary } from "../../../../src/liveness/retain/maintain.ts";
-import { expiryPartition as partitionOf } from "../../../../src/storage/rows/keys.ts";
+import { expiryPartition } from "../../../../src/storage/rows/keys.ts";
 import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
 import { interruptionsOf } from "../../fakes/moments.ts";
 import { seedSession } from "../../fakes/seed.ts";
@@ -59,8 +59,7 @@ function skipBackoff({ tables: { expiry }, now }: World): void {
   for (const { partition, row, value } of expiry.all()) {
     if (value.failures === undefined) continue;
     expiry.remove(partition, row);
-    const expiryPartition = partitionOf(value.creationId, dueOn);
-    expiry.put(expiryPartition, row, { ...value, dueOn, expiryPartition });
+    expiry.put(expiryPartition(value.creationId, dueOn), row, { ...value, dueOn });
   }
 }
 

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { accessDenied, outOfQuota } from "../../../../src/api-errors.ts";
 import { ApiError } from "../../../../src/errors.ts";
+import type { FaceService, SessionRef } from "../../../../src/face/client/face-service.ts";
 import { faceCredentialsRejected, faceTimeout, faceUnreachable } from "../../../../src/face/errors.ts";
-import type { FaceService, SessionRef } from "../../../../src/liveness/model/ports.ts";
 import { drain, drainShard, type MaintainDeps } from "../../../../src/liveness/retain/maintain.ts";
 import { failOn } from "../../fakes/calls.ts";
 import { seedSession } from "../../fakes/seed.ts";
@@ -225,12 +225,12 @@ describe("failures in a run", () => {
 
   test("unreadable shard -> the others are drained", async () => {
     const { world } = await backlog(40);
-    const { summary, failures } = await run(world, ({ deps: { sessions } }) => ({
-      sessions: {
-        ...sessions,
+    const { summary, failures } = await run(world, ({ deps: { schedule } }) => ({
+      schedule: {
+        ...schedule,
         async *dueRows(shard, now) {
           if (shard === 3) throw new Error("unreadable");
-          yield* sessions.dueRows(shard, now);
+          yield* schedule.dueRows(shard, now);
         },
       },
     }));
@@ -242,13 +242,13 @@ describe("failures in a run", () => {
 
   test("unreadable row -> the rows after it are drained", async () => {
     const { world } = await backlog(20);
-    const broken = { expiryPartition: "0_202603011200", creationId: "broken", cause: new Error("no phase") };
-    const { summary, failures } = await run(world, ({ deps: { sessions } }) => ({
-      sessions: {
-        ...sessions,
+    const broken = { creationId: "broken", cause: new Error("no phase") };
+    const { summary, failures } = await run(world, ({ deps: { schedule } }) => ({
+      schedule: {
+        ...schedule,
         async *dueRows(shard, now) {
           if (shard === 0) yield broken;
-          yield* sessions.dueRows(shard, now);
+          yield* schedule.dueRows(shard, now);
         },
       },
     }));

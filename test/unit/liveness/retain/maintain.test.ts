@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { drain, type MaintainDeps, type MaintenanceSummary } from "../../../../src/liveness/retain/maintain.ts";
+import { readPlace } from "../../../../src/storage/rows/references.ts";
 import { failOn, type Hook } from "../../fakes/calls.ts";
 import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
 import { seedSession } from "../../fakes/seed.ts";
@@ -90,7 +91,7 @@ describe("collecting", () => {
     await run(world);
     assert.equal(world.record().deviceCorrelationId, "a-late-device");
     const [next] = world.tables.expiry.all();
-    assert.equal(next?.value.partition, "a-late-device");
+    assert.equal(readPlace(next?.value.place ?? assert.fail()).partition, "a-late-device");
     world.advance({ days: 90 });
     await run(world);
     await run(world);
@@ -148,7 +149,7 @@ describe("pruning", () => {
 describe("expiry row without a session", () => {
   test("due for pruning -> removes the row", async () => {
     const world = await duePrune();
-    await world.start().deps.sessions.purge((await find(world)) ?? assert.fail());
+    await world.start().deps.removals.purge((await find(world)) ?? assert.fail());
     assert.deepEqual((await run(world)).summary, { ...none, pruned: 1 });
     assert.deepEqual(world.everything(), createWorld().everything());
   });

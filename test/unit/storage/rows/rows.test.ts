@@ -3,22 +3,30 @@ import { describe, test } from "node:test";
 import type { TableEntity } from "@azure/data-tables";
 import fc from "fast-check";
 import { apiVersions, sessionKinds } from "../../../../src/face/model.ts";
-import type { SessionRecord } from "../../../../src/liveness/model/session.ts";
 import type { Entity } from "../../../../src/storage/azure/table.ts";
-import { sessionRow } from "../../../../src/storage/rows/keys.ts";
+import { expiryPartition, sessionRow } from "../../../../src/storage/rows/keys.ts";
 import {
   prunedPointer,
   readAuditEntry,
+  readDue,
   readGuard,
   readKey,
   readListed,
   readPointer,
   writeAuditEntry,
+  writeDue,
   writeGuard,
   writeKey,
   writePointer,
 } from "../../../../src/storage/rows/other-rows.ts";
-import { readSession, writeSession } from "../../../../src/storage/rows/session-row.ts";
+import { locationOf, writePlace } from "../../../../src/storage/rows/references.ts";
+import {
+  readSession,
+  readSessionRow,
+  type SessionRow,
+  writeSession,
+  writeSessionRow,
+} from "../../../../src/storage/rows/session-row.ts";
 
 /** The row as the service returns it, with its additional properties. */
 function stored(entity: TableEntity): Entity {
@@ -27,7 +35,7 @@ function stored(entity: TableEntity): Entity {
 
 const text = fc.string({ unit: "binary", maxLength: 70 });
 const time = fc.integer({ min: 0, max: Date.UTC(2200) }).map((ms) => new Date(ms).toISOString());
-const records: fc.Arbitrary<SessionRecord> = fc.record(
+const records: fc.Arbitrary<SessionRow> = fc.record(
   {
     creationId: fc.uuid(),
     sessionId: fc.uuid(),
@@ -82,7 +90,7 @@ const records: fc.Arbitrary<SessionRecord> = fc.record(
   },
 );
 
-const record: SessionRecord = {
+const record: SessionRow = {
   creationId: "c1",
   sessionId: "s1",
   kind: "livenessWithVerify",
@@ -106,14 +114,18 @@ describe("session row", () => {
   test("written and read -> the same record", () => {
     fc.assert(
       fc.property(records, (written) => {
-        const read = readSession(stored(writeSession("p", "r", written)));
-        assert.deepEqual(read, { record: written, partition: "p", row: "r", etag: 'W/"1"' });
+        const entity = stored(writeSessionRow("p", "r", written));
+        assert.deepEqual(readSessionRow(entity), written);
+        const read = readSession(entity);
+        const { partition, row, etag } = locationOf(read);
+        assert.deepEqual([partition, row, etag], ["p", "r", 'W/"1"']);
+        assert.deepEqual(writeSession(read.record, locationOf(read)), writeSessionRow("p", "r", written));
       }),
     );
   });
 
   test("scalars -> stored as they are; arrays -> JSON; absent values -> omitted", () => {
-    const entity = writeSession("p", "r", { ...record, reasons: ["ClientDigestMissing"], threshold: 0.5 });
+    const entity = writeSessionRow("p", "r", { ...record, reasons: ["ClientDigestMissing"], threshold: 0.5 });
     assert.deepEqual(entity, {
       ...record,
       partitionKey: "p",
@@ -124,12 +136,12 @@ describe("session row", () => {
   });
 
   test("unknown properties and Int64 numbers -> read", () => {
-    const entity = { ...stored(writeSession("p", "r", record)), ttlSeconds: 600n, attempts: 3n, novelty: "x" };
-    assert.deepEqual(readSession(entity).record, { ...record, attempts: 3 });
+    const entity = { ...stored(writeSessionRow("p", "r", record)), ttlSeconds: 600n, attempts: 3n, novelty: "x" };
+    assert.deepEqual(readSessionRow(entity), { ...record, attempts: 3 });
   });
 
   test("invalid row -> error with row key and property names, without values", () => {
-    const entity = { ...stored(writeSession("secret-device", "r1", record)), reasons: "{", kind: "secret-kind" };
+    const entity = { ...stored(writeSessionRow("secret-device", "r1", record)), reasons: "{", kind: "secret-kind" };
     assert.throws(
       () => readSession(entity),
       (error) => {
@@ -163,16 +175,19 @@ describe("other rows", () => {
       countedFor: "o",
       leaseUntil: "2026-01-01T00:00:30.000Z",
       sessionId: "s1",
+      dueOn: "2026-01-01T00:10:00.000Z",
     };
     assert.deepEqual(readKey(stored(writeKey("p", "k_1", key))), key);
-    const minimal = { creationId: "c1", countedFor: "services", leaseUntil: "x" };
-    assert.deepEqual(readKey(stored(writeKey("p", "k_1", minimal))), minimal);
+    const minimal = { creationId: "c1", countedFor: "services", leaseUntil: "x", dueOn: "2026-01-01T00:12:30.000Z" };
+    const entity = stored(writeKey("p", "k_1", minimal));
+    assert.match(String(entity.expiryPartition), /^[0-9a-f]_202601010010$/);
+    assert.deepEqual(readKey(entity), { ...minimal, dueOn: "2026-01-01T00:10:00.000Z" });
   });
 
   test("row without countedFor -> read as counted for the services", () => {
     const { countedFor: _, ...older } = record;
-    const entity: Entity = { ...stored(writeSession("p", "s_1", record)), countedFor: undefined };
-    assert.deepEqual(readSession(entity).record, { ...older, countedFor: "services" });
+    const entity: Entity = { ...stored(writeSessionRow("p", "s_1", record)), countedFor: undefined };
+    assert.deepEqual(readSessionRow(entity), { ...older, countedFor: "services" });
     assert.equal(readKey({ ...entity, leaseUntil: "x" }).countedFor, "services");
   });
 
@@ -193,6 +208,21 @@ describe("other rows", () => {
     const pruned = prunedPointer("s1", "2026-01-04T00:00:00.000Z");
     assert.deepEqual([pruned.partitionKey, pruned.rowKey, pruned.listed], ["s1", "s1", false]);
     assert.equal(readListed({ ...entity, ...stored(pruned) }), undefined);
+  });
+
+  test("due row, written and read -> the same, with its location in columns of their own", () => {
+    const due = {
+      creationId: "c1",
+      phase: "collect" as const,
+      dueOn: "2026-01-02T03:16:05.678Z",
+      createdOn: "2026-01-02T03:04:05.678Z",
+      place: writePlace({ partition: "p", idempotencyRowKey: "k_c1" }),
+    };
+    const entity = writeDue(due);
+    assert.deepEqual([entity.partitionKey, entity.rowKey], [expiryPartition("c1", due.dueOn), "c1"]);
+    const { partition, row, idempotencyRowKey } = entity;
+    assert.deepEqual([partition, row, idempotencyRowKey], ["p", sessionRow(due.createdOn, "c1"), "k_c1"]);
+    assert.deepEqual(readDue(stored(entity)), due);
   });
 
   test("audit entry of any length, written and read -> the same attempt, in properties of at most 32 K characters", () => {
