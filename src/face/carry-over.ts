@@ -1,6 +1,6 @@
+import { compact } from "../compact.ts";
 import { ApiError } from "../errors.ts";
 import type { ApiVersion, SessionKind, SessionRequest, VerifyImage } from "./model.ts";
-import { compact } from "./objects.ts";
 
 /** What becomes of a field towards a version upstream. */
 export type Carriage =

@@ -1,3 +1,4 @@
+import { compact } from "../../compact.ts";
 import { withRetry } from "../../retry.ts";
 import type { Codec } from "../codec.ts";
 import { faceResponseInvalid } from "../errors.ts";
@@ -15,7 +16,6 @@ import {
   type SessionStatus,
   type VerifyImage,
 } from "../model.ts";
-import { compact } from "../objects.ts";
 import { numberAttempts } from "../versions/audit-entries.ts";
 import { codecs } from "../versions/codecs.ts";
 import {

@@ -1,5 +1,6 @@
 import createLibraryClient from "@azure/ai-vision-face";
 import type { TokenCredential } from "@azure/identity";
+import { compact } from "../../compact.ts";
 import { ApiError } from "../../errors.ts";
 import { type RetryPolicy, sleep, withTimeout } from "../../retry.ts";
 import type { RequestObserver } from "../../telemetry/telemetry.ts";
@@ -13,7 +14,6 @@ import {
   isCredentialsRejection,
 } from "../errors.ts";
 import type { ApiVersion } from "../model.ts";
-import { compact } from "../objects.ts";
 import type { FaceCallOptions } from "./face-service.ts";
 
 /** HTTP requests to the Face service. The only file that imports the official client library, which is large. */

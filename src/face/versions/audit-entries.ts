@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { compact } from "../../compact.ts";
 import { writeInt64 } from "../int64.ts";
 import {
   type ApiVersion,
@@ -9,7 +10,7 @@ import {
   byEntryId,
   type VerifyReference,
 } from "../model.ts";
-import { compact, extraOf, isRecord, omit } from "../objects.ts";
+import { extraOf, isRecord, omit } from "../objects.ts";
 import {
   decodeVerifyReference,
   faceRectangle,

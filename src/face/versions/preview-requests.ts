@@ -1,11 +1,12 @@
 import * as z from "zod";
 import { invalidMediaType, invalidRequestBody } from "../../api-errors.ts";
+import { compact } from "../../compact.ts";
 import type { ErrorDetail } from "../../errors.ts";
 import { carryOver, modelVersionFields } from "../carry-over.ts";
 import type { CreateRequest, RequestBody } from "../codec.ts";
 import { parseJson } from "../json-text.ts";
 import type { ApiVersion, SessionKind, SessionRequest, VerifyImage } from "../model.ts";
-import { compact, isRecord } from "../objects.ts";
+import { isRecord } from "../objects.ts";
 import { type Form, formMeta, imageFile, readForm, writeImage } from "./multipart.ts";
 import { duplicateField, invalidField, parseRequest, referenceImageId, requestMeta } from "./request-fields.ts";
 

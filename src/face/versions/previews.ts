@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { compact } from "../../compact.ts";
 import type { Codec } from "../codec.ts";
 import {
   type ApiVersion,
@@ -10,7 +11,7 @@ import {
   type SessionStatus,
   type VerifyReference,
 } from "../model.ts";
-import { compact, extraOf } from "../objects.ts";
+import { extraOf } from "../objects.ts";
 import { auditEntry, decodeAuditEntries, encodeAuditEntry, hasEntry, sessionFactsOf } from "./audit-entries.ts";
 import { decodePreviewRequest, encodePreviewRequest, type PreviewRequest, previewForm } from "./preview-requests.ts";
 import { decodeVerifyReference, segment, verifyReference } from "./shapes.ts";

@@ -1,6 +1,7 @@
 import * as z from "zod";
+import { compact } from "../../compact.ts";
 import type { FaceRectangle, VerifyReference } from "../model.ts";
-import { compact, extraOf } from "../objects.ts";
+import { extraOf } from "../objects.ts";
 
 /**
  * Pieces of responses that several versions share. Responses are read tolerantly: unknown fields are kept, optional ones

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { invalidMediaType } from "../../api-errors.ts";
+import { compact } from "../../compact.ts";
 import type { ErrorDetail } from "../../errors.ts";
 import { carryOver } from "../carry-over.ts";
 import type { BodyPart, Codec, CreateRequest, RequestBody } from "../codec.ts";
@@ -15,7 +16,7 @@ import type {
   VerifyImage,
   VerifyReference,
 } from "../model.ts";
-import { compact, extraOf, isRecord } from "../objects.ts";
+import { extraOf, isRecord } from "../objects.ts";
 import {
   type Form,
   formMeta,
