@@ -1,8 +1,8 @@
 import { ApiError, type ErrorDetail } from "./errors.ts";
 
 /**
- * Errors that the app itself answers in the Face API's place, with the codes and messages of its documentation. Details
- * name the invalid field and never contain its value.
+ * Errors that the app itself answers with the codes and messages of the Face API's documentation. Details name the invalid
+ * field and never contain its value.
  */
 
 export function invalidRequestBody(details?: ErrorDetail[]): ApiError {
@@ -30,7 +30,7 @@ export function invalidDeviceCorrelationId(details?: ErrorDetail[]): ApiError {
   );
 }
 
-/** @param message for an image that decodes, but shows no face, or several. */
+/** @param message for an image that can be decoded, but shows no face or several faces. */
 export function invalidImage(message = "Decoding error, image format unsupported.", details?: ErrorDetail[]): ApiError {
   return badRequest("InvalidImage", message, details);
 }
@@ -49,7 +49,7 @@ export function invalidMediaType(): ApiError {
   return new ApiError(415, "BadArgument", "Invalid Media Type.");
 }
 
-/** 401. The service has no better code for it. */
+/** 401. The service documents no other code. */
 export function accessDenied(): ApiError {
   return new ApiError(
     401,

@@ -8,7 +8,7 @@ import type { DecisionRules } from "./liveness/result/record-result.ts";
 import type { Retention } from "./liveness/retain/retention.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
 
-/** Everything an endpoint may use, built once by `compose.ts`. */
+/** The dependencies of all endpoints, created once by `compose.ts`. */
 export interface App {
   config: Config;
   face: FaceService;
@@ -23,9 +23,9 @@ export interface App {
   retention: Retention;
   now: Clock;
   newId: NewId;
-  /** Absent where nobody has asked for it. */
+  /** Absent if telemetry is not configured. */
   telemetry?: Telemetry;
 }
 
-/** The app, or the settings that keep it from being built: the functions register all the same and answer 503. */
+/** The app, or the faults in its settings: then the functions are registered too, and answer 503. */
 export type Composition = { app: App } | { faults: SettingFault[] };

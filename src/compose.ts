@@ -18,12 +18,12 @@ import { observeHttp, observeServices, observeTimer } from "./telemetry/observe.
 import type { Telemetry } from "./telemetry/telemetry.ts";
 
 /*
- * The composition root: settings → clients → handlers. `main.ts` loads it once, after the functions are registered.
+ * The composition root: settings, clients, handlers. `main.ts` loads it once, after the functions are registered.
  */
 
 const now = () => Date.now();
 
-/** The handlers of all functions, by the functions' names, and what is to be done when the platform ends the process. */
+/** Handlers of all functions by name, and a callback for the end of the process. */
 export interface Handlers {
   http: ReadonlyMap<string, RequestHandler>;
   timer: ReadonlyMap<string, TimerHandler>;
@@ -33,7 +33,7 @@ export interface Handlers {
 export async function composeHandlers(): Promise<Handlers> {
   const read = readConfig(process.env);
   if ("faults" in read) {
-    // No invocation is there yet whose log could be used.
+    // There is no invocation context to log with.
     logToHost({ event: "ServiceNotConfigured", settings: read.faults.map(({ setting }) => setting) });
     return handlersOf(read, undefined);
   }
@@ -55,7 +55,7 @@ function handlersOf(composition: Composition, telemetry: Telemetry | undefined):
   };
 }
 
-/** Loaded only where it is wanted. The app works without: whatever is wrong with it is told, and stops nothing. */
+/** Loads telemetry only if it is configured. Failures are logged and do not stop the app. */
 async function connectTelemetry({ telemetry, face, storage }: Config): Promise<Telemetry | undefined> {
   if (telemetry === undefined) return undefined;
   try {
@@ -80,7 +80,7 @@ async function connectTelemetry({ telemetry, face, storage }: Config): Promise<T
 }
 
 function logToHost(line: object): void {
-  // biome-ignore lint/suspicious/noConsole: the host takes what is written here for its own log.
+  // biome-ignore lint/suspicious/noConsole: the host adds this output to its own log.
   console.error(JSON.stringify(line));
 }
 

@@ -16,12 +16,12 @@ import {
 } from "./setting-shapes.ts";
 
 /**
- * The only reader of the environment. Every setting with its bounds and default stands in `settings` below. The
- * documents' settings tables and the sample settings are checked against it: `meta().accepts` is the text of the column
+ * The only file that reads environment variables. `settings` below defines every setting with its bounds and default. Tests
+ * compare the settings tables of the documents and the sample settings with it; `meta().accepts` is the text of the column
  * "range".
  */
 
-/** Every app setting that the code reads, by its name. */
+/** All app settings by name. */
 export const settings = z.object({
   FACE_ENDPOINT: z.preprocess(emptyIsUnset, z.string("is required").pipe(faceEndpoint)),
   FACE_KEY: optional(z.string()),
@@ -53,7 +53,7 @@ export const settings = z.object({
   REQUIRE_CLIENT_DIGEST: flag(false),
   VERIFY_CONFIDENCE_FLOOR: fractionOr(0),
   ALLOW_DEVICE_SET_IN_CLIENT: flag(false),
-  // The times of so many creations fit into one property of a row.
+  // The maximum fits into one property of a table row, which stores the creation times.
   CREATION_LIMIT: integerOr(10, 1, 1000),
   CREATION_WINDOW_SECONDS: integerOr(600, 1, 86_400),
   OWNER_CREATION_LIMIT: integerOr(20, 1, 1000),
@@ -71,7 +71,7 @@ export const settings = z.object({
 
 type Settings = z.infer<typeof settings>;
 
-/** Where tables and blobs are, and as whom to reach them. */
+/** Storage endpoints and credentials. */
 export type StorageConfig =
   | { connectionString: string }
   | { tableUri: string; blobUri: string; identityClientId: string | undefined };
@@ -80,7 +80,7 @@ export interface Config {
   face: {
     /** Without a trailing slash. */
     endpoint: string;
-    /** Undefined: the app's identity is used. */
+    /** Undefined: the app uses its identity. */
     key: string | undefined;
     apiVersion: Settings["FACE_API_VERSION"];
     timeoutSeconds: number;
@@ -91,7 +91,7 @@ export interface Config {
     /** Client name → lower-case SHA-256 hex digests of its keys. */
     clientKeys: ReadonlyMap<string, readonly string[]>;
     allowAnonymous: boolean;
-    /** The platform authenticates users and vouches for the principal header. */
+    /** App Service Authentication is enabled, so the principal header is trustworthy. */
     platformAuthentication: boolean;
   };
   rules: DecisionRules;
@@ -99,28 +99,28 @@ export interface Config {
   limits: Limits;
   retention: Retention;
   maintenance: { concurrency: number; faceCallsPerSecond: number; budgetSeconds: number; maxAttempts: number };
-  /** Undefined: nothing is told to Application Insights. */
+  /** Undefined: no telemetry is sent to Application Insights. */
   telemetry: TelemetryConfig | undefined;
 }
 
 export interface TelemetryConfig {
   connectionString: string;
-  /** Where telemetry is taken from identities only: that of which identity, undefined for the system-assigned one. */
+  /** The identity that sends telemetry; its `clientId` is undefined for the system-assigned one. Undefined: no identity. */
   identity: { clientId: string | undefined } | undefined;
-  /** Share of the invocations whose spans are kept, 0 to 1. */
+  /** Share of invocations with spans, 0 to 1. */
   samplingRatio: number;
   /** The app's name in Azure. */
   role: string;
   instance: string | undefined;
 }
 
-/** A setting that is missing or wrong. Its value is never told. */
+/** A missing or wrong setting. The message never contains its value. */
 export interface SettingFault {
   setting: string;
   message: string;
 }
 
-/** Reads and checks all settings at once, so that an operator hears of every fault the first time. */
+/** Reads and checks all settings. Returns all faults together, so that one deployment can correct them. */
 export function readConfig(env: Record<string, string | undefined>): { config: Config } | { faults: SettingFault[] } {
   const parsed = settings.safeParse(env);
   const faults = [
@@ -182,7 +182,7 @@ export function readConfig(env: Record<string, string | undefined>): { config: C
 
 function telemetryOf(read: Settings): TelemetryConfig | undefined {
   if (read.APPLICATIONINSIGHTS_CONNECTION_STRING === undefined) return undefined;
-  // As the host reads it: `Authorization=AAD`, and `ClientId=…` for a user-assigned identity.
+  // The format of the host's own setting: `Authorization=AAD`, with `ClientId=…` for a user-assigned identity.
   const authentication = read.APPLICATIONINSIGHTS_AUTHENTICATION_STRING ?? "";
   const clientId = /(?:^|;)\s*ClientId=([^;]+)/i.exec(authentication)?.[1]?.trim();
   return {
@@ -194,7 +194,7 @@ function telemetryOf(read: Settings): TelemetryConfig | undefined {
   };
 }
 
-/** The platform puts the secret in place of a reference to Key Vault; where it cannot, the app gets the reference itself. */
+/** Whether a setting is a Key Vault reference that the platform could not replace by the secret. */
 function isUnresolved(value: string | undefined): boolean {
   return value?.trimStart().startsWith("@Microsoft.KeyVault(") === true;
 }
@@ -208,7 +208,7 @@ function unresolvedReferences(env: Record<string, string | undefined>): SettingF
     .map((setting) => ({ setting, message }));
 }
 
-/** A setting may be wrong in many places, as client keys can be: each sentence once. */
+/** The faults without duplicates: a list such as the client keys can have the same fault several times. */
 function faultsOf({ issues }: z.ZodError): SettingFault[] {
   const faults = issues.map(({ path, message }) => ({ setting: String(path[0]), message }));
   return [...new Map(faults.map((fault) => [`${fault.setting} ${fault.message}`, fault])).values()];
@@ -225,7 +225,7 @@ const storageSettings = settings.pick({
   AZURE_CLIENT_ID: true,
 });
 
-/** Settings that are each well formed and cannot stand together, whatever is wrong with the others. */
+/** Faults of settings that are valid one by one, but not in combination. */
 function* contradictions(env: Record<string, string | undefined>): Generator<SettingFault> {
   const face = faceSettings.safeParse(env).data;
   if (face && face.FACE_KEY === undefined && takesKeysOnly(face.FACE_ENDPOINT)) {
@@ -236,7 +236,7 @@ function* contradictions(env: Record<string, string | undefined>): Generator<Set
     };
   }
   const anonymous = anonymousSettings.safeParse(env).data;
-  // Instances of the Flex Consumption plan have the second name only.
+  // On the Flex Consumption plan only `WEBSITE_POD_NAME` is set.
   const instance = anonymous?.WEBSITE_INSTANCE_ID ?? anonymous?.WEBSITE_POD_NAME;
   if (anonymous?.ALLOW_ANONYMOUS && instance !== undefined) {
     yield { setting: "ALLOW_ANONYMOUS", message: "is for the local stack and refused in Azure" };

@@ -1,2 +1,2 @@
-/** On its own, so that loading it late brings no more of the library than it needs. */
+/** A separate file, so that the lazily loaded chunk contains only this part of the library. */
 export { DefaultAzureCredential } from "@azure/identity";

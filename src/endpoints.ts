@@ -9,7 +9,7 @@ import { sessionImageEndpoints } from "./functions/session-images.ts";
 import { sessionEndpoints } from "./functions/sessions.ts";
 import type { Endpoint } from "./http/endpoint.ts";
 
-/** What apps can call, in the Face API's words and in our own. The table of contents. */
+/** All operations: those of the Face API and the app's own. */
 const named: Endpoint[] = [
   ...faceSessionEndpoints,
   ...faceHistoryEndpoints,

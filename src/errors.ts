@@ -1,18 +1,18 @@
-/** One more fact about what is wrong with a request, beside the service's own sentence. */
+/** A detail of an error, in addition to the message. */
 export interface ErrorDetail {
   code: string;
   message: string;
-  /** The field, part, header or parameter at fault. Never its value. */
+  /** The invalid field, part, header or parameter. Never its value. */
   target: string;
 }
 
-/** Most details of one error; a body may have thousands of unknown fields. */
+/** Most details of one error. A body may have thousands of unknown fields. */
 export const maxDetails = 16;
-/** Of a detail's target, in UTF-16 code units. It may be the sender's own text, of any length. */
+/** Longest target of a detail in UTF-16 code units. Targets may be text of the sender. */
 const maxTarget = 64;
 
 export interface ApiErrorOptions {
-  /** Seconds, or an HTTP date as the service sent it. */
+  /** Seconds, or an HTTP date. */
   retryAfter?: string;
   /** The first 16 are kept, each with a target of at most 64 characters. */
   details?: ErrorDetail[];
@@ -22,8 +22,8 @@ export interface ApiErrorOptions {
 }
 
 /**
- * An error that may reach a caller: its HTTP status, its code and a message fit for strangers, in the shape of the Face
- * API. Whatever else is thrown anywhere is answered as 500 `InternalServerError` and tells the caller nothing.
+ * An error for a caller, with the fields of the Face API's errors. Its message must be safe to disclose. All other errors are
+ * answered with 500 `InternalServerError`, without their message.
  */
 export class ApiError extends Error {
   override readonly name = "ApiError";

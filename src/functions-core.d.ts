@@ -11,7 +11,7 @@ declare module "@azure/functions-core" {
     name: string;
     version: string;
     getInvocationModel(context: CoreInvocationContext): InvocationModel | Promise<InvocationModel>;
-    /** Asked once, after the app has started. Takes the worker's capabilities and returns those of the app. */
+    /** Called once, after the app has started. Takes the worker's capabilities and returns those of the app. */
     getCapabilities?(capabilities: Record<string, string>): Record<string, string> | Promise<Record<string, string>>;
   }
 

@@ -1,10 +1,9 @@
 import type { TokenCredential } from "@azure/identity";
 
 /**
- * The app's own identity. The library behind it is large, and an app with a key never needs it, so it is loaded with
- * the first token.
+ * The app's identity. The Azure Identity library is large and not needed with a key; it is loaded with the first token.
  *
- * @param clientId of a user-assigned identity; without it, the system-assigned one (or who is logged in, on a laptop).
+ * @param clientId of a user-assigned identity. Default: the system-assigned one, or the developer's login.
  */
 export function createIdentity(clientId: string | undefined): TokenCredential {
   let loaded: Promise<TokenCredential> | undefined;

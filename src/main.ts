@@ -6,12 +6,12 @@ import { withHttpStreaming } from "./http/streaming-model.ts";
 import { httpFunctions, timers } from "./registrations.ts";
 
 /*
- * Where an instance begins: it registers every function, whatever the settings are, since a host that finds no functions
- * tells nobody why. What is behind the functions (`compose.ts`) takes several times as long to load as all this, so it
- * is loaded while the host gets ready, or with the first call where that comes earlier.
+ * The entry point. It registers all functions even if the settings are wrong: a host without functions does not report why.
+ * The handlers (`compose.ts`) take several times longer to load; they are loaded while the host starts, or by the first
+ * call if that is earlier.
  */
 
-/** By then a host has been told of the functions; nothing waits for it. */
+/** By then the functions are registered at the host. The exact time does not matter. */
 const loadAfterMs = 100;
 
 let loaded: ReturnType<typeof loadHandlers> | undefined;
@@ -27,7 +27,7 @@ async function loadHandlers() {
 }
 
 for (const { name, methods, route } of httpFunctions) {
-  // Anonymous for the host: its own 401 has no body, and it does not know the header that Face clients send.
+  // The app authenticates, not the host: the host's 401 has no body, and it ignores the key header of Face clients.
   functions.http(name, {
     methods,
     route,
@@ -41,10 +41,10 @@ for (const { name, schedule } of timers) {
     handler: async (timer, context) => found((await handlers()).timer, name)(timer, context),
   });
 }
-// Without streaming the host drops the body of a chunked request.
+// Without streaming, the host drops the body of a chunked request.
 setProgrammingModel(withHttpStreaming(getProgrammingModel(), createForwardedRequests()));
 functions.hook.appTerminate(async () => (await loaded)?.terminate());
-// What keeps it from loading is heard by the first call.
+// The first call repeats a failure to load, and logs it.
 setTimeout(() => handlers().catch(() => undefined), loadAfterMs).unref();
 
 function found<Handler>(byName: ReadonlyMap<string, Handler>, name: string): Handler {

@@ -3,9 +3,8 @@ import { maintenanceSchedule } from "./functions/maintain-sessions.ts";
 import { answeredMethods } from "./http/endpoint.ts";
 
 /**
- * What a host is told of the functions: plain data, taken from where the functions are described. The build runs this
- * file and puts its exports into the bundle as they are, so that an instance that starts need not load the endpoints
- * with all their schemas to tell their names.
+ * Registration data of all functions. The build evaluates this file and bundles its exports as plain data, so that an
+ * instance can register the functions without loading the endpoints and their schemas.
  */
 
 export const httpFunctions = endpoints.map((endpoint) => ({

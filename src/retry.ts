@@ -48,8 +48,8 @@ export function delayBeforeRetry(policy: RetryPolicy, error: unknown, retries: n
   const delayMs = backoff(retries + 1, policy);
   const retryAfter = policy.retryAfterOf?.(error);
   if (retryAfter === undefined) return delayMs;
-  const askedMs = retryAfterMs(retryAfter, Date.now());
-  return askedMs !== undefined && askedMs <= policy.maxDelayMs ? Math.max(askedMs, delayMs) : undefined;
+  const requestedMs = retryAfterMs(retryAfter, Date.now());
+  return requestedMs !== undefined && requestedMs <= policy.maxDelayMs ? Math.max(requestedMs, delayMs) : undefined;
 }
 
 /** Delay in ms before a retry (from 1): exponential and capped, shortened by the jitter. */

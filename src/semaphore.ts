@@ -1,11 +1,11 @@
-/** A number of places for work at the same time, and who waits for one. */
+/** Limits concurrent work to a number of places. */
 export interface Semaphore {
-  /** Resolves when a place is free and nobody waits whose rank is lower. Each place taken must be given back. */
+  /** Resolves with a free place that no waiting caller of lower rank takes. The caller must release it. */
   acquire(rank?: string): Promise<void>;
   release(): void;
 }
 
-/** Places go to the lowest rank first (as text), among equals to whoever asked first. */
+/** Free places go to the lowest rank (compared as text), and among equal ranks to the first call. */
 export function createSemaphore(count: number): Semaphore {
   let free = count;
   const waiting: { rank: string; go(): void }[] = [];

@@ -1,16 +1,16 @@
 import * as z from "zod";
 
-/** Shapes of single app settings. `meta().accepts` is the range as the documents give it. */
+/** Schemas of app settings. `meta().accepts` is the range in the documents' tables. */
 
-/** An app setting of blanks only counts as not set. */
+/** A blank app setting counts as not set. */
 export const emptyIsUnset = (value: unknown) => (typeof value === "string" && value.trim() === "" ? undefined : value);
 
-/** An app setting that need not be there. */
+/** An optional app setting. */
 export function optional<T extends z.ZodType>(schema: T) {
   return z.preprocess(emptyIsUnset, schema.optional());
 }
 
-/** `true` or `false`, in the spellings that zod's `stringbool` accepts. */
+/** A boolean, in the spellings of zod's `stringbool`. */
 export function flag(byDefault: boolean) {
   const schema = z.preprocess(
     emptyIsUnset,

@@ -1,10 +1,10 @@
-// A file of its own, as the page's Content-Security-Policy lets no inline script run.
+// A separate file, since the page's Content-Security-Policy forbids inline scripts.
 window.SwaggerUIBundle({
   url: "/api/openapi.json",
   dom_id: "#reference",
   deepLinking: true,
   displayRequestDuration: true,
   filter: true,
-  // Without it the viewer would ask a validator on the internet.
+  // By default the viewer sends the document's URL to a public validator.
   validatorUrl: null,
 });

@@ -6,10 +6,10 @@ import { checkDeviceId, deviceId } from "./device-id.ts";
 import { sessionResource, sessionResourceShape } from "./session-resource.ts";
 
 const deviceParams = z.object({
-  deviceCorrelationId: deviceId.describe("The device; `-` where its id stands in the query."),
+  deviceCorrelationId: deviceId.describe("The device, or `-` if the query contains its id."),
 });
 const deviceQuery = z.object({
-  deviceCorrelationId: deviceId.optional().describe("The device, where the path has `-`."),
+  deviceCorrelationId: deviceId.optional().describe("The device, if the path has `-`."),
 });
 
 const pageQuery = deviceQuery.extend({
@@ -22,7 +22,7 @@ const pageQuery = deviceQuery.extend({
   continuationToken: z.string().max(4096).optional(),
 });
 
-/** What is known of a device, whatever the sessions were. */
+/** Operations on all data of a device. */
 export const deviceEndpoints: Endpoint[] = [
   defineEndpoint({
     name: "listDeviceOutcomes",
@@ -35,7 +35,7 @@ export const deviceEndpoints: Endpoint[] = [
     describe: () => ({
       answers: {
         200: {
-          description: "A page of sessions. Without `nextLink` it is the last one.",
+          description: "A page of sessions. The last page has no `nextLink`.",
           json: z
             .object({ value: z.array(sessionResourceShape), nextLink: z.url().optional() })
             .meta({ id: "SessionPage" }),
@@ -47,7 +47,7 @@ export const deviceEndpoints: Endpoint[] = [
       const device = deviceOf(params, query);
       const owner = caller.trusted ? undefined : (caller.owner ?? "");
       const page = await app.sessions.sessionsOfDevice(device, query.top, query.continuationToken, owner);
-      // To a principal, a device of others is as good as none.
+      // For a user, a device without own sessions and an unknown device are the same.
       if (owner !== undefined && page.items.length === 0 && query.continuationToken === undefined) {
         throw resourceNotFound();
       }
@@ -60,14 +60,14 @@ export const deviceEndpoints: Endpoint[] = [
   }),
   defineEndpoint({
     name: "eraseDevice",
-    summary: "Erase everything about a device here, and its live sessions at the service",
+    summary: "Erase all data of a device, and its live sessions at the Face service",
     methods: ["DELETE"],
     route: "api/devices/{deviceCorrelationId}",
     access: "services",
     params: deviceParams,
     query: deviceQuery,
     describe: () => ({
-      answers: { 200: { description: "How much was erased.", json: erasedShape() } },
+      answers: { 200: { description: "Numbers of erased sessions and images.", json: erasedShape() } },
       errors: { 400: ["InvalidDeviceCorrelationId"], 503: ["ServerBusy"] },
       asksFace: true,
     }),
@@ -84,7 +84,7 @@ export const deviceEndpoints: Endpoint[] = [
     params: deviceParams,
     query: deviceQuery,
     describe: () => ({
-      answers: { 204: { description: "The device is not locked out (any more)." } },
+      answers: { 204: { description: "The device is not locked out." } },
       errors: { 400: ["InvalidDeviceCorrelationId"] },
     }),
     async handle(app, { params, query }) {
@@ -98,7 +98,7 @@ function erasedShape(): z.ZodType<Erased> {
   return z.object({ sessions: z.int().min(0), referenceImages: z.int().min(0) }).meta({ id: "Erased" });
 }
 
-/** `-` in the path stands for an id that cannot travel there, and then comes in the query. */
+/** The device id of the query if the path has `-`, for ids that a path cannot contain; else that of the path. */
 function deviceOf(params: z.infer<typeof deviceParams>, query: z.infer<typeof deviceQuery>): string {
   const inPath = params.deviceCorrelationId;
   return checkDeviceId(inPath === "-" ? (query.deviceCorrelationId ?? inPath) : inPath);

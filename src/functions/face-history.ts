@@ -5,7 +5,7 @@ import { defineEndpoint, type Endpoint } from "../http/endpoint.ts";
 import { listSessions, readAuditTrail } from "../liveness/result/history.ts";
 import { codecFor, operationOf, previews, sessionParams, versionParams } from "./dialects.ts";
 
-/** How the previews page: what comes after `start`, `top` rows of it. Both have the service's bounds. */
+/** Paging of the previews: `top` rows after the id `start`. The bounds are those of the service. */
 const pageQuery = z.object({
   start: z.string().max(64, "must be at most 64 characters").optional(),
   top: z
@@ -16,7 +16,7 @@ const pageQuery = z.object({
     .default(1000),
 });
 
-/** The same for a session's attempts, whose ids are numbers. */
+/** Paging of attempts, whose ids are numbers. */
 const attemptsQuery = pageQuery.extend({
   start: z
     .string()
@@ -24,7 +24,7 @@ const attemptsQuery = pageQuery.extend({
     .default(""),
 });
 
-/** The previews' lists. They are answered from our own store, so that they work for every upstream version. */
+/** The previews' lists, read from the app's own tables, so that they work with every upstream version. */
 export const faceHistoryEndpoints: Endpoint[] = sessionKinds.flatMap((kind) => [
   listFaceSessions(kind),
   listAudit(kind),

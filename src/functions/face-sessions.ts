@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { compact } from "../compact.ts";
 import { type ApiVersion, type SessionKind, sessionKinds } from "../face/model.ts";
 import { codecs } from "../face/versions/codecs.ts";
 import { type MediaType, readRequestBody } from "../http/body.ts";
@@ -9,13 +10,13 @@ import { openSession } from "../liveness/open/open-session.ts";
 import { deleteSession, getSession } from "../liveness/result/get-session.ts";
 import { codecFor, type Dialect, operationOf, previews, sessionParams, stable, versionParams } from "./dialects.ts";
 
-/** What a creation may come as. */
-const accepted: Record<SessionKind, MediaType[]> = {
+/** Media types of create requests. */
+const mediaTypes: Record<SessionKind, MediaType[]> = {
   liveness: ["json"],
   livenessWithVerify: ["json", "multipart"],
 };
 
-/** Creating, watching and revoking sessions in the words of the Face API. */
+/** The session operations of the Face API: create, read and delete. */
 export const faceSessionEndpoints: Endpoint[] = [stable, previews].flatMap((dialect) =>
   sessionKinds.flatMap((kind) => [
     createSession(dialect, kind),
@@ -24,12 +25,12 @@ export const faceSessionEndpoints: Endpoint[] = [stable, previews].flatMap((dial
   ]),
 );
 
-const serviceHeaders = { "apim-request-id": z.string().optional().describe("The Face service's id of the call.") };
+const serviceHeaders = { "apim-request-id": z.string().optional().describe("Request id of the Face service.") };
 
 function createSession(dialect: Dialect, kind: SessionKind): Endpoint {
   return defineEndpoint({
     name: `create${operationOf[kind]}${dialect.suffix}`,
-    summary: `Open a ${kind} session and get the token for the device`,
+    summary: `Create a ${kind} session and get the token for the device`,
     methods: ["POST"],
     route: dialect.sessions(kind),
     versions: dialect.versions,
@@ -41,10 +42,10 @@ function createSession(dialect: Dialect, kind: SessionKind): Endpoint {
       body: creationBody(version, kind),
       answers: {
         200: {
-          description: "The session, and the token for the device: it is told this once.",
+          description: "The session, and the token for the device. No other response contains the token.",
           headers: z.object({
-            "x-session-expires-on": z.iso.datetime().describe("End of the token's life."),
-            "x-reference-image-id": z.string().optional().describe("Under this id the verify image is kept."),
+            "x-session-expires-on": z.iso.datetime().describe("Expiry of the token."),
+            "x-reference-image-id": z.string().optional().describe("Id of the stored verify image."),
             "repeatability-result": z.literal("accepted").optional(),
             ...serviceHeaders,
           }),
@@ -72,9 +73,9 @@ function createSession(dialect: Dialect, kind: SessionKind): Endpoint {
     async handle(app, { params, caller, ...request }) {
       const codec = codecFor(dialect, params.apiVersion);
       const repeatability = readRepeatability(request.headers);
-      const asked = codec.createRequest.decode(kind, await readRequestBody(request, accepted[kind]));
+      const creation = codec.createRequest.decode(kind, await readRequestBody(request, mediaTypes[kind]));
       const { created, record, requestId } = await openSession(app, {
-        ...asked,
+        ...creation,
         kind,
         apiVersion: codec.version,
         caller,
@@ -83,12 +84,12 @@ function createSession(dialect: Dialect, kind: SessionKind): Endpoint {
       return {
         status: 200,
         json: codec.createResponse.encode(kind, created),
-        headers: {
+        headers: compact({
           "x-session-expires-on": record.tokenExpiresOn,
           ...repeatability?.headers,
-          ...(record.referenceImageId !== undefined && { "x-reference-image-id": record.referenceImageId }),
-          ...(requestId !== undefined && { "apim-request-id": requestId }),
-        },
+          "x-reference-image-id": record.referenceImageId,
+          "apim-request-id": requestId,
+        }),
       };
     },
   });
@@ -128,7 +129,7 @@ function getSessionResult(dialect: Dialect, kind: SessionKind): Endpoint {
       return {
         status: 200,
         json: codec.session.encode(kind, state),
-        headers: { ...(requestId !== undefined && { "apim-request-id": requestId }) },
+        headers: compact({ "apim-request-id": requestId }),
       };
     },
   });

@@ -23,7 +23,7 @@ export function fallbackEndpoints(endpoints: readonly Endpoint[]): Endpoint[] {
       async handle(_app, { method, url }) {
         const allowed = methodsOf(endpoints, url.pathname).join(", ");
         if (allowed === "") throw resourceNotFound();
-        throw new ApiError(405, "MethodNotAllowed", `${method} is not possible here. Possible: ${allowed}.`, {
+        throw new ApiError(405, "MethodNotAllowed", `${method} is not supported. Supported: ${allowed}.`, {
           headers: { allow: allowed },
         });
       },

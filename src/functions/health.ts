@@ -2,11 +2,11 @@ import * as z from "zod";
 import { ApiError } from "../errors.ts";
 import { defineEndpoint, type Endpoint, noParams, noQuery } from "../http/endpoint.ts";
 
-/** For probes: they say what is wrong by name, and never why in a way that helps strangers. */
+/** Health endpoints for probes. Responses name the failed dependency; its error is in the log only. */
 export const healthEndpoints: Endpoint[] = [
   defineEndpoint({
     name: "getHealth",
-    summary: "Tell that the app is alive",
+    summary: "Check that the app is running",
     methods: ["GET"],
     route: "api/health",
     access: "everyone",
@@ -16,7 +16,7 @@ export const healthEndpoints: Endpoint[] = [
     describe: () => ({
       answers: {
         200: {
-          description: "The app runs, whatever its settings are.",
+          description: "The app is running. Settings and dependencies are not checked.",
           json: z.object({ status: z.literal("alive") }),
         },
       },
@@ -25,14 +25,14 @@ export const healthEndpoints: Endpoint[] = [
   }),
   defineEndpoint({
     name: "getReadiness",
-    summary: "Tell whether settings, tables, blobs and Face are in order",
+    summary: "Check settings, tables, blobs and the Face service",
     methods: ["GET"],
     route: "api/health/ready",
     access: "everyone",
     params: noParams,
     query: noQuery,
     describe: () => ({
-      answers: { 200: { description: "Everything that the app needs is in reach.", json: readinessShape() } },
+      answers: { 200: { description: "All dependencies are available.", json: readinessShape() } },
       errors: { 503: ["NotReady"] },
     }),
     async handle(app, { log }) {
@@ -43,8 +43,8 @@ export const healthEndpoints: Endpoint[] = [
         return { status: 200, json: { status: "degraded", degraded: ["timer"], overdueSince } };
       }
       for (const { part, cause } of failures) log.warn("NotReady", { part, cause });
-      throw new ApiError(503, "NotReady", `Out of reach or refused: ${failures.map(({ part }) => part).join(", ")}.`, {
-        details: failures.map(({ part, code }) => ({ code, message: "Out of reach or refused.", target: part })),
+      throw new ApiError(503, "NotReady", `Unavailable: ${failures.map(({ part }) => part).join(", ")}.`, {
+        details: failures.map(({ part, code }) => ({ code, message: "Unreachable, or access denied.", target: part })),
         retryAfter: "30",
       });
     },
@@ -52,7 +52,7 @@ export const healthEndpoints: Endpoint[] = [
 ];
 
 function readinessShape() {
-  const degraded = z.array(z.literal("timer")).describe("What works, but not as it should.");
+  const degraded = z.array(z.literal("timer")).describe("Functions that are overdue.");
   return z.union([
     z.object({ status: z.literal("ready") }),
     z.object({ status: z.literal("degraded"), degraded, overdueSince: z.iso.datetime() }),

@@ -7,13 +7,13 @@ import { sweepImages } from "../liveness/retain/sweep-images.ts";
 import { sweepRows } from "../liveness/retain/sweep-rows.ts";
 import { measureMaintenance } from "../telemetry/observe.ts";
 
-/** Every five minutes, as wide as the buckets of `expiry` are. */
+/** Every five minutes, the width of the buckets in table `expiry`. */
 export const maintenanceSchedule = "0 */5 * * * *";
 
 /**
- * Collects results before the service forgets them, and removes what has been kept long enough.
+ * Fetches results before the service deletes them, and deletes data whose retention has ended.
  *
- * @throws Error where any session failed, so that the platform shows the run as failed; they are tried again next time.
+ * @throws Error if any session, image or row failed, so that the platform shows the run as failed. The next run retries.
  */
 export function maintainSessions(composition: Composition): TimerHandler {
   if ("faults" in composition) {
@@ -24,7 +24,7 @@ export function maintainSessions(composition: Composition): TimerHandler {
   }
   const { app } = composition;
   const { faceCallsPerSecond } = app.config.maintenance;
-  // Of all runs together: what the service said to one of them holds for the next.
+  // Shared by all runs, since the service's throttling applies to all of them.
   const rateLimiter = createRateLimiter({ callsPerSecond: faceCallsPerSecond, now: app.now });
   return async (_timer, context) => maintain({ ...app, ...app.config.maintenance, rateLimiter }, createLog(context));
 }
@@ -39,7 +39,7 @@ async function maintain(tools: Tools, log: Log): Promise<void> {
     drain(
       {
         ...tools,
-        onFailure: ({ cause, ...which }) => log.error("MaintenanceFailed", { ...which, ...describeError(cause) }),
+        onFailure: ({ cause, ...ids }) => log.error("MaintenanceFailed", { ...ids, ...describeError(cause) }),
       },
       deadline,
     );
@@ -47,20 +47,20 @@ async function maintain(tools: Tools, log: Log): Promise<void> {
   const imagesSwept = await sweepImages(
     {
       ...tools,
-      onFailure({ cause, ...which }) {
+      onFailure({ cause, ...ids }) {
         imagesFailed += 1;
-        log.error("MaintenanceFailed", { ...which, ...describeError(cause) });
+        log.error("MaintenanceFailed", { ...ids, ...describeError(cause) });
       },
     },
     deadline,
   );
-  // After the due sessions, so that late ones are not mistaken for lost ones.
+  // After the due sessions, so that a late session is not treated as lost.
   const { swept: rowsSwept, scheduled } = await sweepRows(
     {
       ...tools,
-      onFailure({ cause, ...which }) {
+      onFailure({ cause, ...ids }) {
         rowsFailed += 1;
-        log.error("MaintenanceFailed", { ...which, ...describeError(cause) });
+        log.error("MaintenanceFailed", { ...ids, ...describeError(cause) });
       },
     },
     deadline,
@@ -78,7 +78,7 @@ async function maintain(tools: Tools, log: Log): Promise<void> {
   };
   log.info("MaintenanceDone", figures);
   if (tools.telemetry) measureMaintenance(tools.telemetry, figures);
-  if (summary.failed > 0) throw new Error(`${summary.failed} sessions could not be maintained; see MaintenanceFailed.`);
-  if (imagesFailed > 0) throw new Error("Images could not be swept; see MaintenanceFailed.");
-  if (rowsFailed > 0) throw new Error("Rows could not be swept; see MaintenanceFailed.");
+  if (summary.failed > 0) throw new Error(`Maintenance of ${summary.failed} sessions failed; see MaintenanceFailed.`);
+  if (imagesFailed > 0) throw new Error("Sweeping images failed; see MaintenanceFailed.");
+  if (rowsFailed > 0) throw new Error("Sweeping rows failed; see MaintenanceFailed.");
 }

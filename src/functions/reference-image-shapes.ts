@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { BodyShape } from "../http/operation.ts";
 import { conditionShape, imageLimits, imageTypes } from "../liveness/images/inspect-image.ts";
 
-/** What goes in and out at the reference images' routes. */
+/** Bodies and headers of the reference images' routes. */
 
 const factsOf = {
   referenceImageId: z.string(),
@@ -21,7 +21,7 @@ export const metadataShape = z
   .meta({ id: "ReferenceImageMetadata" });
 export type ImageMetadata = z.infer<typeof metadataShape>;
 
-/** The bytes, whatever the sender calls them: what counts is read from the image itself. */
+/** The image's bytes. The declared content type does not matter: the app reads the type from the image. */
 export function imageBody(): BodyShape {
   const shape = z.file().min(imageLimits.minBytes).max(imageLimits.maxBytes);
   const types = [...imageTypes, "application/octet-stream"];
@@ -31,13 +31,13 @@ export function imageBody(): BodyShape {
 export const etagHeader = () => z.object({ etag: z.string() });
 
 const ifMatch = () =>
-  z.string().regex(conditionShape).optional().describe("One ETag, or `*`: only where it is the image's.");
+  z.string().regex(conditionShape).optional().describe("One ETag, or `*`. Must match the stored image.");
 
 export const deleteConditions = () => z.object({ "If-Match": ifMatch() });
 export const putConditions = () =>
   z.object({
     "If-Match": ifMatch(),
-    "If-None-Match": z.literal("*").optional().describe("Only where there is no image yet."),
+    "If-None-Match": z.literal("*").optional().describe("Requires that no image is stored."),
   });
 export const readConditions = () =>
-  z.object({ "If-None-Match": z.string().optional().describe("ETags that the caller has: 304 for those.") });
+  z.object({ "If-None-Match": z.string().optional().describe("ETags in the caller's cache; 304 if one matches.") });

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { compact } from "../compact.ts";
 import { ApiError } from "../errors.ts";
 import { referenceId } from "../face/versions/request-fields.ts";
 import { readBytes } from "../http/body.ts";
@@ -25,18 +26,18 @@ const putQuery = z.object({
   deviceCorrelationId: deviceId.optional().describe("Binds the image to a device, whose erasure removes it."),
 });
 
-/** So much is read of a body that should be 6 MB at most: a somewhat larger image gets its own error. */
+/** Above the limit of 6 MB, so that a slightly too large image is answered with `InvalidImageSize`. */
 const bodyLimit = imageLimits.maxBytes + 2 * 1024 * 1024;
 
 const route = "api/reference-images/{referenceImageId}";
 const common = { access: "callers", params: imageParams, query: noQuery } as const;
 
-/** Images that apps keep here, so that a session can be opened with an id in place of an upload. */
+/** Stored reference images. A session can be created with the id of one in place of an upload. */
 export const referenceImageEndpoints: Endpoint[] = [
   defineEndpoint({
     ...common,
     name: "putReferenceImage",
-    summary: "Keep a reference image, or replace one",
+    summary: "Store or replace a reference image",
     methods: ["PUT"],
     route,
     query: putQuery,
@@ -45,11 +46,11 @@ export const referenceImageEndpoints: Endpoint[] = [
       body: imageBody(),
       answers: {
         200: {
-          description: "The image took another's place.",
+          description: "The image was replaced.",
           headers: etagHeader(),
           json: keptShape,
         },
-        201: { description: "The image is kept.", headers: etagHeader(), json: keptShape },
+        201: { description: "The image was stored.", headers: etagHeader(), json: keptShape },
       },
       errors: {
         400: ["InvalidImage", "InvalidImageSize", "InvalidDeviceCorrelationId", "BadArgument", "InvalidRequestBody"],
@@ -69,8 +70,8 @@ export const referenceImageEndpoints: Endpoint[] = [
         throw new ApiError(400, "BadArgument", "If-None-Match must be *.");
       }
       const bytes = await readBytes(request, bodyLimit);
-      const device = deviceCorrelationId !== undefined && { deviceCorrelationId };
-      const kept = await keepImage(app, caller, { referenceImageId, bytes, conditions, ...device });
+      const image = compact({ referenceImageId, bytes, conditions, deviceCorrelationId });
+      const kept = await keepImage(app, caller, image);
       if ("refusal" in kept) throw refusals[kept.refusal]();
       const { etag, created, facts, ...bound } = kept;
       const json: KeptImage = { referenceImageId, ...facts, ...bound };
@@ -87,7 +88,7 @@ export const referenceImageEndpoints: Endpoint[] = [
       headers: readConditions(),
       answers: {
         200: { description: "The image's bytes.", headers: etagHeader(), bytes: imageTypes },
-        304: { description: "The caller has them.", headers: etagHeader() },
+        304: { description: "The image in the caller's cache is current.", headers: etagHeader() },
       },
       errors: { 404: ["ResourceNotFound"] },
     }),
@@ -102,13 +103,13 @@ export const referenceImageEndpoints: Endpoint[] = [
   defineEndpoint({
     ...common,
     name: "getReferenceImageMetadata",
-    summary: "Read what is known of a reference image",
+    summary: "Read a reference image's metadata",
     methods: ["GET"],
     route: `${route}/metadata`,
     describe: () => ({
       answers: {
         200: {
-          description: "What is known of the image.",
+          description: "The image's metadata.",
           headers: etagHeader(),
           json: metadataShape,
         },
@@ -124,12 +125,12 @@ export const referenceImageEndpoints: Endpoint[] = [
   defineEndpoint({
     ...common,
     name: "deleteReferenceImage",
-    summary: "Remove a reference image",
+    summary: "Delete a reference image",
     methods: ["DELETE"],
     route,
     describe: () => ({
       headers: deleteConditions(),
-      answers: { 204: { description: "The image is gone." } },
+      answers: { 204: { description: "The image was deleted." } },
       errors: {
         400: ["BadArgument"],
         404: ["ResourceNotFound"],
@@ -148,36 +149,35 @@ export const referenceImageEndpoints: Endpoint[] = [
 ];
 
 const refusals: Record<Refused["refusal"], () => ApiError> = {
-  ConditionNotMet: () => new ApiError(412, "ConditionNotMet", "A condition in the request's headers is not met."),
+  ConditionNotMet: () => new ApiError(412, "ConditionNotMet", "The condition in the request's headers is not met."),
   TooManyReferenceImages: () =>
     new ApiError(
       429,
       "TooManyReferenceImages",
-      "The user has as many reference images as are allowed. Remove one first.",
+      "The user has reached the limit of reference images. Delete one first.",
     ),
-  ServerBusy: () =>
-    new ApiError(503, "ServerBusy", "Other requests change this image at the same time.", { retryAfter: "1" }),
+  ServerBusy: () => new ApiError(503, "ServerBusy", "The image is being changed concurrently.", { retryAfter: "1" }),
 };
 
 /**
- * What must hold of the image there is.
+ * The conditions of a write, from the request's headers.
  *
- * @throws ApiError 400 `BadArgument` for anything but one ETag or `*`.
+ * @throws ApiError 400 `BadArgument` for a header that is neither one ETag nor `*`.
  */
 function conditionsOf(headers: Headers): Conditions {
   const ifMatch = conditionIn(headers, "If-Match");
-  // Compared weakly, as the standard has it.
+  // RFC 9110: `If-None-Match` uses the weak comparison.
   const ifNoneMatch = conditionIn(headers, "If-None-Match")?.replace(/^W\//, "");
-  return { ...(ifMatch !== undefined && { ifMatch }), ...(ifNoneMatch !== undefined && { ifNoneMatch }) };
+  return compact({ ifMatch, ifNoneMatch });
 }
 
 function conditionIn(headers: Headers, name: string): string | undefined {
   const condition = headers.get(name)?.trim();
   if (condition === undefined || conditionShape.test(condition)) return condition;
-  throw new ApiError(400, "BadArgument", `${name} must be one quoted ETag, or *.`);
+  throw new ApiError(400, "BadArgument", `${name} must be one quoted ETag or *.`);
 }
 
-/** Whether `If-None-Match` names the ETag, so that the caller has the bytes already. */
+/** Whether `If-None-Match` contains the ETag: then the image in the caller's cache is current. */
 function matches(ifNoneMatch: string | null, etag: string): boolean {
   const weak = (tag: string) => tag.trim().replace(/^W\//, "");
   const tags = ifNoneMatch === null ? [] : ifNoneMatch.split(",").map(weak);
@@ -186,7 +186,7 @@ function matches(ifNoneMatch: string | null, etag: string): boolean {
 
 function metadata(referenceImageId: string, facts: StoredImageFacts): ImageMetadata {
   const { sha256, contentType, width, height, sizeInBytes, createdOn, deviceCorrelationId } = facts;
-  return {
+  return compact({
     referenceImageId,
     sha256,
     contentType,
@@ -194,6 +194,6 @@ function metadata(referenceImageId: string, facts: StoredImageFacts): ImageMetad
     height,
     sizeInBytes,
     createdOn,
-    ...(deviceCorrelationId !== undefined && { deviceCorrelationId }),
-  };
+    deviceCorrelationId,
+  });
 }

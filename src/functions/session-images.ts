@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { sessionImageNotFound } from "../api-errors.ts";
 import type { App } from "../app.ts";
+import { compact } from "../compact.ts";
 import type { ApiVersion } from "../face/model.ts";
 import { codecs } from "../face/versions/codecs.ts";
 import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
@@ -9,10 +10,10 @@ import { codecFor, type Dialect, previews, stable, unsupportedVersion, versionPa
 
 const imageParams = versionParams.extend({ sessionImageId: z.string() });
 
-/** The image of an attempt, kept by the service where the session asked for it. Never stored here. */
+/** The image of an attempt, stored by the Face service for sessions with `enableSessionImage`, and never by the app. */
 export const sessionImageEndpoints: Endpoint[] = [stable, previews].map(getSessionImage);
 
-/** Trusted services see every image; a principal those of its own sessions. */
+/** Throws 404 unless the caller is a trusted service or the user who opened the image's session. */
 async function assertMaySeeImage(app: App, caller: Caller, sessionImageId: string): Promise<void> {
   if (!imageIdShape.test(sessionImageId)) throw sessionImageNotFound();
   if (caller.trusted) return;
@@ -21,7 +22,7 @@ async function assertMaySeeImage(app: App, caller: Caller, sessionImageId: strin
   if (stored === undefined || !mayUse(caller, stored.record)) throw sessionImageNotFound();
 }
 
-/** Wider than the ids that the service gives: nothing else is asked for. */
+/** Wider than the ids that the service assigns. Other ids are answered without a call. */
 const imageIdShape = /^[\w.-]{1,128}$/;
 
 function versionsWithImages({ versions }: Dialect): ApiVersion[] {
@@ -31,7 +32,7 @@ function versionsWithImages({ versions }: Dialect): ApiVersion[] {
 function getSessionImage(dialect: Dialect): Endpoint {
   return defineEndpoint({
     name: `getSessionImage${dialect.suffix}`,
-    summary: "Read the image that the service kept of an attempt",
+    summary: "Read the image of an attempt",
     methods: ["GET"],
     route: dialect.sessionImages,
     versions: versionsWithImages(dialect),
@@ -61,10 +62,7 @@ function getSessionImage(dialect: Dialect): Endpoint {
       return {
         status: 200,
         bytes,
-        headers: {
-          "content-type": contentType,
-          ...(image.requestId !== undefined && { "apim-request-id": image.requestId }),
-        },
+        headers: compact({ "content-type": contentType, "apim-request-id": image.requestId }),
       };
     },
   });

@@ -4,49 +4,49 @@ import type { Caller } from "../liveness/model/caller.ts";
 import { type AuditRecord, decisions, type SessionRecord } from "../liveness/model/session.ts";
 import { reasonCodes } from "../liveness/result/decision.ts";
 
-/** A session as our own routes show it. Times are RFC 3339. */
+/** A session in responses of the app's own routes. Times are RFC 3339. */
 export const sessionResourceShape = z
   .object({
     sessionId: z.string(),
     kind: z.enum(sessionKinds),
     deviceCorrelationId: z.string().optional(),
     clientReferenceId: z.string().optional(),
-    apiVersion: z.enum(apiVersions).describe("The dialect in which the session was asked for."),
+    apiVersion: z.enum(apiVersions).describe("The version of the Face API in which the session was requested."),
     createdOn: z.iso.datetime(),
     tokenExpiresOn: z.iso.datetime(),
-    expiresOn: z.iso.datetime().describe("When the Face service forgets the session."),
+    expiresOn: z.iso.datetime().describe("When the Face service deletes the session."),
     status: z.string().describe("NotStarted, Running, Succeeded, Failed, Canceled or Expired."),
     attempts: z.int().min(0),
-    final: z.boolean().describe("No further attempt is to be expected."),
+    final: z.boolean().describe("No further attempt can follow."),
     decision: z.enum(decisions).optional(),
-    reasons: z.array(z.string().meta({ examples: reasonCodes })).describe("Why the decision fell as it did."),
+    reasons: z.array(z.string().meta({ examples: reasonCodes })).describe("Reasons of the decision."),
     referenceImageId: z.string().optional(),
     owner: z
       .string()
-      .describe("The signed-in user who opened the session: the same 64 hex digits each time. For services only.")
+      .describe("The user who opened the session, as 64 hex digits. Only in responses to trusted services.")
       .optional(),
     setAsideOn: z.iso
       .datetime()
-      .describe("Since when the timer, which could not fetch the result again and again, tries only once an hour.")
+      .describe("Since when the timer tries to fetch the result only once an hour, after repeated failures.")
       .optional(),
   })
   .meta({ id: "Session" });
 export type SessionResource = z.infer<typeof sessionResourceShape>;
 
-/** Shows of a record what the shape above names, and nothing else; whose it is, to trusted services only. */
+/** The fields of a record that the shape above lists; `owner` for trusted services only. */
 export function sessionResource(record: SessionRecord, { trusted }: Pick<Caller, "trusted">): SessionResource {
-  const { owner, ...shown } = sessionResourceShape.parse(record);
-  return { ...shown, ...(trusted && owner !== undefined && { owner }) };
+  const { owner, ...session } = sessionResourceShape.parse(record);
+  return { ...session, ...(trusted && owner !== undefined && { owner }) };
 }
 
-/** An entry of the audit trail: a recorded attempt, with whatever the service told of it beside what is named here. */
+/** An entry of the audit trail: a recorded attempt with all fields that the service returned. */
 export type AuditEntryResource = Attempt & Pick<AuditRecord, "entryId" | "receivedOn">;
 
 export function auditEntryResource({ entryId, receivedOn, entry }: AuditRecord): AuditEntryResource {
   return { entryId, ...(receivedOn !== undefined && { receivedOn }), ...entry };
 }
 
-/** Needed by the API's description only, and made for it. */
+/** For the OpenAPI document only. */
 export function auditEntryShape(): z.ZodType<AuditEntryResource> {
   const text = z.string().exactOptional();
   const extra = z.record(z.string(), z.unknown()).exactOptional();
@@ -56,18 +56,20 @@ export function auditEntryShape(): z.ZodType<AuditEntryResource> {
       entryId: z
         .string()
         .regex(/^\d{1,19}$/)
-        .describe("A 64-bit integer, by which the entries ascend."),
+        .describe("A 64-bit integer. Entries are in ascending order of it."),
       receivedOn: text.describe("RFC 3339."),
       attemptId: z.int().describe("From 1."),
-      attemptStatus: z.string().describe("Succeeded or Failed; open."),
+      attemptStatus: z.string().describe("Succeeded or Failed; other values may follow."),
       result: z
         .looseObject({
           livenessDecision: text.describe("realface, spoofface or uncertain."),
           targets,
-          digest: text.describe("The service's digest of the attempt. A user sees it after sending the device's own."),
+          digest: text.describe(
+            "The service's digest of the attempt. Users get it after sending the same digest, or after a mismatch.",
+          ),
           sessionImageId: text,
           verifyResult: z.looseObject({ matchConfidence: z.number(), isIdentical: z.boolean() }).exactOptional(),
-          verifyImageHash: text.describe("SHA-256 (hex) of the verify image that was used."),
+          verifyImageHash: text.describe("SHA-256 (hex) of the verify image."),
           extra,
         })
         .exactOptional(),
@@ -84,7 +86,7 @@ export function auditEntryShape(): z.ZodType<AuditEntryResource> {
           body: extra,
           extra,
         })
-        .describe("What only the previews tell of an attempt.")
+        .describe("Facts of an attempt that only the previews return.")
         .exactOptional(),
       extra,
     })

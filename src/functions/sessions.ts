@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { invalidRequestBody } from "../api-errors.ts";
+import { compact } from "../compact.ts";
 import { maxDetails } from "../errors.ts";
 import { boundedText, deviceId } from "../face/versions/request-fields.ts";
 import { type BodySource, readBytes, readRequestBody } from "../http/body.ts";
@@ -11,20 +12,20 @@ import { auditEntryResource, auditEntryShape, sessionResource, sessionResourceSh
 
 const sessionParams = z.object({ sessionId: z.string() });
 
-/** What an app tells when it settles a session; all of it is optional. */
+/** Facts that an app reports when it settles a session; all optional. */
 export const settleBody = z
   .strictObject({
-    digest: boundedText(512).optional().describe("What the device's SDK computed of the latest attempt."),
-    deviceCorrelationId: deviceId.optional().describe("The device, where it was set in the client."),
-    clientError: boundedText(256).optional().describe("Why the client could not go on."),
+    digest: boundedText(512).optional().describe("The digest that the device's SDK computed for the latest attempt."),
+    deviceCorrelationId: deviceId.optional().describe("The device, if it was set in the client."),
+    clientError: boundedText(256).optional().describe("The error that stopped the client."),
   })
   .meta({ id: "SettleRequest" });
 
-/** Sessions as we keep them, long after the service has forgotten them. */
+/** Stored sessions, available after the Face service has deleted them. */
 export const sessionEndpoints: Endpoint[] = [
   defineEndpoint({
     name: "getSession",
-    summary: "Read a session and its outcome from the store",
+    summary: "Read a stored session and its outcome",
     methods: ["GET"],
     route: "api/sessions/{sessionId}",
     access: "callers",
@@ -54,14 +55,14 @@ export const sessionEndpoints: Endpoint[] = [
       asksFace: true,
     }),
     async handle(app, { params, caller, ...request }) {
-      const told = parseTold(await readTold(request));
-      const record = await settleSession(app, caller, params.sessionId, told);
+      const report = parseReport(await readReport(request));
+      const record = await settleSession(app, caller, params.sessionId, report);
       return { status: 200, json: sessionResource(record, caller) };
     },
   }),
   defineEndpoint({
     name: "listAuditEntries",
-    summary: "List a session's stored audit entries, the same for every version of the service",
+    summary: "List a session's stored audit entries, in one shape for all versions of the Face API",
     methods: ["GET"],
     route: "api/sessions/{sessionId}/audit-entries",
     access: "callers",
@@ -70,7 +71,7 @@ export const sessionEndpoints: Endpoint[] = [
     describe: () => ({
       answers: {
         200: {
-          description: "All entries of the session, ascending.",
+          description: "All entries of the session, in ascending order.",
           json: z.object({ value: z.array(auditEntryShape()) }),
         },
       },
@@ -83,18 +84,18 @@ export const sessionEndpoints: Endpoint[] = [
   }),
 ];
 
-/** Bytes of a body that nobody has said the type of: enough to tell it from none. */
+/** Limit of a body without a content type, which is read only to check that it is empty. */
 const untypedLimit = 64 * 1024;
 
-/** All that could be told is optional, and so is the body. */
-async function readTold(request: BodySource): Promise<unknown> {
-  const isSilent = !request.headers.has("content-type") && (await readBytes(request, untypedLimit)).byteLength === 0;
-  if (isSilent) return {};
+/** All fields are optional, and so is the body. */
+async function readReport(request: BodySource): Promise<unknown> {
+  const isEmpty = !request.headers.has("content-type") && (await readBytes(request, untypedLimit)).byteLength === 0;
+  if (isEmpty) return {};
   const body = await readRequestBody(request, ["json"]);
   return body.type === "json" ? body.value : undefined;
 }
 
-function parseTold(body: unknown) {
+function parseReport(body: unknown) {
   const parsed = settleBody.safeParse(body);
   if (!parsed.success) {
     throw invalidRequestBody(
@@ -102,15 +103,10 @@ function parseTold(body: unknown) {
         issue.code === "unrecognized_keys"
           ? issue.keys
               .slice(0, maxDetails)
-              .map((target) => ({ code: "UnknownField", message: "There is no such field.", target }))
+              .map((target) => ({ code: "UnknownField", message: "Unknown field.", target }))
           : [{ code: "InvalidValue", message: issue.message, target: issue.path.join(".") || "body" }],
       ),
     );
   }
-  const { digest, deviceCorrelationId, clientError } = parsed.data;
-  return {
-    ...(digest !== undefined && { digest }),
-    ...(deviceCorrelationId !== undefined && { deviceCorrelationId }),
-    ...(clientError !== undefined && { clientError }),
-  };
+  return compact(parsed.data);
 }

@@ -10,17 +10,17 @@ export type { BodySource };
 export type MediaType = "json" | "multipart";
 
 const kilobyte = 1024;
-/** Most of a JSON body is names: 64 KB is far more than any request needs. */
+/** Far above the size of any valid request. */
 const jsonLimit = 64 * kilobyte;
-/** Over what a form may have, so that an image which is somewhat too large gets its own error. */
+/** Above the limits of a form's parts, so that a slightly too large image is answered with `InvalidImageSize`. */
 const multipartLimit = 8 * kilobyte * kilobyte;
 
 /**
- * Reads and takes apart a body, whatever its length or encoding.
+ * Reads and parses a JSON or form body.
  *
  * @param timeoutMs for the whole body. Default 30,000.
- * @throws ApiError 415 for another media type, 413 over a limit, 408 where the body does not arrive in time, 400 for what
- * cannot be parsed.
+ * @throws ApiError 415 for a media type that is not in `accepted`, 413 above a limit, 408 after the timeout, 400 for a body
+ * that cannot be parsed.
  */
 export async function readRequestBody(
   request: BodySource,
@@ -50,16 +50,16 @@ function mediaTypeOf(contentType: string): MediaType | undefined {
 
 function boundaryOf(contentType: string): string {
   const boundary = new MIMEType(contentType).params.get("boundary") ?? "";
-  // The length as in RFC 2046.
+  // RFC 2046: at most 70 characters.
   if (!/^[\x20-\x7e]{1,70}$/.test(boundary)) throw invalidForm();
   return boundary;
 }
 
 /**
- * The whole body.
+ * Reads the whole body.
  *
  * @param timeoutMs for the whole body. Default 30,000.
- * @throws ApiError 413 `RequestBodyTooLarge`; 408 `RequestTimeout`; 400 where the body breaks off.
+ * @throws ApiError 413 `RequestBodyTooLarge`; 408 `RequestTimeout`; 400 for a body that ends early.
  */
 export function readBytes(request: BodySource, limitInBytes: number, timeoutMs?: number): Promise<Uint8Array> {
   return readBody(request, limitInBytes, createBytesSink, timeoutMs);

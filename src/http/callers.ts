@@ -9,22 +9,23 @@ export interface CallerRules {
   platformAuthentication: boolean;
 }
 
-/** The role that makes a principal a trusted service. */
+/** App role of trusted services. */
 const serviceRole = "Liveness.Service";
 
 const keyHeaders = ["ocp-apim-subscription-key", "x-functions-key"];
 
 /**
- * The one place that says who may come in. A key and a principal may come together: the key grants, the principal owns.
+ * Authenticates a request by client key, by principal, or by both: then the key makes the caller trusted, and the principal
+ * is the owner of what the request creates.
  *
- * @throws ApiError 401 `Unspecified`: no way in was shown, or one that was shown does not hold.
+ * @throws ApiError 401 `Unspecified` for missing or invalid credentials.
  */
 export function authenticate(rules: CallerRules, headers: Headers): Caller {
   const key = keyHeaders.map((name) => headers.get(name)).find((value) => value !== null && value !== "");
   const clientName = key ? findClient(rules.clientKeys, key) : undefined;
-  // A stack without keys takes any: the client libraries always send one.
-  const keysMatter = rules.clientKeys.size > 0 || !rules.allowAnonymous;
-  if (key && clientName === undefined && keysMatter) throw accessDenied();
+  // Without configured keys the local stack accepts any key, since the client libraries always send one.
+  const checksKeys = rules.clientKeys.size > 0 || !rules.allowAnonymous;
+  if (key && clientName === undefined && checksKeys) throw accessDenied();
   const principal = rules.platformAuthentication ? readPrincipal(headers) : undefined;
   if (clientName === undefined && principal === undefined && !rules.allowAnonymous) throw accessDenied();
   return {
@@ -34,7 +35,7 @@ export function authenticate(rules: CallerRules, headers: Headers): Caller {
   };
 }
 
-/** Compares with every digest of every client, so that the time taken tells nothing. */
+/** Compares with every digest of every client, so that the duration discloses nothing about the keys. */
 function findClient(clientKeys: CallerRules["clientKeys"], key: string): string | undefined {
   const digest = createHash("sha256").update(key).digest();
   let found: string | undefined;
@@ -53,7 +54,7 @@ const principalHeader = z.object({
   claims: z.array(z.object({ typ: z.string(), val: z.string() })),
 });
 
-/** Claims that name a principal for good, the best first. */
+/** Claims with a permanent id of a principal, in order of preference. */
 const idClaims = [
   "http://schemas.microsoft.com/identity/claims/objectidentifier",
   "oid",
@@ -73,14 +74,14 @@ function readPrincipal(headers: Headers): { owner: string; isService: boolean } 
   if (!id) throw accessDenied();
   const roleTypes = new Set(["roles", "http://schemas.microsoft.com/ws/2008/06/identity/claims/role", roleType]);
   return {
-    // The length of the provider's name keeps two pairs from running into one.
+    // The length of the provider's name makes the concatenation unambiguous.
     owner: createHash("sha256").update(`${provider.length}:${provider}:${id}`).digest("hex"),
     isService: claims.some((claim) => roleTypes.has(claim.typ) && claim.val === serviceRole),
   };
 }
 
 function decodeJson(base64: string): unknown {
-  // The decoder itself reads over whatever is no base64, such as a second header behind the first.
+  // `Buffer.from` ignores characters that are not base64, such as the comma before a second header's value.
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return undefined;
   try {
     return JSON.parse(Buffer.from(base64, "base64").toString("utf8"));

@@ -13,10 +13,10 @@ import type { OperationShape } from "./operation.ts";
 import { type HttpAnswer, type Reply, toErrorReply, toHttpAnswer } from "./responses.ts";
 import type { FunctionRequest } from "./streaming-model.ts";
 
-/** Who may call: everyone, without telling who they are; any caller who is let in; trusted services only. */
+/** Who may call: everyone, without authentication; every authenticated caller; trusted services only. */
 export type Access = "everyone" | "callers" | "services";
 
-/** A request on its way through an endpoint: checked, and its caller known. */
+/** A validated request of an authenticated caller. */
 export interface EndpointRequest<Params, Query> {
   params: Params;
   query: Query;
@@ -28,25 +28,25 @@ export interface EndpointRequest<Params, Query> {
   log: Log;
 }
 
-/** A route as data: the registration, the fallback routes, the API's description and the tests all read it. */
+/** A route as data, used by the registration, the fallback routes, the OpenAPI document and the tests. */
 export interface Endpoint<Params = unknown, Query = unknown> {
-  /** The function's name, equal to the operation's id. */
+  /** Name of the function; also the operation id. */
   name: string;
   summary: string;
   methods: HttpMethod[];
   route: string;
   access: Access;
-  /** Route parameters; what does not fit is a resource that is not there. */
+  /** Route parameters. Values that do not match are answered with 404. */
   params: z.ZodType<Params>;
   query: z.ZodType<Query>;
-  /** Versions of the Face API that have the route. Absent: the route is our own. */
+  /** Versions of the Face API that have the route. Absent for the app's own routes. */
   versions?: readonly ApiVersion[];
   /**
-   * Bodies, headers and errors of the operation in a version that has the route; own routes ignore the version. Called by
-   * the build and by tests only. Absent: not an operation, but a fallback route.
+   * Bodies, headers and errors of the operation in a version that has the route; the app's own routes ignore the version.
+   * Called by the build and by tests only. Absent for fallback routes.
    */
   describe?(version: ApiVersion): OperationShape;
-  /** Answered in place of 503 while the settings are wrong. */
+  /** The response while the settings are wrong. Default: 503 `ServiceNotConfigured`. */
   unconfigured?: Reply;
   handle(app: App, request: EndpointRequest<Params, Query>): Promise<Reply>;
 }
@@ -56,7 +56,7 @@ export function defineEndpoint<Params, Query>(endpoint: Endpoint<Params, Query>)
   return endpoint;
 }
 
-/** The methods that a route answers: `HEAD` wherever it answers `GET`. */
+/** The methods of a route, with `HEAD` added to `GET`. */
 export function answeredMethods({ methods }: Pick<Endpoint, "methods">): HttpMethod[] {
   return methods.flatMap((method) => (method === "GET" && !methods.includes("HEAD") ? ["GET", "HEAD"] : [method]));
 }
@@ -64,13 +64,13 @@ export function answeredMethods({ methods }: Pick<Endpoint, "methods">): HttpMet
 export const noParams = z.object({});
 export const noQuery = z.object({});
 
-/** The caller of a route that asks nobody who they are. */
-const nobody: Caller = { trusted: false };
+/** The caller on routes without authentication. */
+const anonymous: Caller = { trusted: false };
 
-/** What `serve` makes of an endpoint, for the registration of a function. */
+/** Handler of an HTTP function. */
 export type RequestHandler = (request: FunctionRequest, context: InvocationContext) => Promise<HttpAnswer>;
 
-/** The way of every request: configured → authenticated → validated → handled → answered. */
+/** The steps of every request: check the configuration, authenticate, validate, handle, respond. */
 export function serve(endpoint: Endpoint, composition: Composition): RequestHandler {
   const reply = replyTo(endpoint, composition);
   return async (request, context) => {
@@ -93,7 +93,7 @@ function replyTo(
     try {
       const { headers, method, body } = request;
       app.telemetry?.note({ "caller.request_id": callerRequestId(headers) });
-      const caller = endpoint.access === "everyone" ? nobody : authenticate(app.config.callers, headers);
+      const caller = endpoint.access === "everyone" ? anonymous : authenticate(app.config.callers, headers);
       app.telemetry?.note({ "liveness.client": caller.clientName });
       if (endpoint.access === "services" && !caller.trusted) throw resourceNotFound();
       return await endpoint.handle(app, {
@@ -116,15 +116,15 @@ function replyTo(
   };
 }
 
-/** What Azure's client libraries send with each request. Whatever else somebody writes there is not told on. */
+/** `x-ms-client-request-id`, if it is a UUID as Azure's client libraries send it. Other values do not reach the telemetry. */
 function callerRequestId(headers: Headers): string | undefined {
   const id = headers.get("x-ms-client-request-id");
   return id !== null && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id) ? id : undefined;
 }
 
-/** 404 that tells neither what is missing nor whether something is there for others. */
+/** 404 that does not disclose whether the resource exists for other callers. */
 export function resourceNotFound(): ApiError {
-  return new ApiError(404, "ResourceNotFound", "There is nothing here.");
+  return new ApiError(404, "ResourceNotFound", "The resource does not exist.");
 }
 
 function notConfigured(faults: readonly SettingFault[]): ApiError {
@@ -135,8 +135,8 @@ function notConfigured(faults: readonly SettingFault[]): ApiError {
 }
 
 /**
- * The host keeps route values among those of query and body, under whichever spelling of the name came first: a query
- * parameter `SESSIONID` takes the name, not the value, of `sessionId`.
+ * The host mixes route values with those of query and body, under the first spelling of a name: with a query parameter
+ * `SESSIONID`, the route value arrives under that name.
  */
 function parseParams<Params>({ route, params: schema }: Endpoint<Params>, params: FunctionRequest["params"]): Params {
   const names = [...route.matchAll(/\{\*?(\w+)\}/g)].map(([, name = ""]) => name);

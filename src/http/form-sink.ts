@@ -9,11 +9,11 @@ import { type PartHeaders, readPartHeaders } from "./part-headers.ts";
 import type { BodySink } from "./read-body.ts";
 
 const maxParts = 16;
-/** Of all parts but the image, together. */
+/** Limit for all parts except the image, together. */
 const maxTextBytes = 64 * 1024;
-/** Of a part's headers, and of what stands before the first part. */
+/** Limit for the headers of a part, and for the bytes before the first part. */
 const maxHeaderBytes = 4 * 1024;
-/** The parser goes through a write to its end, whatever is found in it, so what is written at once is little. */
+/** The parser processes every write to its end, even after a refusal; small writes bound that work. */
 const sliceBytes = 4 * 1024;
 
 /** A part whose headers are complete. */
@@ -24,25 +24,25 @@ interface OpenPart extends Omit<BodyPart, "content"> {
 }
 
 /**
- * Takes a form apart while it arrives, and refuses it as soon as a limit is passed. In the result, the content of the image
- * and of any other part with a file name is bytes; that of a text field is a string.
+ * Parses a form while it arrives, and refuses it as soon as a limit is exceeded. In the result, the content of the image and
+ * of every other part with a file name is bytes; the content of a text field is a string.
  *
- * @throws ApiError (both methods) 400 `InvalidRequestBody` for what is no form, or has over 16 parts, over 4 KB of headers
- * in a part, or a second image; 400 `InvalidImageSize` for an image over 6 MB; 413 `RequestBodyTooLarge` for over 64 KB in
- * the other parts together.
+ * @throws ApiError (both methods) 400 `InvalidRequestBody` if the body is not a form, or has more than 16 parts, more than
+ * 4 KB of headers in a part, or a second image; 400 `InvalidImageSize` for an image over 6 MB; 413 `RequestBodyTooLarge` for
+ * more than 64 KB in the other parts together.
  */
 export function createFormSink(boundary: string): BodySink<BodyPart[]> {
   const parser = new Dicer({ boundary });
   const parts: OpenPart[] = [];
   let begun = 0;
-  /** Bytes before the first part, or of headers that are not complete. Undefined within a part's content. */
+  /** Bytes before the first part, or of incomplete headers. Undefined within a part's content. */
   let headerBytes: number | undefined = 0;
   let imageBytes = 0;
   let textBytes = 0;
   let isClosed = false;
   let refusal: ApiError | undefined;
 
-  // Listeners note a refusal and never throw: the parser's streams call some of them where nothing catches.
+  // Listeners store the refusal and never throw: some are called by the parser's streams, where no caller catches.
   const refuse = (error: ApiError) => {
     refusal ??= error;
   };
@@ -60,7 +60,7 @@ export function createFormSink(boundary: string): BodySink<BodyPart[]> {
     begun += 1;
     headerBytes = 0;
     if (begun > maxParts) refuse(invalidForm(`The form has more than ${maxParts} parts.`));
-    // Where the form breaks off within a part, the parser has the same error.
+    // If the form ends within a part, the parser emits the same error.
     stream.on("error", () => undefined);
     stream.on("header", (headers) => {
       headerBytes = undefined;
@@ -113,14 +113,14 @@ export function createFormSink(boundary: string): BodySink<BodyPart[]> {
       if (refusal !== undefined) throw refusal;
       await Promise.all(parts.map(({ ended }) => ended));
       if (refusal !== undefined) throw refusal;
-      // A part that ends within its headers opens none.
+      // A part that ends within its headers is not in `parts`.
       if (parts.length < begun) throw invalidForm();
       return parts.map(toBodyPart);
     },
   };
 }
 
-/** As they are written; the parser keeps no trace of the blanks beside a colon. */
+/** Length of the headers as sent, up to the whitespace around colons, which the parser removes. */
 function sizeOf(headers: PartHeaders): number {
   return Object.entries(headers)
     .flatMap(([name, values]) => values.map((value) => name.length + value.length + ": \r\n".length))
@@ -149,7 +149,7 @@ function decodeText(name: string, bytes: Uint8Array): string {
   }
 }
 
-/** 400 for a body that is no form, or one that the parser gives up on. */
+/** 400 for a body that cannot be parsed as a form. */
 export function invalidForm(message = "The body is not multipart/form-data with a name on every part."): ApiError {
   return invalidRequestBody([{ code: "InvalidMultipart", message, target: "body" }]);
 }
@@ -159,12 +159,10 @@ function secondImage(name: string): ApiError {
 }
 
 function headersTooLarge(): ApiError {
-  return invalidForm(
-    `The headers of a part, or what stands before the first, are larger than ${maxHeaderBytes} bytes.`,
-  );
+  return invalidForm(`The headers of a part, or the bytes before the first part, exceed ${maxHeaderBytes} bytes.`);
 }
 
 function textTooLarge(): ApiError {
-  const message = `The parts beside the image are larger than ${maxTextBytes} bytes together.`;
+  const message = `The parts other than the image exceed ${maxTextBytes} bytes in total.`;
   return new ApiError(413, "RequestBodyTooLarge", message);
 }

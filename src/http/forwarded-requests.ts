@@ -2,38 +2,38 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { ApiError } from "../errors.ts";
 import { type HttpAnswer, toErrorReply, toHttpAnswer } from "./responses.ts";
 
-/** Names the invocation of a forwarded request. The host leaves the value where a caller sends this header. */
+/** Header with the invocation id of a forwarded request. The host does not overwrite a value that a caller sends. */
 export const invocationHeader = "x-ms-invocation-id";
 
 /** The host forwards up to 32 KiB of headers, to which it adds its own; Node's default limit is 16 KiB. */
 const maxHeaderSize = 64 * 1024;
 
-/** The host lets go of an idle connection after a minute: it must be the first, or it reuses one that is being closed. */
+/** The host closes idle connections after one minute. A shorter timeout here could close one that the host reuses. */
 const keepAliveTimeout = 75_000;
 
 const sweepIntervalMs = 1000;
 /**
- * After so many sweeps a request is answered whose invocation has not arrived. The host sends the two at the same time.
- * Sweeps are counted and not seconds, so that no request is given up while the event loop is blocked.
+ * Number of sweeps after which a request without invocation is refused; the host sends both at the same time. Counted in
+ * sweeps and not in seconds, so that no request is refused while the event loop is blocked.
  */
 const requestSweeps = 10;
-/** An invocation waits longer, so that a caller who chose the id of his request gets the answer of that first. */
+/** Greater than `requestSweeps`, so that a request with a forged id is refused before the real invocation fails. */
 const invocationSweeps = 12;
 
-/** A request as it arrived, and the response that belongs to it. */
+/** A received request and its response. */
 export interface Exchange {
   request: IncomingMessage;
   response: ServerResponse;
 }
 
-/** The HTTP requests that the host forwards to this process, apart from their invocations, which come over gRPC. */
+/** HTTP requests that the host forwards to this process. Their invocations arrive separately, over gRPC. */
 export interface ForwardedRequests {
-  /** Starts to listen on loopback, where the host runs. Resolves with the URL, which ends with a slash. */
+  /** Starts to listen on loopback, where the host runs. Resolves with the URL, with a trailing slash. */
   listen(): Promise<string>;
   /**
-   * Waits for the request of an invocation and hands it over: from then on nothing is kept of it here.
+   * Waits for the request of an invocation and returns it; the request is not tracked any longer.
    *
-   * @throws Error where no such request arrives in time.
+   * @throws Error if no such request arrives in time.
    */
   take(invocationId: string): Promise<Exchange>;
 }
@@ -71,7 +71,7 @@ export function createForwardedRequests({ everyMs = sweepIntervalMs } = {}): For
   function sweep(): void {
     for (const { value } of expire(arrived, requestSweeps)) refuse(value);
     for (const { value } of expire(awaited, invocationSweeps)) {
-      value.reject(new Error("The request of this invocation has not arrived."));
+      value.reject(new Error("The forwarded request of this invocation did not arrive in time."));
     }
   }
 
@@ -79,7 +79,7 @@ export function createForwardedRequests({ everyMs = sweepIntervalMs } = {}): For
     listen: () =>
       new Promise((resolve, reject) => {
         const server = createServer({ maxHeaderSize, keepAliveTimeout }, accept);
-        // By default Node answers an unknown `Expect` itself, and the invocation waits in vain.
+        // Without this listener Node itself answers an unknown `Expect` with 417, and the invocation never gets its request.
         server.on("checkExpectation", accept);
         server.once("error", reject);
         server.listen(0, "127.0.0.1", () => {
@@ -87,7 +87,7 @@ export function createForwardedRequests({ everyMs = sweepIntervalMs } = {}): For
           const address = server.address();
           if (typeof address === "object" && address !== null) resolve(`http://127.0.0.1:${address.port}/`);
         });
-        // The worker lives as long as its connection to the host.
+        // The server does not keep the process alive: the worker's connection to the host does.
         server.unref();
       }),
     take(invocationId) {
@@ -103,7 +103,7 @@ export function createForwardedRequests({ everyMs = sweepIntervalMs } = {}): For
   };
 }
 
-/** Counts a sweep for every entry, and removes and yields those that have waited for more than `limit`. */
+/** Increments the sweep count of every entry; removes and yields the entries above `limit`. */
 function* expire<T>(entries: Map<string, Waiting<T>>, limit: number): Generator<Waiting<T>> {
   for (const [id, entry] of entries) {
     entry.sweeps += 1;
@@ -114,11 +114,11 @@ function* expire<T>(entries: Map<string, Waiting<T>>, limit: number): Generator<
 }
 
 function refuse({ response }: Exchange): void {
-  const message = `The header ${invocationHeader} names no invocation. It is for the platform: leave it out.`;
+  const message = `The header ${invocationHeader} does not match an invocation. It is reserved for the platform.`;
   writeAnswer(response, toHttpAnswer(toErrorReply(new ApiError(400, "BadArgument", message))));
 }
 
-/** @throws Error where a header holds what no header may; nothing has been written then. */
+/** @throws Error for an invalid header, before the first byte is written. */
 export function writeAnswer(response: ServerResponse, { status, headers, body }: HttpAnswer): void {
   response.writeHead(status, headers).end(body);
 }

@@ -2,7 +2,7 @@ import type { InvocationContext } from "@azure/functions";
 
 export type LogFields = Record<string, string | number | boolean | undefined>;
 
-/** One structured line per event. Fields are ids, codes and counts: nothing that a caller sent as a secret. */
+/** Writes one JSON line per event. Fields are ids, codes and counts, never secrets of a caller. */
 export interface Log {
   info(event: string, fields?: LogFields): void;
   warn(event: string, fields?: LogFields): void;
@@ -19,8 +19,7 @@ export function createLog(context: InvocationContext): Log {
 }
 
 /**
- * An error and its causes for the log. Picked field by field: an SDK's error carries the request, and the request
- * carries keys.
+ * Selected fields of an error and its cause for the log. An SDK's error as a whole contains the request, and with it keys.
  */
 export function describeError(error: unknown): LogFields {
   if (!(error instanceof Error)) return { error: typeof error };
@@ -33,7 +32,7 @@ export function describeError(error: unknown): LogFields {
   };
 }
 
-/** One level deep, as causes may go in circles. */
+/** One level only, since causes may be circular. */
 function describeCause(cause: unknown): string {
   if (!(cause instanceof Error)) return typeof cause;
   return `${cause.name}: ${cause.message} ${codesOf(cause).code ?? ""}`.trim();

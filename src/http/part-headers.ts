@@ -1,17 +1,17 @@
 import type { BodyPart } from "../face/codec.ts";
 
-/** Headers of a part by their names in lower case; values are bytes, each as one character. */
+/** Values of a part's headers by lower-case name. Each character of a value is one byte (latin1). */
 export type PartHeaders = Record<string, string[]>;
 
 /**
- * Name, file name and content type of a form's part. Undefined where it is no part of a form: without a
- * `Content-Disposition` that is `form-data`, well formed and has a name.
+ * Name, file name and content type of a form's part. Undefined without a well-formed `Content-Disposition` of type
+ * `form-data` with a name.
  */
 export function readPartHeaders(headers: PartHeaders): Omit<BodyPart, "content"> | undefined {
   const parameters = readDisposition(headers["content-disposition"]?.[0] ?? "");
   const name = parameters?.get("name");
   if (parameters === undefined || name === undefined) return undefined;
-  // The extended name is kept encoded: nothing here shows a file's name, and the service only asks that there is one.
+  // The extended name stays encoded: the app never displays it, and the service only requires that a name is present.
   const filename = parameters.get("filename") ?? parameters.get("filename*");
   const contentType = headers["content-type"]?.[0]?.trim().toLowerCase();
   return {
@@ -21,7 +21,7 @@ export function readPartHeaders(headers: PartHeaders): Omit<BodyPart, "content">
   };
 }
 
-/** A quoted value ends at the quote that ends the parameter: clients disagree on how to write a quote within. */
+/** A quoted value ends at the quote before `;` or the end: clients differ in how they escape quotes within a value. */
 const parameter = /;\s*([\w*-]+)\s*=\s*(?:"(.*?)"(?=\s*(?:;|$))|([^\s;"]*))\s*/y;
 
 function readDisposition(header: string): Map<string, string> | undefined {
@@ -43,7 +43,7 @@ const escapes = new Map([
   ["%0A", "\n"],
 ]);
 
-/** UTF-8, in which browsers escape three characters and no other. */
+/** Decodes UTF-8, in which browsers percent-encode exactly these three characters. */
 function decodeValue(bytes: string): string {
   const text = Buffer.from(bytes, "latin1").toString("utf8");
   return text.replace(/%(22|0D|0A)/gi, (escaped) => escapes.get(escaped.toUpperCase()) ?? escaped);

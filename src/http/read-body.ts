@@ -1,40 +1,40 @@
 import type { ReadableStream } from "node:stream/web";
 import { ApiError } from "../errors.ts";
 
-/** As much of a request as reading its body takes. */
+/** The parts of a request that are needed to read its body. */
 export interface BodySource {
   headers: Headers;
   body: ReadableStream<Uint8Array> | null;
 }
 
-/** What a body is read into, chunk by chunk. An `ApiError` from either method refuses the body. */
+/** Consumer of a body's chunks. An `ApiError` from either method refuses the body. */
 export interface BodySink<T> {
   take(chunk: Uint8Array): void | Promise<void>;
   /** After the last chunk. */
   end(): T | Promise<T>;
 }
 
-/** From the start of reading to the last byte, however steadily bytes arrive. */
+/** Timeout from the start of reading to the last byte, even if bytes arrive steadily. */
 const bodyTimeoutMs = 30_000;
 
-/** A chunk has a cost however small it is. So many may be small, as in a short body on a bad connection. */
+/** Every chunk has a fixed cost. This number may be tiny, as in a short body on a slow connection. */
 const freeChunks = 1024;
-/** Mean length of a body's further chunks. */
+/** Required mean length of all further chunks. */
 const meanChunkBytes = 512;
 
-/** Bounds of what is discarded: far more than a host can have sent by the time that it has the answer. */
+/** Limits for discarding: far more than the host can send before it receives the response. */
 const discardLimits = { bytes: 32 * 1024 * 1024, milliseconds: 5000 };
 
 /**
- * Reads a body into a sink. A refusal is thrown at once, and frees the sink. The host stops sending with the answer, but
- * what it has sent by then is read on and discarded: unread, it would block the next request on the connection, which may
- * be another caller's.
+ * Reads a body into a sink. A refusal is thrown immediately and frees the sink. The host stops sending when it receives the
+ * response; bytes sent before are read and discarded, because unread bytes would block the next request on the connection,
+ * possibly of another caller.
  *
- * @param limitInBytes for the whole body; counted while reading, since a chunked body announces no length.
- * @param createSink called at most once, and not where the announced length is over the limit.
+ * @param limitInBytes for the whole body; counted while reading, since a chunked body has no `Content-Length`.
+ * @param createSink called at most once, and not if `Content-Length` exceeds the limit.
  * @param timeoutMs default 30,000.
- * @throws ApiError 413 `RequestBodyTooLarge`; 408 `RequestTimeout`; 400 `InvalidRequestBody` for a body that breaks off, or
- * comes in tiny chunks; whatever the sink throws.
+ * @throws ApiError 413 `RequestBodyTooLarge`; 408 `RequestTimeout`; 400 `InvalidRequestBody` for a body that ends early or
+ * arrives in tiny chunks; the errors of the sink.
  */
 export async function readBody<T>(
   { headers, body }: BodySource,
@@ -42,7 +42,7 @@ export async function readBody<T>(
   createSink: () => BodySink<T>,
   timeoutMs = bodyTimeoutMs,
 ): Promise<T> {
-  // The server discards by itself what nothing has begun to read.
+  // The server discards a body that has not been read from.
   if (Number(headers.get("content-length")) > limitInBytes) throw bodyTooLarge(limitInBytes);
   if (body === null) return createSink().end();
   const { promise, resolve, reject } = Promise.withResolvers<T>();
@@ -63,13 +63,14 @@ export async function readBody<T>(
 
   function checkLimits(): void {
     if (length > limitInBytes) throw bodyTooLarge(limitInBytes);
-    if (chunks > freeChunks + length / meanChunkBytes) throw unreadable("The request body comes in too small pieces.");
+    if (chunks > freeChunks + length / meanChunkBytes)
+      throw unreadable("The chunks of the request body are too small.");
   }
 
   async function readAll(): Promise<void> {
     for (;;) {
       const { value } = await reader.read().catch((cause: unknown) => {
-        throw unreadable("The request body broke off before its end.", cause);
+        throw unreadable("The request body ended early.", cause);
       });
       if (value === undefined) break;
       length += value.byteLength;

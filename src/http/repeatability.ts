@@ -1,15 +1,15 @@
 import * as z from "zod";
 import { ApiError } from "../errors.ts";
 
-/** How a request says that it may be sent again. */
+/** The repeatability headers of a request. */
 export interface Repeatability {
-  /** What a repeat has in common with the first request. */
+  /** Equal in the first request and its repeats. */
   idempotencyKey: string;
-  /** Response headers that answer it. */
+  /** Headers to add to the response. */
   headers: Record<string, string>;
 }
 
-/** Printable ASCII: a UUID, most often. */
+/** Printable ASCII; usually a UUID. */
 const keyShape = /^[\x21-\x7e]{1,256}$/;
 
 const days = "Mon|Tue|Wed|Thu|Fri|Sat|Sun";
@@ -21,26 +21,26 @@ const rfc3339 = `\\d{4}-(0[1-9]|1[0-2])-${day}T${clock}(\\.\\d+)?(Z|[+-]\\d\\d:\
 /** An HTTP date, or RFC 3339, which some clients write. */
 const timeShape = new RegExp(`^(${httpDate}|${rfc3339})$`);
 
-/** The headers that a request may say it with, for the API's description. */
+/** The request headers for the OpenAPI document. */
 export function repeatabilityHeaders() {
   const key = z.string().regex(keyShape).optional();
   return z.object({
     "Repeatability-Request-ID": key.describe(
-      "The same for every repeat of a request: a UUID, most often. Answered by `Repeatability-Result`.",
+      "Equal in all repeats of a request; usually a UUID. The response has the header `Repeatability-Result`.",
     ),
     "Repeatability-First-Sent": z
       .string()
       .regex(timeShape)
       .optional()
-      .describe("When the request was sent for the first time: an HTTP date, or RFC 3339."),
-    "Idempotency-Key": key.describe("Stands for `Repeatability-Request-ID`. Where both come, they must be the same."),
+      .describe("Time of the first request: an HTTP date, or RFC 3339."),
+    "Idempotency-Key": key.describe("Alternative to `Repeatability-Request-ID`; if both are sent, they must be equal."),
   });
 }
 
 /**
  * Reads `Repeatability-Request-ID` (with `Repeatability-First-Sent`), or `Idempotency-Key`.
  *
- * @throws ApiError 400 `InvalidHeader` for a key that is none, two keys that differ, and a time that is none.
+ * @throws ApiError 400 `InvalidHeader` for an invalid key, two different keys, or an invalid time.
  */
 export function readRepeatability(headers: Headers): Repeatability | undefined {
   const requestId = headers.get("repeatability-request-id");
@@ -57,6 +57,6 @@ export function readRepeatability(headers: Headers): Repeatability | undefined {
 
 function invalidHeader(name: string): ApiError {
   return new ApiError(400, "InvalidHeader", `The header ${name} is not valid.`, {
-    details: [{ code: "InvalidHeader", message: "Not valid, or at odds with another header.", target: name }],
+    details: [{ code: "InvalidHeader", message: "Not valid, or contradicts another header.", target: name }],
   });
 }

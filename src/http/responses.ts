@@ -1,6 +1,6 @@
 import { ApiError } from "../errors.ts";
 
-/** What an endpoint answers. With neither `json` nor `bytes` the body is empty. */
+/** Response of an endpoint. With neither `json` nor `bytes` the body is empty. */
 export interface Reply {
   status: number;
   headers?: Record<string, string>;
@@ -8,13 +8,13 @@ export interface Reply {
   bytes?: Uint8Array;
 }
 
-/** Answers are about one person's face: no cache keeps them, no browser guesses at them. */
+/** Responses contain personal data: they must not be cached, and browsers must not guess their type. */
 const securityHeaders = {
   "cache-control": "no-store",
   "x-content-type-options": "nosniff",
 };
 
-/** A reply as it goes out. A `HttpResponseInit` of the Functions library. */
+/** Status, headers and body as sent. Assignable to `HttpResponseInit` of the Functions library. */
 export interface HttpAnswer {
   status: number;
   headers: Record<string, string>;
@@ -36,14 +36,14 @@ export function toHttpAnswer(reply: Reply): HttpAnswer {
 }
 
 /**
- * The one place where an error becomes an answer, in the shape of the Face API. Anything but an `ApiError` is unforeseen:
- * the caller gets the invocation's id, by which the log is searched, and nothing of the cause.
+ * Converts an error to a response in the shape of the Face API. For everything but an `ApiError` the response contains only
+ * the invocation id, for a search in the log, and nothing of the cause.
  */
 export function toErrorReply(error: unknown, invocationId = "none"): Reply {
   const known =
     error instanceof ApiError
       ? error
-      : new ApiError(500, "InternalServerError", `Something went wrong here. Invocation id: ${invocationId}.`, {
+      : new ApiError(500, "InternalServerError", `Unexpected failure. Invocation id: ${invocationId}.`, {
           cause: error,
         });
   return {
@@ -56,7 +56,7 @@ export function toErrorReply(error: unknown, invocationId = "none"): Reply {
     json: {
       error: {
         code: known.code,
-        // The service's gateway has this instead of a code, and throttled callers look for it.
+        // The service's gateway sends `statusCode` in place of a code, and clients use it to detect throttling.
         ...((known.status === 429 || known.code === String(known.status)) && { statusCode: known.status }),
         message: known.message,
         ...(known.details !== undefined && { details: known.details }),

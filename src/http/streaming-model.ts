@@ -7,24 +7,24 @@ import { type Exchange, type ForwardedRequests, invocationHeader, writeAnswer } 
 import { describeError } from "./log.ts";
 import { type HttpAnswer, toErrorReply, toHttpAnswer } from "./responses.ts";
 
-/** What the handler of an HTTP function may use of its request. */
+/** The parts of a request that handlers use. */
 export type FunctionRequest = Pick<HttpRequest, "method" | "url" | "headers" | "query" | "params" | "body">;
 
 /**
  * Adds HTTP streaming to the programming model of `@azure/functions`, in place of the library's own
  * (`enableHttpStream`), which this app must leave off.
  *
- * What this buys: the library makes the headers of a request from the invocation's trigger metadata, where a property
- * `Headers` of the caller's body or query replaces the true ones. So a caller could forge the header that the platform
- * makes of a signed-in user, or send what is no header: then the library throws, the request is never answered, and it is
- * kept together with its response and socket as long as the process lives. It also keeps requests and invocations that
- * never meet, ends the process at the invocation id `error`, and listens on every network address. Here requests are what
- * arrived, and nothing that a caller chooses is converted before the handler runs.
+ * Reason: the library reads the headers of a request from the invocation's trigger metadata, where a property `Headers` in
+ * the caller's body or query replaces the real headers. A caller could forge the header in which the platform passes the
+ * signed-in user. With an invalid header the library throws, never answers the request, and leaks it with its response and
+ * socket. It also leaks requests and invocations without a counterpart, ends the process at the invocation id `error`, and
+ * listens on every network address. Here headers come from the forwarded request, and no value chosen by a caller is
+ * converted before the handler runs.
  *
- * Drop this once the library takes the headers from the forwarded request (the test of the functions host that shows the
- * library's behaviour fails then), lets go of what was not answered, and listens on loopback.
+ * Remove this file when the library reads headers from the forwarded request (the functions host test of the library's
+ * behaviour fails then), releases unanswered requests, and listens on loopback.
  *
- * @param library the model that the library has set: it makes the context, and serves every other trigger.
+ * @param library the model set by `@azure/functions`; it creates the context and serves all other triggers.
  */
 export function withHttpStreaming(
   library: worker.ProgrammingModel,
@@ -53,7 +53,7 @@ async function createHttpInvocation(
 ): Promise<worker.InvocationModel> {
   const { invocationId } = core;
   const params = textValues(core.request);
-  // The library gets nothing to convert: neither what a caller chose, nor the request, which does not come this way.
+  // The library gets no values to convert: the request arrives separately.
   Object.assign(core.request, { inputData: [], triggerMetadata: {} } satisfies worker.InvocationRequest);
   const model = await library.getInvocationModel(core);
   let exchange: Exchange | undefined;
@@ -76,13 +76,13 @@ async function createHttpInvocation(
       exchange = await requests.take(invocationId);
       return { context, inputs: [toFunctionRequest(exchange.request, params)] };
     },
-    // A failure is an answer, too: the host has none of its own for a request that it has forwarded.
+    // A failure must be answered here: the host does not answer requests that it has forwarded.
     invokeFunction: (context, inputs, handler) => model.invokeFunction(context, inputs, handler).catch(failed),
     async getResponse(_context, result) {
       const { response } = exchange ?? (await requests.take(invocationId));
       response.setHeader(invocationHeader, invocationId);
       try {
-        // The handlers of this app's functions return nothing else.
+        // All handlers of this app return `HttpAnswer`.
         writeAnswer(response, result as HttpAnswer);
       } catch (error) {
         writeAnswer(response, failed(error));
@@ -93,8 +93,8 @@ async function createHttpInvocation(
 }
 
 /**
- * The route's values, among whatever else the host puts there from body and query. Those never replace a route's value;
- * they may change the case of its name.
+ * Route values, together with values that the host adds from body and query. Those never replace a route value; they may
+ * change the case of its name.
  */
 function textValues({ triggerMetadata }: worker.InvocationRequest): Record<string, string> {
   return Object.fromEntries(
@@ -111,7 +111,7 @@ function toFunctionRequest(message: IncomingMessage, params: Record<string, stri
   return { method, url: url.href, headers: headersOf(message), query: url.searchParams, params, body };
 }
 
-/** As the caller wrote it. A host name that makes no URL is replaced: nothing here depends on it. */
+/** The URL as sent. An invalid host name is replaced: the app does not depend on it. */
 function urlOf({ headers, url = "/" }: IncomingMessage): URL {
   const origin = `${headers["x-forwarded-proto"] || "http"}://${headers["x-forwarded-host"] || "localhost"}`;
   return URL.parse(origin + url) ?? URL.parse(`http://localhost${url}`) ?? new URL("http://localhost/");
