@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { TimerHandler } from "@azure/functions";
 import type { App, Composition } from "./app.ts";
+import { compact } from "./compact.ts";
 import { type Config, readConfig } from "./config.ts";
 import { endpoints } from "./endpoints.ts";
 import { createFaceService } from "./face/client/face-service.ts";
@@ -63,8 +64,7 @@ async function connectTelemetry({ telemetry, face, storage }: Config): Promise<T
     const { identity, instance, ...options } = telemetry;
     return startTelemetry({
       ...options,
-      ...(instance !== undefined && { instance }),
-      ...(identity && { credential: createIdentity(identity.clientId) }),
+      ...compact({ instance, credential: identity && createIdentity(identity.clientId) }),
       targets: {
         face: new URL(face.endpoint).host,
         tables: "tableUri" in storage ? new URL(storage.tableUri).host : "tables",

@@ -44,7 +44,7 @@ for (const { name, schedule } of timers) {
 // Without streaming, the host drops the body of a chunked request.
 setProgrammingModel(withHttpStreaming(getProgrammingModel(), createForwardedRequests()));
 functions.hook.appTerminate(async () => (await loaded)?.terminate());
-// The first call repeats a failure to load, and logs it.
+// If loading fails, every call fails with the same error.
 setTimeout(() => handlers().catch(() => undefined), loadAfterMs).unref();
 
 function found<Handler>(byName: ReadonlyMap<string, Handler>, name: string): Handler {

@@ -2,15 +2,15 @@ import { compact } from "../compact.ts";
 import { ApiError } from "../errors.ts";
 import type { ApiVersion, SessionKind, SessionRequest, VerifyImage } from "./model.ts";
 
-/** What becomes of a field towards a version upstream. */
+/** How a field of a request is passed to an upstream version. */
 export type Carriage =
-  /** The version has it. */
+  /** The version has the field. */
   | "carried"
-  /** The version has it, but knows only the values of its own dialect. */
+  /** The version has the field, but supports only the values of its own dialect. */
   | "carried in its own dialect"
-  /** The version lacks it: refused where it is set, or true. */
+  /** The version does not have the field: the request is refused if it is set, or true. */
   | "refused"
-  /** The version lacks it, and we do it ourselves. */
+  /** The version does not have the field; the app implements it. */
   | "done here";
 
 type OptionalField = keyof Pick<
@@ -19,14 +19,14 @@ type OptionalField = keyof Pick<
 >;
 
 export interface CarryOverRule {
-  /** `clientVerifyImage`: a session with verify whose image the device submits, as none came with the creation. */
+  /** `clientVerifyImage`: a session with verify that is created without an image, which the device submits later. */
   field: OptionalField | "clientVerifyImage";
-  /** True where the field exists only for sessions with verify. */
+  /** The field exists only for sessions with verify. */
   verifyOnly: boolean;
   towards: Record<ApiVersion, Carriage>;
 }
 
-/** Every rule by which a request of one dialect is carried over to a version upstream; other fields all versions have. */
+/** Rules for passing a request of any dialect to an upstream version. Fields without a rule exist in all versions. */
 export const carryOverRules: readonly CarryOverRule[] = [
   {
     field: "sendResultsToClient",
@@ -64,16 +64,16 @@ export const carryOverRules: readonly CarryOverRule[] = [
   },
 ];
 
-/** What the dialects call a model version; absent where they have none. */
+/** Name of the field for the model version in each dialect. Absent if the dialect has no such field. */
 export const modelVersionFields: Partial<Record<ApiVersion, string>> = {
   "v1.2-preview.1": "livenessSingleModalModel",
   "v1.2": "livenessModelVersion",
 };
 
 /**
- * The optional fields of a request that `version` takes, under their neutral names.
+ * The optional fields of a request that `version` supports, under the names of the model.
  *
- * @throws ApiError 400 `NotSupportedByUpstreamVersion` for what the version cannot carry.
+ * @throws ApiError 400 `NotSupportedByUpstreamVersion` for fields that the version does not support.
  */
 export function carryOver(
   version: ApiVersion,
@@ -94,18 +94,18 @@ export function carryOver(
   for (const { field, verifyOnly, towards } of carryOverRules) {
     const carriage = kind === "liveness" && verifyOnly ? "refused" : towards[version];
     if (field === "clientVerifyImage") {
-      const isAsked = kind === "livenessWithVerify" && image === undefined;
-      if (isAsked && carriage === "refused") throw notSupported(version, "verifyImage");
-    } else if (!isTaken(carriage, version, request)) {
-      const isAsked = request[field] !== undefined && request[field] !== false;
-      if (isAsked && carriage !== "done here") throw notSupported(version, nameOf(field, request.modelVersionOf));
+      const isRequested = kind === "livenessWithVerify" && image === undefined;
+      if (isRequested && carriage === "refused") throw notSupported(version, "verifyImage");
+    } else if (!isSupported(carriage, version, request)) {
+      const isRequested = request[field] !== undefined && request[field] !== false;
+      if (isRequested && carriage !== "done here") throw notSupported(version, nameOf(field, request.modelVersionOf));
       delete carried[field];
     }
   }
   return carried;
 }
 
-function isTaken(carriage: Carriage, version: ApiVersion, request: SessionRequest): boolean {
+function isSupported(carriage: Carriage, version: ApiVersion, request: SessionRequest): boolean {
   if (carriage === "carried in its own dialect") return (request.modelVersionOf ?? version) === version;
   return carriage === "carried";
 }
@@ -115,7 +115,7 @@ function nameOf(field: OptionalField, dialect: ApiVersion | undefined): string {
 }
 
 function notSupported(version: ApiVersion, target: string): ApiError {
-  const message = `${target} as requested cannot be carried over to version ${version} of the Face API, which is called here.`;
+  const message = `Version ${version} of the Face API, which this deployment calls, does not support ${target} as requested.`;
   return new ApiError(400, "NotSupportedByUpstreamVersion", message, {
     details: [{ code: "NotSupportedByUpstreamVersion", message: `Version ${version} has no equivalent.`, target }],
   });

@@ -10,48 +10,48 @@ import type {
   VerifyImage,
 } from "./model.ts";
 
-/** One part of a multipart body, its content whole. */
+/** One part of a multipart body. */
 export interface BodyPart {
   name: string;
-  /** Present when the part is a file. */
+  /** Present if the part is a file. */
   filename?: string;
   contentType?: string;
   content: Uint8Array | string;
 }
 
-/** A request body after its media type has been dealt with. */
+/** A request body, parsed by media type. */
 export type RequestBody = { type: "json"; value: unknown } | { type: "multipart"; parts: BodyPart[] };
 
-/** What a create request holds: the neutral request, the image where one came, and our own additions. */
+/** A decoded create request: the fields of the model, the image if one was sent, and the app's additional fields. */
 export interface CreateRequest {
   request: SessionRequest;
   image?: VerifyImage;
-  /** Names a held image instead of `image`. */
+  /** Id of a stored image to use in place of `image`. */
   referenceImageId?: string;
-  /** Names the held image that the client device must submit, where it submits the image itself. */
+  /** Id of the stored image that the device is expected to submit. */
   expectedReferenceImageId?: string;
   /** The app's own reference, 1 to 128 characters. */
   clientReferenceId?: string;
 }
 
-/** What is said of sessions of one kind in a version, as schemas. */
+/** Schemas of the bodies for sessions of one kind in a version. */
 export interface WireShapes {
-  /** What opens a session, by media type; a form's parts are its properties. */
+  /** Create request by media type; the parts of a form are properties. */
   create: { json: z.ZodType; multipart?: z.ZodType };
   created: z.ZodType;
-  /** As we tell it, which is without its token. */
+  /** Without the token. */
   session: z.ZodType;
   list?: z.ZodType;
   auditEntries?: z.ZodType;
 }
 
 /**
- * One version of the API, both ways. Requests are strict: nothing unknown is dropped. Responses are tolerant, and what
- * decodes them throws a `ZodError`, which holds no values, for a body that is not of the version's shape.
+ * Encodes and decodes the bodies of one version of the API. Requests are strict: unknown fields are refused, not dropped.
+ * Responses are tolerant; decoding throws `ZodError`, which contains no values, if a body does not match the schema.
  */
 export interface Codec {
   readonly version: ApiVersion;
-  /** Paths below `{endpoint}/face/{version}`, each beginning with a slash; ids are encoded for the path. Absent: no such operation. */
+  /** Paths below `{endpoint}/face/{version}` with a leading slash; ids are encoded. Absent: the version has no such operation. */
   readonly paths: {
     sessions(kind: SessionKind): string;
     session(kind: SessionKind, sessionId: string): string;
@@ -60,15 +60,15 @@ export interface Codec {
   };
   /** Status of a successful DELETE: 200 in the previews, 204 in v1.2. */
   readonly deletedStatus: 200 | 204;
-  /** For whoever describes what is said, or checks it from outside. Made anew by each call. */
+  /** For the OpenAPI document and tests. Each call creates new schemas. */
   shapes(kind: SessionKind): WireShapes;
   readonly createRequest: {
     /**
-     * Throws `ApiError` 400 in the service's words, 415 for a form where there is nothing to verify. Accepts our additions
-     * (`referenceImageId`, `clientReferenceId`).
+     * Throws `ApiError` 400 with the codes and messages of the service, 415 for a form of kind `liveness`. Accepts the app's
+     * additional fields (`referenceImageId`, `expectedReferenceImageId`, `clientReferenceId`).
      */
     decode(kind: SessionKind, body: RequestBody): CreateRequest;
-    /** Throws `ApiError` 400 for what this version cannot carry. Never encodes our additions. */
+    /** Throws `ApiError` 400 for fields that this version does not support. Never encodes the app's additional fields. */
     encode(kind: SessionKind, request: SessionRequest, image?: VerifyImage): RequestBody;
   };
   readonly createResponse: {
@@ -82,7 +82,7 @@ export interface Codec {
   };
   readonly auditEntries?: {
     decode(body: unknown): Attempt[];
-    /** @param facts what an entry tells of its session, for attempts that do not tell it themselves. */
+    /** @param facts of the session, for attempts that do not contain them. */
     encode(
       sessionId: string,
       attempts: readonly Attempt[],

@@ -5,7 +5,7 @@ import { isRecord } from "./objects.ts";
 
 /** Errors of the Face service and of calls to it. */
 
-/** The message of v1.1 is out of date: its newer documents allow both modes, and so does this app. */
+/** The message of v1.1 is outdated: newer documentation of that version allows both modes, and so does this app. */
 export function invalidLivenessOperationMode(version: ApiVersion, details?: ErrorDetail[]): ApiError {
   const sentence = "Invalid livenessOperationMode specified.";
   const message = version === "v1.1-preview.1" ? `${sentence} Must be 'Passive'.` : sentence;
@@ -14,58 +14,58 @@ export function invalidLivenessOperationMode(version: ApiVersion, details?: Erro
 
 /** 504. */
 export function faceTimeout(): ApiError {
-  return new ApiError(504, "FaceTimeout", "The Face service did not answer in time.");
+  return new ApiError(504, "FaceTimeout", "The Face service did not respond within the timeout.");
 }
 
-/** 502: refused, reset, or no such host. */
+/** 502: connection refused or reset, or unknown host. */
 export function faceUnreachable(cause: unknown): ApiError {
   return new ApiError(502, "FaceUnreachable", "The Face service could not be reached.", { cause });
 }
 
-/** 502: an answer that is not what the API documents. */
+/** 502: a response that does not match the API's documentation. */
 export function faceResponseInvalid(cause: unknown, headers: ResponseHeaders = {}): ApiError {
-  return new ApiError(502, "FaceResponseInvalid", "The Face service's answer could not be understood.", {
+  return new ApiError(502, "FaceResponseInvalid", "The response of the Face service could not be parsed.", {
     cause,
     headers: passedOn(headers),
   });
 }
 
 /**
- * Whether the service refused a call for what it asks. False where the same call may succeed later: the service was too
- * busy, failed, or did not answer in time.
+ * Whether the service refused a call because of its content. False for failures that a retry may resolve: throttling, server
+ * errors and timeouts.
  */
 export function isRefusal(error: unknown): boolean {
   return error instanceof ApiError && error.status >= 400 && error.status < 500 && ![408, 429].includes(error.status);
 }
 
 /**
- * 502: the service refuses the app's own key, identity or role, which no caller can change. The service's message is for
- * the log: it may name the identity.
+ * 502: the service refused the app's own key, identity or role, which callers cannot correct. The service's message is only
+ * logged, since it may name the identity.
  */
 export function faceCredentialsRejected(cause: ApiError): ApiError {
-  const message = "The Face service refuses the key, identity or role of this app.";
+  const message = "The Face service refused the app's own key, identity or role.";
   return new ApiError(502, "FaceCredentialsRejected", message, { cause, headers: cause.headers });
 }
 
-/** Codes with which Azure refuses an identity that lacks a role. Other 403 are about quota or approval. */
+/** Azure's codes for an identity without the required role. Other 403 responses concern quota or approval. */
 const missingRole = new Set(["PermissionDenied", "AuthorizationFailed"]);
 
-/** @param error as `decodeErrorBody` gives it. */
+/** @param error from `decodeErrorBody`. */
 export function isCredentialsRejection({ status, code, message }: ApiError): boolean {
   if (status === 401) return true;
-  // Some of Azure's gateways send the status in place of the code.
+  // Some gateways of Azure send the status in place of a code.
   return (
     status === 403 &&
     (missingRole.has(code) || /lacks the required|does not have (authorization|permission)/i.test(message))
   );
 }
 
-/** Response headers by their names in lower case. */
+/** Response headers by lower-case name. */
 export type ResponseHeaders = Readonly<Record<string, string | undefined>>;
 
 /**
- * An error of the service as an `ApiError` that tells a caller the same. The service answers with a `code`, its gateway
- * with a `statusCode`, which then stands for the code, and what is in between with anything.
+ * Converts an error of the service to an `ApiError` with the same status, code and message. The service sends `code`; its
+ * gateway sends `statusCode`, which replaces the code; proxies may send any body.
  *
  * @param status 400 to 599.
  * @param body parsed JSON, or text.
@@ -73,13 +73,13 @@ export type ResponseHeaders = Readonly<Record<string, string | undefined>>;
 export function decodeErrorBody(status: number, body: unknown, headers: ResponseHeaders = {}): ApiError {
   const parsed = typeof body === "string" ? parseOrUndefined(body) : body;
   const outer = isRecord(parsed) ? (isRecord(parsed.error) ? parsed.error : parsed) : {};
-  // Where the service wraps an error, the inner one is the one that it documents.
+  // The service wraps some errors; the inner one is the documented one.
   const error = isRecord(outer.innererror) ? outer.innererror : outer;
   const code = [error.code, headers["x-ms-error-code"]].find(isCode) ?? String(status);
   const message =
     typeof error.message === "string" && error.message !== ""
       ? error.message.slice(0, 1000)
-      : `The Face service answered with status ${status} and no reason.`;
+      : `The Face service responded with status ${status} and no message.`;
   const retryAfter = headers["retry-after"] ?? secondsIn(status, message);
   return new ApiError(status, code, message, {
     ...(retryAfter !== undefined && isHeaderText(retryAfter) && { retryAfter }),
@@ -95,7 +95,7 @@ function parseOrUndefined(text: string): unknown {
   }
 }
 
-/** A code also travels in a header. */
+/** Whether a value is a code that a header can contain. */
 function isCode(value: unknown): value is string {
   return typeof value === "string" && /^[\w.-]{1,128}$/.test(value);
 }
@@ -104,7 +104,7 @@ function isHeaderText(value: string): boolean {
   return /^[\x20-\x7e]{1,128}$/.test(value);
 }
 
-/** The gateway may tell how long to wait in its sentence only. */
+/** `Retry-After` from the message of a 429: some responses of the gateway have no such header. */
 function secondsIn(status: number, message: string): string | undefined {
   return status === 429 ? /\bin (\d{1,6}) seconds?\b/.exec(message)?.[1] : undefined;
 }

@@ -1,11 +1,11 @@
-/** No request of any version nests more than a few levels. */
+/** Far above the depth of any valid request. */
 const maxDepth = 32;
 
 /**
- * Parses JSON that a caller has sent.
+ * Parses JSON of a caller.
  *
- * @throws SyntaxError for what is no JSON; RangeError for over 32 levels of arrays and objects, whose message is fit for
- * the caller.
+ * @throws SyntaxError for invalid JSON; RangeError for more than 32 levels of arrays and objects, with a message that may be
+ * sent to the caller.
  */
 export function parseJson(text: string): unknown {
   if (isDeep(text)) throw new RangeError(`The JSON has more than ${maxDepth} levels.`);
@@ -16,7 +16,7 @@ const [quote, backslash] = [0x22, 0x5c];
 const [openArray, closeArray] = [0x5b, 0x5d];
 const [openObject, closeObject] = [0x7b, 0x7d];
 
-/** Whether the brackets outside of strings nest too far; whatever else is wrong with the text is for the parser to find. */
+/** Whether brackets outside of strings exceed the depth. Other errors in the text are left to the parser. */
 function isDeep(text: string): boolean {
   let depth = 0;
   let isString = false;

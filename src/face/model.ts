@@ -1,9 +1,9 @@
 /**
- * Face liveness without its versions: what every dialect decodes to and encodes from. The words are the service's own;
- * where the versions differ, the model has the v1.2 word. No wire shape stands here: those are the codecs'.
+ * The version-neutral model of face liveness, which all codecs decode to and encode from. Fields have the service's names,
+ * and those of v1.2 if the versions differ. Wire formats are defined by the codecs.
  */
 
-/** Every version spoken here, as it stands in a path. The last one is the default upstream. */
+/** Supported versions of the Face API, as in paths. The last one is the default upstream version. */
 export const apiVersions = ["v1.1-preview.1", "v1.2-preview.1", "v1.2"] as const;
 export type ApiVersion = (typeof apiVersions)[number];
 
@@ -25,7 +25,7 @@ export function isBoundedText(text: string, maxLength: number): boolean {
   return text.length >= 1 && text.length <= maxLength && text.isWellFormed();
 }
 
-/** What a caller asks of a new session. Absent means that the caller did not say. */
+/** The parameters of a new session. Absent: the caller did not set the field. */
 export interface SessionRequest {
   livenessOperationMode: "Passive" | "PassiveActive";
   /** See `isDeviceId`; absent exactly when `deviceCorrelationIdSetInClient` is true. */
@@ -37,7 +37,7 @@ export interface SessionRequest {
   enableSessionImage?: boolean;
   /** `livenessSingleModalModel` of v1.2-preview.1, `livenessModelVersion` of v1.2. */
   modelVersion?: string;
-  /** The version whose dialect named `modelVersion`, as no other knows it. Absent: the upstream's own. */
+  /** The version whose dialect defines `modelVersion`. Absent: the upstream version. */
   modelVersionOf?: ApiVersion;
   returnVerifyImageHash?: boolean;
   /** 0 to 1. */
@@ -46,7 +46,7 @@ export interface SessionRequest {
 
 export interface VerifyImage {
   bytes: Uint8Array;
-  /** As sent by the caller; the type that counts is read from the bytes. */
+  /** As sent by the caller; the app itself reads the type from the bytes. */
   contentType?: string;
   filename?: string;
 }
@@ -58,10 +58,10 @@ export interface FaceRectangle {
   height: number;
 }
 
-/** Fields of a response that no shape here names, so that they survive from one end to the other. */
+/** Unknown fields of a response, which are passed through. */
 export type Extra = Record<string, unknown>;
 
-/** What the service saw in the verify image. */
+/** The service's findings in the verify image. */
 export interface VerifyReference {
   referenceType?: string;
   faceRectangle: FaceRectangle;
@@ -70,7 +70,7 @@ export interface VerifyReference {
   extra?: Extra;
 }
 
-/** A session that the service has just opened. The token is for the device alone and is stored nowhere. */
+/** A new session. The token is for the device only and is never stored. */
 export interface CreatedSession {
   sessionId: string;
   authToken: string;
@@ -100,9 +100,9 @@ export interface AttemptError {
   extra?: Extra;
 }
 
-/** What only an audit entry of the previews tells about an attempt. */
+/** Facts of an attempt that only an audit entry of the previews contains. */
 export interface AuditFacts {
-  /** int64 as decimal digits: the paging key. */
+  /** The paging key: int64 as decimal digits. */
   id: string;
   requestId?: string;
   clientRequestId?: string;
@@ -110,15 +110,15 @@ export interface AuditFacts {
   request?: Record<string, unknown>;
   statusCode?: number;
   latencyInMilliseconds?: number;
-  /** The rest of `response.body`, as it came. */
+  /** The other fields of `response.body`, unchanged. */
   body?: Record<string, unknown>;
-  /** The rest of the entry: of one without a result also its `digest`, `sessionImageId` and `verifyImageHash`. */
+  /** The other fields of the entry; without a result these include `digest`, `sessionImageId` and `verifyImageHash`. */
   extra?: Extra;
 }
 
-/** One attempt of a device. It has a result, or an error, or (while it runs) neither. */
+/** One attempt of a device. It has a result, an error, or neither while it is running. */
 export interface Attempt {
-  /** From 1, in the order in which the attempts were made. */
+  /** From 1, in chronological order. */
   attemptId: number;
   /** `Succeeded`, `Failed`, `Running`, …; open. */
   attemptStatus: string;
@@ -134,7 +134,7 @@ export const maxAttempts = 3;
 /** `NotStarted`, `Running`, `Succeeded`, `Failed`, `Canceled`; open, as the service may add to them. */
 export type SessionStatus = string;
 
-/** A session as a GET tells of it. */
+/** A session as returned by GET. */
 export interface SessionState {
   sessionId: string;
   status: SessionStatus;
@@ -142,15 +142,15 @@ export interface SessionState {
   attempts: Attempt[];
   modelVersion?: string;
   verifyReferences?: VerifyReference[];
-  /** The following are told by the previews only; for v1.2 the store knows them. RFC 3339. */
+  /** RFC 3339. This field and the four below are sent by the previews only; for v1.2 they come from the app's tables. */
   createdDateTime?: string;
   sessionStartDateTime?: string;
   sessionExpired?: boolean;
   deviceCorrelationId?: string;
   authTokenTimeToLiveInSeconds?: number;
-  /** Some v1.2 services answer it; never passed on by a GET of ours. */
+  /** Sent by some v1.2 services. The app's own GET never returns it. */
   authToken?: string;
-  /** Of the session itself; what v1.2 has beside `results.attempts` stands below `results`. */
+  /** Unknown fields of the session; those of v1.2's `results` are below `results`. */
   extra?: Extra;
 }
 
@@ -164,7 +164,7 @@ export interface SessionListItem {
   authTokenTimeToLiveInSeconds: number;
 }
 
-/** The key of an attempt in the audit trail: the entry's own id, or the attempt's number where there is none. */
+/** The key of an attempt in the audit trail: the id of its entry, or the attempt's number if it has none. */
 export function auditEntryId(attempt: Attempt): string {
   return attempt.audit?.id ?? String(attempt.attemptId);
 }

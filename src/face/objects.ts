@@ -1,11 +1,11 @@
 import type { Extra } from "./model.ts";
 
-/** `fields` without those that `names` lists. */
+/** `fields` without the fields in `names`. */
 export function omit(fields: object, names: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).filter(([name]) => !names.includes(name)));
 }
 
-/** The fields of `body` that `known` does not name, as the model keeps them; nothing where there are none. */
+/** The fields of `body` that are not keys of `known`, as `extra`. Empty if there are none. */
 export function extraOf(body: object, known: object): { extra?: Extra } {
   const extra = omit(body, Object.keys(known));
   return Object.keys(extra).length === 0 ? {} : { extra };

@@ -79,7 +79,7 @@ function createSession(dialect: Dialect, kind: SessionKind): Endpoint {
         kind,
         apiVersion: codec.version,
         caller,
-        ...(repeatability !== undefined && { idempotencyKey: repeatability.idempotencyKey }),
+        ...compact({ idempotencyKey: repeatability?.idempotencyKey }),
       });
       return {
         status: 200,

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { compact } from "../compact.ts";
 import { type Attempt, apiVersions, sessionKinds } from "../face/model.ts";
 import type { Caller } from "../liveness/model/caller.ts";
 import { type AuditRecord, decisions, type SessionRecord } from "../liveness/model/session.ts";
@@ -36,14 +37,14 @@ export type SessionResource = z.infer<typeof sessionResourceShape>;
 /** The fields of a record that the shape above lists; `owner` for trusted services only. */
 export function sessionResource(record: SessionRecord, { trusted }: Pick<Caller, "trusted">): SessionResource {
   const { owner, ...session } = sessionResourceShape.parse(record);
-  return { ...session, ...(trusted && owner !== undefined && { owner }) };
+  return trusted ? compact({ ...session, owner }) : session;
 }
 
 /** An entry of the audit trail: a recorded attempt with all fields that the service returned. */
 export type AuditEntryResource = Attempt & Pick<AuditRecord, "entryId" | "receivedOn">;
 
 export function auditEntryResource({ entryId, receivedOn, entry }: AuditRecord): AuditEntryResource {
-  return { entryId, ...(receivedOn !== undefined && { receivedOn }), ...entry };
+  return { ...compact({ entryId, receivedOn }), ...entry };
 }
 
 /** For the OpenAPI document only. */

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import * as z from "zod";
 import { accessDenied } from "../api-errors.ts";
+import { compact } from "../compact.ts";
 import type { Caller } from "../liveness/model/caller.ts";
 
 export interface CallerRules {
@@ -28,11 +29,8 @@ export function authenticate(rules: CallerRules, headers: Headers): Caller {
   if (key && clientName === undefined && checksKeys) throw accessDenied();
   const principal = rules.platformAuthentication ? readPrincipal(headers) : undefined;
   if (clientName === undefined && principal === undefined && !rules.allowAnonymous) throw accessDenied();
-  return {
-    trusted: clientName !== undefined || (principal === undefined ? rules.allowAnonymous : principal.isService),
-    ...(clientName !== undefined && { clientName }),
-    ...(principal !== undefined && { owner: principal.owner }),
-  };
+  const trusted = clientName !== undefined || (principal === undefined ? rules.allowAnonymous : principal.isService);
+  return compact({ trusted, clientName, owner: principal?.owner });
 }
 
 /** Compares with every digest of every client, so that the duration discloses nothing about the keys. */

@@ -1,5 +1,6 @@
 import { Dicer } from "@fastify/busboy";
 import { invalidImageSize, invalidRequestBody } from "../api-errors.ts";
+import { compact } from "../compact.ts";
 import { ApiError } from "../errors.ts";
 import type { BodyPart } from "../face/codec.ts";
 import { isImageName } from "../face/versions/multipart.ts";
@@ -130,12 +131,8 @@ function sizeOf(headers: PartHeaders): number {
 function toBodyPart({ name, filename, contentType, isImage, chunks }: OpenPart): BodyPart {
   const { buffer, byteOffset, byteLength } = Buffer.concat(chunks);
   const bytes = new Uint8Array(buffer, byteOffset, byteLength);
-  return {
-    name,
-    ...(filename !== undefined && { filename }),
-    ...(contentType !== undefined && { contentType }),
-    content: isImage || filename !== undefined ? bytes : decodeText(name, bytes),
-  };
+  const content = isImage || filename !== undefined ? bytes : decodeText(name, bytes);
+  return compact({ name, filename, contentType, content });
 }
 
 // A byte order mark is content like any other.

@@ -1,3 +1,4 @@
+import { compact } from "../compact.ts";
 import type { BodyPart } from "../face/codec.ts";
 
 /** Values of a part's headers by lower-case name. Each character of a value is one byte (latin1). */
@@ -13,12 +14,8 @@ export function readPartHeaders(headers: PartHeaders): Omit<BodyPart, "content">
   if (parameters === undefined || name === undefined) return undefined;
   // The extended name stays encoded: the app never displays it, and the service only requires that a name is present.
   const filename = parameters.get("filename") ?? parameters.get("filename*");
-  const contentType = headers["content-type"]?.[0]?.trim().toLowerCase();
-  return {
-    name,
-    ...(filename !== undefined && { filename }),
-    ...(contentType !== undefined && /^[\x20-\x7e]+$/.test(contentType) && { contentType }),
-  };
+  const contentType = /^[\x20-\x7e]+$/.exec(headers["content-type"]?.[0]?.trim().toLowerCase() ?? "")?.[0];
+  return compact({ name, filename, contentType });
 }
 
 /** A quoted value ends at the quote before `;` or the end: clients differ in how they escape quotes within a value. */

@@ -1,3 +1,4 @@
+import { compact } from "../compact.ts";
 import { ApiError } from "../errors.ts";
 
 /** Response of an endpoint. With neither `json` nor `bytes` the body is empty. */
@@ -31,7 +32,7 @@ export function toHttpAnswer(reply: Reply): HttpAnswer {
       ...reply.headers,
       ...securityHeaders,
     },
-    ...(body !== undefined && { body }),
+    ...compact({ body }),
   };
 }
 
@@ -48,19 +49,15 @@ export function toErrorReply(error: unknown, invocationId = "none"): Reply {
         });
   return {
     status: known.status,
-    headers: {
-      ...known.headers,
-      "x-ms-error-code": known.code,
-      ...(known.retryAfter !== undefined && { "retry-after": known.retryAfter }),
-    },
+    headers: { ...known.headers, ...compact({ "x-ms-error-code": known.code, "retry-after": known.retryAfter }) },
     json: {
-      error: {
+      error: compact({
         code: known.code,
         // The service's gateway sends `statusCode` in place of a code, and clients use it to detect throttling.
-        ...((known.status === 429 || known.code === String(known.status)) && { statusCode: known.status }),
+        statusCode: known.status === 429 || known.code === String(known.status) ? known.status : undefined,
         message: known.message,
-        ...(known.details !== undefined && { details: known.details }),
-      },
+        details: known.details,
+      }),
     },
   };
 }

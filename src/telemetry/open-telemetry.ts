@@ -11,15 +11,16 @@ import {
   type Tracer,
   trace,
 } from "@opentelemetry/api";
+import { compact } from "../compact.ts";
 import { ApiError } from "../errors.ts";
 import { type Facts, type MetricName, metrics, type ServiceCall, type Telemetry } from "./telemetry.ts";
 
-/** What an invocation, or a call in it, knows of itself. */
+/** State of an invocation, or of a call within it. */
 interface Scope {
   span: Span;
   isRequest: boolean;
   parent: Context;
-  /** Calls of the invocation so far, of which each had a span. */
+  /** Number of the invocation's call spans, shared by all its calls. */
   calls: { spans: number };
   call?: CallNotes;
 }
@@ -31,15 +32,12 @@ interface CallNotes extends ServiceCall {
   requestIds: string[];
 }
 
-/**
- * A run of the timer may make hundreds of thousands of calls, all of one trace. Of what comes after so many, only what
- * fails is told.
- */
+/** Most spans for successful calls of an invocation: a run of the timer may make hundreds of thousands of calls. */
 const maxCallSpans = 500;
 
 /**
- * How Application Insights is to show a call: the exporter tells its type by one of these attributes. Which method it is
- * does not show; that there is one makes it a call by HTTP, with a result code.
+ * Attributes from which the exporter derives the dependency type in Application Insights. The value of the HTTP method is not
+ * displayed; its presence makes the call an HTTP dependency with a result code.
  */
 const typeOf: Record<ServiceCall["service"], Attributes> = {
   face: { "http.request.method": "POST" },
@@ -47,10 +45,10 @@ const typeOf: Record<ServiceCall["service"], Attributes> = {
   blobs: { "db.system": "azure.blobs" },
 };
 
-/** Who is called, as hosts. */
+/** Host name of each service. */
 export type Targets = Record<ServiceCall["service"], string>;
 
-/** Telemetry by means of OpenTelemetry's interfaces. `now` tells milliseconds since the epoch. */
+/** Implements `Telemetry` with OpenTelemetry's API. `now` returns milliseconds since the epoch. */
 export function createTelemetry(options: {
   tracer: Tracer;
   meter: Meter;
@@ -62,12 +60,12 @@ export function createTelemetry(options: {
   const scope = new AsyncLocalStorage<Scope>();
   const instruments = new Map(
     Object.entries(metrics).map(([name, { type, unit, description }]) => {
-      const told = { unit, description };
+      const details = { unit, description };
       if (type === "counter") {
-        const counter = meter.createCounter(name, told);
+        const counter = meter.createCounter(name, details);
         return [name, (value: number, facts: Attributes) => counter.add(value, facts)] as const;
       }
-      const instrument = type === "gauge" ? meter.createGauge(name, told) : meter.createHistogram(name, told);
+      const instrument = type === "gauge" ? meter.createGauge(name, details) : meter.createHistogram(name, details);
       return [name, (value: number, facts: Attributes) => instrument.record(value, facts)] as const;
     }),
   );
@@ -94,10 +92,10 @@ export function createTelemetry(options: {
     }
   }
 
-  function call<T>(asked: ServiceCall, run: () => T): T {
+  function call<T>(serviceCall: ServiceCall, run: () => T): T {
     const outer = scope.getStore();
     if (outer === undefined) return run();
-    const notes: CallNotes = { ...asked, requests: 0, requestIds: [] };
+    const notes: CallNotes = { ...serviceCall, requests: 0, requestIds: [] };
     const startTime = now();
     const result = scope.run({ ...outer, call: notes }, run);
     if (!(result instanceof Promise)) return result;
@@ -108,16 +106,17 @@ export function createTelemetry(options: {
     return result;
   }
 
-  function finish({ span: work, parent, calls }: Scope, notes: CallNotes, startTime: number, error?: unknown): void {
-    // Of a trace that is not kept, no part is.
-    if (!work.isRecording()) return;
+  function finish(scope: Scope, notes: CallNotes, startTime: number, error?: unknown): void {
+    const { span: invocationSpan, parent, calls } = scope;
+    // A trace that is not sampled has no spans at all.
+    if (!invocationSpan.isRecording()) return;
     const failed = error !== undefined && isFailureOf(notes, error);
     if (!failed && (notes.requests === 0 || calls.spans >= maxCallSpans)) return;
     calls.spans += 1;
     const attributes = compact({
       ...typeOf[notes.service],
       "server.address": targets[notes.service],
-      // The first becomes the result code, where there is one; the second stays as it is.
+      // The exporter converts the first to the result code of HTTP dependencies, and sends the second as a property.
       "http.response.status_code": notes.status,
       "response.status": notes.status,
       "face.request_id": notes.requestIds.length > 0 ? notes.requestIds.join(" ") : undefined,
@@ -150,7 +149,7 @@ export function createTelemetry(options: {
       notes.requests += 1;
       notes.status = status;
       if (requestId !== undefined) notes.requestIds.push(requestId);
-      // Without a status where no answer came.
+      // The status is absent if there was no response.
       if (notes.service === "face") {
         measure("face.duration", performance.now() - start, { operation: notes.name, status });
       }
@@ -162,7 +161,7 @@ export function createTelemetry(options: {
   }
 }
 
-/** The host's request, as the parent of what is done for it. */
+/** Context with the host's request as the parent span. */
 function contextOf(traceParent: string | undefined): Context {
   const [, traceId = "", spanId = "", flags = "00"] =
     /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})/.exec(traceParent ?? "") ?? [];
@@ -170,23 +169,14 @@ function contextOf(traceParent: string | undefined): Context {
   return isSpanContextValid(spanContext) ? trace.setSpanContext(ROOT_CONTEXT, spanContext) : ROOT_CONTEXT;
 }
 
-/** A refusal that the rules make inside a call to storage is none of storage's; Face's own answer always is Face's. */
+/** Every error of a Face call is a failure of Face. In a storage call, an `ApiError` below 500 is a refusal by the rules. */
 function isFailureOf({ service }: ServiceCall, error: unknown): boolean {
   return service === "face" || !(error instanceof ApiError) || error.status >= 500;
 }
 
-/** By code or name alone: messages may quote what was sent. */
+/** Sets the error's code or name only: messages may contain data of the request. */
 function fail(span: Span, error: unknown): void {
   const type = error instanceof ApiError ? error.code : error instanceof Error ? error.name : typeof error;
   span.setAttribute("error.code", type);
   span.setStatus({ code: SpanStatusCode.ERROR });
-}
-
-function compact(facts: Facts): Attributes {
-  const attributes: Attributes = {};
-  for (const name in facts) {
-    const value = facts[name];
-    if (value !== undefined) attributes[name] = value;
-  }
-  return attributes;
 }

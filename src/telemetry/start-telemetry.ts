@@ -9,53 +9,51 @@ import {
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
 import { BasicTracerProvider, BatchSpanProcessor } from "@opentelemetry/sdk-trace-base";
+import { compact } from "../compact.ts";
 import { createTelemetry, type Targets } from "./open-telemetry.ts";
 import type { Telemetry } from "./telemetry.ts";
 
 export interface TelemetryOptions {
-  /** Of Application Insights. Its endpoint must be https, save on the same machine. */
+  /** Connection string of Application Insights. Its endpoint must be https, except on loopback. */
   connectionString: string;
-  /** Where the resource takes telemetry from identities only. */
+  /** Required if the resource accepts telemetry from identities only. */
   credential?: TokenCredential;
-  /** Share of the invocations whose spans are kept, 0 to 1. Measurements are always complete. */
+  /** Share of invocations with spans, 0 to 1. Metrics are never sampled. */
   samplingRatio: number;
-  /** What the host calls the app, so that both are one in the application map. */
+  /** The app's name at the host, so that both are one node in the application map. */
   role: string;
   instance?: string;
   targets: Targets;
   now: () => number;
-  /** ClientReport, once in a while, that telemetry is being lost, and why. */
+  /** Called with the reason when telemetry is lost, at most once in ten minutes. */
   onFailure(message: string): void;
 }
 
-/** How often measurements are sent. Spans go as soon as there are many, and after five seconds. */
+/** Interval between two exports of metrics. Spans are exported in batches, at the latest after five seconds. */
 const metricIntervalMs = 60_000;
-/** A platform that ends an instance does not wait for long. */
-const lastSendMs = 3_000;
-/** Between two notices of failure. */
-const noticeMs = 600_000;
+/** Timeout of the last export: the platform does not wait long when it ends an instance. */
+const lastExportMs = 3_000;
+/** Minimum time between two calls of `onFailure`. */
+const failureIntervalMs = 600_000;
 
 /**
- * Telemetry by OpenTelemetry, to Application Insights. What cannot be sent is dropped, and nothing is kept on the disk.
- * Throws where the connection string makes no sense.
+ * Exports telemetry to Application Insights by OpenTelemetry. Telemetry that cannot be sent is dropped; nothing is written
+ * to disk. Throws for an invalid connection string.
  */
 export function startTelemetry(options: TelemetryOptions): Telemetry {
   const { connectionString, credential, samplingRatio, role, instance, targets, now } = options;
-  // The exporter makes https of every address; on the same machine there is none.
+  // The exporter changes every endpoint to https, which a receiver on loopback does not support.
   const host = /(?:^|;)\s*IngestionEndpoint=(http:\/\/(?:localhost|127\.\d+\.\d+\.\d+)[:/][^;]*)/i.exec(
     connectionString,
   )?.[1];
   const exporterOptions: AzureMonitorExporterOptions = {
     connectionString,
     disableOfflineStorage: true,
-    additionalPolicies: [{ policy: createWatch(options), position: "perRetry" }],
+    additionalPolicies: [{ policy: createFailurePolicy(options), position: "perRetry" }],
     ...(host !== undefined && { host, allowInsecureConnection: true }),
-    ...(credential && { credential }),
+    ...compact({ credential }),
   };
-  const resource = resourceFromAttributes({
-    "service.name": role,
-    ...(instance !== undefined && { "service.instance.id": instance }),
-  });
+  const resource = resourceFromAttributes(compact({ "service.name": role, "service.instance.id": instance }));
   const tracers = new BasicTracerProvider({
     resource,
     sampler: new ApplicationInsightsSampler(samplingRatio),
@@ -79,7 +77,7 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
     async shutdown() {
       const sent = Promise.allSettled([tracers.shutdown(), meters.shutdown()]);
       const { promise: late, resolve } = Promise.withResolvers<void>();
-      const timer = setTimeout(resolve, lastSendMs);
+      const timer = setTimeout(resolve, lastExportMs);
       await Promise.race([sent, late]);
       clearTimeout(timer);
     },
@@ -87,26 +85,27 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
 }
 
 /**
- * Hears what Application Insights answers: the exporter itself takes an answer that may pass, such as 403 where the role is
- * missing, for a success once there is no disk to keep things on. Names and codes alone, as errors quote what they like.
+ * Reports failed exports. The exporter itself treats a retryable response, such as 403 for a missing role, as a success if
+ * it has no offline storage. Messages contain names and codes only, since error messages may contain data.
  */
-function createWatch({ now, onFailure }: Pick<TelemetryOptions, "now" | "onFailure">): PipelinePolicy {
+function createFailurePolicy({ now, onFailure }: Pick<TelemetryOptions, "now" | "onFailure">): PipelinePolicy {
   let next = 0;
-  const tell = (message: string) => {
+  const report = (message: string) => {
     if (now() < next) return;
-    next = now() + noticeMs;
+    next = now() + failureIntervalMs;
     onFailure(message);
   };
   return {
-    name: "watchTelemetry",
+    name: "reportFailedExports",
     async sendRequest(request, send) {
       try {
         const response = await send(request);
-        if (response.status !== 200) tell(`Application Insights answered ${response.status}.`);
+        if (response.status !== 200) report(`Application Insights answered ${response.status}.`);
         return response;
       } catch (error) {
         const code = error instanceof Error && "code" in error ? String(error.code) : "no code";
-        tell(`Application Insights cannot be reached: ${error instanceof Error ? error.name : typeof error}, ${code}.`);
+        const name = error instanceof Error ? error.name : typeof error;
+        report(`Application Insights cannot be reached: ${name}, ${code}.`);
         throw error;
       }
     },

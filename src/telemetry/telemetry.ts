@@ -1,21 +1,21 @@
 /**
- * What the app tells of its work, where somebody has asked for that: see `start-telemetry.ts`. Nothing here knows who
- * takes it. Without telemetry there is no object of this kind, and nothing is wrapped or counted.
+ * Interface to telemetry, independent of the backend; `start-telemetry.ts` connects one. If telemetry is not configured, no
+ * `Telemetry` object exists, and handlers and services are not wrapped.
  */
 
-/** Ids, codes, counts, and names from the settings: nothing that a caller sent as a secret, and nothing of a person. */
+/** Ids, codes, counts, and names from the settings. Never secrets of callers or personal data. */
 export type Facts = Record<string, string | number | boolean | undefined>;
 
 export interface Invocation {
   functionName: string;
-  /** About one session at most: a request. Else a run of the timer. */
+  /** True for an HTTP request, which concerns at most one session; false for a run of the timer. */
   isRequest: boolean;
   invocationId: string;
-  /** W3C `traceparent` of the host's own request, under which the app's work is shown. */
+  /** W3C `traceparent` of the host's request, the parent of the invocation's span. */
   traceParent?: string | undefined;
 }
 
-/** A call of a service, under the name of our own operation. */
+/** A call of a service by one of the app's operations. */
 export interface ServiceCall {
   /** Such as `face.create` or `sessions.reserve`. */
   name: string;
@@ -23,37 +23,41 @@ export interface ServiceCall {
 }
 
 /**
- * ClientReport of each HTTP request of a call when it is sent. What it answers is told how the request ended: its status and the
- * service's request id, or neither where no answer came. Only the first of these counts.
+ * Called when an HTTP request of a call is sent. The returned callback is called at its end with the status and the service's
+ * request id, or without arguments if there was no response. Only its first call counts.
  */
 export type RequestObserver = () => (status?: number, requestId?: string) => void;
 
-/** Everything that is measured, each in its unit. Counters add up; the others are taken as they are. */
+/** All metrics with their units. Counters are summed; gauges and histograms record single values. */
 export const metrics = {
   "liveness.creations": { type: "counter", unit: "{session}", description: "Sessions opened" },
   "liveness.attempts": { type: "counter", unit: "{attempt}", description: "Attempts recorded" },
-  "liveness.decisions": { type: "counter", unit: "{decision}", description: "Decisions recorded, changed ones again" },
+  "liveness.decisions": {
+    type: "counter",
+    unit: "{decision}",
+    description: "Decisions recorded, counted again when changed",
+  },
   "liveness.reasons": { type: "counter", unit: "{reason}", description: "Reasons of the decisions recorded" },
-  "face.duration": { type: "histogram", unit: "ms", description: "Time the Face service took for a request" },
-  "maintenance.sessions": { type: "counter", unit: "{session}", description: "Sessions by what the timer did" },
-  "maintenance.duration": { type: "histogram", unit: "s", description: "Time a run of the timer took" },
-  "maintenance.oldest_due_age": { type: "gauge", unit: "s", description: "How long the oldest row was due" },
+  "face.duration": { type: "histogram", unit: "ms", description: "Duration of a request to the Face service" },
+  "maintenance.sessions": { type: "counter", unit: "{session}", description: "Sessions by action of the timer" },
+  "maintenance.duration": { type: "histogram", unit: "s", description: "Duration of a run of the timer" },
+  "maintenance.oldest_due_age": { type: "gauge", unit: "s", description: "Time since the oldest due row became due" },
 } as const;
 
 export type MetricName = keyof typeof metrics;
 
 export interface Telemetry {
-  /** Runs a function's work as a span under the host's request. */
+  /** Runs an invocation in a span, a child of the host's request. */
   invocation<T>(invocation: Invocation, run: () => Promise<T>): Promise<T>;
-  /** Runs a call of a service as a span of the invocation. One that has asked nobody leaves none, unless it fails. */
+  /** Runs a call of a service in a span. A successful call without an HTTP request creates no span. */
   call<T>(call: ServiceCall, run: () => T): T;
-  /** Adds to what is told of the invocation, and where it has failed, that. */
+  /** Adds attributes to the invocation's span, and marks it as failed if `hasFailed`. */
   note(facts: Facts, hasFailed?: boolean): void;
-  /** Tells which session a request is about. */
+  /** Adds the session id to a request's span. */
   noteSession(sessionId: string): void;
-  /** For the clients of the services. */
+  /** Passed to the HTTP clients of the services. */
   observeRequest: RequestObserver;
   measure(metric: MetricName, value: number, facts?: Facts): void;
-  /** Sends what has not been sent. Never throws. */
+  /** Sends pending telemetry. Never throws. */
   shutdown(): Promise<void>;
 }

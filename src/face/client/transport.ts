@@ -154,7 +154,7 @@ function toApiError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof ApiError) return error;
   if (error instanceof RangeError) return faceResponseInvalid(error);
   if (/Credential|Authentication/.test(error.name)) {
-    const message = "No token for the Face service could be had.";
+    const message = "The app could not get a token for the Face service.";
     return new ApiError(502, "FaceCredentialFailed", message, { cause: plain(error) });
   }
   const isNetwork = error.name === "RestError" || ("code" in error && typeof error.code === "string");

@@ -20,13 +20,13 @@ import {
   verifyReference,
 } from "./shapes.ts";
 
-/** The audit entry of the previews: one request of a device, with the answer that the service gave it. */
+/** The audit entry of the previews: one request of a device and the service's response. */
 
 const int64 = z.union([z.int(), z.string().regex(/^\d{1,19}$/)]).meta({
-  // How it is written; what is read of it may be text, where a number is too small for it.
+  // The documented type. Decoded values may be text, since a JavaScript number cannot hold every int64.
   type: "integer",
   format: "int64",
-  description: "The paging key. Larger than what a JSON number holds exactly in some languages.",
+  description: "The paging key. May exceed the range in which JSON numbers are exact in some languages.",
 });
 
 const targetFields = {
@@ -67,7 +67,7 @@ export const auditEntry = z.looseObject(entryFields).meta({ id: "AuditEntry_prev
 type WireEntry = z.output<typeof auditEntry>;
 type WireBody = z.output<typeof responseBody>;
 
-/** What an entry tells of the session, beside its attempt. */
+/** Facts about the session in an audit entry. */
 export interface SessionFacts {
   modelVersion?: string;
   verifyReferences?: VerifyReference[];
@@ -82,12 +82,12 @@ export function sessionFactsOf(entry: WireEntry): SessionFacts {
   });
 }
 
-/** Entries of one session as its attempts, in the order of their ids. */
+/** Decodes the entries of one session to attempts, in the order of their ids. */
 export function decodeAuditEntries(entries: readonly WireEntry[]): Attempt[] {
   return numberAttempts(entries.map(decodeEntry));
 }
 
-/** Brings attempts that come from audit entries into the order of the entries' ids, and numbers them from 1. */
+/** Sorts attempts by the ids of their audit entries, without duplicates, and numbers them from 1. */
 export function numberAttempts(attempts: readonly Attempt[]): Attempt[] {
   const byId = new Map(attempts.map((attempt) => [auditEntryId(attempt), attempt]));
   return [...byId.values()].sort(byEntryId).map((attempt, index) => ({ ...attempt, attemptId: index + 1 }));
@@ -128,7 +128,7 @@ function decodeError(body: WireBody | null | undefined, statusCode: number | nul
     return { code, message, ...extraOf(rest, {}) };
   }
   if (!statusCode || statusCode < 400) return undefined;
-  return { code: String(statusCode), message: `The attempt was answered with HTTP status ${statusCode}.` };
+  return { code: String(statusCode), message: `The service answered the attempt with HTTP status ${statusCode}.` };
 }
 
 function decodeFacts(entry: WireEntry, hasResult: boolean): AuditFacts {
@@ -151,7 +151,7 @@ function decodeFacts(entry: WireEntry, hasResult: boolean): AuditFacts {
   });
 }
 
-/** What of a response body neither a result nor an error of the model takes. */
+/** The fields of a response body that are not part of the model's result or error. */
 function restOf(body: WireBody): Record<string, unknown> {
   const verifyRest = omit(body.verifyResult ?? {}, ["matchConfidence", "isIdentical"]);
   return {
@@ -164,14 +164,14 @@ function unlessEmpty<T extends object>(fields: T): T | undefined {
   return Object.keys(fields).length === 0 ? undefined : fields;
 }
 
-/** An attempt that is still running has no entry: there is no answer yet. */
+/** A running attempt has no audit entry, since the service has not responded to it. */
 export function hasEntry({ audit, result, error }: Attempt): boolean {
   return audit !== undefined || result !== undefined || error !== undefined;
 }
 
 /**
- * The entry of an attempt, whichever version told of it. What v1.2 does not tell of a device's request is left empty, not
- * made up; only the status code follows from there being a result or an error.
+ * Encodes an attempt of any version as an audit entry. Fields about the device's request that v1.2 does not send are empty;
+ * the status code is derived from the result or error.
  */
 export function encodeAuditEntry(
   version: ApiVersion,

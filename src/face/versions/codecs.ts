@@ -4,7 +4,7 @@ import { codec as v11Preview1 } from "./v1.1-preview.1.ts";
 import { codec as v12 } from "./v1.2.ts";
 import { codec as v12Preview1 } from "./v1.2-preview.1.ts";
 
-/** Every version of the Face API that is spoken here. */
+/** The codecs of all supported versions. */
 export const codecs: Record<ApiVersion, Codec> = {
   "v1.1-preview.1": v11Preview1,
   "v1.2-preview.1": v12Preview1,

@@ -1,30 +1,31 @@
 import * as z from "zod";
+import { compact } from "../../compact.ts";
 import type { ErrorDetail } from "../../errors.ts";
 import type { BodyPart } from "../codec.ts";
 import type { VerifyImage } from "../model.ts";
 import { duplicateField, invalidField } from "./request-fields.ts";
 
-/** A form taken apart. */
+/** A parsed form. */
 export interface Form {
-  /** Of all parts. */
+  /** Names of all parts. */
   names: Set<string>;
   texts: Map<string, string>;
   image?: VerifyImage;
-  /** What is wrong with the parts. */
+  /** Errors in the parts. */
   problems: ErrorDetail[];
 }
 
-/** Whether a part is the one that holds the image, in any version. */
+/** Whether a part has the name of the verify image in any version. */
 export function isImageName(name: string): boolean {
   return name.toLowerCase() === "verifyimage";
 }
 
 /**
- * Sorts the parts of a form. Part names are matched without regard to case: the versions write them in two ways
- * (`VerifyImage`, `verifyImage`), and no two differ in case alone. A part that is in `names` goes by the name there, any
- * other keeps its own and is refused later as an unknown field.
+ * Groups the parts of a form by type. Part names are case-insensitive, since the versions differ (`VerifyImage`,
+ * `verifyImage`). Parts in `names` get the spelling there; other parts keep their names and are refused later as unknown
+ * fields.
  *
- * @param imageName the part that holds the image.
+ * @param imageName name of the image part.
  */
 export function readForm(parts: readonly BodyPart[], names: readonly string[], imageName: string): Form {
   const known = new Map([...names, imageName].map((name) => [name.toLowerCase(), name]));
@@ -41,13 +42,13 @@ export function readForm(parts: readonly BodyPart[], names: readonly string[], i
 
 function readImage(part: BodyPart, name: string, form: Form): void {
   const { filename, contentType, content } = part;
-  // The service takes a part for a file by its file name alone.
+  // For the service, a part is a file only if it has a file name.
   if (!filename) {
     form.problems.push(invalidField(name, "Must be a file: the part needs a file name."));
     return;
   }
   const bytes = typeof content === "string" ? Buffer.from(content, "utf8") : content;
-  form.image = { bytes, filename, ...(contentType !== undefined && { contentType }) };
+  form.image = compact({ bytes, filename, contentType });
 }
 
 function readText(part: BodyPart, name: string, form: Form): void {
@@ -63,34 +64,35 @@ function readText(part: BodyPart, name: string, form: Form): void {
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * The file part of an image. The service wants a file name and does not look at it; the caller's own may name a person, and
- * have characters that forms cannot carry.
+ * The file part of an image. The service requires a file name and ignores its value. The caller's file name is not passed on:
+ * it may contain personal data, or characters that forms cannot contain.
  */
 export function writeImage(name: string, { bytes, contentType = "application/octet-stream" }: VerifyImage): BodyPart {
   return { name, filename: "image", contentType, content: bytes };
 }
 
-/** The part of an image, for whoever describes a form. */
+/** Schema of the image part. */
 export function imageFile(): z.ZodType {
   return z.file().describe("A JPEG, PNG, GIF or BMP of 1 KB to 6 MB. The part needs a file name.");
 }
 
-/** A form has an image, or the name of one that is held: JSON Schema. */
+/** JSON Schema: a form contains an image or the id of a stored one. */
 export function formMeta(imageName: string): { oneOf: object[] } {
   return { oneOf: [{ required: [imageName] }, { required: ["referenceImageId"] }] };
 }
 
-/** What the text of a part says: a boolean, a plain decimal number, or the text itself, which the schema then refuses. */
+/** Parses a boolean. Returns the text itself if it is not one, which the schema then refuses. */
 export function readBoolean(text: string): boolean | string {
   const lower = text.toLowerCase();
   return lower === "true" || (lower === "false" ? false : text);
 }
 
+/** Parses a decimal number without sign and exponent. Returns the text itself if it is not one. */
 export function readNumber(text: string): number | string {
   return /^\d+(\.\d+)?$/.test(text) ? Number(text) : text;
 }
 
-/** A number without an exponent, which the text of a part must not have. For numbers that are not negative. */
+/** Formats a non-negative number without an exponent, which parts of a form must not have. */
 export function writeNumber(value: number): string {
   const [digits = "", exponent] = String(value).split("e-");
   if (exponent === undefined) return digits;

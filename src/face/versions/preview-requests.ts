@@ -10,14 +10,14 @@ import { isRecord } from "../objects.ts";
 import { type Form, formMeta, imageFile, readForm, writeImage } from "./multipart.ts";
 import { duplicateField, invalidField, parseRequest, referenceImageId, requestMeta } from "./request-fields.ts";
 
-/** Create requests of the previews: JSON, or a form with the same JSON as one part beside the image. */
+/** Create requests of the previews: JSON, or a form with the same JSON in one part and the image in another. */
 
 const parametersName = "Parameters";
 const imageName = "VerifyImage";
-/** Our own additions, which may also come as parts beside `Parameters`. */
+/** The app's additional fields, which may also be parts of their own. */
 const additionNames = ["referenceImageId", "expectedReferenceImageId", "clientReferenceId"];
 
-/** The fields of a create request, of either preview and kind, with the defaults filled in. */
+/** The fields of a create request of either preview and kind, with defaults. */
 export interface PreviewRequest {
   livenessOperationMode: SessionRequest["livenessOperationMode"];
   deviceCorrelationId?: string | null | undefined;
@@ -33,7 +33,7 @@ export interface PreviewRequest {
   clientReferenceId?: string | undefined;
 }
 
-/** Throws `ApiError` 400 in the service's words, 415 for a form without anything to verify. */
+/** Throws `ApiError` 400 with the codes and messages of the service, 415 for a form of kind `liveness`. */
 export function decodePreviewRequest(
   version: ApiVersion,
   schema: z.ZodType<PreviewRequest>,
@@ -50,7 +50,7 @@ export function decodePreviewRequest(
   return toCreateRequest(version, parseRequest(version, schema, value, problems), form.image);
 }
 
-/** The fields of a form: those in `Parameters`, and our additions from wherever they came. */
+/** The fields of a form: those in `Parameters` and the additional fields that are parts of their own. */
 function readParameters({ names, texts, problems }: Form): { value: unknown; problems: ErrorDetail[] } {
   const parameters = parseParameters(texts.get(parametersName));
   const beside = [...texts].filter(([name]) => name !== parametersName);
@@ -60,7 +60,7 @@ function readParameters({ names, texts, problems }: Form): { value: unknown; pro
     value,
     problems: [
       ...problems,
-      ...twice.map(([name]) => duplicateField(name, `Must come once, in ${parametersName} or beside it.`)),
+      ...twice.map(([name]) => duplicateField(name, `Must occur once, in ${parametersName} or as a part.`)),
       ...imageProblems(names.has(imageName), Object.hasOwn(value, "referenceImageId")),
       ...(names.has(imageName)
         ? expectationProblems({ ...value, referenceImageId: true })
@@ -69,32 +69,32 @@ function readParameters({ names, texts, problems }: Form): { value: unknown; pro
   };
 }
 
-/** Throws `ApiError` 400 for anything but an object. */
+/** Throws `ApiError` 400 unless the text is a JSON object. */
 function parseParameters(text = ""): Record<string, unknown> {
   try {
     const parameters = parseJson(text);
     if (isRecord(parameters)) return parameters;
   } catch {
-    // ClientReport in the same words as JSON that is no object.
+    // Invalid JSON gets the same error as JSON that is not an object.
   }
   throw invalidRequestBody([invalidField(parametersName, "Must be a part with a JSON object.")]);
 }
 
-/** Without an image a form makes no sense; a creation whose image the device submits is sent as JSON. */
+/** A form must contain an image or the id of one: creations whose image the device submits are sent as JSON. */
 function imageProblems(hasImage: boolean, hasReference: boolean): ErrorDetail[] {
   if (hasImage !== hasReference) return [];
   const message = hasImage
-    ? "Must not come together with referenceImageId."
-    : "Required in multipart/form-data, unless referenceImageId names a held image.";
+    ? "Must not be combined with referenceImageId."
+    : "Required in multipart/form-data unless referenceImageId is set.";
   return [invalidField(imageName, message)];
 }
 
-/** The rule of `expectationProblems` for JSON, as JSON Schema has it. */
+/** The rule of `expectationProblems` as JSON Schema. */
 export const namesOneImage = {
   anyOf: ["referenceImageId", "expectedReferenceImageId"].map((absent) => ({ properties: { [absent]: { not: {} } } })),
 };
 
-/** A form as we would have it written: what else may stand in `Parameters` may also come beside it, but only once. */
+/** Schema of a form. Additional fields are documented in one place only, although they may be in `Parameters` or in parts. */
 export function previewForm(version: ApiVersion, parameters: z.ZodRawShape): z.ZodType {
   return z
     .strictObject({
@@ -105,10 +105,10 @@ export function previewForm(version: ApiVersion, parameters: z.ZodRawShape): z.Z
     .meta(formMeta(imageName));
 }
 
-/** Where the image is known, there is nothing to expect of the device. */
+/** `expectedReferenceImageId` is for sessions that are created without an image. */
 function expectationProblems(value: Record<string, unknown>): ErrorDetail[] {
   const isBoth = Object.hasOwn(value, "expectedReferenceImageId") && Object.hasOwn(value, "referenceImageId");
-  return isBoth ? [invalidField("expectedReferenceImageId", "Is for sessions whose image the device submits.")] : [];
+  return isBoth ? [invalidField("expectedReferenceImageId", "Only for sessions whose image the device submits.")] : [];
 }
 
 function toCreateRequest(version: ApiVersion, fields: PreviewRequest, image?: VerifyImage): CreateRequest {
@@ -124,7 +124,7 @@ function toCreateRequest(version: ApiVersion, fields: PreviewRequest, image?: Ve
   });
 }
 
-/** Throws `ApiError` 400 for what the version cannot carry. */
+/** Throws `ApiError` 400 for fields that the version does not support. */
 export function encodePreviewRequest(
   version: ApiVersion,
   kind: SessionKind,
@@ -141,7 +141,7 @@ export function encodePreviewRequest(
     deviceCorrelationIdSetInClient,
     authTokenTimeToLiveInSeconds,
     ...carried,
-    ...(modelField !== undefined && { [modelField]: modelVersion }),
+    ...(modelField && { [modelField]: modelVersion }),
   });
   if (image === undefined) return { type: "json", value };
   const parameters = { name: parametersName, contentType: "application/json", content: JSON.stringify(value) };

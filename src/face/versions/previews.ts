@@ -16,12 +16,12 @@ import { auditEntry, decodeAuditEntries, encodeAuditEntry, hasEntry, sessionFact
 import { decodePreviewRequest, encodePreviewRequest, type PreviewRequest, previewForm } from "./preview-requests.ts";
 import { decodeVerifyReference, segment, verifyReference } from "./shapes.ts";
 
-/** What the two previews share: a session that tells its latest audit entry, lists of sessions and of audit entries. */
+/** The codec of both previews: sessions that contain their latest audit entry, lists of sessions and of audit entries. */
 
 const verifyImage = verifyReference.nullish();
 const createdFields = {
   sessionId: z.string().min(1),
-  authToken: z.string().min(1).describe("For the device alone."),
+  authToken: z.string().min(1).describe("For the device only."),
   verifyImage,
 };
 export const createdSession = z.looseObject(createdFields).meta({ id: "CreatedSession_preview" });
@@ -41,7 +41,7 @@ const sessionFields = {
   authTokenTimeToLiveInSeconds: z.int().nullish(),
   status: z.string().describe("NotStarted, Started or ResultAvailable."),
   result: auditEntry.nullish().describe("The latest audit entry."),
-  /** No document has it here; should a service answer it, it is kept apart as a secret. */
+  /** Not documented here. Listed so that a token, if a service sends one, is treated as a secret. */
   authToken: z.string().nullish(),
 };
 export const session = z.looseObject(sessionFields);
@@ -58,7 +58,7 @@ export interface PreviewOptions {
   version: ApiVersion;
   /** Create requests, strict. */
   requests: Record<SessionKind, z.ZodType<PreviewRequest>>;
-  /** Fields of the part `Parameters` beside an image. */
+  /** Fields of the part `Parameters` of a form. */
   parameters: z.ZodRawShape;
   hasSessionImages: boolean;
 }
@@ -128,7 +128,7 @@ function decodeSession(_kind: SessionKind, body: unknown): SessionState {
   });
 }
 
-/** The previews do not tell success from failure: that is seen from the latest attempt. */
+/** The previews' status does not distinguish success and failure; the latest attempt does. */
 function decodeStatus(status: string, attempts: readonly Attempt[]): SessionStatus {
   if (status === "Started") return "Running";
   if (status !== "ResultAvailable") return status;
@@ -136,7 +136,7 @@ function decodeStatus(status: string, attempts: readonly Attempt[]): SessionStat
 }
 
 function encodeSession(version: ApiVersion, state: SessionState): unknown {
-  // What v1.2 has below `results` means nothing here.
+  // Unknown fields of v1.2's `results` have no place in the previews.
   const { results: _, ...extra } = state.extra ?? {};
   const latest = inOrder(state.attempts).at(-1);
   const { sessionStartDateTime, deviceCorrelationId, authTokenTimeToLiveInSeconds, createdDateTime } = state;
@@ -156,7 +156,7 @@ function encodeSession(version: ApiVersion, state: SessionState): unknown {
   };
 }
 
-/** The previews know three statuses. As soon as an attempt has ended there is a result, though another may follow. */
+/** The previews have three statuses. A result is available after the first attempt, even if another attempt follows. */
 function encodeStatus(status: SessionStatus, latest: Attempt | undefined): string {
   if (latest !== undefined) return "ResultAvailable";
   return status === "NotStarted" || status === "Canceled" ? "NotStarted" : "Started";

@@ -5,11 +5,11 @@ import { invalidLivenessOperationMode } from "../errors.ts";
 import { type ApiVersion, isBoundedText, maxDeviceIdLength, referenceIdPattern } from "../model.ts";
 
 /**
- * The fields of a create request that several versions share, each with its rule in one sentence, which the caller gets
- * to read. Requests are strict everywhere: a misspelt threshold that were dropped would let the wrong person in.
+ * Fields of create requests that several versions share, with the messages for callers. Requests are strict: a misspelt
+ * threshold that is silently dropped would accept the wrong person.
  */
 
-/** `isBoundedText` as a schema. Its `min` and `max` are for JSON Schema, and count code points as that does. */
+/** `isBoundedText` as a schema. `min` and `max` are for JSON Schema, which counts code points. */
 export function boundedText(maxLength: number) {
   const error = `Must be 1 to ${maxLength} UTF-16 code units of well-formed Unicode.`;
   return z
@@ -25,31 +25,31 @@ export const deviceId = boundedText(maxDeviceIdLength);
 
 const deviceCorrelationId = deviceId
   .nullish()
-  .describe("The end user's device; required unless deviceCorrelationIdSetInClient is true, and absent or null then.");
+  .describe("The end user's device. Required unless deviceCorrelationIdSetInClient is true; then absent or null.");
 
-/** A part of a form, which cannot be null. */
+/** For forms, whose parts cannot be null. */
 export const deviceCorrelationIdPart = deviceId
   .optional()
-  .describe("The end user's device; required unless deviceCorrelationIdSetInClient is true, and absent then.");
+  .describe("The end user's device. Required unless deviceCorrelationIdSetInClient is true; then absent.");
 
 const authTokenTimeToLiveInSeconds = z
   .int({ error: "Must be an integer." })
   .min(60, { error: "Must be at least 60." })
   .max(86_400, { error: "Must be at most 86400." })
   .default(600)
-  .describe("Life of the session's token in seconds.");
+  .describe("Lifetime of the session's token in seconds.");
 
 const clientReferenceId = boundedText(128)
   .optional()
-  .describe("The app's own reference for the session. An addition to the dialect.");
+  .describe("The caller's own reference for the session. Not part of the Face API.");
 
-/** What every version takes for either kind of session, and our own addition for both. */
+/** Fields of every version for both kinds of sessions, and the app's additional field. */
 export const sharedFields = {
   livenessOperationMode: z
     .enum(["Passive", "PassiveActive"], { error: "Must be 'Passive' or 'PassiveActive'." })
-    .describe("What the device asks of the user."),
+    .describe("Passive: no user action. PassiveActive: the device may ask the user to move the head."),
   deviceCorrelationId,
-  deviceCorrelationIdSetInClient: flag("The device names itself when it starts.").default(false),
+  deviceCorrelationIdSetInClient: flag("The device sends its id when it starts the session.").default(false),
   authTokenTimeToLiveInSeconds,
   clientReferenceId,
 };
@@ -58,31 +58,31 @@ const referenceIdRule = { error: "Must match [A-Za-z0-9_-]{1,64}." };
 /** The id of a stored reference image. */
 export const referenceId = z.string(referenceIdRule).regex(referenceIdPattern, referenceIdRule);
 
-/** Our own addition for sessions with verify. */
+/** Additional field for sessions with verify. */
 export const referenceImageId = referenceId
   .optional()
-  .describe("Names a held reference image, which then stands for the verify image. An addition to the dialect.");
+  .describe("Id of a stored reference image to use as the verify image. Not part of the Face API.");
 
-/** Our own addition for sessions whose image the device submits. */
+/** Additional field for sessions whose image the device submits. */
 export const expectedReferenceImageId = referenceId
   .optional()
-  .describe("Names the held image that the device is expected to submit. An addition to the dialect.");
+  .describe("Id of the stored image that the device is expected to submit. Not part of the Face API.");
 
-export const sendResultsToClient = flag("The device gets to see its result.").optional();
-export const enableSessionImage = flag("The service keeps an image of each attempt.").optional();
-export const returnVerifyImageHash = flag("The result tells the SHA-256 of the verify image.").optional();
+export const sendResultsToClient = flag("The service sends the result to the device.").optional();
+export const enableSessionImage = flag("The service stores an image of each attempt.").optional();
+export const returnVerifyImageHash = flag("The result contains the SHA-256 of the verify image.").optional();
 
 export const verifyConfidenceThreshold = z
   .number({ error: "Must be a number." })
   .min(0, { error: "Must be at least 0." })
   .max(1, { error: "Must be at most 1." })
   .optional()
-  .describe("Lowest confidence of a match that counts as identical.");
+  .describe("Lowest match confidence for which the faces count as identical.");
 
 /** Model versions are an open set. */
-export const modelVersion = boundedText(128).optional().describe("The model that classifies; the newest where absent.");
+export const modelVersion = boundedText(128).optional().describe("The model version. Default: the latest.");
 
-/** Requires of a parsed request that the device is named by one side, here or in the client. */
+/** Requires exactly one of `deviceCorrelationId` and `deviceCorrelationIdSetInClient`. */
 export function requireOneDevice(
   request: { deviceCorrelationId?: string | null | undefined; deviceCorrelationIdSetInClient: boolean },
   context: z.RefinementCtx,
@@ -90,21 +90,21 @@ export function requireOneDevice(
   const isNamed = typeof request.deviceCorrelationId === "string";
   if (isNamed !== request.deviceCorrelationIdSetInClient) return;
   const message = isNamed
-    ? "Must be absent or null where deviceCorrelationIdSetInClient is true."
+    ? "Must be absent or null if deviceCorrelationIdSetInClient is true."
     : "Required unless deviceCorrelationIdSetInClient is true.";
   context.addIssue({ code: "custom", message, path: ["deviceCorrelationId"] });
 }
 
-/** `requireOneDevice` as JSON Schema has it. */
+/** `requireOneDevice` as JSON Schema. */
 const namesOneDevice = {
   anyOf: [
     {
-      title: "The device is named here",
+      title: "The request contains the device id",
       required: ["deviceCorrelationId"],
       properties: { deviceCorrelationId: { type: "string" }, deviceCorrelationIdSetInClient: { const: false } },
     },
     {
-      title: "The device names itself",
+      title: "The device sends its id",
       required: ["deviceCorrelationIdSetInClient"],
       properties: { deviceCorrelationId: { type: "null" }, deviceCorrelationIdSetInClient: { const: true } },
     },
@@ -112,10 +112,9 @@ const namesOneDevice = {
 };
 
 /**
- * What a create request is called in a description, and what holds between its fields, for those who read the schema
- * alone.
+ * The schema's name in the OpenAPI document, and the rules between its fields as JSON Schema.
  *
- * @param rules JSON Schema, beside the rule for the device.
+ * @param rules JSON Schema, in addition to the rule for the device.
  */
 export function requestMeta(version: ApiVersion, name: string, ...rules: object[]): { id: string; allOf: object[] } {
   return { id: `${name}_${version}`, allOf: [namesOneDevice, ...rules] };
@@ -124,8 +123,8 @@ export function requestMeta(version: ApiVersion, name: string, ...rules: object[
 /**
  * Parses the fields of a request.
  *
- * @param problems what is wrong beside the fields, such as with the parts that they came in.
- * @throws ApiError 400 for the first kind of error in the order of the service's table; all the details are told.
+ * @param problems errors found before, such as those of a form's parts.
+ * @throws ApiError 400 with the code of the first kind of error in the order of the service's table, and all details.
  */
 export function parseRequest<Fields>(
   version: ApiVersion,
@@ -152,7 +151,7 @@ const errorKinds: readonly ErrorKind[] = ["body", "tokenLifetime", "operationMod
 
 function refusal(version: ApiVersion, problems: readonly ErrorDetail[]): ApiError {
   const kindOf = ({ code, target }: ErrorDetail) => (code === "InvalidField" && kindsByField.get(target)) || "body";
-  // One is enough for each field: the first says it best.
+  // One detail for each field: the first is the most specific.
   const byTarget = new Map(problems.toReversed().map((problem) => [problem.target, problem]));
   const once = problems.filter((problem) => byTarget.get(problem.target) === problem);
   const details = errorKinds.flatMap((kind) => once.filter((problem) => kindOf(problem) === kind));
@@ -184,5 +183,5 @@ export function duplicateField(target: string, message: string): ErrorDetail {
 }
 
 function unknownField(target: string): ErrorDetail {
-  return { code: "UnknownField", message: "There is no such field in this version of the API.", target };
+  return { code: "UnknownField", message: "Unknown field in this version of the API.", target };
 }

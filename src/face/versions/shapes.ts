@@ -4,13 +4,13 @@ import type { FaceRectangle, VerifyReference } from "../model.ts";
 import { extraOf } from "../objects.ts";
 
 /**
- * Pieces of responses that several versions share. Responses are read tolerantly: unknown fields are kept, optional ones
- * may be null, and enum values are open strings.
+ * Schemas of responses that several versions share. Responses are decoded tolerantly: unknown fields are kept, optional
+ * fields may be null, and enum values are open strings.
  */
 
 export const faceRectangle = z
   .looseObject({ top: z.number(), left: z.number(), width: z.number(), height: z.number() })
-  .meta({ id: "FaceRectangle", description: "Where the face is, in pixels." });
+  .meta({ id: "FaceRectangle", description: "Position of the face in pixels." });
 
 export const verifyOutcome = z.looseObject({
   matchConfidence: z.number().describe("0 to 1."),
@@ -25,7 +25,7 @@ const verifyReferenceFields = {
 
 export const verifyReference = z
   .looseObject(verifyReferenceFields)
-  .meta({ id: "VerifyReference", description: "What the service saw in the verify image." });
+  .meta({ id: "VerifyReference", description: "The service's findings in the verify image." });
 
 export function decodeVerifyReference(wire: z.output<typeof verifyReference>): VerifyReference {
   return compact({
@@ -36,20 +36,20 @@ export function decodeVerifyReference(wire: z.output<typeof verifyReference>): V
   });
 }
 
-/** v1.2's `targets` around a rectangle, as the previews' `target` has one only. */
+/** v1.2's `targets` for the rectangle of the previews' `target`. */
 export function toTargets(rectangle: FaceRectangle): { color: { faceRectangle: FaceRectangle } } {
   return { color: { faceRectangle: rectangle } };
 }
 
 const targets = z.looseObject({ color: z.looseObject({ faceRectangle }) });
 
-/** The rectangle in v1.2's `targets`, where there is one. */
+/** The rectangle in v1.2's `targets`, if present. */
 export function rectangleOf(value: unknown): FaceRectangle | undefined {
   const parsed = targets.safeParse(value);
   return parsed.success ? parsed.data.color.faceRectangle : undefined;
 }
 
-/** A segment of a path: ids come from anywhere. */
+/** Encodes an id, which may be any text, as a path segment. */
 export function segment(id: string): string {
   return encodeURIComponent(id.toWellFormed());
 }

@@ -10,7 +10,7 @@ import {
   sharedFields,
 } from "./request-fields.ts";
 
-/** Version v1.1-preview.1: the oldest, with neither session images nor a threshold of the caller's own. */
+/** Version v1.1-preview.1, the oldest: without session images and without the caller's own threshold. */
 
 const version = "v1.1-preview.1";
 
@@ -20,7 +20,7 @@ export const createLivenessRequest = z
   .strictObject(livenessFields)
   .superRefine(requireOneDevice)
   .meta(requestMeta(version, "CreateLivenessRequest"));
-/** The body as JSON, or the `Parameters` part beside the file part `VerifyImage`. */
+/** The JSON body, or the part `Parameters` of a form with the file part `VerifyImage`. */
 export const createLivenessWithVerifyRequest = z
   .strictObject({ ...livenessFields, referenceImageId, expectedReferenceImageId })
   .superRefine(requireOneDevice)

@@ -14,7 +14,7 @@ import {
   verifyConfidenceThreshold,
 } from "./request-fields.ts";
 
-/** Version v1.2-preview.1: the older preview and session images, model versions, the image's hash and a threshold. */
+/** Version v1.2-preview.1: adds session images, model versions, the image's hash and a threshold to the older preview. */
 
 const version = "v1.2-preview.1";
 
@@ -30,7 +30,7 @@ export const createLivenessRequest = z
   .strictObject(livenessFields)
   .superRefine(requireOneDevice)
   .meta(requestMeta(version, "CreateLivenessRequest"));
-/** The body as JSON, or the `Parameters` part beside the file part `VerifyImage`. */
+/** The JSON body, or the part `Parameters` of a form with the file part `VerifyImage`. */
 export const createLivenessWithVerifyRequest = z
   .strictObject({ ...verifyFields, referenceImageId, expectedReferenceImageId })
   .superRefine(requireOneDevice)

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { verifyOutcome, verifyReference } from "./shapes.ts";
 
-/** What the service answers in version v1.2, field by field; what it may add is let through. */
+/** Responses of the service in version v1.2. Unknown fields are passed through. */
 
 export const attemptResultFields = {
   livenessDecision: z.string().nullish().describe("realface, spoofface or uncertain."),
@@ -9,7 +9,7 @@ export const attemptResultFields = {
   digest: z.string().nullish().describe("The service's digest of the attempt."),
   sessionImageId: z.string().nullish(),
   verifyResult: verifyOutcome.nullish(),
-  verifyImageHash: z.string().nullish().describe("SHA-256 (hex) of the verify image that was used."),
+  verifyImageHash: z.string().nullish().describe("SHA-256 (hex) of the verify image."),
 };
 
 export const attemptErrorFields = { code: z.string(), message: z.string(), targets: z.unknown().optional() };
@@ -29,7 +29,7 @@ export const resultsFields = {
 
 export const createdFields = {
   sessionId: z.string().min(1),
-  authToken: z.string().min(1).describe("For the device alone."),
+  authToken: z.string().min(1).describe("For the device only."),
   status: z.string().nullish(),
   modelVersion: z.string().nullish(),
   results: z.looseObject(resultsFields).partial().nullish(),

@@ -54,7 +54,7 @@ import {
   sessionWithoutToken,
 } from "./v1.2-shapes.ts";
 
-/** Version v1.2, the stable one: flat multipart with the image, results as attempts, no list and no audit trail. */
+/** Version v1.2, the stable one: a form with one part for each field, results as attempts, no lists, no audit trail. */
 
 const version: ApiVersion = "v1.2";
 const imageName = "verifyImage";
@@ -66,7 +66,7 @@ export const createLivenessRequest = z
   .strictObject(livenessFields)
   .superRefine(requireOneDevice)
   .meta(requestMeta(version, "CreateLivenessRequest"));
-/** In multipart every field is a part, beside the file part `verifyImage`; JSON is for a `referenceImageId` only. */
+/** In a form, every field is a part, and `verifyImage` is a file. JSON requires a `referenceImageId`. */
 export const createLivenessWithVerifyRequest = z
   .strictObject(verifyFields)
   .superRefine(requireOneDevice)
@@ -131,7 +131,7 @@ function decodeRequest(kind: SessionKind, body: RequestBody): CreateRequest {
   return toCreateRequest(parseRequest(version, schema, typed(form), [...form.problems, ...problems]), form.image);
 }
 
-/** The parts' texts as JSON would have them. */
+/** The fields of a form with the types of JSON. */
 function typed(form: Form): Record<string, unknown> {
   return Object.fromEntries([...form.texts].map(([name, text]) => [name, readers.get(name)?.(text) ?? text]));
 }
@@ -158,8 +158,8 @@ function form(): z.ZodType {
 function imageProblems(hasImage: boolean, hasReference: boolean): ErrorDetail[] {
   if (hasImage !== hasReference) return [];
   const message = hasImage
-    ? "Must not come together with referenceImageId."
-    : "Required, as a file in multipart/form-data, unless referenceImageId names a held image.";
+    ? "Must not be combined with referenceImageId."
+    : "Required, as a file in multipart/form-data, unless referenceImageId is set.";
   return [invalidField(imageName, message)];
 }
 
@@ -201,7 +201,7 @@ function decodeSession(_kind: SessionKind, body: unknown): SessionState {
     authToken: wire.authToken,
     modelVersion: wire.modelVersion,
     verifyReferences: verifyReferences?.map(decodeVerifyReference),
-    // The service promises no order.
+    // The service does not guarantee an order.
     attempts: attempts.map(decodeAttempt).sort((a, b) => a.attemptId - b.attemptId),
     extra: beside || below ? { ...beside, ...(below && { results: below }) } : undefined,
   });
@@ -238,7 +238,7 @@ function decodeError({
   return compact({ code, message, targets, ...extraOf(rest, attemptErrorFields) });
 }
 
-/** In the order given: the service itself promises none. */
+/** Keeps the order of the attempts. */
 function encodeSession(kind: SessionKind, state: SessionState): unknown {
   const { results: below, ...beside } = state.extra ?? {};
   return {
@@ -252,7 +252,7 @@ function encodeSession(kind: SessionKind, state: SessionState): unknown {
   };
 }
 
-/** What only the previews tell of an attempt has no place here. */
+/** Facts that only the previews return are left out. */
 function encodeAttempt({ attemptId, attemptStatus, result, error, extra }: Attempt): unknown {
   return {
     ...extra,
