@@ -60,7 +60,7 @@ test("without a body that says so, the code is taken from the header, else from 
   for (const body of ["", "<html>Bad gateway</html>", undefined, null, [], 5, { error: "x" }, { error: { code: 7 } }]) {
     const error = decodeErrorBody(503, body);
     assert.deepEqual([error.status, error.code], [503, "503"]);
-    assert.equal(error.message, "The Face service answered with status 503 and no reason.");
+    assert.equal(error.message, "The Face service responded with status 503 and no message.");
     assert.equal(decodeErrorBody(503, body, { "x-ms-error-code": "Busy" }).code, "Busy");
   }
 });

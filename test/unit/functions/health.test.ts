@@ -42,7 +42,7 @@ describe("readiness", () => {
         error: {
           code: "NotReady",
           message: `Out of reach or refused: ${part}.`,
-          details: [{ code: "Failed", message: "Out of reach or refused.", target: part }],
+          details: [{ code: "Failed", message: "Unreachable, or access denied.", target: part }],
         },
       });
       assert.equal(answer.headers.get("retry-after"), "30");

@@ -170,7 +170,7 @@ describe("settling a session", () => {
       const answer = await settle(world, id, Object.fromEntries(sent.map((name) => [name, 1])));
       const details = sent
         .slice(0, 16)
-        .map((name) => ({ code: "UnknownField", message: "There is no such field.", target: name.slice(0, 64) }));
+        .map((name) => ({ code: "UnknownField", message: "Unknown field.", target: name.slice(0, 64) }));
       assert.partialDeepStrictEqual(answer.json, { error: { code: "InvalidRequestBody", details } });
       assert.ok(answer.text.length < 5000, `${answer.text.length} characters`);
     }

@@ -98,7 +98,7 @@ describe("a body's bytes", () => {
     const body = ReadableStream.from(broken());
     await assert.rejects(readBytes({ headers: new Headers(), body }, 100), {
       ...invalid,
-      message: "The request body broke off before its end.",
+      message: "The request body ended early.",
     });
   });
 });

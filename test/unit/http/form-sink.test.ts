@@ -43,9 +43,9 @@ const tooMuchText = {
   name: "ApiError",
   status: 413,
   code: "RequestBodyTooLarge",
-  message: "The parts beside the image are larger than 65536 bytes together.",
+  message: "The parts other than the image exceed 65536 bytes in total.",
 };
-const headersTooLarge = refused("The headers of a part, or what stands before the first, are larger than 4096 bytes.");
+const headersTooLarge = refused("The headers of a part, or the bytes before the first part, exceed 4096 bytes.");
 const noForm = refused("The body is not multipart/form-data with a name on every part.");
 
 describe("a form", () => {

@@ -183,7 +183,7 @@ describe("a refused body", () => {
 });
 
 describe("a body in tiny chunks", () => {
-  const refused = { status: 400, code: "InvalidRequestBody", message: "The request body comes in too small pieces." };
+  const refused = { status: 400, code: "InvalidRequestBody", message: "The chunks of the request body are too small." };
   function* pieces(number: number, sizeInBytes: number) {
     for (let index = 0; index < number; index += 1) yield new Uint8Array(sizeInBytes);
   }

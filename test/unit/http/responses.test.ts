@@ -70,7 +70,7 @@ describe("an error", () => {
   });
 
   test("has at most 16 details, each with a target of at most 64 characters", () => {
-    const detail = (target: string) => ({ code: "UnknownField", message: "There is no such field.", target });
+    const detail = (target: string) => ({ code: "UnknownField", message: "Unknown field.", target });
     const details = ["\u{1F469}".repeat(1000), `x${"\u{1F469}".repeat(1000)}`, ...Array(1000).fill("y")].map(detail);
     const { json } = errorAnswer(new ApiError(400, "InvalidRequestBody", "Broken.", { details }));
     const shown = ["\u{1F469}".repeat(32), `x${"\u{1F469}".repeat(31)}\ufffd`, ...Array<string>(14).fill("y")].map(
@@ -131,7 +131,7 @@ describe("an error", () => {
       assert.deepEqual(answer.json, {
         error: {
           code: "InternalServerError",
-          message: "Something went wrong here. Invocation id: an-invocation-id.",
+          message: "Unexpected failure. Invocation id: an-invocation-id.",
         },
       });
       assert.equal(JSON.stringify([response, answer.text, [...answer.headers]]).includes(secret), false);

@@ -178,7 +178,7 @@ describe("what the service refuses", () => {
   test("because of who asks counts against no session", async () => {
     const refusals = [
       faceCredentialsRejected(accessDenied()),
-      new ApiError(502, "FaceCredentialFailed", "No token for the Face service could be had."),
+      new ApiError(502, "FaceCredentialFailed", "The app could not get a token for the Face service."),
       outOfQuota(2),
     ];
     for (const refusal of refusals) {
