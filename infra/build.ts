@@ -12,35 +12,35 @@ const root = resolve(import.meta.dirname, "..");
 const projectManifest = z.object({ name: z.string(), version: z.string(), description: z.string().optional() });
 
 export interface BuildOptions {
-  /** What is bundled. Default: `src/main.ts`. */
+  /** Entry point of the bundle. Default: `src/main.ts`. */
   entry?: string;
   /** The deployable folder. Default: `dist`. */
   outFolder?: string;
-  /** Where the source maps go: never into the deployable folder. Default: `{outFolder}-maps`. */
+  /** Folder of the source maps, which are not deployed. Default: `{outFolder}-maps`. */
   mapFolder?: string;
   /**
-   * Removes what earlier builds have left, even if it is young. Default false: an app that runs from the folder may
-   * still come for a file of its own that it loads late.
+   * Removes files of earlier builds immediately. Default false: an app that is running from the folder may still load one
+   * of its chunks.
    */
   clean?: boolean;
 }
 
 export interface BuildResult {
   outFolder: string;
-  /** Names of the files that were made. */
+  /** Names of the written files. */
   files: string[];
-  /** Their size in bytes. */
+  /** Total size of the files. */
   bytes: number;
 }
 
-/** A file of an earlier build stays for so long. */
+/** Age after which files of earlier builds are removed. */
 const graceMs = 3_600_000;
 
 /**
- * Makes the deployable folder: main.cjs with what an instance needs to begin, a file for each part that is loaded later
- * (wherever the sources say `import()`) and for what such parts share, host.json, and a package.json whose `main` names
- * the first. All are CommonJS, which loads fastest. Files are put in place by renaming, so that an app that starts during
- * a build reads either the old or the new ones. Throws where the sources do not bundle.
+ * Builds the deployable folder: main.cjs with the code for the start of an instance, one chunk for each `import()` and for
+ * the code that chunks share, host.json, and a package.json whose `main` is main.cjs. The code is CommonJS, which loads
+ * fastest. Files are replaced by renaming, so that an app that starts during a build reads either the old or the new
+ * files. Throws if bundling fails.
  */
 export async function build(options: BuildOptions = {}): Promise<BuildResult> {
   const entry = options.entry ?? join(root, "src/main.ts");
@@ -48,9 +48,9 @@ export async function build(options: BuildOptions = {}): Promise<BuildResult> {
   const mapFolder = resolve(options.mapFolder ?? `${outFolder}-maps`);
 
   const manifest = projectManifest.parse(JSON.parse(await readFile(join(root, "package.json"), "utf8")));
-  // Started first: compression takes long and runs in other threads.
+  // Started first: compression is slow and runs in other threads.
   const descriptionFiles = options.entry === undefined ? createDescriptionFiles(manifest.version) : Promise.resolve([]);
-  // Only ES modules can be split, so the parts are made as such and turned into CommonJS one by one.
+  // esbuild can split only ES modules, so the chunks are built as such and converted to CommonJS one by one.
   const { outputFiles, metafile } = await bundle({
     entryPoints: { main: entry },
     outdir: outFolder,
@@ -67,12 +67,12 @@ export async function build(options: BuildOptions = {}): Promise<BuildResult> {
     legalComments: "none",
     sourcemap: "inline",
     sourcesContent: false,
-    // The host provides it to the worker's own `require`; no package of that name exists.
+    // Provided by the worker's `require`; no package of this name exists.
     external: ["@azure/functions-core"],
     plugins: [evaluateRegistrations, stubDependencies(options.entry === undefined)],
-    // Some libraries have ES modules beside CommonJS and name them only so; of these, what is not used can be left out.
+    // Some libraries declare their ES modules only in `module`; unused code of ES modules can be dropped.
     mainFields: ["module", "main"],
-    // storage-blob asks for it, and CommonJS has none.
+    // storage-blob uses it, and CommonJS does not support it.
     define: { "import.meta.url": "__importMetaUrl" },
     logLevel: "silent",
   });
@@ -84,7 +84,7 @@ export async function build(options: BuildOptions = {}): Promise<BuildResult> {
   ]);
   await mkdir(outFolder, { recursive: true });
   await mkdir(mapFolder, { recursive: true });
-  // `main` comes last: what it asks for is there by then.
+  // `main` is written last, after the chunks that it loads.
   for (const output of outputFiles.toSorted((one, other) => Number(isMain(one)) - Number(isMain(other)))) {
     const name = basename(output.path);
     const { code, map } = await toCommonJs(output, isOwn(output, metafile));
@@ -104,7 +104,7 @@ function isMain({ path }: OutputFile): boolean {
   return basename(path) === "main.cjs";
 }
 
-/** Whether a good part of a file is our own code, and not a few lines before a library. */
+/** Whether more than a tenth of a file is the app's own code. */
 function isOwn({ path }: OutputFile, { outputs }: Metafile): boolean {
   const made = Object.entries(outputs).find(([name]) => basename(name) === basename(path))?.[1];
   const inputs = Object.entries(made?.inputs ?? {}).map(([name, { bytesInOutput }]) => ({ name, bytesInOutput }));
@@ -121,7 +121,7 @@ async function toCommonJs({ path, text }: OutputFile, own: boolean): Promise<{ c
     supported: { "dynamic-import": false },
     minifyWhitespace: true,
     minifySyntax: true,
-    // In our own code identifiers stay whole: a stack trace from the cloud must be readable without the source map.
+    // The app's own identifiers are kept, so that stack traces are readable without source maps.
     minifyIdentifiers: !own,
     lineLimit: 160,
     legalComments: "none",
@@ -167,7 +167,7 @@ async function replaceFile(folder: string, name: string, content: string | Uint8
   }
 }
 
-/** On Windows no file can be replaced while another process reads it, be that an app that starts or a virus scanner. */
+/** On Windows, a file cannot be replaced while another process, such as a virus scanner, reads it. */
 function isInUse(error: unknown): boolean {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   return process.platform === "win32" && (code === "EPERM" || code === "EACCES" || code === "EBUSY");

@@ -11,8 +11,8 @@ const compress = promisify(brotliCompress);
 const pageFolder = resolve(import.meta.dirname, "../src/docs");
 
 /**
- * The files that `src/functions/api-description.ts` serves, by name, compressed with Brotli: the OpenAPI document, and the
- * page that displays it where the viewer is installed. The viewer's licences are added as text.
+ * The files that `src/functions/api-description.ts` serves, by name, compressed with Brotli: the OpenAPI document, and, if
+ * the viewer is installed, the page that displays it. The viewer's licences are added as text.
  *
  * @param version of the app.
  */

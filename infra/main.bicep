@@ -3,14 +3,14 @@ targetScope = 'subscription'
 metadata name = 'face-liveness-functions'
 metadata description = 'A function app in front of Azure AI Face, with its storage and monitoring, and no key anywhere.'
 
-@description('Name of the azd environment. It names the resource group and makes all other names unique.')
+@description('Name of the azd environment. Part of the resource group\'s name and of the hash in all other names.')
 @minLength(1)
 @maxLength(64)
 param environmentName string
 
-// The regions with Flex Consumption, as `az functionapp list-flexconsumption-locations` lists them. azd offers only these:
-// it reads @allowed where the values come from main.parameters.json; with a .bicepparam file it would offer every region.
-@description('Region of everything but, where set, the Face account. Face is not offered in australiasoutheast, italynorth, southindia, spaincentral and ukwest: set FACE_LOCATION there.')
+// Regions with Flex Consumption, from `az functionapp list-flexconsumption-locations`. azd offers only these, since it
+// evaluates @allowed for values from main.parameters.json; with a .bicepparam file it would offer every region.
+@description('Region of all resources, except the Face account if FACE_LOCATION is set. Face is not available in australiasoutheast, italynorth, southindia, spaincentral and ukwest: set FACE_LOCATION there.')
 @allowed([
   'australiaeast'
   'australiasoutheast'
@@ -47,8 +47,8 @@ param environmentName string
 @metadata({ azd: { type: 'location' } })
 param location string
 
-// The regions that the reference of the Face API lists. The subscription must be approved for liveness in any of them.
-@description('Region of the Face account, where the app\'s own does not offer Face. Empty: the same.')
+// Regions in the reference of the Face API. The subscription must be approved for liveness in all of them.
+@description('Region of the Face account, if Face is not available in the app\'s region. Empty: the same region.')
 @allowed([
   ''
   'australiaeast'
@@ -85,36 +85,36 @@ param location string
 ])
 param faceLocation string = ''
 
-@description('Built-in role of the app on the Face account; roles.bicep says what speaks for each.')
+@description('Built-in role of the app on the Face account; roles.bicep compares the roles.')
 @allowed(['Cognitive Services User', 'Cognitive Services Face Recognizer'])
 param faceRole string = 'Cognitive Services User'
 
-@description('App settings by their names, as the README lists them. An empty one is left out: the app has its own default.')
+@description('App settings by name, see the README. Empty settings are left out, so that the app\'s default applies.')
 param settings object
 
-// An object and not a string: azd puts a value into a string as it is, and the quotes of JSON would end that string.
+// An object and not a string: azd does not escape values in strings, and the quotes in the JSON would end the string.
 @description('Value of CLIENT_KEYS: client name to list of SHA-256 digests of its keys. Kept in Key Vault. Empty: no keys.')
 @secure()
 param clientKeys object = {}
 
-@description('Client id of the Entra app registration that callers ask tokens for. Empty: App Service Authentication is off.')
+@description('Client id of the Entra app registration for which callers request tokens. Empty: App Service Authentication is off.')
 param entraClientId string = ''
 
-@description('Origins of browser apps, such as https://app.example.com, separated by commas. Empty: no browser app on another origin may call.')
+@description('Origins of browser apps, such as https://app.example.com, separated by commas. Empty: no cross-origin calls.')
 param corsOrigins string = ''
 
-@description('Puts storage and vault behind private endpoints, and the app into a virtual network. Turned off again, the app leaves the network, which stays until it is removed by hand.')
+@description('Adds private endpoints for storage and vault, and connects the app to a virtual network. After it is turned off, the network remains until it is removed by hand.')
 param privateNetwork bool = false
 
-@description('Receives an e-mail when an alert fires. Empty: alerts show in the portal only.')
+@description('Receives an e-mail when an alert fires. Empty: alerts are displayed in the portal only.')
 param alertEmail string = ''
 
-// Only for a new environment: a plan and an account are not moved into zones by a deployment. The platform keeps two
+// Only for new environments: a deployment cannot move an existing plan or account into zones. The platform keeps two
 // instances ready for each group of functions, and bills them.
 @description('Spreads the app and its storage over the zones of the region, which must have zones for Flex Consumption.')
 param zoneRedundant bool = false
 
-@description('Days after which a held reference image is removed. 0: it stays until an app deletes it.')
+@description('Days after which a stored reference image is deleted. 0: never.')
 @minValue(0)
 @maxValue(3650)
 param referenceImageRetentionDays int = 0
@@ -128,19 +128,19 @@ param logRetentionDays int = 30
 @allowed([512, 2048, 4096])
 param instanceMemoryMB int = 2048
 
-// host.json lets 100 through (`maxConcurrentRequests`); more would only wait in the instance instead of starting another.
-@description('Requests that one instance serves at once. Each may hold a few copies of an image of up to 6 MB.')
+// The maximum is `maxConcurrentRequests` of host.json. Further requests would wait in the instance instead of starting another.
+@description('Concurrent requests of one instance. Each may hold a few copies of an image of up to 6 MB.')
 @minValue(1)
 @maxValue(100)
 param httpConcurrency int = 32
 
-// 40 is the least that the plan accepts.
-@description('Instances at most. The Face service allows 10 calls a second, so many are of no use.')
+// 40 is the minimum that the plan accepts.
+@description('Maximum number of instances. The Face service allows 10 calls a second, so more instances rarely help.')
 @minValue(40)
 @maxValue(1000)
 param maximumInstanceCount int = 40
 
-@description('Instances that wait for HTTP requests at all times, against cold starts. They cost money while idle.')
+@description('Always ready instances for HTTP requests, which avoid cold starts. Billed while idle.')
 @minValue(0)
 @maxValue(20)
 param alwaysReadyInstances int = 0
@@ -149,10 +149,11 @@ var abbreviations = loadJsonContent('abbreviations.json')
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
 var withClientKeys = !empty(clientKeys)
-// After the timer has had its turn for a week, whatever the retention is.
+// One week after the timer should have deleted them.
 var sessionImageBackstopDays = int(settings.SESSION_RETENTION_HOURS) / 24 + 7
 
-// Fails before anything is made. A region far away would be a decision about personal data, so none is chosen here.
+// Fails before any resource is created. The template does not choose a region for the Face account, since that is a decision
+// about personal data.
 var regionsWithoutFace = ['australiasoutheast', 'italynorth', 'southindia', 'spaincentral', 'ukwest']
 var faceRegion = !empty(faceLocation)
   ? faceLocation
@@ -176,7 +177,7 @@ module identity 'modules/identity.bicep' = {
   }
 }
 
-// Of its own for the deployed package: the app's identity must not be able to rewrite the code that it runs.
+// A separate identity for the deployed package: the app's identity must not be able to overwrite the code that it runs.
 module deploymentIdentity 'modules/identity.bicep' = {
   name: 'deployment-identity'
   scope: group
@@ -224,8 +225,8 @@ module face 'modules/face.bicep' = {
   }
 }
 
-// Always, with or without keys: a role takes up to ten minutes to reach the vault, so it must be there before the first
-// client is admitted and the app reads its first secret.
+// Created even without keys: a role assignment takes up to ten minutes to take effect, and it must be effective before the
+// app reads its first secret.
 module keyVault 'modules/key-vault.bicep' = {
   name: 'key-vault'
   scope: group
@@ -268,7 +269,7 @@ module network 'modules/network.bicep' = if (privateNetwork) {
   }
 }
 
-// The Face account has one too, and yet stays open: the devices themselves talk to it.
+// The Face account has a private endpoint too, but its public endpoint stays enabled, since devices call it.
 var privateServices = [
   { id: storage.outputs.id, group: 'blob', zone: 'privatelink.blob.${environment().suffixes.storage}' }
   { id: storage.outputs.id, group: 'table', zone: 'privatelink.table.${environment().suffixes.storage}' }
@@ -316,7 +317,7 @@ module functionApp 'modules/function-app.bicep' = {
     location: location
     tags: tags
   }
-  // What the app reads at its start must be allowed and reachable by then.
+  // The app needs these roles and endpoints at its start.
   dependsOn: [roles, privateEndpoints]
 }
 
@@ -348,11 +349,11 @@ module workbook 'modules/workbook.bicep' = {
 @description('Region of the app.')
 output AZURE_LOCATION string = location
 
-@description('Where azd finds what it deploys to.')
+@description('Resource group of the deployment, for azd.')
 output AZURE_RESOURCE_GROUP string = group.name
 
 @description('Name of the function app.')
 output SERVICE_API_NAME string = functionApp.outputs.name
 
-@description('Address of the API, without a slash at its end.')
+@description('URL of the API, without a trailing slash.')
 output SERVICE_API_URI string = functionApp.outputs.uri

@@ -1,6 +1,6 @@
-// `node infra/run-node.mjs ARGS` runs Node.js 24 with ARGS, whatever version npm runs on. The binary is in an optional
-// dependency for each platform, of which npm installs the one that fits. Its own command `node` in node_modules/.bin is
-// not enough: npm 10 removes that link together with the packages of the other platforms, which all have the same.
+// `node infra/run-node.mjs ARGS` runs Node.js 24 with ARGS; npm itself may run on another version. The binary is in an
+// optional dependency for each platform, of which npm installs the matching one. The link `node` in node_modules/.bin cannot
+// be used: npm 10 removes it together with the packages of the other platforms, which have a link of the same name.
 import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
@@ -8,7 +8,7 @@ import { basename, dirname, join } from "node:path";
 const major = "24";
 
 /**
- * Name of the package with the binary for a platform, as `process.platform` and `process.arch` name it.
+ * Name of the package with the binary for a platform.
  *
  * @param {string} platform
  * @param {string} arch
@@ -18,7 +18,7 @@ export function packageFor(platform, arch) {
   return [prefix, platform === "win32" ? "win" : platform, arch].join("-");
 }
 
-/** Path of the binary; undefined where there is neither a package for this platform nor a Node.js 24 that runs this. */
+/** Path of the binary. Undefined if no package for this platform is installed and this process is not Node.js 24. */
 export function findNode() {
   try {
     const manifest = createRequire(import.meta.url).resolve(
@@ -34,13 +34,13 @@ function main() {
   const node = findNode();
   if (node === undefined) {
     process.stderr.write(
-      `No package has Node.js ${major} for ${process.platform} ${process.arch}. Install Node.js ${major} and run npm with it.\n`,
+      `There is no package with Node.js ${major} for ${process.platform} ${process.arch}. Install Node.js ${major} and run npm with it.\n`,
     );
     process.exitCode = 1;
     return;
   }
   const child = spawn(node, process.argv.slice(2), { stdio: "inherit" });
-  // A terminal sends it to the child too, which decides when to end.
+  // The terminal also sends SIGINT to the child, which decides when to exit.
   process.on("SIGINT", () => {});
   process.on("SIGTERM", () => child.kill("SIGTERM"));
   child.on("error", (error) => {

@@ -1,81 +1,83 @@
 import type { Plugin } from "esbuild";
 
-/** A part of a library that the app must do without, and what stands there instead. */
-interface LeftOut {
-  /** What the library imports: the end of it, with slashes. */
+/** A module of a library that the bundle does not contain, and its replacement. */
+interface Stub {
+  /** End of the import's path, with slashes. */
   path: string;
-  why: string;
+  reason: string;
   contents: string;
 }
 
-const calledByNobody = (name: string) => `throw new Error("${name} is not part of this build");`;
+const throwNotIncluded = (name: string) => `throw new Error("${name} is not part of this build");`;
 
-const exportOfNothing = (name: string) => `export function ${name}() { ${calledByNobody(name)} }`;
+const throwingFunction = (name: string) => `export function ${name}() { ${throwNotIncluded(name)} }`;
 
-/** Each must be asked for by the build: else a library has changed, and what is written here is no longer so. */
-const parts: readonly LeftOut[] = [
+/** The build fails if one of them is not imported: then a library has changed, and the stub must be reviewed. */
+const stubs: readonly Stub[] = [
   {
     path: "apache-arrow",
-    why: "storage-blob loads it for lists of blobs in Arrow's format, which nobody here asks for",
-    contents: `export function tableFromIPC() { ${calledByNobody("apache-arrow")} }`,
+    reason: "storage-blob uses it for blob lists in Arrow format, which the app does not request",
+    contents: throwingFunction("tableFromIPC"),
   },
   {
     path: "/crc64.js",
-    why: "storage-blob's checksums of a kind that nobody here asks for: 80 KB of WebAssembly",
-    contents: `export default function () { ${calledByNobody("crc64")} }`,
+    reason: "80 KB of WebAssembly for checksums of storage-blob, which the app does not request",
+    contents: `export default function () { ${throwNotIncluded("crc64")} }`,
   },
   {
     path: "/json-schema-processors.js",
-    why: "zod's conversion to JSON Schema, which only the build uses",
-    contents: ["toJSONSchema", "allProcessors", "aggregateChecks"].map(exportOfNothing).join("\n"),
+    reason: "zod's conversion to JSON Schema, which only the build uses",
+    contents: ["toJSONSchema", "allProcessors", "aggregateChecks"].map(throwingFunction).join("\n"),
   },
   {
     path: "/to-json-schema.js",
-    why: "the same conversion, which every schema can be asked for",
+    reason: "methods of zod's schemas for the same conversion",
     contents: [
       ...["createToJSONSchemaMethod", "createStandardJSONSchemaMethod"],
       ...["initializeContext", "processSchema", "extractDefs", "finalize"],
     ]
-      .map(exportOfNothing)
+      .map(throwingFunction)
       .join("\n"),
   },
   {
     path: "_configuration/configurationManager.js",
-    why: "the Azure Monitor exporter would ask a service of Microsoft's, every hour, what it shall do",
+    reason: "the Azure Monitor exporter would fetch its configuration from a Microsoft service every hour",
     contents: `const manager = { initialize() {}, registerCallback() {}, shutdown() {} };
       export class ConfigurationManager { static getInstance() { return manager; } }`,
   },
   {
     path: "statsbeat/statsbeatManager.js",
-    why: "the exporter would tell Microsoft of its own use; only the operator's resource is told anything",
+    reason: "the exporter would send usage data to Microsoft; only the operator's resource may receive telemetry",
     contents: `const manager = new Proxy({}, { get: () => async () => {} });
       export class StatsbeatManager { static getInstance() { return manager; } }`,
   },
   {
     path: "statsbeat/customerSDKStats.js",
-    why: "the exporter's measurements of itself, which the operator would pay for",
+    reason: "the exporter's metrics about itself, for which the operator would pay",
     contents: "export class CustomerSDKStatsMetrics { static async getInstance() {} }",
   },
 ];
 
-/** Replaces the parts above. Fails the build where one of them was not met, if all of `expectAll` is bundled. */
+/** Replaces the modules above. With `expectAll`, the build fails if one of them is not imported. */
 export function stubDependencies(expectAll: boolean): Plugin {
   return {
     name: "stubDependencies",
     setup({ onResolve, onLoad, onEnd }) {
-      const met = new Set<string>();
+      const imported = new Set<string>();
       onResolve({ filter: /^apache-arrow$|\.js$/ }, ({ path }) => {
-        const part = parts.find((candidate) => path === candidate.path || path.endsWith(candidate.path));
-        if (part === undefined) return undefined;
-        met.add(part.path);
-        return { path: part.path, namespace: "left-out", sideEffects: false };
+        const stub = stubs.find((candidate) => path === candidate.path || path.endsWith(candidate.path));
+        if (stub === undefined) return undefined;
+        imported.add(stub.path);
+        return { path: stub.path, namespace: "stub", sideEffects: false };
       });
-      onLoad({ filter: /.*/, namespace: "left-out" }, ({ path }) => ({
-        contents: parts.find((part) => part.path === path)?.contents ?? "",
+      onLoad({ filter: /.*/, namespace: "stub" }, ({ path }) => ({
+        contents: stubs.find((stub) => stub.path === path)?.contents ?? "",
       }));
       onEnd(() => {
-        const missed = expectAll ? parts.filter(({ path }) => !met.has(path)) : [];
-        return { errors: missed.map(({ path, why }) => ({ text: `Nothing asks for ${path} any more (${why})` })) };
+        const unused = expectAll ? stubs.filter(({ path }) => !imported.has(path)) : [];
+        return {
+          errors: unused.map(({ path, reason }) => ({ text: `No library imports ${path} any more (${reason})` })),
+        };
       });
     },
   };

@@ -1,9 +1,9 @@
-// Registers the resource providers that the deployment needs, and waits until they are registered. A deployment registers
-// by itself only what its template names as a resource: the delegation of a subnet to Microsoft.App/environments is none, and
-// with PRIVATE_NETWORK the deployment would fail halfway.
+// Registers the resource providers that the deployment needs, and waits until they are registered. A deployment itself
+// registers only the providers of resources in its template. The delegation of a subnet to Microsoft.App/environments is not
+// a resource, so a deployment with PRIVATE_NETWORK would fail halfway.
 //
-// azd calls this before it provisions, on the machine's own Node.js: plain JavaScript without packages, as node_modules
-// may not exist yet.
+// azd runs this file before provisioning, on the machine's own Node.js. It is plain JavaScript without dependencies, as
+// node_modules may not exist yet.
 import { execFile } from "node:child_process";
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -19,7 +19,7 @@ export const providers = [
   "Microsoft.Storage",
   "Microsoft.Web",
 ];
-/** Beside them, with PRIVATE_NETWORK. */
+/** Additional namespaces with PRIVATE_NETWORK. */
 export const privateNetworkProviders = ["Microsoft.App", "Microsoft.Network"];
 
 const resourceManager = "https://management.azure.com";

@@ -2,7 +2,7 @@ metadata description = 'Alerts. Three query the logs of the app, and any row of 
 
 param actionGroupName string
 
-@description('Receives the alerts. Empty: they show in the portal only.')
+@description('Receives the alerts. Empty: alerts are displayed in the portal only.')
 param email string
 
 @description('Log Analytics workspace of the app.')
@@ -11,7 +11,7 @@ param workspaceId string
 @description('Application Insights resource that holds the results of the availability test.')
 param applicationInsightsName string
 
-@description('Address that answers 200 while the app can serve.')
+@description('URL that returns 200 while the app is ready.')
 param readinessUrl string
 param location string
 param tags object
@@ -98,7 +98,7 @@ resource alerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
         ]
       }
       autoMitigate: true
-      // A new workspace does not know its tables before the first line has come in.
+      // A new workspace has no tables until the first log line arrives.
       skipQueryValidation: true
       actions: { actionGroups: empty(email) ? [] : [actionGroup.id] }
     }
@@ -109,12 +109,12 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing
   name: applicationInsightsName
 }
 
-// The logs say nothing of an app that never started, and so neither do the alerts above. Each of three places calls every
-// fifteen minutes: 8,640 runs a month, which are billed one by one.
+// An app that never started has no logs, so the alerts above cannot fire. Each of three locations calls every fifteen
+// minutes: 8,640 runs a month, each of which is billed.
 resource availability 'Microsoft.Insights/webtests@2022-06-15' = {
   name: '${applicationInsightsName}-readiness'
   location: location
-  // Without this tag the test belongs to no resource and is rejected.
+  // The service rejects a test without this tag.
   tags: union(tags, { 'hidden-link:${applicationInsights.id}': 'Resource' })
   kind: 'standard'
   properties: {
@@ -124,7 +124,7 @@ resource availability 'Microsoft.Insights/webtests@2022-06-15' = {
     Description: 'Settings, tables, blobs and Face, as the app reports them.'
     Enabled: true
     Frequency: 900
-    // The first call after a quiet time starts an instance.
+    // The first call after an idle period starts an instance.
     Timeout: 60
     RetryEnabled: true
     Locations: [{ Id: 'emea-nl-ams-azr' }, { Id: 'us-va-ash-azr' }, { Id: 'apac-sg-sin-azr' }]
@@ -148,7 +148,7 @@ resource unavailable 'Microsoft.Insights/metricAlerts@2018-03-01' = {
       'odata.type': 'Microsoft.Azure.Monitor.WebtestLocationAvailabilityCriteria'
       webTestId: availability.id
       componentId: applicationInsights.id
-      // One place alone may have trouble of its own.
+      // A single location may have problems of its own.
       failedLocationCount: 2
     }
     autoMitigate: true

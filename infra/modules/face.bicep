@@ -1,6 +1,6 @@
 metadata description = 'The Face account. Its keys are switched off; apps are let in by identity, devices by their session\'s token.'
 
-@description('Name of the account and its subdomain, which identities need.')
+@description('Name of the account and of its subdomain. Access by identity requires a subdomain.')
 param name string
 
 @description('Log Analytics workspace that receives the audit log.')
@@ -17,13 +17,13 @@ resource account 'Microsoft.CognitiveServices/accounts@2024-10-01' = {
   properties: {
     customSubDomainName: name
     disableLocalAuth: true
-    // Devices send their frames here themselves, from wherever they are.
+    // Devices call the account directly, from any network.
     publicNetworkAccess: 'Enabled'
     networkAcls: { defaultAction: 'Allow' }
   }
 }
 
-// Not the log of requests: it would hold the addresses of devices, and no erasure reaches it.
+// The request log is left out: it contains the addresses of devices, which an erasure could not delete.
 resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: account
   name: 'audit'

@@ -3,7 +3,7 @@ metadata description = 'The function app on the Flex Consumption plan, its setti
 param name string
 param planName string
 
-@description('Name of the service in azure.yaml: azd deploys to the app that carries it as a tag.')
+@description('Name of the service in azure.yaml. azd deploys to the app with this tag.')
 param serviceName string
 
 @description('Resource id and client id of the app\'s identity.')
@@ -25,7 +25,7 @@ param clientKeysSecretUri string
 @description('Further app settings by name. Empty ones are left out.')
 param settings object
 
-@description('Client id of the Entra app registration that callers ask tokens for. Empty: App Service Authentication is off.')
+@description('Client id of the Entra app registration for which callers request tokens. Empty: App Service Authentication is off.')
 param entraClientId string
 param corsOrigins string[]
 
@@ -134,9 +134,9 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
       AzureWebJobsStorage__credential: 'managedidentity'
       AzureWebJobsStorage__clientId: identityClientId
       AZURE_CLIENT_ID: identityClientId
-      // @azure/identity then uses the managed identity alone, and reads no other credential of the environment.
+      // Limits @azure/identity to the managed identity; other credentials in the environment are ignored.
       AZURE_TOKEN_CREDENTIALS: 'ManagedIdentityCredential'
-      // The host's start page would name the platform and its version to every caller.
+      // The host's start page would disclose the platform and its version.
       AzureWebJobsDisableHomepage: 'true'
       FACE_ENDPOINT: face.properties.endpoint
       APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsights.properties.ConnectionString
@@ -151,7 +151,8 @@ resource authentication 'Microsoft.Web/sites/config@2024-04-01' = {
   name: 'authsettingsV2'
   properties: {
     platform: { enabled: withAuthentication }
-    // The platform validates tokens and names the principal. The app authorizes: requests with client keys pass here too.
+    // The platform only validates tokens and adds the principal header. The app authorizes, since requests with client keys
+    // have no token.
     globalValidation: { requireAuthentication: false, unauthenticatedClientAction: 'AllowAnonymous' }
     httpSettings: { requireHttps: true }
     identityProviders: withAuthentication

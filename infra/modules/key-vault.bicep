@@ -3,14 +3,14 @@ metadata description = 'Keeps the digests of client keys. They are not keys, and
 @description('Name of the vault: 3 to 24 letters, digits and hyphens.')
 param name string
 
-@description('Whether there are client keys. Without them the vault stands empty, and its roles are ready.')
+@description('Whether there are client keys. Otherwise the vault is created empty, with its roles.')
 param withClientKeys bool
 
 @description('Value of CLIENT_KEYS.')
 @secure()
 param clientKeys object
 
-@description('Whether the vault is reached over the internet (by identity all the same), or by private endpoints only.')
+@description('Whether the vault has a public endpoint (access by identity only), or private endpoints only.')
 param publicAccess bool
 
 @description('Log Analytics workspace that receives the audit log.')
@@ -26,11 +26,11 @@ resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
     tenantId: tenant().tenantId
     sku: { family: 'A', name: 'standard' }
     enableRbacAuthorization: true
-    // The least that the service takes. Digests that were replaced are of no use to anyone.
+    // The minimum that the service accepts. Replaced digests need no protection against deletion.
     softDeleteRetentionInDays: 7
     publicNetworkAccess: publicAccess ? 'Enabled' : 'Disabled'
     networkAcls: {
-      // A deployment writes the secret, and comes as a trusted service.
+      // Deployments write the secret through the exception for trusted services.
       bypass: 'AzureServices'
       defaultAction: publicAccess ? 'Allow' : 'Deny'
     }
@@ -57,5 +57,5 @@ resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
 
 output id string = vault.id
 output name string = vault.name
-@description('With its version: new digests change the app\'s setting, which the platform then resolves at once and not within a day. Empty: no keys.')
+@description('Includes the version, so that new digests change the app\'s setting, and the platform resolves it immediately instead of within a day. Empty: no keys.')
 output clientKeysUri string = withClientKeys ? secret!.properties.secretUriWithVersion : ''

@@ -1,4 +1,4 @@
-metadata description = 'Where logs, traces and metrics go. Telemetry is accepted from identities only, not from every holder of the connection string.'
+metadata description = 'Receives logs, traces and metrics. Telemetry is accepted from identities only; the connection string alone is not sufficient.'
 
 param workspaceName string
 param applicationInsightsName string
@@ -17,15 +17,15 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
     retentionInDays: retentionDays
     features: {
       disableLocalAuth: true
-      // With 30 days the service otherwise keeps data for 31 before it is removed.
+      // Without it, the service keeps data for 31 days if retention is 30.
       immediatePurgeDataOn30Days: retentionDays == 30
     }
   }
 }
 
-// These tables keep 90 days whatever the workspace's setting is, and they hold device ids: in the paths of requests, and
-// in the messages and properties beside them. The tables exist as soon as the workspace does. One by one, as the
-// workspace accepts no two changes at once.
+// By default these tables keep data for 90 days regardless of the workspace's setting, and they contain device ids in paths,
+// messages and properties. They exist as soon as the workspace does. Deployed one by one, since the workspace rejects
+// concurrent changes.
 @batchSize(1)
 resource tables 'Microsoft.OperationalInsights/workspaces/tables@2023-09-01' = [
   for table in ['AppRequests', 'AppDependencies', 'AppTraces', 'AppExceptions', 'AppMetrics']: {
@@ -33,7 +33,7 @@ resource tables 'Microsoft.OperationalInsights/workspaces/tables@2023-09-01' = [
     name: table
     properties: {
       retentionInDays: retentionDays
-      // No archive after that.
+      // No archive beyond the retention.
       totalRetentionInDays: retentionDays
     }
   }
@@ -48,7 +48,7 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' = {
     Application_Type: 'web'
     WorkspaceResourceId: workspace.id
     DisableLocalAuth: true
-    // Callers' addresses are not kept.
+    // Addresses of callers are not stored.
     DisableIpMasking: false
   }
 }

@@ -2,7 +2,7 @@ metadata description = 'A virtual network: one subnet for the app, one for the p
 
 param name string
 
-@description('What the names of subnets begin with.')
+@description('Prefix of the subnets\' names.')
 param subnetPrefix string
 param location string
 param tags object

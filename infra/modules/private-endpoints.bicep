@@ -1,11 +1,11 @@
 metadata description = 'For each service an endpoint in the virtual network, and the names by which the app finds it.'
 
-@description('What the names of endpoints begin with.')
+@description('Prefix of the endpoints\' names.')
 param namePrefix string
 param networkId string
 param subnetId string
 
-@description('What is to be reached: its resource id, the part of it, and the DNS zone of such parts. No zone twice.')
+@description('Targets: resource id, subresource and its DNS zone. Each zone may occur only once.')
 param services { id: string, group: string, zone: string }[]
 param location string
 param tags object

@@ -67,13 +67,13 @@ resource keyVault 'Microsoft.KeyVault/vaults@2023-07-01' existing = {
   name: keyVaultName
 }
 
-// Four roles on blobs instead of `Storage Blob Data Owner` on the account, which the platform's documentation names for
-// the host: that one would let the app's identity rewrite the app's package. What the host does, by its sources
+// Four roles on blobs instead of `Storage Blob Data Owner` on the account, which the platform's documentation recommends for
+// the host: with it, the app's identity could overwrite the app's package. Access of the host according to its sources
 // (Azure/azure-functions-host, Azure/azure-webjobs-sdk and its extensions):
 // - locks, schedules of timers, host id, hash of the triggers: read, write and lease blobs of `azure-webjobs-hosts`
 //   (BlobLeaseDistributedLockManager, StorageScheduleMonitor, HostIdValidator, FunctionsSyncManager);
 // - function keys: the same in `azure-webjobs-secrets` (BlobStorageSecretsRepository);
-// - it makes a container only where that is missing, and storage.bicep makes both;
+// - it creates a missing container; storage.bicep creates both;
 // - its health check lists the containers of the account (WebJobsStorageHealthCheck): the reader's role below.
 resource hostBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for (container, index) in hostContainers: {
@@ -88,7 +88,7 @@ resource hostBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   }
 ]
 
-// Lists containers. It also reads the package, which the app's own code is anyway.
+// Lists containers. The role can also read the package, which contains only the app's own code.
 resource blobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: storage
   name: guid(storage.id, principalId, roleIds['Storage Blob Data Reader'])
@@ -111,10 +111,10 @@ resource images 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// A deployment reaches the app's deployment site, which uploads the package as this identity, and an instance downloads it
-// as the same one (`functionAppConfig.deployment.storage`), so reading is not enough. The app's code never names it. The
-// platform does not keep the app's process from requesting its token by client id: this stops a stolen or misdirected
-// token of the app, not foreign code that already runs in it.
+// The app's deployment site uploads the package with this identity, and instances download it with the same one
+// (`functionAppConfig.deployment.storage`), so a reader role is not sufficient. The app's code does not use this identity, but
+// the platform does not prevent the app's process from requesting its token by client id: the separation protects against a
+// stolen token of the app, not against malicious code that runs in the app.
 resource package 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: storage::blobServices::packages
   name: guid(storage.id, packageContainer, deploymentPrincipalId, roleIds['Storage Blob Data Contributor'])
@@ -126,7 +126,7 @@ resource package 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// Sessions, outcomes, schedule, and the host's own diagnostic events. No role for queues: neither host nor app uses one.
+// Sessions, outcomes, schedule, and the host's diagnostic events. Neither host nor app uses queues.
 resource tables 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: storage
   name: guid(storage.id, principalId, roleIds['Storage Table Data Contributor'])
@@ -138,9 +138,9 @@ resource tables 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// `Cognitive Services User` is what the service's documentation names. `Cognitive Services Face Recognizer` is narrower and
-// lists the sessions of the preview routes (`Face/*/sessions/…`); no document states whether that covers the routes of
-// v1.2 and session images. The wider role's right to list keys has no effect: the account accepts none.
+// `Cognitive Services User` is the role in the service's documentation. `Cognitive Services Face Recognizer` is narrower and
+// lists the session routes of the previews (`Face/*/sessions/…`); whether it covers the routes of v1.2 and session images is
+// not documented. The wider role's permission to list keys has no effect: key access is disabled on the account.
 resource sessions 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: face
   name: guid(face.id, principalId, roleIds[faceRole])
@@ -152,7 +152,7 @@ resource sessions 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// Sends telemetry; reads none.
+// Sends telemetry; no read access.
 resource telemetry 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: applicationInsights
   name: guid(applicationInsights.id, principalId, roleIds['Monitoring Metrics Publisher'])
@@ -164,7 +164,7 @@ resource telemetry 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// Reads the one secret there is.
+// Reads the only secret.
 resource clientKeys 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: keyVault
   name: guid(keyVault.id, principalId, roleIds['Key Vault Secrets User'])

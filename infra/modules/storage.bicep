@@ -6,18 +6,18 @@ param name string
 @description('SKU of the account.')
 param redundancy string
 
-@description('Age in days at which an image uploaded with a session goes, should the timer ever have missed it.')
+@description('Age in days at which images uploaded with a session are deleted, as a fallback for the timer.')
 param sessionImageBackstopDays int
 
-@description('Days after which a held reference image goes. 0: never.')
+@description('Days after which a stored reference image is deleted. 0: never.')
 param referenceImageRetentionDays int
 
-@description('Whether the account is reached over the internet (by identity all the same), or by private endpoints only.')
+@description('Whether the account has public endpoints (access by identity only), or private endpoints only.')
 param publicAccess bool
 param location string
 param tags object
 
-// Names that the Functions host gives its own containers: locks and schedules of timers, and function keys.
+// Names of the Functions host's containers: locks and schedules of timers, and function keys.
 var hosts = ['azure-webjobs-hosts', 'azure-webjobs-secrets']
 var images = 'reference-images'
 var package = 'app-package'
@@ -38,14 +38,14 @@ resource account 'Microsoft.Storage/storageAccounts@2024-01-01' = {
     supportsHttpsTrafficOnly: true
     publicNetworkAccess: publicAccess ? 'Enabled' : 'Disabled'
     networkAcls: {
-      // The lifecycle rules below run as a trusted service.
+      // The lifecycle rules below use the exception for trusted services.
       bypass: 'AzureServices'
       defaultAction: publicAccess ? 'Allow' : 'Deny'
     }
   }
 }
 
-// What is erased must be gone: nothing here keeps deleted blobs or older versions of them.
+// Erased images must not remain: soft delete and versioning are off.
 resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2024-01-01' = {
   parent: account
   name: 'default'
@@ -58,8 +58,8 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2024-01-01' = {
   }
 }
 
-// Every container that anything uses is made here, so that roles can be limited to single ones: an identity with a role on
-// one container can make no other.
+// All containers are created here, so that roles can be limited to single containers: an identity with such a role cannot
+// create a container.
 resource containers 'Microsoft.Storage/storageAccounts/blobServices/containers@2024-01-01' = [
   for container in concat(hosts, [images, package]): {
     parent: blobs

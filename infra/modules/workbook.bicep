@@ -2,7 +2,7 @@ metadata description = 'The queries of infra/queries, saved in the workspace und
 
 param workspaceName string
 
-@description('Names the workbook, which must be a GUID to Azure.')
+@description('Name of the workbook resource, a GUID.')
 param workbookId string
 param location string
 param tags object
@@ -17,7 +17,7 @@ var queries = [
   { name: 'clients', title: 'Clients', query: loadTextContent('../queries/clients.kql'), visualization: 'table' }
   { name: 'maintenance', title: 'The timer', query: loadTextContent('../queries/maintenance.kql'), visualization: 'linechart' }
 ]
-// Asks for an id first, so no page could show it.
+// Not in the workbook, since its query needs an id.
 var oneRequest = { name: 'one-request', title: 'One request', query: loadTextContent('../queries/one-request.kql') }
 
 var resourceType = 'microsoft.operationalinsights/workspaces'
@@ -64,7 +64,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' existin
   name: workspaceName
 }
 
-// One by one, as the workspace accepts no two changes at once. The etag replaces those that exist, which it otherwise refuses.
+// One by one, since the workspace rejects concurrent changes. Without the etag it refuses to replace existing searches.
 @batchSize(1)
 resource searches 'Microsoft.OperationalInsights/workspaces/savedSearches@2020-08-01' = [
   for each in concat(queries, [oneRequest]): {
@@ -75,7 +75,7 @@ resource searches 'Microsoft.OperationalInsights/workspaces/savedSearches@2020-0
       displayName: each.title
       query: each.query
       version: 2
-      #disable-next-line BCP037 // The schema has it beside `properties`, where the service ignores it; Azure Verified Modules do as here.
+      #disable-next-line BCP037 // In the schema, `etag` is outside of `properties`, where the service ignores it. Azure Verified Modules use it here too.
       etag: '*'
     }
   }

@@ -29,8 +29,8 @@ export interface Operation {
 }
 
 /**
- * The OpenAPI document of the API, built from the endpoints and their shapes. It describes what the app accepts in every
- * deployment. Each version of the Face API has paths of its own, so that no path has a version parameter.
+ * The OpenAPI document, generated from the endpoints and their schemas. It is the same for every deployment. Each version of
+ * the Face API has its own paths, so that no path has a version parameter.
  *
  * @param version of the app.
  */
@@ -73,23 +73,21 @@ export function describeApi(endpoints: readonly Endpoint[], version: string): Op
   };
 }
 
-const description = `Opens, watches, settles and revokes face-liveness sessions, with the operations of the Face API and with operations of
-this app.
+const description = `Creates, reads, settles and revokes face-liveness sessions, with the operations of the Face API and operations of this app.
 
-The description is the same for every deployment. A deployment may refuse more: a creation that the description allows is
-answered with 400 \`DeviceSetInClientDisabled\` where the settings require a \`deviceCorrelationId\`, and with 400
-\`NotSupportedByUpstreamVersion\` where the version of the Face API that the deployment calls has no equivalent of a field.
+This document is the same for every deployment. A deployment may refuse valid creations: with 400
+\`DeviceSetInClientDisabled\` if its settings require a \`deviceCorrelationId\`, and with 400 \`NotSupportedByUpstreamVersion\`
+if the Face API version that it calls does not support a field.
 
-Every error has the shape of the Face API; its code is repeated in \`x-ms-error-code\`. String lengths count UTF-16 code
-units, and strings must be well-formed Unicode. No response may be cached. \`HEAD\` is answered wherever \`GET\` is, without
-the body.`;
+Errors have the shape of the Face API; the header \`x-ms-error-code\` repeats the code. String lengths count UTF-16 code
+units, and strings must be well-formed Unicode. Responses must not be cached. Every \`GET\` operation also supports \`HEAD\`.`;
 
 const securitySchemes: Record<string, JsonSchema> = {
   subscriptionKey: {
     type: "apiKey",
     in: "header",
     name: "Ocp-Apim-Subscription-Key",
-    description: "A client key, in the header of the Face API's client libraries. The caller is a trusted service.",
+    description: "A client key, in the header of the Face API's client libraries. Makes the caller a trusted service.",
   },
   functionsKey: {
     type: "apiKey",
@@ -102,8 +100,8 @@ const securitySchemes: Record<string, JsonSchema> = {
     scheme: "bearer",
     bearerFormat: "JWT",
     description:
-      "A token for App Service Authentication, where that is enabled. Sessions that such a caller opens belong to it; with " +
-      "the role `Liveness.Service` it is a trusted service.",
+      "A token for App Service Authentication, if enabled. Sessions that a user opens belong to that user. The role " +
+      "`Liveness.Service` makes the caller a trusted service.",
   },
 };
 
@@ -113,15 +111,15 @@ function securityOf({ access }: Endpoint): Operation["security"] {
 }
 
 const accessDescriptions: Record<Access, string> = {
-  everyone: "No authentication.",
-  callers: "Resources of a signed-in user are visible to that user and to trusted services only.",
-  services: "For trusted services only; other callers receive 404.",
+  everyone: "No authentication required.",
+  callers: "Users see only their own resources; trusted services see all, except users' reference images.",
+  services: "For trusted services only; other callers get 404.",
 };
 
 /** The tag of an operation: a version of the Face API, or a resource of the app. */
 function tagOf(route: string, version: ApiVersion | undefined): { name: string; description: string } {
   if (version !== undefined) {
-    return { name: `Face API ${version}`, description: `Sessions as in version ${version} of the Face API.` };
+    return { name: `Face API ${version}`, description: `Session operations of version ${version} of the Face API.` };
   }
   const resource = route.split("/")[1] ?? "";
   return ownTags[resource] ?? { name: "Description", description: "This document, and a page that displays it." };
@@ -130,14 +128,15 @@ function tagOf(route: string, version: ApiVersion | undefined): { name: string; 
 const ownTags: Record<string, { name: string; description: string }> = {
   sessions: {
     name: "Sessions",
-    description: "Sessions with their outcomes, from the app's own store, kept after the Face API has deleted them.",
+    description:
+      "Sessions and outcomes from the app's tables, available after the Face service has deleted the session.",
   },
   devices: { name: "Devices", description: "Sessions of a device, and erasure of its data." },
   "reference-images": {
     name: "Reference images",
-    description: "Stored images; a session can be opened with the id of one in place of an upload.",
+    description: "Stored images. A session can be created with the id of one in place of an upload.",
   },
-  health: { name: "Health", description: "For probes." },
+  health: { name: "Health", description: "Health of the app, for probes." },
 };
 
 function parametersOf({ params, query }: Endpoint, { headers }: OperationShape): JsonSchema[] {

@@ -11,7 +11,7 @@ export interface ReferencedAnswer {
   $ref: string;
 }
 
-/** The errors that the app itself may answer to an operation: those the operation names, and those of authentication and bodies. */
+/** Error codes of the app for an operation: its own, and those of authentication, bodies and Face calls. */
 export function errorsOf({ access, unconfigured }: Endpoint, shape: OperationShape): Errors {
   const errors: Errors = new Map();
   const add = (status: number, ...codes: readonly ErrorCode[]) => {
@@ -40,15 +40,15 @@ export function errorsOf({ access, unconfigured }: Endpoint, shape: OperationSha
   return new Map([...errors].sort(([one], [other]) => one - other));
 }
 
-/** The body of an error, as `toErrorReply` writes it. */
+/** The body that `toErrorReply` writes. */
 const errorShape = z
   .object({
     error: z.object({
-      code: z.string().describe("The same as in `x-ms-error-code`."),
+      code: z.string().describe("Equal to `x-ms-error-code`."),
       statusCode: z
         .int()
         .optional()
-        .describe("Present where the Face API's gateway sends it in place of a code, and with 429."),
+        .describe("Present with 429, and in errors of the Face API's gateway that have no code."),
       message: z.string(),
       details: z
         .array(
@@ -63,7 +63,7 @@ const errorShape = z
   })
   .meta({ id: "Error" });
 
-/** Collects the error responses of all operations as components, since many operations have the same. */
+/** Collects the error responses of all operations as components, since operations share them. */
 export function createErrorAnswers(schemas: Schemas) {
   const components: Record<string, JsonSchema> = {};
   const error = schemas.schemaOf(errorShape, "output");
@@ -93,7 +93,7 @@ function errorAnswer(
   isOpen: boolean,
 ): JsonSchema {
   const passedOn =
-    "An error of the Face service, passed on with its status, code and message. Its status may also be one of those above.";
+    "An error of the Face service, passed on with its status, code and message. The status may also be one of those listed.";
   return {
     description: codes.map((code) => `- \`${code}\`: ${errorCodes[code]}`).join("\n") || passedOn,
     headers: headersOf(headersFor(status, isOpen)),
@@ -107,11 +107,11 @@ function errorAnswer(
 }
 
 function headersFor(status: number | undefined, isOpen: boolean) {
-  const mayComeAgain = status === undefined || [409, 429, 503].includes(status);
+  const mayRetry = status === undefined || [409, 429, 503].includes(status);
   const isRepeat = status === 409 || status === 422;
   return z.object({
     "x-ms-error-code": z.string(),
-    ...(mayComeAgain && { "retry-after": z.string().optional().describe("Seconds, or an HTTP date.") }),
+    ...(mayRetry && { "retry-after": z.string().optional().describe("Seconds, or an HTTP date.") }),
     ...(isRepeat && { "repeatability-result": z.literal("rejected").optional() }),
     ...(isOpen && { "apim-request-id": z.string().optional() }),
   });

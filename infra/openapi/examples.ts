@@ -1,4 +1,4 @@
-/** Example bodies for the OpenAPI document: of requests, and of answers by status. By the function's name. */
+/** Example bodies for the OpenAPI document by function name: of requests, and of responses by status. */
 type Examples = Record<string, { request?: unknown; answers?: Record<number, unknown> }>;
 
 const deviceCorrelationId = "5b1f7c3e-2f0d-4c6a-9a3e-7d0f4e8b1c22";

@@ -92,7 +92,7 @@ function isNoise([key, inner]: [string, unknown], schema: JsonSchema): boolean {
   if (key === "minimum" || key === "maximum") return Math.abs(Number(inner)) === Number.MAX_SAFE_INTEGER;
   // Redundant beside the format.
   if (key === "pattern") return schema.format === "date-time" || schema.format === "uri";
-  // Parsed from text as well, but always written as a number.
+  // The app also accepts text from the service, but always writes a number.
   if (key === "anyOf") return schema.format === "int64";
   return key === "contentEncoding" && inner === "binary";
 }
