@@ -34,7 +34,7 @@ AppRequests
   {
     name: 'server-errors'
     title: 'Requests fail'
-    description: 'More than 5 % of the requests within a quarter of an hour, and at least five, were answered with 5xx. RequestFailed in the log says why.'
+    description: 'More than 5 % of the requests within a quarter of an hour, and at least five, were answered with 5xx. RequestFailed in the log contains the error.'
     severity: 1
     query: '''
 AppRequests

@@ -14,7 +14,7 @@ import { createWorld, type Process, type World } from "../fakes/world.ts";
 
 const device = "a-device";
 
-/** A request for the image, with `meanwhile` done before its call number `turn`. */
+/** Sends a request for the image; `meanwhile` runs before the request's storage call number `turn`. */
 function send(world: World, method: "PUT" | "DELETE", turn = 0, meanwhile = async (): Promise<unknown> => undefined) {
   const app = createApp(world.start(interleave(turn, meanwhile)));
   const sent = method === "PUT" ? { body: makeImage(), query: `?deviceCorrelationId=${device}` } : {};
@@ -28,7 +28,7 @@ async function assertErasable(world: World): Promise<void> {
   for (const [table, rows] of Object.entries(world.everything())) assert.deepEqual(rows, [], table);
 }
 
-/** Devices with the images that are noted there. */
+/** Pairs of device and noted image. */
 async function notesOf(world: World): Promise<string[][]> {
   const { devices } = world.start().deps;
   const ofDevices = [device, "another-device", "a-third-device"].map(async (one) => {
@@ -38,32 +38,32 @@ async function notesOf(world: World): Promise<string[][]> {
   return (await Promise.all(ofDevices)).flat();
 }
 
-/** More than any of the requests makes. */
+/** Greater than the number of storage calls of any request. */
 const turns = Array.from({ length: 16 }, (_, index) => index + 1);
 
-describe("an image bound to a device is found by its erasure", () => {
+describe("the erasure of a device finds a bound image", () => {
   for (const turn of turns) {
-    test(`though it was kept during an earlier one: before call ${turn}`, async () => {
+    test(`stored during an earlier erasure: before call ${turn}`, async () => {
       const world = createWorld();
       await send(world, "PUT", turn, () => erase(world));
       await assertErasable(world);
     });
 
-    test(`though it was removed while it was kept: before call ${turn}`, async () => {
+    test(`deleted while it was stored: before call ${turn}`, async () => {
       const world = createWorld();
       await send(world, "PUT");
       await send(world, "PUT", turn, () => send(world, "DELETE"));
       await assertErasable(world);
     });
 
-    test(`though it was kept while it was removed: before call ${turn}`, async () => {
+    test(`stored while it was deleted: before call ${turn}`, async () => {
       const world = createWorld();
       await send(world, "PUT");
       await send(world, "DELETE", turn, () => send(world, "PUT"));
       await assertErasable(world);
     });
 
-    test(`though it was kept while the device was erased: before call ${turn}`, async () => {
+    test(`stored while the device was erased: before call ${turn}`, async () => {
       const world = createWorld();
       await send(world, "PUT");
       await eraseDevice(world.start(interleave(turn, () => send(world, "PUT"))).deps, device);
@@ -72,7 +72,7 @@ describe("an image bound to a device is found by its erasure", () => {
   }
 });
 
-describe("a device has a note of an image exactly while the image is bound to it", () => {
+describe("a device has a note of exactly the images that are bound to it", () => {
   const name = heldImageName({ trusted: false, owner: ownerOf("alice") }, "a-face");
   const headers = principal("alice");
   type Deps = Process["deps"];
@@ -85,15 +85,15 @@ describe("a device has a note of an image exactly while the image is bound to it
     return (deps: Deps, world: World) => request(deps, world, "PUT", { body: makeImage(), query, headers: conditions });
   };
   const changes: Record<string, (deps: Deps, world: World) => Promise<unknown>> = {
-    "kept for its device": keep(device),
-    "kept for another device": keep("another-device"),
-    "kept for a third device": keep("a-third-device"),
-    "kept with no device named": keep(),
-    "kept only in another's place": keep("another-device", { "if-match": '"no version"' }),
-    "kept only as a new one": keep("another-device", { "if-none-match": "*" }),
-    removed: (deps, world) => request(deps, world, "DELETE"),
+    "stored for its device": keep(device),
+    "stored for another device": keep("another-device"),
+    "stored for a third device": keep("a-third-device"),
+    "stored without a device": keep(),
+    "stored with If-Match of another version": keep("another-device", { "if-match": '"no version"' }),
+    "stored with If-None-Match": keep("another-device", { "if-none-match": "*" }),
+    deleted: (deps, world) => request(deps, world, "DELETE"),
     "erased with its device": (deps) => eraseDevice(deps, device),
-    "swept for its age": (deps) =>
+    "deleted after its retention": (deps) =>
       sweepImages(
         {
           ...deps,
@@ -109,12 +109,12 @@ describe("a device has a note of an image exactly while the image is bound to it
   };
 
   for (const [first, change] of Object.entries(changes)) {
-    test(`though it is ${first} while something else is done`, async () => {
+    test(`${first}, concurrently with every other change`, async () => {
       for (const [second, meanwhile] of Object.entries(changes)) {
         for (const turn of [0, ...turns]) {
           const world = createWorld();
           await keep(device)(world.start().deps, world);
-          // Old enough for a sweep, and new again when it is replaced.
+          // Past its retention, until it is replaced.
           world.advance({ days: 2 });
           const { deps } = world.start(interleave(turn, () => meanwhile(world.start().deps, world)));
           await change(deps, world);
@@ -124,7 +124,7 @@ describe("a device has a note of an image exactly while the image is bound to it
     });
   }
 
-  test("though two requests change it in alternation, call by call", async () => {
+  test("two requests change it in alternation, call by call", async () => {
     for (const [first, change] of Object.entries(changes)) {
       for (const [second, other] of Object.entries(changes)) {
         const world = createWorld();
@@ -136,7 +136,7 @@ describe("a device has a note of an image exactly while the image is bound to it
     }
   });
 
-  test("and the note bears the time at which it was bound", async () => {
+  test("the note contains the time of the latest binding", async () => {
     const world = createWorld();
     await keep(device)(world.start().deps, world);
     world.advance({ hours: 1 });
@@ -147,12 +147,12 @@ describe("a device has a note of an image exactly while the image is bound to it
   });
 });
 
-describe("an image is found by its device's erasure", async () => {
+describe("the erasure of a device finds an image", async () => {
   const image = { referenceImageId: "a-face", bytes: makeImage(), deviceCorrelationId: device, conditions: {} };
   const caller = { trusted: false, owner: ownerOf("alice") };
   const keep = ({ deps }: Process) => keepImage(deps, caller, image);
   for (const { name, hook } of await interruptionsOf(emptyWorld, keep)) {
-    test(`wherever its request ends: ${name}`, async () => {
+    test(`whose request was interrupted: ${name}`, async () => {
       const world = createWorld();
       await world.start(hook).attempt((deps) => keepImage(deps, caller, image));
       await assertErasable(world);
@@ -160,8 +160,8 @@ describe("an image is found by its device's erasure", async () => {
   }
 });
 
-describe("images of a service and of a user under one id", () => {
-  test("are each found by the erasure of their own device", async () => {
+describe("images of a service and of a user with the same id", () => {
+  test("are erased with the device of each", async () => {
     const world = createWorld();
     const put = (headers: Record<string, string>, of: string) =>
       call({ app: createApp(world.start(), clientKey.settings) }, "PUT", "/api/reference-images/a-face", {

@@ -12,7 +12,7 @@ import { createWorld } from "../fakes/world.ts";
 
 const image = makeImage();
 
-/** The app with its upstream version. Each has a world of its own. */
+/** An app with the upstream version, in a separate world. */
 async function startApp(upstream: ApiVersion, allowDeviceSetInClient: boolean): Promise<App> {
   const app = createApp(createWorld().start());
   await app.images.put("held/alice", { bytes: image, facts: inspectImage(image) });
@@ -40,7 +40,7 @@ const deployments: Deployment[] = await Promise.all(
   ),
 );
 
-/** The deployment that accepts everything that any deployment accepts in a version. */
+/** The deployment that accepts the most requests of a version. */
 function widest(spoken: ApiVersion): Deployment {
   const upstream = spoken === "v1.1-preview.1" ? "v1.2-preview.1" : spoken;
   const found = deployments.find((one) => one.upstream === upstream && one.allowDeviceSetInClient);
@@ -55,7 +55,7 @@ const kind = fc.constantFrom(...sessionKinds);
 
 type Field = [name: string, value: unknown];
 
-/** What may be done to a request that every version takes; undefined removes a field. */
+/** Changes to a request that every version accepts; undefined removes a field. */
 const changes: Field[] = [
   ["livenessOperationMode", "PassiveActive"],
   ["livenessOperationMode", "Active"],
@@ -95,7 +95,7 @@ const jsonChanges: Field[] = [
   ["expectedReferenceImageId", "alice"],
 ];
 
-/** Either the request names its device, or the device names itself. */
+/** The device id is in the request, or set in the client. */
 const bases = fc.constantFrom<Record<string, unknown>>(
   { livenessOperationMode: "Passive", deviceCorrelationId: "a-device" },
   { livenessOperationMode: "Passive", deviceCorrelationIdSetInClient: true },
@@ -131,12 +131,12 @@ async function refusalOf({ app }: Deployment, path: string, sent: Sent): Promise
 /** The codes with which a deployment refuses requests that the document allows. */
 const narrowing = ["DeviceSetInClientDisabled", "NotSupportedByUpstreamVersion"];
 
-/** Counts results, so that the comparison is known not to be empty. */
+/** Counts results to prove that both outcomes occur. */
 function createTally() {
   const widestAccepts: boolean[] = [];
   const narrowed = new Set<string>();
   return {
-    /** Compares one request with the document: in the widest deployment exactly, in another up to what it may refuse. */
+    /** The widest deployment must agree with the document; another one may also refuse with the codes in `narrowing`. */
     async compare(at: Deployment, spoken: ApiVersion, path: string, sent: Sent, fault: string | undefined) {
       const refusal = await refusalOf(widest(spoken), path, sent);
       widestAccepts.push(refusal === undefined);
@@ -158,7 +158,7 @@ function createTally() {
   };
 }
 
-test("the document allows exactly the JSON that some deployment accepts", async () => {
+test("JSON is valid in the document exactly if some deployment accepts it", async () => {
   const tally = createTally();
   const property = fc.asyncProperty(deployment, version, kind, fieldsOf(jsonChanges), async (at, spoken, of, json) => {
     const path = pathOf(spoken, of);
@@ -169,7 +169,7 @@ test("the document allows exactly the JSON that some deployment accepts", async 
   tally.assertBoth();
 });
 
-test("the document allows exactly the forms that some deployment accepts", async () => {
+test("a form is valid in the document exactly if some deployment accepts it", async () => {
   const tally = createTally();
   const references = fc.constantFrom({}, { referenceImageId: "alice" }, { referenceImageId: "a b" });
   const property = fc.asyncProperty(

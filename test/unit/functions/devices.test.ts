@@ -27,7 +27,7 @@ async function seeded(...seeds: Seed[]): Promise<{ world: World; ids: string[] }
   return { world, ids };
 }
 
-/** All sessions that a caller sees of the device, page by page, and how many pages it took. */
+/** The device's sessions that a caller can see, read page by page, and the number of pages. */
 async function readAll(world: World, top: number, sent: Sent = service) {
   const seen: string[] = [];
   let pages = 0;
@@ -42,7 +42,7 @@ async function readAll(world: World, top: number, sent: Sent = service) {
 }
 
 describe("the outcomes of a device", () => {
-  test("are its sessions, undecided ones too, newest first", async () => {
+  test("are its sessions, also undecided ones, newest first", async () => {
     const decided: Seed = { attempts: 1, final: true, decision: "accepted", reasons: ["RealFace"] };
     const { world, ids } = await seeded(decided, {}, { kind: "livenessWithVerify" });
     const { value, nextLink } = page.parse((await list(world)).json);
@@ -53,7 +53,7 @@ describe("the outcomes of a device", () => {
     );
   });
 
-  test("come in pages, each with a link to the next", async () => {
+  test("are paged; each page links to the next", async () => {
     const { world, ids } = await seeded({}, {}, {}, {}, {});
     for (const [top, pages] of [
       [1, 5],
@@ -68,11 +68,11 @@ describe("the outcomes of a device", () => {
     assert.deepEqual([link.pathname, link.searchParams.get("top")], ["/api/devices/a-device/outcomes", "2"]);
   });
 
-  test("are none for a device that nobody knows", async () => {
+  test("are empty for an unknown device", async () => {
     assert.deepEqual((await list(createWorld())).json, { value: [] });
   });
 
-  test("are fifty a page by default, and at most a hundred", async () => {
+  test("are 50 a page by default, and at most 100", async () => {
     const { world } = await seeded(...Array.from({ length: 51 }, () => ({})));
     assert.equal(page.parse((await list(world)).json).value.length, 50);
     for (const top of ["0", "101", "-1", "1.5", "many", "", "1000"]) {
@@ -81,7 +81,7 @@ describe("the outcomes of a device", () => {
     }
   });
 
-  test("are not read on with a token that is none of ours", async () => {
+  test("invalid continuation token -> BadArgument", async () => {
     const { world } = await seeded({});
     for (const token of ["x", "a".repeat(5000), "%00"]) {
       const answer = await list(world, `?continuationToken=${token}`);
@@ -90,17 +90,17 @@ describe("the outcomes of a device", () => {
   });
 });
 
-describe("the outcomes of a device, for a principal,", () => {
+describe("the outcomes of a device, for a user,", () => {
   const alice = { headers: principal("alice") };
   const mine = { owner: ownerOfAlice };
 
-  test("are those that it owns", async () => {
+  test("are those of the user's own sessions", async () => {
     const { world, ids } = await seeded(mine, {}, mine, { owner: "bob" });
     assert.deepEqual((await readAll(world, 100, alice)).seen, [ids[2], ids[0]]);
     assert.equal((await readAll(world, 100)).seen.length, 4);
   });
 
-  test("are found behind those of others, whatever the size of a page", async () => {
+  test("are found behind other users' sessions, with any page size", async () => {
     const others = { owner: "bob" };
     const { world, ids } = await seeded(mine, others, mine, others, others, others);
     for (const top of [1, 2, 3, 100]) {
@@ -108,7 +108,7 @@ describe("the outcomes of a device, for a principal,", () => {
     }
   });
 
-  test("are not there where it owns none, as if there were no such device", async () => {
+  test("404 without own sessions, as for an unknown device", async () => {
     const { world } = await seeded({}, { owner: "bob" }, {});
     const unknown = await list(createWorld(), "", alice);
     for (const query of ["", "?top=1"]) {
@@ -119,7 +119,7 @@ describe("the outcomes of a device, for a principal,", () => {
 });
 
 describe("a device's id", () => {
-  test("comes in the query where it cannot travel in a path", async () => {
+  test("is read from the query if the path has -", async () => {
     const { world, ids } = await seeded({ deviceCorrelationId: "a/../b" }, { deviceCorrelationId: "-" });
     const read = async (query: string) => page.parse((await list(world, query, service, "-")).json).value;
     assert.deepEqual(
@@ -145,8 +145,8 @@ describe("a device's id", () => {
   });
 });
 
-describe("what is for trusted services alone", () => {
-  test("is not there for a principal", async () => {
+describe("routes for trusted services only", () => {
+  test("answer 404 to users and change nothing", async () => {
     const { world } = await seeded({ owner: ownerOfAlice });
     const before = world.everything();
     for (const path of ["/api/devices/a-device", "/api/devices/a-device/lockout"]) {

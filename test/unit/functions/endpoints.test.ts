@@ -16,20 +16,20 @@ const errorOf = z
   .object({ error: z.object({ code: z.string(), message: z.string() }) })
   .transform(({ error }) => error);
 
-/** A path that the route takes. */
+/** A path that matches the route. */
 function pathOf(route: string): string {
   const version = route.includes("singleModal") || route.includes("session/") ? "v1.2-preview.1" : "v1.2";
   return `/${route.replace("{apiVersion}", version).replaceAll(/\{\w+\}/g, "an-id")}`;
 }
 
 describe("the endpoints", () => {
-  test("have names of their own, fit for functions", () => {
+  test("have unique names that are valid for functions", () => {
     const names = endpoints.map(({ name }) => name);
     assert.equal(new Set(names.map((name) => name.toLowerCase())).size, names.length);
     for (const name of names) assert.match(name, /^[a-z][A-Za-z0-9]{0,126}$/);
   });
 
-  test("have routes of their own for each method", () => {
+  test("have unique combinations of route and method", () => {
     const taken = endpoints.flatMap((endpoint) =>
       answeredMethods(endpoint).map(
         (method) => `${method} ${endpoint.route.replaceAll(/\{\w+\}/g, "{}").toLowerCase()}`,
@@ -38,11 +38,11 @@ describe("the endpoints", () => {
     assert.deepEqual(taken, [...new Set(taken)]);
   });
 
-  test("all lie below face/ or api/, and end without a slash", () => {
+  test("have routes below face/ or api/ without a trailing slash", () => {
     for (const { route } of endpoints) assert.match(route, /^(face|api)\/[^/].*[^/]$/);
   });
 
-  test("name the same parameters in their routes as in their schemas", () => {
+  test("have the same parameters in routes and schemas", () => {
     for (const { name, route, params } of endpoints) {
       const inRoute = [...route.matchAll(/\{\*?(\w+)\}/g)].map(([, parameter]) => parameter);
       const shape: unknown = z.toJSONSchema(params, { unrepresentable: "any", io: "input" });
@@ -51,20 +51,20 @@ describe("the endpoints", () => {
     }
   });
 
-  test("say what they do", () => {
+  test("have a summary and at least one method", () => {
     for (const { summary, methods: own } of endpoints) {
       assert.match(summary, /^[A-Z].{10,}[^.]$/);
       assert.ok(own.length > 0);
     }
   });
 
-  test("let in everyone only where nothing is told", () => {
+  test("require no authentication only for the API description and health", () => {
     const open = named.filter(({ access }) => access === "everyone").map(({ name }) => name);
     const aboutTheApi = ["getApiDescription", "getApiReference", "getApiReferenceAsset"];
     assert.deepEqual(open.sort(), [...aboutTheApi, "getHealth", "getReadiness"]);
   });
 
-  test("refuse whoever is nobody, with the service's own error, before they look at anything else", async () => {
+  test("refuse callers without credentials first, with the service's error and without storage requests", async () => {
     const process = createWorld().start();
     const app = createApp(process, {});
     for (const { name, route, methods: own, access } of named) {
@@ -80,7 +80,7 @@ describe("the endpoints", () => {
     assert.deepEqual(process.calls.names, []);
   });
 
-  test("answer 503 with the names of wrong settings, all but the one that says the app is alive", async () => {
+  test("answer 503 with the names of wrong settings, except getHealth", async () => {
     const faults = [{ setting: "FACE_ENDPOINT", message: "is required" }];
     for (const { name, route, methods: own } of named) {
       const answer = await call({ faults }, own[0] ?? "GET", pathOf(route));
@@ -96,18 +96,18 @@ describe("a wrong method", () => {
 
   for (const route of routes) {
     const allowed = named.filter((endpoint) => endpoint.route === route).flatMap(answeredMethods);
-    test(`of ${route} is answered with those that are possible: ${allowed.join(", ")}`, async () => {
+    test(`of ${route}: 405 with Allow: ${allowed.join(", ")}`, async () => {
       for (const method of methods.filter((candidate) => !allowed.includes(candidate))) {
         if (method === "TRACE") continue;
         const answer = await call({ app }, method, pathOf(route));
         assert.match(answer.function, /Fallback$/);
         assert.equal(answer.status, 405);
-        const told = (answer.headers.get("allow") ?? "").split(", ").sort();
-        assert.deepEqual(told, [...allowed].sort());
+        const listed = (answer.headers.get("allow") ?? "").split(", ").sort();
+        assert.deepEqual(listed, [...allowed].sort());
         if (method !== "HEAD") {
           assert.deepEqual(errorOf.parse(answer.json), {
             code: "MethodNotAllowed",
-            message: `${method} is not possible here. Possible: ${allowed.join(", ")}.`,
+            message: `${method} is not supported. Supported: ${allowed.join(", ")}.`,
           });
         }
         assert.equal(answer.headers.get("x-ms-error-code"), "MethodNotAllowed");
@@ -123,7 +123,7 @@ describe("an unknown path", () => {
     ["face", "/face /face/v1.2 /face/v1.2/detect /face/v1.2/detectLiveness-sessions/a/b/c /face/%2F"],
     ["api", "/api /api/ /api/unknown /api/sessions /api/devices/a/b /api/health/ready/more"],
   ] as const) {
-    test(`below ${root}/ is answered with 404`, async () => {
+    test(`below ${root}/: 404`, async () => {
       for (const path of paths.split(" ")) {
         const answer = await call({ app }, "POST", path);
         assert.deepEqual([answer.function, answer.status], [`${root}Fallback`, 404]);
@@ -132,12 +132,12 @@ describe("an unknown path", () => {
     });
   }
 
-  test("has the security headers, too", async () => {
+  test("has the security headers", async () => {
     const { headers } = await call({ app }, "GET", "/api/unknown");
     assert.deepEqual([headers.get("cache-control"), headers.get("x-content-type-options")], ["no-store", "nosniff"]);
   });
 
-  test("of a version that is not spoken is answered with those that are, once the caller is known", async () => {
+  test("of an unsupported version: 404 with the supported versions", async () => {
     const openApp = createApp(createWorld().start());
     for (const path of [
       "/face/v1.3/detectLiveness-sessions",

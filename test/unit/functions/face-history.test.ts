@@ -6,8 +6,8 @@ import { createWorld } from "../fakes/world.ts";
 
 const sessions = "/face/v1.2-preview.1/detectLiveness/singleModal/sessions";
 
-describe("a page of a list that cannot be asked for", () => {
-  test("is refused before storage or the service is asked", async () => {
+describe("invalid paging parameters", () => {
+  test("are refused without calls of storage and the Face service", async () => {
     const world = createWorld();
     const { record } = await seedSession(world, { apiVersion: "v1.2-preview.1" });
     const process = world.start();

@@ -21,7 +21,7 @@ const create = (world: World, sent: Sent = { json: body }, at = path) =>
 const get = (world: World, id: string, sent: Sent = service) => call(appOf(world), "GET", `${path}/${id}`, sent);
 const remove = (world: World, id: string, sent: Sent = service) => call(appOf(world), "DELETE", `${path}/${id}`, sent);
 
-/** A form as the platform's own client writes it. */
+/** A form as `fetch` writes it. */
 async function form(fields: Record<string, string | File>): Promise<Sent> {
   const data = new FormData();
   for (const [name, value] of Object.entries(fields)) data.append(name, value);
@@ -31,7 +31,7 @@ async function form(fields: Record<string, string | File>): Promise<Sent> {
 }
 
 describe("creating a session", () => {
-  test("answers in the dialect, with our own headers beside", async () => {
+  test("responds in the dialect, with the app's additional headers", async () => {
     const world = createWorld();
     const answer = await create(world);
     const sessionId = idOf(answer.json);
@@ -45,14 +45,14 @@ describe("creating a session", () => {
     assert.deepEqual(answer.lines, []);
   });
 
-  test("belongs to the principal who asked, and bears the client's name", async () => {
+  test("records the user as owner, and the client's name", async () => {
     const world = createWorld();
     await create(world, { json: body, headers: { ...service.headers, ...principal("alice") } });
     const { owner, clientName } = world.record();
     assert.deepEqual([owner, clientName], [ownerOf("alice"), "a-service"]);
   });
 
-  test("takes a verify image as a form, or the id of a held one as JSON", async () => {
+  test("accepts a verify image in a form, or the id of a stored one in JSON", async () => {
     const world = createWorld();
     const file = new File([makeImage()], "face.jpg", { type: "image/jpeg" });
     const uploaded = await create(world, await form({ ...body, verifyImage: file }), verifyPath);
@@ -63,7 +63,7 @@ describe("creating a session", () => {
     assert.deepEqual([held.status, held.headers.get("x-reference-image-id")], [200, "a-face"]);
   });
 
-  test("refuses bodies of another type, and a form where none is taken", async () => {
+  test("refuses unsupported media types, and a form for kind liveness", async () => {
     const world = createWorld();
     for (const sent of [{ body: "x" }, { body: "{}", headers: { "content-type": "text/plain" } }, await form(body)]) {
       const answer = await create(world, sent);
@@ -71,7 +71,7 @@ describe("creating a session", () => {
     }
   });
 
-  test("refuses what the service would, before it asks for a place", async () => {
+  test("refuses invalid bodies with the service's codes, without storage requests", async () => {
     const process = createWorld().start();
     const app = createApp(process, clientKey.settings);
     for (const [json, code] of [
@@ -89,7 +89,7 @@ describe("creating a session", () => {
     assert.deepEqual(process.calls.names, []);
   });
 
-  test("passes on the service's refusal, with what it sent along", async () => {
+  test("passes on an error of the service with Retry-After and request id", async () => {
     const busy = new ApiError(429, "429", "Rate limit is exceeded. Try again in 3 seconds.", {
       retryAfter: "3",
       headers: { "apim-request-id": "the-request" },
@@ -106,7 +106,7 @@ describe("creating a session", () => {
     assert.deepEqual([answer.headers.get("retry-after"), answer.headers.get("apim-request-id")], ["3", "the-request"]);
   });
 
-  test("tells nothing of what nobody foresaw, and logs no token", async () => {
+  test("discloses nothing of an unexpected failure, and logs no token", async () => {
     const world = createWorld();
     const process = world.start(({ name, nth }) =>
       name === "sessions.transact" && nth === 2 ? new Error("s3cr3t table") : undefined,
@@ -126,7 +126,7 @@ describe("creating a session", () => {
 });
 
 describe("reading a session in the dialect", () => {
-  test("tells its state without the token, even where the service tells one", async () => {
+  test("returns the state without a token, even if the service sends one", async () => {
     const world = createWorld();
     const sessionId = idOf((await create(world)).json);
     const session = world.service.live.get(sessionId);
@@ -145,7 +145,7 @@ describe("reading a session in the dialect", () => {
     assert.equal(world.record().decision, "accepted");
   });
 
-  test("finds nothing of another kind, of another's, or deleted", async () => {
+  test("404 for the other kind, for other users, and after deletion", async () => {
     const world = createWorld();
     const sessionId = idOf((await create(world)).json);
     const notFound = async (answer: ReturnType<typeof get>) => {
@@ -164,7 +164,7 @@ describe("reading a session in the dialect", () => {
     assert.equal(kept.status, 200);
   });
 
-  test("is possible in every dialect for the same session", async () => {
+  test("works in every dialect for the same session", async () => {
     const world = createWorld();
     const sessionId = idOf((await create(world)).json);
     for (const version of ["v1.1-preview.1", "v1.2-preview.1"]) {

@@ -9,7 +9,7 @@ import { seedSession } from "../fakes/seed.ts";
 import { createWorld } from "../fakes/world.ts";
 
 describe("health", () => {
-  test("is told to everyone, and asks nobody", async () => {
+  test("requires no authentication and calls no service", async () => {
     const process = createWorld().start();
     const answer = await call({ app: createApp(process, {}) }, "GET", "/api/health");
     assert.deepEqual([answer.status, answer.json], [200, { status: "alive" }]);
@@ -18,7 +18,7 @@ describe("health", () => {
 });
 
 describe("readiness", () => {
-  test("is told to everyone when all that is needed answers", async () => {
+  test("requires no authentication: 200 when all dependencies respond", async () => {
     const process = createWorld().start();
     const answer = await call({ app: createApp(process, {}) }, "GET", "/api/health/ready");
     assert.deepEqual([answer.status, answer.json], [200, { status: "ready" }]);
@@ -30,7 +30,7 @@ describe("readiness", () => {
     ]);
   });
 
-  test("names what is out of reach, and why only in the log", async () => {
+  test("names the failed dependency; only the log contains the error", async () => {
     for (const [name, part] of [
       ["sessions.get", "tables"],
       ["images.probe", "blobs"],
@@ -41,7 +41,7 @@ describe("readiness", () => {
       assert.deepEqual(answer.json, {
         error: {
           code: "NotReady",
-          message: `Out of reach or refused: ${part}.`,
+          message: `Unavailable: ${part}.`,
           details: [{ code: "Failed", message: "Unreachable, or access denied.", target: part }],
         },
       });
@@ -51,36 +51,41 @@ describe("readiness", () => {
     }
   });
 
-  test("names everything that is out of reach, with the service's code where it has one", async () => {
+  test("names all failed dependencies, with the service's code if present", async () => {
     const denied = faceCredentialsRejected(accessDenied());
     const process = createWorld().start(({ name }) => (name === "face.probe" ? denied : new Error("down")));
     const answer = await call({ app: createApp(process, {}) }, "GET", "/api/health/ready");
-    assert.match(answer.text, /"Out of reach or refused: tables, blobs, face\."/);
-    assert.match(answer.text, /"code":"FaceCredentialsRejected"/);
-    assert.equal(answer.text.includes("down"), false);
+    const failed = (target: string, code = "Failed") => ({ code, message: "Unreachable, or access denied.", target });
+    assert.deepEqual(answer.json, {
+      error: {
+        code: "NotReady",
+        message: "Unavailable: tables, blobs, face.",
+        details: [failed("tables"), failed("blobs"), failed("face", "FaceCredentialsRejected")],
+      },
+    });
   });
 
-  test("asks storage at most every ten seconds and the service every thirty, however often it is asked itself", async () => {
+  test("caches results: 10 seconds for storage, 30 for the Face service", async () => {
     const world = createWorld();
     await seedSession(world);
     world.advance({ minutes: 30 });
     const process = world.start();
     const app = createApp(process, {});
     const counts = () => {
-      const asked = (name: string) => process.calls.names.filter((called) => called === name).length;
-      return [asked("face.probe"), asked("sessions.get"), asked("images.probe"), asked("expiry.query")];
+      const calls = (name: string) => process.calls.names.filter((called) => called === name).length;
+      return [calls("face.probe"), calls("sessions.get"), calls("images.probe"), calls("expiry.query")];
     };
-    const askAll = () =>
+    const sendAll = () =>
       Promise.all(
         ["", "?", "?refresh=true", "?x=1&x=2", "?$top=1", "?\u2028"].map(async (query) => {
           const { status, text } = await call({ app }, "GET", "/api/health/ready", { query });
           assert.deepEqual([status, JSON.parse(text).status], [200, "degraded"]);
         }),
       );
-    await askAll();
-    await askAll();
+    await sendAll();
+    await sendAll();
     world.advance({ seconds: 9 });
-    await askAll();
+    await sendAll();
     assert.deepEqual(counts(), [1, 1, 1, 16]);
     for (const [seconds, ...expected] of [
       [1, 1, 2, 2, 32],
@@ -88,22 +93,22 @@ describe("readiness", () => {
       [10, 2, 4, 4, 64],
     ] as const) {
       world.advance({ seconds });
-      await askAll();
+      await sendAll();
       assert.deepEqual(counts(), expected);
     }
   });
 
-  test("asks one question at a time, however long it takes", async () => {
+  test("shares a check in progress among concurrent requests", async () => {
     const world = createWorld();
-    const { promise: answered, resolve: answer } = Promise.withResolvers<undefined>();
+    const { promise: responded, resolve: respond } = Promise.withResolvers<undefined>();
     const process = world.start(({ name, when }) =>
-      name === "sessions.get" && when === "before" ? answered : undefined,
+      name === "sessions.get" && when === "before" ? responded : undefined,
     );
     const app = createApp(process, {});
     const first = call({ app }, "GET", "/api/health/ready");
     world.advance({ minutes: 5 });
     const second = call({ app }, "GET", "/api/health/ready");
-    answer(undefined);
+    respond(undefined);
     assert.deepEqual((await first).json, (await second).json);
     await call({ app }, "GET", "/api/health/ready");
     assert.deepEqual(process.calls.names.filter((name) => /probe|get/.test(name)).sort(), [
@@ -113,27 +118,27 @@ describe("readiness", () => {
     ]);
   });
 
-  test("is degraded while something has been due for long, and asks after that once a minute at most", async () => {
+  test("is degraded while a session has been due for 15 minutes; checked at most once a minute", async () => {
     const world = createWorld();
     await seedSession(world);
     const process = world.start();
     const app = createApp(process, {});
-    const told = async () => (await call({ app }, "GET", "/api/health/ready")).json;
-    const asked = () => process.calls.names.filter((name) => name === "expiry.query").length / 16;
+    const read = async () => (await call({ app }, "GET", "/api/health/ready")).json;
+    const checks = () => process.calls.names.filter((name) => name === "expiry.query").length / 16;
 
     world.advance({ minutes: 12 + 15, seconds: -1 });
-    assert.deepEqual(await told(), { status: "ready" });
+    assert.deepEqual(await read(), { status: "ready" });
     world.advance({ seconds: 50 });
-    assert.deepEqual([await told(), asked()], [{ status: "ready" }, 1]);
+    assert.deepEqual([await read(), checks()], [{ status: "ready" }, 1]);
     world.advance({ seconds: 10 });
     const overdueSince = "2026-03-01T12:12:00.000Z";
-    assert.deepEqual(await told(), { status: "degraded", degraded: ["timer"], overdueSince });
+    assert.deepEqual(await read(), { status: "degraded", degraded: ["timer"], overdueSince });
     await drain(world.start().maintenance(), world.now() + 60_000);
     world.advance({ seconds: 10 });
-    assert.deepEqual(await told(), { status: "ready" });
+    assert.deepEqual(await read(), { status: "ready" });
   });
 
-  test("is not degraded by what cannot be told", async () => {
+  test("is not degraded if the due sessions cannot be read", async () => {
     const app = createApp(createWorld().start(failOn("expiry.query")), {});
     assert.deepEqual((await call({ app }, "GET", "/api/health/ready")).json, { status: "ready" });
   });
@@ -143,7 +148,7 @@ describe("readiness", () => {
     ["sessions.get", 10],
     ["images.probe", 10],
   ] as const) {
-    test(`remembers a failure no longer than a success: ${part}`, async () => {
+    test(`caches a failure no longer than a success: ${part}`, async () => {
       const world = createWorld();
       let isDown = true;
       const app = createApp(

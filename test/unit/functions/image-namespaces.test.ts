@@ -20,23 +20,23 @@ const callers = {
 const requests: { name: string; method: HttpMethod; of?: string; sent?: Sent }[] = [
   { name: "PUT", method: "PUT", sent: { body: mine } },
   { name: "PUT with an empty body", method: "PUT", sent: { body: new Uint8Array() } },
-  { name: "PUT of a new one", method: "PUT", sent: { body: mine, headers: { "if-none-match": "*" } } },
-  { name: "PUT in another's place", method: "PUT", sent: { body: mine, headers: { "if-match": "*" } } },
-  { name: "PUT in the place of one version", method: "PUT", sent: { body: mine, headers: { "if-match": '"1"' } } },
+  { name: "PUT if-none-match *", method: "PUT", sent: { body: mine, headers: { "if-none-match": "*" } } },
+  { name: "PUT if-match *", method: "PUT", sent: { body: mine, headers: { "if-match": "*" } } },
+  { name: "PUT if-match of a version", method: "PUT", sent: { body: mine, headers: { "if-match": '"1"' } } },
   { name: "PUT for a device", method: "PUT", sent: { body: mine, query: "?deviceCorrelationId=a-device" } },
   { name: "GET", method: "GET" },
-  { name: "GET unless known", method: "GET", sent: { headers: { "if-none-match": "*" } } },
+  { name: "GET if-none-match *", method: "GET", sent: { headers: { "if-none-match": "*" } } },
   { name: "GET of the metadata", method: "GET", of: `${path}/metadata` },
   { name: "DELETE", method: "DELETE" },
-  { name: "DELETE of any version", method: "DELETE", sent: { headers: { "if-match": "*" } } },
+  { name: "DELETE if-match *", method: "DELETE", sent: { headers: { "if-match": "*" } } },
 ];
 
-/** Sends a request, and answers everything that its sender could see, with the steps that it took. */
+/** Sends a request. Returns everything that its sender can see, and the storage calls. */
 async function see(world: World, headers: Record<string, string>, { method, of = path, sent }: (typeof requests)[0]) {
   const process = world.start();
   const app = createApp(process, clientKey.settings);
   const answer = await call({ app }, method, of, { ...sent, headers: { ...sent?.headers, ...headers } });
-  // Versions are counted through all images of a world.
+  // ETags are numbered across all images of a world.
   const visible = [...answer.headers].filter(([name]) => name !== "etag");
   return { status: answer.status, headers: visible, bytes: answer.bytes, steps: process.calls.names };
 }
@@ -46,7 +46,7 @@ const put = (world: World, headers: Record<string, string>, id = "customer-1001"
     ...{ headers, body: theirs, query },
   });
 
-describe("an id that is taken in one namespace is free in every other, by every sign", () => {
+describe("an id in use in one namespace is indistinguishable from a free one in another", () => {
   for (const [other, sender] of [
     ["service", "alice"],
     ["service by its role", "alice"],
@@ -56,12 +56,12 @@ describe("an id that is taken in one namespace is free in every other, by every 
     ["alice", "bob"],
   ] as const) {
     for (const request of requests) {
-      test(`${other} keeps an image, ${sender} sends ${request.name}`, async () => {
+      test(`${other} stores an image, ${sender} sends ${request.name}`, async () => {
         const [free, taken] = [createWorld(), createWorld()];
         await put(taken, callers[other], "customer-1001", "?deviceCorrelationId=another-device");
         const before = taken.blobs.images.size;
         assert.deepEqual(await see(taken, callers[sender], request), await see(free, callers[sender], request));
-        assert.equal(taken.blobs.images.size, before + free.blobs.images.size, "what is there is another's");
+        assert.equal(taken.blobs.images.size, before + free.blobs.images.size, "the other image remains");
         const kept = await see(taken, callers[other], { name: "GET", method: "GET" });
         assert.deepEqual(kept.bytes, theirs);
       });
@@ -69,10 +69,10 @@ describe("an id that is taken in one namespace is free in every other, by every 
   }
 });
 
-describe("an image that came with a creation", () => {
+describe("an image uploaded with a creation", () => {
   const id = "c0ffee00-0000-4000-8000-000000000001";
 
-  test("takes the same steps for others as one that is not there, and no byte of it is read", async () => {
+  test("is indistinguishable from a missing one for other users, and its bytes are not read", async () => {
     for (const part of ["", "/metadata"]) {
       const [free, taken] = [createWorld(), createWorld()];
       const image = { bytes: theirs, facts: inspectImage(theirs), owner: ownerOf("alice") };
@@ -88,7 +88,7 @@ describe("an image that came with a creation", () => {
 });
 
 describe("the name of an image", () => {
-  test("is in the service's or the user's folder, whatever the id", () => {
+  test("is in the folder of the services or of the user, for every valid id", () => {
     assert.equal(heldImageName({ trusted: true, owner: "o" }, "a_B-9"), "held/a_B-9");
     assert.equal(heldImageName({ trusted: false, owner: "o" }, "a_B-9"), "held-by/o/a_B-9");
     for (const id of ["", "../x", "a/b", "..", "a:b", "x".repeat(65)]) {
@@ -99,7 +99,7 @@ describe("the name of an image", () => {
 });
 
 describe("a user's images", () => {
-  /** The app with a limit of its own, on the ports as they are or as they are changed. */
+  /** An app with another limit. */
   const limited = (world: World, ownerImages: number, process = world.start()) => {
     const { deps } = process;
     return createApp({ ...process, deps: { ...deps, limits: { ...deps.limits, ownerImages } } }, clientKey.settings);
@@ -114,15 +114,16 @@ describe("a user's images", () => {
     return boundImages.map(({ name }) => name).sort();
   };
 
-  test("are as many as the limit allows, and may be replaced and removed at the limit", async () => {
+  test("are limited in number, and can be replaced and deleted at the limit", async () => {
     const world = createWorld();
     const app = limited(world, 2);
     for (const id of ["a", "b"]) assert.equal((await send(app, "PUT", id)).status, 201);
     const refused = await send(app, "PUT", "c");
     assert.equal(refused.status, 429);
     assert.equal(refused.headers.get("x-ms-error-code"), "TooManyReferenceImages");
-    assert.match(JSON.stringify(refused.json), /"code":"TooManyReferenceImages","statusCode":429/);
-    assert.equal((await notesOf(world)).length, 2, "what was refused left no note");
+    assert.equal(refused.headers.has("retry-after"), false);
+    assert.partialDeepStrictEqual(refused.json, { error: { code: "TooManyReferenceImages", statusCode: 429 } });
+    assert.equal((await notesOf(world)).length, 2, "no note of the refused image");
     assert.equal((await send(app, "PUT", "a")).status, 200);
     assert.equal((await put(world, callers.bob)).status, 201, "another user's");
     for (const id of ["a", "b", "c"]) assert.equal((await put(world, callers.service, id)).status, 201);
@@ -131,7 +132,7 @@ describe("a user's images", () => {
     assert.equal((await send(app, "PUT", "a")).status, 429);
   });
 
-  test("are refused before the upload, where there are as many already", async () => {
+  test("are refused before the write to storage if the limit is reached", async () => {
     const world = createWorld();
     await send(limited(world, 1), "PUT", "a");
     const process = world.start();
@@ -139,7 +140,7 @@ describe("a user's images", () => {
     assert.deepEqual(process.calls.names, ["images.facts", "images.count"]);
   });
 
-  test("are never too many with two requests at once, whenever the second comes", async () => {
+  test("never exceed the limit with two concurrent requests", async () => {
     for (let turn = 1; turn <= 14; turn += 1) {
       for (const second of ["b", "a"]) {
         const world = createWorld();
@@ -158,7 +159,7 @@ describe("a user's images", () => {
     }
   });
 
-  test("are not too many because one was replaced before it was refused", async () => {
+  test("do not exceed the limit if the new image is replaced before it is refused", async () => {
     const world = createWorld();
     const others = limited(world, 2);
     await send(others, "PUT", "first");
@@ -167,7 +168,7 @@ describe("a user's images", () => {
     const { images } = process.deps;
     const count: typeof images.count = async (folder, upTo) => {
       counts += 1;
-      // Room was left when the request looked; by its second look, another has taken that, and replaced the new image.
+      // Between the request's two checks, another request uses the last place and replaces the new image.
       if (counts === 2) {
         await images.put(`${folder}second`, { bytes: theirs, facts: inspectImage(theirs) });
         await send(others, "PUT", "a");

@@ -25,8 +25,8 @@ const withHeaders = (sent: Sent, headers: Record<string, string>): Sent => ({
 });
 const codeOf = (json: unknown) => z.object({ error: z.object({ code: z.string() }) }).parse(json).error.code;
 
-describe("keeping a reference image", () => {
-  test("answers what was seen in its bytes, whatever the sender called it", async () => {
+describe("storing a reference image", () => {
+  test("returns the facts read from its bytes, regardless of the content type sent", async () => {
     for (const type of imageTypes) {
       const world = createWorld();
       const bytes = makeImage({ type, width: 300, height: 400 });
@@ -42,7 +42,7 @@ describe("keeping a reference image", () => {
     }
   });
 
-  test("replaces one, with another ETag", async () => {
+  test("replaces an existing image and changes the ETag", async () => {
     const world = createWorld();
     const first = await put(world);
     const second = await put(world, service, other);
@@ -51,7 +51,7 @@ describe("keeping a reference image", () => {
     assert.deepEqual((await get(world)).bytes, other);
   });
 
-  test("refuses what is no image, too small or too large, and keeps nothing", async () => {
+  test("refuses invalid images and sizes, and stores nothing", async () => {
     const world = createWorld();
     const megabyte = 1024 * 1024;
     for (const [bytes, status, code] of [
@@ -68,7 +68,7 @@ describe("keeping a reference image", () => {
     assert.equal(world.blobs.images.size, 0);
   });
 
-  test("takes ids that are fit for a path, and knows no others", async () => {
+  test("accepts valid ids; 404 for others", async () => {
     const world = createWorld();
     for (const id of ["a", "A-Z_09", "x".repeat(64)]) {
       const answer = await call(appOf(world), "PUT", `/api/reference-images/${id}`, { ...service, body: face });
@@ -95,7 +95,7 @@ describe("keeping a reference image", () => {
 });
 
 describe("conditions", () => {
-  test("keep an image from being replaced unseen", async () => {
+  test("outdated If-Match, or If-None-Match: * -> ConditionNotMet", async () => {
     const world = createWorld();
     const first = (await put(world)).headers.get("etag") ?? "";
     const stale = withHeaders(service, { "if-match": first });
@@ -108,13 +108,13 @@ describe("conditions", () => {
     assert.deepEqual((await get(world)).bytes, other);
   });
 
-  test("let one be made only where there is none", async () => {
+  test("If-None-Match: * creates an image only if there is none", async () => {
     const world = createWorld();
     assert.equal((await put(world, withHeaders(service, { "if-match": "*" }))).status, 412);
     assert.equal((await put(world, withHeaders(service, { "if-none-match": "*" }))).status, 201);
   });
 
-  test("may be two that hold together, or cannot", async () => {
+  test("are both evaluated if both are sent", async () => {
     const world = createWorld();
     const etag = (await put(world)).headers.get("etag") ?? "";
     const both = (ifMatch: string, ifNoneMatch: string) =>
@@ -124,19 +124,19 @@ describe("conditions", () => {
     assert.equal((await both(etag, '"another"')).status, 200);
   });
 
-  test("hold for a principal's own image just the same", async () => {
+  test("apply to a user's own image in the same way", async () => {
     const world = createWorld();
-    const asked = (headers: Record<string, string>) => put(world, withHeaders(alice, headers));
-    assert.equal((await asked({ "if-match": "*" })).status, 412);
-    const made = await asked({ "if-none-match": "*" });
-    assert.equal(made.status, 201);
-    assert.equal((await asked({ "if-none-match": "*" })).status, 412);
-    assert.equal((await asked({ "if-match": '"another"' })).status, 412);
-    assert.equal((await asked({ "if-match": made.headers.get("etag") ?? "" })).status, 200);
-    assert.equal((await asked({ "if-match": "*" })).status, 200);
+    const putIf = (headers: Record<string, string>) => put(world, withHeaders(alice, headers));
+    assert.equal((await putIf({ "if-match": "*" })).status, 412);
+    const created = await putIf({ "if-none-match": "*" });
+    assert.equal(created.status, 201);
+    assert.equal((await putIf({ "if-none-match": "*" })).status, 412);
+    assert.equal((await putIf({ "if-match": '"another"' })).status, 412);
+    assert.equal((await putIf({ "if-match": created.headers.get("etag") ?? "" })).status, 200);
+    assert.equal((await putIf({ "if-match": "*" })).status, 200);
   });
 
-  test("must be one ETag, or any", async () => {
+  test("must be one ETag or *", async () => {
     const world = createWorld();
     const etag = (await put(world)).headers.get("etag") ?? "";
     for (const [name, value] of [
@@ -152,7 +152,7 @@ describe("conditions", () => {
     assert.deepEqual((await get(world)).bytes, face);
   });
 
-  test("of a removal may also be what it must not be", async () => {
+  test("apply to DELETE", async () => {
     const world = createWorld();
     const etag = (await put(world)).headers.get("etag") ?? "";
     for (const condition of ["*", etag, `W/${etag}`]) {
@@ -162,7 +162,7 @@ describe("conditions", () => {
     assert.equal((await remove(world, withHeaders(service, { "if-match": "*" }))).status, 412);
   });
 
-  test("spare a reader the bytes that it has", async () => {
+  test("If-None-Match of a GET with the current ETag -> 304", async () => {
     const world = createWorld();
     const etag = (await put(world)).headers.get("etag") ?? "";
     for (const known of [etag, `W/${etag}`, `"x", ${etag}`, "*"]) {
@@ -173,10 +173,10 @@ describe("conditions", () => {
   });
 });
 
-describe("reading and removing a reference image", () => {
-  test("tells what is known of it", async () => {
+describe("reading and deleting a reference image", () => {
+  test("returns its metadata", async () => {
     const world = createWorld();
-    const made = await put(world, { ...service, query: "?deviceCorrelationId=a-device" });
+    const stored = await put(world, { ...service, query: "?deviceCorrelationId=a-device" });
     world.advance({ hours: 1 });
     const answer = await get(world, service, `${path}/metadata`);
     const createdOn = "2026-03-01T12:00:00.000Z";
@@ -184,10 +184,10 @@ describe("reading and removing a reference image", () => {
       ...{ referenceImageId: "a-face", ...inspectImage(face), sizeInBytes: face.length },
       ...{ createdOn, deviceCorrelationId: "a-device" },
     });
-    assert.equal(answer.headers.get("etag"), made.headers.get("etag"));
+    assert.equal(answer.headers.get("etag"), stored.headers.get("etag"));
   });
 
-  test("finds nothing that is not there, or not there any more", async () => {
+  test("404 for a missing or deleted image", async () => {
     const world = createWorld();
     for (const answer of [await get(world), await get(world, service, `${path}/metadata`), await remove(world)]) {
       assert.deepEqual([answer.status, codeOf(answer.json)], [404, "ResourceNotFound"]);
@@ -199,7 +199,7 @@ describe("reading and removing a reference image", () => {
     assert.equal((await get(world)).status, 404);
   });
 
-  test("reads one that came with a creation by the creation's id, and does not remove it", async () => {
+  test("reads an image uploaded with a creation by the creation's id, and cannot delete it", async () => {
     const world = createWorld();
     const id = "c0ffee00-0000-4000-8000-000000000001";
     const image = { bytes: face, facts: inspectImage(face), owner: ownerOf("alice") };

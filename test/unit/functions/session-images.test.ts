@@ -15,7 +15,7 @@ const codeOf = (json: unknown) => z.object({ error: z.object({ code: z.string() 
 const get = (world: World, sent: Sent = service, at = "/face/v1.2/sessionImages/an-image") =>
   call({ app: createApp(world.start(), clientKey.settings) }, "GET", at, sent);
 
-/** A session of Alice's with an attempt of which the service keeps an image, and that was looked at. */
+/** A session of Alice's with a recorded attempt whose image the service stores. */
 async function seeded(): Promise<World> {
   const world = createWorld();
   const stored = await seedSession(world, { owner: ownerOf("alice") });
@@ -26,7 +26,7 @@ async function seeded(): Promise<World> {
 }
 
 describe("the image of an attempt", () => {
-  test("is read from the service for whoever may see the session, in each dialect that has images", async () => {
+  test("is read from the service for callers who may see the session, in each dialect with images", async () => {
     const world = await seeded();
     for (const sent of [service, { headers: principal("alice") }, { headers: principal("x", "Liveness.Service") }]) {
       for (const at of ["v1.2/sessionImages", "v1.2-preview.1/session/sessionImages"]) {
@@ -39,7 +39,7 @@ describe("the image of an attempt", () => {
     }
   });
 
-  test("is not there for others, and the service is not asked", async () => {
+  test("404 for other users, without a call of the service", async () => {
     const world = await seeded();
     const process = world.start();
     const app = createApp(process, clientKey.settings);
@@ -48,12 +48,12 @@ describe("the image of an attempt", () => {
     assert.equal(process.calls.names.includes("face.sessionImage"), false);
   });
 
-  test("is not there where the service has none", async () => {
+  test("404 if the service has no such image", async () => {
     const answer = await get(createWorld());
     assert.deepEqual([answer.status, codeOf(answer.json)], [404, "SessionImageNotFound"]);
   });
 
-  test("is looked for under ids only that could be an image's", async () => {
+  test("404 for invalid ids, without any call", async () => {
     const process = createWorld().start();
     const app = createApp(process, clientKey.settings);
     for (const id of ["a%2Fb", "%2e%2e%2fx", "a%20b", "x".repeat(129), "%C3%A4"]) {
@@ -63,7 +63,7 @@ describe("the image of an attempt", () => {
     assert.deepEqual(process.calls.names, []);
   });
 
-  test("is unknown to the first preview", async () => {
+  test("is not supported in v1.1-preview.1", async () => {
     const answer = await get(createWorld(), service, "/face/v1.1-preview.1/session/sessionImages/an-image");
     assert.deepEqual([answer.status, codeOf(answer.json)], [404, "UnsupportedApiVersion"]);
   });

@@ -26,7 +26,7 @@ async function seeded(seed: Parameters<typeof seedSession>[1] = { owner: ownerOf
 }
 
 describe("the session resource", () => {
-  test("shows of a record what it is to show, and nothing else", () => {
+  test("contains the public fields of a record, and the owner for services only", () => {
     const record = newRecord(startOfTime, {
       clientReferenceId: "an-order",
       referenceImageId: "a-face",
@@ -58,7 +58,7 @@ describe("the session resource", () => {
     assert.deepEqual(sessionResource(record, { trusted: true }), { ...shown, owner: "alice" });
   });
 
-  test("leaves out what is not known", () => {
+  test("has no properties for absent values", () => {
     const { deviceCorrelationId: _, ...record } = newRecord(startOfTime);
     const shown = sessionResource(record, { trusted: true });
     for (const name of ["owner", "deviceCorrelationId", "clientReferenceId", "decision", "referenceImageId"]) {
@@ -68,7 +68,7 @@ describe("the session resource", () => {
 });
 
 describe("reading a session", () => {
-  test("is from the store alone, also when the service has long forgotten it", async () => {
+  test("reads from the tables only, also after the service has deleted the session", async () => {
     const { world, id, record } = await seeded();
     world.advance({ days: 30 });
     const process = world.start();
@@ -77,15 +77,15 @@ describe("reading a session", () => {
     assert.deepEqual(process.calls.names, ["sessionids.get", "sessions.get"]);
   });
 
-  test("is possible when the session was deleted or pruned", async () => {
+  test("works for a deleted or pruned session", async () => {
     const { world, id } = await seeded({ status: "Canceled" });
     await world.start().deps.sessions.markPruned(id, "2026-03-01T12:00:00.000Z");
     assert.equal(sessionResourceShape.parse((await read(world, id)).json).status, "Canceled");
   });
 });
 
-describe("what is another's", () => {
-  test("is not there, on any route of a session", async () => {
+describe("a session of another user", () => {
+  test("404 on every route of a session, and no change", async () => {
     const { world, id } = await seeded();
     play(world.service, id, realFace());
     const before = world.everything();
@@ -104,7 +104,7 @@ describe("what is another's", () => {
 });
 
 describe("settling a session", () => {
-  test("answers the outcome, checked against what the client told", async () => {
+  test("returns the outcome, checked against the client's digest", async () => {
     const { world, id } = await seeded();
     play(world.service, id, realFace({ digest: "q83vEg==" }));
     const answer = await settle(world, id, { digest: "q83vEg==", deviceCorrelationId: "a-device" });
@@ -115,7 +115,7 @@ describe("settling a session", () => {
     assert.deepEqual([swapped.decision, swapped.reasons], ["rejected", ["ClientDigestMismatch"]]);
   });
 
-  test("is too early while no attempt has ended", async () => {
+  test("no ended attempt -> SessionNotFinished", async () => {
     const { world, id } = await seeded();
     const answer = await settle(world, id);
     assert.deepEqual([answer.status, codeOf(answer.json)], [409, "SessionNotFinished"]);
@@ -124,7 +124,7 @@ describe("settling a session", () => {
     assert.equal(sessionResourceShape.parse((await settle(world, id)).json).decision, "inconclusive");
   });
 
-  test("may be with the client's error, or after the time is over", async () => {
+  test("records the client's error, and expiry after the token's end", async () => {
     const { world, id } = await seeded();
     const failed = sessionResourceShape.parse((await settle(world, id, { clientError: "CameraDenied" })).json);
     assert.deepEqual([failed.decision, failed.reasons, failed.final], ["inconclusive", ["ClientError"], false]);
@@ -133,7 +133,7 @@ describe("settling a session", () => {
     assert.equal(sessionResourceShape.parse((await settle(late.world, late.id)).json).status, "Expired");
   });
 
-  test("is not for another device's session", async () => {
+  test("another device -> DeviceMismatch, and no change", async () => {
     const { world, id } = await seeded();
     play(world.service, id, realFace());
     const before = world.everything();
@@ -142,7 +142,7 @@ describe("settling a session", () => {
     assert.deepEqual(world.everything(), before);
   });
 
-  test("takes nothing but what it knows", async () => {
+  test("refuses unknown fields, invalid values and other media types", async () => {
     const { world, id } = await seeded();
     for (const json of [
       ...[null, [], "x", 1, { unknown: 1 }, { digest: "" }, { digest: 1 }, { digest: "d".repeat(513) }],
@@ -162,7 +162,7 @@ describe("settling a session", () => {
     assert.equal((await call(appOf(world), "POST", `/api/sessions/${id}/settle`, form)).status, 415);
   });
 
-  test("names few of the fields that it does not know, and cuts their names", async () => {
+  test("limits the number and length of unknown fields in the details", async () => {
     const { world, id } = await seeded();
     const names = Array.from({ length: 500 }, (_, index) => `${index}`.padEnd(100, "x"));
     for (const number of [1, 500]) {
@@ -178,7 +178,7 @@ describe("settling a session", () => {
 });
 
 describe("the audit entries of a session", () => {
-  test("are those that were stored, ascending", async () => {
+  test("are returned as stored, in ascending order", async () => {
     const { world, id } = await seeded();
     assert.deepEqual((await read(world, id, service, "/audit-entries")).json, { value: [] });
     play(world.service, id, failedAttempt("TimedOut"));
