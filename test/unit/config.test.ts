@@ -51,8 +51,8 @@ const flags: { name: string; of(config: Config): boolean }[] = [
   { name: "ALLOW_DEVICE_SET_IN_CLIENT", of: ({ policy }) => policy.allowDeviceSetInClient },
 ];
 
-describe("settings by default", () => {
-  test("needs an endpoint and a storage, and nothing else", () => {
+describe("default settings", () => {
+  test("require an endpoint and storage only", () => {
     assert.deepEqual(configOf({}), {
       face: {
         endpoint,
@@ -79,7 +79,7 @@ describe("settings by default", () => {
     });
   });
 
-  test("takes an empty or blank setting as one that is not there", () => {
+  test("treat blank settings as absent", () => {
     const blank = Object.fromEntries(Object.keys(settings.shape).map((name, index) => [name, index % 2 ? "" : "  "]));
     assert.deepEqual(configOf({ ...blank, ...minimal }), configOf({}));
     assert.deepEqual(faultsOf(blank), [{ setting: "FACE_ENDPOINT", message: "is required" }, storageMissing]);
@@ -88,7 +88,7 @@ describe("settings by default", () => {
 
 describe("numbers", () => {
   for (const { name, byDefault, min, max, of } of numbers) {
-    test(`takes ${name} from ${min} to ${max}, by default ${byDefault}`, () => {
+    test(`${name}: ${min} to ${max}, default ${byDefault}`, () => {
       assert.equal(of(configOf({})), byDefault);
       assert.equal(of(configOf({ [name]: String(min) })), min);
       assert.equal(of(configOf({ [name]: String(max) })), max);
@@ -105,11 +105,11 @@ describe("telemetry", () => {
   const telemetryOf = (env: Record<string, string>) =>
     configOf({ APPLICATIONINSIGHTS_CONNECTION_STRING, ...env }).telemetry;
 
-  test("is off without a connection string, whatever else is set", () => {
+  test("is off without a connection string", () => {
     assert.equal(configOf({ TELEMETRY_SAMPLING_RATIO: "0.5", WEBSITE_SITE_NAME: "func-x" }).telemetry, undefined);
   });
 
-  test("goes under the app's name in Azure, as an identity where one is asked for", () => {
+  test("has the app's name in Azure, and the identity if configured", () => {
     const plain = { connectionString: APPLICATIONINSIGHTS_CONNECTION_STRING, identity: undefined, instance: undefined };
     assert.deepEqual(telemetryOf({}), { ...plain, samplingRatio: 1, role: "face-liveness" });
     const azure = { WEBSITE_SITE_NAME: "func-x", WEBSITE_POD_NAME: "pod-1", TELEMETRY_SAMPLING_RATIO: "0.25" };
@@ -125,8 +125,8 @@ describe("telemetry", () => {
   });
 });
 
-describe("how long held images are kept", () => {
-  test("is a number of days, or 0 and by default for ever", () => {
+describe("the retention of reference images", () => {
+  test("is a number of days; 0 and default: unlimited", () => {
     const daysOf = (text: string) => configOf({ REFERENCE_IMAGE_RETENTION_DAYS: text }).retention.referenceImageDays;
     for (const [text, days] of Object.entries({ "": undefined, "0": undefined, "1": 1, "3650": 3650 })) {
       assert.equal(daysOf(text), days);
@@ -141,8 +141,8 @@ describe("how long held images are kept", () => {
   });
 });
 
-describe("the floor of confidence", () => {
-  test("is a number from 0 to 1, by default 0", () => {
+describe("VERIFY_CONFIDENCE_FLOOR", () => {
+  test("is a number from 0 to 1, default 0", () => {
     const floorOf = (text: string) => configOf({ VERIFY_CONFIDENCE_FLOOR: text }).policy.confidenceFloor;
     for (const [text, floor] of Object.entries({ "0": 0, "0.85": 0.85, "1": 1, "1.0": 1, "": 0 })) {
       assert.equal(floorOf(text), floor);
@@ -157,7 +157,7 @@ describe("the floor of confidence", () => {
 
 describe("flags", () => {
   for (const { name, of } of flags) {
-    test(`takes ${name} as a word for true or false, by default false`, () => {
+    test(`${name}: a boolean, default false`, () => {
       assert.equal(of(configOf({})), false);
       for (const word of ["true", "True", "TRUE", "1"]) assert.equal(of(configOf({ [name]: word })), true, word);
       for (const word of ["false", "False", "0"]) assert.equal(of(configOf({ [name]: word })), false, word);
@@ -166,7 +166,7 @@ describe("flags", () => {
     });
   }
 
-  test("refuses to let everyone in where the platform is Azure", () => {
+  test("ALLOW_ANONYMOUS is refused in Azure", () => {
     const message = "is for the local stack and refused in Azure";
     const fault = { setting: "ALLOW_ANONYMOUS", message };
     for (const name of ["WEBSITE_INSTANCE_ID", "WEBSITE_POD_NAME"]) {
@@ -177,7 +177,7 @@ describe("flags", () => {
 });
 
 describe("the Face service", () => {
-  test("takes every version that is spoken here", () => {
+  test("accepts every supported version", () => {
     for (const version of ["v1.1-preview.1", "v1.2-preview.1", "v1.2"]) {
       assert.equal(configOf({ FACE_API_VERSION: version }).face.apiVersion, version);
     }
@@ -187,17 +187,17 @@ describe("the Face service", () => {
     }
   });
 
-  test("takes an endpoint with or without slashes at its end", () => {
+  test("accepts an endpoint with or without trailing slashes", () => {
     for (const end of ["", "/", "///"])
       assert.equal(configOf({ FACE_ENDPOINT: endpoint + end }).face.endpoint, endpoint);
   });
 
-  test("takes a key and the identity's client id", () => {
+  test("reads the key and the identity's client id", () => {
     const { key, identityClientId } = configOf({ FACE_KEY: "a-face-key", AZURE_CLIENT_ID: "an-identity" }).face;
     assert.deepEqual({ key, identityClientId }, { key: "a-face-key", identityClientId: "an-identity" });
   });
 
-  test("takes http for this machine only", () => {
+  test("accepts http for loopback only", () => {
     for (const local of ["http://localhost:7080", "http://127.0.0.1:7080", "http://127.8.9.1", "http://[::1]:7080"]) {
       assert.equal(configOf({ FACE_ENDPOINT: `${local}/` }).face.endpoint, local);
     }
@@ -214,14 +214,14 @@ describe("the Face service", () => {
     assert.deepEqual(faultsOf({ FACE_ENDPOINT: "HTTPS://A-Resource.cognitiveservices.azure.com" }), []);
   });
 
-  test("refuses what is no URL", () => {
+  test("refuses invalid URLs", () => {
     for (const wrong of ["nonsense", "a-resource.cognitiveservices.azure.com", "ftp://example.com", "https://", "//"]) {
       const message = "must be the URL of a Face resource";
       assert.deepEqual(faultsOf({ FACE_ENDPOINT: wrong }), [{ setting: "FACE_ENDPOINT", message }], wrong);
     }
   });
 
-  test("needs a key for a regional endpoint", () => {
+  test("requires a key for a regional endpoint", () => {
     const regional = "https://westeurope.api.cognitive.microsoft.com/";
     const message =
       "is required with a regional endpoint, which takes keys only; an identity needs the resource's own subdomain";
@@ -232,7 +232,7 @@ describe("the Face service", () => {
 });
 
 describe("faults", () => {
-  test("are all told at once", () => {
+  test("are all reported at once", () => {
     const faults = faultsOf(
       {
         FACE_ENDPOINT: "https://westeurope.api.cognitive.microsoft.com",
@@ -247,7 +247,7 @@ describe("faults", () => {
     assert.deepEqual(faults.map(({ setting }) => setting).sort(), names);
   });
 
-  test("never tell a value, whatever it is", () => {
+  test("never contain a value", () => {
     const names = Object.keys(settings.shape);
     fc.assert(
       fc.property(
@@ -263,7 +263,7 @@ describe("faults", () => {
     );
   });
 
-  test("name a Key Vault reference that the platform has not resolved, and nothing else about that setting", () => {
+  test("an unresolved Key Vault reference has exactly one fault, without the reference", () => {
     const reference = "@Microsoft.KeyVault(SecretUri=https://kv-x.vault.azure.net/secrets/client-keys/s3cr3t)";
     for (const setting of Object.keys(settings.shape)) {
       const read = readConfig({ ...minimal, [setting]: reference });
@@ -274,7 +274,7 @@ describe("faults", () => {
     }
   });
 
-  test("take a value that only contains such a reference as it is", () => {
+  test("a value that contains such a reference in the middle is accepted", () => {
     assert.ok(!("faults" in readConfig({ ...minimal, FACE_KEY: "key @Microsoft.KeyVault(" })));
   });
 });

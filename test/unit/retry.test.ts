@@ -7,7 +7,7 @@ const timeoutError = () => new Error("timed out");
 const isTransient = (error: unknown) => error instanceof Error && error.message === "transient";
 const policy: RetryPolicy = { retries: 2, firstDelayMs: 100, maxDelayMs: 2000, random: () => 1, sleep, isTransient };
 
-/** The policy without delays, and the delays that it asked for. */
+/** The policy without delays, and the requested delays. */
 function arrange(overrides: Partial<RetryPolicy> = {}) {
   const slept: number[] = [];
   return { slept, policy: { ...policy, sleep: async (ms: number) => void slept.push(ms), ...overrides } };
@@ -88,7 +88,7 @@ describe("retryAfterMs", () => {
 });
 
 describe("withTimeout", () => {
-  test("gives up an operation that takes too long, even one that ignores its signal", async () => {
+  test("ends an operation after the timeout, even if it ignores its signal", async () => {
     let signal: AbortSignal | undefined;
     const operation = (given: AbortSignal) => {
       signal = given;
@@ -98,13 +98,13 @@ describe("withTimeout", () => {
     assert.equal(signal?.aborted, true);
   });
 
-  test("throws the timeout's error, whatever the operation throws when it is aborted", async () => {
+  test("throws the timeout's error, not the error of the aborted operation", async () => {
     const operation = (signal: AbortSignal) =>
       new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(new Error("aborted"))));
     await assert.rejects(withTimeout(1, timeoutError, operation), /timed out/);
   });
 
-  test("ends with the outer signal and its reason, before or after the operation has begun", async () => {
+  test("throws the reason of the outer signal, before or after the start", async () => {
     const controller = new AbortController();
     const pending = withTimeout(longEnough, timeoutError, () => new Promise<never>(() => undefined), controller.signal);
     controller.abort(new Error("gave up"));
@@ -113,7 +113,7 @@ describe("withTimeout", () => {
     await assert.rejects(withTimeout(longEnough, timeoutError, never, controller.signal), /gave up/);
   });
 
-  test("returns the result, or throws the failure, of an operation that ends in time", async () => {
+  test("returns the result or throws the error of an operation that ends in time", async () => {
     assert.equal(await withTimeout(longEnough, timeoutError, async () => "done"), "done");
     const failed = withTimeout(longEnough, timeoutError, async () => assert.fail("broken"));
     await assert.rejects(failed, /broken/);

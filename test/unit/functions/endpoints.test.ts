@@ -127,7 +127,10 @@ describe("an unknown path", () => {
       for (const path of paths.split(" ")) {
         const answer = await call({ app }, "POST", path);
         assert.deepEqual([answer.function, answer.status], [`${root}Fallback`, 404]);
-        assert.deepEqual(errorOf.parse(answer.json), { code: "ResourceNotFound", message: "The resource does not exist." });
+        assert.deepEqual(errorOf.parse(answer.json), {
+          code: "ResourceNotFound",
+          message: "The resource does not exist.",
+        });
       }
     });
   }

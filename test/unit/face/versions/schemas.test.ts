@@ -6,13 +6,13 @@ import { codecs } from "../../../../src/face/versions/codecs.ts";
 import * as previews from "../../../../src/face/versions/previews.ts";
 import * as v12 from "../../../../src/face/versions/v1.2-shapes.ts";
 
-/** The schema itself, where an id has put it among the definitions. */
+/** The schema, resolved from `$defs` if it has an id. */
 function describe(shape: z.ZodType): z.core.JSONSchema.BaseSchema {
   const described = z.toJSONSchema(shape, { io: "input" });
   return described.$defs?.[described.$ref?.slice("#/$defs/".length) ?? ""] ?? described;
 }
 
-test("every wire shape can be described as JSON Schema, with what is required and what is not", () => {
+test("every schema converts to JSON Schema with its required properties", () => {
   for (const version of apiVersions) {
     for (const kind of sessionKinds) {
       const { create, created, session } = codecs[version].shapes(kind);
@@ -31,16 +31,16 @@ test("every wire shape can be described as JSON Schema, with what is required an
   }
 });
 
-test("no shape of what we tell of a session has its token", () => {
+test("no schema of a session response has the token", () => {
   for (const version of apiVersions) {
     for (const kind of sessionKinds) {
-      const told = describe(codecs[version].shapes(kind).session);
-      assert.equal(Object.keys(told.properties ?? {}).includes("authToken"), false);
+      const schema = describe(codecs[version].shapes(kind).session);
+      assert.equal(Object.keys(schema.properties ?? {}).includes("authToken"), false);
     }
   }
 });
 
-test("what a form is made of has the fields of the version, and either the image or the name of one", () => {
+test("the schema of a form has the version's fields, the image and referenceImageId", () => {
   for (const version of apiVersions) {
     assert.equal(codecs[version].shapes("liveness").create.multipart, undefined);
     const form = codecs[version].shapes("livenessWithVerify").create.multipart;
