@@ -22,7 +22,7 @@ describe("quantile", () => {
     assert.equal(spread([1, 2, 3, 4, 5]), "2.0–4.0");
   });
 
-  test("has nothing to say of no values", () => {
+  test("throws for an empty list", () => {
     assert.throws(() => median([]), RangeError);
   });
 });

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { RequestBody } from "../../../src/face/codec.ts";
+import * as fc from "fast-check";
+import { ApiError } from "../../../src/errors.ts";
+import type { BodyPart, RequestBody } from "../../../src/face/codec.ts";
 import { type BodySource, type MediaType, readBytes, readRequestBody } from "../../../src/http/body.ts";
 
 const kilobyte = 1024;
@@ -226,5 +228,91 @@ describe("JSON", () => {
     const text = (sizeInBytes: number) => `"${"a".repeat(sizeInBytes - 2)}"`;
     assert.equal(String(await jsonOf(text(64 * kilobyte))).length, 64 * kilobyte - 2);
     await assert.rejects(readJson(text(64 * kilobyte + 1)), tooLarge);
+  });
+});
+
+describe("a form", () => {
+  const end = "--x--\r\n";
+  const field = (name: string, content: string) =>
+    `--x\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${content}\r\n`;
+  const partsOf = async (content: string, contentType = "multipart/form-data; boundary=x"): Promise<BodyPart[]> => {
+    const body = await read(contentType, content);
+    return body.type === "multipart" ? body.parts : assert.fail("not a form");
+  };
+
+  test("is parsed with its boundary, in all spellings of the media type", async () => {
+    for (const contentType of [
+      "multipart/form-data; boundary=x",
+      'Multipart/Form-Data; Boundary="x"',
+      "multipart/form-data; charset=utf-8; boundary=x",
+    ]) {
+      assert.deepEqual(await partsOf(field("a", "b") + end, contentType), [{ name: "a", content: "b" }], contentType);
+    }
+  });
+
+  test("keeps parts of the same name, which the operation refuses", async () => {
+    const names = ["a", "a", "__proto__"];
+    const parts = await partsOf(names.map((name) => field(name, "b")).join("") + end);
+    assert.deepEqual(
+      parts,
+      names.map((name) => ({ name, content: "b" })),
+    );
+  });
+
+  for (const [what, content, contentType] of [
+    ["without a boundary", field("a", "b") + end, "multipart/form-data"],
+    ["with an empty boundary", field("a", "b") + end, "multipart/form-data; boundary="],
+    ["with another boundary", field("a", "b") + end, "multipart/form-data; boundary=y"],
+    ["without an end", field("a", "b"), "multipart/form-data; boundary=x"],
+    ["with LF in place of CRLF", (field("a", "b") + end).replaceAll("\r", ""), "multipart/form-data; boundary=x"],
+    ["that is empty", "", "multipart/form-data; boundary=x"],
+    ["that is JSON", "{}", "multipart/form-data; boundary=x"],
+  ] as const) {
+    test(`${what} is refused`, async () => {
+      await assert.rejects(read(contentType, content), {
+        ...invalid,
+        details: [
+          {
+            code: "InvalidMultipart",
+            message: "The body is not multipart/form-data with a name on every part.",
+            target: "body",
+          },
+        ],
+      });
+    });
+  }
+
+  test("may have up to 8 MB, including an epilogue", async () => {
+    const form = field("a", "b") + end;
+    const limit = 8 * megabyte;
+    assert.deepEqual(await partsOf(form.padEnd(limit, "\n")), [{ name: "a", content: "b" }]);
+    await assert.rejects(partsOf(form.padEnd(limit + 1, "\n")), tooLarge);
+  });
+});
+
+describe("arbitrary input", () => {
+  async function assertRefusedOrRead(contentType: string, content: Uint8Array): Promise<void> {
+    try {
+      await read(contentType, content);
+    } catch (error) {
+      assert.ok(error instanceof ApiError && [400, 413, 415].includes(error.status), String(error));
+    }
+  }
+
+  test("as JSON is read or refused", async () => {
+    const text = fc.oneof(fc.json(), fc.string({ unit: "binary" })).map((json) => Buffer.from(json));
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(fc.uint8Array({ maxLength: 200 }), text), (bytes) =>
+        assertRefusedOrRead("application/json", bytes),
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  test("as media type is accepted or refused", async () => {
+    const parameters = fc.string({ unit: "grapheme-ascii" });
+    await fc.assert(
+      fc.asyncProperty(parameters, (text) => assertRefusedOrRead(`multipart/form-data;${text}`, Buffer.from("--x--"))),
+    );
   });
 });

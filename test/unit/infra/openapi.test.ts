@@ -58,7 +58,10 @@ describe("the OpenAPI document", () => {
   test("has every operation of every version, without a version parameter", () => {
     for (const { path, operation } of operations) {
       assert.doesNotMatch(path, /apiVersion/);
-      assert.doesNotMatch(JSON.stringify(operation.parameters), /apiVersion/);
+      assert.equal(
+        operation.parameters.some(({ name }) => name === "apiVersion"),
+        false,
+      );
     }
     const counted = apiVersions.map((version) => operations.filter(({ path }) => path.includes(`/${version}/`)).length);
     // Two kinds of session: create, get, delete; the previews' two lists; the session image if supported.

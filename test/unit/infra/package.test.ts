@@ -253,7 +253,7 @@ describe("the lock file", () => {
     assert.deepEqual(
       Object.entries(manifest.allowScripts).map(([name, allowed]) => `${name} ${allowed}`),
       [...new Set(names)].sort().map((name) => `${name} false`),
-      "for an npm that knows of them one by one",
+      "for an npm that checks allowed scripts one by one",
     );
   });
 

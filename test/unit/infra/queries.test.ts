@@ -40,8 +40,8 @@ describe("queries", () => {
   });
 
   test("use all metrics of the app, and no others", () => {
-    const asked = files.flatMap((path) => textOf(path).match(/'(?:liveness|maintenance|face)\.[a-z_]+'/g) ?? []);
-    const names = [...new Set(asked.map((name) => name.slice(1, -1)))];
+    const used = files.flatMap((path) => textOf(path).match(/'(?:liveness|maintenance|face)\.[a-z_]+'/g) ?? []);
+    const names = [...new Set(used.map((name) => name.slice(1, -1)))];
     const properties = ["liveness.client", "liveness.session_id", "face.request_id"];
     const known = [...Object.keys(metrics), ...properties];
     assert.deepEqual(
@@ -49,7 +49,7 @@ describe("queries", () => {
       [],
     );
     // Durations are taken from spans and from the log instead.
-    const unasked = Object.keys(metrics).filter((name) => !names.includes(name));
-    assert.deepEqual(unasked, ["face.duration", "maintenance.duration"]);
+    const unused = Object.keys(metrics).filter((name) => !names.includes(name));
+    assert.deepEqual(unused, ["face.duration", "maintenance.duration"]);
   });
 });

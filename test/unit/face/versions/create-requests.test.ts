@@ -38,9 +38,9 @@ for (const version of apiVersions) {
               ? image
               : fc.option(image, { nil: undefined });
         fc.assert(
-          fc.property(request(version, kind), images, (asked, picture) => {
-            const decoded = createRequest.decode(kind, createRequest.encode(kind, asked, picture));
-            assert.deepEqual(decoded, { request: asked, ...(picture && { image: picture }) });
+          fc.property(request(version, kind), images, (sent, picture) => {
+            const decoded = createRequest.decode(kind, createRequest.encode(kind, sent, picture));
+            assert.deepEqual(decoded, { request: sent, ...(picture && { image: picture }) });
           }),
         );
       });
