@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as fc from "fast-check";
+import * as z from "zod";
 import { parseJson } from "../../../../src/face/int64.ts";
-import type {
-  Attempt,
-  AttemptResult,
-  CreatedSession,
-  SessionListItem,
-  SessionState,
-  VerifyReference,
+import {
+  type Attempt,
+  type AttemptResult,
+  type CreatedSession,
+  type SessionListItem,
+  type SessionState,
+  sessionKinds,
+  type VerifyReference,
 } from "../../../../src/face/model.ts";
 import { codecs } from "../../../../src/face/versions/codecs.ts";
 import documented from "../../../fixtures/face-docs/create-requests.json" with { type: "json" };
@@ -279,6 +281,19 @@ test("no encoded session contains a token, wherever the service sends one", () =
     assert.equal(state.authToken, token);
     for (const to of Object.values(codecs)) {
       assert.doesNotMatch(JSON.stringify(to.session.encode("liveness", state)), /authToken|eyJ/);
+    }
+  }
+});
+
+test("no schema of a session response has the token", () => {
+  for (const { shapes } of Object.values(codecs)) {
+    for (const kind of sessionKinds) {
+      const { $defs } = z.toJSONSchema(shapes(kind).session, { io: "input" });
+      const named = Object.entries($defs ?? {}).filter(([id]) => id.startsWith("Session_"));
+      assert.deepEqual(
+        named.map(([, { properties }]) => Object.hasOwn(properties ?? {}, "authToken")),
+        [false],
+      );
     }
   }
 });
