@@ -11,10 +11,9 @@ import { describeError } from "./http/log.ts";
 import { createIdentity } from "./identity.ts";
 import { createReadiness } from "./liveness/readiness.ts";
 import { connectStorage } from "./storage/azure/connect.ts";
-import { createDeviceStore } from "./storage/stores/devices.ts";
-import { createImageStore } from "./storage/stores/images.ts";
-import { createRowStore } from "./storage/stores/row-store.ts";
-import { createSessionStore } from "./storage/stores/sessions.ts";
+import { createTableStores } from "./storage/create-stores.ts";
+import { createBookmarks } from "./storage/stores/bookmarks.ts";
+import { createImages } from "./storage/stores/images.ts";
 import { observeHttp, observeServices, observeTimer } from "./telemetry/observe.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
 
@@ -100,10 +99,9 @@ function compose(config: Config, telemetry: Telemetry | undefined): App {
       timeoutMs: faceConfig.timeoutSeconds * 1000,
       ...(telemetry && { onRequest: telemetry.observeRequest }),
     }),
-    sessions: createSessionStore(storage),
-    devices: createDeviceStore(storage),
-    images: createImageStore(storage),
-    rows: createRowStore(storage),
+    ...createTableStores(storage),
+    images: createImages(storage),
+    bookmarks: createBookmarks(storage),
   };
   const services = telemetry === undefined ? connected : observeServices(connected, telemetry);
   return {

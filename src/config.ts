@@ -66,7 +66,6 @@ export const settings = z.object({
   MAINTENANCE_CONCURRENCY: integerOr(32, 1, 256),
   MAINTENANCE_FACE_CALLS_PER_SECOND: integerOr(5, 1, 1000),
   MAINTENANCE_BUDGET_SECONDS: integerOr(240, 5, 1800),
-  MAINTENANCE_MAX_ATTEMPTS: integerOr(50, 1, 10_000),
 });
 
 type Settings = z.infer<typeof settings>;
@@ -98,7 +97,7 @@ export interface Config {
   policy: OpeningPolicy;
   limits: Limits;
   retention: Retention;
-  maintenance: { concurrency: number; faceCallsPerSecond: number; budgetSeconds: number; maxAttempts: number };
+  maintenance: { concurrency: number; faceCallsPerSecond: number; budgetSeconds: number };
   /** Undefined: no telemetry is sent to Application Insights. */
   telemetry: TelemetryConfig | undefined;
 }
@@ -173,7 +172,6 @@ export function readConfig(env: Record<string, string | undefined>): { config: C
         concurrency: read.MAINTENANCE_CONCURRENCY,
         faceCallsPerSecond: read.MAINTENANCE_FACE_CALLS_PER_SECOND,
         budgetSeconds: read.MAINTENANCE_BUDGET_SECONDS,
-        maxAttempts: read.MAINTENANCE_MAX_ATTEMPTS,
       },
       telemetry: telemetryOf(read),
     },

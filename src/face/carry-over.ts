@@ -1,6 +1,6 @@
 import { compact } from "../compact.ts";
 import { ApiError } from "../errors.ts";
-import type { ApiVersion, SessionKind, SessionRequest, VerifyImage } from "./model.ts";
+import type { ApiVersion, SessionKind, SessionRequest } from "./model.ts";
 
 /** How a field of a request is passed to an upstream version. */
 export type Carriage =
@@ -73,13 +73,14 @@ export const modelVersionFields: Partial<Record<ApiVersion, string>> = {
 /**
  * The optional fields of a request that `version` supports, under the names of the model.
  *
+ * @param hasImage whether the request contains a verify image; otherwise the device submits it.
  * @throws ApiError 400 `NotSupportedByUpstreamVersion` for fields that the version does not support.
  */
 export function carryOver(
   version: ApiVersion,
   kind: SessionKind,
   request: SessionRequest,
-  image: VerifyImage | undefined,
+  hasImage: boolean,
 ): Pick<SessionRequest, OptionalField> {
   const { sendResultsToClient, enableSessionImage, modelVersion } = request;
   const { returnVerifyImageHash, verifyConfidenceThreshold } = request;
@@ -90,11 +91,11 @@ export function carryOver(
     returnVerifyImageHash,
     verifyConfidenceThreshold,
   });
-  if (kind === "liveness" && image !== undefined) throw notSupported(version, "verifyImage");
+  if (kind === "liveness" && hasImage) throw notSupported(version, "verifyImage");
   for (const { field, verifyOnly, towards } of carryOverRules) {
     const carriage = kind === "liveness" && verifyOnly ? "refused" : towards[version];
     if (field === "clientVerifyImage") {
-      const isRequested = kind === "livenessWithVerify" && image === undefined;
+      const isRequested = kind === "livenessWithVerify" && !hasImage;
       if (isRequested && carriage === "refused") throw notSupported(version, "verifyImage");
     } else if (!isSupported(carriage, version, request)) {
       const isRequested = request[field] !== undefined && request[field] !== false;

@@ -46,7 +46,7 @@ export const deviceEndpoints: Endpoint[] = [
     async handle(app, { params, query, caller, url }) {
       const device = deviceOf(params, query);
       const owner = caller.trusted ? undefined : (caller.owner ?? "");
-      const page = await app.sessions.sessionsOfDevice(device, query.top, query.continuationToken, owner);
+      const page = await app.sessions.ofDevice(device, query.top, query.continuationToken, owner);
       // For a user, a device without own sessions and an unknown device are the same.
       if (owner !== undefined && page.items.length === 0 && query.continuationToken === undefined) {
         throw resourceNotFound();
@@ -88,7 +88,7 @@ export const deviceEndpoints: Endpoint[] = [
       errors: { 400: ["InvalidDeviceCorrelationId"] },
     }),
     async handle(app, { params, query }) {
-      await app.devices.updateGuards(deviceOf(params, query), (guard) => endLockout(guard, app.now()));
+      await app.devices.editGuards(deviceOf(params, query), (guard) => endLockout(guard, app.now()));
       return { status: 204 };
     },
   }),

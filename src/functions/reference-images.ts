@@ -7,7 +7,7 @@ import { defineEndpoint, type Endpoint, noQuery, resourceNotFound } from "../htt
 import { findImage } from "../liveness/images/find-image.ts";
 import { conditionShape, imageLimits, imageTypes } from "../liveness/images/inspect-image.ts";
 import { keepImage, type Refused, removeImage } from "../liveness/images/keep-image.ts";
-import type { Conditions, StoredImageFacts } from "../liveness/model/ports.ts";
+import type { Conditions, StoredImageFacts } from "../liveness/model/images.ts";
 import { checkDeviceId, deviceId } from "./device-id.ts";
 import {
   deleteConditions,

@@ -17,7 +17,7 @@ export const sessionImageEndpoints: Endpoint[] = [stable, previews].map(getSessi
 async function assertMaySeeImage(app: App, caller: Caller, sessionImageId: string): Promise<void> {
   if (!imageIdShape.test(sessionImageId)) throw sessionImageNotFound();
   if (caller.trusted) return;
-  const sessionId = await app.devices.sessionOfImage(sessionImageId);
+  const sessionId = await app.sessionImages.sessionOf(sessionImageId);
   const stored = sessionId === undefined ? undefined : await app.sessions.find(sessionId);
   if (stored === undefined || !mayUse(caller, stored.record)) throw sessionImageNotFound();
 }

@@ -26,10 +26,6 @@ export const sessionResourceShape = z
       .string()
       .describe("The user who opened the session, as 64 hex digits. Only in responses to trusted services.")
       .optional(),
-    setAsideOn: z.iso
-      .datetime()
-      .describe("Since when the timer tries to fetch the result only once an hour, after repeated failures.")
-      .optional(),
   })
   .meta({ id: "Session" });
 export type SessionResource = z.infer<typeof sessionResourceShape>;

@@ -1,5 +1,9 @@
 import { ApiError } from "../errors.ts";
-import type { Clock, FaceService, ImageStore, SessionStore } from "./model/ports.ts";
+import type { FaceService } from "../face/client/face-service.ts";
+import type { Clock } from "./model/clock.ts";
+import type { Images } from "./model/images.ts";
+import type { Schedule } from "./model/schedule.ts";
+import type { Sessions } from "./model/sessions.ts";
 
 export interface NotReady {
   part: "tables" | "blobs" | "face";
@@ -34,8 +38,9 @@ const rememberInTimeMs = 60_000;
 
 export function createReadiness(deps: {
   face: FaceService;
-  sessions: SessionStore;
-  images: ImageStore;
+  sessions: Pick<Sessions, "probe">;
+  schedule: Pick<Schedule, "oldestDue">;
+  images: Pick<Images, "probe">;
   now: Clock;
 }): Readiness {
   const askFace = remember(() => check("face", deps.face.probe()), rememberFaceMs, deps.now);
@@ -45,7 +50,7 @@ export function createReadiness(deps: {
     const nowMs = deps.now();
     if (nowMs - wasInTime < rememberInTimeMs) return undefined;
     // Tables that cannot be reached are found by the check that is theirs.
-    const since = await deps.sessions.oldestDue(new Date(nowMs - overdueMs).toISOString()).catch(() => undefined);
+    const since = await deps.schedule.oldestDue(new Date(nowMs - overdueMs).toISOString()).catch(() => undefined);
     if (since === undefined) wasInTime = nowMs;
     return since;
   }

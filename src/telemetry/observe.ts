@@ -1,29 +1,37 @@
 import type { InvocationContext, TimerHandler } from "@azure/functions";
+import type { FaceService } from "../face/client/face-service.ts";
 import type { RequestHandler } from "../http/endpoint.ts";
-import type { DeviceStore, FaceService, ImageStore, SessionStore } from "../liveness/model/ports.ts";
+import type { Bookmarks } from "../liveness/model/bookmarks.ts";
+import type { Creations } from "../liveness/model/creations.ts";
+import type { Images } from "../liveness/model/images.ts";
 import type { SessionRecord } from "../liveness/model/session.ts";
-import type { RowStore } from "../liveness/model/stored-rows.ts";
+import type { Sessions } from "../liveness/model/sessions.ts";
 import type { MaintenanceSummary } from "../liveness/retain/maintain.ts";
+import type { TableStores } from "../storage/create-stores.ts";
 import type { Invocation, ServiceCall, Telemetry } from "./telemetry.ts";
 
-/** What the rules call, and what is to be told of it. */
-interface Services {
+/** The services that the rules call. */
+interface Services extends TableStores {
   face: FaceService;
-  sessions: SessionStore;
-  devices: DeviceStore;
-  images: ImageStore;
-  rows: RowStore;
+  images: Images;
+  bookmarks: Bookmarks;
 }
 
-/** The same services, each of whose calls is told under its own name; and what they record is counted. */
+/** The same services. Each call is a span `{service}.{method}`, and what they record is counted. */
 export function observeServices<T extends Services>(services: T, telemetry: Telemetry): T {
+  const tables = <Port extends object>(name: string, port: Port) => named(telemetry, name, "tables", port);
   return {
     ...services,
     face: named(telemetry, "face", "face", services.face),
-    sessions: countSessions(telemetry, named(telemetry, "sessions", "tables", services.sessions)),
-    devices: named(telemetry, "devices", "tables", services.devices),
+    creations: countCreations(telemetry, tables("creations", services.creations)),
+    sessions: countOutcomes(telemetry, tables("sessions", services.sessions)),
+    removals: tables("removals", services.removals),
+    schedule: tables("schedule", services.schedule),
+    devices: tables("devices", services.devices),
+    sessionImages: tables("sessionImages", services.sessionImages),
+    storedRows: tables("storedRows", services.storedRows),
     images: named(telemetry, "images", "blobs", services.images),
-    rows: named(telemetry, "rows", "tables", services.rows),
+    bookmarks: named(telemetry, "bookmarks", "blobs", services.bookmarks),
   };
 }
 
@@ -61,11 +69,11 @@ async function* stepwise<T>(telemetry: Telemetry, call: ServiceCall, rows: Async
   }
 }
 
-/** Counts what is written when it is written: a creation at its commit, a decision with its record. */
-function countSessions(telemetry: Telemetry, sessions: SessionStore): SessionStore {
-  return Object.assign(Object.create(sessions), {
-    async commit(...[reserved, record]: Parameters<SessionStore["commit"]>) {
-      const committed = await sessions.commit(reserved, record);
+/** Counts creations at their commit. */
+function countCreations(telemetry: Telemetry, creations: Creations): Creations {
+  return Object.assign(Object.create(creations), {
+    async commit(...[reserved, record]: Parameters<Creations["commit"]>) {
+      const committed = await creations.commit(reserved, record);
       telemetry.noteSession(record.sessionId);
       if (committed) {
         const { kind, apiVersion, upstreamVersion } = record;
@@ -73,9 +81,15 @@ function countSessions(telemetry: Telemetry, sessions: SessionStore): SessionSto
       }
       return committed;
     },
-    async find(...[sessionId]: Parameters<SessionStore["find"]>) {
+  } satisfies Partial<Creations>);
+}
+
+/** Counts attempts and decisions when they are written. */
+function countOutcomes(telemetry: Telemetry, sessions: Sessions): Sessions {
+  return Object.assign(Object.create(sessions), {
+    async find(...[sessionId]: Parameters<Sessions["find"]>) {
       const stored = await sessions.find(sessionId);
-      // Only what is known here is told: the id of no session is whatever the caller wrote.
+      // Only ids of known sessions: any other may be anything that the caller sent.
       if (stored !== undefined) telemetry.noteSession(sessionId);
       return stored;
     },
@@ -84,13 +98,13 @@ function countSessions(telemetry: Telemetry, sessions: SessionStore): SessionSto
       if (stored !== undefined) telemetry.noteSession(sessionId);
       return stored;
     },
-    async update(...args: Parameters<SessionStore["update"]>) {
+    async update(...args: Parameters<Sessions["update"]>) {
       const [stored, record] = args;
       const written = await sessions.update(...args);
       if (written !== undefined) countOutcome(telemetry, stored.record, record);
       return written;
     },
-  } satisfies Partial<SessionStore>);
+  } satisfies Partial<Sessions>);
 }
 
 function countOutcome(telemetry: Telemetry, before: SessionRecord, after: SessionRecord): void {

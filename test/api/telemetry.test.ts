@@ -94,11 +94,11 @@ test("tells of a check from its start to its end, and of the timer", async (t) =
   assert.ok(work.facts["faas.invocation_id"]);
   const calls = ofTrace(creation.trace).filter((span) => span !== work);
   assert.deepEqual(calls.map(({ name }) => name).sort(), [
+    "creations.commit",
+    "creations.reserve",
     "face.create",
     "images.put",
-    "sessions.commit",
-    "sessions.reserve",
-    "sessions.schedule",
+    "schedule.put",
   ]);
   assert.ok(calls.every(({ parent, success }) => parent === work.id && success === true));
   const face = calls.find(({ name }) => name === "face.create");
@@ -125,7 +125,7 @@ test("tells of a check from its start to its end, and of the timer", async (t) =
   const requests = looks.map(({ facts }) => facts.requests).sort();
   assert.deepEqual(requests, ["1", "2"], "the first request was answered 500 and retried");
   assert.equal(run?.facts["liveness.session_id"], undefined, "it is about many");
-  assert.ok(spans.some(({ name, parent }) => name === "sessions.dueRows" && parent === run?.id));
+  assert.ok(spans.some(({ name, parent }) => name === "schedule.dueRows" && parent === run?.id));
 
   const measured = (name: string) => intake.measurements(name).map(({ value, facts }) => [facts, value] as const);
   const verify = { kind: "livenessWithVerify" };

@@ -1,10 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { FaceService } from "../../src/face/client/face-service.ts";
 import { services } from "../../src/liveness/model/caller.ts";
-import type { DeviceStore, FaceService, ImageStore, SessionStore } from "../../src/liveness/model/ports.ts";
-import type { DueRow } from "../../src/liveness/model/schedule.ts";
+import type { Creations } from "../../src/liveness/model/creations.ts";
+import type { Devices } from "../../src/liveness/model/devices.ts";
+import type { Images } from "../../src/liveness/model/images.ts";
+import type { Place } from "../../src/liveness/model/references.ts";
+import type { Removals } from "../../src/liveness/model/removals.ts";
+import type { DueRow, Schedule } from "../../src/liveness/model/schedule.ts";
 import type { SessionRecord, StoredSession } from "../../src/liveness/model/session.ts";
+import type { SessionImages } from "../../src/liveness/model/session-images.ts";
+import type { Sessions } from "../../src/liveness/model/sessions.ts";
 import type { MaintainDeps } from "../../src/liveness/retain/maintain.ts";
-import { expiryPartition, sessionCreatedOn, sessionRow } from "../../src/storage/rows/keys.ts";
+import { sessionRow, shardOf } from "../../src/storage/rows/keys.ts";
+import { located, readPlace, writePlace } from "../../src/storage/rows/references.ts";
 
 export interface TimerWorldOptions {
   sessions: number;
@@ -40,7 +48,7 @@ export function createTimerWorld({ sessions: total, storageMs, faceMs, concurren
   const now = () => start + 25 * minute + (performance.now() - startTick);
   const shards = Array.from({ length: 16 }, (): number[] => []);
   for (let number = 0; number < total; number += 1) {
-    const shard = Number.parseInt(dueRow(number).expiryPartition.charAt(0), 16);
+    const shard = Number.parseInt(shardOf(creationIdOf(number)), 16);
     shards[shard]?.push(number);
   }
   const recorded = new Uint8Array(total);
@@ -72,24 +80,23 @@ export function createTimerWorld({ sessions: total, storageMs, faceMs, concurren
       final: false,
       reasons: [],
       countedFor: services,
-      idempotencyRowKey: `k_${creationId}`,
-      expiryPartition: expiryPartition(creationId, iso(createdMs + 12 * minute)),
     };
   }
 
   function dueRow(number: number): DueRow {
-    const { creationId, createdOn, tokenExpiresOn, idempotencyRowKey, expiryPartition } = recordOf(number);
-    const row = sessionRow(createdOn, creationId);
+    const { creationId, createdOn, tokenExpiresOn } = recordOf(number);
     const dueOn = iso(Date.parse(tokenExpiresOn) + 2 * minute);
-    return {
-      creationId,
-      phase: "collect",
-      dueOn,
-      partition: `device-${number}`,
-      row,
-      idempotencyRowKey,
-      expiryPartition,
-    };
+    return { creationId, createdOn, place: placeOf(number), phase: "collect", dueOn };
+  }
+
+  function placeOf(number: number): Place {
+    return writePlace({ partition: `device-${number}`, idempotencyRowKey: `k_${creationIdOf(number)}` });
+  }
+
+  function stored(number: number, record: SessionRecord, etag: string): StoredSession {
+    const { partition, idempotencyRowKey } = readPlace(placeOf(number));
+    const row = sessionRow(record.createdOn, record.creationId);
+    return { record, ...located({ partition, row, etag, idempotencyRowKey, expiryPartition: "" }) };
   }
 
   const face: Partial<FaceService> = {
@@ -103,23 +110,24 @@ export function createTimerWorld({ sessions: total, storageMs, faceMs, concurren
     },
   };
 
-  const sessions: Partial<SessionStore> = {
-    createdOn: sessionCreatedOn,
-    rowKey: sessionRow,
-    expiryPartition,
-    load: (partition, row) =>
-      storage((): StoredSession => {
-        const record = recordOf(Number(partition.slice("device-".length)));
-        return { record, partition, row, etag: "before" };
-      }),
-    update: (stored, record) =>
+  const sessions: Partial<Sessions> = {
+    load: ({ creationId }) =>
       storage(() => {
-        const number = Number(stored.partition.slice("device-".length));
-        recorded[number] = (recorded[number] ?? 0) + 1;
-        return { ...stored, record, etag: "after" };
+        const number = numberOf(creationId);
+        return stored(number, recordOf(number), "before");
       }),
-    schedule: () => storage(() => undefined),
-    unschedule: () => storage(() => []),
+    update: (_stored, record) =>
+      storage(() => {
+        const number = numberOf(record.creationId);
+        recorded[number] = (recorded[number] ?? 0) + 1;
+        return stored(number, record, "after");
+      }),
+  };
+
+  const schedule: Partial<Schedule> = {
+    put: () => storage(() => undefined),
+    // The rows that follow are written before those that were due are removed.
+    move: () => storage(() => undefined).then(() => storage(() => [])),
     async *dueRows(shard) {
       const numbers = shards[shard] ?? [];
       for (let from = 0; from < numbers.length; from += pageSize) {
@@ -139,9 +147,13 @@ export function createTimerWorld({ sessions: total, storageMs, faceMs, concurren
     failures,
     deps: {
       face: onlyWith(face),
+      creations: onlyWith<Creations>({}),
       sessions: onlyWith(sessions),
-      devices: onlyWith<DeviceStore>({}),
-      images: onlyWith<ImageStore>({}),
+      removals: onlyWith<Removals>({}),
+      schedule: onlyWith(schedule),
+      devices: onlyWith<Devices>({}),
+      sessionImages: onlyWith<SessionImages>({}),
+      images: onlyWith<Images>({}),
       now,
       rules: { requireClientDigest: false },
       limits: {
@@ -155,7 +167,6 @@ export function createTimerWorld({ sessions: total, storageMs, faceMs, concurren
       retention: { sessionHours: 48, outcomeDays: 90 },
       concurrency,
       faceCallsPerSecond: Number.MAX_SAFE_INTEGER,
-      maxAttempts: 50,
       onFailure: (failure) => failures.push(failure.cause),
     },
   };
@@ -175,6 +186,10 @@ function onlyWith<Port extends object>(verbs: Partial<Port>): Port {
 
 function creationIdOf(number: number): string {
   return `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`;
+}
+
+function numberOf(creationId: string): number {
+  return Number(creationId.slice(-12));
 }
 
 function iso(ms: number): string {

@@ -18,7 +18,6 @@ const numbers: Record<string, (config: Config) => number> = {
   MAINTENANCE_CONCURRENCY: ({ maintenance }) => maintenance.concurrency,
   MAINTENANCE_FACE_CALLS_PER_SECOND: ({ maintenance }) => maintenance.faceCallsPerSecond,
   MAINTENANCE_BUDGET_SECONDS: ({ maintenance }) => maintenance.budgetSeconds,
-  MAINTENANCE_MAX_ATTEMPTS: ({ maintenance }) => maintenance.maxAttempts,
 };
 
 const flags: { name: string; of(config: Config): boolean }[] = [
@@ -51,7 +50,7 @@ describe("default settings", () => {
         lockoutSeconds: 1800,
       },
       retention: { sessionHours: 48, outcomeDays: 90 },
-      maintenance: { concurrency: 32, faceCallsPerSecond: 5, budgetSeconds: 240, maxAttempts: 50 },
+      maintenance: { concurrency: 32, faceCallsPerSecond: 5, budgetSeconds: 240 },
       telemetry: undefined,
     });
   });

@@ -133,7 +133,7 @@ export function encodePreviewRequest(
 ): RequestBody {
   const { livenessOperationMode, deviceCorrelationId, deviceCorrelationIdSetInClient } = request;
   const { authTokenTimeToLiveInSeconds } = request;
-  const { modelVersion, ...carried } = carryOver(version, kind, request, image);
+  const { modelVersion, ...carried } = carryOver(version, kind, request, image !== undefined);
   const modelField = modelVersionFields[version];
   const value = compact({
     livenessOperationMode,

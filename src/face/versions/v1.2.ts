@@ -173,7 +173,7 @@ function toCreateRequest(fields: WireRequest, image?: VerifyImage): CreateReques
 function encodeRequest(kind: SessionKind, request: SessionRequest, image?: VerifyImage): RequestBody {
   const { livenessOperationMode, deviceCorrelationId, deviceCorrelationIdSetInClient } = request;
   const { authTokenTimeToLiveInSeconds } = request;
-  const { modelVersion: livenessModelVersion, ...carried } = carryOver(version, kind, request, image);
+  const { modelVersion: livenessModelVersion, ...carried } = carryOver(version, kind, request, image !== undefined);
   const fields = compact({
     livenessOperationMode,
     deviceCorrelationId,

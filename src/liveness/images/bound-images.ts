@@ -1,14 +1,17 @@
 import { ApiError } from "../../errors.ts";
-import type { Clock, DeviceStore, HeldImageName, ImageStore, StoredImageFacts } from "../model/ports.ts";
+import type { Clock } from "../model/clock.ts";
+import type { Devices } from "../model/devices.ts";
+import type { HeldImageName, Images, StoredImageFacts } from "../model/images.ts";
+import type { Version } from "../model/references.ts";
 
 export interface BoundImageDeps {
-  images: ImageStore;
-  devices: DeviceStore;
+  images: Images;
+  devices: Devices;
   now: Clock;
 }
 
 /** Notes in the device's partition that the image is bound to it. Answers the note's version. */
-export function noteBinding({ devices, now }: BoundImageDeps, device: string, name: HeldImageName): Promise<string> {
+export function noteBinding({ devices, now }: BoundImageDeps, device: string, name: HeldImageName): Promise<Version> {
   return devices.bindImage(device, name, new Date(now()).toISOString());
 }
 

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { type Caller, mayUse } from "../model/caller.ts";
-import type { ImageName, ImageStore } from "../model/ports.ts";
+import type { ImageName, Images } from "../model/images.ts";
 import { heldImageName } from "./image-name.ts";
 
 /**
@@ -11,7 +11,7 @@ import { heldImageName } from "./image-name.ts";
  * one that is not there.
  */
 export async function findImage<T>(
-  images: ImageStore,
+  images: Images,
   caller: Caller,
   id: string,
   read: (name: ImageName) => Promise<T | undefined>,

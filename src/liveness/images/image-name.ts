@@ -1,6 +1,6 @@
 import { referenceIdPattern } from "../../face/model.ts";
 import type { Caller } from "../model/caller.ts";
-import type { HeldImageName, OwnFolder } from "../model/ports.ts";
+import type { HeldImageName, OwnFolder } from "../model/images.ts";
 
 /**
  * The image that the caller means by an id. Services share one namespace and every user has its own, so an id that is in

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { disableTypes, imageSize, types } from "image-size";
 import { invalidImage, invalidImageSize } from "../../api-errors.ts";
-import type { ImageFacts } from "../model/ports.ts";
+import type { ImageFacts } from "../model/images.ts";
 
 /** What the service takes: 1 KB to 6 MB, and at least the 36 pixels that its smallest face has. */
 export const imageLimits = {

@@ -1,5 +1,5 @@
 import type { Caller } from "../model/caller.ts";
-import type { Conditions, HeldImageName, NewImage, StoredImageFacts } from "../model/ports.ts";
+import type { Conditions, HeldImageName, NewImage, StoredImageFacts } from "../model/images.ts";
 import type { Limits } from "../open/limits.ts";
 import { type BoundImageDeps, noteBinding, removeVersion, settleNote, unlessReplaced } from "./bound-images.ts";
 import { heldImageName, ownFolder } from "./image-name.ts";

@@ -1,6 +1,4 @@
-import type { Page } from "./ports.ts";
-
-/** What the rules need of the world for reference images: a part of `ports.ts`, which passes it on. */
+import type { Page } from "./page.ts";
 
 /** What is known of an image by looking at its bytes. */
 export interface ImageFacts {
@@ -45,10 +43,8 @@ export type HeldImageName = `held/${string}` | `${OwnFolder}${string}`;
 /** Reference images: held ones, and `sessions/{creationId}`, which come with a creation. */
 export type ImageName = HeldImageName | `sessions/${string}`;
 
-/** What the timer walks through in more than one run. */
-export type WalkName = "images" | "sessions" | "sessionids";
-
-export interface ImageStore {
+/** Reference images. */
+export interface Images {
   /** Throws `ApiError` 412 `ConditionNotMet` where the conditions do not hold. */
   put(name: ImageName, image: NewImage, conditions?: Conditions): Promise<{ etag: string; created: boolean }>;
   get(name: ImageName): Promise<{ bytes: Uint8Array; facts: StoredImageFacts } | undefined>;
@@ -59,10 +55,6 @@ export interface ImageStore {
   list(prefix: "sessions/" | "", continuationToken?: string): Promise<Page<ListedImage>>;
   /** How many images a user has. Counts no further than `upTo`, from 1. */
   count(folder: OwnFolder, upTo: number): Promise<number>;
-  /** A text that outlives the process: how far a walk has come. */
-  bookmark(walk: WalkName): Promise<string | undefined>;
-  /** Undefined removes it. */
-  setBookmark(walk: WalkName, text: string | undefined): Promise<void>;
   /** One cheap read of the container. Throws where it cannot be reached. */
   probe(): Promise<void>;
 }

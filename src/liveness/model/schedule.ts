@@ -1,57 +1,59 @@
-import type { SessionRef } from "./ports.ts";
+import type { SessionRef } from "../../face/client/face-service.ts";
+import type { Placed } from "./references.ts";
 
 export type Phase = "collect" | "prune" | "purge";
 
-/** Where a row of `expiry` stands. */
-export type DuePlace = Pick<DueRow, "expiryPartition" | "creationId">;
+/** Identifies a row of the schedule. */
+export type DueKey = Pick<DueRow, "creationId" | "dueOn">;
 
-/** A row of `expiry`: a session to look at when its time has come. */
-export interface DueRow {
-  creationId: string;
+/** A session, and when the timer visits it. */
+export interface DueRow extends Placed {
   phase: Phase;
-  /** When it is due, RFC 3339: buckets are five minutes wide, and nothing is done before its time. */
+  /** RFC 3339. */
   dueOn: string;
-  /** Present once the session has been read. In a row that says `prune`, its outcome is recorded too. */
+  /** Present once the session has been read. With the phase `prune`, its outcome is recorded. */
   session?: SettledSession;
-  /** Runs of the timer in which it failed. */
+  /** Runs of the timer in a row in which it failed. */
   failures?: number;
-  /** Since when it counts as hopeless: it is tried less often, and no longer keeps images from being removed. */
-  setAsideOn?: string;
-  /** Where the session's row is, or will be. */
-  partition: string;
-  row: string;
-  idempotencyRowKey: string;
-  /** `{shard}_{bucket}`: made by `expiryPartition`. */
-  expiryPartition: string;
 }
 
-/** A row of `expiry` that is due and makes no sense. */
-export interface UnreadableRow extends DuePlace {
+/** A due row that cannot be read. */
+export interface UnreadableRow {
+  creationId: string;
   cause: unknown;
 }
 
-/** What it takes to prune a session without reading it again, or to find it wherever it was moved. */
+/** What pruning needs of a session, so that it need not be read again; and what finds it after a move. */
 export interface SettledSession extends SessionRef {
-  /** Its image came with its creation, and goes with it. */
+  /** Its image was uploaded with its creation, and is removed with it. */
   uploaded: boolean;
 }
 
-/** What is due when: the table `expiry`. */
+/** Which session the timer visits when. */
 export interface Schedule {
-  /** Inserts or replaces expiry rows, in as few requests as there are buckets. */
-  schedule(...rows: readonly DueRow[]): Promise<void>;
-  /** Partition of `expiry` for a time: the 5-minute bucket in which it falls, in the creation's shard. */
-  expiryPartition(creationId: string, dueOn: string): string;
-  /** Rows of one shard (0 to 15) that are due at `now`, oldest bucket first, read page by page. */
+  /** Inserts or replaces rows. */
+  put(...rows: readonly DueRow[]): Promise<void>;
+  /**
+   * Writes each `next`, then removes the rows that were due. Stopped in between, both are there, and the old one is
+   * repeated. Returns the moves whose old row was already gone.
+   */
+  move<T extends Move>(moves: readonly T[]): Promise<T[]>;
+  /** Rows of one shard (0 to 15) that are due at `now`, oldest first to within five minutes, read page by page. */
   dueRows(shard: number, now: string): AsyncIterable<DueRow | UnreadableRow>;
-  /** The row as it is now; undefined where it is gone. */
-  dueRow(row: DuePlace): Promise<DueRow | undefined>;
-  /** When the oldest row is due of all that are due at `now`; undefined where none is. */
+  /** The current row; undefined if it is gone. */
+  get(row: DueKey): Promise<DueRow | undefined>;
+  /** When the oldest of the rows that are due at `now` was due; undefined if none is. */
   oldestDue(now: string): Promise<string | undefined>;
-  /** Those of the creations that no row is due for by that time. */
-  unscheduled(creationIds: readonly string[], until: string): Promise<Set<string>>;
-  /** Removes rows that are done with, and answers those of them that were gone already. */
-  unschedule(rows: readonly DuePlace[]): Promise<DuePlace[]>;
-  /** Removes whatever rows the creation has, wherever they stand. Reads its whole shard. */
-  dropSchedule(creationId: string): Promise<void>;
+  /** Which of the creations have no row that is due until then. */
+  missing(creationIds: readonly string[], until: string): Promise<Set<string>>;
+  /** Removes rows. Returns those that were already gone. */
+  remove(rows: readonly DueKey[]): Promise<DueKey[]>;
+  /** Removes all rows of the creation. Reads its whole shard. */
+  removeAll(creationId: string): Promise<void>;
+}
+
+/** A row that was due, and the row that follows it, if any. */
+export interface Move {
+  due: DueRow;
+  next?: DueRow;
 }

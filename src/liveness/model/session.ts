@@ -1,5 +1,6 @@
 import type { ApiVersion, Attempt, SessionKind, SessionStatus, VerifyReference } from "../../face/model.ts";
 import type { CountedFor } from "./caller.ts";
+import type { Place, Placed, RecordRef } from "./references.ts";
 
 export const decisions = ["accepted", "rejected", "inconclusive"] as const;
 export type Decision = (typeof decisions)[number];
@@ -54,30 +55,24 @@ export interface SessionRecord {
   owner?: string;
   /** Whose sessions on the device this one counts among. */
   countedFor: CountedFor;
-  idempotencyRowKey: string;
-  /** Since when the timer has given up on it, but for a try each hour. */
-  setAsideOn?: string;
-  /** Partition from which the session is being moved to its device's: rows of it may still be there. */
-  movedFrom?: string;
-  /** Where the key row stands if not in the session's own partition: the session was bound to its device later. */
-  keyPartition?: string;
-  /** Partition of the first row of `expiry` that points here; those that follow stand where their times put them. */
-  expiryPartition: string;
 }
 
-/** A record with where and in which version it is stored. */
+/** A record as it was read. */
 export interface StoredSession {
   record: SessionRecord;
-  /** The table's PartitionKey, already encoded. */
-  partition: string;
-  row: string;
-  etag: string;
+  place: Place;
+  ref: RecordRef;
   /** Set on the pointer when the session was pruned: the dialects then answer 404. */
   prunedOn?: string;
-  /** Its device is known, and the move to the device's partition has begun at most: `bindSession` finishes it. */
+  /** Its device is known, and and it is not yet, or not wholly, stored with its device: `bindSession` moves it. */
   isMoving?: true;
   /** Not read just now, but remembered: whether it is still so is told by a write by its ETag, or by reading it. */
   recalled?: true;
+}
+
+/** How to find the record again. */
+export function placed({ place, record: { creationId, createdOn } }: StoredSession): Placed {
+  return { place, creationId, createdOn };
 }
 
 /** One stored entry of the audit trail. */

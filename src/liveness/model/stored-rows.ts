@@ -1,18 +1,17 @@
 import type { Guard } from "./guard.ts";
-import type { HeldImageName, Page } from "./ports.ts";
+import type { HeldImageName } from "./images.ts";
+import type { Page } from "./page.ts";
+import type { Placed, RowRef } from "./references.ts";
 
 /** The tables that a walk goes through. The calendar needs none: each of its rows is looked at when it is due. */
 export type WalkedTable = "sessions" | "sessionids";
 
-/** A row as a walk finds it: as much as shows whether it still has a use. Times are RFC 3339. */
+/** A row as a walk finds it: what shows whether it is still needed. Times are RFC 3339. */
 export type FoundRow = RowFacts & {
-  place: {
-    table: WalkedTable;
-    partition: string;
-    row: string;
-    /** The version that was read. */
-    etag: string;
-  };
+  table: WalkedTable;
+  /** Its key, for the log. */
+  row: string;
+  ref: RowRef;
 };
 
 export type RowOf<Kind extends RowFacts["kind"]> = Extract<FoundRow, { kind: Kind }>;
@@ -22,10 +21,8 @@ type RowFacts =
   | ({ kind: "guard" } & Guard)
   | {
       kind: "session";
-      creationId: string;
-      createdOn: string;
+      placed: Placed;
       tokenExpiresOn: string;
-      idempotencyRowKey: string;
       isFinal: boolean;
       /** See `StoredSession`. */
       isMoving: boolean;
@@ -42,7 +39,7 @@ export interface Removal {
 }
 
 /** All rows, whatever they belong to: for the walk that removes those that nothing else finds. */
-export interface RowStore {
+export interface StoredRows {
   /** Up to 1,000 rows in the order of their keys, from the beginning or from where the last page ended. */
   page(table: WalkedTable, continuationToken?: string): Promise<Page<FoundRow>>;
   /** Removes rows in the version that was read: one that has been changed since stays. One that fails stops no other. */

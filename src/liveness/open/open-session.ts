@@ -1,12 +1,14 @@
 import { setImmediate } from "node:timers/promises";
 import { ApiError } from "../../errors.ts";
+import type { Answered } from "../../face/client/face-service.ts";
 import { isRefusal } from "../../face/errors.ts";
 import type { CreatedSession } from "../../face/model.ts";
 import { heldImageName } from "../images/image-name.ts";
 import type { Caller } from "../model/caller.ts";
-import type { Answered, ImageStore, NewImage, Reserved } from "../model/ports.ts";
+import type { Reserved } from "../model/creations.ts";
+import type { Images, NewImage } from "../model/images.ts";
+import type { Schedule } from "../model/schedule.ts";
 import type { SessionRecord } from "../model/session.ts";
-import { collectDueOn } from "../retain/retention.ts";
 import { admission, ignoreErrors, refundDevicePlace, refundPlaces, takeOwnerPlace } from "./places.ts";
 import {
   type CheckedImage,
@@ -16,11 +18,11 @@ import {
   planSession,
   recordOf,
 } from "./plan-session.ts";
-import { keyOf, type RepeatDeps, type Repeated, repeatCreation } from "./repeat-creation.ts";
+import { type RepeatDeps, type Repeated, repeatCreation } from "./repeat-creation.ts";
 
 export interface OpenSessionDeps extends PlanDeps, RepeatDeps {
-  sessions: RepeatDeps["sessions"];
-  images: ImageStore;
+  schedule: Schedule;
+  images: Images;
 }
 
 export interface OpenedSession {
@@ -46,9 +48,7 @@ export async function openSession(deps: OpenSessionDeps, command: OpenSessionCom
   const { reserved } = place;
   const { value: created, requestId } = await openAtService(deps, plan, reserved, held);
   const record = recordOf(plan, deps.face.version, created, {
-    idempotencyRowKey: reserved.idempotencyRowKey,
     facts: (plan.uploaded ?? held ?? expected)?.facts,
-    confidenceFloor: deps.policy.confidenceFloor,
   });
   await commit(deps, plan, reserved, record);
   return { created, record, ...(requestId !== undefined && { requestId }) };
@@ -74,18 +74,18 @@ async function takePlace(
 
 async function reserve(deps: OpenSessionDeps, plan: Plan): Promise<Repeated> {
   const { request } = plan.command;
-  const outcome = await deps.sessions.reserve(
+  const outcome = await deps.creations.reserve(
     {
-      ...keyOf(plan),
+      ...plan.key,
       ...(request.deviceCorrelationId !== undefined && { deviceCorrelationId: request.deviceCorrelationId }),
-      ...(plan.idempotency !== undefined && { keyHash: plan.idempotency.keyHash, anchor: anchorOf(plan.idempotency) }),
+      ...(plan.keyHash !== undefined && { keyHash: plan.keyHash, anchor: anchorOf(plan.keyHash) }),
     },
     admission(deps, plan),
   );
   if ("existing" in outcome) return repeatCreation(deps, plan, outcome.existing);
   const { reserved } = outcome;
   await takeOwnerPlace(deps, plan).catch(async (refusal: unknown) => {
-    await ignoreErrors(Promise.all([deps.sessions.release(reserved), refundDevicePlace(deps, plan, reserved)]));
+    await ignoreErrors(Promise.all([deps.creations.release(reserved), refundDevicePlace(deps, plan, reserved)]));
     throw refusal;
   });
   return outcome;
@@ -93,15 +93,15 @@ async function reserve(deps: OpenSessionDeps, plan: Plan): Promise<Repeated> {
 
 /** Ends a creation that has not used its places. */
 async function giveUp(deps: OpenSessionDeps, plan: Plan, reserved: Reserved): Promise<void> {
-  await Promise.all([deps.sessions.release(reserved), refundPlaces(deps, plan, reserved)]);
+  await Promise.all([deps.creations.release(reserved), refundPlaces(deps, plan, reserved)]);
 }
 
 /** Where no device names the partition, a repeat must find the same one: the key does. */
-function anchorOf({ keyHash }: { keyHash: string }): string {
+function anchorOf(keyHash: string): string {
   return keyHash.slice(0, 32);
 }
 
-async function readHeldImage(images: ImageStore, caller: Caller, referenceImageId: string): Promise<CheckedImage> {
+async function readHeldImage(images: Images, caller: Caller, referenceImageId: string): Promise<CheckedImage> {
   const held = await images.get(heldImageName(caller, referenceImageId));
   if (held === undefined) {
     throw new ApiError(400, "ReferenceImageNotFound", "There is no reference image with this referenceImageId.");
@@ -123,14 +123,12 @@ async function openAtService(
   const [opened, ...beside] = await Promise.allSettled([
     opening,
     hasLeft.then(() =>
-      deps.sessions.schedule({
+      deps.schedule.put({
         creationId: creation.creationId,
+        createdOn: creation.createdOn,
+        place: reserved.place,
         phase: "collect",
-        dueOn: collectDueOn(creation.tokenExpiresOn),
-        partition: reserved.partition,
-        row: deps.sessions.rowKey(creation.createdOn, creation.creationId),
-        idempotencyRowKey: reserved.idempotencyRowKey,
-        expiryPartition: creation.expiryPartition,
+        dueOn: plan.key.dueOn,
       }),
     ),
     uploaded && hasLeft.then(() => deps.images.put(`sessions/${creation.creationId}`, newImage(uploaded, command))),
@@ -154,7 +152,7 @@ function newImage({ bytes, facts }: CheckedImage, { request, caller }: OpenSessi
 }
 
 async function commit(deps: OpenSessionDeps, plan: Plan, reserved: Reserved, record: SessionRecord): Promise<void> {
-  const committed = await deps.sessions.commit(reserved, record).catch(async (error: unknown) => {
+  const committed = await deps.creations.commit(reserved, record).catch(async (error: unknown) => {
     // Whether it was written is not known; that nobody gets the token is. The key row shows it: only its commit changes it.
     await ignoreErrors(deps.face.revoke(record));
     await ignoreErrors(releaseUncommitted(deps, plan, reserved));
@@ -168,11 +166,11 @@ async function commit(deps: OpenSessionDeps, plan: Plan, reserved: Reserved, rec
 /** Ends a creation that has used its places. Where the device is not known, there is none whose next creation could count it. */
 async function endUsed(deps: OpenSessionDeps, plan: Plan, reserved: Reserved): Promise<void> {
   const isDeviceKnown = plan.request.deviceCorrelationId !== undefined;
-  await Promise.all([deps.sessions.release(reserved), !isDeviceKnown && refundDevicePlace(deps, plan, reserved)]);
+  await Promise.all([deps.creations.release(reserved), !isDeviceKnown && refundDevicePlace(deps, plan, reserved)]);
 }
 
 async function releaseUncommitted(deps: OpenSessionDeps, plan: Plan, reserved: Reserved): Promise<void> {
-  if (await deps.sessions.release(reserved)) await refundPlaces(deps, plan, reserved);
+  if (await deps.creations.release(reserved)) await refundPlaces(deps, plan, reserved);
 }
 
 /**
@@ -185,7 +183,7 @@ async function undo(
   reserved: Reserved,
   { hasUsedPlaces, sessionId }: { hasUsedPlaces: boolean; sessionId: string | undefined },
 ): Promise<void> {
-  const { face, sessions, images } = deps;
+  const { face, schedule, images } = deps;
   const { command, creation, uploaded } = plan;
   const [, ...taken] = await Promise.allSettled([
     // One that cannot be revoked now dies by itself: nobody has its token.
@@ -193,5 +191,5 @@ async function undo(
     hasUsedPlaces ? endUsed(deps, plan, reserved) : giveUp(deps, plan, reserved),
     uploaded !== undefined && images.delete(`sessions/${creation.creationId}`),
   ]);
-  if (taken.every(({ status }) => status === "fulfilled")) await ignoreErrors(sessions.unschedule([creation]));
+  if (taken.every(({ status }) => status === "fulfilled")) await ignoreErrors(schedule.remove([plan.key]));
 }

@@ -1,13 +1,16 @@
 import { type Caller, countedFor, services } from "../model/caller.ts";
+import type { Clock } from "../model/clock.ts";
+import type { Creations, Reserved } from "../model/creations.ts";
+import type { Devices } from "../model/devices.ts";
 import type { Admit } from "../model/guard.ts";
-import type { Clock, DeviceStore, Reserved } from "../model/ports.ts";
 import { admit, admitOwner, type Limits, refundCreation } from "./limits.ts";
 import type { Plan } from "./plan-session.ts";
 
 /** The places that a creation takes: among the sessions of its device, and for a user among all that the user opens. */
 
 export interface PlaceDeps {
-  devices: DeviceStore;
+  creations: Creations;
+  devices: Devices;
   now: Clock;
   limits: Limits;
 }
@@ -25,23 +28,23 @@ export function admission({ limits }: Pick<PlaceDeps, "limits">, { creation }: P
 export async function takeOwnerPlace({ devices, limits }: PlaceDeps, { command, creation }: Plan): Promise<void> {
   const owner = limitedOwner(command.caller);
   if (owner === undefined) return;
-  await devices.updateOwnerGuard(owner, (guard) => admitOwner(guard, Date.parse(creation.createdOn), limits));
+  await devices.editOwnerGuard(owner, (guard) => admitOwner(guard, Date.parse(creation.createdOn), limits));
 }
 
 /** Gives back what `takeOwnerPlace` took. */
 export async function refundOwnerPlace({ devices, now }: PlaceDeps, { command, creation }: Plan): Promise<void> {
   const owner = limitedOwner(command.caller);
   if (owner === undefined) return;
-  await devices.updateOwnerGuard(owner, (guard) => refundCreation(guard, creation.createdOn, now()));
+  await devices.editOwnerGuard(owner, (guard) => refundCreation(guard, creation.createdOn, now()));
 }
 
 /** Gives back the place among the sessions of the device. */
 export async function refundDevicePlace(
-  { devices, now }: PlaceDeps,
+  { creations, now }: PlaceDeps,
   { creation }: Plan,
-  { partition, key }: Reserved,
+  reserved: Reserved,
 ): Promise<void> {
-  await devices.updateGuard(partition, key.countedFor, (guard) => refundCreation(guard, creation.createdOn, now()));
+  await creations.editGuard(reserved, (guard) => refundCreation(guard, creation.createdOn, now()));
 }
 
 /** Gives back all places of a creation. */

@@ -1,11 +1,14 @@
 import { createHash } from "node:crypto";
 import { ApiError } from "../../errors.ts";
 import { carryOver, carryOverRules } from "../../face/carry-over.ts";
+import type { FaceService } from "../../face/client/face-service.ts";
 import type { CreateRequest } from "../../face/codec.ts";
 import type { ApiVersion, CreatedSession, SessionKind, SessionRequest } from "../../face/model.ts";
 import { inspectImage } from "../images/inspect-image.ts";
 import { type Caller, countedFor } from "../model/caller.ts";
-import type { Clock, FaceService, ImageFacts, NewId, SessionStore } from "../model/ports.ts";
+import type { Clock, NewId } from "../model/clock.ts";
+import type { CreationKey } from "../model/creations.ts";
+import type { ImageFacts } from "../model/images.ts";
 import type { SessionRecord } from "../model/session.ts";
 import { collectDueOn, sessionLifeMs } from "../retain/retention.ts";
 
@@ -25,6 +28,9 @@ export interface OpeningPolicy {
   confidenceFloor: number;
 }
 
+/** How long a creation may be under way before it counts as crashed. */
+const leaseMs = 30_000;
+
 /** An image whose bytes were looked at. */
 export interface CheckedImage {
   bytes: Uint8Array;
@@ -37,17 +43,17 @@ export interface Plan {
   /** As the service is to get it. */
   request: SessionRequest;
   uploaded: CheckedImage | undefined;
-  creation: Pick<
-    SessionRecord,
-    "creationId" | "createdOn" | "tokenExpiresOn" | "expiresOn" | "ttlSeconds" | "expiryPartition"
-  >;
-  /** With an idempotency key: hashes of the key (and its owner) and of all that was asked. */
-  idempotency: { keyHash: string; bodyHash: string } | undefined;
+  creation: Pick<SessionRecord, "creationId" | "createdOn" | "tokenExpiresOn" | "expiresOn" | "ttlSeconds">;
+  /** Lowest match confidence that the session accepts: the request's or the operator's. Undefined: any. */
+  threshold: number | undefined;
+  /** SHA-256 (hex) of the idempotency key and its owner; undefined if the request has no key. */
+  keyHash: string | undefined;
+  /** The key row of the creation. */
+  key: CreationKey;
 }
 
 export interface PlanDeps {
   face: FaceService;
-  sessions: Pick<SessionStore, "expiryPartition">;
   now: Clock;
   newId: NewId;
   policy: OpeningPolicy;
@@ -71,16 +77,26 @@ export function planSession(deps: PlanDeps, command: OpenSessionCommand): Plan {
   const expectsImage = command.expectedReferenceImageId !== undefined;
   // Which image the client has submitted is told by the hash alone.
   const asked = { ...request, ...(expectsImage && { returnVerifyImageHash: true }) };
-  carryOver(deps.face.version, kind, asked, hasImage ? { bytes: new Uint8Array() } : undefined);
+  carryOver(deps.face.version, kind, asked, hasImage);
   const uploaded = image && { bytes: image.bytes, facts: inspectImage(image.bytes) };
   const asksForHash = hasImage && canReturnHash(deps.face.version);
+  const creation = dateCreation(deps, request);
+  const { idempotencyKey, caller } = command;
   return {
     command,
     request: { ...asked, ...(asksForHash && { returnVerifyImageHash: true }) },
     uploaded,
-    creation: dateCreation(deps, request),
-    idempotency:
-      command.idempotencyKey === undefined ? undefined : hashCommand(command, command.idempotencyKey, uploaded),
+    creation,
+    threshold: kind === "livenessWithVerify" ? thresholdOf(request, deps.policy) : undefined,
+    keyHash: idempotencyKey === undefined ? undefined : sha256(`${holderOf(caller, request)}${idempotencyKey}`),
+    key: {
+      creationId: creation.creationId,
+      leaseUntil: new Date(Date.parse(creation.createdOn) + leaseMs).toISOString(),
+      dueOn: collectDueOn(creation.tokenExpiresOn),
+      countedFor: countedFor(caller),
+      ...(idempotencyKey !== undefined && { bodyHash: hashCommand(command, uploaded) }),
+      ...(caller.owner !== undefined && { owner: caller.owner }),
+    },
   };
 }
 
@@ -91,37 +107,30 @@ function canReturnHash(version: ApiVersion): boolean {
   );
 }
 
-function dateCreation({ now, newId, sessions }: PlanDeps, request: SessionRequest): Plan["creation"] {
-  const creationId = newId();
+/** Undefined where any match confidence will do. */
+function thresholdOf({ verifyConfidenceThreshold = 0 }: SessionRequest, { confidenceFloor }: OpeningPolicy) {
+  const threshold = Math.max(verifyConfidenceThreshold, confidenceFloor);
+  return threshold > 0 ? threshold : undefined;
+}
+
+function dateCreation({ now, newId }: PlanDeps, request: SessionRequest): Plan["creation"] {
   const start = now();
   const ttlSeconds = request.authTokenTimeToLiveInSeconds;
-  const tokenExpiresOn = new Date(start + ttlSeconds * 1000).toISOString();
   return {
-    creationId,
+    creationId: newId(),
     createdOn: new Date(start).toISOString(),
-    tokenExpiresOn,
+    tokenExpiresOn: new Date(start + ttlSeconds * 1000).toISOString(),
     expiresOn: new Date(start + sessionLifeMs).toISOString(),
     ttlSeconds,
-    expiryPartition: sessions.expiryPartition(creationId, collectDueOn(tokenExpiresOn)),
   };
 }
 
-function hashCommand(command: OpenSessionCommand, key: string, uploaded: CheckedImage | undefined) {
-  const { kind, request, referenceImageId, expectedReferenceImageId, clientReferenceId, caller } = command;
+/** SHA-256 (hex) of all that a repeat must have in common with the first request. */
+function hashCommand(command: OpenSessionCommand, uploaded: CheckedImage | undefined): string {
+  const { kind, request, referenceImageId, expectedReferenceImageId, clientReferenceId } = command;
   const asked = Object.entries(request).sort(([one], [other]) => (one < other ? -1 : 1));
-  return {
-    keyHash: sha256(`${holderOf(caller, request)}${key}`),
-    bodyHash: sha256(
-      JSON.stringify({
-        kind,
-        asked,
-        referenceImageId,
-        expectedReferenceImageId,
-        clientReferenceId,
-        image: uploaded?.facts.sha256,
-      }),
-    ),
-  };
+  const image = uploaded?.facts.sha256;
+  return sha256(JSON.stringify({ kind, asked, referenceImageId, expectedReferenceImageId, clientReferenceId, image }));
 }
 
 /**
@@ -142,14 +151,13 @@ export function recordOf(
   plan: Plan,
   upstreamVersion: ApiVersion,
   created: CreatedSession,
-  stored: { idempotencyRowKey: string; facts: ImageFacts | undefined; confidenceFloor: number },
+  { facts }: { facts: ImageFacts | undefined },
 ): SessionRecord {
-  const { command, creation } = plan;
+  const { command, creation, threshold } = plan;
   const { request, caller, clientReferenceId } = command;
-  const { deviceCorrelationId, verifyConfidenceThreshold = 0 } = request;
+  const { deviceCorrelationId } = request;
   const { expectedReferenceImageId } = command;
   const referenceImageId = plan.uploaded ? creation.creationId : (command.referenceImageId ?? expectedReferenceImageId);
-  const threshold = Math.max(verifyConfidenceThreshold, stored.confidenceFloor);
   return {
     ...creation,
     sessionId: created.sessionId,
@@ -160,15 +168,14 @@ export function recordOf(
     attempts: 0,
     final: false,
     reasons: [],
-    countedFor: countedFor(caller),
-    idempotencyRowKey: stored.idempotencyRowKey,
+    countedFor: plan.key.countedFor,
     ...(deviceCorrelationId !== undefined && { deviceCorrelationId }),
     ...(clientReferenceId !== undefined && { clientReferenceId }),
-    ...(command.kind === "livenessWithVerify" && threshold > 0 && { threshold }),
+    ...(threshold !== undefined && { threshold }),
     ...(created.modelVersion !== undefined && { modelVersion: created.modelVersion }),
     ...(created.verifyReferences.length > 0 && { verifyReferences: created.verifyReferences }),
     ...(referenceImageId !== undefined && { referenceImageId }),
-    ...(stored.facts !== undefined && { referenceImageHash: stored.facts.sha256 }),
+    ...(facts !== undefined && { referenceImageHash: facts.sha256 }),
     ...(expectedReferenceImageId !== undefined && { imageFromClient: true }),
     ...(caller.clientName !== undefined && { clientName: caller.clientName }),
     ...(caller.owner !== undefined && { owner: caller.owner }),

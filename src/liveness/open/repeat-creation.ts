@@ -1,14 +1,15 @@
 import { ApiError } from "../../errors.ts";
 import type { CreatedSession, SessionState } from "../../face/model.ts";
-import { countedFor } from "../model/caller.ts";
-import type { CreationKey, Reserved } from "../model/ports.ts";
+import type { Creations, Reserved } from "../model/creations.ts";
 import type { SessionRecord, StoredSession } from "../model/session.ts";
 import { cancelSession } from "../result/get-session.ts";
 import type { RecordResultDeps } from "../result/record-result.ts";
 import { admission, ignoreErrors, refundOwnerPlace, refundPlaces, takeOwnerPlace } from "./places.ts";
 import type { Plan } from "./plan-session.ts";
 
-export type RepeatDeps = RecordResultDeps;
+export interface RepeatDeps extends RecordResultDeps {
+  creations: Creations;
+}
 
 /** Either the session of the first request again, or the place in which to open another one. */
 export type Repeated =
@@ -30,7 +31,7 @@ const rejected = { "repeatability-result": "rejected" };
  */
 export async function repeatCreation(deps: RepeatDeps, plan: Plan, existing: Reserved): Promise<Repeated> {
   const { key } = existing;
-  if (key.bodyHash !== plan.idempotency?.bodyHash) {
+  if (key.bodyHash !== plan.key.bodyHash) {
     throw new ApiError(422, "IdempotencyKeyReused", "The key was used before, with another request.", {
       headers: rejected,
     });
@@ -43,7 +44,7 @@ export async function repeatCreation(deps: RepeatDeps, plan: Plan, existing: Res
   const isReplaced = key.sessionId === undefined && record.revokedOn !== undefined;
   if (isReplaced) return replace(deps, plan, existing, stored);
   // Revoked by its owner, or a moment ago by another repeat: that one has changed the key's row.
-  if (record.revokedOn !== undefined && !(await deps.sessions.isCurrent(existing))) throw inProgress();
+  if (record.revokedOn !== undefined && !(await deps.creations.isCurrent(existing))) throw inProgress();
   if (record.status !== "NotStarted") throw alreadyUsed();
   // A session that the service does not know was revoked by the very creation whose commit failed: nobody has its token.
   const told = await deps.face.get(record);
@@ -72,9 +73,9 @@ async function replace(deps: RepeatDeps, plan: Plan, existing: Reserved, stored:
 }
 
 /** The session of the key: the one that was committed, or the one that a crashed request was about to replace. */
-function previousOf({ devices, sessions }: RepeatDeps, existing: Reserved): Promise<StoredSession | undefined> {
+function previousOf({ creations, sessions }: RepeatDeps, existing: Reserved): Promise<StoredSession | undefined> {
   const { sessionId, replaces } = existing.key;
-  if (sessionId !== undefined) return devices.sessionOf(existing);
+  if (sessionId !== undefined) return creations.sessionOf(existing);
   return replaces === undefined ? Promise.resolve(undefined) : sessions.find(replaces);
 }
 
@@ -91,32 +92,17 @@ async function takeOver(
   existing: Reserved,
   replaces: string | undefined,
 ): Promise<{ reserved: Reserved }> {
-  const key = { ...keyOf(plan), ...(replaces !== undefined && { replaces }) };
+  const key = { ...plan.key, ...(replaces !== undefined && { replaces }) };
   // The user's limit first: once the key is taken over, a refusal could not leave it as it was.
   await takeOwnerPlace(deps, plan);
   try {
-    const reserved = await deps.sessions.takeOver(existing, key, admission(deps, plan));
+    const reserved = await deps.creations.takeOver(existing, key, admission(deps, plan));
     if (reserved === undefined) throw inProgress();
     return { reserved };
   } catch (error) {
     await ignoreErrors(refundOwnerPlace(deps, plan));
     throw error;
   }
-}
-
-/** How long a creation may be under way before it counts as crashed. */
-const leaseMs = 30_000;
-
-/** The key row of a creation that begins now. */
-export function keyOf({ command, creation, idempotency }: Plan): CreationKey {
-  return {
-    creationId: creation.creationId,
-    leaseUntil: new Date(Date.parse(creation.createdOn) + leaseMs).toISOString(),
-    expiryPartition: creation.expiryPartition,
-    countedFor: countedFor(command.caller),
-    ...(idempotency !== undefined && { bodyHash: idempotency.bodyHash }),
-    ...(command.caller.owner !== undefined && { owner: command.caller.owner }),
-  };
 }
 
 function alreadyUsed(): ApiError {

@@ -1,13 +1,15 @@
 import { ApiError } from "../../errors.ts";
 import { isDeviceId } from "../../face/model.ts";
-import type { Clock, DeviceStore, SessionStore } from "../model/ports.ts";
+import type { Clock } from "../model/clock.ts";
+import type { Devices } from "../model/devices.ts";
 import type { StoredSession } from "../model/session.ts";
+import type { Sessions } from "../model/sessions.ts";
 import { countBound, type Limits, refundCreation } from "../open/limits.ts";
 import { updateRecord } from "./update-record.ts";
 
 export interface BindDeviceDeps {
-  sessions: SessionStore;
-  devices: DeviceStore;
+  sessions: Sessions;
+  devices: Devices;
   now: Clock;
   limits: Limits;
 }
@@ -49,7 +51,7 @@ export async function bindDevice(
 
 /** The session with its device on record, which another caller may have written; wherever it has been moved since. */
 async function nameDevice(
-  sessions: SessionStore,
+  sessions: Sessions,
   stored: StoredSession,
   deviceCorrelationId: string,
 ): Promise<StoredSession | undefined> {

@@ -1,8 +1,9 @@
 import { sessionNotFound } from "../../api-errors.ts";
 import type { SessionKind, SessionState } from "../../face/model.ts";
 import { type Caller, mayUse } from "../model/caller.ts";
-import type { Clock, SessionStore } from "../model/ports.ts";
+import type { Clock } from "../model/clock.ts";
 import type { SessionRecord, StoredSession } from "../model/session.ts";
+import type { Sessions } from "../model/sessions.ts";
 import { endedAttempts, type RecordResultDeps, recordResult } from "./record-result.ts";
 import { viewSession } from "./session-view.ts";
 
@@ -15,7 +16,7 @@ const sessionIdShape = /^[\w-]{1,64}$/;
  * @throws ApiError 404 `SessionNotFound`, the same for what is not there and for what is another's.
  */
 export async function findSession(
-  { sessions }: { sessions: SessionStore },
+  { sessions }: { sessions: Sessions },
   caller: Caller,
   sessionId: string,
 ): Promise<StoredSession> {
@@ -90,7 +91,7 @@ export async function cancelSession(deps: RecordResultDeps, stored: StoredSessio
     revokedOn === undefined && (await recordResult(deps, stored, { revoking: true })).state !== undefined;
   const [revoked] = await Promise.all([
     deps.face.revoke(stored.record),
-    deps.sessions.markPruned(sessionId, new Date(deps.now()).toISOString()),
+    deps.removals.markPruned(sessionId, new Date(deps.now()).toISOString()),
   ]);
   // Known a moment ago and gone now: revoked by the lost first try of the same call, or by somebody just as quick.
   return revoked || wasKnown;
@@ -98,7 +99,7 @@ export async function cancelSession(deps: RecordResultDeps, stored: StoredSessio
 
 /** @throws ApiError 404 `SessionNotFound`, as the service answers for what was deleted or has expired there. */
 export async function findLiveSession(
-  deps: { sessions: SessionStore; now: Clock },
+  deps: { sessions: Sessions; now: Clock },
   caller: Caller,
   kind: SessionKind,
   sessionId: string,

@@ -7,8 +7,8 @@ import {
   type VerifyReference,
 } from "../../face/model.ts";
 import type { Caller } from "../model/caller.ts";
-import type { SessionStore } from "../model/ports.ts";
 import type { AuditRecord, StoredSession } from "../model/session.ts";
+import type { Sessions } from "../model/sessions.ts";
 import { sessionLifeMs, tokenIsOver } from "../retain/retention.ts";
 import { attemptFor } from "./digest-visibility.ts";
 import { findLiveSession, findSession } from "./get-session.ts";
@@ -73,7 +73,7 @@ export async function readAuditTrail(
  * @throws ApiError 404 `SessionNotFound`.
  */
 export async function readStoredEntries(
-  deps: { sessions: SessionStore },
+  deps: { sessions: Sessions },
   caller: Caller,
   sessionId: string,
 ): Promise<AuditRecord[]> {

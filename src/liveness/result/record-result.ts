@@ -1,6 +1,11 @@
+import type { FaceService } from "../../face/client/face-service.ts";
 import { type Attempt, auditEntryId, byEntryId, type SessionState } from "../../face/model.ts";
-import type { Clock, DeviceStore, FaceService, SessionStore } from "../model/ports.ts";
+import type { Clock } from "../model/clock.ts";
+import type { Devices } from "../model/devices.ts";
+import type { Removals } from "../model/removals.ts";
 import type { AuditRecord, SessionRecord, StoredSession } from "../model/session.ts";
+import type { SessionImages } from "../model/session-images.ts";
+import type { Sessions } from "../model/sessions.ts";
 import { countOutcome, countsForLockout, type Limits } from "../open/limits.ts";
 import { imagesOf } from "../retain/purge-session.ts";
 import { tokenIsOver } from "../retain/retention.ts";
@@ -10,8 +15,10 @@ import { updateRecord } from "./update-record.ts";
 
 export interface RecordResultDeps {
   face: FaceService;
-  sessions: SessionStore;
-  devices: DeviceStore;
+  sessions: Sessions;
+  removals: Removals;
+  devices: Devices;
+  sessionImages: SessionImages;
   now: Clock;
   rules: DecisionRules;
   limits: Limits;
@@ -79,8 +86,8 @@ export async function recordResult(
     const next = isBound ? undefined : settle(current, seen);
     if (next === undefined) return undefined;
     const entries = newEntries(current, seen, trail);
-    linked.push(...(await linkImages(deps.devices, current, entries)));
-    const guard = await guardChange(deps, placed.partition, current, next);
+    linked.push(...(await linkImages(deps.sessionImages, current, entries)));
+    const guard = await guardChange(deps, placed, current, next);
     return { record: next, entries, ...(guard && { guard }) };
   });
   // Erased meanwhile: there is nothing left to tell of.
@@ -88,7 +95,7 @@ export async function recordResult(
     // Or moved to its device, as long as that was not known here.
     const moved = placed.record.deviceCorrelationId === undefined && (await deps.sessions.find(record.sessionId));
     if (moved) return recordResult(deps, moved, occasion);
-    for (const sessionImageId of linked) await deps.devices.unlinkImage(sessionImageId);
+    for (const sessionImageId of linked) await deps.sessionImages.unlink(sessionImageId);
     return { stored, state: undefined, isErased: true };
   }
   // Somebody recorded more in between than was seen here, and what came with the question would be lost: look again.
@@ -100,26 +107,26 @@ export async function recordResult(
 /** What the outcome changes in the guard that counts the session. */
 async function guardChange(
   { devices, now, limits }: RecordResultDeps,
-  partition: string,
+  stored: StoredSession,
   before: SessionRecord,
-  { decision, deviceCorrelationId, countedFor }: SessionRecord,
+  { decision, deviceCorrelationId }: SessionRecord,
 ) {
   if (deviceCorrelationId === undefined || decision === undefined) return undefined;
   if (!countsForLockout(before.decision, decision)) return undefined;
   // An acceptance ends the row whatever its length was; a rejection must know it.
-  const known = decision === "rejected" ? await devices.guard(partition, countedFor) : undefined;
+  const known = decision === "rejected" ? await devices.guardOf(stored) : undefined;
   const change = countOutcome(known?.guard, decision, now(), limits);
-  return { change, ...(known !== undefined && { etag: known.etag }) };
+  return { change, ...(known !== undefined && { version: known.version }) };
 }
 
 /** Lets a principal find the session that an image of an attempt belongs to. Trusted services need not ask. */
 async function linkImages(
-  devices: DeviceStore,
+  sessionImages: SessionImages,
   { owner, sessionId }: SessionRecord,
   entries: AuditRecord[],
 ): Promise<string[]> {
   const sessionImageIds = owner === undefined ? [] : imagesOf(entries);
-  for (const sessionImageId of sessionImageIds) await devices.linkImage(sessionImageId, sessionId);
+  for (const sessionImageId of sessionImageIds) await sessionImages.link(sessionImageId, sessionId);
   return sessionImageIds;
 }
 

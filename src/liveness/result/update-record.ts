@@ -1,11 +1,12 @@
 import { ApiError } from "../../errors.ts";
 import type { GuardChange } from "../model/guard.ts";
-import type { SessionStore } from "../model/ports.ts";
-import type { AuditRecord, SessionRecord, StoredSession } from "../model/session.ts";
+import type { Version } from "../model/references.ts";
+import { type AuditRecord, placed, type SessionRecord, type StoredSession } from "../model/session.ts";
+import type { Sessions } from "../model/sessions.ts";
 
 /** What to write: the record as it should be, and what goes with it in the same transaction. Undefined: nothing. */
 export type RecordUpdate =
-  | { record: SessionRecord; entries?: readonly AuditRecord[]; guard?: { change: GuardChange; etag?: string } }
+  | { record: SessionRecord; entries?: readonly AuditRecord[]; guard?: { change: GuardChange; version?: Version } }
   | undefined;
 
 /** Somebody else may write at the same time, to the record or to the guard of its device. Each lost round is another's success. */
@@ -18,7 +19,7 @@ const maxRounds = 50;
  * @throws ApiError 503 `ServerBusy` where others are quicker again and again.
  */
 export async function updateRecord(
-  sessions: SessionStore,
+  sessions: Sessions,
   stored: StoredSession,
   amend: (record: SessionRecord) => RecordUpdate | Promise<RecordUpdate>,
 ): Promise<StoredSession | undefined> {
@@ -29,7 +30,7 @@ export async function updateRecord(
     const written = amendment && (await sessions.update(current, amendment.record, amendment.entries, amendment.guard));
     // A write by the ETag proves that what was remembered was still so.
     if (written !== undefined) return confirmed(written);
-    const reread = await sessions.load(current.partition, current.row);
+    const reread = await sessions.load(placed(current));
     if (reread === undefined) return undefined;
     current = { ...reread, ...(stored.prunedOn !== undefined && { prunedOn: stored.prunedOn }) };
   }

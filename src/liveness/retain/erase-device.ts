@@ -1,15 +1,27 @@
 import { ApiError } from "../../errors.ts";
+import type { FaceService } from "../../face/client/face-service.ts";
 import { unlessReplaced } from "../images/bound-images.ts";
-import type { Clock, DeviceStore, FaceService, HeldImageName, ImageStore, SessionStore } from "../model/ports.ts";
+import type { Clock } from "../model/clock.ts";
+import type { Creations } from "../model/creations.ts";
+import type { Devices } from "../model/devices.ts";
+import type { HeldImageName, Images } from "../model/images.ts";
+import type { Removals } from "../model/removals.ts";
+import type { DueKey, Schedule } from "../model/schedule.ts";
 import type { StoredSession } from "../model/session.ts";
+import type { SessionImages } from "../model/session-images.ts";
+import type { Sessions } from "../model/sessions.ts";
 import { purgeSession } from "./purge-session.ts";
-import { pruneDueOn, purgeDueOn, type Retention } from "./retention.ts";
+import { collectDueOn, pruneDueOn, purgeDueOn, type Retention } from "./retention.ts";
 
 export interface EraseDeps {
   face: FaceService;
-  sessions: SessionStore;
-  devices: DeviceStore;
-  images: ImageStore;
+  creations: Creations;
+  sessions: Sessions;
+  removals: Removals;
+  schedule: Schedule;
+  devices: Devices;
+  sessionImages: SessionImages;
+  images: Images;
   now: Clock;
   retention: Retention;
 }
@@ -35,22 +47,22 @@ export async function eraseDevice(deps: EraseDeps, deviceCorrelationId: string):
   for (let round = 0; round < maxRounds; round += 1) {
     const contents = await deps.devices.contentsOf(deviceCorrelationId);
     if (contents.isEmpty) return erased;
-    for (const { idempotencyRowKey, creationId, expiryPartition } of contents.keys) {
-      await deps.sessions.dropKey(contents.partition, idempotencyRowKey, creationId);
-      await deps.images.delete(`sessions/${creationId}`);
-      if (expiryPartition !== undefined) await unschedule(deps, creationId, [expiryPartition]);
+    for (const { key, place } of contents.keys) {
+      await deps.creations.dropKey(place, key.creationId);
+      await deps.images.delete(`sessions/${key.creationId}`);
+      await unschedule(deps, [key]);
     }
     // A creation that stopped at its commit may have left a pointer that nothing here tells of.
-    if (contents.keys.some(({ sessionId }) => sessionId === undefined)) {
-      await deps.devices.dropPointers([contents]);
+    if (contents.keys.some(({ key }) => key.sessionId === undefined)) {
+      await deps.removals.dropPointers({ deviceCorrelationId });
     }
     for (const stored of contents.sessions) {
       await eraseSession(deps, stored);
       erased.sessions += 1;
     }
-    for (const { name, etag } of contents.boundImages) {
+    for (const { name, version } of contents.boundImages) {
       if (await eraseImage(deps, deviceCorrelationId, name)) erased.referenceImages += 1;
-      await deps.devices.unbindImage(deviceCorrelationId, name, etag);
+      await deps.devices.unbindImage(deviceCorrelationId, name, version);
     }
     await deps.devices.dropRest(contents);
   }
@@ -65,26 +77,25 @@ async function eraseImage({ images }: EraseDeps, device: string, name: HeldImage
 }
 
 async function eraseSession(deps: EraseDeps, stored: StoredSession): Promise<void> {
-  const { face, sessions, images, now, retention } = deps;
+  const { face, images, now, retention } = deps;
   const { record } = stored;
   const { creationId, createdOn } = record;
-  const times = [pruneDueOn, purgeDueOn].map((dueOn) => dueOn(createdOn, retention));
-  const following = times.map((dueOn) => sessions.expiryPartition(creationId, dueOn));
-  const places = [...new Set([record.expiryPartition, ...following])];
+  const following = [pruneDueOn, purgeDueOn].map((dueOn) => dueOn(createdOn, retention));
+  const rows = [collectDueOn(record.tokenExpiresOn), ...following].map((dueOn) => ({ creationId, dueOn }));
   const mayLive = now() < Date.parse(record.expiresOn);
   await Promise.all([
     mayLive && face.revoke(record),
     record.referenceImageId === record.creationId && images.delete(`sessions/${record.creationId}`),
   ]);
-  await unschedule(deps, creationId, places);
+  await unschedule(deps, rows);
   await purgeSession(deps, stored);
   // The timer may have been about to move the row on. Whatever it writes from now on, it takes back by itself.
-  await sessions.unschedule(places.map((expiryPartition) => ({ creationId, expiryPartition })));
+  await deps.schedule.remove(rows);
 }
 
-/** Removes the rows of `expiry`: the one that the creation wrote, or that the timer wrote in its place. */
-async function unschedule({ sessions }: EraseDeps, creationId: string, places: readonly string[]): Promise<void> {
-  const gone = await sessions.unschedule(places.map((expiryPartition) => ({ creationId, expiryPartition })));
-  // What failed, or was set down for times by other settings, may stand anywhere.
-  if (gone.length === places.length) await sessions.dropSchedule(creationId);
+/** Removes rows of one creation from the schedule. Rows that failed, or were written under other settings, are due at other times. */
+async function unschedule({ schedule }: EraseDeps, rows: readonly DueKey[]): Promise<void> {
+  const gone = await schedule.remove(rows);
+  const [first] = rows;
+  if (first !== undefined && gone.length === rows.length) await schedule.removeAll(first.creationId);
 }

@@ -3,7 +3,6 @@ import { beginRun, isInfrastructureFailure, type Run, type RunLimits } from "./m
 import {
   find,
   follow,
-  noteSetAside,
   type PhaseDeps,
   type PhaseOutcome,
   type PhaseState,
@@ -14,8 +13,6 @@ import {
 import { DeadlineReached } from "./rate-limiter.ts";
 
 export interface MaintainDeps extends PhaseDeps, RunLimits {
-  /** Runs in which a session may fail before it is set aside. */
-  maxAttempts: number;
   onFailure(failure: MaintenanceFailure): void;
 }
 
@@ -26,8 +23,6 @@ export interface MaintenanceFailure {
   phase?: Phase;
   /** Runs in which the session has failed by now. */
   failures?: number;
-  /** Of a session that was set aside, now or before. */
-  setAsideOn?: string;
   /** Of 16, where its rows could not be read. */
   shard?: number;
   cause: unknown;
@@ -42,8 +37,6 @@ export interface MaintenanceSummary {
   /** Creations that never got as far as their commit. */
   abandoned: number;
   failed: number;
-  /** Those of the failed that were set aside for it. */
-  setAside: number;
   /** There was no time for these, and they are due still. Only those that there was time to count. */
   left: number;
   /** When the oldest row was due; absent where none was. */
@@ -54,8 +47,9 @@ const shards = Array.from({ length: 16 }, (_, shard) => shard);
 /** So many rows are written or removed with one request; what is done for them is not waited for longer than that. */
 const maxBatch = 100;
 const maxBatchMs = 30_000;
-/** What was set aside is tried again after so long: what is wrong with it may lie elsewhere, and pass. */
-const setAsideMs = 3_600_000;
+/** Backoff of a session that fails: doubled with each further run in which it fails, up to the longest. */
+const firstDelayMs = 5 * 60_000;
+const longestDelayMs = 60 * 60_000;
 
 /**
  * Works on all that is due, the oldest first whatever its shard, until nothing is or until the deadline (milliseconds
@@ -89,7 +83,7 @@ export async function drainShard(
   const summary = addSummaries();
   const tools = { ...deps, face: run.face };
   const closing = new Set<Promise<void>>();
-  let batch: { bucket: string; since: number; visits: Promise<RowResult>[] } | undefined;
+  let batch: { since: number; visits: Promise<RowResult>[] } | undefined;
   const isFull = ({ visits, since }: NonNullable<typeof batch>) =>
     visits.length === maxBatch || deps.now() - since >= maxBatchMs;
 
@@ -103,7 +97,7 @@ export async function drainShard(
   }
 
   try {
-    for await (const due of deps.sessions.dueRows(shard, run.startedOn)) {
+    for await (const due of deps.schedule.dueRows(shard, run.startedOn)) {
       summary.due += 1;
       if ("cause" in due) {
         // It stays where it is, and is told of until somebody mends it.
@@ -117,11 +111,11 @@ export async function drainShard(
         if (run.isOver()) break;
         continue;
       }
-      if (batch && (batch.bucket !== due.expiryPartition || isFull(batch))) {
+      if (batch && isFull(batch)) {
         close(batch);
         batch = undefined;
       }
-      batch ??= { bucket: due.expiryPartition, since: deps.now(), visits: [] };
+      batch ??= { since: deps.now(), visits: [] };
       batch.visits.push(visit(tools, due, run));
     }
   } catch (cause) {
@@ -161,8 +155,6 @@ async function visit(deps: MaintainDeps, due: DueRow, run: Run): Promise<RowResu
 }
 
 async function runPhases(deps: MaintainDeps, stand: PhaseState, did: PhaseOutcome[]): Promise<Pick<RowResult, "next">> {
-  const wasSetAside = stand.row.setAsideOn !== undefined;
-  if (wasSetAside) await removeImageInTime(deps, stand.row);
   for (;;) {
     const step = await phases[stand.row.phase](deps, stand);
     if (step.did !== undefined) did.push(step.did);
@@ -170,65 +162,38 @@ async function runPhases(deps: MaintainDeps, stand: PhaseState, did: PhaseOutcom
     stand.row = step.next;
     if (Date.parse(step.next.dueOn) > deps.now()) break;
   }
-  if (wasSetAside) await noteSetAside(deps, stand.row, undefined);
   return { next: stand.row };
 }
 
 /**
- * A session that failed goes to the end of the line, so that the others are reached whatever is wrong with it. One that
- * failed too often is set aside: it is tried once an hour, and its image goes in time whatever comes of that.
+ * The row by which a failed session is due again, after a delay that doubles with each failure; but no later than its
+ * image is to be removed, which happens even if everything else fails. A failure of the infrastructure is not the
+ * session's: its row stays as it is.
  */
 async function fail(deps: MaintainDeps, row: DueRow, cause: unknown): Promise<Omit<RowResult, "due" | "did">> {
-  const { phase } = row;
   const failure = { ...nameOf(row), cause };
+  const nowMs = deps.now();
+  const pruneMs = Date.parse(pruneTime(deps, row));
+  // If the removal fails as well, the next try repeats it.
+  if (pruneMs <= nowMs) await removeImage(deps, row).catch(() => undefined);
   if (isInfrastructureFailure(cause)) return { stays: true, failure };
   const failures = (row.failures ?? 0) + 1;
-  const nowMs = deps.now();
-  if (row.setAsideOn === undefined && failures < deps.maxAttempts) {
-    const next = follow(deps, row, phase, iso(nowMs), { failures });
-    return { next, failure: { ...failure, failures } };
-  }
-  const setAsideOn = row.setAsideOn ?? iso(nowMs);
-  if (row.setAsideOn === undefined) {
-    // As far as that works: it is done again with the next try.
-    await Promise.allSettled([noteSetAside(deps, row, setAsideOn), removeImageInTime(deps, row)]);
-  }
-  const pruneMs = imageTime(deps, row);
-  const againMs = pruneMs > nowMs ? Math.min(nowMs + setAsideMs, pruneMs) : nowMs + setAsideMs;
-  const next = follow(deps, row, phase, iso(againMs), { failures, setAsideOn });
-  return { next, failure: { ...failure, failures, setAsideOn } };
-}
-
-/** What was set aside may never get as far as being pruned. */
-async function removeImageInTime(deps: MaintainDeps, row: DueRow): Promise<void> {
-  if (imageTime(deps, row) <= deps.now()) await removeImage(deps, row);
-}
-
-/** When the session's image goes, in milliseconds. A row that does not tell leaves that to the sweep, which goes by age. */
-function imageTime(deps: MaintainDeps, row: DueRow): number {
-  try {
-    return Date.parse(pruneTime(deps, row));
-  } catch {
-    return Number.POSITIVE_INFINITY;
-  }
+  const retryMs = nowMs + Math.min(firstDelayMs * 2 ** (failures - 1), longestDelayMs);
+  const dueMs = pruneMs > nowMs ? Math.min(retryMs, pruneMs) : retryMs;
+  return { next: follow(row, row.phase, iso(dueMs), failures), failure: { ...failure, failures } };
 }
 
 /**
- * Writes the rows that follow, then removes those that were due: ended in between, both are there, and the old one is
- * gone through again. An old one that is gone already tells that somebody else was here. Another run leaves what this one
- * leaves; but where an erasure was, nothing may be left.
+ * Replaces the rows that were due by those that follow. If an old row is already gone, another run has visited the
+ * session and leaves the same; but after an erasure, nothing may be left.
  */
 async function commitBatch(deps: MaintainDeps, visits: RowResult[]): Promise<RowResult[]> {
   const moving = visits.filter(({ stays }) => !stays);
   try {
     const abandoned = moving.filter(({ did }) => did.includes("abandoned"));
-    if (abandoned.length > 0) await deps.devices.dropPointers(abandoned.map(({ due }) => due));
-    await deps.sessions.schedule(...moving.flatMap(({ next }) => next ?? []));
-    const leaving = moving.filter(({ due, next }) => due.expiryPartition !== next?.expiryPartition);
-    const gone = await deps.sessions.unschedule(leaving.map(({ due }) => due));
-    for (const { creationId } of gone) {
-      const next = leaving.find(({ due }) => due.creationId === creationId)?.next;
-      if (next !== undefined && (await find(deps, next)) === undefined) await deps.sessions.unschedule([next]);
+    if (abandoned.length > 0) await deps.removals.dropPointers({ records: abandoned.map(({ due }) => due) });
+    for (const { next } of await deps.schedule.move(moving)) {
+      if (next !== undefined && (await find(deps, next)) === undefined) await deps.schedule.remove([next]);
     }
     return visits;
   } catch (cause) {
@@ -243,21 +208,20 @@ function nameOf({ creationId, phase, session }: DueRow): Omit<MaintenanceFailure
 }
 
 function count(deps: MaintainDeps, summary: MaintenanceSummary, visits: readonly RowResult[]): void {
-  for (const { due, did, stays, failure } of visits) {
+  for (const { did, stays, failure } of visits) {
     for (const done of did) summary[done] += 1;
     if (failure === undefined) {
       if (stays) summary.left += 1;
       continue;
     }
     summary.failed += 1;
-    if (failure.setAsideOn !== undefined && due.setAsideOn === undefined) summary.setAside += 1;
     deps.onFailure(failure);
   }
 }
 
 /** The sum of several summaries; without any, an empty one. */
 export function addSummaries(...parts: readonly MaintenanceSummary[]): MaintenanceSummary {
-  const total = { due: 0, collected: 0, pruned: 0, purged: 0, abandoned: 0, failed: 0, setAside: 0, left: 0 };
+  const total = { due: 0, collected: 0, pruned: 0, purged: 0, abandoned: 0, failed: 0, left: 0 };
   for (const name of Object.keys(total) as (keyof typeof total)[]) {
     for (const part of parts) total[name] += part[name];
   }

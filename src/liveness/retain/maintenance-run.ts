@@ -1,6 +1,7 @@
 import { ApiError } from "../../errors.ts";
+import type { FaceCallOptions, FaceService } from "../../face/client/face-service.ts";
 import { createSemaphore } from "../../semaphore.ts";
-import type { Clock, FaceCallOptions, FaceService } from "../model/ports.ts";
+import type { Clock } from "../model/clock.ts";
 import { createRateLimiter, DeadlineReached, type RateLimiter } from "./rate-limiter.ts";
 
 /** What bounds a run of the timer. */

@@ -1,7 +1,14 @@
+import type { FaceService } from "../../face/client/face-service.ts";
 import { maxAttempts } from "../../face/model.ts";
-import type { Clock, DeviceStore, FaceService, ImageStore, SessionStore } from "../model/ports.ts";
-import type { DueRow, Phase, SettledSession } from "../model/schedule.ts";
+import type { Clock } from "../model/clock.ts";
+import type { Creations } from "../model/creations.ts";
+import type { Devices } from "../model/devices.ts";
+import type { Images } from "../model/images.ts";
+import type { Removals } from "../model/removals.ts";
+import type { DueRow, Phase, Schedule, SettledSession } from "../model/schedule.ts";
 import type { SessionRecord, StoredSession } from "../model/session.ts";
+import type { SessionImages } from "../model/session-images.ts";
+import type { Sessions } from "../model/sessions.ts";
 import type { Limits } from "../open/limits.ts";
 import { bindDevice } from "../result/bind-device.ts";
 import { type DecisionRules, recordResult } from "../result/record-result.ts";
@@ -13,9 +20,13 @@ import { collectDueOn, pruneDueOn, purgeDueOn, type Retention, sessionLifeMs, to
 
 export interface PhaseDeps {
   face: FaceService;
-  sessions: SessionStore;
-  devices: DeviceStore;
-  images: ImageStore;
+  creations: Creations;
+  sessions: Sessions;
+  removals: Removals;
+  schedule: Schedule;
+  devices: Devices;
+  sessionImages: SessionImages;
+  images: Images;
   now: Clock;
   rules: DecisionRules;
   limits: Limits;
@@ -45,13 +56,13 @@ async function collect(deps: PhaseDeps, stand: PhaseState): Promise<Step> {
   const stored = await findPlaced(deps, row);
   if (stored === undefined) return explainAbsence(deps, stand);
   stand.row = { ...row, session: settledSession(stored.record) };
-  const { partition, record } = isSettled(stored.record)
+  const { place, record } = isSettled(stored.record)
     ? stored
     : (await recordResult(deps, stored, { keepsDecision: true })).stored;
-  const known = { ...row, partition, session: settledSession(record) };
-  if (record.final) return { did: "collected", next: follow(deps, known, "prune", pruneTime(deps, row)) };
+  const known = { ...row, place, session: settledSession(record) };
+  if (record.final) return { did: "collected", next: follow(known, "prune", pruneTime(deps, row)) };
   if (!tokenIsOver(record.tokenExpiresOn, deps.now())) {
-    return { next: follow(deps, known, "collect", collectDueOn(record.tokenExpiresOn)) };
+    return { next: follow(known, "collect", collectDueOn(record.tokenExpiresOn)) };
   }
   // It was erased or moved while its result was fetched.
   return explainAbsence(deps, stand);
@@ -69,18 +80,18 @@ function isSettled({ final, attempts, revokedOn, settledOn, tokenExpiresOn }: Se
 
 async function explainAbsence(deps: PhaseDeps, stand: PhaseState): Promise<Step> {
   const { row } = stand;
-  const current = await deps.sessions.dueRow(row);
+  const current = await deps.schedule.get(row);
   // Somebody else is done with it: another run, or an erasure.
   if (current === undefined) return {};
-  if (current.partition !== row.partition) {
+  if (current.place !== row.place) {
     // It was bound to its device meanwhile.
-    stand.row = { ...row, partition: current.partition };
+    stand.row = { ...row, place: current.place };
     return collect(deps, stand);
   }
   if ((await find(deps, row)) !== undefined) throw new Error("The session's outcome could not be recorded.");
   // A creation that stopped before its commit. The pointer that it may have left goes with those of others like it.
   await deps.images.delete(`sessions/${row.creationId}`);
-  await deps.sessions.dropKey(row.partition, row.idempotencyRowKey, row.creationId);
+  await deps.creations.dropKey(row.place, row.creationId);
   return { did: "abandoned" };
 }
 
@@ -94,35 +105,35 @@ async function prune(deps: PhaseDeps, stand: PhaseState): Promise<Step> {
     return collect(deps, stand);
   }
   const dueOn = pruneTime(deps, row);
-  if (Date.parse(dueOn) > deps.now()) return { next: follow(deps, row, "prune", dueOn) };
-  const expiresMs = Date.parse(deps.sessions.createdOn(row.row)) + sessionLifeMs;
+  if (Date.parse(dueOn) > deps.now()) return { next: follow(row, "prune", dueOn) };
+  const expiresMs = Date.parse(row.createdOn) + sessionLifeMs;
   const [hidden, ...removed] = await Promise.allSettled([
     hide(deps, row, session.sessionId),
-    session.uploaded && removeImage(deps, row),
+    removeImage(deps, row),
     deps.now() < expiresMs && deps.face.revoke(session),
   ]);
   if (hidden.status === "rejected") throw hidden.reason;
   for (const removal of removed) if (removal.status === "rejected") throw removal.reason;
   if (!hidden.value) return { did: "pruned" };
-  return { did: "pruned", next: follow(deps, row, "purge", purgeTime(deps, row)) };
+  return { did: "pruned", next: follow(row, "purge", purgeTime(deps, row)) };
 }
 
 /** False where the session is gone, so that nothing of it is left to purge. */
-async function hide({ sessions, devices, now }: PhaseDeps, row: DueRow, sessionId: string): Promise<boolean> {
+async function hide({ sessions, removals, now }: PhaseDeps, row: DueRow, sessionId: string): Promise<boolean> {
   const prunedOn = new Date(now()).toISOString();
-  if (await sessions.markPruned(sessionId, prunedOn)) return true;
+  if (await removals.markPruned(sessionId, prunedOn)) return true;
   // Erased, or created by a process that stopped between the commit and the pointer.
-  const stored = await sessions.load(row.partition, row.row);
+  const stored = await sessions.load(row);
   if (stored === undefined) return false;
-  await sessions.restorePointer(stored, prunedOn);
-  if ((await sessions.load(row.partition, row.row)) !== undefined) return true;
-  await devices.dropPointers([row]);
+  await removals.restorePointer(stored, prunedOn);
+  if ((await sessions.load(row)) !== undefined) return true;
+  await removals.dropPointers({ records: [row] });
   return false;
 }
 
 async function purge(deps: PhaseDeps, { row }: PhaseState): Promise<Step> {
   const dueOn = purgeTime(deps, row);
-  if (Date.parse(dueOn) > deps.now()) return { next: follow(deps, row, "purge", dueOn) };
+  if (Date.parse(dueOn) > deps.now()) return { next: follow(row, "purge", dueOn) };
   const stored = await findPlaced(deps, row);
   if (stored === undefined) return {};
   await purgeSession(deps, stored);
@@ -130,11 +141,8 @@ async function purge(deps: PhaseDeps, { row }: PhaseState): Promise<Step> {
 }
 
 /** A session where its row says that it is, or wherever it was moved since. */
-export async function find(
-  { sessions }: Pick<PhaseDeps, "sessions">,
-  { partition, row, session }: DueRow,
-): Promise<StoredSession | undefined> {
-  return (await sessions.load(partition, row)) ?? (session && (await sessions.find(session.sessionId)));
+export async function find({ sessions }: Pick<PhaseDeps, "sessions">, row: DueRow): Promise<StoredSession | undefined> {
+  return (await sessions.load(row)) ?? (row.session && (await sessions.find(row.session.sessionId)));
 }
 
 /** The same; one whose move to its device was interrupted is moved first. */
@@ -146,39 +154,26 @@ async function findPlaced(deps: PhaseDeps, row: DueRow): Promise<StoredSession |
   return placed && updateRecord(deps.sessions, placed, (record) => ({ record }));
 }
 
-/** Notes on the session itself that it was set aside, or is no longer. */
-export async function noteSetAside(deps: PhaseDeps, row: DueRow, setAsideOn: string | undefined): Promise<void> {
-  const stored = await find(deps, row);
-  if (stored === undefined || stored.record.setAsideOn === setAsideOn) return;
-  await updateRecord(deps.sessions, stored, ({ setAsideOn: _, ...record }) => ({
-    record: setAsideOn === undefined ? record : { ...record, setAsideOn },
-  }));
-}
-
 /** When the session is to be pruned by the settings as they are now. */
-export function pruneTime({ sessions, retention }: Pick<PhaseDeps, "sessions" | "retention">, { row }: DueRow): string {
-  return pruneDueOn(sessions.createdOn(row), retention);
+export function pruneTime({ retention }: Pick<PhaseDeps, "retention">, { createdOn }: DueRow): string {
+  return pruneDueOn(createdOn, retention);
 }
 
-function purgeTime({ sessions, retention }: PhaseDeps, { row }: DueRow): string {
-  return purgeDueOn(sessions.createdOn(row), retention);
+function purgeTime({ retention }: PhaseDeps, { createdOn }: DueRow): string {
+  return purgeDueOn(createdOn, retention);
 }
 
-/** The image that came with the creation, where there was one. */
-export async function removeImage({ images }: Pick<PhaseDeps, "images">, { creationId }: DueRow): Promise<void> {
-  await images.delete(`sessions/${creationId}`);
+/** Removes the image that was uploaded with the creation, if there is one. */
+export async function removeImage(
+  { images }: Pick<PhaseDeps, "images">,
+  { creationId, session }: DueRow,
+): Promise<void> {
+  if (session?.uploaded !== false) await images.delete(`sessions/${creationId}`);
 }
 
-/** The row by which the session is due again. */
-export function follow(
-  { sessions }: Pick<PhaseDeps, "sessions">,
-  row: DueRow,
-  phase: Phase,
-  dueOn: string,
-  failed: Pick<DueRow, "failures" | "setAsideOn"> = {},
-): DueRow {
-  const { failures: _, setAsideOn: __, ...kept } = row;
-  return { ...kept, ...failed, phase, dueOn, expiryPartition: sessions.expiryPartition(row.creationId, dueOn) };
+/** The row by which the session is due again. @param failures runs in a row that failed; default: none. */
+export function follow({ failures: _, ...row }: DueRow, phase: Phase, dueOn: string, failures?: number): DueRow {
+  return { ...row, phase, dueOn, ...(failures !== undefined && { failures }) };
 }
 
 function settledSession(record: SessionRecord): SettledSession {

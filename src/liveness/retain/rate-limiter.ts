@@ -1,5 +1,6 @@
+import type { CallGate } from "../../face/client/face-service.ts";
 import { retryAfterMs, sleep as sleepFor } from "../../retry.ts";
-import type { CallGate, Clock } from "../model/ports.ts";
+import type { Clock } from "../model/clock.ts";
 
 /** Thrown if there is no time left in this run. The work has not failed; the next run continues it. */
 export class DeadlineReached extends Error {

@@ -1,10 +1,12 @@
 import { ApiError } from "../../errors.ts";
 import { type BoundImageDeps, removeVersion, unlessReplaced } from "../images/bound-images.ts";
-import type { HeldImageName, ImageName, ImageStore, ListedImage } from "../model/ports.ts";
+import type { Bookmarks } from "../model/bookmarks.ts";
+import type { HeldImageName, ImageName, Images, ListedImage } from "../model/images.ts";
 import { longestTokenMs, type Retention } from "./retention.ts";
 import { walkOn } from "./walk.ts";
 
 export interface SweepDeps extends BoundImageDeps {
+  bookmarks: Bookmarks;
   retention: Retention;
   onFailure(failure: { image?: string; cause: unknown }): void;
 }
@@ -36,7 +38,7 @@ export function sweepImages(deps: SweepDeps, deadline: number): Promise<number> 
 }
 
 /** A place that storage does not know any more: from the beginning then. */
-async function listFrom(images: ImageStore, prefix: "sessions/" | "", place: string | undefined) {
+async function listFrom(images: Images, prefix: "sessions/" | "", place: string | undefined) {
   try {
     return await images.list(prefix, place);
   } catch (error) {

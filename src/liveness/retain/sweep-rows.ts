@@ -1,14 +1,17 @@
 import { createSemaphore } from "../../semaphore.ts";
-import type { Clock, ImageStore } from "../model/ports.ts";
+import type { Bookmarks } from "../model/bookmarks.ts";
+import type { Clock } from "../model/clock.ts";
+import type { Images } from "../model/images.ts";
 import type { Schedule } from "../model/schedule.ts";
-import type { FoundRow, RowOf, RowStore, WalkedTable } from "../model/stored-rows.ts";
+import type { FoundRow, RowOf, StoredRows, WalkedTable } from "../model/stored-rows.ts";
 import { type Retention, sessionLifeMs } from "./retention.ts";
 import { walkOn } from "./walk.ts";
 
 export interface SweepRowsDeps {
-  rows: RowStore;
-  sessions: Schedule;
-  images: ImageStore;
+  storedRows: StoredRows;
+  schedule: Schedule;
+  images: Images;
+  bookmarks: Bookmarks;
   now: Clock;
   retention: Retention;
   onFailure(failure: { table?: WalkedTable; row?: string; cause: unknown }): void;
@@ -34,7 +37,7 @@ export async function sweepRows(deps: SweepRowsDeps, deadline: number): Promise<
   let swept = 0;
   let scheduled = 0;
   for (const table of tables) {
-    const list = (place: string | undefined) => deps.rows.page(table, place);
+    const list = (place: string | undefined) => deps.storedRows.page(table, place);
     const visit = async (rows: FoundRow[]) => {
       const lost = await setDown(
         deps,
@@ -56,7 +59,7 @@ async function sweepPage(deps: SweepRowsDeps, rows: FoundRow[], deadline: number
   outdated.push(...(await withoutImage(deps, notes, deadline)));
   let swept = 0;
   for (let from = 0; from < outdated.length && deps.now() < deadline; from += chunkSize) {
-    const { removed, failures } = await deps.rows.remove(outdated.slice(from, from + chunkSize));
+    const { removed, failures } = await deps.storedRows.remove(outdated.slice(from, from + chunkSize));
     swept += removed;
     for (const { row, cause } of failures) report(deps, row, cause);
   }
@@ -123,27 +126,25 @@ async function setDown(deps: SweepRowsDeps, sessions: readonly RowOf<"session">[
   const nowMs = deps.now();
   const keptMs = deps.retention.outcomeDays * dayMs;
   const late = sessions.filter(
-    ({ createdOn, tokenExpiresOn, isFinal, isMoving }) =>
-      isOlder(createdOn, keptMs + hourMs, nowMs) || ((!isFinal || isMoving) && isOlder(tokenExpiresOn, hourMs, nowMs)),
+    ({ placed, tokenExpiresOn, isFinal, isMoving }) =>
+      isOlder(placed.createdOn, keptMs + hourMs, nowMs) ||
+      ((!isFinal || isMoving) && isOlder(tokenExpiresOn, hourMs, nowMs)),
   );
   if (late.length === 0) return 0;
   // One that fails is due again within the hour.
   const until = new Date(nowMs + 2 * hourMs).toISOString();
-  const lost = await deps.sessions.unscheduled(
-    late.map(({ creationId }) => creationId),
+  const lost = await deps.schedule.missing(
+    late.map(({ placed }) => placed.creationId),
     until,
   );
   const dueOn = new Date(nowMs).toISOString();
   const rows = late
-    .filter(({ creationId }) => lost.has(creationId))
-    .map(({ creationId, idempotencyRowKey, place: { partition, row } }) => {
-      const expiryPartition = deps.sessions.expiryPartition(creationId, dueOn);
-      return { creationId, phase: "collect" as const, dueOn, partition, row, idempotencyRowKey, expiryPartition };
-    });
-  await deps.sessions.schedule(...rows);
+    .filter(({ placed }) => lost.has(placed.creationId))
+    .map(({ placed }) => ({ ...placed, phase: "collect" as const, dueOn }));
+  await deps.schedule.put(...rows);
   return rows.length;
 }
 
-function report(deps: SweepRowsDeps, { place: { table, row } }: FoundRow, cause: unknown): void {
+function report(deps: SweepRowsDeps, { table, row }: FoundRow, cause: unknown): void {
   deps.onFailure({ table, row, cause });
 }

@@ -1,4 +1,6 @@
-import type { Clock, ImageStore, Page, WalkName } from "../model/ports.ts";
+import type { Bookmarks, WalkName } from "../model/bookmarks.ts";
+import type { Clock } from "../model/clock.ts";
+import type { Page } from "../model/page.ts";
 
 /** A walk through more than one run of the timer has time for. */
 export interface Walk<T> {
@@ -19,13 +21,13 @@ const maxPages = 5;
  * @returns the sum of what `visit` answered. What fails is reported to `onFailure`, and ends the run of the walk.
  */
 export async function walkOn<T>(
-  deps: { images: ImageStore; now: Clock; onFailure(failure: { cause: unknown }): void },
+  deps: { bookmarks: Bookmarks; now: Clock; onFailure(failure: { cause: unknown }): void },
   walk: Walk<T>,
   deadline: number,
 ): Promise<number> {
   let count = 0;
   try {
-    const begin = await deps.images.bookmark(walk.name);
+    const begin = await deps.bookmarks.read(walk.name);
     let place = begin;
     for (let page = 1; page <= maxPages && deps.now() < deadline; page += 1) {
       const { items, continuationToken } = await walk.list(place);
@@ -33,7 +35,7 @@ export async function walkOn<T>(
       place = continuationToken;
       if (place === undefined) break;
     }
-    if (place !== begin) await deps.images.setBookmark(walk.name, place);
+    if (place !== begin) await deps.bookmarks.write(walk.name, place);
   } catch (cause) {
     deps.onFailure({ cause });
   }

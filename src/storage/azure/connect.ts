@@ -1,5 +1,5 @@
 import type { TokenCredential } from "@azure/identity";
-import type { Clock } from "../../liveness/model/ports.ts";
+import type { Clock } from "../../liveness/model/clock.ts";
 import { type Container, openContainer } from "./container.ts";
 import { defaultRetryPolicy, type StorageRetryPolicy } from "./send-request.ts";
 import { openTable, type Table } from "./table.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { ApiError } from "../../errors.ts";
 import { type CountedFor, services } from "../../liveness/model/caller.ts";
-import type { HeldImageName } from "../../liveness/model/ports.ts";
+import type { HeldImageName } from "../../liveness/model/images.ts";
 
 /** Keys of the rows, and ranges of them. All pure. */
 

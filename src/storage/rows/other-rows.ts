@@ -2,12 +2,14 @@ import type { TableEntity } from "@azure/data-tables";
 import * as z from "zod";
 import { type Attempt, apiVersions, sessionKinds } from "../../face/model.ts";
 import { services } from "../../liveness/model/caller.ts";
+import type { CreationKey } from "../../liveness/model/creations.ts";
 import type { Guard, GuardChange } from "../../liveness/model/guard.ts";
-import type { CreationKey, SessionPointer } from "../../liveness/model/ports.ts";
 import type { DueRow, SettledSession } from "../../liveness/model/schedule.ts";
 import type { AuditRecord, SessionRecord } from "../../liveness/model/session.ts";
+import type { SessionPointer } from "../../liveness/model/sessions.ts";
 import type { Entity } from "../azure/table.ts";
-import { auditRow, bucketStart } from "./keys.ts";
+import { auditRow, bucketStart, expiryPartition, sessionCreatedOn } from "./keys.ts";
+import { readPlace, recordKeys, writePlace } from "./references.ts";
 import { json, readRow, wholeNumber, writeRow } from "./row.ts";
 
 /** The rows beside the session's own: guard, creation key, id pointer, due row and audit entry. */
@@ -29,7 +31,7 @@ export const writeGuardChange = (partition: string, row: string, change: GuardCh
   writeRow(partition, row, change);
 export const readGuard = (entity: Entity): Guard => readRow(guardSchema, entity);
 
-const keySchema: z.ZodType<CreationKey> = z.object({
+const keySchema = z.object({
   creationId: text,
   bodyHash: text.exactOptional(),
   owner: text.exactOptional(),
@@ -38,11 +40,16 @@ const keySchema: z.ZodType<CreationKey> = z.object({
   sessionId: text.exactOptional(),
   replaces: text.exactOptional(),
   expiryPartition: text.exactOptional(),
-} satisfies Record<keyof CreationKey, z.ZodType>);
+} satisfies Record<Exclude<keyof CreationKey, "dueOn"> | "expiryPartition", z.ZodType>);
 
-export const writeKey = (partition: string, row: string, key: CreationKey): TableEntity =>
-  writeRow(partition, row, key);
-export const readKey = (entity: Entity): CreationKey => readRow(keySchema, entity);
+export function writeKey(partition: string, row: string, { dueOn, ...key }: CreationKey): TableEntity {
+  return writeRow(partition, row, { ...key, expiryPartition: expiryPartition(key.creationId, dueOn) });
+}
+
+export function readKey(entity: Entity): CreationKey {
+  const { expiryPartition, ...key } = readRow(keySchema, entity);
+  return { ...key, dueOn: expiryPartition === undefined ? key.leaseUntil : bucketStart(expiryPartition) };
+}
 
 /** The row of `sessionids`: where a session is, and all that the dialects' list tells of it. */
 export interface Pointer extends Omit<SessionPointer, "sessionId"> {
@@ -99,20 +106,22 @@ const dueSchema = z.object({
   dueOn: text.exactOptional(),
   session: json(settledSchema).exactOptional(),
   failures: wholeNumber.exactOptional(),
-  setAsideOn: text.exactOptional(),
   partition: text,
   row: text,
   idempotencyRowKey: text,
 });
 
-export function writeDue({ expiryPartition, creationId, ...due }: DueRow): TableEntity {
-  return writeRow(expiryPartition, creationId, due);
+export function writeDue({ creationId, createdOn, place, ...due }: DueRow): TableEntity {
+  const keys = { ...recordKeys({ creationId, createdOn, place }), ...readPlace(place) };
+  return writeRow(expiryPartition(creationId, due.dueOn), creationId, { ...due, ...keys });
 }
 
-/** A row that tells no time is due from the beginning of its bucket. */
+/** A row without a time is due from the beginning of its bucket. */
 export function readDue(entity: Entity): DueRow {
-  const { dueOn = bucketStart(entity.partitionKey), ...due } = readRow(dueSchema, entity);
-  return { ...due, dueOn, creationId: entity.rowKey, expiryPartition: entity.partitionKey };
+  const { partition, row, idempotencyRowKey, ...values } = readRow(dueSchema, entity);
+  const { dueOn = bucketStart(entity.partitionKey), ...due } = values;
+  const place = writePlace({ partition, idempotencyRowKey });
+  return { ...due, dueOn, creationId: entity.rowKey, createdOn: sessionCreatedOn(row), place };
 }
 
 const attemptSchema: z.ZodType<Attempt> = z.looseObject({ attemptId: z.int(), attemptStatus: text });

@@ -5,6 +5,7 @@ import { services } from "../../liveness/model/caller.ts";
 import { decisions, type SessionRecord, type StoredSession } from "../../liveness/model/session.ts";
 import type { Entity } from "../azure/table.ts";
 import { isSessionPartition } from "./keys.ts";
+import { located, type RecordLocation } from "./references.ts";
 import { json, readRow, wholeNumber, writeRow } from "./row.ts";
 
 const text = z.string();
@@ -14,7 +15,12 @@ const verifyReference: z.ZodType<VerifyReference> = z.looseObject({
   qualityForRecognition: text,
 });
 
-/** Every field of a record by its name: one that is missing here does not compile. */
+/** A row with a session's record, and the columns that only storage uses. */
+export interface SessionRow
+  extends SessionRecord,
+    Pick<RecordLocation, "idempotencyRowKey" | "expiryPartition" | "keyPartition" | "movedFrom"> {}
+
+/** Every column by its name: a missing one does not compile. */
 const fields = {
   creationId: text,
   sessionId: text,
@@ -47,23 +53,34 @@ const fields = {
   owner: text.exactOptional(),
   countedFor: text.default(services),
   idempotencyRowKey: text,
-  setAsideOn: text.exactOptional(),
   keyPartition: text.exactOptional(),
   movedFrom: text.exactOptional(),
   expiryPartition: text,
-} satisfies Record<keyof SessionRecord, z.ZodType>;
+} satisfies Record<keyof SessionRow, z.ZodType>;
 
-const schema: z.ZodType<SessionRecord> = z.object(fields);
+const schema: z.ZodType<SessionRow> = z.object(fields);
 
-export function writeSession(partition: string, row: string, record: SessionRecord): TableEntity {
-  return writeRow(partition, row, record);
+export function writeSessionRow(partition: string, row: string, values: SessionRow): TableEntity {
+  return writeRow(partition, row, values);
 }
 
-/** Throws where the row does not hold a session. */
+/** Throws if the row does not hold a session. */
+export function readSessionRow(entity: Entity): SessionRow {
+  return readRow(schema, entity);
+}
+
+export function writeSession(record: SessionRecord, location: Omit<RecordLocation, "etag">): TableEntity {
+  const { partition, row, idempotencyRowKey, expiryPartition, keyPartition, movedFrom } = location;
+  return writeSessionRow(partition, row, { ...record, idempotencyRowKey, expiryPartition, keyPartition, movedFrom });
+}
+
+/** Throws if the row does not hold a session. */
 export function readSession(entity: Entity): StoredSession {
+  const { idempotencyRowKey, expiryPartition, keyPartition, movedFrom, ...record } = readSessionRow(entity);
   const { partitionKey: partition, rowKey: row, etag } = entity;
-  const record = readRow(schema, entity);
-  return { record, partition, row, etag, ...movingOf(partition, record) };
+  const location = { partition, row, etag, idempotencyRowKey, expiryPartition, keyPartition, movedFrom };
+  const { deviceCorrelationId } = record;
+  return { record, ...located(location), ...movingOf(partition, { deviceCorrelationId, movedFrom }) };
 }
 
 /** Whether a session is not, or not wholly, where its device's are. */

@@ -1,12 +1,13 @@
 import type { TransactionAction } from "@azure/data-tables";
+import type { Devices } from "../../liveness/model/devices.ts";
 import type { Admit, GuardEdit } from "../../liveness/model/guard.ts";
-import type { DeviceStore } from "../../liveness/model/ports.ts";
 import type { StoredSession } from "../../liveness/model/session.ts";
 import type { StorageTables } from "../azure/connect.ts";
 import type { Entity, Table } from "../azure/table.ts";
 import { inTransactions, removeRows } from "../azure/transactions.ts";
-import { auditRows, devicePartition, guardRowOf } from "../rows/keys.ts";
+import { auditRows, creationKeyRow, devicePartition, guardRowOf } from "../rows/keys.ts";
 import { prunedPointer, writePointer } from "../rows/other-rows.ts";
+import { located, locationOf } from "../rows/references.ts";
 import { readSession, writeSession } from "../rows/session-row.ts";
 import { createGuards } from "./guards.ts";
 
@@ -15,27 +16,28 @@ import { createGuards } from "./guards.ts";
  * anything points to them, and go when nothing points to them any more; until then the new record says where they are. So
  * a move that stops anywhere is finished by the next reader of either record.
  */
-export function createBinding(connection: StorageTables): DeviceStore["bindSession"] {
+export function createBinding(connection: StorageTables): Devices["bindSession"] {
   const { sessions, sessionIds, expiry } = connection;
   const guards = createGuards(connection);
 
   return async (stored, count, refund) => {
     if (!stored.isMoving) return stored;
-    const { movedFrom = stored.partition } = stored.record;
-    const moved = stored.record.movedFrom === undefined ? await copy(stored, count, refund) : stored;
+    const { partition, movedFrom } = locationOf(stored);
+    const moved = movedFrom === undefined ? await copy(stored, count, refund) : stored;
     if (moved === undefined) return undefined;
-    await removeMovedRows(sessions, { ...moved, record: { ...moved.record, movedFrom } });
+    await removeMovedRows(sessions, moved, movedFrom ?? partition);
     const { isMoving: _, ...rest } = moved;
-    const { movedFrom: __, ...record } = moved.record;
-    return { ...rest, record };
+    return { ...rest, ...located({ ...locationOf(moved), movedFrom: undefined }) };
   };
 
   /** What an earlier move has put there is newer than what is copied. Undefined where the session was erased meanwhile. */
   async function copy(stored: StoredSession, count: Admit, refund: GuardEdit): Promise<StoredSession | undefined> {
-    const { row, partition: movedFrom, prunedOn } = stored;
-    const { creationId, sessionId, expiryPartition, deviceCorrelationId = "", countedFor } = stored.record;
+    const { record, prunedOn } = stored;
+    const { creationId, sessionId, deviceCorrelationId = "", countedFor } = record;
+    const { row, partition: movedFrom, expiryPartition, ...rest } = locationOf(stored);
     const partition = devicePartition(deviceCorrelationId);
-    const record = { ...stored.record, movedFrom, ...(isKeyed(stored) && { keyPartition: movedFrom }) };
+    const keyPartition = isKeyed(stored) ? movedFrom : rest.keyPartition;
+    const location = { ...rest, partition, row, expiryPartition, movedFrom, keyPartition };
     const audits = await readAudits(sessions, movedFrom, row);
     const copies = audits.map((entity): TransactionAction => {
       const { etag: _etag, timestamp: _timestamp, ...values } = entity;
@@ -48,7 +50,7 @@ export function createBinding(connection: StorageTables): DeviceStore["bindSessi
       guardRow,
       known: await guards.read(partition, guardRow),
       count,
-      action: ["create", writeSession(partition, row, record)],
+      action: ["create", writeSession(record, location)],
       settle: () => load(partition, row),
     });
     const [, isPointed] = await Promise.all([
@@ -66,7 +68,7 @@ export function createBinding(connection: StorageTables): DeviceStore["bindSessi
         return undefined;
       }
     }
-    const moved = "written" in outcome ? { ...stored, record, partition, etag: outcome.etag } : outcome;
+    const moved = "written" in outcome ? { ...stored, ...located({ ...location, etag: outcome.etag }) } : outcome;
     return { ...moved, ...(prunedOn !== undefined && { prunedOn }) };
   }
 
@@ -76,19 +78,18 @@ export function createBinding(connection: StorageTables): DeviceStore["bindSessi
   }
 }
 
-/** Removes what a move has left where the session was before, the record last. */
-export async function removeMovedRows(sessions: Table, stored: StoredSession): Promise<void> {
-  const { row, record } = stored;
-  if (record.movedFrom === undefined) return;
-  const audits = await readAudits(sessions, record.movedFrom, row, ["PartitionKey", "RowKey"]);
-  const keyRows = isKeyed(stored) ? [] : [record.idempotencyRowKey];
-  const rowKeys = [...audits.map(({ rowKey }) => rowKey), guardRowOf(record.countedFor), ...keyRows, row];
-  await removeRows(sessions, record.movedFrom, rowKeys);
+/** Removes the rows that a move has left in the partition where the session was before, the record last. */
+export async function removeMovedRows(sessions: Table, stored: StoredSession, movedFrom: string): Promise<void> {
+  const { row, idempotencyRowKey } = locationOf(stored);
+  const audits = await readAudits(sessions, movedFrom, row, ["PartitionKey", "RowKey"]);
+  const keyRows = isKeyed(stored) ? [] : [idempotencyRowKey];
+  const rowKeys = [...audits.map(({ rowKey }) => rowKey), guardRowOf(stored.record.countedFor), ...keyRows, row];
+  await removeRows(sessions, movedFrom, rowKeys);
 }
 
-/** A key that a caller has chosen stays where its repeats look for it. */
-function isKeyed({ record }: StoredSession): boolean {
-  return record.idempotencyRowKey !== `k_${record.creationId}`;
+/** Whether the caller sent an idempotency key. Its row stays where repeats look for it. */
+function isKeyed(stored: StoredSession): boolean {
+  return locationOf(stored).idempotencyRowKey !== creationKeyRow(stored.record.creationId);
 }
 
 async function readAudits(sessions: Table, partition: string, row: string, select?: string[]): Promise<Entity[]> {

@@ -1,5 +1,7 @@
+import type { CountedFor } from "../../liveness/model/caller.ts";
+import type { CreationKey, Creations, Reservation, Reserved, ReserveOutcome } from "../../liveness/model/creations.ts";
 import type { Admit } from "../../liveness/model/guard.ts";
-import type { CreationKey, Reservation, Reserved, ReserveOutcome, SessionStore } from "../../liveness/model/ports.ts";
+import type { Place } from "../../liveness/model/references.ts";
 import type { SessionRecord, StoredSession } from "../../liveness/model/session.ts";
 import type { StorageTables } from "../azure/connect.ts";
 import type { Entity } from "../azure/table.ts";
@@ -7,16 +9,20 @@ import {
   creationKeyRow,
   deviceOfPartition,
   devicePartition,
+  expiryPartition,
+  guardHolder,
   guardRowOf,
+  guardRows,
   sessionPartition,
-  sessionRow,
+  sessionRows,
 } from "../rows/keys.ts";
 import { readKey, writeKey, writePointer } from "../rows/other-rows.ts";
-import { writeSession } from "../rows/session-row.ts";
+import { located, locationOf, readPlace, recordKeys, versionOf, writePlace } from "../rows/references.ts";
+import { readSession, writeSession } from "../rows/session-row.ts";
+import { followPointer } from "./find-session.ts";
 import { createGuards, type KnownGuard } from "./guards.ts";
+import { keysOnly, ownKey, removeIdleGuard } from "./idle-guards.ts";
 import { createWriteCache, type WriteCache } from "./write-cache.ts";
-
-type Creation = Pick<SessionStore, "reserve" | "takeOver" | "isCurrent" | "release" | "commit">;
 
 /** The key row that a creation writes together with its place in the guard. */
 interface Claim {
@@ -29,16 +35,25 @@ interface Claim {
   isUnshared?: boolean;
 }
 
-/** The life of a creation in the tables: a place is taken, then committed or given back. */
-export function createCreation(
+/** @param cache for sessions that this process has committed. */
+export function createCreations(
   connection: StorageTables,
   cache: WriteCache<StoredSession> = createWriteCache(),
-): Creation {
+): Creations {
   const { sessions, sessionIds } = connection;
   const guards = createGuards(connection);
   const guardCache = createWriteCache<KnownGuard>();
 
-  return { reserve, takeOver, isCurrent, release, commit };
+  return {
+    reserve,
+    takeOver,
+    isCurrent,
+    release,
+    editGuard: ({ place, key }, edit) => guards.update(readPlace(place).partition, guardRowOf(key.countedFor), edit),
+    commit,
+    sessionOf,
+    dropKey,
+  };
 
   async function reserve(reservation: Reservation, admit: Admit): Promise<ReserveOutcome> {
     const { deviceCorrelationId, keyHash, anchor, ...key } = reservation;
@@ -55,9 +70,9 @@ export function createCreation(
   }
 
   async function takeOver(existing: Reserved, key: CreationKey, admit: Admit): Promise<Reserved | undefined> {
-    const { partition, idempotencyRowKey, etag } = existing;
-    const outcome = await take({ partition, idempotencyRowKey, key, replacedEtag: etag }, admit, (held) =>
-      held?.etag === etag ? undefined : { reserved: undefined },
+    const { place, version } = existing;
+    const outcome = await take({ ...readPlace(place), key, replacedEtag: version }, admit, (held) =>
+      held?.etag === version ? undefined : { reserved: undefined },
     );
     return outcome.reserved;
   }
@@ -114,30 +129,39 @@ export function createCreation(
     }
   }
 
-  async function isCurrent({ partition, idempotencyRowKey, etag }: Reserved): Promise<boolean> {
-    return (await sessions.get(partition, idempotencyRowKey))?.etag === etag;
+  async function isCurrent({ place, version }: Reserved): Promise<boolean> {
+    const { partition, idempotencyRowKey } = readPlace(place);
+    return (await sessions.get(partition, idempotencyRowKey))?.etag === version;
   }
 
-  async function release({ partition, idempotencyRowKey, etag }: Reserved): Promise<boolean> {
-    return (await sessions.remove(partition, idempotencyRowKey, etag)) === "removed";
+  async function release({ place, version }: Reserved): Promise<boolean> {
+    const { partition, idempotencyRowKey } = readPlace(place);
+    return (await sessions.remove(partition, idempotencyRowKey, version)) === "removed";
   }
 
   /** What has no ETag of its own could not be told from what others write; one whose device is not known will be moved. */
   function remember(stored: StoredSession): void {
-    if (stored.etag === "*" || stored.record.deviceCorrelationId === undefined) return;
+    if (locationOf(stored).etag === "*" || stored.record.deviceCorrelationId === undefined) return;
     cache.remember(stored.record.sessionId, { ...stored, recalled: true });
   }
 
   async function commit(reserved: Reserved, record: SessionRecord): Promise<boolean> {
-    const { partition, idempotencyRowKey, etag, key } = reserved;
-    const { creationId, sessionId } = record;
-    const row = sessionRow(record.createdOn, creationId);
+    const { place, version, key } = reserved;
+    const { creationId, createdOn, sessionId } = record;
+    const keys = { ...recordKeys({ place, creationId, createdOn }), ...readPlace(place) };
+    const location = { ...keys, expiryPartition: expiryPartition(creationId, key.dueOn) };
+    const { partition, row, idempotencyRowKey } = location;
     // The pointer leaves first: an erasure that comes after the commit then finds it, and one before it refuses the commit.
     const [pointed, written] = await Promise.allSettled([
       sessionIds.put(writePointer(partition, row, record)),
       sessions.transact([
-        ["create", writeSession(partition, row, record)],
-        ["update", writeKey(partition, idempotencyRowKey, { ...key, creationId, sessionId }), "Replace", { etag }],
+        ["create", writeSession(record, location)],
+        [
+          "update",
+          writeKey(partition, idempotencyRowKey, { ...key, creationId, sessionId }),
+          "Replace",
+          { etag: version },
+        ],
       ]),
     ]);
     if (written.status === "rejected" || written.value.conflict !== undefined) {
@@ -153,14 +177,44 @@ export function createCreation(
     }
     if (pointed.status === "rejected") throw pointed.reason;
     if (written.status === "fulfilled" && written.value.conflict === undefined) {
-      remember({ record, partition, row, etag: written.value.etags[0] ?? "*" });
+      remember({ record, ...located({ ...location, etag: written.value.etags[0] ?? "*" }) });
     }
     return true;
   }
+
+  async function sessionOf({ place, key }: Reserved): Promise<StoredSession | undefined> {
+    const { sessionId, creationId } = key;
+    if (sessionId === undefined) return undefined;
+    const { isPointed, stored } = await followPointer(connection, sessionId);
+    if (isPointed) return stored;
+    const where = { PartitionKey: readPlace(place).partition, RowKey: sessionRows, creationId };
+    for await (const entity of sessions.query({ where })) {
+      const stored = readSession(entity);
+      await sessionIds.put(writePointer(entity.partitionKey, entity.rowKey, stored.record));
+      return stored;
+    }
+    return undefined;
+  }
+
+  async function dropKey(place: Place, creationId: string): Promise<void> {
+    const { partition, idempotencyRowKey } = readPlace(place);
+    const key = await ownKey(sessions, partition, idempotencyRowKey, creationId);
+    if (key !== undefined) await sessions.remove(partition, idempotencyRowKey, key.etag);
+    // Without the key row, any guard may have counted the creation.
+    const counted = key === undefined ? await readGuardHolders(partition) : [readKey(key).countedFor];
+    for (const countedFor of counted) await removeIdleGuard(sessions, partition, countedFor);
+  }
+
+  async function readGuardHolders(partition: string): Promise<CountedFor[]> {
+    const where = { PartitionKey: partition, RowKey: guardRows };
+    const holders: CountedFor[] = [];
+    for await (const { rowKey } of sessions.query({ where, select: keysOnly })) holders.push(guardHolder(rowKey));
+    return holders;
+  }
 }
 
-function placeOf({ partition, idempotencyRowKey }: Claim, etag: string, key: CreationKey): Reserved {
-  return { partition, idempotencyRowKey, etag, key };
+function placeOf(claim: Claim, etag: string, key: CreationKey): Reserved {
+  return { place: writePlace(claim), version: versionOf(etag), key };
 }
 
 /** Whether a key row holds what a request wrote whose answer was lost, and no commit since. */

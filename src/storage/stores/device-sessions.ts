@@ -1,16 +1,18 @@
 import { createHash } from "node:crypto";
 import { ApiError } from "../../errors.ts";
-import type { Page, SessionStore } from "../../liveness/model/ports.ts";
+import type { Page } from "../../liveness/model/page.ts";
 import type { SessionRecord } from "../../liveness/model/session.ts";
+import type { Sessions } from "../../liveness/model/sessions.ts";
 import type { StorageTables } from "../azure/connect.ts";
 import { devicePartition, sessionRows } from "../rows/keys.ts";
+import { locationOf } from "../rows/references.ts";
 import { readSession } from "../rows/session-row.ts";
 
 /** The sessions of a device, page by page. */
-export function createDeviceSessions({ sessions }: StorageTables): Pick<SessionStore, "sessionsOfDevice"> {
-  return { sessionsOfDevice };
+export function createDeviceSessions({ sessions }: StorageTables): Pick<Sessions, "ofDevice"> {
+  return { ofDevice };
 
-  async function sessionsOfDevice(
+  async function ofDevice(
     deviceCorrelationId: string,
     top: number,
     continuationToken?: string,
@@ -30,7 +32,9 @@ export function createDeviceSessions({ sessions }: StorageTables): Pick<SessionS
     const last = items.at(-1);
     return {
       items: items.map(({ record }) => record),
-      ...(found.length > top && last !== undefined ? { continuationToken: writeToken(partition, last.row) } : {}),
+      ...(found.length > top && last !== undefined
+        ? { continuationToken: writeToken(partition, locationOf(last).row) }
+        : {}),
     };
   }
 }

@@ -2,31 +2,28 @@ import type { ContainerClient } from "@azure/storage-blob";
 import * as z from "zod";
 import { ApiError } from "../../errors.ts";
 import { conditionShape, imageTypes } from "../../liveness/images/inspect-image.ts";
+import type { Clock } from "../../liveness/model/clock.ts";
 import type {
-  Clock,
   Conditions,
   ImageName,
-  ImageStore,
+  Images,
   ListedImage,
   NewImage,
-  Page,
   StoredImageFacts,
-  WalkName,
-} from "../../liveness/model/ports.ts";
+} from "../../liveness/model/images.ts";
+import type { Page } from "../../liveness/model/page.ts";
 import type { StorageConnection } from "../azure/connect.ts";
-import { readFailure, TransportError } from "../azure/storage-errors.ts";
+import { readFailure } from "../azure/storage-errors.ts";
+import { readBody } from "./blob-body.ts";
 
-export interface ImageStoreOptions {
+export interface ImagesOptions {
   /** Time of a put. Default: the system's. */
   now?: Clock;
 }
 
 /** Reference images in Azure Blob Storage. What is known of an image is kept as the blob's metadata. */
-export function createImageStore(
-  { referenceImages }: StorageConnection,
-  { now = Date.now }: ImageStoreOptions = {},
-): ImageStore {
-  return { put, get, facts, delete: remove, list, count, bookmark, setBookmark, probe };
+export function createImages({ referenceImages }: StorageConnection, { now = Date.now }: ImagesOptions = {}): Images {
+  return { put, get, facts, delete: remove, list, count, probe };
 
   async function put(
     name: ImageName,
@@ -82,7 +79,7 @@ export function createImageStore(
     return referenceImages.call(async (container, abortSignal) => {
       try {
         const blob = await container.getBlobClient(name).download(0, undefined, { abortSignal, maxRetryRequests: 0 });
-        const bytes = await collect(blob.readableStreamBody);
+        const bytes = await readBody(blob.readableStreamBody);
         return { bytes, facts: readFacts(name, blob) };
       } catch (error) {
         if (readFailure(error)?.code === "BlobNotFound") return undefined;
@@ -140,29 +137,6 @@ export function createImageStore(
     });
   }
 
-  async function bookmark(walk: WalkName): Promise<string | undefined> {
-    return referenceImages.call(async (container, abortSignal) => {
-      try {
-        const { readableStreamBody } = await container.getBlobClient(bookmarkName(walk)).download(0, undefined, {
-          abortSignal,
-          maxRetryRequests: 0,
-        });
-        return Buffer.from(await collect(readableStreamBody)).toString("utf8");
-      } catch (error) {
-        if (readFailure(error)?.code === "BlobNotFound") return undefined;
-        throw error;
-      }
-    });
-  }
-
-  async function setBookmark(walk: WalkName, text: string | undefined): Promise<void> {
-    await referenceImages.call(async (container, abortSignal) => {
-      const blob = container.getBlockBlobClient(bookmarkName(walk));
-      if (text === undefined) await blob.deleteIfExists({ abortSignal });
-      else await blob.upload(text, Buffer.byteLength(text), { abortSignal });
-    });
-  }
-
   async function probe(): Promise<void> {
     await facts("held/probe");
   }
@@ -170,8 +144,6 @@ export function createImageStore(
 
 /** Images that are listed with one request. */
 const listPageSize = 1000;
-/** Is no image's name: those stand in other folders. */
-const bookmarkName = (walk: WalkName) => `bookmarks/${walk}`;
 
 /** A blob as a list tells of it. */
 interface Blob {
@@ -251,16 +223,6 @@ function readFacts(name: ImageName, { metadata, etag, contentLength }: BlobPrope
 
 function sameMetadata(stored: Record<string, string> | undefined, sent: Record<string, string>): boolean {
   return Object.entries(sent).every(([name, value]) => stored?.[name] === value);
-}
-
-async function collect(body: NodeJS.ReadableStream | undefined): Promise<Uint8Array> {
-  const chunks: Buffer[] = [];
-  try {
-    for await (const chunk of body ?? []) chunks.push(Buffer.from(chunk));
-  } catch (cause) {
-    throw new TransportError("The blob broke off while it was read", { cause });
-  }
-  return Buffer.concat(chunks);
 }
 
 /** One ETag or `*` each: more than that the service cannot check. Throws `ApiError` 400. */

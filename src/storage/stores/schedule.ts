@@ -1,37 +1,40 @@
 import type { TransactionAction } from "@azure/data-tables";
-import type { SessionStore } from "../../liveness/model/ports.ts";
-import type { DuePlace, DueRow, UnreadableRow } from "../../liveness/model/schedule.ts";
+import type { DueKey, DueRow, Move, Schedule, UnreadableRow } from "../../liveness/model/schedule.ts";
 import type { StorageTables } from "../azure/connect.ts";
 import type { Query } from "../azure/query.ts";
 import type { Entity } from "../azure/table.ts";
 import { inTransactions, removeRows } from "../azure/transactions.ts";
-import { bucketStart, duePartitions, shardOf, shardPartitions } from "../rows/keys.ts";
+import { bucketStart, duePartitions, expiryPartition, shardOf, shardPartitions } from "../rows/keys.ts";
 import { readDue, writeDue } from "../rows/other-rows.ts";
-
-type ExpiryStore = Pick<
-  SessionStore,
-  "schedule" | "dueRows" | "dueRow" | "oldestDue" | "unschedule" | "dropSchedule" | "unscheduled"
->;
 
 /** Rows of a shard that are read at a time: sixteen shards are read at once. */
 const pageSize = 500;
 const shards = Array.from({ length: 16 }, (_, shard) => shard);
 
-/** The calendar of the timer: which session is to be looked at when. */
-export function createExpiryStore({ expiry }: StorageTables): ExpiryStore {
-  return { schedule, dueRows, dueRow, oldestDue, unscheduled, unschedule, dropSchedule };
+/** The schedule in the table `expiry`: with as few requests as there are buckets. */
+export function createSchedule({ expiry }: StorageTables): Schedule {
+  return { put, move, dueRows, get, oldestDue, missing, remove, removeAll };
 
-  async function schedule(...rows: readonly DueRow[]): Promise<void> {
+  async function put(...rows: readonly DueRow[]): Promise<void> {
     await Promise.all(
-      Map.groupBy(rows, ({ expiryPartition }) => expiryPartition)
+      Map.groupBy(rows, bucketOf)
         .values()
         .map(async (bucket) => {
-          const entities = bucket.map(writeDue);
+          // A transaction cannot hold a row twice: of several rows of a creation, the last one counts.
+          const rowOf = new Map(bucket.map((row) => [row.creationId, writeDue(row)]));
+          const entities = [...rowOf.values()];
           const [only] = entities;
           if (only !== undefined && entities.length === 1) await expiry.put(only);
           else await Promise.all(inTransactions(entities.map(toUpsert)).map(write));
         }),
     );
+  }
+
+  async function move<T extends Move>(moves: readonly T[]): Promise<T[]> {
+    await put(...moves.flatMap(({ next }) => next ?? []));
+    const leaving = moves.filter(({ due, next }) => next === undefined || bucketOf(due) !== bucketOf(next));
+    const gone = new Set(await remove(leaving.map(({ due }) => due)));
+    return leaving.filter(({ due }) => gone.has(due));
   }
 
   async function write(actions: TransactionAction[]): Promise<void> {
@@ -41,13 +44,13 @@ export function createExpiryStore({ expiry }: StorageTables): ExpiryStore {
 
   async function* dueRows(shard: number, now: string): AsyncIterable<DueRow | UnreadableRow> {
     for await (const entity of expiry.query({ ...dueAt(shard, now), pageSize })) {
-      // One that cannot be read must not keep those behind it from being reached.
-      yield readOrTell(entity);
+      // A row that cannot be read must not hide the rows after it.
+      yield readOrReport(entity);
     }
   }
 
-  async function dueRow({ expiryPartition, creationId }: DuePlace): Promise<DueRow | undefined> {
-    const entity = await expiry.get(expiryPartition, creationId);
+  async function get(row: DueKey): Promise<DueRow | undefined> {
+    const entity = await expiry.get(bucketOf(row), row.creationId);
     return entity && readDue(entity);
   }
 
@@ -64,7 +67,7 @@ export function createExpiryStore({ expiry }: StorageTables): ExpiryStore {
     return times.filter((time) => time !== undefined).sort()[0];
   }
 
-  async function unscheduled(creationIds: readonly string[], until: string): Promise<Set<string>> {
+  async function missing(creationIds: readonly string[], until: string): Promise<Set<string>> {
     const lost = new Set(creationIds);
     const concerned = new Set(creationIds.map((creationId) => shardOf(creationId)));
     await Promise.all(
@@ -76,20 +79,19 @@ export function createExpiryStore({ expiry }: StorageTables): ExpiryStore {
     return lost;
   }
 
-  async function unschedule(rows: readonly DuePlace[]): Promise<DuePlace[]> {
+  async function remove<T extends DueKey>(rows: readonly T[]): Promise<T[]> {
     const gone = await Promise.all(
-      Map.groupBy(rows, ({ expiryPartition }) => expiryPartition)
+      Map.groupBy(rows, bucketOf)
         .entries()
-        .map(async ([expiryPartition, bucket]) => {
-          const ids = [...new Set(bucket.map(({ creationId }) => creationId))];
-          const missing = await removeRows(expiry, expiryPartition, ids);
-          return missing.map((creationId) => ({ expiryPartition, creationId }));
+        .map(async ([partition, bucket]) => {
+          const missing = await removeRows(expiry, partition, [...new Set(bucket.map(({ creationId }) => creationId))]);
+          return bucket.filter(({ creationId }) => missing.includes(creationId));
         }),
     );
     return gone.flat();
   }
 
-  async function dropSchedule(creationId: string): Promise<void> {
+  async function removeAll(creationId: string): Promise<void> {
     const where = { PartitionKey: shardPartitions(creationId), RowKey: creationId };
     for await (const { partitionKey, rowKey } of expiry.query({ where, select: ["PartitionKey", "RowKey"] })) {
       await expiry.remove(partitionKey, rowKey);
@@ -97,21 +99,25 @@ export function createExpiryStore({ expiry }: StorageTables): ExpiryStore {
   }
 }
 
-function readOrTell(entity: Entity): DueRow | UnreadableRow {
+function readOrReport(entity: Entity): DueRow | UnreadableRow {
   try {
     return readDue(entity);
   } catch (cause) {
-    return { expiryPartition: entity.partitionKey, creationId: entity.rowKey, cause };
+    return { creationId: entity.rowKey, cause };
   }
 }
 
-/** Within the bucket that has just begun, some are due later: times of one form sort as text. */
+/** In the bucket of `now`, only rows that are due already: times of this form sort as text. */
 function dueAt(shard: number, now: string): Query {
   const { from, through } = duePartitions(shard, now);
   return {
     where: { PartitionKey: { from, through } },
     anyOf: [{ PartitionKey: { before: through } }, { dueOn: { through: now } }],
   };
+}
+
+function bucketOf({ creationId, dueOn }: DueKey): string {
+  return expiryPartition(creationId, dueOn);
 }
 
 function toUpsert(entity: ReturnType<typeof writeDue>): TransactionAction {

@@ -1,66 +1,42 @@
 import { isDeepStrictEqual } from "node:util";
 import type { TransactionAction } from "@azure/data-tables";
 import type { GuardChange } from "../../liveness/model/guard.ts";
-import type { ListQuery, SessionPointer, SessionStore } from "../../liveness/model/ports.ts";
+import type { Placed, Version } from "../../liveness/model/references.ts";
 import type { AuditRecord, SessionRecord, StoredSession } from "../../liveness/model/session.ts";
+import type { ListQuery, SessionPointer, Sessions } from "../../liveness/model/sessions.ts";
 import type { StorageTables } from "../azure/connect.ts";
 import { maxPageSize } from "../azure/query.ts";
 import { inTransactions, maxTransactionRows } from "../azure/transactions.ts";
-import { auditRows, expiryPartition, guardRowOf, sessionCreatedOn, sessionRow } from "../rows/keys.ts";
-import {
-  listedProperties,
-  prunedPointer,
-  readAuditEntry,
-  readListed,
-  writeAuditEntry,
-  writeGuardChange,
-  writePointer,
-} from "../rows/other-rows.ts";
-import { movingOf, readSession, writeSession } from "../rows/session-row.ts";
-import { createCreation } from "./creations.ts";
+import { auditRows, guardRowOf } from "../rows/keys.ts";
+import { listedProperties, readAuditEntry, readListed, writeAuditEntry, writeGuardChange } from "../rows/other-rows.ts";
+import { located, locationOf, recordKeys } from "../rows/references.ts";
+import { movingOf, readSession, readSessionRow, writeSession, writeSessionRow } from "../rows/session-row.ts";
 import { createDeviceSessions } from "./device-sessions.ts";
 import { followPointer } from "./find-session.ts";
-import { createPurge } from "./purge.ts";
-import { createExpiryStore } from "./schedule.ts";
-import { createWriteCache } from "./write-cache.ts";
+import { createWriteCache, type WriteCache } from "./write-cache.ts";
 
 /** Rows asked for at least, as one that an older version of the app has pruned is dropped only after it was read. */
 const minListPageSize = 100;
 
-/** The sessions in Azure Tables. The device's partition is the truth; every other row only points to it. */
-export function createSessionStore(connection: StorageTables): SessionStore {
+/**
+ * Sessions in the tables `sessions` and `sessionids`. The device's partition is authoritative; all other rows point to it.
+ *
+ * @param cache of sessions that this process has committed.
+ */
+export function createSessions(
+  connection: StorageTables,
+  cache: WriteCache<StoredSession> = createWriteCache(),
+): Sessions {
   const { sessions, sessionIds } = connection;
-  const cache = createWriteCache<StoredSession>();
-  const { purge, dropKey } = createPurge(connection);
-
-  return {
-    ...createCreation(connection, cache),
-    ...createDeviceSessions(connection),
-    ...createExpiryStore(connection),
-    dropKey,
-    purge(stored) {
-      cache.forget(stored.record.sessionId);
-      return purge(stored);
-    },
-    recall: cache.recall,
-    rowKey: sessionRow,
-    createdOn: sessionCreatedOn,
-    expiryPartition,
-    find,
-    load,
-    update,
-    list,
-    auditEntries,
-    markPruned,
-    restorePointer,
-    probe,
-  };
+  const { ofDevice } = createDeviceSessions(connection);
+  return { find, recall: cache.recall, load, update, ofDevice, list, auditEntries, probe };
 
   async function find(sessionId: string): Promise<StoredSession | undefined> {
     return (await followPointer(connection, sessionId)).stored;
   }
 
-  async function load(partition: string, row: string): Promise<StoredSession | undefined> {
+  async function load(at: Placed): Promise<StoredSession | undefined> {
+    const { partition, row } = recordKeys(at);
     const entity = await sessions.get(partition, row);
     return entity === undefined ? undefined : readSession(entity);
   }
@@ -69,16 +45,19 @@ export function createSessionStore(connection: StorageTables): SessionStore {
     stored: StoredSession,
     record: SessionRecord,
     entries: readonly AuditRecord[] = [],
-    guard?: { change: GuardChange; etag?: string },
+    guard?: { change: GuardChange; version?: Version },
   ): Promise<StoredSession | undefined> {
-    const { partition, row, etag } = stored;
+    const location = locationOf(stored);
+    const { partition, row, etag } = location;
     cache.forget(record.sessionId);
-    const session = writeSession(partition, row, record);
+    const session = writeSession(record, location);
     const actions: TransactionAction[] = [["update", session, "Replace", { etag }]];
     if (guard !== undefined) {
       const change = writeGuardChange(partition, guardRowOf(record.countedFor), guard.change);
       actions.push(
-        guard.etag === undefined ? ["upsert", change, "Merge"] : ["update", change, "Merge", { etag: guard.etag }],
+        guard.version === undefined
+          ? ["upsert", change, "Merge"]
+          : ["update", change, "Merge", { etag: guard.version }],
       );
     }
     const chunks = inTransactions(
@@ -95,29 +74,24 @@ export function createSessionStore(connection: StorageTables): SessionStore {
       sessions.transact([...actions, ...last]),
       starts && markStarted(record.sessionId, record.startedOn),
     ]);
-    if (written.conflict === undefined) {
-      return { ...stored, record, etag: written.etags[0] ?? "*", ...movingOf(partition, record) };
-    }
+    const { deviceCorrelationId } = record;
+    const moving = movingOf(partition, { deviceCorrelationId, movedFrom: location.movedFrom });
+    const writtenAs = (etag: string) => ({ ...stored, record, ...located({ ...location, etag }), ...moving });
+    if (written.conflict === undefined) return writtenAs(written.etags[0] ?? "*");
     if (!written.conflict.repeated) return undefined;
     // An earlier try may have been the one that wrote: then the row holds just what we meant to write.
-    const current = await load(partition, row);
-    const ours = current !== undefined && isDeepStrictEqual(writeSession(partition, row, current.record), session);
-    return ours ? { ...stored, record, etag: current.etag, ...movingOf(partition, record) } : undefined;
+    const entity = await sessions.get(partition, row);
+    const ours =
+      entity !== undefined && isDeepStrictEqual(writeSessionRow(partition, row, readSessionRow(entity)), session);
+    return ours ? writtenAs(entity.etag) : undefined;
   }
 
   async function markStarted(sessionId: string, startedOn: string | undefined): Promise<void> {
     await sessionIds.merge({ partitionKey: sessionId, rowKey: sessionId, startedOn });
   }
 
-  function markPruned(sessionId: string, prunedOn: string): Promise<boolean> {
-    return sessionIds.merge(prunedPointer(sessionId, prunedOn));
-  }
-
-  async function restorePointer({ partition, row, record }: StoredSession, prunedOn: string): Promise<void> {
-    await sessionIds.put({ ...writePointer(partition, row, record), ...prunedPointer(record.sessionId, prunedOn) });
-  }
-
-  async function auditEntries({ partition, row }: StoredSession): Promise<AuditRecord[]> {
+  async function auditEntries(stored: StoredSession): Promise<AuditRecord[]> {
+    const { partition, row } = locationOf(stored);
     const where = { PartitionKey: partition, RowKey: auditRows(row) };
     const entries: AuditRecord[] = [];
     for await (const entity of sessions.query({ where })) entries.push(readAuditEntry(entity));

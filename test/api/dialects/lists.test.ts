@@ -2,12 +2,17 @@ import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import type { SessionKind } from "../../../src/face/model.ts";
-import type { SessionStore } from "../../../src/liveness/model/ports.ts";
 import type { SessionRecord } from "../../../src/liveness/model/session.ts";
 import { connectStorage } from "../../../src/storage/azure/connect.ts";
-import { createSessionStore } from "../../../src/storage/stores/sessions.ts";
 import { type Stack, startStack } from "../../local/stack.ts";
-import { newRecord, reservation, reserved, someDevice } from "../storage/storage-rig.ts";
+import {
+  createSessionStore,
+  newRecord,
+  reservation,
+  reserved,
+  type SessionStore,
+  someDevice,
+} from "../storage/storage-rig.ts";
 import { assertError, control, createAppClient, playAttempt } from "../support/app-client.ts";
 import { type Dialect, dialectOf, readEntries, readList } from "./dialects.ts";
 
@@ -200,7 +205,7 @@ async function seed(sessions: SessionStore, count: number, fields: Partial<Sessi
       const place = await reserved(sessions, request);
       const start = Date.parse(fields.createdOn ?? new Date().toISOString());
       const expiresOn = new Date(start + 48 * hour).toISOString();
-      const record = newRecord(sessions, request, place, { expiresOn, ...fields, sessionId: randomUUID() });
+      const record = newRecord(request, { expiresOn, ...fields, sessionId: randomUUID() });
       assert.ok(await sessions.commit(place, record));
       ids.push(record.sessionId);
     }

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, describe, test } from "node:test";
-import type { SessionStore } from "../../../src/liveness/model/ports.ts";
-import type { DuePlace, DueRow, UnreadableRow } from "../../../src/liveness/model/schedule.ts";
+import type { DueKey, DueRow, UnreadableRow } from "../../../src/liveness/model/schedule.ts";
+import { expiryPartition } from "../../../src/storage/rows/keys.ts";
+import { writeDue } from "../../../src/storage/rows/other-rows.ts";
+import { writePlace } from "../../../src/storage/rows/references.ts";
 import { startAzurite } from "../../local/azurite.ts";
-import { collect, openRig, rowsOf } from "./storage-rig.ts";
+import { collect, openRig, rowsOf, type SessionStore } from "./storage-rig.ts";
 
 const azurite = await startAzurite();
 after(() => azurite.stop());
@@ -14,20 +16,29 @@ const minutes = (n: number) => new Date(Date.UTC(2026, 0, 1, 0, n)).toISOString(
 const isReadable = (row: DueRow | UnreadableRow): row is DueRow => !("cause" in row);
 
 describe("the calendar", () => {
-  const dueAt = (sessions: SessionStore, dueOn: string, creationId: string = randomUUID()): DueRow => ({
+  const dueAt = (_sessions: SessionStore, dueOn: string, creationId: string = randomUUID()): DueRow => ({
     creationId,
+    createdOn: minutes(0),
     phase: "collect",
     dueOn,
-    partition: "p",
-    row: "r",
-    idempotencyRowKey: `k_${creationId}`,
-    expiryPartition: sessions.expiryPartition(creationId, dueOn),
+    place: writePlace({ partition: "p", idempotencyRowKey: `k_${creationId}` }),
   });
+  const bucketOf = ({ creationId, dueOn }: DueKey) => expiryPartition(creationId, dueOn);
+  const shardOfRow = (row: DueKey) => Number.parseInt(bucketOf(row).slice(0, 1), 16);
+  /** More rows of the same bucket. */
+  const beside = (first: DueRow, count: number): DueRow[] => {
+    const rows: DueRow[] = [];
+    for (let n = 0; rows.length < count; n += 1) {
+      const row = { ...first, creationId: `${first.creationId}-${n}` };
+      if (bucketOf(row) === bucketOf(first)) rows.push(row);
+    }
+    return rows;
+  };
   const allDue = async (sessions: SessionStore, now: string) =>
     (await Promise.all(Array.from({ length: 16 }, (_, shard) => collect(sessions.dueRows(shard, now)))))
       .flat()
       .filter(isReadable);
-  const ids = (rows: readonly DuePlace[]) => rows.map(({ creationId }) => creationId).sort();
+  const ids = (rows: readonly Pick<DueRow, "creationId">[]) => rows.map(({ creationId }) => creationId).sort();
 
   test("tells what is due, oldest bucket first, and nothing that is not", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
@@ -38,13 +49,10 @@ describe("the calendar", () => {
     assert.deepEqual(ids(await allDue(sessions, minutes(21))), ids(due.slice(1)));
     assert.deepEqual(ids(await allDue(sessions, minutes(40))), ids([...due, ...later.slice(0, 3)]));
     proxy.take();
-    const shard = Number.parseInt(due[0]?.expiryPartition.slice(0, 1) ?? "", 16);
-    const rows = await collect(sessions.dueRows(shard, minutes(40)));
+    const shard = shardOfRow(due[0] ?? assert.fail());
+    const rows = (await collect(sessions.dueRows(shard, minutes(40)))).filter(isReadable);
     assert.deepEqual(proxy.take(), ["GET /expiry"]);
-    assert.deepEqual(
-      rows.map(({ expiryPartition }) => expiryPartition),
-      rows.map(({ expiryPartition }) => expiryPartition).sort(),
-    );
+    assert.deepEqual(rows.map(bucketOf), rows.map(bucketOf).sort());
     assert.deepEqual(
       rows.find(({ creationId }) => creationId === due[0]?.creationId),
       due[0],
@@ -64,7 +72,7 @@ describe("the calendar", () => {
     await sessions.schedule(row);
     await sessions.schedule(row);
     await sessions.schedule({ ...row, phase: "prune", dueOn: minutes(102) });
-    const stored = await rowsOf(connection.expiry, row.expiryPartition);
+    const stored = await rowsOf(connection.expiry, bucketOf(row));
     assert.deepEqual(
       stored.map(({ phase, dueOn }) => [phase, dueOn]),
       [["prune", minutes(102)]],
@@ -80,8 +88,8 @@ describe("the calendar", () => {
       upstreamVersion: "v1.2",
       uploaded: true,
     } as const;
-    const rows = Array.from({ length: 120 }, (_, n) => ({ ...first, creationId: `${first.creationId}-${n}` }));
-    const told: DueRow = { ...first, phase: "prune", session, failures: 3, setAsideOn: minutes(100) };
+    const rows = beside(first, 120);
+    const told: DueRow = { ...first, phase: "prune", session, failures: 3 };
     const elsewhere = dueAt(sessions, minutes(155));
     await sessions.schedule(first);
     proxy.take();
@@ -97,9 +105,10 @@ describe("the calendar", () => {
 
   test("takes a row without a time for due from the beginning of its bucket", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
-    const { dueOn, ...row } = dueAt(sessions, minutes(171));
-    const { expiryPartition, creationId, ...values } = row;
-    await connection.expiry.put({ partitionKey: expiryPartition, rowKey: creationId, ...values });
+    const row = dueAt(sessions, minutes(171));
+    const { creationId } = row;
+    const { dueOn: _, ...values } = writeDue(row);
+    await connection.expiry.put(values);
     assert.deepEqual(ids(await allDue(sessions, minutes(174))).includes(creationId), false, "its bucket is not over");
     const found = (await allDue(sessions, minutes(175))).find((due) => due.creationId === creationId);
     assert.deepEqual(found, { ...row, dueOn: minutes(170) });
@@ -108,19 +117,19 @@ describe("the calendar", () => {
 
   test("tells of a row that cannot be read, and goes on", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
-    const [one, other] = ["1", "2"].map((end) => dueAt(sessions, minutes(176), `${"7".repeat(8)}-${end}`));
-    assert.ok(one && other);
-    const { expiryPartition: partitionKey } = one;
+    const other = dueAt(sessions, minutes(176), "7".repeat(8));
+    const partitionKey = bucketOf(other);
     await connection.expiry.put({ partitionKey, rowKey: "0-broken", phase: "dance" });
-    await sessions.schedule({ ...other, expiryPartition: partitionKey });
-    const shard = Number.parseInt(partitionKey.charAt(0), 16);
-    const [broken, sound] = (await collect(sessions.dueRows(shard, minutes(180)))).filter(
-      ({ expiryPartition }) => expiryPartition === partitionKey,
+    await sessions.schedule(other);
+    const ours = ["0-broken", other.creationId];
+    const [broken, sound] = (await collect(sessions.dueRows(shardOfRow(other), minutes(180)))).filter(
+      ({ creationId }) => ours.includes(creationId),
     );
     assert.ok(broken && "cause" in broken && /phase/.test(String(broken.cause)));
     assert.deepEqual([broken.creationId, sound?.creationId], ["0-broken", other.creationId]);
     assert.ok(await sessions.oldestDue(minutes(180)));
-    await sessions.unschedule([broken, { ...other, expiryPartition: partitionKey }]);
+    await connection.expiry.remove(partitionKey, "0-broken");
+    await sessions.unschedule([other]);
   });
 
   test("tells the oldest of all that is due, with one small question to each shard", async (t) => {
@@ -144,8 +153,8 @@ describe("the calendar", () => {
     const places = [180, 400, 90_000].map((n) => dueAt(sessions, minutes(n), one.creationId));
     await sessions.schedule(...places, other);
     await sessions.dropSchedule(one.creationId);
-    for (const { expiryPartition } of places) {
-      const left = (await rowsOf(connection.expiry, expiryPartition)).map(({ rowKey }) => rowKey);
+    for (const place of places) {
+      const left = (await rowsOf(connection.expiry, bucketOf(place))).map(({ rowKey }) => rowKey);
       assert.equal(left.includes(one.creationId), false);
     }
     assert.deepEqual(await sessions.unschedule([other]), []);
@@ -154,10 +163,7 @@ describe("the calendar", () => {
   test("removes rows in as few requests as there are buckets, and tells which were gone already", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const first = dueAt(sessions, minutes(200));
-    const rows = [
-      first,
-      ...Array.from({ length: 120 }, (_, n) => ({ ...first, creationId: `${first.creationId}-${n}` })),
-    ];
+    const rows = [first, ...beside(first, 120)];
     const elsewhere = dueAt(sessions, minutes(300));
     await Promise.all([...rows, elsewhere].map((row) => sessions.schedule(row)));
     const found = ids(await allDue(sessions, minutes(300)));
@@ -172,22 +178,22 @@ describe("the calendar", () => {
     await sessions.schedule(first);
     const gone = await sessions.unschedule(rows.slice(0, 3));
     assert.deepEqual(ids(rows.slice(1, 3)), gone.map(({ creationId }) => creationId).sort());
-    assert.deepEqual(await rowsOf(await (await openRig(t, azurite)).connection.expiry, first.expiryPartition), []);
+    assert.deepEqual(await rowsOf(await (await openRig(t, azurite)).connection.expiry, bucketOf(first)), []);
     await sessions.unschedule([]);
   });
 
   test("is read page by page, as rows are asked for", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const first = dueAt(sessions, minutes(2000));
-    const rows = Array.from({ length: 1100 }, (_, n) => ({ ...first, creationId: `${first.creationId}-${n}` }));
+    const rows = [first, ...beside(first, 1099)];
     for (let start = 0; start < rows.length; start += 100) {
       await sessions.schedule(...rows.slice(start, start + 100));
     }
-    const shard = Number.parseInt(first.expiryPartition.slice(0, 1), 16);
+    const shard = shardOfRow(first);
     proxy.take();
     let read = 0;
     for await (const row of sessions.dueRows(shard, minutes(2000))) {
-      if (row.expiryPartition !== first.expiryPartition) continue;
+      if (!isReadable(row) || bucketOf(row) !== bucketOf(first)) continue;
       if (++read === 1) assert.equal(proxy.take().length, 1);
     }
     assert.equal(read, 1100);

@@ -97,7 +97,7 @@ describe("two processes on one storage", () => {
     const { sessions, connection } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const place = await reserved(sessions, reservation({ deviceCorrelationId, keyHash: "abc" }));
-    const records = Array.from({ length: 8 }, () => newRecord(sessions, reservation({ deviceCorrelationId }), place));
+    const records = Array.from({ length: 8 }, () => newRecord(reservation({ deviceCorrelationId })));
     const outcomes = await Promise.all(records.map((record) => sessions.commit(place, record)));
     assert.equal(outcomes.filter(Boolean).length, 1);
     const winner = records[outcomes.indexOf(true)];

@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
 import type { Guard } from "../../../src/liveness/model/guard.ts";
-import { createSessionStore } from "../../../src/storage/stores/sessions.ts";
+import { sessionRow } from "../../../src/storage/rows/keys.ts";
+import { readPlace } from "../../../src/storage/rows/references.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import {
   admitAll,
+  createSessionStore,
   giveUp,
   newRecord,
   openRig,
@@ -85,7 +87,7 @@ describe("reserve", () => {
     const another = await reserved(others, reservation({ deviceCorrelationId }));
     await assert.rejects(sessions.reserve(reservation({ deviceCorrelationId }), atMost(2)), { status: 429 });
 
-    await giveUp({ sessions: others, connection }, another);
+    await giveUp({ sessions: others }, another);
     await sessions.reserve(reservation({ deviceCorrelationId }), atMost(2));
     const [guard] = await rowsOf(connection.sessions, deviceCorrelationId);
     assert.equal(JSON.parse(String(guard?.recent)).length, 2);
@@ -103,9 +105,9 @@ describe("reserve", () => {
       const taken = new Date().toISOString();
       const outcome = await sessions.reserve(reservation({ deviceCorrelationId }), (guard) => onlyOne(guard, taken));
       assert.ok("reserved" in outcome);
-      return { ...outcome.reserved, taken };
+      return { ...outcome.reserved, ...readPlace(outcome.reserved.place), taken };
     };
-    await giveUp({ sessions: others, connection }, await make());
+    await giveUp({ sessions: others }, await make());
     const place = await make();
     await assert.rejects(make(), { status: 429 });
     await connection.sessions.remove(place.partition, "g");
@@ -168,7 +170,7 @@ describe("release", () => {
     const one = await reserved(sessions, reservation({ deviceCorrelationId }));
     const other = await reserved(sessions, reservation({ deviceCorrelationId }));
 
-    await giveUp({ sessions, connection }, one);
+    await giveUp({ sessions }, one);
     const [guard, ...rest] = await rowsOf(connection.sessions, deviceCorrelationId);
     assert.equal(guard?.recent, JSON.stringify([other.taken]));
     assert.deepEqual(
@@ -177,7 +179,7 @@ describe("release", () => {
     );
 
     assert.equal(await sessions.release(one), false);
-    await giveUp({ sessions, connection }, other);
+    await giveUp({ sessions }, other);
     assert.deepEqual(await rowsOf(connection.sessions, deviceCorrelationId), []);
   });
 
@@ -186,7 +188,7 @@ describe("release", () => {
     const deviceCorrelationId = someDevice();
     const request = reservation({ deviceCorrelationId });
     const place = await reserved(sessions, request);
-    assert.ok(await sessions.commit(place, newRecord(sessions, request, place)));
+    assert.ok(await sessions.commit(place, newRecord(request)));
     const before = await rowsOf(connection.sessions, deviceCorrelationId);
 
     assert.equal(await sessions.release(place), false);
@@ -200,14 +202,14 @@ describe("commit", () => {
     const deviceCorrelationId = someDevice();
     const request = reservation({ deviceCorrelationId, owner: "o" });
     const place = await reserved(sessions, request);
-    const record = newRecord(sessions, request, place, { owner: "o", reasons: ["A", "B"], threshold: 0.25 });
+    const record = newRecord(request, { owner: "o", reasons: ["A", "B"], threshold: 0.25 });
     await connection.sessionIds.get("none", "none");
     proxy.take();
 
     assert.equal(await sessions.commit(place, record), true);
     assert.deepEqual(proxy.take(), ["POST /$batch", "PUT /sessionids"]);
 
-    const row = sessions.rowKey(record.createdOn, record.creationId);
+    const row = sessionRow(record.createdOn, record.creationId);
     const stored = await connection.sessions.get(deviceCorrelationId, row);
     assert.deepEqual({ ...stored, ...record, reasons: '["A","B"]' }, stored, "every field is a property");
     const key = await connection.sessions.get(deviceCorrelationId, place.idempotencyRowKey);
@@ -240,7 +242,7 @@ describe("commit", () => {
       if (interfere === "remove") await connection.sessions.remove(deviceCorrelationId, rowKey);
       else await connection.sessions.merge({ partitionKey: deviceCorrelationId, rowKey, creationId: "another" });
 
-      const record = newRecord(sessions, request, place);
+      const record = newRecord(request);
       assert.equal(await sessions.commit(place, record), false);
       assert.deepEqual(
         (await rowKeysOf(connection.sessions, deviceCorrelationId)).filter((key) => key.startsWith("s_")),
@@ -259,8 +261,8 @@ describe("commit", () => {
     const outcome = await sessions.reserve(second, admitAll);
     assert.ok("existing" in outcome);
 
-    assert.equal(await sessions.commit(outcome.existing, newRecord(sessions, second, place)), true);
-    assert.equal(await sessions.commit(place, newRecord(sessions, first, place)), false);
+    assert.equal(await sessions.commit(outcome.existing, newRecord(second)), true);
+    assert.equal(await sessions.commit(place, newRecord(first)), false);
     const third = await sessions.reserve(reservation({ deviceCorrelationId, keyHash: "abc" }), admitAll);
     assert.ok("existing" in third);
     assert.equal(third.existing.key.creationId, second.creationId);

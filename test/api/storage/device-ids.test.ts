@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import fc from "fast-check";
-import type { SessionStore } from "../../../src/liveness/model/ports.ts";
 import { startAzurite } from "../../local/azurite.ts";
-import { admitAll, collect, committed, openRig, reservation } from "./storage-rig.ts";
+import { admitAll, collect, committed, openRig, reservation, type SessionStore } from "./storage-rig.ts";
 
 const azurite = await startAzurite();
 after(() => azurite.stop());

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
+import { placed } from "../../../src/liveness/model/session.ts";
 import { connectStorage } from "../../../src/storage/azure/connect.ts";
-import { createImageStore } from "../../../src/storage/stores/images.ts";
-import { createSessionStore } from "../../../src/storage/stores/sessions.ts";
+import { writePlace } from "../../../src/storage/rows/references.ts";
+import { createImages } from "../../../src/storage/stores/images.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { findFreePorts } from "../../local/ports.ts";
-import { committed, openRig, someDevice } from "./storage-rig.ts";
+import { committed, createSessionStore, openRig, someDevice } from "./storage-rig.ts";
 
 const azurite = await startAzurite();
 after(() => azurite.stop());
@@ -26,7 +27,7 @@ describe("storage that fails for a moment", () => {
       const { sessions, images, proxy } = await openRig(t, azurite);
       proxy.inject(fault, undefined, 3);
       const stored = await committed(sessions);
-      assert.deepEqual(await sessions.load(stored.partition, stored.row), stored);
+      assert.deepEqual(await sessions.load(placed(stored)), stored);
       proxy.inject(fault, undefined, 3);
       assert.equal(await images.facts("held/nothing"), undefined);
       assert.equal(proxy.strikes(), 6);
@@ -77,7 +78,7 @@ describe("storage that stays out of reach", () => {
     const connectionString = azurite.connectionString.replaceAll(/(?<=127\.0\.0\.1:)\d+/g, String(port));
     const connection = connectStorage({ connectionString, retryPolicy: { firstDelayMs: 1 } });
     await assert.rejects(createSessionStore(connection).probe(), unavailable);
-    await assert.rejects(createImageStore(connection).probe(), unavailable);
+    await assert.rejects(createImages(connection).probe(), unavailable);
   });
 });
 
@@ -110,7 +111,7 @@ describe("an identity in place of a key", () => {
     const uri = `https://127.0.0.1:${port}`;
     const connection = connectStorage({ tableUri: uri, blobUri: uri, credential, retryPolicy: { firstDelayMs: 1 } });
     await assert.rejects(createSessionStore(connection).probe(), unavailable);
-    await assert.rejects(createImageStore(connection).probe(), unavailable);
+    await assert.rejects(createImages(connection).probe(), unavailable);
     assert.deepEqual(new Set(asked), new Set(["https://storage.azure.com/.default"]));
     assert.ok(asked.length >= 2);
   });
@@ -120,7 +121,7 @@ describe("an identity in place of a key", () => {
     const [blobUri = "", tableUri = ""] = proxy.connectionString.match(/(?<=(?:Blob|Table)Endpoint=)[^;]+/g) ?? [];
     const connection = connectStorage({ tableUri, blobUri, credential: { getToken: async () => token } });
     await assert.rejects(createSessionStore(connection).probe(), (error) => !(error instanceof ApiError));
-    await assert.rejects(createImageStore(connection).probe(), (error) => !(error instanceof ApiError));
+    await assert.rejects(createImages(connection).probe(), (error) => !(error instanceof ApiError));
     assert.deepEqual(proxy.seen, []);
   });
 });
@@ -129,9 +130,7 @@ const someDue = {
   creationId: someDevice(),
   phase: "collect",
   dueOn: "2026-01-01T00:00:00.000Z",
-  partition: "p",
-  row: "r",
-  idempotencyRowKey: "k",
-  expiryPartition: "0_202601010000",
+  createdOn: "2026-01-01T00:00:00.000Z",
+  place: writePlace({ partition: "p", idempotencyRowKey: "k" }),
 } as const;
 const someQuery = { kind: "liveness", top: 10, createdAfter: "2026-01-01T00:00:00.000Z" } as const;

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { BlobServiceClient } from "@azure/storage-blob";
-import type { ImageName, ImageStore, ListedImage } from "../../../src/liveness/model/ports.ts";
-import { createDeviceStore } from "../../../src/storage/stores/devices.ts";
-import { createImageStore } from "../../../src/storage/stores/images.ts";
+import type { Bookmarks } from "../../../src/liveness/model/bookmarks.ts";
+import type { ImageName, ListedImage } from "../../../src/liveness/model/images.ts";
+import { placed } from "../../../src/liveness/model/session.ts";
+import { createBookmarks } from "../../../src/storage/stores/bookmarks.ts";
+import { createImages } from "../../../src/storage/stores/images.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { committed, openRig, someDevice } from "./storage-rig.ts";
 
@@ -15,7 +17,8 @@ describe("a list of images", async () => {
     t.after(() => azurite.stop());
     const { connection, proxy } = await openRig(t, azurite);
     const createdOn = "2026-01-02T03:04:05.678Z";
-    const images = createImageStore(connection, { now: () => Date.parse(createdOn) });
+    const images = createImages(connection, { now: () => Date.parse(createdOn) });
+    const bookmarks = createBookmarks(connection);
     assert.deepEqual(await images.list(""), { items: [] });
 
     const device = "dé/😀 'x'";
@@ -26,7 +29,7 @@ describe("a list of images", async () => {
       "reference-images",
     );
     await container.getBlockBlobClient("sessions/three").upload("3", 1);
-    await images.setBookmark("images", "is no image");
+    await bookmarks.write("images", "is no image");
     proxy.take();
 
     const { items } = await images.list("");
@@ -48,7 +51,7 @@ describe("a list of images", async () => {
   test("goes on where the last page ended, in another process too", async (t) => {
     const azurite = await startAzurite();
     t.after(() => azurite.stop());
-    const { images, proxy } = await openRig(t, azurite);
+    const { connection, images, proxy } = await openRig(t, azurite);
     const names = Array.from({ length: 1003 }, (_, n): ImageName => `sessions/${String(n).padStart(4, "0")}`);
     const container = BlobServiceClient.fromConnectionString(azurite.connectionString).getContainerClient(
       "reference-images",
@@ -58,17 +61,19 @@ describe("a list of images", async () => {
       const some = names.slice(start, start + 100);
       await Promise.all(some.map((name) => container.getBlockBlobClient(name).upload("x", 1)));
     }
-    assert.equal(await images.bookmark("images"), undefined);
+    const bookmarks = createBookmarks(connection);
+    assert.equal(await bookmarks.read("images"), undefined);
     const first = await images.list("sessions/");
-    await images.setBookmark("images", first.continuationToken);
-    const later = (await openRig(t, azurite)).images;
-    const place = await later.bookmark("images");
+    await bookmarks.write("images", first.continuationToken);
+    const other = await openRig(t, azurite);
+    const later = other.images;
+    const place = await createBookmarks(other.connection).read("images");
     assert.ok(place);
     const second = await later.list("sessions/", place);
     const told = [...first.items, ...second.items].map(({ name }: ListedImage) => name);
     assert.deepEqual([told, second.continuationToken], [names, undefined]);
-    await removeBookmarkTwice(later);
-    assert.equal(await images.bookmark("images"), undefined);
+    await removeBookmarkTwice(createBookmarks(other.connection));
+    assert.equal(await bookmarks.read("images"), undefined);
     assert.ok(proxy.seen.length < 10);
   });
 });
@@ -91,29 +96,28 @@ describe("the number of a user's images", () => {
   });
 });
 
-async function removeBookmarkTwice(images: ImageStore): Promise<void> {
-  await images.setBookmark("images", undefined);
-  await images.setBookmark("images", undefined);
+async function removeBookmarkTwice(bookmarks: Bookmarks): Promise<void> {
+  await bookmarks.write("images", undefined);
+  await bookmarks.write("images", undefined);
 }
 
 describe("pointers of creations that stopped before their commit", () => {
   test("are found by where they point, many with one look at the table", async (t) => {
     const azurite = await startAzurite();
     t.after(() => azurite.stop());
-    const { connection, sessions, proxy } = await openRig(t, azurite);
-    const devices = createDeviceStore(connection);
+    const { sessions, proxy } = await openRig(t, azurite);
     const device = someDevice();
     const lost = [await committed(sessions, device), await committed(sessions, device), await committed(sessions)];
     const [kept, other] = [await committed(sessions, device), await committed(sessions)];
     proxy.take();
-    await devices.dropPointers(lost);
+    await sessions.dropPointers({ records: lost.map(placed) });
     assert.deepEqual(proxy.take(), [...Array(3).fill("DELETE /sessionids"), "GET /sessionids"]);
     for (const { record } of lost) assert.equal(await sessions.find(record.sessionId), undefined);
     assert.ok((await sessions.find(kept.record.sessionId)) && (await sessions.find(other.record.sessionId)));
-    await devices.dropPointers([{ partition: device }]);
+    await sessions.dropPointers({ deviceCorrelationId: device });
     assert.equal(await sessions.find(kept.record.sessionId), undefined);
     assert.ok(await sessions.find(other.record.sessionId));
-    await devices.dropPointers([kept, other]);
+    await sessions.dropPointers({ records: [kept, other].map(placed) });
     assert.equal(await sessions.find(other.record.sessionId), undefined);
   });
 });

@@ -3,8 +3,8 @@ import { randomBytes } from "node:crypto";
 import { after, describe, test } from "node:test";
 import { BlobServiceClient } from "@azure/storage-blob";
 import { ApiError } from "../../../src/errors.ts";
-import type { ImageName, NewImage } from "../../../src/liveness/model/ports.ts";
-import { createImageStore } from "../../../src/storage/stores/images.ts";
+import type { ImageName, NewImage } from "../../../src/liveness/model/images.ts";
+import { createImages } from "../../../src/storage/stores/images.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { openRig, someDevice } from "./storage-rig.ts";
 
@@ -27,7 +27,7 @@ describe("put and get", () => {
   test("keep the bytes and what is known of them", async (t) => {
     const { connection, proxy } = await openRig(t, azurite);
     const now = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
-    const images = createImageStore(connection, { now: () => now });
+    const images = createImages(connection, { now: () => now });
     const name = someName();
     const bytes = randomBytes(6 * 1024 * 1024);
     await images.probe();

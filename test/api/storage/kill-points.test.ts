@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { connectStorage } from "../../../src/storage/azure/connect.ts";
 import type { Table } from "../../../src/storage/azure/table.ts";
-import { createImageStore } from "../../../src/storage/stores/images.ts";
+import { createBookmarks } from "../../../src/storage/stores/bookmarks.ts";
+import { createImages } from "../../../src/storage/stores/images.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { type Calls, stopAt } from "../../unit/fakes/calls.ts";
 import { callsOf, deeds, outlive, passAges } from "../../unit/fakes/kill-points.ts";
@@ -19,19 +20,22 @@ function openStage(): Stage {
   return createStage((calls, now) => {
     const connection = connectStorage(azurite);
     const { sessions, sessionIds, expiry } = connection;
-    const images = createImageStore(connection, { now });
+    const images = createImages(connection, { now });
+    const watch = <Port extends object>(name: string, port: Port) =>
+      new Proxy(port, {
+        get: (store, verb) => {
+          const method = Reflect.get(store, verb) as (...args: unknown[]) => Promise<unknown>;
+          return (...args: unknown[]) => calls.run(`${name}.${String(verb)}`, () => method(...args));
+        },
+      });
     return {
       tables: {
         sessions: watchTable(sessions, calls),
         sessionIds: watchTable(sessionIds, calls),
         expiry: watchTable(expiry, calls),
       },
-      images: new Proxy(images, {
-        get: (store, verb: keyof typeof images) => {
-          const method = store[verb] as (...args: unknown[]) => Promise<unknown>;
-          return (...args: unknown[]) => calls.run(`images.${verb}`, () => method(...args));
-        },
-      }),
+      images: watch("images", images),
+      bookmarks: watch("bookmarks", createBookmarks(connection)),
     };
   });
 }

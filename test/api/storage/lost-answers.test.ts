@@ -2,15 +2,16 @@ import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
 import type { Guard } from "../../../src/liveness/model/guard.ts";
-import type { NewImage } from "../../../src/liveness/model/ports.ts";
+import type { NewImage } from "../../../src/liveness/model/images.ts";
 import type { DueRow } from "../../../src/liveness/model/schedule.ts";
 import { readGuard } from "../../../src/storage/rows/other-rows.ts";
-import { createSessionStore } from "../../../src/storage/stores/sessions.ts";
+import { locationOf, readPlace, writePlace } from "../../../src/storage/rows/references.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import type { SeenRequest } from "./storage-proxy.ts";
 import {
   admitAll,
   committed,
+  createSessionStore,
   giveUp,
   newRecord,
   openRig,
@@ -53,8 +54,8 @@ describe("a lost answer", () => {
     const [guard, key] = await rowsOf(connection.sessions, deviceCorrelationId);
     assert.ok(guard);
     assert.deepEqual(readGuard(guard).recent, [taken]);
-    assert.deepEqual([key?.etag, key?.creationId], [outcome.reserved.etag, request.creationId]);
-    assert.ok(await sessions.commit(outcome.reserved, newRecord(sessions, request, outcome.reserved)));
+    assert.deepEqual([key?.etag, key?.creationId], [outcome.reserved.version, request.creationId]);
+    assert.ok(await sessions.commit(outcome.reserved, newRecord(request)));
   });
 
   for (const [knownBy, replacing] of [
@@ -81,7 +82,7 @@ describe("a lost answer", () => {
       const [guard] = await rowsOf(connection.sessions, deviceCorrelationId);
       assert.ok(guard);
       assert.deepEqual(readGuard(guard).recent, [first.taken, taken]);
-      await giveUp({ sessions, connection }, { ...outcome.reserved, taken });
+      await giveUp({ sessions }, { ...outcome.reserved, taken });
       assert.deepEqual(await rowKeysOf(connection.sessions, deviceCorrelationId), ["g", first.idempotencyRowKey]);
     });
   }
@@ -107,14 +108,14 @@ describe("a lost answer", () => {
       if (guard?.recent.length === 2) throw new ApiError(429, "429", "Two is all there is.");
       return admitAll(guard, taken);
     };
-    const { creationId, countedFor, leaseUntil } = reservation();
+    const { creationId, countedFor, leaseUntil, dueOn } = reservation();
     proxy.inject("lose-answer", isTransaction);
-    const place = await sessions.takeOver(first, { creationId, countedFor, leaseUntil }, upToTwo);
+    const place = await sessions.takeOver(first, { creationId, countedFor, leaseUntil, dueOn }, upToTwo);
     assert.equal(proxy.strikes(), 1);
     const [guard, key] = await rowsOf(connection.sessions, deviceCorrelationId);
     assert.ok(guard);
     assert.deepEqual(readGuard(guard).recent, [first.taken, taken]);
-    assert.deepEqual([place?.etag, place?.key.creationId], [key?.etag, creationId]);
+    assert.deepEqual([place?.version, place?.key.creationId], [key?.etag, creationId]);
   });
 
   for (const [name, isLost] of [
@@ -126,7 +127,7 @@ describe("a lost answer", () => {
       const deviceCorrelationId = someDevice();
       const request = reservation({ deviceCorrelationId });
       const place = await reserved(sessions, request);
-      const record = newRecord(sessions, request, place);
+      const record = newRecord(request);
       proxy.inject("lose-answer", isLost);
       assert.equal(await sessions.commit(place, record), true);
       assert.equal(proxy.strikes(), 1);
@@ -140,7 +141,7 @@ describe("a lost answer", () => {
     const request = reservation({ deviceCorrelationId });
     const place = await reserved(sessions, request);
     await connection.sessions.remove(place.partition, place.idempotencyRowKey);
-    const record = newRecord(sessions, request, place);
+    const record = newRecord(request);
     proxy.inject("lose-answer", isTransaction);
     assert.equal(await sessions.commit(place, record), false);
     assert.equal(await sessions.find(record.sessionId), undefined);
@@ -151,7 +152,7 @@ describe("a lost answer", () => {
     const { sessions, proxy } = await openRig(t, azurite, { retries: 0 });
     const request = reservation({ deviceCorrelationId: someDevice() });
     const place = await reserved(sessions, request);
-    const record = newRecord(sessions, request, place);
+    const record = newRecord(request);
     proxy.inject("lose-answer", isTransaction);
     assert.equal(await sessions.commit(place, record), true);
     assert.deepEqual((await sessions.find(record.sessionId))?.record, record);
@@ -161,7 +162,7 @@ describe("a lost answer", () => {
     const { sessions, connection, proxy } = await openRig(t, azurite, { retries: 0 });
     const request = reservation({ deviceCorrelationId: someDevice() });
     const place = await reserved(sessions, request);
-    const record = newRecord(sessions, request, place);
+    const record = newRecord(request);
     proxy.inject("break", isTransaction);
     await assert.rejects(sessions.commit(place, record), { code: "StorageUnavailable" });
     assert.deepEqual(await rowsOf(connection.sessionIds, record.sessionId), []);
@@ -204,14 +205,14 @@ describe("a lost answer", () => {
       assert.ok("reserved" in first && "reserved" in second);
       let writes = 0;
       proxy.inject("lose-answer", (request) => isWrite(request) && ++writes === lost);
-      await giveUp({ sessions, connection }, { ...second.reserved, taken });
+      await giveUp({ sessions }, { ...second.reserved, taken });
       assert.equal(proxy.strikes(), 1);
       const [guard, ...keys] = await rowsOf(connection.sessions, deviceCorrelationId);
       assert.ok(guard);
       assert.deepEqual(readGuard(guard).recent, [taken]);
       assert.deepEqual(
         keys.map(({ rowKey }) => rowKey),
-        [first.reserved.idempotencyRowKey],
+        [readPlace(first.reserved.place).idempotencyRowKey],
       );
     }
   });
@@ -222,10 +223,8 @@ describe("a lost answer", () => {
       creationId,
       phase: "collect",
       dueOn: "2026-01-01T00:00:00.000Z",
-      partition: "p",
-      row: "r",
-      idempotencyRowKey: "k_1",
-      expiryPartition: "0_202601010000",
+      createdOn: "2026-01-01T00:00:00.000Z",
+      place: writePlace({ partition: "p", idempotencyRowKey: "k_1" }),
     });
     await sessions.schedule(row("0"));
     proxy.inject("lose-answer", isWrite);
@@ -252,7 +251,7 @@ describe("a lost answer", () => {
       proxy.inject("lose-answer", (request) => isWrite(request) && ++writes === lost);
       await sessions.purge(stored);
       assert.equal(proxy.strikes(), lost);
-      assert.deepEqual(await rowsOf(connection.sessions, stored.partition), []);
+      assert.deepEqual(await rowsOf(connection.sessions, locationOf(stored).partition), []);
       assert.deepEqual(await rowsOf(connection.sessionIds, sessionId), []);
     }
   });

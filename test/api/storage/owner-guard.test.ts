@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import { services } from "../../../src/liveness/model/caller.ts";
-import { ownerPartition } from "../../../src/storage/rows/keys.ts";
-import { createDeviceStore } from "../../../src/storage/stores/devices.ts";
+import { guardRow, ownerPartition } from "../../../src/storage/rows/keys.ts";
+import { readGuard } from "../../../src/storage/rows/other-rows.ts";
+import { createDevices } from "../../../src/storage/stores/devices.ts";
 import { type Azurite, startAzurite } from "../../local/azurite.ts";
 import type { SeenRequest } from "./storage-proxy.ts";
 import { admitAll, openRig } from "./storage-rig.ts";
@@ -17,15 +17,16 @@ describe("a principal's own guard", () => {
 
   test("counts a creation once, though the answer of the write was lost", async (t) => {
     const { connection, proxy } = await openRig(t, azurite);
-    const devices = createDeviceStore(connection);
+    const devices = createDevices(connection);
     const owner = randomUUID();
     const isTransaction = ({ path }: SeenRequest) => path === "/$batch";
     for (const time of ["2026-03-01T12:00:00.000Z", "2026-03-01T12:00:01.000Z"]) {
       proxy.inject("lose-answer", isTransaction);
-      await devices.updateOwnerGuard(owner, (known) => admitAll(known, time));
+      await devices.editOwnerGuard(owner, (known) => admitAll(known, time));
     }
     assert.equal(proxy.strikes(), 2);
-    const { guard } = (await devices.guard(ownerPartition(owner), services)) ?? {};
+    const entity = await connection.sessions.get(ownerPartition(owner), guardRow);
+    const guard = entity && readGuard(entity);
     assert.deepEqual(guard?.recent, ["2026-03-01T12:00:00.000Z", "2026-03-01T12:00:01.000Z"]);
   });
 });

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
-import { writeSession } from "../../../src/storage/rows/session-row.ts";
+import { sessionRow } from "../../../src/storage/rows/keys.ts";
+import { locationOf, writePlace } from "../../../src/storage/rows/references.ts";
+import { writeSessionRow } from "../../../src/storage/rows/session-row.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { committed, newRecord, openRig, reservation, reserved, rowKeysOf, rowsOf, someDevice } from "./storage-rig.ts";
 
@@ -19,7 +21,7 @@ describe("purge", () => {
     }));
     assert.ok(await sessions.update(stored, stored.record, entries));
     await sessions.purge(stored);
-    assert.deepEqual(await rowsOf(connection.sessions, stored.partition), []);
+    assert.deepEqual(await rowsOf(connection.sessions, locationOf(stored).partition), []);
     assert.deepEqual(await rowsOf(connection.sessionIds, sessionId), []);
     await sessions.purge(stored);
   });
@@ -35,10 +37,10 @@ describe("purge", () => {
     await sessions.purge(one);
     const keys = await rowKeysOf(connection.sessions, device);
     assert.deepEqual(keys, [
-      `a_${other.row.slice(2)}_${"1".padStart(19, "0")}`,
+      `a_${locationOf(other).row.slice(2)}_${"1".padStart(19, "0")}`,
       "g",
-      other.record.idempotencyRowKey,
-      other.row,
+      locationOf(other).idempotencyRowKey,
+      locationOf(other).row,
     ]);
     assert.ok(await sessions.find(sessionId));
   });
@@ -76,7 +78,7 @@ describe("purge", () => {
     const { sessions, connection } = await openRig(t, azurite);
     const device = someDevice();
     const stored = await committed(sessions, device);
-    const rowKey = stored.record.idempotencyRowKey;
+    const rowKey = locationOf(stored).idempotencyRowKey;
     await connection.sessions.merge({ partitionKey: device, rowKey, creationId: "another" });
     await sessions.purge(stored);
     assert.deepEqual(await rowKeysOf(connection.sessions, device), ["g", rowKey]);
@@ -89,10 +91,14 @@ describe("purge of a session that was bound to its device later", () => {
     const device = someDevice();
     const request = reservation();
     const place = await reserved(sessions, request);
-    const record = newRecord(sessions, request, place, { deviceCorrelationId: device, keyPartition: place.partition });
-    const row = sessions.rowKey(record.createdOn, record.creationId);
-    await connection.sessions.put({ ...writeSession(device, row, record) });
-    const stored = await sessions.load(device, row);
+    const record = newRecord(request, { deviceCorrelationId: device });
+    const row = sessionRow(record.createdOn, record.creationId);
+    const { partition: keyPartition, idempotencyRowKey } = place;
+    const columns = { idempotencyRowKey, keyPartition, expiryPartition: "0_202601010000" };
+    await connection.sessions.put({ ...writeSessionRow(device, row, { ...record, ...columns }) });
+    const { creationId, createdOn } = record;
+    const at = writePlace({ partition: device, idempotencyRowKey });
+    const stored = await sessions.load({ place: at, creationId, createdOn });
     assert.ok(stored);
     await sessions.purge(stored);
     assert.deepEqual(await rowKeysOf(connection.sessions, device), []);
@@ -104,12 +110,12 @@ describe("dropKey", () => {
   test("removes what a creation left that never came to its commit", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
-    const { idempotencyRowKey, key } = await reserved(sessions, reservation({ deviceCorrelationId }));
-    await sessions.dropKey(deviceCorrelationId, idempotencyRowKey, "another");
+    const { idempotencyRowKey, key, place } = await reserved(sessions, reservation({ deviceCorrelationId }));
+    await sessions.dropKey(place, "another");
     assert.deepEqual(await rowKeysOf(connection.sessions, deviceCorrelationId), ["g", idempotencyRowKey]);
-    await sessions.dropKey(deviceCorrelationId, idempotencyRowKey, key.creationId);
+    await sessions.dropKey(place, key.creationId);
     assert.deepEqual(await rowKeysOf(connection.sessions, deviceCorrelationId), []);
-    await sessions.dropKey(deviceCorrelationId, idempotencyRowKey, key.creationId);
+    await sessions.dropKey(place, key.creationId);
   });
 
   test("leaves the guard of a device that has sessions", async (t) => {
@@ -117,7 +123,11 @@ describe("dropKey", () => {
     const device = someDevice();
     const stored = await committed(sessions, device);
     const place = await reserved(sessions, reservation({ deviceCorrelationId: device }));
-    await sessions.dropKey(device, place.idempotencyRowKey, place.key.creationId);
-    assert.deepEqual(await rowKeysOf(connection.sessions, device), ["g", stored.record.idempotencyRowKey, stored.row]);
+    await sessions.dropKey(place.place, place.key.creationId);
+    assert.deepEqual(await rowKeysOf(connection.sessions, device), [
+      "g",
+      locationOf(stored).idempotencyRowKey,
+      locationOf(stored).row,
+    ]);
   });
 });

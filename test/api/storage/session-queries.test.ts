@@ -131,11 +131,8 @@ describe("what a list asks of storage", () => {
   const bound = (count: number) => 2 + Math.ceil(count / 1000);
 
   /** Pointers alone, which is all that a list reads. Their ids, ascending. */
-  async function pointers({ connection, sessions }: Rig, owner: string, count: number): Promise<string[]> {
-    const place = { partition: "p", idempotencyRowKey: "k_1", etag: "*", key: reservation() };
-    const records = Array.from({ length: count }, () =>
-      newRecord(sessions, reservation(), place, { owner, createdOn: minutes(10) }),
-    );
+  async function pointers({ connection }: Rig, owner: string, count: number): Promise<string[]> {
+    const records = Array.from({ length: count }, () => newRecord(reservation(), { owner, createdOn: minutes(10) }));
     await Promise.all(records.map((record) => connection.sessionIds.put(writePointer("p", "s_1", record))));
     return records.map(({ sessionId }) => sessionId).sort();
   }

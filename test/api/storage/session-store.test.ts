@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, describe, test } from "node:test";
 import type { AuditRecord, StoredSession } from "../../../src/liveness/model/session.ts";
+import { placed } from "../../../src/liveness/model/session.ts";
+import { sessionCreatedOn } from "../../../src/storage/rows/keys.ts";
 import { readGuard } from "../../../src/storage/rows/other-rows.ts";
+import { locationOf, versionOf, writePlace } from "../../../src/storage/rows/references.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { committed, openRig, rowsOf, someDevice } from "./storage-rig.ts";
 
@@ -21,15 +24,21 @@ describe("find and load", () => {
     proxy.take();
     assert.deepEqual(await sessions.find(stored.record.sessionId), stored);
     assert.deepEqual(proxy.take(), ["GET /sessionids", "GET /sessions"]);
-    assert.deepEqual(await sessions.load(stored.partition, stored.row), stored);
+    assert.deepEqual(await sessions.load(placed(stored)), stored);
     assert.deepEqual(proxy.take(), ["GET /sessions"]);
   });
 
   test("answer undefined for what is not there", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     assert.equal(await sessions.find(randomUUID()), undefined);
-    assert.equal(await sessions.load("nobody", "s_1_1"), undefined);
-    const { record, partition, row } = await committed(sessions);
+    const place = writePlace({ partition: "nobody", idempotencyRowKey: "k_1" });
+    assert.equal(
+      await sessions.load({ place, creationId: randomUUID(), createdOn: new Date().toISOString() }),
+      undefined,
+    );
+    const stored = await committed(sessions);
+    const { partition, row } = locationOf(stored);
+    const { record } = stored;
     await connection.sessions.remove(partition, row);
     assert.equal(await sessions.find(record.sessionId), undefined);
   });
@@ -47,7 +56,7 @@ describe("find and load", () => {
     const { sessions, connection } = await openRig(t, azurite);
     const stored = await committed(sessions);
     const { sessionId, createdOn } = stored.record;
-    assert.equal(sessions.createdOn(stored.row), createdOn);
+    assert.equal(sessionCreatedOn(locationOf(stored).row), createdOn);
     await connection.sessionIds.remove(sessionId, sessionId);
     assert.equal(await sessions.find(sessionId), undefined);
     const prunedOn = new Date().toISOString();
@@ -105,7 +114,7 @@ describe("update", () => {
     await sessions.purge(stored);
     const startedOn = new Date().toISOString();
     assert.equal(await sessions.update(stored, { ...stored.record, startedOn }, [audit(stored, "1")]), undefined);
-    assert.deepEqual(await rowsOf(connection.sessions, stored.partition), []);
+    assert.deepEqual(await rowsOf(connection.sessions, locationOf(stored).partition), []);
     assert.deepEqual(await rowsOf(connection.sessionIds, stored.record.sessionId), []);
   });
 
@@ -129,7 +138,7 @@ describe("update", () => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     const stored = await committed(sessions);
     const guardOf = async () => {
-      const entity = await connection.sessions.get(stored.partition, "g");
+      const entity = await connection.sessions.get(locationOf(stored).partition, "g");
       assert.ok(entity);
       return { ...readGuard(entity), etag: entity.etag };
     };
@@ -140,7 +149,7 @@ describe("update", () => {
     const change = { rejectionsInARow: 5, lockedUntil, changedOn };
     const updated = await sessions.update(stored, { ...stored.record, attempts: 1 }, [audit(stored, "1")], {
       change,
-      etag,
+      version: versionOf(etag),
     });
     assert.deepEqual(proxy.take(), ["POST /$batch"]);
     assert.deepEqual(await sessions.find(stored.record.sessionId), updated);
@@ -158,10 +167,10 @@ describe("update", () => {
   test("makes a guard where there is none", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const stored = await committed(sessions);
-    await connection.sessions.remove(stored.partition, "g");
+    await connection.sessions.remove(locationOf(stored).partition, "g");
     const change = { rejectionsInARow: 1, changedOn: "2026-01-01T00:00:00.000Z" };
     assert.ok(await sessions.update(stored, stored.record, [], { change }));
-    const guard = await connection.sessions.get(stored.partition, "g");
+    const guard = await connection.sessions.get(locationOf(stored).partition, "g");
     assert.deepEqual(guard && readGuard(guard), { recent: [], ...change });
   });
 });

@@ -1,22 +1,32 @@
 import { randomUUID } from "node:crypto";
 import type { TestContext } from "node:test";
 import { services } from "../../../src/liveness/model/caller.ts";
+import type { Creations, Reservation, Reserved } from "../../../src/liveness/model/creations.ts";
 import type { Guard } from "../../../src/liveness/model/guard.ts";
-import type { ImageStore, Reservation, Reserved, SessionStore } from "../../../src/liveness/model/ports.ts";
+import type { Images } from "../../../src/liveness/model/images.ts";
+import type { Removals } from "../../../src/liveness/model/removals.ts";
+import type { Schedule } from "../../../src/liveness/model/schedule.ts";
 import type { SessionRecord, StoredSession } from "../../../src/liveness/model/session.ts";
+import type { Sessions } from "../../../src/liveness/model/sessions.ts";
 import { refundCreation } from "../../../src/liveness/open/limits.ts";
-import { connectStorage, type StorageConnection } from "../../../src/storage/azure/connect.ts";
+import { connectStorage, type StorageConnection, type StorageTables } from "../../../src/storage/azure/connect.ts";
 import type { StorageRetryPolicy } from "../../../src/storage/azure/send-request.ts";
 import type { Entity, Table } from "../../../src/storage/azure/table.ts";
-import { createDeviceStore } from "../../../src/storage/stores/devices.ts";
-import { createImageStore } from "../../../src/storage/stores/images.ts";
-import { createSessionStore } from "../../../src/storage/stores/sessions.ts";
+import { createTableStores } from "../../../src/storage/create-stores.ts";
+import { type KeyLocation, readPlace } from "../../../src/storage/rows/references.ts";
+import { createImages } from "../../../src/storage/stores/images.ts";
 import { type StorageProxy, startProxy } from "./storage-proxy.ts";
+
+/** The verbs of all ports on tables whose names do not collide. */
+export type SessionStore = Sessions &
+  Creations &
+  Removals &
+  ReturnType<typeof scheduleVerbs> & { sessionsOfDevice: Sessions["ofDevice"] };
 
 export interface Rig {
   connection: StorageConnection;
   sessions: SessionStore;
-  images: ImageStore;
+  images: Images;
   proxy: StorageProxy;
 }
 
@@ -31,7 +41,19 @@ export async function openRig(
     connectionString: proxy.connectionString,
     retryPolicy: { firstDelayMs: 1, ...retryPolicy },
   });
-  return { connection, sessions: createSessionStore(connection), images: createImageStore(connection), proxy };
+  return { connection, sessions: createSessionStore(connection), images: createImages(connection), proxy };
+}
+
+export function createSessionStore(connection: StorageTables): SessionStore {
+  const { creations, removals, sessions, schedule } = createTableStores(connection);
+  return { ...creations, ...removals, ...sessions, sessionsOfDevice: sessions.ofDevice, ...scheduleVerbs(schedule) };
+}
+
+function scheduleVerbs({ put, dueRows, get, oldestDue, missing, remove, removeAll }: Schedule) {
+  return {
+    ...{ schedule: put, dueRows, dueRow: get, oldestDue, unscheduled: missing, unschedule: remove },
+    ...{ dropSchedule: removeAll },
+  };
 }
 
 export const someDevice = () => `device-${randomUUID()}`;
@@ -46,34 +68,37 @@ export function reservation(overrides: Partial<Reservation> = {}): Reservation {
     creationId: randomUUID(),
     countedFor: services,
     leaseUntil: new Date(Date.now() + 30_000).toISOString(),
+    // The beginning of a bucket, which is what a key row keeps.
+    dueOn: new Date(Math.ceil(Date.now() / 300_000) * 300_000 + 600_000).toISOString(),
     ...overrides,
   };
 }
 
+/** A place, with the keys of its key row and the time that the guard notes. */
+export interface Taken extends Reserved, KeyLocation {
+  taken: string;
+}
+
 /** Takes a place that must be free, with the time that its guard notes. */
-export async function reserved(sessions: SessionStore, request: Reservation): Promise<Reserved & { taken: string }> {
+export async function reserved(sessions: Creations, request: Reservation): Promise<Taken> {
   const taken = new Date().toISOString();
   const outcome = await sessions.reserve(request, (guard) => admitAll(guard, taken));
   if (!("reserved" in outcome)) throw new Error("The place was taken");
-  return { ...outcome.reserved, taken };
+  const { reserved } = outcome;
+  return { ...reserved, ...readPlace(reserved.place), taken };
 }
 
 /** Ends a creation and gives back its place, as a failed creation does. */
 export async function giveUp(
-  { sessions, connection }: Pick<Rig, "sessions" | "connection">,
+  { sessions }: Pick<Rig, "sessions">,
   { taken, ...place }: Reserved & { taken: string },
 ): Promise<void> {
   await sessions.release(place);
   const refund = (guard: Guard | undefined) => refundCreation(guard, taken, Date.parse(taken));
-  await createDeviceStore(connection).updateGuard(place.partition, place.key.countedFor, refund);
+  await sessions.editGuard(place, refund);
 }
 
-export function newRecord(
-  sessions: SessionStore,
-  request: Reservation,
-  place: Reserved,
-  overrides: Partial<SessionRecord> = {},
-): SessionRecord {
+export function newRecord(request: Reservation, overrides: Partial<SessionRecord> = {}): SessionRecord {
   const start = Date.now();
   const after = (ms: number) => new Date(start + ms).toISOString();
   return {
@@ -91,8 +116,6 @@ export function newRecord(
     final: false,
     reasons: [],
     countedFor: request.countedFor,
-    idempotencyRowKey: place.idempotencyRowKey,
-    expiryPartition: sessions.expiryPartition(request.creationId, after(720_000)),
     ...(request.deviceCorrelationId !== undefined && { deviceCorrelationId: request.deviceCorrelationId }),
     ...overrides,
   };
@@ -100,13 +123,13 @@ export function newRecord(
 
 /** A session from the reservation to the commit, as the store then has it. */
 export async function committed(
-  sessions: SessionStore,
+  sessions: Sessions & Creations,
   deviceCorrelationId: string | undefined = someDevice(),
   overrides: Partial<SessionRecord> = {},
 ): Promise<StoredSession> {
   const request = reservation({ deviceCorrelationId });
   const place = await reserved(sessions, request);
-  const record = newRecord(sessions, request, place, overrides);
+  const record = newRecord(request, overrides);
   if (!(await sessions.commit(place, record))) throw new Error("The commit was refused");
   const stored = await sessions.find(record.sessionId);
   if (stored === undefined) throw new Error("The session is not there");

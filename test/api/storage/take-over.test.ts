@@ -24,8 +24,7 @@ describe("taking a key over", () => {
     assert.ok(guard && row);
     assert.deepEqual(readGuard(guard).recent, [first.taken, taken]);
     assert.deepEqual(readKey(row), key);
-    const { partition, idempotencyRowKey } = first;
-    assert.deepEqual(place, { partition, idempotencyRowKey, etag: row.etag, key });
+    assert.deepEqual(place, { place: first.place, version: row.etag, key });
   });
 
   test("leaves key and guard as they are where admit refuses", async (t) => {

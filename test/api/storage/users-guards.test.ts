@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { endLockout } from "../../../src/liveness/open/limits.ts";
+import { guardRowOf } from "../../../src/storage/rows/keys.ts";
 import { readGuard } from "../../../src/storage/rows/other-rows.ts";
-import { createDeviceStore } from "../../../src/storage/stores/devices.ts";
+import { locationOf, readRowRef } from "../../../src/storage/rows/references.ts";
+import { createDevices } from "../../../src/storage/stores/devices.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import { newRecord, openRig, type Rig, reservation, reserved, rowKeysOf, rowsOf, someDevice } from "./storage-rig.ts";
 
@@ -19,10 +21,15 @@ async function guardsOf({ connection }: Rig, device: string): Promise<Record<str
   return Object.fromEntries(guards.map((row) => [row.rowKey, readGuard(row).recent.length]));
 }
 
+async function guardIn({ connection }: Rig, device: string, countedFor: string) {
+  const entity = await connection.sessions.get(device, guardRowOf(countedFor));
+  return entity && readGuard(entity);
+}
+
 async function committedFor(rig: Rig, device: string, countedFor: string) {
   const request = reservation({ deviceCorrelationId: device, countedFor });
   const place = await reserved(rig.sessions, request);
-  const record = newRecord(rig.sessions, request, place);
+  const record = newRecord(request);
   assert.ok(await rig.sessions.commit(place, record));
   const stored = await rig.sessions.find(record.sessionId);
   assert.ok(stored);
@@ -46,9 +53,8 @@ describe("guards of one device", () => {
     const stored = await committedFor(rig, device, owner);
     const change = { rejectionsInARow: 7, changedOn };
     assert.ok(await rig.sessions.update(stored, stored.record, [], { change }));
-    const devices = createDeviceStore(rig.connection);
     const rejections = await Promise.all(
-      ["services", owner, other].map(async (counted) => (await devices.guard(device, counted))?.guard.rejectionsInARow),
+      ["services", owner, other].map(async (counted) => (await guardIn(rig, device, counted))?.rejectionsInARow),
     );
     assert.deepEqual(rejections, [0, 7, undefined]);
   });
@@ -75,8 +81,8 @@ describe("guards of one device", () => {
       const stored = await committedFor(rig, device, "services");
       const place = await reserved(sessions, reservation({ deviceCorrelationId: device, countedFor: owner }));
       if (isReleased) await sessions.release(place);
-      await sessions.dropKey(device, place.idempotencyRowKey, place.key.creationId);
-      const rows = ["g", stored.record.idempotencyRowKey, stored.row];
+      await sessions.dropKey(place.place, place.key.creationId);
+      const rows = ["g", locationOf(stored).idempotencyRowKey, locationOf(stored).row];
       assert.deepEqual(await rowKeysOf(connection.sessions, device), rows);
     }
   });
@@ -88,9 +94,12 @@ describe("guards of one device", () => {
       const place = await reserved(rig.sessions, reservation({ deviceCorrelationId: device, countedFor }));
       await rig.sessions.release(place);
     }
-    const devices = createDeviceStore(rig.connection);
+    const devices = createDevices(rig.connection);
     const contents = await devices.contentsOf(device);
-    assert.deepEqual(contents.leftoverRows, ["g", `g_${owner}`, `g_${other}`]);
+    assert.deepEqual(
+      contents.leftovers.map((row) => readRowRef(row).row),
+      ["g", `g_${owner}`, `g_${other}`],
+    );
     await devices.dropRest(contents);
     assert.equal((await devices.contentsOf(device)).isEmpty, true);
   });
@@ -104,12 +113,12 @@ describe("guards of one device", () => {
       await rig.sessions.update(stored, stored.record, [], { change });
     }
     await committedFor(rig, device, other);
-    const devices = createDeviceStore(rig.connection);
+    const devices = createDevices(rig.connection);
     rig.proxy.take();
-    await devices.updateGuards(device, (guard) => endLockout(guard, Date.parse(changedOn)));
+    await devices.editGuards(device, (guard) => endLockout(guard, Date.parse(changedOn)));
     assert.equal(rig.proxy.take().length, 5, "a query, and two requests for each guard that changes");
     for (const counted of ["services", owner, other]) {
-      const { guard } = (await devices.guard(device, counted)) ?? {};
+      const guard = await guardIn(rig, device, counted);
       assert.deepEqual([guard?.recent.length, guard?.rejectionsInARow, guard?.lockedUntil], [1, 0, undefined]);
     }
   });

@@ -4,15 +4,21 @@ import type { TransactionAction } from "@azure/data-tables";
 import * as z from "zod";
 import { services } from "../../../src/liveness/model/caller.ts";
 import type { DueRow } from "../../../src/liveness/model/schedule.ts";
-import type { SessionRecord } from "../../../src/liveness/model/session.ts";
 import { collectDueOn, sessionLifeMs } from "../../../src/liveness/retain/retention.ts";
 import { connectStorage } from "../../../src/storage/azure/connect.ts";
 import { inTransactions } from "../../../src/storage/azure/transactions.ts";
-import { creationKeyRow, devicePartition, guardRow } from "../../../src/storage/rows/keys.ts";
+import { createTableStores } from "../../../src/storage/create-stores.ts";
+import {
+  creationKeyRow,
+  devicePartition,
+  expiryPartition,
+  guardRow,
+  sessionRow,
+} from "../../../src/storage/rows/keys.ts";
 import { writeGuard, writeKey, writePointer } from "../../../src/storage/rows/other-rows.ts";
-import { writeSession } from "../../../src/storage/rows/session-row.ts";
-import { createImageStore } from "../../../src/storage/stores/images.ts";
-import { createSessionStore } from "../../../src/storage/stores/sessions.ts";
+import { writePlace } from "../../../src/storage/rows/references.ts";
+import { type SessionRow, writeSessionRow } from "../../../src/storage/rows/session-row.ts";
+import { createImages } from "../../../src/storage/stores/images.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import type { Stack } from "../../local/stack.ts";
 import { control, playAttempt } from "./app-client.ts";
@@ -57,9 +63,10 @@ export async function emulatorState(stack: Stack) {
  */
 export async function seedBacklog(stack: Stack, count: number): Promise<SeededSession[]> {
   const connection = connectStorage({ connectionString: stack.azurite.connectionString });
-  const [sessions, images] = [createSessionStore(connection), createImageStore(connection)];
+  const { sessions, schedule } = createTableStores(connection);
+  const images = createImages(connection);
   // Tables are made at their first use.
-  await Promise.all([sessions.probe(), sessions.find("nobody"), sessions.oldestDue("2000"), images.probe()]);
+  await Promise.all([sessions.probe(), sessions.find("nobody"), schedule.oldestDue("2000"), images.probe()]);
   const { now } = await emulatorState(stack);
   const iso = (ms: number) => new Date(Date.parse(now) + ms).toISOString();
   const times = {
@@ -81,23 +88,24 @@ export async function seedBacklog(stack: Stack, count: number): Promise<SeededSe
     const creationId = randomUUID();
     const uploads = number % 10 === 0;
     const idempotencyRowKey = creationKeyRow(creationId);
-    const row = sessions.rowKey(times.createdOn, creationId);
+    const row = sessionRow(times.createdOn, creationId);
     const dueOn = collectDueOn(times.tokenExpiresOn);
-    const expiryPartition = sessions.expiryPartition(creationId, dueOn);
-    const record: SessionRecord = {
-      ...{ creationId, sessionId, kind: "liveness", deviceCorrelationId, idempotencyRowKey, expiryPartition },
+    const columns = { idempotencyRowKey, expiryPartition: expiryPartition(creationId, dueOn) };
+    const record: SessionRow = {
+      ...{ creationId, sessionId, kind: "liveness", deviceCorrelationId, ...columns },
       ...times,
       ...{ apiVersion: "v1.2", upstreamVersion: "v1.2", status: "NotStarted", attempts: 0, final: false, reasons: [] },
       countedFor: services,
       ...(uploads && { referenceImageId: creationId }),
     };
-    const key = { creationId, sessionId, countedFor: services, leaseUntil: times.createdOn, expiryPartition };
+    const key = { creationId, sessionId, countedFor: services, leaseUntil: times.createdOn, dueOn };
     const guard = { recent: [times.createdOn], rejectionsInARow: 0, changedOn: times.createdOn };
     const ofDevice = rows.get(partition) ?? [["upsert", writeGuard(partition, guardRow, guard)]];
-    ofDevice.push(["upsert", writeSession(partition, row, record)]);
+    ofDevice.push(["upsert", writeSessionRow(partition, row, record)]);
     ofDevice.push(["upsert", writeKey(partition, idempotencyRowKey, key)]);
     rows.set(partition, ofDevice);
-    due.push({ creationId, phase: "collect", dueOn, partition, row, idempotencyRowKey, expiryPartition });
+    const place = writePlace({ partition, idempotencyRowKey });
+    due.push({ creationId, createdOn: times.createdOn, place, phase: "collect", dueOn });
     await connection.sessionIds.put(writePointer(partition, row, record));
     if (uploads) await images.put(`sessions/${creationId}`, { bytes: makeImage(), facts });
     seeded.push({ sessionId, creationId, decision, attempts });
@@ -105,7 +113,7 @@ export async function seedBacklog(stack: Stack, count: number): Promise<SeededSe
   for (const actions of rows.values()) {
     for (const chunk of inTransactions(actions)) await connection.sessions.transact(chunk);
   }
-  await sessions.schedule(...due);
+  await schedule.put(...due);
   return seeded;
 }
 

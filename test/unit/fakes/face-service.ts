@@ -1,3 +1,4 @@
+import type { FaceCallOptions, FaceService } from "../../../src/face/client/face-service.ts";
 import type {
   ApiVersion,
   Attempt,
@@ -7,7 +8,7 @@ import type {
   SessionState,
   VerifyImage,
 } from "../../../src/face/model.ts";
-import type { Clock, FaceCallOptions, FaceService } from "../../../src/liveness/model/ports.ts";
+import type { Clock } from "../../../src/liveness/model/clock.ts";
 import type { Calls } from "./calls.ts";
 
 /** A session as the service keeps it. */

@@ -1,12 +1,7 @@
 import { ApiError } from "../../../src/errors.ts";
-import type {
-  Clock,
-  Conditions,
-  ImageName,
-  ImageStore,
-  StoredImageFacts,
-  WalkName,
-} from "../../../src/liveness/model/ports.ts";
+import type { Bookmarks, WalkName } from "../../../src/liveness/model/bookmarks.ts";
+import type { Clock } from "../../../src/liveness/model/clock.ts";
+import type { Conditions, ImageName, Images, StoredImageFacts } from "../../../src/liveness/model/images.ts";
 import type { Calls } from "./calls.ts";
 
 /** What a fake container holds. */
@@ -24,7 +19,7 @@ export function createBlobs(): Blobs {
 }
 
 /** The image store on blobs in memory. */
-export function createFakeImageStore(blobs: Blobs, calls: Calls, now: Clock): ImageStore {
+export function createFakeImages(blobs: Blobs, calls: Calls, now: Clock): Images {
   const { images } = blobs;
 
   function check(name: ImageName, { ifMatch, ifNoneMatch }: Conditions = {}): void {
@@ -78,12 +73,17 @@ export function createFakeImageStore(blobs: Blobs, calls: Calls, now: Clock): Im
       calls.run("images.count", () =>
         Math.min(upTo, [...images.keys()].filter((name) => name.startsWith(folder)).length),
       ),
-    bookmark: (walk) => calls.run("images.bookmark", () => blobs.bookmarks.get(walk)),
-    setBookmark: (walk, text) =>
-      calls.run("images.setBookmark", () => {
-        if (text === undefined) blobs.bookmarks.delete(walk);
-        else blobs.bookmarks.set(walk, text);
-      }),
     probe: () => calls.run("images.probe", () => undefined),
+  };
+}
+
+export function createFakeBookmarks({ bookmarks }: Blobs, calls: Calls): Bookmarks {
+  return {
+    read: (walk) => calls.run("bookmarks.read", () => bookmarks.get(walk)),
+    write: (walk, text) =>
+      calls.run("bookmarks.write", () => {
+        if (text === undefined) bookmarks.delete(walk);
+        else bookmarks.set(walk, text);
+      }),
   };
 }

@@ -2,6 +2,7 @@ import { inspectImage } from "../../../src/liveness/images/inspect-image.ts";
 import { services } from "../../../src/liveness/model/caller.ts";
 import type { SessionRecord, StoredSession } from "../../../src/liveness/model/session.ts";
 import { collectDueOn, sessionLifeMs } from "../../../src/liveness/retain/retention.ts";
+import { locationOf, type RecordLocation } from "../../../src/storage/rows/references.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import type { Stage } from "./world.ts";
 
@@ -32,8 +33,6 @@ export function newRecord(nowMs: number, more: Partial<SessionRecord> = {}): Ses
     final: false,
     reasons: [],
     countedFor: services,
-    idempotencyRowKey: "k_c0ffee00-0000-4000-8000-000000000000",
-    expiryPartition: "0_202603011200",
     ...more,
   };
 }
@@ -42,8 +41,8 @@ export function newRecord(nowMs: number, more: Partial<SessionRecord> = {}): Ses
 export async function seedSession(
   world: Stage,
   { uploads = false, setInClient = false, ...more }: Seed = {},
-): Promise<StoredSession> {
-  const { face, sessions, images, newId } = world.start().deps;
+): Promise<StoredSession & RecordLocation> {
+  const { face, creations, sessions, schedule, images, newId } = world.start().deps;
   const creationId = newId();
   const { kind = uploads ? "livenessWithVerify" : "liveness", ttlSeconds = 600 } = more;
   const device = setInClient ? {} : { deviceCorrelationId: more.deviceCorrelationId ?? "a-device" };
@@ -55,32 +54,35 @@ export async function seedSession(
   });
   const { deviceCorrelationId: _, ...times } = newRecord(world.now(), { ttlSeconds });
   const countedFor = more.owner ?? services;
-  const place = { creationId, countedFor, leaseUntil: times.createdOn, ...device };
-  const outcome = await sessions.reserve(place, (guard) => ({
+  const dueOn = collectDueOn(times.tokenExpiresOn);
+  const place = { creationId, countedFor, leaseUntil: times.createdOn, dueOn, ...device };
+  const outcome = await creations.reserve(place, (guard) => ({
     rejectionsInARow: 0,
     ...guard,
     recent: [...(guard?.recent ?? []), times.createdOn],
     changedOn: times.createdOn,
   }));
   if (!("reserved" in outcome)) throw new Error("The creation exists");
-  const { partition, idempotencyRowKey } = outcome.reserved;
-  const dueOn = collectDueOn(times.tokenExpiresOn);
-  const expiryPartition = sessions.expiryPartition(creationId, dueOn);
   const bytes = makeImage();
   const facts = inspectImage(bytes);
   const image = { referenceImageId: creationId, referenceImageHash: facts.sha256 };
   const record: SessionRecord = {
     ...times,
-    ...{ creationId, sessionId: created.sessionId, kind, countedFor, idempotencyRowKey, expiryPartition },
+    ...{ creationId, sessionId: created.sessionId, kind, countedFor },
     ...device,
     ...(uploads && image),
     ...more,
   };
-  const row = sessions.rowKey(record.createdOn, creationId);
-  await sessions.schedule({ creationId, phase: "collect", dueOn, partition, row, idempotencyRowKey, expiryPartition });
+  await schedule.put({
+    creationId,
+    createdOn: record.createdOn,
+    place: outcome.reserved.place,
+    phase: "collect",
+    dueOn,
+  });
   if (uploads) await images.put(`sessions/${creationId}`, { bytes, facts, ...device });
-  await sessions.commit(outcome.reserved, record);
+  await creations.commit(outcome.reserved, record);
   const stored = await sessions.find(created.sessionId);
   if (stored === undefined) throw new Error("The session is not there");
-  return stored;
+  return { ...stored, ...locationOf(stored) };
 }

@@ -1,8 +1,8 @@
 import type { TableEntity } from "@azure/data-tables";
+import type { CreationKey } from "../../../src/liveness/model/creations.ts";
 import type { Guard } from "../../../src/liveness/model/guard.ts";
-import type { CreationKey } from "../../../src/liveness/model/ports.ts";
 import type { DueRow } from "../../../src/liveness/model/schedule.ts";
-import type { AuditRecord, SessionRecord } from "../../../src/liveness/model/session.ts";
+import type { AuditRecord } from "../../../src/liveness/model/session.ts";
 import type { Entity } from "../../../src/storage/azure/table.ts";
 import { isGuardRow, isKeyRow, isSessionRow, sessionRowOfAudit } from "../../../src/storage/rows/keys.ts";
 import {
@@ -17,7 +17,7 @@ import {
   writeGuard,
   writeKey,
 } from "../../../src/storage/rows/other-rows.ts";
-import { readSession, writeSession } from "../../../src/storage/rows/session-row.ts";
+import { readSessionRow, type SessionRow, writeSessionRow } from "../../../src/storage/rows/session-row.ts";
 import { createMemoryTable, type MemoryTable } from "./memory-table.ts";
 
 /** The app's tables in memory. */
@@ -46,7 +46,7 @@ export interface Rows<T> {
 
 /** What the tables hold, by kind of row: for tests that look at rows, or change them. */
 export interface Tables {
-  records: Rows<SessionRecord>;
+  records: Rows<SessionRow>;
   entries: Rows<AuditRecord>;
   guards: Rows<Guard>;
   keys: Rows<CreationKey>;
@@ -56,7 +56,7 @@ export interface Tables {
 
 export function viewTables({ sessions, sessionIds, expiry }: Storage): Tables {
   return {
-    records: view(sessions, isSessionRow, (entity) => readSession(entity).record, writeSession),
+    records: view(sessions, isSessionRow, readSessionRow, writeSessionRow),
     entries: view(sessions, isAuditRow, readAuditEntry, (partition, row, entry) =>
       writeAuditEntry(partition, sessionRowOfAudit(row) ?? "", entry),
     ),

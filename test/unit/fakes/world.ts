@@ -1,9 +1,10 @@
 import type { CreateRequest } from "../../../src/face/codec.ts";
 import type { SessionKind, SessionRequest } from "../../../src/face/model.ts";
+import type { Bookmarks } from "../../../src/liveness/model/bookmarks.ts";
 import type { Caller } from "../../../src/liveness/model/caller.ts";
-import type { Clock, ImageStore } from "../../../src/liveness/model/ports.ts";
+import type { Clock } from "../../../src/liveness/model/clock.ts";
+import type { Images } from "../../../src/liveness/model/images.ts";
 import type { SessionRecord } from "../../../src/liveness/model/session.ts";
-import type { RowStore } from "../../../src/liveness/model/stored-rows.ts";
 import type { OpenSessionDeps } from "../../../src/liveness/open/open-session.ts";
 import type { OpenSessionCommand } from "../../../src/liveness/open/plan-session.ts";
 import type { RecordResultDeps } from "../../../src/liveness/result/record-result.ts";
@@ -11,12 +12,10 @@ import type { MaintainDeps } from "../../../src/liveness/retain/maintain.ts";
 import type { Retention } from "../../../src/liveness/retain/retention.ts";
 import type { StorageTables } from "../../../src/storage/azure/connect.ts";
 import { defaultRetryPolicy } from "../../../src/storage/azure/send-request.ts";
-import { createDeviceStore } from "../../../src/storage/stores/devices.ts";
-import { createRowStore } from "../../../src/storage/stores/row-store.ts";
-import { createSessionStore } from "../../../src/storage/stores/sessions.ts";
+import { createTableStores, type TableStores } from "../../../src/storage/create-stores.ts";
 import { type Calls, createCalls, type Hook, type Outcome, outcomeOf } from "./calls.ts";
 import { createFakeFaceService, createService, type Service } from "./face-service.ts";
-import { type Blobs, createBlobs, createFakeImageStore } from "./image-store.ts";
+import { type Blobs, createBlobs, createFakeBookmarks, createFakeImages } from "./image-store.ts";
 import type { MemoryTable } from "./memory-table.ts";
 import { createStorage, type Storage, type Tables, viewTables } from "./tables.ts";
 
@@ -47,7 +46,7 @@ export interface World extends Stage {
 
 export interface Process {
   calls: Calls;
-  deps: OpenSessionDeps & RecordResultDeps & { retention: Retention; rows: RowStore };
+  deps: OpenSessionDeps & RecordResultDeps & TableStores & { retention: Retention; bookmarks: Bookmarks };
   /** How the timer is set up here: no rateLimiter, one worker, and failures collected. */
   maintenance(options?: Partial<MaintainDeps>): MaintainDeps & { failures: unknown[] };
   /** Runs an operation to its end, or to the process's. */
@@ -59,7 +58,8 @@ export const startOfTime = Date.parse("2026-03-01T12:00:00.000Z");
 /** What a process of the app has of storage. */
 export interface Connected {
   tables: Pick<StorageTables, "sessions" | "sessionIds" | "expiry">;
-  images: ImageStore;
+  images: Images;
+  bookmarks: Bookmarks;
 }
 
 /** @param connect storage, for a process whose requests are `calls`. */
@@ -71,14 +71,13 @@ export function createStage(connect: (calls: Calls, now: Clock) => Connected): S
 
   function start(hook?: Hook): Process {
     const calls = createCalls(hook);
-    const { tables, images } = connect(calls, now);
+    const { tables, images, bookmarks } = connect(calls, now);
     const connection = { ...tables, retryPolicy: { ...defaultRetryPolicy, sleep: async () => undefined }, now };
     const deps = {
       face: createFakeFaceService(service, calls, now),
-      sessions: createSessionStore(connection),
-      devices: createDeviceStore(connection),
+      ...createTableStores(connection),
       images,
-      rows: createRowStore(connection),
+      bookmarks,
       now,
       newId() {
         ids += 1;
@@ -105,7 +104,6 @@ export function createStage(connect: (calls: Calls, now: Clock) => Connected): S
           ...deps,
           concurrency: 1,
           faceCallsPerSecond: 1_000_000,
-          maxAttempts: 50,
           onFailure: (failure) => failures.push(failure),
           failures,
           ...options,
@@ -135,7 +133,8 @@ export function createWorld(): World {
       sessionIds: storage.sessionIds.open(calls),
       expiry: storage.expiry.open(calls),
     },
-    images: createFakeImageStore(blobs, calls, now),
+    images: createFakeImages(blobs, calls, now),
+    bookmarks: createFakeBookmarks(blobs, calls),
   }));
   return {
     ...stage,
@@ -160,7 +159,8 @@ export function createWorld(): World {
     record() {
       const [only, ...others] = tables.records.all();
       if (only === undefined || others.length > 0) throw new Error(`There are ${others.length} records`);
-      return only.value;
+      const { idempotencyRowKey: _, expiryPartition: __, keyPartition: ___, movedFrom: ____, ...record } = only.value;
+      return record;
     },
   };
 }

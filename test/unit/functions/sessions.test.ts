@@ -79,7 +79,7 @@ describe("reading a session", () => {
 
   test("works for a deleted or pruned session", async () => {
     const { world, id } = await seeded({ status: "Canceled" });
-    await world.start().deps.sessions.markPruned(id, "2026-03-01T12:00:00.000Z");
+    await world.start().deps.removals.markPruned(id, "2026-03-01T12:00:00.000Z");
     assert.equal(sessionResourceShape.parse((await read(world, id)).json).status, "Canceled");
   });
 });

@@ -31,7 +31,7 @@ async function assertFindable(world: World, { record }: OpenedSession, what: str
   const { sessions } = world.start().deps;
   assert.ok(world.service.live.has(record.sessionId), `alive after ${what}`);
   assert.equal((await sessions.find(record.sessionId))?.record.creationId, record.creationId, what);
-  const { items } = await sessions.sessionsOfDevice(device, 100);
+  const { items } = await sessions.ofDevice(device, 100);
   assert.ok(
     items.some(({ sessionId }) => sessionId === record.sessionId),
     what,
@@ -57,7 +57,7 @@ describe("creating, interrupted", async () => {
       await assertFindable(world, repeated, name);
       const alive = delivered.filter(({ created }) => world.service.live.has(created.sessionId));
       assert.deepEqual(new Set(alive.map(({ created }) => created.sessionId)), new Set([repeated.created.sessionId]));
-      const { items } = await world.start().deps.sessions.sessionsOfDevice(device, 100);
+      const { items } = await world.start().deps.sessions.ofDevice(device, 100);
       const open = items.filter(({ status }) => status !== "Canceled");
       assert.deepEqual(
         open.map(({ sessionId }) => sessionId),
@@ -96,7 +96,7 @@ describe("repeating a creation, interrupted", async () => {
       await assertFindable(world, last, name);
       const delivered = [first, "value" in second ? second.value.created.sessionId : undefined];
       for (const sessionId of delivered) assert.equal(world.service.live.has(sessionId ?? ""), false, name);
-      const { items } = await world.start().deps.sessions.sessionsOfDevice(device, 100);
+      const { items } = await world.start().deps.sessions.ofDevice(device, 100);
       const open = items.filter(({ status }) => status !== "Canceled");
       assert.deepEqual(
         open.map(({ sessionId }) => sessionId),
@@ -147,7 +147,7 @@ describe("settling, interrupted", async () => {
       const stored = await sessions.find(record.sessionId);
       assert.ok(stored);
       assert.equal((await sessions.auditEntries(stored)).length, 2);
-      assert.equal((await devices.guard(stored.partition, record.countedFor))?.guard.rejectionsInARow, 1);
+      assert.equal((await devices.guardOf(stored))?.guard.rejectionsInARow, 1);
     });
   }
 });
@@ -171,7 +171,7 @@ describe("binding a session to its device, interrupted", async () => {
       const record = await settle(world.start(), sessionOf(world));
       assert.deepEqual([record.decision, record.deviceCorrelationId], ["accepted", device]);
       assert.equal(world.record().sessionId, record.sessionId, "there is one record, in the device's partition");
-      const { guard } = (await world.start().deps.devices.guard(device, record.countedFor)) ?? {};
+      const guard = world.tables.guards.get(device, "g")?.value;
       assert.deepEqual(guard?.recent, [record.createdOn], "it is counted there once");
       await eraseDevice(world.start().deps, device);
       assertNothingIsLeft(world, name);

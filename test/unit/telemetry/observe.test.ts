@@ -37,12 +37,7 @@ describe("observed services", () => {
     const { world, deps, reported } = arrange();
     const { record } = await openSession(deps, command());
     assert.deepEqual(world.record(), record);
-    assert.deepEqual(reported.calls.sort(), [
-      "face.create",
-      "sessions.commit",
-      "sessions.reserve",
-      "sessions.schedule",
-    ]);
+    assert.deepEqual(reported.calls.sort(), ["creations.commit", "creations.reserve", "face.create", "schedule.put"]);
     assert.deepEqual(reported.measured, [
       ["liveness.creations", 1, { kind: "liveness", apiVersion: "v1.2", upstreamVersion: "v1.2" }],
     ]);
@@ -79,7 +74,7 @@ describe("observed services", () => {
     world.advance({ hours: 1 });
     const { oldestDueOn: _, ...summary } = await drain(maintenance(), world.now() + 60_000);
     assert.equal(summary.collected, 1);
-    assert.ok(reported.calls.filter((name) => name === "sessions.dueRows").length > 16, "each step of each shard");
+    assert.ok(reported.calls.filter((name) => name === "schedule.dueRows").length > 16, "each step of each shard");
     assert.ok(
       reported.measured.some(([metric, , { decision }]) => metric === "liveness.decisions" && decision === "rejected"),
     );

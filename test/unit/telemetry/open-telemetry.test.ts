@@ -48,7 +48,7 @@ function sendOne<T>(telemetry: Telemetry, call: ServiceCall, end: () => Promise<
 }
 
 const face: ServiceCall = { name: "face.get", service: "face" };
-const tables: ServiceCall = { name: "sessions.reserve", service: "tables" };
+const tables: ServiceCall = { name: "creations.reserve", service: "tables" };
 
 describe("telemetry", () => {
   test("an invocation is a child of the host's request, its calls are children of the invocation", async () => {

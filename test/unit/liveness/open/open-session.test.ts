@@ -4,6 +4,7 @@ import { heldImageName } from "../../../../src/liveness/images/image-name.ts";
 import { inspectImage } from "../../../../src/liveness/images/inspect-image.ts";
 import type { Caller } from "../../../../src/liveness/model/caller.ts";
 import { openSession } from "../../../../src/liveness/open/open-session.ts";
+import { writePlace } from "../../../../src/storage/rows/references.ts";
 import { makeImage } from "../../../fixtures/images.ts";
 import { tokenOf } from "../../fakes/face-service.ts";
 import { command, createWorld, trusted, type World } from "../../fakes/world.ts";
@@ -67,19 +68,22 @@ describe("opening a session", () => {
       clientName: "a-service",
       owner: "alice",
       countedFor: "services",
+    });
+    assert.deepEqual(world.tables.records.all()[0]?.value, {
+      ...record,
       idempotencyRowKey: "k_c0ffee00-0000-4000-8000-000000000001",
       expiryPartition: world.tables.expiry.all()[0]?.partition,
     });
-    assert.deepEqual(record, world.record());
   });
 
   test("leaves rows by which the session is found again", async () => {
     const world = createWorld();
     const { record } = await open(world);
-    const { creationId, sessionId, idempotencyRowKey, expiryPartition } = record;
+    const { creationId, sessionId } = record;
     const [stored] = world.tables.records.all();
     assert.ok(stored);
     const { partition, row } = stored;
+    const { idempotencyRowKey } = stored.value;
     assert.equal(partition, "a-device");
     const [key] = world.tables.keys.all();
     assert.deepEqual([key?.partition, key?.row], [partition, idempotencyRowKey]);
@@ -91,12 +95,10 @@ describe("opening a session", () => {
       [
         {
           creationId,
+          createdOn: record.createdOn,
           phase: "collect",
           dueOn: "2026-03-01T12:12:00.000Z",
-          partition,
-          row,
-          idempotencyRowKey,
-          expiryPartition,
+          place: writePlace({ partition, idempotencyRowKey }),
         },
       ],
     );

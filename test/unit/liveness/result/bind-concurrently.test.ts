@@ -30,7 +30,7 @@ async function turnsOf(operate: (deps: Process["deps"], world: World) => Promise
 
 /** The session stands at one device, whole, and can be outlived. */
 async function assertWhole(world: World, device: string): Promise<void> {
-  const { deviceCorrelationId, decision, movedFrom } = world.record();
+  const { deviceCorrelationId, decision, movedFrom } = world.tables.records.all()[0]?.value ?? assert.fail();
   assert.deepEqual([deviceCorrelationId, decision, movedFrom], [device, "accepted", undefined]);
   const partitions = new Set(world.storage.sessions.all().map(({ partitionKey }) => partitionKey));
   assert.deepEqual([...partitions], [device]);

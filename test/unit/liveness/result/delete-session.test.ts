@@ -73,7 +73,7 @@ describe("deleting a session", () => {
     await assert.rejects(deleteSession(deps, trusted, "livenessWithVerify", sessionId), notFound);
     await assert.rejects(deleteSession(deps, bob, "liveness", sessionId), notFound);
     await assert.rejects(deleteSession(deps, trusted, "liveness", "unknown"), notFound);
-    await deps.sessions.markPruned(sessionId, "2026-03-01T12:00:00.000Z");
+    await deps.removals.markPruned(sessionId, "2026-03-01T12:00:00.000Z");
     await assert.rejects(deleteSession(deps, trusted, "liveness", sessionId), notFound);
     assert.equal(
       calls.names.some((name) => name.startsWith("face.")),

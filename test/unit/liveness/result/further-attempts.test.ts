@@ -70,7 +70,7 @@ describe("attempts after the result that was looked at", () => {
   test("let their owner find their images", async () => {
     const world = await usedAgain([realFace({ sessionImageId: "an-image" })]);
     await collected(world);
-    assert.equal(await world.start().deps.devices.sessionOfImage("an-image"), world.record().sessionId);
+    assert.equal(await world.start().deps.sessionImages.sessionOf("an-image"), world.record().sessionId);
   });
 
   test("are asked for once: where there are none, and where there are", async () => {
@@ -105,6 +105,7 @@ describe("recording further attempts, interrupted", async () => {
       const world = await arrange();
       const process = world.start(hook);
       await process.attempt(() => collect(process, world));
+      world.advance({ minutes: 5 });
       await collect(world.start(), world);
       assert.deepEqual(outcome({ record: world.record() }).slice(2), ["Succeeded", 3, true]);
       assert.equal(world.record().decision, "accepted");

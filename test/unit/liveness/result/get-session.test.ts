@@ -119,7 +119,7 @@ describe("watching a session", () => {
     await assert.rejects(getSession(deps, trusted, "livenessWithVerify", sessionId), notFound);
     await assert.rejects(getSession(deps, bob, "liveness", sessionId), notFound);
     await assert.rejects(getSession(deps, trusted, "liveness", "unknown"), notFound);
-    await deps.sessions.markPruned(sessionId, "2026-03-01T12:00:00.000Z");
+    await deps.removals.markPruned(sessionId, "2026-03-01T12:00:00.000Z");
     await assert.rejects(getSession(deps, alice, "liveness", sessionId), notFound);
     const canceled = await seedSession(world, { status: "Canceled", revokedOn: "2026-03-01T12:00:00.000Z" });
     await assert.rejects(getSession(deps, trusted, "liveness", canceled.record.sessionId), notFound);

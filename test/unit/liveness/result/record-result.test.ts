@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { StoredSession } from "../../../../src/liveness/model/session.ts";
 import { recordResult } from "../../../../src/liveness/result/record-result.ts";
+import { locationOf } from "../../../../src/storage/rows/references.ts";
 import { failOn, type Hook, InjectedError } from "../../fakes/calls.ts";
 import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
 import { seedSession } from "../../fakes/seed.ts";
@@ -26,8 +27,9 @@ function meanwhile(name: string, happen: () => void): Hook {
 }
 
 /** Another process looks at the session and records what it sees, all at once. */
-function recordElsewhere(world: World, { partition, row, record }: StoredSession, change: object): void {
-  const current = world.tables.records.get(partition, row)?.value ?? record;
+function recordElsewhere(world: World, stored: StoredSession, change: object): void {
+  const { partition, row } = locationOf(stored);
+  const current = world.tables.records.get(partition, row)?.value ?? assert.fail();
   world.tables.records.put(partition, row, { ...current, ...change });
 }
 

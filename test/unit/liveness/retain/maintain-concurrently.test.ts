@@ -104,23 +104,23 @@ describe("a device that is erased while the timer works on its session", () => {
     const [hasRead, mayWrite] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const { deps } = world.start();
     const timer = run(world, {
-      sessions: {
-        ...deps.sessions,
-        schedule: async (...rows) => {
+      schedule: {
+        ...deps.schedule,
+        move: async (moves) => {
           hasRead.resolve();
           await mayWrite.promise;
-          await deps.sessions.schedule(...rows);
+          return deps.schedule.move(moves);
         },
       },
     });
     await hasRead.promise;
     const eraser = world.start().deps;
-    const purge = async (...session: Parameters<typeof eraser.sessions.purge>) => {
+    const purge = async (...session: Parameters<typeof eraser.removals.purge>) => {
       mayWrite.resolve();
       await timer;
-      await eraser.sessions.purge(...session);
+      await eraser.removals.purge(...session);
     };
-    await eraseDevice({ ...eraser, sessions: { ...eraser.sessions, purge } }, "a-device");
+    await eraseDevice({ ...eraser, removals: { ...eraser.removals, purge } }, "a-device");
     assert.deepEqual(world.everything(), createWorld().everything());
   });
 
@@ -129,7 +129,7 @@ describe("a device that is erased while the timer works on its session", () => {
     await seedSession(world);
     world.advance({ minutes: 12 });
     const failing = world.start(failOn("face.get"));
-    await drain(failing.maintenance({ maxAttempts: 1 }), world.now() + 60_000);
+    await drain(failing.maintenance(), world.now() + 60_000);
     await eraseDevice(world.start().deps, "a-device");
     assert.deepEqual(world.everything(), createWorld().everything());
   });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { drain, type MaintenanceSummary } from "../../../../src/liveness/retain/maintain.ts";
+import { expiryPartition } from "../../../../src/storage/rows/keys.ts";
 import { failAt, type Moment, stopAt } from "../../fakes/calls.ts";
 import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
 import { seedSession } from "../../fakes/seed.ts";
@@ -45,6 +46,16 @@ async function runUntilDone(world: World, sessionHours: number): Promise<void> {
   assert.fail("The timer finds no end");
 }
 
+/** Makes the sessions that have failed due at once, so that the next run has the time of an undisturbed one. */
+function skipBackoff({ tables: { expiry }, now }: World): void {
+  const dueOn = new Date(now()).toISOString();
+  for (const { partition, row, value } of expiry.all()) {
+    if (value.failures === undefined) continue;
+    expiry.remove(partition, row);
+    expiry.put(expiryPartition(value.creationId, dueOn), row, { ...value, dueOn });
+  }
+}
+
 /** One session of each kind of work is due: collect, prune, purge, and a creation that crashed. */
 async function oneOfEach(sessionHours: number): Promise<World> {
   const world = createWorld();
@@ -77,11 +88,12 @@ async function neglected(sessionHours: number): Promise<World> {
   return world;
 }
 
-/** Nothing is removed anywhere before the outcome is stored. */
-function assertOutcomesFirst(world: World, what: string): void {
+/** Nothing is removed anywhere before the outcome is stored; only images are removed in time whatever fails. */
+function assertOutcomesFirst(world: World, what: string, { failed = false } = {}): void {
   for (const { value: record } of world.tables.records.all()) {
     if (record.final) continue;
     assert.ok(world.service.live.has(record.sessionId), `${what}: the service has it`);
+    if (failed) continue;
     const uploaded = record.referenceImageId === record.creationId;
     assert.ok(!uploaded || world.blobs.images.has(`sessions/${record.creationId}`), `${what}: so has the image store`);
   }
@@ -94,7 +106,7 @@ for (const { what, sessionHours, arrange, expected, left } of scenarios) {
       const world = await arrange(sessionHours);
       const process = world.start();
       const { oldestDueOn: _, ...summary } = await maintain(process, world, sessionHours);
-      const nothing = { collected: 0, pruned: 0, purged: 0, abandoned: 0, failed: 0, setAside: 0, left: 0 };
+      const nothing = { collected: 0, pruned: 0, purged: 0, abandoned: 0, failed: 0, left: 0 };
       assert.deepEqual(summary, { ...nothing, ...expected });
       return { count: process.calls.names.length, end: world.everything() };
     }
@@ -126,7 +138,8 @@ for (const { what, sessionHours, arrange, expected, left } of scenarios) {
           const process = world.start(failAt(number, when));
           await process.attempt(() => maintain(process, world, sessionHours));
           const call = `call ${number}: ${process.calls.names[number - 1]}`;
-          assertOutcomesFirst(world, call);
+          assertOutcomesFirst(world, call, { failed: true });
+          skipBackoff(world);
           await runUntilDone(world, sessionHours);
           assert.deepEqual(world.everything(), end, call);
         }

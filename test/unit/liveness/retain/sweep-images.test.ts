@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ApiError } from "../../../../src/errors.ts";
-import type { HeldImageName, ImageName } from "../../../../src/liveness/model/ports.ts";
+import type { HeldImageName, ImageName } from "../../../../src/liveness/model/images.ts";
 import { drain } from "../../../../src/liveness/retain/maintain.ts";
 import { type SweepDeps, sweepImages } from "../../../../src/liveness/retain/sweep-images.ts";
 import { makeImage } from "../../../fixtures/images.ts";
@@ -75,7 +75,7 @@ describe("held images", () => {
     await put(world, "held-by/alice/passport");
     world.advance({ days: 4000 });
     const { removed, names: calls } = await sweep(world);
-    assert.deepEqual([removed, calls], [0, ["images.bookmark", "images.list"]]);
+    assert.deepEqual([removed, calls], [0, ["bookmarks.read", "images.list"]]);
   });
 
   test("go when they are too old, with the note at their device", async () => {

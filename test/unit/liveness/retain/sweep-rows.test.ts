@@ -105,7 +105,7 @@ describe("what belongs to sessions that are gone", () => {
     for (let number = 0; number < 3; number += 1) play(world.service, sessionId, realFace());
     await settleSession(world.start().deps, trusted, sessionId, {});
     const entries = world.storage.sessions.all().filter(({ rowKey }) => rowKey.startsWith("a_"));
-    await world.start().deps.sessions.purge({ record, ...stored });
+    await world.start().deps.removals.purge({ record, ...stored });
     for (const { etag: _, ...entry } of entries) world.storage.sessions.put(entry);
     world.advance({ days: 91 });
     assert.equal((await sweep(world)).swept, 0);
@@ -126,7 +126,7 @@ describe("what belongs to sessions that are gone", () => {
 
   test("goes a day after the outcome would have: the link of an image", async () => {
     const world = createWorld();
-    await world.start().deps.devices.linkImage("an-image", "a-session");
+    await world.start().deps.sessionImages.link("an-image", "a-session");
     await assertRemovedAfter(world, { days: 91 });
   });
 });
@@ -174,7 +174,8 @@ describe("a session that the calendar has lost", () => {
 
   test("is set down again when its outcome is too old, and then purged", async () => {
     const world = createWorld();
-    const { partition, row, record } = await lost(world);
+    const { partition, row } = await lost(world);
+    const record = world.tables.records.get(partition, row)?.value ?? assert.fail();
     world.tables.records.put(partition, row, { ...record, final: true, decision: "accepted", reasons: ["RealFace"] });
     world.advance({ days: 90, hours: 1 });
     const swept = async () => (await sweep(world)).swept;
@@ -194,7 +195,7 @@ describe("a session that the calendar has lost", () => {
     await sweep(world);
     assert.equal(world.tables.expiry.all().length, 1, "the timer has not come to it");
     for (let run = 0; run < 3; run += 1) {
-      const failing = world.start(failOn("face.get")).maintenance({ maxAttempts: 2 });
+      const failing = world.start(failOn("face.get")).maintenance();
       await drain(failing, world.now() + 60_000);
       assert.equal((await sweep(world)).swept, 0, `run ${run}`);
     }
@@ -203,21 +204,20 @@ describe("a session that the calendar has lost", () => {
 
   test("may be due twice: nothing is done twice, and nothing is left", async () => {
     const world = createWorld();
-    const { partition, row, record } = await seedSession(world, { uploads: true });
-    const { creationId, idempotencyRowKey } = record;
+    const stored = await seedSession(world, { uploads: true });
+    const { place, record } = stored;
+    const { creationId, createdOn } = record;
     play(world.service, record.sessionId, realFace({ livenessDecision: "spoofface" }));
-    const { sessions, devices } = world.start().deps;
+    const { schedule, devices } = world.start().deps;
     world.advance({ minutes: 30 });
     const dueOn = iso(world);
-    const expiryPartition = sessions.expiryPartition(creationId, dueOn);
-    const due = { creationId, phase: "collect", dueOn, partition, row, idempotencyRowKey, expiryPartition } as const;
-    await sessions.schedule(due);
+    await schedule.put({ creationId, createdOn, place, phase: "collect", dueOn });
     assert.equal(world.tables.expiry.all().length, 2);
     for (const days of [0, 2, 90]) {
       world.advance({ days });
       const summary = await drain(world.start().maintenance({ concurrency: 2 }), world.now() + 60_000);
       assert.equal(summary.failed, 0);
-      if (days === 0) assert.equal((await devices.guard(partition, "services"))?.guard.rejectionsInARow, 1);
+      if (days === 0) assert.equal((await devices.guardOf(stored))?.guard.rejectionsInARow, 1);
     }
     assert.deepEqual(world.everything(), createWorld().everything());
   });
@@ -288,13 +288,13 @@ describe("a walk", () => {
 
   test("ends at the deadline", async () => {
     const world = many(1500);
-    const { rows } = world.start().deps;
+    const { storedRows } = world.start().deps;
     const { swept } = await sweep(world, {
-      rows: {
-        ...rows,
+      storedRows: {
+        ...storedRows,
         remove: (some) => {
           world.advance({ seconds: 30 });
-          return rows.remove(some);
+          return storedRows.remove(some);
         },
       },
     });

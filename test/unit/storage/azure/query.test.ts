@@ -5,8 +5,8 @@ import { type Query, writeFilter } from "../../../../src/storage/azure/query.ts"
 import { defaultRetryPolicy } from "../../../../src/storage/azure/send-request.ts";
 import type { Table } from "../../../../src/storage/azure/table.ts";
 import { removeRows } from "../../../../src/storage/azure/transactions.ts";
-import { createDeviceStore } from "../../../../src/storage/stores/devices.ts";
-import { createSessionStore } from "../../../../src/storage/stores/sessions.ts";
+import { createTableStores } from "../../../../src/storage/create-stores.ts";
+import { located, versionOf, writePlace } from "../../../../src/storage/rows/references.ts";
 import { newRecord } from "../../fakes/seed.ts";
 import { startOfTime } from "../../fakes/world.ts";
 
@@ -28,14 +28,17 @@ function arrange() {
   });
   const tables = { sessions: table("sessions"), sessionIds: table("sessionids"), expiry: table("expiry") };
   const connection = { ...tables, retryPolicy: defaultRetryPolicy, now: () => startOfTime };
-  const stores = { sessions: createSessionStore(connection), devices: createDeviceStore(connection) };
-  return { ...stores, filters, table: tables.sessions };
+  return { ...createTableStores(connection), filters, table: tables.sessions };
 }
 
 const record = newRecord(startOfTime);
 const creationId = "c0ffee00-0000-4000-8000-000000000000";
 const row = `s_8227633599999_${creationId}`;
-const stored = { record, partition: "O'Hara", row, etag: "1" };
+const idempotencyRowKey = "k_1";
+const keys = { partition: "O'Hara", row, etag: "1", idempotencyRowKey, expiryPartition: "0_202603011200" };
+const stored = { record, ...located(keys) };
+const placeIn = (partition: string) => writePlace({ partition, idempotencyRowKey });
+const { createdOn } = record;
 const audits = `PartitionKey eq 'O''Hara' and RowKey ge 'a_8227633599999_${creationId}_' and RowKey lt 'a_8227633599999_${creationId}\`'`;
 
 async function drain(rows: AsyncIterable<unknown>): Promise<void> {
@@ -47,27 +50,27 @@ const forms: [string, (stores: Stores) => Promise<unknown>, string[]][] = [
   ["audit entries", ({ sessions }) => sessions.auditEntries(stored), [audits]],
   [
     "a device's sessions",
-    ({ sessions }) => sessions.sessionsOfDevice("O'Hara", 5),
+    ({ sessions }) => sessions.ofDevice("O'Hara", 5),
     ["PartitionKey eq 'O''Hara' and RowKey gt 's_' and RowKey lt 's`'"],
   ],
   [
     "a principal's sessions of a device",
-    ({ sessions }) => sessions.sessionsOfDevice("d", 5, undefined, "o'"),
+    ({ sessions }) => sessions.ofDevice("d", 5, undefined, "o'"),
     ["PartitionKey eq 'd' and RowKey gt 's_' and RowKey lt 's`' and owner eq 'o'''"],
   ],
   [
     "a committed creation without its pointer",
-    ({ devices }) =>
-      devices.sessionOf({
-        ...{ partition: "d", idempotencyRowKey: "k_1", etag: "1" },
-        key: { creationId, sessionId: "s", countedFor: "services", leaseUntil: "" },
+    ({ creations }) =>
+      creations.sessionOf({
+        ...{ place: placeIn("d"), version: versionOf("1") },
+        key: { creationId, sessionId: "s", countedFor: "services", leaseUntil: "", dueOn: "" },
       }),
     [`PartitionKey eq 'd' and RowKey ge 's_' and RowKey lt 's\`' and creationId eq '${creationId}'`],
   ],
   ["a whole partition", ({ devices }) => devices.contentsOf("d"), ["PartitionKey eq 'd'"]],
   [
     "due rows",
-    ({ sessions }) => drain(sessions.dueRows(10, "2026-01-01T00:04:00.000Z")),
+    ({ schedule }) => drain(schedule.dueRows(10, "2026-01-01T00:04:00.000Z")),
     [
       "PartitionKey ge 'a_' and PartitionKey le 'a_202601010000' and " +
         "(PartitionKey lt 'a_202601010000' or dueOn le '2026-01-01T00:04:00.000Z')",
@@ -75,28 +78,29 @@ const forms: [string, (stores: Stores) => Promise<unknown>, string[]][] = [
   ],
   [
     "a creation's rows of the calendar",
-    ({ sessions }) => sessions.dropSchedule(creationId),
+    ({ schedule }) => schedule.removeAll(creationId),
     [`PartitionKey ge 'd_' and PartitionKey lt 'd\`' and RowKey eq '${creationId}'`],
   ],
-  ["pointers into a partition", ({ devices }) => devices.dropPointers([{ partition: "d'" }]), ["partition eq 'd'''"]],
+  [
+    "pointers into a partition",
+    ({ removals }) => removals.dropPointers({ deviceCorrelationId: "d'" }),
+    ["partition eq 'd'''"],
+  ],
   [
     "pointers to a row",
-    ({ devices }) => devices.dropPointers([{ ...stored, partition: "d" }]),
+    ({ removals }) => removals.dropPointers({ records: [{ place: placeIn("d"), creationId, createdOn }] }),
     [`partition eq 'd' and row eq '${row}'`],
   ],
   [
     "pointers to several rows, by their times",
-    ({ devices }) =>
-      devices.dropPointers([
-        { partition: "d", row: "s_8227633599999_b" },
-        { partition: "e", row: "s_8227633600000_a" },
-      ]),
+    ({ removals }) =>
+      removals.dropPointers({
+        records: [
+          { place: placeIn("d"), creationId: "b", createdOn: "2026-03-01T12:00:00.000Z" },
+          { place: placeIn("e"), creationId: "a", createdOn: "2026-03-01T11:59:59.999Z" },
+        ],
+      }),
     ["createdOn ge '2026-03-01T11:59:59.999Z' and createdOn le '2026-03-01T12:00:00.000Z'"],
-  ],
-  [
-    "pointers into several partitions",
-    ({ devices }) => devices.dropPointers([{ partition: "d" }, { partition: "e" }]),
-    ["createdOn ge ''"],
   ],
   [
     "the list of sessions",
@@ -110,17 +114,17 @@ const forms: [string, (stores: Stores) => Promise<unknown>, string[]][] = [
   ],
   [
     "what keeps a guard, and a purged session's audit entries",
-    ({ sessions }) => sessions.purge(stored),
+    ({ removals }) => removals.purge(stored),
     [audits, "PartitionKey eq 'O''Hara' and RowKey ge 'k_' and RowKey lt 's`' and countedFor eq 'services'"],
   ],
   [
     "all guards of a device",
-    ({ devices }) => devices.updateGuards("d", () => undefined),
+    ({ devices }) => devices.editGuards("d", () => undefined),
     ["PartitionKey eq 'd' and RowKey ge 'g' and RowKey lt 'g`'"],
   ],
   [
     "all guards of a partition, where no key row tells which one counted a creation",
-    ({ sessions }) => sessions.dropKey("d", "k_1", creationId),
+    ({ creations }) => creations.dropKey(placeIn("d"), creationId),
     ["PartitionKey eq 'd' and RowKey ge 'g' and RowKey lt 'g`'"],
   ],
   [

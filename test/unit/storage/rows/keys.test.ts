@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { ApiError } from "../../../../src/errors.ts";
-import type { HeldImageName } from "../../../../src/liveness/model/ports.ts";
+import type { HeldImageName } from "../../../../src/liveness/model/images.ts";
 import {
   auditRow,
   auditRows,

@@ -3,9 +3,8 @@ import { describe, test } from "node:test";
 import type { TableEntity } from "@azure/data-tables";
 import fc from "fast-check";
 import { apiVersions, sessionKinds } from "../../../../src/face/model.ts";
-import type { SessionRecord } from "../../../../src/liveness/model/session.ts";
 import type { Entity } from "../../../../src/storage/azure/table.ts";
-import { sessionRow } from "../../../../src/storage/rows/keys.ts";
+import { expiryPartition, sessionRow } from "../../../../src/storage/rows/keys.ts";
 import {
   prunedPointer,
   readAuditEntry,
@@ -20,7 +19,14 @@ import {
   writeKey,
   writePointer,
 } from "../../../../src/storage/rows/other-rows.ts";
-import { readSession, writeSession } from "../../../../src/storage/rows/session-row.ts";
+import { locationOf, writePlace } from "../../../../src/storage/rows/references.ts";
+import {
+  readSession,
+  readSessionRow,
+  type SessionRow,
+  writeSession,
+  writeSessionRow,
+} from "../../../../src/storage/rows/session-row.ts";
 
 /** The row as it comes back: properties that the service adds, and whole numbers as whatever it likes. */
 function stored(entity: TableEntity): Entity {
@@ -45,7 +51,7 @@ const optional = [
   "owner",
 ] as const;
 
-const records: fc.Arbitrary<SessionRecord> = fc.record(
+const records: fc.Arbitrary<SessionRow> = fc.record(
   {
     creationId: fc.uuid(),
     sessionId: fc.uuid(),
@@ -100,7 +106,7 @@ const records: fc.Arbitrary<SessionRecord> = fc.record(
   },
 );
 
-const record: SessionRecord = {
+const record: SessionRow = {
   creationId: "c1",
   sessionId: "s1",
   kind: "livenessWithVerify",
@@ -124,14 +130,18 @@ describe("row of a session", () => {
   test("gives back what was written", () => {
     fc.assert(
       fc.property(records, (written) => {
-        const read = readSession(stored(writeSession("p", "r", written)));
-        assert.deepEqual(read, { record: written, partition: "p", row: "r", etag: 'W/"1"' });
+        const entity = stored(writeSessionRow("p", "r", written));
+        assert.deepEqual(readSessionRow(entity), written);
+        const read = readSession(entity);
+        const { partition, row, etag } = locationOf(read);
+        assert.deepEqual([partition, row, etag], ["p", "r", 'W/"1"']);
+        assert.deepEqual(writeSession(read.record, locationOf(read)), writeSessionRow("p", "r", written));
       }),
     );
   });
 
   test("keeps scalars as they are, so that an operator can read them", () => {
-    const entity = writeSession("p", "r", { ...record, reasons: ["ClientDigestMissing"], threshold: 0.5 });
+    const entity = writeSessionRow("p", "r", { ...record, reasons: ["ClientDigestMissing"], threshold: 0.5 });
     assert.deepEqual(entity, {
       ...record,
       partitionKey: "p",
@@ -142,17 +152,17 @@ describe("row of a session", () => {
   });
 
   test("leaves out what is absent", () => {
-    const names = Object.keys(writeSession("p", "r", record));
+    const names = Object.keys(writeSessionRow("p", "r", record));
     for (const name of optional.slice(1)) assert.ok(!names.includes(name));
   });
 
   test("is read with properties of later versions, and with Int64 numbers", () => {
-    const entity = { ...stored(writeSession("p", "r", record)), ttlSeconds: 600n, attempts: 3n, novelty: "x" };
-    assert.deepEqual(readSession(entity).record, { ...record, attempts: 3 });
+    const entity = { ...stored(writeSessionRow("p", "r", record)), ttlSeconds: 600n, attempts: 3n, novelty: "x" };
+    assert.deepEqual(readSessionRow(entity), { ...record, attempts: 3 });
   });
 
   test("says clearly what is wrong with it, and tells no values", () => {
-    const entity = { ...stored(writeSession("secret-device", "r1", record)), reasons: "{", kind: "secret-kind" };
+    const entity = { ...stored(writeSessionRow("secret-device", "r1", record)), reasons: "{", kind: "secret-kind" };
     assert.throws(
       () => readSession(entity),
       (error) => {
@@ -186,16 +196,19 @@ describe("other rows", () => {
       countedFor: "o",
       leaseUntil: "2026-01-01T00:00:30.000Z",
       sessionId: "s1",
+      dueOn: "2026-01-01T00:10:00.000Z",
     };
     assert.deepEqual(readKey(stored(writeKey("p", "k_1", key))), key);
-    const minimal = { creationId: "c1", countedFor: "services", leaseUntil: "x" };
-    assert.deepEqual(readKey(stored(writeKey("p", "k_1", minimal))), minimal);
+    const minimal = { creationId: "c1", countedFor: "services", leaseUntil: "x", dueOn: "2026-01-01T00:12:30.000Z" };
+    const entity = stored(writeKey("p", "k_1", minimal));
+    assert.match(String(entity.expiryPartition), /^[0-9a-f]_202601010010$/);
+    assert.deepEqual(readKey(entity), { ...minimal, dueOn: "2026-01-01T00:10:00.000Z" });
   });
 
   test("are read as the services' where they do not tell whose session counts", () => {
     const { countedFor: _, ...older } = record;
-    const entity: Entity = { ...stored(writeSession("p", "s_1", record)), countedFor: undefined };
-    assert.deepEqual(readSession(entity).record, { ...older, countedFor: "services" });
+    const entity: Entity = { ...stored(writeSessionRow("p", "s_1", record)), countedFor: undefined };
+    assert.deepEqual(readSessionRow(entity), { ...older, countedFor: "services" });
     assert.equal(readKey({ ...entity, leaseUntil: "x" }).countedFor, "services");
   });
 
@@ -223,13 +236,13 @@ describe("other rows", () => {
       creationId: "c1",
       phase: "collect" as const,
       dueOn: "2026-01-02T03:16:05.678Z",
-      partition: "p",
-      row: "r",
-      idempotencyRowKey: "k_c1",
-      expiryPartition: "0_202601020315",
+      createdOn: "2026-01-02T03:04:05.678Z",
+      place: writePlace({ partition: "p", idempotencyRowKey: "k_c1" }),
     };
     const entity = writeDue(due);
-    assert.deepEqual([entity.partitionKey, entity.rowKey], ["0_202601020315", "c1"]);
+    assert.deepEqual([entity.partitionKey, entity.rowKey], [expiryPartition("c1", due.dueOn), "c1"]);
+    const { partition, row, idempotencyRowKey } = entity;
+    assert.deepEqual([partition, row, idempotencyRowKey], ["p", sessionRow(due.createdOn, "c1"), "k_c1"]);
     assert.deepEqual(readDue(stored(entity)), due);
   });
 

@@ -4,7 +4,7 @@ import { ApiError } from "../../../../src/errors.ts";
 import { services } from "../../../../src/liveness/model/caller.ts";
 import { connectStorage } from "../../../../src/storage/azure/connect.ts";
 import type { Table } from "../../../../src/storage/azure/table.ts";
-import { createCreation } from "../../../../src/storage/stores/creations.ts";
+import { createCreations } from "../../../../src/storage/stores/creations.ts";
 
 const changedOn = "2026-01-01T00:00:00.000Z";
 
@@ -36,10 +36,10 @@ describe("reserve", () => {
       connectionString: "unused",
       retryPolicy: { random: () => 1, sleep: async (ms) => void pauses.push(ms) },
     });
-    const { reserve } = createCreation({ ...connection, sessions: contestedTable(counts) });
+    const { reserve } = createCreations({ ...connection, sessions: contestedTable(counts) });
     let admitted = 0;
     const outcome = reserve(
-      { creationId: "c1", countedFor: services, deviceCorrelationId: "d", leaseUntil: changedOn },
+      { creationId: "c1", countedFor: services, deviceCorrelationId: "d", leaseUntil: changedOn, dueOn: changedOn },
       (guard) => ({ recent: [...(guard?.recent ?? []), String(++admitted)], rejectionsInARow: 0, changedOn }),
     );
     await assert.rejects(
@@ -61,9 +61,15 @@ describe("reserve", () => {
         return { etags: actions.map(() => "*") };
       },
     };
-    const { reserve } = createCreation({ ...connectStorage({ connectionString: "unused" }), sessions: table });
+    const { reserve } = createCreations({ ...connectStorage({ connectionString: "unused" }), sessions: table });
     for (const creationId of ["c1", "c2"]) {
-      const reservation = { creationId, countedFor: services, deviceCorrelationId: "d", leaseUntil: changedOn };
+      const reservation = {
+        creationId,
+        countedFor: services,
+        deviceCorrelationId: "d",
+        leaseUntil: changedOn,
+        dueOn: changedOn,
+      };
       await reserve(reservation, () => ({ recent: [], rejectionsInARow: 0, changedOn }));
     }
     assert.deepEqual(etagsSent, ["create", "create", "create", "create"]);

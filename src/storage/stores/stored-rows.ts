@@ -1,6 +1,6 @@
 import * as z from "zod";
-import type { Page } from "../../liveness/model/ports.ts";
-import type { FoundRow, Removal, RowStore, WalkedTable } from "../../liveness/model/stored-rows.ts";
+import type { Page } from "../../liveness/model/page.ts";
+import type { FoundRow, Removal, StoredRows, WalkedTable } from "../../liveness/model/stored-rows.ts";
 import { createSemaphore } from "../../semaphore.ts";
 import type { StorageTables } from "../azure/connect.ts";
 import type { Query } from "../azure/query.ts";
@@ -17,6 +17,7 @@ import {
   sessionRowOfAudit,
 } from "../rows/keys.ts";
 import { readGuard } from "../rows/other-rows.ts";
+import { readRowRef, writePlace, writeRowRef } from "../rows/references.ts";
 import { readRow } from "../rows/row.ts";
 import { movingOf } from "../rows/session-row.ts";
 
@@ -24,8 +25,7 @@ const pageSize = 1000;
 /** Requests at a time. */
 const maxRequests = 8;
 
-/** All rows of the tables, page by page. */
-export function createRowStore({ sessions, sessionIds }: StorageTables): RowStore {
+export function createStoredRows({ sessions, sessionIds }: StorageTables): StoredRows {
   const tables: Record<WalkedTable, Table> = { sessions, sessionids: sessionIds };
   return { page, remove };
 
@@ -35,7 +35,7 @@ export function createRowStore({ sessions, sessionIds }: StorageTables): RowStor
     for await (const entity of tables[table].query({ ...readToken(continuationToken), select, pageSize })) {
       const { partitionKey: partition, rowKey: row, etag } = entity;
       const facts = table === "sessions" ? readFacts(entity) : readPointerFacts(entity);
-      if (facts !== undefined) items.push({ ...facts, place: { table, partition, row, etag } });
+      if (facts !== undefined) items.push({ ...facts, table, row, ref: writeRowRef({ partition, row, etag }) });
       read += 1;
       if (read === pageSize) return { items, continuationToken: JSON.stringify([partition, row]) };
     }
@@ -59,20 +59,20 @@ export function createRowStore({ sessions, sessionIds }: StorageTables): RowStor
     // Audit entries are never changed, so that those of a partition can go without their ETags, in one request.
     const entries = Map.groupBy(
       rows.filter(({ kind }) => kind === "auditEntry"),
-      ({ place }) => place.partition,
+      ({ ref }) => readRowRef(ref).partition,
     );
     const others = rows.filter(({ kind }) => kind !== "auditEntry");
     await Promise.all([
       ...entries.entries().map(([partition, group]) =>
         attempt(group, async () => {
-          const keys = group.map(({ place }) => place.row);
+          const keys = group.map(({ row }) => row);
           return keys.length - (await removeRows(sessions, partition, keys)).length;
         }),
       ),
       ...others.map((row) =>
         attempt([row], async () => {
-          const { place } = row;
-          const removed = await tables[place.table].remove(place.partition, place.row, place.etag);
+          const { partition, row: rowKey, etag } = readRowRef(row.ref);
+          const removed = await tables[row.table].remove(partition, rowKey, etag);
           return Number(removed === "removed");
         }),
       ),
@@ -111,7 +111,7 @@ const select = [
   ...[keyFacts, sessionFacts, noteFacts, pointerFacts].flatMap((facts) => Object.keys(facts.shape)),
 ];
 
-type Facts = FoundRow extends infer Row ? (Row extends FoundRow ? Omit<Row, "place"> : never) : never;
+type Facts = FoundRow extends infer Row ? (Row extends FoundRow ? Omit<Row, "table" | "row" | "ref"> : never) : never;
 
 /** Undefined for a row of a kind that is not known here. */
 function readFacts(entity: Entity): Facts | undefined {
@@ -120,8 +120,9 @@ function readFacts(entity: Entity): Facts | undefined {
     if (isSessionRow(row)) {
       const { final: isFinal, creationId, tokenExpiresOn, idempotencyRowKey, ...where } = readRow(sessionFacts, entity);
       const isMoving = movingOf(partition, where).isMoving === true;
-      const named = { creationId, createdOn: sessionCreatedOn(row), tokenExpiresOn, idempotencyRowKey };
-      return { kind: "session", ...named, isFinal, isMoving };
+      const place = writePlace({ partition, idempotencyRowKey });
+      const placed = { place, creationId, createdOn: sessionCreatedOn(row) };
+      return { kind: "session", placed, tokenExpiresOn, isFinal, isMoving };
     }
     if (isKeyRow(row)) {
       const { leaseUntil, sessionId } = readRow(keyFacts, entity);

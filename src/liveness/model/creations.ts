@@ -1,0 +1,67 @@
+import type { CountedFor } from "./caller.ts";
+import type { Admit, GuardEdit } from "./guard.ts";
+import type { Place, Version } from "./references.ts";
+import type { SessionRecord, StoredSession } from "./session.ts";
+
+/** The key row of a creation, in progress or done. */
+export interface CreationKey {
+  creationId: string;
+  /** SHA-256 (hex) of the request; absent without an idempotency key. */
+  bodyHash?: string;
+  owner?: string;
+  countedFor: CountedFor;
+  /** RFC 3339. A creation without `sessionId` has crashed when its lease is over. */
+  leaseUntil: string;
+  sessionId?: string;
+  /** The earlier session of the same key, which is revoked before this creation opens another. */
+  replaces?: string;
+  /** When the timer first visits the creation, so that an erasure finds that row; read back to within five minutes. */
+  dueOn: string;
+}
+
+export interface Reservation extends CreationKey {
+  /** Absent: the device is set in the client. */
+  deviceCorrelationId?: string;
+  /** SHA-256 (hex) of the idempotency key; absent without one. */
+  keyHash?: string;
+  /** Names the partition until the device is known, if it is set in the client. Default: the creation's id. */
+  anchor?: string;
+}
+
+/** A place taken in the device's partition. */
+export interface Reserved {
+  place: Place;
+  version: Version;
+  key: CreationKey;
+}
+
+export type ReserveOutcome = { reserved: Reserved } | { existing: Reserved };
+
+/** The life of a creation: a place is reserved, then committed or released. */
+export interface Creations {
+  /**
+   * Writes the key row and the guard in one transaction, and repeats it after concurrent writes of the guard. If the key
+   * exists, it is returned as `existing` and nothing is written.
+   */
+  reserve(reservation: Reservation, admit: Admit): Promise<ReserveOutcome>;
+  /**
+   * Writes a new creation to an existing key row, and the guard, in one transaction. Undefined if the key row has changed.
+   * Nothing is written if `admit` throws.
+   */
+  takeOver(existing: Reserved, key: CreationKey, admit: Admit): Promise<Reserved | undefined>;
+  /** Whether the key row has not changed since it was read. */
+  isCurrent(existing: Reserved): Promise<boolean>;
+  /** Removes the key row, not the guard. False if the row is gone or belongs to another creation. */
+  release(reserved: Reserved): Promise<boolean>;
+  /** Edits the guard that counts the creation, repeatedly after concurrent writes. */
+  editGuard(reserved: Reserved, edit: GuardEdit): Promise<void>;
+  /**
+   * Writes the session's record and completes the key row in one transaction, and the pointer beside it. False if the key
+   * row has changed: then nothing was written.
+   */
+  commit(reserved: Reserved, record: SessionRecord): Promise<boolean>;
+  /** The session of a committed creation; restores a pointer that a crash has left unwritten. */
+  sessionOf(committed: Reserved): Promise<StoredSession | undefined>;
+  /** Removes the key row of a creation that was never committed, unless another creation has taken it over. */
+  dropKey(place: Place, creationId: string): Promise<void>;
+}

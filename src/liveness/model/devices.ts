@@ -1,0 +1,39 @@
+import type { CreationKey } from "./creations.ts";
+import type { Admit, Guard, GuardEdit } from "./guard.ts";
+import type { HeldImageName } from "./images.ts";
+import type { Place, RowRef, Version } from "./references.ts";
+import type { StoredSession } from "./session.ts";
+
+/** Everything in a device's partition that an erasure removes. */
+export interface DeviceContents {
+  /** Key rows without a session: creations in progress, crashed or taken over. */
+  keys: { key: CreationKey; place: Place }[];
+  sessions: StoredSession[];
+  /** Held images that have been bound to the device, with the versions of these notes. */
+  boundImages: { name: HeldImageName; version: Version }[];
+  /** Guards, and audit entries whose session is gone. */
+  leftovers: RowRef[];
+  isEmpty: boolean;
+}
+
+/** Devices, and principals: their guards, bound images and contents. */
+export interface Devices {
+  /** The guard that counts the session. */
+  guardOf(stored: StoredSession): Promise<{ guard: Guard; version: Version } | undefined>;
+  /** Edits all guards of a device, repeatedly after concurrent writes. A guard that counts nothing is removed. */
+  editGuards(deviceCorrelationId: string, edit: GuardEdit): Promise<void>;
+  /** Edits the principal's own guard in the same way. */
+  editOwnerGuard(owner: string, edit: GuardEdit): Promise<void>;
+  /**
+   * Moves a session with `isMoving` to the partition of its device, which its record names; `count` adds it to its guard
+   * once. Undefined if the session was erased concurrently: then `refund` has removed it from the guard. Repeatable.
+   */
+  bindSession(stored: StoredSession, count: Admit, refund: GuardEdit): Promise<StoredSession | undefined>;
+  /** Notes that a held image is bound to the device, since `boundOn` (RFC 3339). Returns the note's new version. */
+  bindImage(deviceCorrelationId: string, name: HeldImageName, boundOn: string): Promise<Version>;
+  /** Removes this version of the note. */
+  unbindImage(deviceCorrelationId: string, name: HeldImageName, version: Version): Promise<void>;
+  contentsOf(deviceCorrelationId: string): Promise<DeviceContents>;
+  /** Removes the guards, and the rows that an interrupted purge or move has left. */
+  dropRest(contents: DeviceContents): Promise<void>;
+}

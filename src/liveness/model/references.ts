@@ -1,0 +1,23 @@
+declare const kind: unique symbol;
+
+/** Where the rows of a creation and of its session are. Only storage makes and reads it; rules may compare it. */
+export type Place = string & { readonly [kind]: "place" };
+
+/** The version of a row that was read. Only storage makes and reads it. */
+export type Version = string & { readonly [kind]: "version" };
+
+/** The stored record that was read, in its version. Only storage makes and reads it. */
+export interface RecordRef {
+  readonly [kind]: "record";
+}
+
+/** Any row that was read, in its version. Only storage makes and reads it. */
+export type RowRef = string & { readonly [kind]: "row" };
+
+/** Enough to find a session's record: its place, and what names its row. */
+export interface Placed {
+  place: Place;
+  creationId: string;
+  /** RFC 3339. */
+  createdOn: string;
+}

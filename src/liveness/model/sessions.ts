@@ -1,0 +1,65 @@
+import type { SessionKind } from "../../face/model.ts";
+import type { GuardChange } from "./guard.ts";
+import type { Page } from "./page.ts";
+import type { Placed, Version } from "./references.ts";
+import type { AuditRecord, SessionRecord, StoredSession } from "./session.ts";
+
+/** A session as its pointer describes it: enough for the previews' list. */
+export interface SessionPointer {
+  sessionId: string;
+  kind: SessionKind;
+  owner?: string;
+  deviceCorrelationId?: string;
+  createdOn: string;
+  startedOn?: string;
+  ttlSeconds: number;
+}
+
+export interface ListQuery {
+  kind: SessionKind;
+  /** 1 to 1000. */
+  top: number;
+  /** The list begins after this session id. */
+  after?: string;
+  /** Only sessions of this principal. */
+  owner?: string;
+  createdAfter: string;
+}
+
+/** The records of sessions, with their audit entries. */
+export interface Sessions {
+  /** By the service's id, through the pointer. */
+  find(sessionId: string): Promise<StoredSession | undefined>;
+  /** The session as this process has written it a short time ago. Nothing is read. */
+  recall(sessionId: string): StoredSession | undefined;
+  /** By its place; without `prunedOn`. */
+  load(at: Placed): Promise<StoredSession | undefined>;
+  /**
+   * Replaces the record and writes audit entries, in one transaction if they fit, else the entries first. Undefined after a
+   * concurrent write.
+   *
+   * @param guard is written with the record: only in the given version, if there is one.
+   */
+  update(
+    stored: StoredSession,
+    record: SessionRecord,
+    entries?: readonly AuditRecord[],
+    guard?: { change: GuardChange; version?: Version },
+  ): Promise<StoredSession | undefined>;
+  /**
+   * Newest first, 1 to 100 on a page; with an owner, only sessions of that principal. Throws `ApiError` 400 for a token
+   * that this service has not issued.
+   */
+  ofDevice(
+    deviceCorrelationId: string,
+    top: number,
+    continuationToken?: string,
+    owner?: string,
+  ): Promise<Page<SessionRecord>>;
+  /** Ascending by session id, without pruned sessions. */
+  list(query: ListQuery): Promise<SessionPointer[]>;
+  /** Ascending by entry id. */
+  auditEntries(stored: StoredSession): Promise<AuditRecord[]>;
+  /** One cheap read of the tables. Throws if they cannot be reached. */
+  probe(): Promise<void>;
+}

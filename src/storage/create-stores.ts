@@ -1,0 +1,41 @@
+import type { Creations } from "../liveness/model/creations.ts";
+import type { Devices } from "../liveness/model/devices.ts";
+import type { Removals } from "../liveness/model/removals.ts";
+import type { Schedule } from "../liveness/model/schedule.ts";
+import type { StoredSession } from "../liveness/model/session.ts";
+import type { SessionImages } from "../liveness/model/session-images.ts";
+import type { Sessions } from "../liveness/model/sessions.ts";
+import type { StoredRows } from "../liveness/model/stored-rows.ts";
+import type { StorageTables } from "./azure/connect.ts";
+import { createCreations } from "./stores/creations.ts";
+import { createDevices } from "./stores/devices.ts";
+import { createRemovals } from "./stores/removals.ts";
+import { createSchedule } from "./stores/schedule.ts";
+import { createSessionImages } from "./stores/session-images.ts";
+import { createSessions } from "./stores/sessions.ts";
+import { createStoredRows } from "./stores/stored-rows.ts";
+import { createWriteCache } from "./stores/write-cache.ts";
+
+export interface TableStores {
+  creations: Creations;
+  sessions: Sessions;
+  removals: Removals;
+  schedule: Schedule;
+  devices: Devices;
+  sessionImages: SessionImages;
+  storedRows: StoredRows;
+}
+
+/** All stores on tables. They share one cache of sessions that this process has committed. */
+export function createTableStores(tables: StorageTables): TableStores {
+  const cache = createWriteCache<StoredSession>();
+  return {
+    creations: createCreations(tables, cache),
+    sessions: createSessions(tables, cache),
+    removals: createRemovals(tables, cache),
+    schedule: createSchedule(tables),
+    devices: createDevices(tables),
+    sessionImages: createSessionImages(tables),
+    storedRows: createStoredRows(tables),
+  };
+}

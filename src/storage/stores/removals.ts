@@ -1,0 +1,85 @@
+import type { Placed } from "../../liveness/model/references.ts";
+import type { Removals } from "../../liveness/model/removals.ts";
+import type { StoredSession } from "../../liveness/model/session.ts";
+import type { StorageTables } from "../azure/connect.ts";
+import type { Conditions } from "../azure/query.ts";
+import { removeRows } from "../azure/transactions.ts";
+import { auditRows, devicePartition } from "../rows/keys.ts";
+import { prunedPointer, writePointer } from "../rows/other-rows.ts";
+import { locationOf, recordKeys } from "../rows/references.ts";
+import { removeMovedRows } from "./binding.ts";
+import { keysOnly, ownKey, readIdleGuard, removeIdleGuard } from "./idle-guards.ts";
+import { createWriteCache, type WriteCache } from "./write-cache.ts";
+
+/** @param cache of sessions that this process has committed. */
+export function createRemovals(
+  { sessions, sessionIds }: StorageTables,
+  cache: WriteCache<StoredSession> = createWriteCache(),
+): Removals {
+  return {
+    markPruned: (sessionId, prunedOn) => sessionIds.merge(prunedPointer(sessionId, prunedOn)),
+    async restorePointer(stored, prunedOn) {
+      const { partition, row } = locationOf(stored);
+      const pruned = prunedPointer(stored.record.sessionId, prunedOn);
+      await sessionIds.put({ ...writePointer(partition, row, stored.record), ...pruned });
+    },
+    purge,
+    dropPointers,
+  };
+
+  /** The record's own row is removed last, so that an interrupted purge is found and repeated. */
+  async function purge(stored: StoredSession): Promise<void> {
+    const { creationId, sessionId, countedFor } = stored.record;
+    const { partition, row, idempotencyRowKey, keyPartition = partition, movedFrom } = locationOf(stored);
+    cache.forget(sessionId);
+    const removing = [row, ...(keyPartition === partition ? [idempotencyRowKey] : [])];
+    const [idle, key, audits] = await Promise.all([
+      readIdleGuard(sessions, partition, countedFor, removing),
+      ownKey(sessions, keyPartition, idempotencyRowKey, creationId),
+      readAuditRows(partition, row),
+    ]);
+    // A key that a later creation has taken over stays, and with it the guard.
+    const guard = key === undefined && keyPartition === partition ? undefined : idle;
+    // Conditional deletes are sent one by one, as a transaction cannot hold them. After an ETag conflict, the rows of the
+    // concurrent creation stay.
+    await Promise.all([
+      key && sessions.remove(keyPartition, key.rowKey, key.etag),
+      guard && sessions.remove(partition, guard.rowKey, guard.etag),
+      sessionIds.remove(sessionId, sessionId),
+    ]);
+    if (movedFrom !== undefined) await removeMovedRows(sessions, stored, movedFrom);
+    await removeRows(sessions, partition, [...audits, row]);
+    // The sessions that kept the guard may have been purged at the same time.
+    if (guard === undefined) await removeIdleGuard(sessions, partition, countedFor);
+    if (keyPartition !== partition) await removeIdleGuard(sessions, keyPartition, countedFor);
+  }
+
+  async function readAuditRows(partition: string, row: string): Promise<string[]> {
+    const where = { PartitionKey: partition, RowKey: auditRows(row) };
+    const rowKeys: string[] = [];
+    for await (const { rowKey } of sessions.query({ where, select: keysOnly })) rowKeys.push(rowKey);
+    return rowKeys;
+  }
+
+  async function dropPointers(of: { deviceCorrelationId: string } | { records: readonly Placed[] }): Promise<void> {
+    const select = ["PartitionKey", "RowKey", "partition", "row"];
+    const partition = "records" in of ? undefined : devicePartition(of.deviceCorrelationId);
+    const places = "records" in of ? of.records.map(recordKeys) : [];
+    const where = "records" in of ? conditionsOf(of.records) : { partition: partition ?? "" };
+    for await (const pointer of sessionIds.query({ where, select })) {
+      const leadsThere =
+        partition === pointer.partition ||
+        places.some(({ partition, row }) => partition === pointer.partition && row === pointer.row);
+      if (leadsThere) await sessionIds.remove(pointer.partitionKey, pointer.rowKey);
+    }
+  }
+}
+
+/** Conditions that the pointers to these records meet, and few others: a query allows no more than fifteen comparisons. */
+function conditionsOf(records: readonly Placed[]): Conditions {
+  const [only, ...others] = records;
+  if (only !== undefined && others.length === 0) return { ...recordKeys(only) };
+  const times = records.map(({ createdOn }) => createdOn).sort();
+  const [from = "", through = from] = [times[0], times.at(-1)];
+  return { createdOn: { from, through } };
+}
