@@ -1,7 +1,7 @@
 targetScope = 'subscription'
 
 metadata name = 'face-liveness-functions'
-metadata description = 'A function app in front of Azure AI Face, with its storage and monitoring, and no key anywhere.'
+metadata description = 'A function app in front of Azure AI Face, with storage and monitoring. All access between resources is by identity, without keys.'
 
 @description('Name of the azd environment. Part of the resource group\'s name and of the hash in all other names.')
 @minLength(1)

@@ -1,6 +1,6 @@
 type MayBeAbsent<V> = unknown extends V ? true : [Extract<V, null | undefined>] extends [never] ? false : true;
 
-/** `T` with its nullable keys optional: each key whose value may be undefined or null. */
+/** `T` in which keys with nullable values are optional and not nullable. */
 export type Compact<T> = {
   [K in keyof T as MayBeAbsent<T[K]> extends true ? never : K]: T[K];
 } & {

@@ -1,4 +1,4 @@
-metadata description = 'Alerts. Three query the logs of the app, and any row of the result fires; the fourth calls the app from outside.'
+metadata description = 'Alerts. Three query the logs of the app and fire if the result has a row; the fourth is an availability test of the app.'
 
 param actionGroupName string
 
@@ -20,7 +20,7 @@ var rules = [
   {
     name: 'maintenance-overdue'
     title: 'Maintenance is overdue'
-    description: 'maintainSessions, due every five minutes, has not succeeded for half an hour: it does not run, or sessions fail every time (MaintenanceFailed in the log). Outcomes that no caller reads are lost 48 hours after their session began.'
+    description: 'maintainSessions, due every five minutes, has not succeeded for half an hour: it does not run, or sessions fail in every run (MaintenanceFailed in the log). Outcomes that no caller reads are lost 48 hours after the creation of the session.'
     severity: 1
     query: '''
 AppRequests
@@ -138,7 +138,7 @@ resource unavailable 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   location: 'global'
   tags: tags
   properties: {
-    description: 'api/health/ready failed from at least two of three places within half an hour. Its answer names the part that fails; 503 ServiceNotConfigured names a setting.'
+    description: 'api/health/ready failed from at least two of three locations within half an hour. The response names the part that fails; 503 ServiceNotConfigured names a setting.'
     severity: 1
     enabled: true
     scopes: [availability.id, applicationInsights.id]

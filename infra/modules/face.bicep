@@ -1,4 +1,4 @@
-metadata description = 'The Face account. Its keys are switched off; apps are let in by identity, devices by their session\'s token.'
+metadata description = 'The Face account. Keys are disabled: the app authenticates by identity, devices with their session\'s token.'
 
 @description('Name of the account and of its subdomain. Access by identity requires a subdomain.')
 param name string

@@ -1,4 +1,4 @@
-metadata description = 'The identity under which the app reaches everything. User-assigned, so that its roles stand before the app does.'
+metadata description = 'The app\'s identity. User-assigned, so that its roles can be assigned before the app exists.'
 
 @description('Name of the identity.')
 param name string

@@ -1,4 +1,4 @@
-metadata description = 'Keeps the digests of client keys. They are not keys, and still no reader needs them.'
+metadata description = 'Stores the digests of client keys, which only the app may read.'
 
 @description('Name of the vault: 3 to 24 letters, digits and hyphens.')
 param name string

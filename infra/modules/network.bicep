@@ -1,4 +1,4 @@
-metadata description = 'A virtual network: one subnet for the app, one for the private endpoints of what it uses.'
+metadata description = 'A virtual network: one subnet for the app, one for the private endpoints.'
 
 param name string
 

@@ -1,4 +1,4 @@
-metadata description = 'For each service an endpoint in the virtual network, and the names by which the app finds it.'
+metadata description = 'A private endpoint in the virtual network for each service, with its DNS records.'
 
 @description('Prefix of the endpoints\' names.')
 param namePrefix string

@@ -1,4 +1,4 @@
-metadata description = 'Every role, each on one resource and none wider.'
+metadata description = 'All role assignments, each on a single resource.'
 
 @description('Object id of the app\'s identity.')
 param principalId string

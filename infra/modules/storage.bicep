@@ -1,4 +1,4 @@
-metadata description = 'Outcomes (tables), reference images (blobs), the host\'s own blobs and the deployed package. Reached by identity only.'
+metadata description = 'Outcomes (tables), reference images (blobs), the host\'s own blobs and the deployed package. Access by identity only.'
 
 @description('Name of the account: 3 to 24 lower-case letters and digits.')
 param name string

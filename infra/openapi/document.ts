@@ -55,7 +55,7 @@ export function describeApi(endpoints: readonly Endpoint[], version: string): Op
         ...(shape.body && { requestBody: bodyOf(shape.body, schemas, examples[endpoint.name]?.request) }),
         responses: {
           ...answersOf(shape, schemas, examples[endpoint.name]?.answers),
-          ...errors.answersFor(errorsOf(endpoint, shape), shape.asksFace === true),
+          ...errors.answersFor(errorsOf(endpoint, shape), shape.callsFace === true),
         },
       };
       const path = `/${endpoint.route.replace("{apiVersion}", apiVersion ?? "")}`;

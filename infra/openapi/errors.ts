@@ -30,7 +30,7 @@ export function errorsOf({ access, unconfigured }: Endpoint, shape: OperationSha
     add(413, "RequestBodyTooLarge");
     add(415, "BadArgument");
   }
-  if (shape.asksFace) {
+  if (shape.callsFace) {
     add(429, "429");
     add(502, "FaceUnreachable", "FaceResponseInvalid", "FaceCredentialFailed", "FaceCredentialsRejected");
     add(504, "FaceTimeout");

@@ -73,7 +73,7 @@ export const modelVersionFields: Partial<Record<ApiVersion, string>> = {
 /**
  * The optional fields of a request that `version` supports, under the names of the model.
  *
- * @param hasImage whether a verify image comes with the request; otherwise the device submits it.
+ * @param hasImage whether the request contains a verify image; otherwise the device submits it.
  * @throws ApiError 400 `NotSupportedByUpstreamVersion` for fields that the version does not support.
  */
 export function carryOver(

@@ -69,7 +69,7 @@ export const deviceEndpoints: Endpoint[] = [
     describe: () => ({
       answers: { 200: { description: "Numbers of erased sessions and images.", json: erasedShape() } },
       errors: { 400: ["InvalidDeviceCorrelationId"], 503: ["ServerBusy"] },
-      asksFace: true,
+      callsFace: true,
     }),
     async handle(app, { params, query }) {
       return { status: 200, json: await eraseDevice(app, deviceOf(params, query)) };

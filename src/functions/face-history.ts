@@ -67,7 +67,7 @@ function listAudit(kind: SessionKind): Endpoint {
         200: { description: "A page of attempts.", json: codecs[version].shapes(kind).auditEntries },
       },
       errors: { 400: ["BadArgument"], 404: ["SessionNotFound"] },
-      asksFace: true,
+      callsFace: true,
     }),
     async handle(app, { params, query, caller }) {
       const codec = codecFor(previews, params.apiVersion);

@@ -68,7 +68,7 @@ function createSession(dialect: Dialect, kind: SessionKind): Endpoint {
         422: ["IdempotencyKeyReused"],
         503: ["ServerBusy"],
       },
-      asksFace: true,
+      callsFace: true,
     }),
     async handle(app, { params, caller, ...request }) {
       const codec = codecFor(dialect, params.apiVersion);
@@ -119,7 +119,7 @@ function getSessionResult(dialect: Dialect, kind: SessionKind): Endpoint {
         },
       },
       errors: { 404: ["SessionNotFound"] },
-      asksFace: true,
+      callsFace: true,
     }),
     async handle(app, { params, caller }) {
       const codec = codecFor(dialect, params.apiVersion);
@@ -148,7 +148,7 @@ function deleteFaceSession(dialect: Dialect, kind: SessionKind): Endpoint {
     describe: (version) => ({
       answers: { [codecs[version].deletedStatus]: { description: "The token is revoked." } },
       errors: { 404: ["SessionNotFound"] },
-      asksFace: true,
+      callsFace: true,
     }),
     async handle(app, { params, caller }) {
       const codec = codecFor(dialect, params.apiVersion);

@@ -48,7 +48,7 @@ function getSessionImage(dialect: Dialect): Endpoint {
         },
       },
       errors: { 404: ["SessionImageNotFound"] },
-      asksFace: true,
+      callsFace: true,
     }),
     async handle(app, { params, caller }) {
       const codec = codecFor(dialect, params.apiVersion);

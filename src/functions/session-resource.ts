@@ -18,7 +18,7 @@ export const sessionResourceShape = z
     expiresOn: z.iso.datetime().describe("When the Face service deletes the session."),
     status: z.string().describe("NotStarted, Running, Succeeded, Failed, Canceled or Expired."),
     attempts: z.int().min(0),
-    final: z.boolean().describe("No further attempt can follow."),
+    final: z.boolean().describe("No further attempt is expected."),
     decision: z.enum(decisions).optional(),
     reasons: z.array(z.string().meta({ examples: reasonCodes })).describe("Reasons of the decision."),
     referenceImageId: z.string().optional(),

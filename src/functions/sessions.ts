@@ -52,7 +52,7 @@ export const sessionEndpoints: Endpoint[] = [
       body: { required: false, content: { "application/json": settleBody } },
       answers: { 200: { description: "The session.", json: sessionResourceShape } },
       errors: { 404: ["SessionNotFound"], 409: ["SessionNotFinished", "DeviceMismatch"] },
-      asksFace: true,
+      callsFace: true,
     }),
     async handle(app, { params, caller, ...request }) {
       const report = parseReport(await readReport(request));

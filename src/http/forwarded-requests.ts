@@ -71,7 +71,7 @@ export function createForwardedRequests({ everyMs = sweepIntervalMs } = {}): For
   function sweep(): void {
     for (const { value } of expire(arrived, requestSweeps)) refuse(value);
     for (const { value } of expire(awaited, invocationSweeps)) {
-      value.reject(new Error("The forwarded request of this invocation did not arrive in time."));
+      value.reject(new Error("The forwarded request of this invocation has not arrived."));
     }
   }
 

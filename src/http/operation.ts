@@ -11,7 +11,7 @@ export interface OperationShape {
   /** Error codes of the operation itself, by status; errors that every operation may have are added to them. */
   errors?: Record<number, readonly ErrorCode[]>;
   /** Whether the Face service is called, whose errors are passed on. Default false. */
-  asksFace?: boolean;
+  callsFace?: boolean;
 }
 
 export interface BodyShape {

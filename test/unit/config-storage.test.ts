@@ -5,7 +5,7 @@ import { configOf, type Env, endpoint, faultsOf, storageMissing } from "./fakes/
 describe("storage", () => {
   const byIdentity = (env: Env) => configOf(env, { FACE_ENDPOINT: endpoint }).storage;
 
-  test("goes by a connection string before anything else", () => {
+  test("is configured by a connection string in the first place", () => {
     for (const text of [
       "UseDevelopmentStorage=true",
       "DefaultEndpointsProtocol=https;AccountName=anaccount;AccountKey=a2V5;EndpointSuffix=core.windows.net",
@@ -18,7 +18,7 @@ describe("storage", () => {
     assert.deepEqual(faultsOf({ AzureWebJobsStorage: "a-secret" }), [{ setting: "AzureWebJobsStorage", message }]);
   });
 
-  test("goes by an account's name", () => {
+  test("is configured by an account name", () => {
     assert.deepEqual(byIdentity({ AzureWebJobsStorage__accountName: "anaccount" }), {
       tableUri: "https://anaccount.table.core.windows.net",
       blobUri: "https://anaccount.blob.core.windows.net",
@@ -31,7 +31,7 @@ describe("storage", () => {
     }
   });
 
-  test("goes by service URIs, which outrank the account's name", () => {
+  test("is configured by service URIs, which take precedence over the account name", () => {
     const uris = {
       AzureWebJobsStorage__tableServiceUri: "https://tables.example/",
       AzureWebJobsStorage__blobServiceUri: "http://127.0.0.1:10000/devstoreaccount1//",
@@ -44,12 +44,12 @@ describe("storage", () => {
     });
     for (const setting of Object.keys(uris)) {
       assert.deepEqual(faultsOf({ [setting]: "tables" }), [{ setting, message: "must be an http(s) URL" }]);
-      // One of the two is not enough.
+      // Both are required.
       assert.deepEqual(faultsOf({ ...uris, [setting]: "" }, { FACE_ENDPOINT: endpoint }), [storageMissing]);
     }
   });
 
-  test("knows the identity by its own client id before the app's", () => {
+  test("prefers its own client id to that of the app", () => {
     const account = { AzureWebJobsStorage__accountName: "anaccount", AZURE_CLIENT_ID: "the-app" };
     const clientIdOf = (env: Env) => {
       const storage = byIdentity(env);
@@ -65,7 +65,7 @@ describe("client keys", () => {
   const shape = "must be JSON: client name → list of SHA-256 hex digests";
   const digests = "must be SHA-256 digests of keys, 64 hex digits each";
 
-  test("takes digests in either case, several per client", () => {
+  test("accepts digests in either case, several per client", () => {
     const other = "f".repeat(64);
     const { clientKeys } = configOf({ CLIENT_KEYS: JSON.stringify({ mobile: [digest, other], web: [other] }) }).callers;
     assert.deepEqual(clientKeys, new Map(Object.entries({ mobile: [digest.toLowerCase(), other], web: [other] })));

@@ -4,38 +4,21 @@ import * as fc from "fast-check";
 import { type Config, readConfig, settings } from "../../src/config.ts";
 import { configOf, connectionString, endpoint, faultsOf, minimal, storageMissing } from "./fakes/settings.ts";
 
-const numbers: { name: string; byDefault: number; min: number; max: number; of(config: Config): number }[] = [
-  { name: "FACE_TIMEOUT_SECONDS", byDefault: 30, min: 1, max: 200, of: ({ face }) => face.timeoutSeconds },
-  { name: "CREATION_LIMIT", byDefault: 10, min: 1, max: 1000, of: ({ limits }) => limits.creations },
-  { name: "CREATION_WINDOW_SECONDS", byDefault: 600, min: 1, max: 86_400, of: ({ limits }) => limits.windowSeconds },
-  { name: "OWNER_CREATION_LIMIT", byDefault: 20, min: 1, max: 1000, of: ({ limits }) => limits.ownerCreations },
-  { name: "OWNER_IMAGE_LIMIT", byDefault: 20, min: 1, max: 1000, of: ({ limits }) => limits.ownerImages },
-  { name: "LOCKOUT_REJECTIONS", byDefault: 5, min: 1, max: 1000, of: ({ limits }) => limits.lockoutRejections },
-  { name: "LOCKOUT_SECONDS", byDefault: 1800, min: 1, max: 604_800, of: ({ limits }) => limits.lockoutSeconds },
-  { name: "SESSION_RETENTION_HOURS", byDefault: 48, min: 1, max: 720, of: ({ retention }) => retention.sessionHours },
-  { name: "OUTCOME_RETENTION_DAYS", byDefault: 90, min: 1, max: 3650, of: ({ retention }) => retention.outcomeDays },
-  {
-    name: "MAINTENANCE_CONCURRENCY",
-    byDefault: 32,
-    min: 1,
-    max: 256,
-    of: ({ maintenance }) => maintenance.concurrency,
-  },
-  {
-    name: "MAINTENANCE_FACE_CALLS_PER_SECOND",
-    byDefault: 5,
-    min: 1,
-    max: 1000,
-    of: ({ maintenance }) => maintenance.faceCallsPerSecond,
-  },
-  {
-    name: "MAINTENANCE_BUDGET_SECONDS",
-    byDefault: 240,
-    min: 5,
-    max: 1800,
-    of: ({ maintenance }) => maintenance.budgetSeconds,
-  },
-];
+/** Whole numbers, with their place in the configuration. The ranges are those that the settings declare. */
+const numbers: Record<string, (config: Config) => number> = {
+  FACE_TIMEOUT_SECONDS: ({ face }) => face.timeoutSeconds,
+  CREATION_LIMIT: ({ limits }) => limits.creations,
+  CREATION_WINDOW_SECONDS: ({ limits }) => limits.windowSeconds,
+  OWNER_CREATION_LIMIT: ({ limits }) => limits.ownerCreations,
+  OWNER_IMAGE_LIMIT: ({ limits }) => limits.ownerImages,
+  LOCKOUT_REJECTIONS: ({ limits }) => limits.lockoutRejections,
+  LOCKOUT_SECONDS: ({ limits }) => limits.lockoutSeconds,
+  SESSION_RETENTION_HOURS: ({ retention }) => retention.sessionHours,
+  OUTCOME_RETENTION_DAYS: ({ retention }) => retention.outcomeDays,
+  MAINTENANCE_CONCURRENCY: ({ maintenance }) => maintenance.concurrency,
+  MAINTENANCE_FACE_CALLS_PER_SECOND: ({ maintenance }) => maintenance.faceCallsPerSecond,
+  MAINTENANCE_BUDGET_SECONDS: ({ maintenance }) => maintenance.budgetSeconds,
+};
 
 const flags: { name: string; of(config: Config): boolean }[] = [
   { name: "ALLOW_ANONYMOUS", of: ({ callers }) => callers.allowAnonymous },
@@ -44,8 +27,8 @@ const flags: { name: string; of(config: Config): boolean }[] = [
   { name: "ALLOW_DEVICE_SET_IN_CLIENT", of: ({ policy }) => policy.allowDeviceSetInClient },
 ];
 
-describe("settings by default", () => {
-  test("needs an endpoint and a storage, and nothing else", () => {
+describe("default settings", () => {
+  test("require an endpoint and storage only", () => {
     assert.deepEqual(configOf({}), {
       face: {
         endpoint,
@@ -72,7 +55,7 @@ describe("settings by default", () => {
     });
   });
 
-  test("takes an empty or blank setting as one that is not there", () => {
+  test("treat blank settings as absent", () => {
     const blank = Object.fromEntries(Object.keys(settings.shape).map((name, index) => [name, index % 2 ? "" : "  "]));
     assert.deepEqual(configOf({ ...blank, ...minimal }), configOf({}));
     assert.deepEqual(faultsOf(blank), [{ setting: "FACE_ENDPOINT", message: "is required" }, storageMissing]);
@@ -80,11 +63,11 @@ describe("settings by default", () => {
 });
 
 describe("numbers", () => {
-  for (const { name, byDefault, min, max, of } of numbers) {
-    test(`takes ${name} from ${min} to ${max}, by default ${byDefault}`, () => {
-      assert.equal(of(configOf({})), byDefault);
-      assert.equal(of(configOf({ [name]: String(min) })), min);
-      assert.equal(of(configOf({ [name]: String(max) })), max);
+  for (const [name, of] of Object.entries(numbers)) {
+    const accepts = String(settings.shape[name as keyof typeof settings.shape].meta()?.accepts);
+    test(`${name}: ${accepts}`, () => {
+      const [min = Number.NaN, max = Number.NaN] = accepts.split("–").map(Number);
+      assert.deepEqual([min, max], [of(configOf({ [name]: String(min) })), of(configOf({ [name]: String(max) }))]);
       const fault = { setting: name, message: `must be a whole number from ${min} to ${max}` };
       for (const wrong of [min - 1, max + 1, -min, min + 0.5, "1e1", "0x10", "many", "9".repeat(40), "１０"]) {
         assert.deepEqual(faultsOf({ [name]: String(wrong) }), [fault], `${name}=${wrong}`);
@@ -98,11 +81,11 @@ describe("telemetry", () => {
   const telemetryOf = (env: Record<string, string>) =>
     configOf({ APPLICATIONINSIGHTS_CONNECTION_STRING, ...env }).telemetry;
 
-  test("is off without a connection string, whatever else is set", () => {
+  test("is off without a connection string", () => {
     assert.equal(configOf({ TELEMETRY_SAMPLING_RATIO: "0.5", WEBSITE_SITE_NAME: "func-x" }).telemetry, undefined);
   });
 
-  test("goes under the app's name in Azure, as an identity where one is asked for", () => {
+  test("has the app's name in Azure, and the identity if configured", () => {
     const plain = { connectionString: APPLICATIONINSIGHTS_CONNECTION_STRING, identity: undefined, instance: undefined };
     assert.deepEqual(telemetryOf({}), { ...plain, samplingRatio: 1, role: "face-liveness" });
     const azure = { WEBSITE_SITE_NAME: "func-x", WEBSITE_POD_NAME: "pod-1", TELEMETRY_SAMPLING_RATIO: "0.25" };
@@ -118,8 +101,8 @@ describe("telemetry", () => {
   });
 });
 
-describe("how long held images are kept", () => {
-  test("is a number of days, or 0 and by default for ever", () => {
+describe("the retention of reference images", () => {
+  test("is a number of days; 0 and default: unlimited", () => {
     const daysOf = (text: string) => configOf({ REFERENCE_IMAGE_RETENTION_DAYS: text }).retention.referenceImageDays;
     for (const [text, days] of Object.entries({ "": undefined, "0": undefined, "1": 1, "3650": 3650 })) {
       assert.equal(daysOf(text), days);
@@ -134,8 +117,8 @@ describe("how long held images are kept", () => {
   });
 });
 
-describe("the floor of confidence", () => {
-  test("is a number from 0 to 1, by default 0", () => {
+describe("VERIFY_CONFIDENCE_FLOOR", () => {
+  test("is a number from 0 to 1, default 0", () => {
     const floorOf = (text: string) => configOf({ VERIFY_CONFIDENCE_FLOOR: text }).policy.confidenceFloor;
     for (const [text, floor] of Object.entries({ "0": 0, "0.85": 0.85, "1": 1, "1.0": 1, "": 0 })) {
       assert.equal(floorOf(text), floor);
@@ -150,7 +133,7 @@ describe("the floor of confidence", () => {
 
 describe("flags", () => {
   for (const { name, of } of flags) {
-    test(`takes ${name} as a word for true or false, by default false`, () => {
+    test(`${name}: a boolean, default false`, () => {
       assert.equal(of(configOf({})), false);
       for (const word of ["true", "True", "TRUE", "1"]) assert.equal(of(configOf({ [name]: word })), true, word);
       for (const word of ["false", "False", "0"]) assert.equal(of(configOf({ [name]: word })), false, word);
@@ -159,7 +142,7 @@ describe("flags", () => {
     });
   }
 
-  test("refuses to let everyone in where the platform is Azure", () => {
+  test("ALLOW_ANONYMOUS is refused in Azure", () => {
     const message = "is for the local stack and refused in Azure";
     const fault = { setting: "ALLOW_ANONYMOUS", message };
     for (const name of ["WEBSITE_INSTANCE_ID", "WEBSITE_POD_NAME"]) {
@@ -170,7 +153,7 @@ describe("flags", () => {
 });
 
 describe("the Face service", () => {
-  test("takes every version that is spoken here", () => {
+  test("accepts every supported version", () => {
     for (const version of ["v1.1-preview.1", "v1.2-preview.1", "v1.2"]) {
       assert.equal(configOf({ FACE_API_VERSION: version }).face.apiVersion, version);
     }
@@ -180,17 +163,17 @@ describe("the Face service", () => {
     }
   });
 
-  test("takes an endpoint with or without slashes at its end", () => {
+  test("accepts an endpoint with or without trailing slashes", () => {
     for (const end of ["", "/", "///"])
       assert.equal(configOf({ FACE_ENDPOINT: endpoint + end }).face.endpoint, endpoint);
   });
 
-  test("takes a key and the identity's client id", () => {
+  test("reads the key and the identity's client id", () => {
     const { key, identityClientId } = configOf({ FACE_KEY: "a-face-key", AZURE_CLIENT_ID: "an-identity" }).face;
     assert.deepEqual({ key, identityClientId }, { key: "a-face-key", identityClientId: "an-identity" });
   });
 
-  test("takes http for this machine only", () => {
+  test("accepts http for loopback only", () => {
     for (const local of ["http://localhost:7080", "http://127.0.0.1:7080", "http://127.8.9.1", "http://[::1]:7080"]) {
       assert.equal(configOf({ FACE_ENDPOINT: `${local}/` }).face.endpoint, local);
     }
@@ -207,14 +190,14 @@ describe("the Face service", () => {
     assert.deepEqual(faultsOf({ FACE_ENDPOINT: "HTTPS://A-Resource.cognitiveservices.azure.com" }), []);
   });
 
-  test("refuses what is no URL", () => {
+  test("refuses invalid URLs", () => {
     for (const wrong of ["nonsense", "a-resource.cognitiveservices.azure.com", "ftp://example.com", "https://", "//"]) {
       const message = "must be the URL of a Face resource";
       assert.deepEqual(faultsOf({ FACE_ENDPOINT: wrong }), [{ setting: "FACE_ENDPOINT", message }], wrong);
     }
   });
 
-  test("needs a key for a regional endpoint", () => {
+  test("requires a key for a regional endpoint", () => {
     const regional = "https://westeurope.api.cognitive.microsoft.com/";
     const message =
       "is required with a regional endpoint, which takes keys only; an identity needs the resource's own subdomain";
@@ -225,7 +208,7 @@ describe("the Face service", () => {
 });
 
 describe("faults", () => {
-  test("are all told at once", () => {
+  test("are all reported at once", () => {
     const faults = faultsOf(
       {
         FACE_ENDPOINT: "https://westeurope.api.cognitive.microsoft.com",
@@ -240,7 +223,7 @@ describe("faults", () => {
     assert.deepEqual(faults.map(({ setting }) => setting).sort(), names);
   });
 
-  test("never tell a value, whatever it is", () => {
+  test("never contain a value", () => {
     const names = Object.keys(settings.shape);
     fc.assert(
       fc.property(
@@ -256,7 +239,7 @@ describe("faults", () => {
     );
   });
 
-  test("name a Key Vault reference that the platform has not resolved, and nothing else about that setting", () => {
+  test("an unresolved Key Vault reference has exactly one fault, without the reference", () => {
     const reference = "@Microsoft.KeyVault(SecretUri=https://kv-x.vault.azure.net/secrets/client-keys/s3cr3t)";
     for (const setting of Object.keys(settings.shape)) {
       const read = readConfig({ ...minimal, [setting]: reference });
@@ -267,7 +250,7 @@ describe("faults", () => {
     }
   });
 
-  test("take a value that only contains such a reference as it is", () => {
+  test("a value that contains such a reference in the middle is accepted", () => {
     assert.ok(!("faults" in readConfig({ ...minimal, FACE_KEY: "key @Microsoft.KeyVault(" })));
   });
 });

@@ -17,9 +17,10 @@ const manifest = z
   })
   .parse(JSON.parse(readFileSync(join(root, "package.json"), "utf8")));
 
-test("the README stays short", () => assert.ok(readDocument("README.md").trimEnd().split("\n").length <= 150));
+test("the README has at most 150 lines", () =>
+  assert.ok(readDocument("README.md").trimEnd().split("\n").length <= 150));
 
-test("the README has the two commands, each in a block of its own", () => {
+test("the README has the two commands in separate blocks", () => {
   for (const command of ["npm ci && npm start", "npm ci && npm test"]) {
     assert.ok(readDocument("README.md").includes(`\`\`\`sh\n${command}\n\`\`\`\n`), command);
   }
@@ -37,7 +38,7 @@ test("the README has a reason for every dependency", () => {
   );
 });
 
-test("the table of fields that a version does not have is that of the code", () => {
+test("the table of unsupported fields is that of the code", () => {
   const rows = readRows("src/README.md").filter((row) => "towards `v1.2`" in row);
   const documented = rows.map((row) => ({
     field: namesIn(row.field)[0],
@@ -62,7 +63,7 @@ for (const path of [...documents, ".github/CONTRIBUTING.md", ".github/SECURITY.m
       }
     });
 
-    test("names scripts that exist", () => {
+    test("uses existing npm scripts", () => {
       const called = [...text.matchAll(/npm run ([\w:]+)/g)].map(([, script = ""]) => script);
       assert.deepEqual(
         called.filter((script) => !(script in manifest.scripts)),
@@ -72,7 +73,7 @@ for (const path of [...documents, ".github/CONTRIBUTING.md", ".github/SECURITY.m
   });
 }
 
-/** As GitHub makes them from headings. */
+/** Anchors that GitHub generates from headings. */
 function anchorsOf(text: string): string[] {
   return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
     heading

@@ -13,7 +13,7 @@ const sample = z
   .parse(JSON.parse(readFileSync(join(root, "local.settings.sample.json"), "utf8"))).Values;
 
 const names = Object.keys(settings.shape);
-/** What is of Azure, and what stands for the connection string where there is an identity. */
+/** Settings of Azure, and those that replace the connection string with an identity. */
 const notOnLaptops = /^(WEBSITE_|APPLICATIONINSIGHTS_|AZURE_CLIENT_ID$|AzureWebJobsStorage__)/;
 
 function schemaOf(name: string): z.ZodType | undefined {
@@ -36,12 +36,12 @@ for (const path of documents) {
       const schema = schemaOf(name);
       if (schema === undefined) continue;
 
-      test(`${name} has the range that the code accepts`, () => {
+      test(`${name}: the range is that of the code`, () => {
         const accepts = schema.meta()?.accepts;
         if (accepts !== undefined) assert.equal(row.range, accepts);
       });
 
-      test(`${name} has the default of the code`, () => {
+      test(`${name}: the default is that of the code`, () => {
         const parsed = schema.safeParse(undefined);
         const byDefault = parsed.success ? parsed.data : undefined;
         if (typeof byDefault === "object" || byDefault === undefined) return;
@@ -51,19 +51,7 @@ for (const path of documents) {
   });
 }
 
-test("a documented range is what the code accepts, up to its ends and not beyond", () => {
-  const whole = names.flatMap((name) => {
-    const [, min, max] = /^(\d+)–(\d+)$/.exec(String(schemaOf(name)?.meta()?.accepts)) ?? [];
-    return min === undefined || max === undefined ? [] : [{ name, min: Number(min), max: Number(max) }];
-  });
-  assert.ok(whole.length > 10);
-  for (const { name, min, max } of whole) {
-    const accepts = (value: number) => schemaOf(name)?.safeParse(String(value)).success;
-    assert.deepEqual([min - 1, min, max, max + 1].map(accepts), [false, true, true, false], name);
-  }
-});
-
-test("the sample has every setting that matters on a laptop, with its default", () => {
+test("the sample settings contain every local setting with its default", () => {
   const expected = names.filter((name) => !notOnLaptops.test(name));
   assert.deepEqual(Object.keys(sample).sort(), ["FUNCTIONS_WORKER_RUNTIME", ...expected].sort());
   const parsed = settings.parse(sample);

@@ -5,7 +5,7 @@ import { type Figure, formatTable, isMet, median, quantile, spread } from "../..
 const figure: Figure = { figure: "a time", unit: "ms", bound: "at most", target: 245, measured: 245 };
 
 describe("isMet", () => {
-  test("counts the target itself as met, on either side", () => {
+  test("includes the target, for lower and upper bounds", () => {
     assert.equal(isMet(figure), true);
     assert.equal(isMet({ ...figure, measured: 245.1 }), false);
     assert.equal(isMet({ ...figure, bound: "at least" }), true);
@@ -14,7 +14,7 @@ describe("isMet", () => {
 });
 
 describe("quantile", () => {
-  test("takes values in any order, and what lies between two of them", () => {
+  test("sorts the values and interpolates", () => {
     assert.equal(median([9, 1, 5]), 5);
     assert.equal(median([4, 1, 3, 2]), 2.5);
     assert.equal(quantile([10, 20, 30, 40, 50], 0.25), 20);
@@ -22,7 +22,7 @@ describe("quantile", () => {
     assert.equal(spread([1, 2, 3, 4, 5]), "2.0–4.0");
   });
 
-  test("has nothing to say of no values", () => {
+  test("throws for an empty list", () => {
     assert.throws(() => median([]), RangeError);
   });
 });

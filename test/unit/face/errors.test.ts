@@ -22,7 +22,7 @@ const catalogue = [
   rateLimitExceeded(26),
 ];
 
-test("the catalogue has the documents' statuses, codes and sentences", () => {
+test("the app's errors have the statuses, codes and messages of the documentation", () => {
   for (const { status, body } of documented.bodies) {
     const error = catalogue.find((candidate) => candidate.status === status);
     assert.equal(error?.message, body.error.message);
@@ -38,7 +38,7 @@ test("the catalogue has the documents' statuses, codes and sentences", () => {
   assert.ok(byField.every(({ status, details }) => status === 400 && details === undefined));
 });
 
-test("both shapes of the service are understood, parsed or as text", () => {
+test("both error formats of the service are decoded, parsed or as text", () => {
   for (const { status, body } of documented.bodies) {
     const expected = "code" in body.error ? body.error.code : String(status);
     for (const form of [body, JSON.stringify(body)]) {
@@ -48,7 +48,7 @@ test("both shapes of the service are understood, parsed or as text", () => {
   }
 });
 
-test("the gateway's error without an envelope, and one that the service wraps, are understood", () => {
+test("errors without an envelope, and wrapped errors, are decoded", () => {
   const bare = decodeErrorBody(401, { statusCode: 401, message: "Access denied." });
   assert.deepEqual([bare.code, bare.message], ["401", "Access denied."]);
   const innererror = { code: "UnsupportedFeature", message: "Missing approval." };
@@ -56,7 +56,7 @@ test("the gateway's error without an envelope, and one that the service wraps, a
   assert.deepEqual([wrapped.status, wrapped.code, wrapped.message], [403, "UnsupportedFeature", "Missing approval."]);
 });
 
-test("without a body that says so, the code is taken from the header, else from the status", () => {
+test("without a code in the body, the header or the status is used", () => {
   for (const body of ["", "<html>Bad gateway</html>", undefined, null, [], 5, { error: "x" }, { error: { code: 7 } }]) {
     const error = decodeErrorBody(503, body);
     assert.deepEqual([error.status, error.code], [503, "503"]);
@@ -65,13 +65,13 @@ test("without a body that says so, the code is taken from the header, else from 
   }
 });
 
-test("a code that cannot travel in a header is not passed on", () => {
+test("a code that a header cannot contain is not passed on", () => {
   assert.equal(decodeErrorBody(400, { error: { code: "a\r\nb", message: "m" } }).code, "400");
   assert.equal(decodeErrorBody(400, { error: { code: "x".repeat(129), message: "m" } }).code, "400");
   assert.equal(decodeErrorBody(400, { error: { code: "ok", message: "m".repeat(5000) } }).message.length, 1000);
 });
 
-test("how long to wait and the service's request id are passed on", () => {
+test("Retry-After and the service's request id are passed on", () => {
   const date = "Wed, 21 Oct 2015 07:28:00 GMT";
   const { bodies } = documented;
   const throttled = bodies.find(({ status }) => status === 429)?.body;

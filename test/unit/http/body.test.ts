@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { RequestBody } from "../../../src/face/codec.ts";
+import * as fc from "fast-check";
+import { ApiError } from "../../../src/errors.ts";
+import type { BodyPart, RequestBody } from "../../../src/face/codec.ts";
 import { type BodySource, type MediaType, readBytes, readRequestBody } from "../../../src/http/body.ts";
 
 const kilobyte = 1024;
 const megabyte = 1024 * kilobyte;
 
-/** A body that comes in these chunks, without its length being announced. */
+/** A body of these chunks, without Content-Length. */
 function chunked(chunks: readonly (string | Uint8Array)[], headers: Record<string, string> = {}): BodySource {
   const parts = chunks.map((chunk) => (typeof chunk === "string" ? Buffer.from(chunk) : chunk));
   return { headers: new Headers(headers), body: ReadableStream.from(parts) };
@@ -32,17 +34,17 @@ function* letters(sizeInBytes: number): Generator<Uint8Array> {
 }
 
 describe("a body's bytes", () => {
-  test("are put together from chunks of any size", async () => {
+  test("are concatenated from chunks of any size", async () => {
     const bytes = await readBytes(chunked(["on", "", "e ", Buffer.from("two")]), 100);
     assert.equal(Buffer.from(bytes).toString(), "one two");
   });
 
-  test("may be none", async () => {
+  test("may be empty", async () => {
     assert.equal((await readBytes({ headers: new Headers(), body: null }, 100)).byteLength, 0);
     assert.equal((await readBytes(chunked([]), 100)).byteLength, 0);
   });
 
-  test("may number as many as the limit and not one more", async () => {
+  test("are accepted up to the limit", async () => {
     assert.equal((await readBytes(chunked(["12345"]), 5)).byteLength, 5);
     await assert.rejects(readBytes(chunked(["12345", "6"]), 5), {
       ...tooLarge,
@@ -50,19 +52,19 @@ describe("a body's bytes", () => {
     });
   });
 
-  test("are refused unread where their number is announced", async () => {
+  test("above the limit by Content-Length are refused without reading", async () => {
     const { body } = chunked([]);
     await assert.rejects(readBytes({ headers: new Headers({ "content-length": "6" }), body }, 5), tooLarge);
     assert.equal(body?.locked, false);
   });
 
-  test("are counted, whatever number was announced", async () => {
+  test("are counted, regardless of Content-Length", async () => {
     for (const announced of ["1", "-1", "many", ""]) {
       await assert.rejects(readBytes(chunked(["123456"], { "content-length": announced }), 5), tooLarge, announced);
     }
   });
 
-  test("are read to their end beyond the limit, so that the connection is free for the next request", async () => {
+  test("beyond the limit are read and discarded, so that the connection can be reused", async () => {
     const { promise: done, resolve } = Promise.withResolvers<void>();
     async function* content() {
       yield* letters(3 * megabyte);
@@ -72,7 +74,7 @@ describe("a body's bytes", () => {
     await done;
   });
 
-  test("are not read for ever", async () => {
+  test("of an endless body are discarded up to a limit only", async () => {
     let pulled = 0;
     const { promise: stopped, resolve } = Promise.withResolvers<void>();
     async function* endless() {
@@ -90,7 +92,7 @@ describe("a body's bytes", () => {
     assert.ok(pulled >= 32 && pulled < 40, `${pulled} megabytes`);
   });
 
-  test("may break off, which is told as the caller's error", async () => {
+  test("that end early -> InvalidRequestBody", async () => {
     async function* broken() {
       yield Buffer.from("{");
       throw new Error("socket hang up");
@@ -104,7 +106,7 @@ describe("a body's bytes", () => {
 });
 
 describe("a media type", () => {
-  test("is JSON in UTF-8, in whatever spelling", async () => {
+  test("of JSON in UTF-8 is accepted in all spellings", async () => {
     for (const contentType of [
       "application/json",
       "Application/JSON",
@@ -117,7 +119,7 @@ describe("a media type", () => {
     }
   });
 
-  test("is refused when it is another", async () => {
+  test("that is not supported is refused", async () => {
     for (const contentType of [
       "",
       "text/plain",
@@ -137,7 +139,7 @@ describe("a media type", () => {
     await assert.rejects(readRequestBody(chunked(["{}"]), ["json"]), wrongMediaType);
   });
 
-  test("is refused where the operation does not take it", async () => {
+  test("that the operation does not accept is refused", async () => {
     await assert.rejects(read("multipart/form-data; boundary=x", "--x--\r\n", ["json"]), wrongMediaType);
     await assert.rejects(read("application/json", "{}", ["multipart"]), wrongMediaType);
   });
@@ -149,21 +151,21 @@ describe("JSON", () => {
     return body.type === "json" ? body.value : assert.fail("no JSON");
   };
 
-  test("may be any value, which the operation's own rules judge", async () => {
+  test("may be any value", async () => {
     for (const value of [{ a: [1, null, "ä👩"] }, [], "text", 0, null]) {
       assert.deepEqual(await jsonOf(JSON.stringify(value)), value);
     }
     assert.deepEqual(await jsonOf("\ufeff {} \n"), {});
   });
 
-  test("keeps __proto__ as a field of its own", async () => {
+  test("keeps __proto__ as an ordinary field", async () => {
     const value = await jsonOf('{"__proto__":{"polluted":true}}');
     assert.deepEqual(Object.keys(value ?? {}), ["__proto__"]);
     assert.equal(Object.getPrototypeOf(value), Object.prototype);
     assert.equal("polluted" in {}, false);
   });
 
-  test("is refused when it is broken", async () => {
+  test("is refused if it is invalid", async () => {
     const details = [{ code: "InvalidJson", message: "The body is not JSON in UTF-8.", target: "body" }];
     for (const content of [
       "",
@@ -182,7 +184,7 @@ describe("JSON", () => {
     }
   });
 
-  test("is refused when it is no UTF-8", async () => {
+  test("is refused if it is not UTF-8", async () => {
     for (const bytes of [
       Buffer.from('{"a":"ä"}', "latin1"),
       Buffer.from('{"a":"b"}', "utf16le"),
@@ -192,7 +194,7 @@ describe("JSON", () => {
     }
   });
 
-  test("may have 32 levels and not one more", async () => {
+  test("may have up to 32 levels", async () => {
     const details = [{ code: "InvalidJson", message: "The JSON has more than 32 levels.", target: "body" }];
     for (const [open, close] of [
       ["[", "]"],
@@ -211,7 +213,7 @@ describe("JSON", () => {
     await assert.rejects(readJson("[".repeat(60_000)), { ...invalid, details });
   });
 
-  test("may have any number of brackets beside each other, and within strings", async () => {
+  test("may have any number of adjacent brackets, and brackets in strings", async () => {
     for (const value of [
       Array.from({ length: 1000 }, () => [{}]),
       "[".repeat(100),
@@ -222,9 +224,95 @@ describe("JSON", () => {
     }
   });
 
-  test("may have 64 KB and not one byte more", async () => {
+  test("may have up to 64 KB", async () => {
     const text = (sizeInBytes: number) => `"${"a".repeat(sizeInBytes - 2)}"`;
     assert.equal(String(await jsonOf(text(64 * kilobyte))).length, 64 * kilobyte - 2);
     await assert.rejects(readJson(text(64 * kilobyte + 1)), tooLarge);
+  });
+});
+
+describe("a form", () => {
+  const end = "--x--\r\n";
+  const field = (name: string, content: string) =>
+    `--x\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${content}\r\n`;
+  const partsOf = async (content: string, contentType = "multipart/form-data; boundary=x"): Promise<BodyPart[]> => {
+    const body = await read(contentType, content);
+    return body.type === "multipart" ? body.parts : assert.fail("not a form");
+  };
+
+  test("is parsed with its boundary, in all spellings of the media type", async () => {
+    for (const contentType of [
+      "multipart/form-data; boundary=x",
+      'Multipart/Form-Data; Boundary="x"',
+      "multipart/form-data; charset=utf-8; boundary=x",
+    ]) {
+      assert.deepEqual(await partsOf(field("a", "b") + end, contentType), [{ name: "a", content: "b" }], contentType);
+    }
+  });
+
+  test("keeps parts of the same name, which the operation refuses", async () => {
+    const names = ["a", "a", "__proto__"];
+    const parts = await partsOf(names.map((name) => field(name, "b")).join("") + end);
+    assert.deepEqual(
+      parts,
+      names.map((name) => ({ name, content: "b" })),
+    );
+  });
+
+  for (const [what, content, contentType] of [
+    ["without a boundary", field("a", "b") + end, "multipart/form-data"],
+    ["with an empty boundary", field("a", "b") + end, "multipart/form-data; boundary="],
+    ["with another boundary", field("a", "b") + end, "multipart/form-data; boundary=y"],
+    ["without an end", field("a", "b"), "multipart/form-data; boundary=x"],
+    ["with LF in place of CRLF", (field("a", "b") + end).replaceAll("\r", ""), "multipart/form-data; boundary=x"],
+    ["that is empty", "", "multipart/form-data; boundary=x"],
+    ["that is JSON", "{}", "multipart/form-data; boundary=x"],
+  ] as const) {
+    test(`${what} is refused`, async () => {
+      await assert.rejects(read(contentType, content), {
+        ...invalid,
+        details: [
+          {
+            code: "InvalidMultipart",
+            message: "The body is not multipart/form-data with a name on every part.",
+            target: "body",
+          },
+        ],
+      });
+    });
+  }
+
+  test("may have up to 8 MB, including an epilogue", async () => {
+    const form = field("a", "b") + end;
+    const limit = 8 * megabyte;
+    assert.deepEqual(await partsOf(form.padEnd(limit, "\n")), [{ name: "a", content: "b" }]);
+    await assert.rejects(partsOf(form.padEnd(limit + 1, "\n")), tooLarge);
+  });
+});
+
+describe("arbitrary input", () => {
+  async function assertRefusedOrRead(contentType: string, content: Uint8Array): Promise<void> {
+    try {
+      await read(contentType, content);
+    } catch (error) {
+      assert.ok(error instanceof ApiError && [400, 413, 415].includes(error.status), String(error));
+    }
+  }
+
+  test("as JSON is read or refused", async () => {
+    const text = fc.oneof(fc.json(), fc.string({ unit: "binary" })).map((json) => Buffer.from(json));
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(fc.uint8Array({ maxLength: 200 }), text), (bytes) =>
+        assertRefusedOrRead("application/json", bytes),
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  test("as media type is accepted or refused", async () => {
+    const parameters = fc.string({ unit: "grapheme-ascii" });
+    await fc.assert(
+      fc.asyncProperty(parameters, (text) => assertRefusedOrRead(`multipart/form-data;${text}`, Buffer.from("--x--"))),
+    );
   });
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { checkAnswer } from "../../api/support/described-answers.ts";
 
-/** The check that all api tests rely on must find what is wrong. */
+/** Tests of the response validation that all api tests use. */
 
 const url = "http://localhost/api/sessions/x";
 const error = (code: string, more: object = {}) => JSON.stringify({ error: { code, message: "m", ...more } });
@@ -26,7 +26,7 @@ const session = {
   reasons: [],
 };
 
-test("an answer as it is described is taken", () => {
+test("accepts described responses", () => {
   checkAnswer("GET", url, notFound);
   checkAnswer("GET", url, answer(200, JSON.stringify(session)));
   checkAnswer("DELETE", "http://localhost/api/devices/a/lockout?x=1", answer(204, ""));
@@ -34,7 +34,7 @@ test("an answer as it is described is taken", () => {
   checkAnswer("GET", "http://localhost/api/reference-images/a", image);
 });
 
-test("what is no operation is taken as an error of the common shape only", () => {
+test("accepts only errors on undescribed paths", () => {
   const unknown = answer(404, error("ResourceNotFound"), { "x-ms-error-code": "ResourceNotFound" });
   checkAnswer("GET", "http://localhost/api/unknown", unknown);
   assert.throws(() => checkAnswer("GET", "http://localhost/api/unknown", answer(200, "{}")), /not described/);
@@ -45,7 +45,7 @@ test("what is no operation is taken as an error of the common shape only", () =>
   checkAnswer("GET", "http://localhost/emulator/state", answer(418, "{}"));
 });
 
-test("every service's own error may be passed on where the service is asked, and nowhere else", () => {
+test("accepts other errors only for operations that call the Face service", () => {
   const own = answer(418, error("Teapot"), { "x-ms-error-code": "Teapot", "apim-request-id": "1" });
   checkAnswer("POST", `${url}/settle`, own);
   assert.throws(() => checkAnswer("GET", url, own), /the status is not described/);
@@ -69,7 +69,7 @@ const wrong: [what: string, found: RegExp, method: string, answered: ReturnType<
   ["no body", /is not described/, "GET", answer(200, "")],
 ];
 for (const [what, found, method, answered] of wrong) {
-  test(`${what} that is not described is found`, () => {
+  test(`rejects ${what} that is not described`, () => {
     assert.throws(() => checkAnswer(method, url, answered), found);
   });
 }

@@ -11,7 +11,7 @@ import { createWorld } from "../fakes/world.ts";
 const strictApp = (): App => createApp(createWorld().start(), { CLIENT_KEYS: "" });
 const openApp = (): App => createApp(createWorld().start());
 
-/** An endpoint that answers 200 and counts how often it was asked. */
+/** An endpoint that answers 200 and counts its calls. */
 function countingEndpoint(more: Partial<Endpoint> = {}): { endpoint: Endpoint; handled: () => number } {
   let count = 0;
   const endpoint = defineEndpoint({
@@ -40,8 +40,8 @@ async function ask(endpoint: Endpoint, composition: Composition, init: Parameter
 
 const codeOf = z.object({ error: z.object({ code: z.string() }) }).transform(({ error }) => error.code);
 
-describe("the way of a request", () => {
-  test("ends at the handler, with parameters and query checked", async () => {
+describe("a request", () => {
+  test("reaches the handler with validated parameters and query", async () => {
     const { endpoint } = countingEndpoint();
     const answer = await ask(endpoint, { app: openApp() });
     assert.equal(answer.status, 200);
@@ -49,7 +49,7 @@ describe("the way of a request", () => {
     assert.deepEqual(answer.lines, []);
   });
 
-  test("answers HEAD as GET, without the body", async () => {
+  test("with HEAD gets the response of GET without the body", async () => {
     const unconfigured = { faults: [{ setting: "FACE_ENDPOINT", message: "is required" }] };
     for (const composition of [{ app: openApp() }, { app: strictApp() }, unconfigured]) {
       const { endpoint } = countingEndpoint();
@@ -60,7 +60,7 @@ describe("the way of a request", () => {
     }
   });
 
-  test("is configured → authenticated → validated → handled: the first that fails answers", async () => {
+  test("passes configuration, authentication, validation and handler: the first failure is the response", async () => {
     const bad = { params: { id: "x" }, query: { top: "long" } };
     const { endpoint, handled } = countingEndpoint();
     const unconfigured = { faults: [{ setting: "FACE_ENDPOINT", message: "is required" }] };
@@ -77,13 +77,13 @@ describe("the way of a request", () => {
     assert.equal(handled(), 0);
   });
 
-  test("does not ask who comes where everyone may", async () => {
+  test("is not authenticated if the route is for everyone", async () => {
     const { endpoint } = countingEndpoint({ access: "everyone" });
     const headers = { "ocp-apim-subscription-key": "wrong" };
     assert.equal((await ask(endpoint, { app: strictApp() }, { ...good, headers })).status, 200);
   });
 
-  test("ends with 404 for callers who are no trusted service, where only those may", async () => {
+  test("of a user gets 404 on routes for trusted services", async () => {
     const claims = [{ typ: "oid", val: "alice" }];
     const principal = Buffer.from(JSON.stringify({ auth_typ: "aad", claims })).toString("base64");
     const app = createApp(createWorld().start(), { WEBSITE_AUTH_ENABLED: "true" });
@@ -93,7 +93,7 @@ describe("the way of a request", () => {
     assert.equal((await ask(endpoint, { app: openApp() })).status, 200);
   });
 
-  test("tells which query parameter is wrong, and not its value", async () => {
+  test("with an invalid query parameter: the details contain its name, not its value", async () => {
     const answer = await ask(countingEndpoint().endpoint, { app: openApp() }, { ...good, query: { top: "s3cr3t" } });
     assert.equal(answer.status, 400);
     assert.deepEqual(answer.json, {
@@ -106,14 +106,14 @@ describe("the way of a request", () => {
   });
 });
 
-describe("an app whose settings are wrong", () => {
+describe("an app with wrong settings", () => {
   const faults = [
     { setting: "CLIENT_KEYS", message: "must be JSON" },
     { setting: "CLIENT_KEYS", message: "each client needs at least one digest" },
     { setting: "FACE_ENDPOINT", message: "is required" },
   ];
 
-  test("answers 503 with the name of each of them, and logs no line for each request", async () => {
+  test("answers 503 with their names, and does not log every request", async () => {
     const answer = await ask(countingEndpoint().endpoint, { faults });
     assert.equal(answer.status, 503);
     assert.equal(answer.headers.get("x-ms-error-code"), "ServiceNotConfigured");
@@ -127,7 +127,7 @@ describe("an app whose settings are wrong", () => {
     assert.deepEqual(answer.lines, []);
   });
 
-  test("answers as an endpoint says that can do without", async () => {
+  test("answers with the endpoint's own response for that case", async () => {
     const { endpoint } = countingEndpoint({ unconfigured: { status: 200, json: "alive" } });
     const answer = await ask(endpoint, { faults });
     assert.deepEqual([answer.status, answer.json], [200, "alive"]);
@@ -138,13 +138,13 @@ describe("an error in a handler", () => {
   const throwing = (error: unknown) =>
     countingEndpoint({ params: noParams, query: noQuery, handle: () => Promise.reject(error) }).endpoint;
 
-  test("is answered as it is told, without a line in the log, when it is the caller's", async () => {
+  test("of status 4xx is returned and not logged", async () => {
     const answer = await ask(throwing(new ApiError(409, "Conflict", "Too late.")), { app: openApp() });
     assert.deepEqual([answer.status, answer.json], [409, { error: { code: "Conflict", message: "Too late." } }]);
     assert.deepEqual(answer.lines, []);
   });
 
-  test("is answered with the invocation's id when nobody foresaw it, and logged with the function's name", async () => {
+  test("that is unexpected is answered with the invocation id, and logged with the function's name", async () => {
     const error = new TypeError("no such table", { cause: new Error("the cause") });
     const answer = await ask(throwing(error), { app: openApp() });
     assert.equal(answer.status, 500);
@@ -164,7 +164,7 @@ describe("an error in a handler", () => {
     assert.match(String(stack), /endpoint\.test\.ts/);
   });
 
-  test("is logged when the service is at fault", async () => {
+  test("of status 5xx is logged", async () => {
     const answer = await ask(throwing(new ApiError(503, "ServerBusy", "Busy.")), { app: openApp() });
     assert.deepEqual(
       answer.lines.map(({ fields }) => [fields.event, fields.function, fields.status, fields.code]),
@@ -172,7 +172,7 @@ describe("an error in a handler", () => {
     );
   });
 
-  test("may be thrown before there is a promise", async () => {
+  test("may be thrown synchronously", async () => {
     const endpoint = countingEndpoint({
       handle() {
         throw new Error("at once");
@@ -181,7 +181,7 @@ describe("an error in a handler", () => {
     assert.equal((await ask(endpoint, { app: openApp() })).status, 500);
   });
 
-  test("never takes what the caller sent into the log", async () => {
+  test("is logged without the request", async () => {
     const headers = { "ocp-apim-subscription-key": "s3cr3t-key", "x-ms-client-principal": "s3cr3t-principal" };
     const request = createRequest({ ...good, method: "POST", headers, body: { string: "s3cr3t-body" } });
     const error = Object.assign(new Error("failed"), { request, headers });

@@ -5,7 +5,7 @@ import { createLog, describeError } from "../../../src/http/log.ts";
 import { createInvocation } from "../fakes/invocation.ts";
 
 describe("a line of the log", () => {
-  test("is one JSON object on one line, at its level", () => {
+  test("is one JSON object on one line, with its level", () => {
     const { context, lines } = createInvocation();
     const log = createLog(context);
     log.info("Started");
@@ -24,33 +24,33 @@ describe("a line of the log", () => {
 });
 
 describe("an error in the log", () => {
-  test("tells what it is and where it came from", () => {
+  test("has name, message, codes and stack", () => {
     const error = Object.assign(new TypeError("no table"), { code: "TableNotFound", statusCode: 404 });
     const { stack, ...fields } = describeError(error);
     assert.deepEqual(fields, { error: "TypeError", message: "no table", code: "TableNotFound", statusCode: 404 });
     assert.match(String(stack), /log\.test\.ts/);
   });
 
-  test("tells its cause in one sentence", () => {
+  test("has its cause as one line", () => {
     const cause = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
     assert.equal(describeError(new Error("fetch failed", { cause })).cause, "Error: refused ECONNREFUSED");
     assert.equal(describeError(new Error("outer", { cause: "s3cr3t" })).cause, "string");
   });
 
-  test("tells nothing of what an SDK hangs on it", () => {
+  test("has no other properties of an SDK's error", () => {
     const request = { headers: { "ocp-apim-subscription-key": "s3cr3t" }, body: "s3cr3t" };
     const cause = Object.assign(new Error("inner"), { request, response: request, details: { key: "s3cr3t" } });
     const error = Object.assign(new Error("outer", { cause }), { request, code: { secret: "s3cr3t" } });
     assert.equal(JSON.stringify(describeError(error)).includes("s3cr3t"), false);
   });
 
-  test("may be anything that was thrown", () => {
+  test("may be any thrown value", () => {
     assert.deepEqual(describeError("s3cr3t"), { error: "string" });
     assert.deepEqual(describeError(undefined), { error: "undefined" });
     assert.equal(describeError(new ApiError(503, "ServerBusy", "Busy.")).code, "ServerBusy");
   });
 
-  test("may be its own cause", () => {
+  test("may have a circular cause", () => {
     const error = new Error("round and round");
     error.cause = error;
     assert.equal(describeError(error).cause, "Error: round and round");

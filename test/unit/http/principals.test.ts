@@ -35,14 +35,14 @@ function assertRefused(headers: Record<string, string>, rules = platform): void 
 }
 
 describe("a principal", () => {
-  test("is let in as an owner, and not trusted", () => {
+  test("is an owner, and not trusted", () => {
     const { trusted, owner, clientName } = callerOf(user("alice"));
     assert.deepEqual({ trusted, clientName }, { trusted: false, clientName: undefined });
     assert.match(owner ?? "", /^[0-9a-f]{64}$/);
     assert.equal(owner, ownerOf(user("alice")));
   });
 
-  test("is another for another id or another provider, however the two are joined", () => {
+  test("has a distinct owner for each pair of provider and id", () => {
     const owners = [user("alice"), user("bob"), user("alice", "google"), user(":alice"), user("alice", "aad:")];
     assert.equal(new Set(owners.map((headers) => ownerOf(headers))).size, owners.length);
     assert.notEqual(ownerOf(user("c", "a:b")), ownerOf(user("b:c", "a")));
@@ -55,7 +55,7 @@ describe("a principal", () => {
     );
   });
 
-  test("is known by the claim that names it for good, the best first", () => {
+  test("is identified by its permanent id claim, in order of preference", () => {
     const claims = [
       { typ: "name", val: "Alice" },
       { typ: "sub", val: "the-sub" },
@@ -75,13 +75,13 @@ describe("a principal", () => {
     assert.equal(ownerOf(blank), ownerOf(user("the-sub")));
   });
 
-  test("is known by the platform's own header where no claim names it", () => {
+  test("is identified by the platform's id header if there is no id claim", () => {
     const headers = { ...principal([{ typ: "name", val: "Alice" }]), "x-ms-client-principal-id": "alice" };
     assert.equal(ownerOf(headers), ownerOf(user("alice")));
     assert.equal(ownerOf({ ...user("bob"), "x-ms-client-principal-id": "alice" }), ownerOf(user("bob")));
   });
 
-  test("may have an id from all of Unicode", () => {
+  test("may have any Unicode id", () => {
     assert.notEqual(ownerOf(user("ålice 👩")), ownerOf(user("ålice 👨")));
   });
 });
@@ -99,7 +99,7 @@ describe("the service role", () => {
     }
   });
 
-  test("counts only as a role, and only by its whole name", () => {
+  test("is recognized only in role claims, and only by its full name", () => {
     for (const claim of [
       { typ: "name", val: "Liveness.Service" },
       { typ: "groups", val: "Liveness.Service" },
@@ -119,15 +119,15 @@ describe("a malformed principal", () => {
     ["not base64", { "x-ms-client-principal": "%%%" }],
     ["not JSON", { "x-ms-client-principal": base64("alice") }],
     ["bare JSON", { "x-ms-client-principal": JSON.stringify({ auth_typ: "aad", claims }) }],
-    ["no object", json("alice")],
+    ["not an object", json("alice")],
     ["null", json(null)],
     ["a list", json([{ auth_typ: "aad", claims }])],
     ["without a provider", json({ claims })],
     ["with an empty provider", json({ auth_typ: "", claims })],
     ["without claims", json({ auth_typ: "aad" })],
-    ["with claims that are no list", json({ auth_typ: "aad", claims: claims[0] })],
-    ["with a claim that is no pair", json({ auth_typ: "aad", claims: [{ typ: objectId, val: 7 }] })],
-    ["with no claim at all", json({ auth_typ: "aad", claims: [] })],
+    ["with claims that are not a list", json({ auth_typ: "aad", claims: claims[0] })],
+    ["with an invalid claim", json({ auth_typ: "aad", claims: [{ typ: objectId, val: 7 }] })],
+    ["with an empty list of claims", json({ auth_typ: "aad", claims: [] })],
     ["without an id", json({ auth_typ: "aad", claims: [{ typ: "name", val: "Alice" }] })],
     ["with an empty id", json({ auth_typ: "aad", claims: [{ typ: objectId, val: "" }] })],
     ["sent twice", { "x-ms-client-principal": `${user("alice")["x-ms-client-principal"]}, %%%` }],
@@ -139,7 +139,7 @@ describe("a malformed principal", () => {
     });
   }
 
-  test("is refused with nothing but the service's own error, whatever it is", () => {
+  test("is refused with 401 for arbitrary values", () => {
     fc.assert(
       fc.property(fc.oneof(fc.base64String(), fc.json().map(base64)), (header) => {
         assertRefused({ "x-ms-client-principal": header });
@@ -148,10 +148,10 @@ describe("a malformed principal", () => {
   });
 });
 
-describe("a principal where the platform authenticates nobody", () => {
+describe("a principal without App Service Authentication", () => {
   const off = { ...platform, platformAuthentication: false };
 
-  test("is ignored, so that it gives nothing", () => {
+  test("is ignored and grants no access", () => {
     assertRefused(user("alice"), off);
     assertRefused(
       principal([
@@ -167,24 +167,24 @@ describe("a principal where the platform authenticates nobody", () => {
     );
   });
 
-  test("is ignored, so that it spoils nothing when it is malformed", () => {
+  test("is ignored even if it is malformed", () => {
     const headers = { "x-ms-client-principal": "%%%", "x-functions-key": "web-key" };
     assert.equal(callerOf(headers, { ...withKey, platformAuthentication: false }).trusted, true);
   });
 });
 
 describe("a key and a principal together", () => {
-  test("make a trusted service that owns what it opens", () => {
+  test("make the caller a trusted service with an owner", () => {
     const caller = callerOf({ ...user("alice"), "ocp-apim-subscription-key": "web-key" }, withKey);
     assert.deepEqual(caller, { trusted: true, clientName: "web", owner: ownerOf(user("alice")) });
   });
 
-  test("are refused when the key is wrong", () => {
+  test("are refused if the key is wrong", () => {
     assertRefused({ ...user("alice"), "ocp-apim-subscription-key": "wrong" }, withKey);
     assertRefused({ ...user("alice"), "ocp-apim-subscription-key": "wrong" }, platform);
   });
 
-  test("leave a principal untrusted on a stack that lets everyone in", () => {
+  test("leave a user untrusted with ALLOW_ANONYMOUS", () => {
     const caller = callerOf(user("alice"), { ...platform, allowAnonymous: true });
     assert.deepEqual(caller, { trusted: false, owner: ownerOf(user("alice")) });
   });

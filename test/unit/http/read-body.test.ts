@@ -16,7 +16,7 @@ function source(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, header
   return { headers: new Headers(headers), body };
 }
 
-/** A byte, and then none for ever. */
+/** Sends one byte and then nothing. */
 function silent(headers: Record<string, string> = {}) {
   const { promise: stopped, resolve } = Promise.withResolvers<void>();
   const body = new ReadableStream<Uint8Array>({
@@ -26,7 +26,7 @@ function silent(headers: Record<string, string> = {}) {
   return { headers: new Headers(headers), body, stopped };
 }
 
-/** One byte at each turn of the event loop, for ever: never idle for long. */
+/** Sends a chunk at each turn of the event loop, endlessly. */
 async function* drip(): AsyncGenerator<Uint8Array> {
   for (;;) {
     yield Buffer.alloc(1000);
@@ -37,7 +37,7 @@ async function* drip(): AsyncGenerator<Uint8Array> {
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 const timeout = { name: "ApiError", status: 408, code: "RequestTimeout" };
 
-/** What becomes of a promise, as it is known by now. */
+/** The value of a promise, or the code of its error; undefined while it is pending. */
 function watch(promise: Promise<unknown>) {
   const seen: { value?: unknown } = {};
   promise.then(
@@ -60,14 +60,14 @@ describe("a body that does not arrive in time", () => {
     ["a form", formType, (body, ms) => readRequestBody(body, ["multipart"], ms)],
   ];
   for (const [what, headers, read] of readers) {
-    test(`is 408 for ${what}`, async () => {
+    test(`${what}: 408`, async () => {
       await assert.rejects(read(silent(headers), 5), {
         ...timeout,
         message: "The request body did not arrive in full within 0.005 seconds.",
       });
     });
 
-    test(`has 30 seconds for ${what}, and is let go of 5 seconds later`, async () => {
+    test(`${what}: 408 after 30 seconds; reading stops 5 seconds later`, async () => {
       mock.timers.enable({ apis: ["setTimeout"] });
       const request = silent(headers);
       const outcome = watch(read(request));
@@ -83,11 +83,11 @@ describe("a body that does not arrive in time", () => {
     });
   }
 
-  test("is 408 also where bytes keep coming", async () => {
+  test("408 even if bytes keep arriving", async () => {
     await assert.rejects(readBytes(source(drip()), 1e9, 5), timeout);
   });
 
-  test("leaves no timer behind where it arrives", async () => {
+  test("a body that arrives in time leaves no timer", async () => {
     mock.timers.enable({ apis: ["setTimeout"] });
     const cancel = mock.method(ReadableStreamDefaultReader.prototype, "cancel");
     assert.equal((await readBytes(source([Buffer.from("ab")]), 10)).byteLength, 2);
@@ -109,14 +109,14 @@ describe("a refused body", () => {
     end: () => assert.fail("the end of a refused body"),
   });
 
-  test("is refused at once, whatever is to come", async () => {
+  test("is refused immediately, without waiting for the rest", async () => {
     await assert.rejects(
       readBody(silent(), megabyte, () => noSink(new ApiError(400, "Refused", "Refused."))),
       { code: "Refused" },
     );
   });
 
-  test("frees what was read of it while the rest arrives", async () => {
+  test("releases its chunks while the rest arrives", async () => {
     let first: WeakRef<Uint8Array> | undefined;
     const isFree: boolean[] = [];
     const { promise: done, resolve } = Promise.withResolvers<void>();
@@ -133,11 +133,11 @@ describe("a refused body", () => {
     }
     await assert.rejects(readBytes(source(chunks()), 100), { code: "RequestBodyTooLarge" });
     await done;
-    // The third chunk passes the limit.
+    // The third chunk exceeds the limit.
     assert.deepEqual(isFree, [false, false, true, true]);
   });
 
-  test("frees what was read of it when its time is over", async () => {
+  test("releases its chunks after a timeout", async () => {
     let first: WeakRef<Uint8Array> | undefined;
     let sent = 0;
     const body = new ReadableStream<Uint8Array>({
@@ -155,7 +155,7 @@ describe("a refused body", () => {
     assert.deepEqual([sent, first?.deref()], [2, undefined]);
   });
 
-  test("is handed no further to what it was read into", async () => {
+  test("is not passed to the sink any more", async () => {
     let taken = 0;
     const refusing = noSink(new ApiError(400, "Refused", "Refused."));
     const sink: BodySink<void> = {
@@ -174,7 +174,7 @@ describe("a refused body", () => {
     assert.equal(taken, 1);
   });
 
-  test("hides no fault of what it is read into", async () => {
+  test("errors of the sink are thrown", async () => {
     await assert.rejects(
       readBody(source([new Uint8Array(1)]), 10, () => noSink(new TypeError("a bug"))),
       TypeError,
@@ -188,11 +188,11 @@ describe("a body in tiny chunks", () => {
     for (let index = 0; index < number; index += 1) yield new Uint8Array(sizeInBytes);
   }
 
-  test("may be short", async () => {
+  test("is accepted if it is short", async () => {
     assert.equal((await readBytes(source(pieces(1000, 1)), megabyte)).byteLength, 1000);
   });
 
-  test("may be as long as the smallest packets of a network make it", async () => {
+  test("is accepted with chunks of the smallest usual packet size", async () => {
     assert.equal((await readBytes(source(pieces(10_000, 536)), 6 * megabyte)).byteLength, 5_360_000);
   });
 
@@ -203,7 +203,7 @@ describe("a body in tiny chunks", () => {
   });
 });
 
-test("the chunks that a body comes in make no difference", async () => {
+test("the division of a body into chunks makes no difference", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 50 }), async (chunks) => {
       const whole = Buffer.concat(chunks);

@@ -8,8 +8,8 @@ import { readAnswer } from "../fakes/invocation.ts";
 const answerOf = (reply: Reply) => readAnswer(toHttpAnswer(reply));
 const errorAnswer = (error: unknown) => answerOf(toErrorReply(error, "an-invocation-id"));
 
-describe("an answer", () => {
-  test("has its JSON as bytes, and their number", () => {
+describe("a response", () => {
+  test("with JSON has content type and length", () => {
     const answer = answerOf({ status: 200, json: { name: "ä👩" } });
     assert.equal(answer.headers.get("content-type"), "application/json; charset=utf-8");
     assert.deepEqual(answer.json, { name: "ä👩" });
@@ -20,7 +20,7 @@ describe("an answer", () => {
     for (const json of [[], {}, null, 0, "", false]) assert.deepEqual(answerOf({ status: 200, json }).json, json);
   });
 
-  test("has bytes as they are, under the type that is given", () => {
+  test("with bytes has the endpoint's content type", () => {
     const bytes = Uint8Array.from([0, 255, 10]);
     const answer = answerOf({ status: 200, bytes, headers: { "content-type": "image/png" } });
     assert.deepEqual(answer.bytes, Buffer.from(bytes));
@@ -28,14 +28,14 @@ describe("an answer", () => {
     assert.equal(answer.headers.get("content-length"), "3");
   });
 
-  test("may be empty, and then announces no content", () => {
+  test("without a body has no content headers", () => {
     const { headers, body } = toHttpAnswer({ status: 204 });
     assert.equal(body, undefined);
     assert.equal(new Headers(headers).has("content-type"), false);
     assert.equal(new Headers(headers).has("content-length"), false);
   });
 
-  test("is kept by no cache and guessed at by no browser, whatever an endpoint says", () => {
+  test("always has the security headers, which endpoints cannot override", () => {
     const headers = { "cache-control": "public", "x-content-type-options": "sniff" };
     for (const reply of [{ status: 204 }, { status: 200, json: {} }, { status: 200, json: {}, headers }]) {
       const answer = answerOf(reply);
@@ -46,7 +46,7 @@ describe("an answer", () => {
 });
 
 describe("an error", () => {
-  test("is told in the shape of the Face API", () => {
+  test("has the shape of the Face API's errors", () => {
     const answer = errorAnswer(sessionNotFound());
     assert.equal(answer.status, 404);
     assert.equal(answer.headers.get("x-ms-error-code"), "SessionNotFound");
@@ -60,7 +60,7 @@ describe("an error", () => {
     });
   });
 
-  test("tells its details, and headers of its own", () => {
+  test("has its details and headers", () => {
     const details = [{ code: "InvalidField", message: "Must be a number.", target: "top" }];
     const headers = { allow: "GET", "x-ms-error-code": "Overwritten" };
     const answer = errorAnswer(new ApiError(400, "BadArgument", "Invalid argument specified.", { details, headers }));
@@ -79,7 +79,7 @@ describe("an error", () => {
     assert.deepEqual(json, { error: { code: "InvalidRequestBody", message: "Broken.", details: shown } });
   });
 
-  test("of too many calls has code, status and the time to wait", () => {
+  test("of status 429 has statusCode and Retry-After", () => {
     const answer = errorAnswer(rateLimitExceeded(26));
     assert.equal(answer.headers.get("retry-after"), "26");
     assert.deepEqual(answer.json, {
@@ -89,7 +89,7 @@ describe("an error", () => {
     assert.deepEqual(named.json, { error: { code: "TooManyRequests", statusCode: 429, message: "Slow down." } });
   });
 
-  test("of the service's gateway has the status in place of a code", () => {
+  test("of the service's gateway has statusCode", () => {
     const answer = errorAnswer(outOfQuota(2));
     assert.deepEqual(answer.json, {
       error: {
@@ -101,11 +101,11 @@ describe("an error", () => {
     assert.equal(answer.headers.has("retry-after"), false);
   });
 
-  test("has no status beside a code of its own", () => {
+  test("with a code has no statusCode", () => {
     assert.equal(errorAnswer(accessDenied()).text.includes("statusCode"), false);
   });
 
-  test("passes on when to come again, as it was told", () => {
+  test("passes on Retry-After unchanged", () => {
     const retryAfter = "Wed, 21 Oct 2026 07:28:00 GMT";
     assert.equal(
       errorAnswer(new ApiError(503, "ServerBusy", "Busy.", { retryAfter })).headers.get("retry-after"),
@@ -113,7 +113,7 @@ describe("an error", () => {
     );
   });
 
-  test("that nobody foresaw tells nothing but where to look", () => {
+  test("that is unexpected discloses only the invocation id", () => {
     const secret = "s3cr3t";
     class Leaky extends Error {
       override name = secret;
@@ -138,7 +138,7 @@ describe("an error", () => {
     }
   });
 
-  test("keeps its cause to itself", () => {
+  test("does not disclose its cause", () => {
     const answer = errorAnswer(new ApiError(400, "InvalidRequestBody", "Broken.", { cause: new Error("s3cr3t") }));
     assert.equal(answer.text.includes("s3cr3t"), false);
   });

@@ -7,29 +7,29 @@ import { chosenSettings } from "./parameters.ts";
 const app = readBicep("modules/function-app.bicep");
 const schema = Object.keys(settings.shape);
 
-/** What the app is told of its surroundings, and what an operator chooses. */
+/** Settings that the template sets, and settings that an operator chooses. */
 const wired = keysIn(valueGiven(app, "appSettings")).filter((key) => !["parent", "name", "properties"].includes(key));
 const chosen = Object.keys(chosenSettings);
 
-/** For the host and its libraries: the app's own code does not ask for them. */
+/** Settings of the host and of libraries, which the app's code does not read. */
 const forTheHost = /^(AzureWebJobsStorage__credential|AzureWebJobsDisableHomepage|AZURE_TOKEN_CREDENTIALS)$/;
-/** Never set here: keys that are switched off, what only laptops may do, and what the platform sets by itself. */
+/** Never set by a deployment: keys, settings for local use, and settings of the platform. */
 const notForAzure = /^(FACE_KEY|AzureWebJobsStorage|AzureWebJobsStorage__accountName|ALLOW_ANONYMOUS|WEBSITE_\w+)$/;
 
-test("every setting of the app is wired, or an operator's to choose, or not for Azure", () => {
+test("every setting is set by the template, chosen by an operator, or not for Azure", () => {
   const expected = schema.filter((name) => !notForAzure.test(name));
   const set = [...wired, ...chosen].filter((name) => schema.includes(name));
   assert.deepEqual(set.sort(), expected.sort());
 });
 
-test("no setting is there that nothing reads", () => {
+test("every setting of the template is used", () => {
   assert.deepEqual(
     [...wired, ...chosen].filter((name) => !schema.includes(name) && !forTheHost.test(name)),
     [],
   );
 });
 
-test("what an operator leaves empty has the app's own default", () => {
+test("empty settings are left out, so that the app's default applies", () => {
   for (const name of chosen) {
     const shape = settings.shape[name as keyof typeof settings.shape];
     assert.deepEqual(shape.parse(""), shape.parse(undefined), name);
@@ -37,16 +37,16 @@ test("what an operator leaves empty has the app's own default", () => {
   assert.match(app.tree.text, /filter\(items\(settings\), setting => !empty\(setting\.value\)\)/);
 });
 
-test("every setting that an operator chooses goes by its own name", () => {
+test("variables of the azd environment have the names of the settings", () => {
   for (const [name, { variable }] of Object.entries(chosenSettings)) assert.equal(variable, name);
 });
 
-test("a deployment accepts nothing without the device's digest, unless its operator decides otherwise", () => {
+test("REQUIRE_CLIENT_DIGEST is true by default in a deployment", () => {
   assert.equal(chosenSettings.REQUIRE_CLIENT_DIGEST?.fallback, "true");
   assert.equal(settings.shape.REQUIRE_CLIENT_DIGEST.parse(undefined), false, "the local stack needs none");
 });
 
-test("the settings as deployed, with nothing chosen, are in order", () => {
+test("the settings of a default deployment are valid", () => {
   const url = "https://face-x.cognitiveservices.azure.com/";
   const parsed = settings.parse({
     FACE_ENDPOINT: url,
@@ -57,7 +57,7 @@ test("the settings as deployed, with nothing chosen, are in order", () => {
   assert.equal(parsed.FACE_ENDPOINT, url.replace(/\/$/, ""));
 });
 
-test("the retention that the backstop is counted from is the app's", () => {
+test("the lifecycle rule and the app have the same default retention", () => {
   const documented = chosenSettings.SESSION_RETENTION_HOURS?.fallback;
   assert.equal(Number(documented), settings.shape.SESSION_RETENTION_HOURS.parse(undefined));
   assert.match(readBicep("main.bicep").tree.text, /int\(settings\.SESSION_RETENTION_HOURS\) \/ 24 \+ 7\n/);

@@ -12,10 +12,10 @@ const main = readBicep("main.bicep");
 const document = readDocument("infra/README.md");
 
 for (const path of listFiles(".bicep")) {
-  test(`${path} is Bicep`, () => assert.deepEqual(findFaults(path), []));
+  test(`${path} is valid Bicep`, () => assert.deepEqual(findFaults(path), []));
 }
 
-test("every file but the main one is a module of another", () => {
+test("every file except main.bicep is used as a module", () => {
   const used = files.flatMap((file) => file.modules.map(({ path }) => posix.join(dirname(file.path), path)));
   const others = files.map(({ path }) => path).filter((path) => path !== "main.bicep");
   assert.deepEqual([...new Set(used)].sort(), others);
@@ -26,7 +26,7 @@ for (const file of files) {
     for (const module of file.modules) {
       const called = readBicep(posix.join(dirname(file.path), module.path));
 
-      test(`gives ${module.symbol} what it asks for`, () => {
+      test(`passes the required parameters to ${module.symbol}`, () => {
         const declared = called.params.map(({ name }) => name);
         const required = called.params.filter((param) => param.required).map(({ name }) => name);
         assert.deepEqual(
@@ -41,7 +41,7 @@ for (const file of files) {
         );
       });
 
-      test(`uses every output of ${module.symbol}, and none that it does not have`, () => {
+      test(`uses every output of ${module.symbol}, and only existing ones`, () => {
         const outputs = called.outputs.map(({ name }) => name);
         const used = (symbol: string) =>
           [...file.tree.text.matchAll(new RegExp(`\\b${symbol}[!.?]*\\.outputs\\.(\\w+)`, "g"))].map(
@@ -52,7 +52,7 @@ for (const file of files) {
           [],
           "not declared there",
         );
-        // A file that is used twice need not be used in full each time.
+        // A module that is used twice need not be used in full each time.
         const usedOfFile = file.modules
           .filter(({ path }) => path === module.path)
           .flatMap(({ symbol }) => used(symbol));
@@ -68,11 +68,11 @@ for (const file of files) {
       );
     });
 
-    test("uses no name that nobody gave", () => {
+    test("uses only declared names", () => {
       assert.deepEqual(file.unknown(), []);
     });
 
-    test("uses every resource that it takes for granted", () => {
+    test("uses every existing resource that it declares", () => {
       const existing = file.resources.filter((resource) => resource.existing).map(({ symbol }) => symbol);
       assert.deepEqual(
         existing.filter((symbol) => file.uses(symbol) === 0),
@@ -80,7 +80,7 @@ for (const file of files) {
       );
     });
 
-    test("asks for each type in one version", () => {
+    test("uses each resource type in one version", () => {
       for (const { type, version } of file.resources) {
         for (const other of files.flatMap(({ resources }) => resources)) {
           if (other.type === type) assert.equal(other.version, version, `${type} in ${file.path}`);
@@ -88,36 +88,36 @@ for (const file of files) {
       }
     });
 
-    test("says what it is for", () => assert.match(file.tree.text, /^metadata description = '/m));
+    test("has a description", () => assert.match(file.tree.text, /^metadata description = '/m));
   });
 }
 
 describe("the values of a deployment", () => {
-  test("are given for every parameter of the main file, and for no other", () => {
+  test("exist for every parameter of main.bicep, and for no other", () => {
     assert.deepEqual(parameterNames.toSorted(), main.params.map(({ name }) => name).sort());
   });
 
-  test("are in the one kind of file by which azd asks for regions that @allowed lists", () => {
+  test("are in main.parameters.json, for which azd evaluates @allowed", () => {
     assert.deepEqual(listFiles(".bicepparam"), []);
     assert.match(main.tree.text, /@metadata\(\{ azd: \{ type: 'location' \} \}\)\nparam location string\n/);
     assert.equal(choices.location?.variable, "AZURE_LOCATION");
   });
 
-  test("have no default of their own: main.bicep and the app have", () => {
+  test("have no default in the parameters file", () => {
     assert.deepEqual(
       Object.entries(choices).filter(([, { fallback }]) => fallback !== undefined),
       [],
     );
   });
 
-  test("are described, each where it is declared", () => {
+  test("have a description in main.bicep", () => {
     assert.deepEqual(
       main.params.filter(({ described }) => !described),
       [],
     );
   });
 
-  test("come from azd by names that infra/README.md has", () => {
+  test("come from azd variables that infra/README.md lists", () => {
     const names = Object.values({ ...choices, ...chosenSettings }).map(({ variable }) => `\`${variable}\``);
     assert.ok(names.length > 20);
     assert.deepEqual(
@@ -132,21 +132,21 @@ describe("the values of a deployment", () => {
     const row = rows.find((each) => each.name === variable)?.row;
     if (row === undefined) continue;
 
-    test(`${variable} has the range and the default of its parameter in infra/README.md`, () => {
+    test(`${variable}: infra/README.md has the range and default of its parameter`, () => {
       if (param.range !== undefined) assert.equal(row.range, param.range);
       if (param.byDefault !== undefined && param.byDefault !== "") assert.equal(row.default, `\`${param.byDefault}\``);
     });
   }
 });
 
-test("what a deployment gives back is in infra/README.md", () => {
+test("infra/README.md lists all outputs", () => {
   assert.deepEqual(
     outputsOf(main).filter((name) => !document.includes(name)),
     [],
   );
 });
 
-test("every abbreviation is used, and every one used is there", () => {
+test("every abbreviation is defined and used", () => {
   const abbreviations = z
     .record(z.string(), z.string().regex(/^[a-z]+$/))
     .parse(JSON.parse(readFileSync(join(infra, "abbreviations.json"), "utf8")));

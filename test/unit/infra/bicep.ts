@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { Language, type Node, Parser } from "web-tree-sitter";
 
-/** What the tests ask of a Bicep file, read with a grammar: nothing here knows what Azure makes of it. */
+/** Facts about a Bicep file for tests, from a grammar. Not compiled. */
 export interface BicepFile {
   /** Below infra/, with slashes. */
   path: string;
@@ -13,9 +13,9 @@ export interface BicepFile {
   resources: Resource[];
   modules: Module[];
   outputs: { name: string; value: string }[];
-  /** How often a name stands for a value, its declaration not counted. */
+  /** Number of uses of each name, without its declaration. */
   uses(name: string): number;
-  /** Names that stand for values and are declared nowhere, and functions that Bicep does not have. */
+  /** Undeclared names, and unknown functions. */
   unknown(): string[];
 }
 
@@ -24,27 +24,27 @@ export interface Param {
   required: boolean;
   described: boolean;
   secure: boolean;
-  /** Least and most, or the allowed values, as the documents give them. */
+  /** Minimum and maximum, or the allowed values, in the format of the documents. */
   range: string | undefined;
-  /** The text of a default that is a plain value; without quotes. */
+  /** Text of a default that is a literal, without quotes. */
   byDefault: string | undefined;
 }
 
 export interface Resource {
   symbol: string;
-  /** In full also for a resource within another, and without the version. */
+  /** Full type without the version, also for nested resources. */
   type: string;
   version: string;
   existing: boolean;
-  /** Every property that is set, as `properties.sku.name`, without what is Bicep's own: name, parent, scope, dependsOn. */
+  /** All properties, such as `properties.sku.name`, except name, parent, scope and dependsOn. */
   paths: string[];
-  /** The text of a property's value, or undefined where it is not set. */
+  /** Text of a property's value. Undefined if it is not set. */
   get(...path: string[]): string | undefined;
 }
 
 export interface Module {
   symbol: string;
-  /** As it stands there. */
+  /** Text of the expression. */
   path: string;
   params: string[];
 }
@@ -97,7 +97,7 @@ const parser = new Parser().setLanguage(
   await Language.load(createRequire(import.meta.url).resolve("tree-sitter-bicep/tree-sitter-bicep.wasm")),
 );
 
-/** The paths of all files with such an ending below infra/, with slashes. */
+/** Paths of all files with this extension below infra/, with slashes. */
 export function listFiles(ending: string): string[] {
   return readdirSync(infra, { recursive: true, encoding: "utf8" })
     .filter((path) => path.endsWith(ending))
@@ -126,7 +126,7 @@ export function readBicep(path: string): BicepFile {
     uses: (name) => names.get(name) ?? 0,
     unknown: () => {
       const declared = tree.descendantsOfType(declarations).map(exists).map(nameOf);
-      // A lambda or a loop names what it goes through.
+      // Variables of lambdas and loops.
       const local = [...tree.text.matchAll(/(\w+) =>|for (\w+) in|for \((\w+), (\w+)\) in/g)].flatMap((names) =>
         names.slice(1),
       );
@@ -135,12 +135,12 @@ export function readBicep(path: string): BicepFile {
   };
 }
 
-/** The keys of all objects at a path, through unions, conditions and what else is in between. */
+/** Keys of all objects at a path, through unions, conditions and other expressions. */
 export function keysIn(tree: Node): string[] {
   return tree.descendantsOfType("object_property").map(exists).map(keyOf);
 }
 
-/** The value that a name is given in a file, be it a parameter, a variable or a resource. */
+/** The value of a parameter, variable or resource. */
 export function valueGiven({ tree }: BicepFile, name: string): Node {
   const found = tree
     .descendantsOfType(declarations)
@@ -150,7 +150,7 @@ export function valueGiven({ tree }: BicepFile, name: string): Node {
   return last(found);
 }
 
-/** Where the grammar does not know what stands there, as `line: text`. */
+/** Syntax errors as `line: text`. */
 export function findFaults(path: string): string[] {
   const faults: string[] = [];
   const walk = (node: Node) => {
@@ -171,7 +171,7 @@ function readParam(node: Node): Param {
   const decorators = node.previousNamedSibling?.type === "decorators" ? node.previousNamedSibling.text : "";
   return {
     name: nameOf(node),
-    // Its name and its type, and a third thing where it has a default.
+    // Name, type, and the default if there is one.
     required: node.namedChildCount === 2,
     described: decorators.includes("@description("),
     secure: decorators.includes("@secure()"),
@@ -215,20 +215,20 @@ function outerResource(node: Node): { type: string; version: string } {
   return typeOf(exists(at));
 }
 
-/** The paths of all properties below a value, through arrays, conditions, loops and unions. */
+/** Paths of all properties below a value, through arrays, conditions, loops and unions. */
 function pathsIn(value: Node, above: string): string[] {
   if (value.type === "resource_declaration" || isText(value)) return [];
   if (value.type !== "object_property") {
     return value.namedChildren.flatMap((child) => pathsIn(exists(child), above));
   }
-  // A resource within another stands where a property could.
+  // A nested resource is among the properties.
   if (value.namedChildren[0]?.type === "resource_declaration") return [];
   const path = above === "" ? keyOf(value) : `${above}.${keyOf(value)}`;
   const below = pathsIn(last(value), path);
   return below.length === 0 ? [path] : below;
 }
 
-/** An object that becomes a string has properties of its own kind. */
+/** Objects that are converted to strings are not properties of the resource. */
 function isText(value: Node): boolean {
   return value.type === "call_expression" && value.text.startsWith("string(");
 }
@@ -242,7 +242,7 @@ function readModule(node: Node): Module {
   };
 }
 
-/** The object of a declaration, be it conditional or repeated. */
+/** The object of a declaration, also of conditions and loops. */
 function bodyOf(node: Node): Node {
   return node.type === "object" ? node : bodyOf(last(node));
 }
@@ -264,7 +264,7 @@ function nameOf(declaration: Node): string {
   return exists(declaration.namedChildren[0]).text;
 }
 
-/** The text of a string without its quotes; that of a name as it is. */
+/** The text of a string without quotes, or of a name. */
 function literal(node: Node): string {
   return node.text.replace(/^'|'$/g, "");
 }

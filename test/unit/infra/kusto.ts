@@ -22,7 +22,7 @@ const diagnostics = z.object({
   getItem: z.custom<(index: number) => { Message: string }>((value) => typeof value === "function"),
 });
 
-// The package has no types for how it is loaded: it puts itself beside the globals.
+// The package has no types for its loader, which adds a global.
 const load = createRequire(import.meta.url);
 load("@kusto/language-service-next/bridge.min.js");
 load("@kusto/language-service-next/Kusto.Language.Bridge.min.js");
@@ -35,7 +35,7 @@ const database = new language.Symbols.DatabaseSymbol.$ctor1(
 );
 const globals = language.GlobalState.Default.WithDatabase(database);
 
-/** What is wrong with a query, in the language service's words. */
+/** Diagnostics of the language service for a query. */
 export function faultsOfQuery(query: string): string[] {
   const found = language.KustoCode.ParseAndAnalyze(query, globals).GetDiagnostics();
   const { Count: count } = diagnostics.parse(found);

@@ -41,7 +41,7 @@ const lock = z
   })
   .parse(JSON.parse(read("package-lock.json")));
 
-/** The part of the schema of host.json that this app uses; a word that is not in it is a slip. */
+/** Strict schema of the parts of host.json that the app uses. */
 const host = z
   .strictObject({
     version: z.literal("2.0"),
@@ -68,16 +68,16 @@ const host = z
   .parse(JSON.parse(read("host.json")));
 
 describe("host.json", () => {
-  test("puts nothing before our routes", () => assert.equal(host.extensions.http.routePrefix, ""));
+  test("has no route prefix", () => assert.equal(host.extensions.http.routePrefix, ""));
 
-  test("lets the longest run of the timer end, with minutes to spare", () => {
+  test("has a timeout above the longest run of the timer", () => {
     const [hours = 0, minutes = 0, seconds = 0] = host.functionTimeout.split(":").map(Number);
     const timeout = hours * 3600 + minutes * 60 + seconds;
     const allowed = (budget: number) => settings.shape.MAINTENANCE_BUDGET_SECONDS.safeParse(String(budget)).success;
     assert.ok(allowed(60) && !allowed(timeout - 240));
   });
 
-  test("is not what stops an instance of the Flex Consumption plan from serving", () => {
+  test("has no throttle that affects Flex Consumption", () => {
     const { maxConcurrentRequests, maxOutstandingRequests } = host.extensions.http;
     const concurrency = readBicep("main.bicep").params.find(({ name }) => name === "httpConcurrency");
     const [, most] = /^\d+–(\d+)$/.exec(concurrency?.range ?? "") ?? [];
@@ -86,7 +86,7 @@ describe("host.json", () => {
     assert.ok(maxConcurrentRequests <= maxOutstandingRequests);
   });
 
-  test("samples nothing that alerts count and audits read", () => {
+  test("does not sample requests, traces and exceptions", () => {
     const { excludedTypes } = host.logging.applicationInsights.samplingSettings;
     assert.deepEqual(excludedTypes.split(";").sort(), ["Exception", "Request", "Trace"]);
     assert.deepEqual([host.logging.logLevel.Host, host.logging.logLevel.Function], ["Information", "Information"]);
@@ -102,12 +102,12 @@ describe("Core Tools", () => {
     })
     .parse(JSON.parse(read("local.settings.sample.json")));
 
-  test("find a worker, and storage, in the sample settings", () => {
+  test("find worker and storage in the sample settings", () => {
     assert.equal(sample.Values.FUNCTIONS_WORKER_RUNTIME, "node");
     assert.equal(sample.Values.AzureWebJobsStorage, "UseDevelopmentStorage=true");
   });
 
-  test("find at `main` what the build makes, from this folder and from the built one", async (t) => {
+  test("find the built file at `main`, from this folder and from dist", async (t) => {
     const folder = await mkdtemp(join(tmpdir(), "package-"));
     t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
     const outFolder = join(folder, posix.dirname(manifest.main));
@@ -125,7 +125,7 @@ describe("Core Tools", () => {
     );
   });
 
-  test("publish what runs, and nothing else that lies here", () => {
+  test("publish only the files that run", () => {
     const patterns = read(".funcignore")
       .split("\n")
       .filter((line) => line !== "" && !line.startsWith("#"));
@@ -143,7 +143,7 @@ describe("Core Tools", () => {
     );
   });
 
-  test("are started by a command that the README has", () => {
+  test("are started by a documented command", () => {
     assert.ok(manifest.scripts["start:func"]);
     assert.match(read("README.md"), /`npm run start:func`/);
   });
@@ -171,7 +171,7 @@ describe("azure.yaml", () => {
   const { prepackage } = project.services.api.hooks;
   const { preprovision } = project.hooks;
 
-  test("uploads the built folder, built anew on every system", () => {
+  test("builds and uploads dist on every system", () => {
     assert.equal(project.services.api.dist, posix.dirname(manifest.main));
     assert.equal(prepackage.posix.run, "npm ci && npm run build");
     const stop = "if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }";
@@ -186,13 +186,13 @@ describe("azure.yaml", () => {
     }
   });
 
-  test("registers resource providers before it provisions, on every system", () => {
+  test("registers resource providers before provisioning on every system", () => {
     assert.equal(preprovision.posix.run, "node infra/hooks/preprovision.mjs");
     assert.equal(preprovision.windows.run, preprovision.posix.run);
     assert.ok(existsSync(join(root, "infra/hooks/preprovision.mjs")));
   });
 
-  test("names the app as its tag does", () => {
+  test("has the service name of the app's tag", () => {
     assert.match(readBicep("main.bicep").tree.text, /serviceName: 'api'/);
     assert.match(readBicep("modules/function-app.bicep").tree.text, /'azd-service-name': serviceName/);
     assert.match(readBicep("main.bicep").tree.text, /tags = \{ 'azd-env-name': environmentName \}/);
@@ -204,12 +204,12 @@ describe("Node.js", () => {
   const [, cloud] =
     /runtime: \{ name: 'node', version: '(\d+)' \}/.exec(readBicep("modules/function-app.bicep").tree.text) ?? [];
 
-  test("of the cloud is the one that the tests run on", () => {
+  test("has the same major version in Azure and in tests", () => {
     assert.equal(cloud, process.versions.node.split(".")[0]);
     assert.match(read("infra/build.ts"), new RegExp(`target: "node${cloud}"`));
   });
 
-  test("is there for Linux, macOS and Windows, in versions of the cloud's, one for each platform", () => {
+  test("has one package of the right major version for each platform", () => {
     const platforms = ["darwin arm64", "darwin x64", "linux arm64", "linux x64", "win32 x64"];
     const expected = platforms.map((each) => packageFor(...(each.split(" ") as [string, string])));
     assert.deepEqual(binaries.map(([name]) => name).sort(), expected.sort());
@@ -220,13 +220,13 @@ describe("Node.js", () => {
     }
   });
 
-  test("runs what npm runs, whatever started npm", () => {
+  test("runs the npm scripts, independent of the version that runs npm", () => {
     for (const [name, script] of Object.entries(manifest.scripts)) {
       assert.doesNotMatch(script, /(^|&& )node (?!infra\/run-node\.mjs )/, name);
     }
   });
 
-  test("takes arguments as they are, and gives back how it ended", () => {
+  test("gets the arguments unchanged, and its exit code is returned", () => {
     const run = (...args: string[]) =>
       spawnSync(process.execPath, [join(root, "infra/run-node.mjs"), ...args], { encoding: "utf8" });
     assert.equal(run("--print", "process.versions.node.split('.')[0]").stdout.trim(), cloud);
@@ -235,7 +235,7 @@ describe("Node.js", () => {
 });
 
 describe("the lock file", () => {
-  test("has the hash of every package, and the address of none", () => {
+  test("has a hash and no URL for every package", () => {
     const packages = Object.entries(lock.packages).filter(([path]) => path !== "");
     assert.ok(packages.length > 100);
     assert.deepEqual(
@@ -246,18 +246,18 @@ describe("the lock file", () => {
     assert.match(read(".npmrc"), /^omit-lockfile-registry-resolved=true$/m);
   });
 
-  test("is all that is installed: no package runs a script, which could fetch more", () => {
+  test("is complete: no package runs an install script", () => {
     const withScripts = Object.entries(lock.packages).filter(([, { hasInstallScript }]) => hasInstallScript);
     const names = withScripts.map(([path]) => path.split("node_modules/").at(-1) ?? "");
     assert.match(read(".npmrc"), /^ignore-scripts=true$/m, "for every npm");
     assert.deepEqual(
       Object.entries(manifest.allowScripts).map(([name, allowed]) => `${name} ${allowed}`),
       [...new Set(names)].sort().map((name) => `${name} false`),
-      "for an npm that knows of them one by one",
+      "for an npm that checks allowed scripts one by one",
     );
   });
 
-  test("counts what is shipped as such, so that it is audited", () => {
+  test("marks bundled packages as production dependencies, so that they are audited", () => {
     const shipped = [...read("infra/description-files.ts").matchAll(/resolve\("([\w-]+)\/package\.json"\)/g)];
     assert.deepEqual(
       shipped.map(([, name]) => name),

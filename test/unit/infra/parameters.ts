@@ -3,7 +3,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import { infra } from "./bicep.ts";
 
-/** `${NAME}` or `${NAME=default}`: what azd puts in place of the value. */
+/** `${NAME}` or `${NAME=default}`, which azd replaces. */
 const substitution = z.string().regex(/^\$\{[A-Z_0-9]+(=[\w.]+)?\}$/);
 
 const parameters = z
@@ -17,13 +17,13 @@ const parameters = z
   })
   .parse(JSON.parse(readFileSync(join(infra, "main.parameters.json"), "utf8"))).parameters;
 
-/** A variable of the azd environment, and what is used where it is not set. */
+/** A variable of the azd environment, and its default. */
 export interface Choice {
   variable: string;
   fallback: string | undefined;
 }
 
-/** The parameters of the main file that have one value each, by name. */
+/** Parameters of main.bicep with a single value, by name. */
 export const choices: Record<string, Choice> = Object.fromEntries(
   Object.entries(parameters).flatMap(([name, { value }]) =>
     typeof value === "string" ? [[name, readChoice(value)]] : [],

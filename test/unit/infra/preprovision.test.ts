@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { privateNetworkProviders, providers, registerProviders } from "../../../infra/hooks/preprovision.mjs";
 import { listFiles, readBicep } from "./bicep.ts";
 
-/** A subscription, in which a registration takes some polls. */
+/** A fake subscription in which a registration takes several polls. */
 function makeSubscription(registered: readonly string[], pollsToRegister = 2, registerStatus = 200) {
   const states = new Map(registered.map((name) => [name, 0]));
   const calls: string[] = [];
@@ -36,20 +36,20 @@ function makeSubscription(registered: readonly string[], pollsToRegister = 2, re
 }
 
 describe("registering resource providers", () => {
-  test("changes nothing where all are registered", async () => {
+  test("changes nothing if all are registered", async () => {
     const { calls, options } = makeSubscription(["A.B", "C.D"]);
     await registerProviders({ ...options, namespaces: ["A.B", "C.D"] });
     assert.deepEqual(calls, ["GET A.B", "GET C.D"]);
   });
 
-  test("registers the one that is missing, and waits until it is there", async () => {
+  test("registers a missing one and waits until it is registered", async () => {
     const { calls, waits, options } = makeSubscription(["A.B"]);
     await registerProviders({ ...options, namespaces: ["A.B", "C.D"] });
     assert.deepEqual(calls.slice(0, 3), ["GET A.B", "GET C.D", "POST C.D/register"]);
     assert.equal(waits(), 2);
   });
 
-  test("names the command for an account with the right, where this one has none", async () => {
+  test("prints the az command if the account has no permission", async () => {
     const { options } = makeSubscription([], 0, 403);
     await assert.rejects(
       registerProviders({ ...options, namespaces: ["C.D"] }),
@@ -64,7 +64,7 @@ describe("registering resource providers", () => {
   });
 });
 
-test("every provider of the Bicep files is registered, and those of the network only with it", () => {
+test("the providers are those of the Bicep files; network providers only with PRIVATE_NETWORK", () => {
   const namespaces = (paths: readonly string[]) => {
     const found = paths.flatMap((path) => [...readBicep(path).tree.text.matchAll(/'(Microsoft\.\w+)\/[\w/@.-]+'/g)]);
     const always = ["Microsoft.Authorization", "Microsoft.Resources"];

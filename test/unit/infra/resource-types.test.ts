@@ -26,7 +26,7 @@ const table = z
 const resources = listFiles(".bicep").flatMap((path) => readBicep(path).resources.map((each) => ({ ...each, path })));
 
 for (const { path, symbol, type, version, existing, paths, get } of resources) {
-  // App settings are names of our own; app-settings.test.ts compares them with the code.
+  // App settings have free names; app-settings.test.ts compares them with the code.
   const free = type === "Microsoft.Web/sites/config" && get("name") === "'appsettings'";
 
   test(`${path} ${symbol}: type, version and properties are those of the schema`, () => {
@@ -41,7 +41,7 @@ for (const { path, symbol, type, version, existing, paths, get } of resources) {
   });
 }
 
-test("the table has nothing that no file uses", () => {
+test("every entry of the table is used", () => {
   for (const [type, { properties }] of Object.entries(table.types)) {
     const used = resources.filter((resource) => resource.type === type);
     assert.ok(used.length > 0, type);

@@ -9,24 +9,24 @@ import { infra, listFiles, type Resource, readBicep } from "./bicep.ts";
 
 const files = listFiles(".bicep").map(readBicep);
 
-describe("what was erased is gone", () => {
+describe("erased data", () => {
   const blobs = find("modules/storage.bicep", "Microsoft.Storage/storageAccounts/blobServices");
 
   for (const policy of ["deleteRetentionPolicy", "containerDeleteRetentionPolicy", "restorePolicy", "changeFeed"]) {
     test(`${policy} is off`, () => assert.equal(blobs.get("properties", policy, "enabled"), "false"));
   }
 
-  test("blobs have no older versions", () => assert.equal(blobs.get("properties", "isVersioningEnabled"), "false"));
+  test("blob versioning is off", () => assert.equal(blobs.get("properties", "isVersioningEnabled"), "false"));
 
-  test("uploaded images go by themselves, should the timer have missed them", () => {
+  test("uploaded images have a lifecycle rule as a fallback for the timer", () => {
     const policy = find("modules/storage.bicep", "Microsoft.Storage/storageAccounts/managementPolicies");
     assert.match(policy.get("properties", "policy") ?? "", /prefixMatch: \['reference-images\/sessions\/'\]/);
-    // By the names under which the app keeps them.
+    // The prefix is that of the app.
     assert.match(readSource("storage/azure/connect.ts"), /container\("reference-images"\)/);
     assert.match(readSource("liveness/model/images.ts"), /type ImageName = .*`sessions\//);
   });
 
-  test("held images go by their age, services' and users'", () => {
+  test("stored images of services and users have a lifecycle rule", () => {
     const policy = find("modules/storage.bicep", "Microsoft.Storage/storageAccounts/managementPolicies");
     const rule = /name: 'held-images'[\s\S]+?prefixMatch: \[([^\]]+)\]/.exec(policy.get("properties", "policy") ?? "");
     const prefixes = [
@@ -36,7 +36,7 @@ describe("what was erased is gone", () => {
     assert.equal(rule?.[1], prefixes.join(", "));
   });
 
-  test("no log holds the requests of devices, or the paths of tables and blobs", () => {
+  test("no diagnostic log contains requests of devices or paths of tables and blobs", () => {
     const logged = files
       .flatMap(({ resources }) => resources)
       .filter(({ type }) => type.endsWith("/diagnosticSettings"));
@@ -50,24 +50,24 @@ describe("logs", () => {
   const workspace = find("modules/monitoring.bicep", "Microsoft.OperationalInsights/workspaces");
   const tables = find("modules/monitoring.bicep", "Microsoft.OperationalInsights/workspaces/tables");
 
-  test("are removed after the retention that the operator chose, in every table that holds device ids", () => {
+  test("have the chosen retention in every table with device ids", () => {
     assert.equal(workspace.get("properties", "retentionInDays"), "retentionDays");
     assert.equal(tables.get("properties", "retentionInDays"), "retentionDays");
     assert.equal(tables.get("properties", "totalRetentionInDays"), "retentionDays", "no archive");
     const names = /for table in \[([^\]]+)\]/.exec(readBicep("modules/monitoring.bicep").tree.text)?.[1];
     assert.deepEqual(
       names?.replaceAll("'", "").split(", "),
-      // Those that have 90 days of their own.
+      // Tables with a default of 90 days.
       ["AppRequests", "AppDependencies", "AppTraces", "AppExceptions", "AppMetrics"],
     );
   });
 
-  test("are removed on the day, where the retention is the shortest", () => {
+  test("are deleted immediately after the shortest retention", () => {
     assert.equal(workspace.get("properties", "features", "immediatePurgeDataOn30Days"), "retentionDays == 30");
   });
 });
 
-describe("no key opens anything", () => {
+describe("access by key is disabled for", () => {
   test("storage", () => {
     const account = find("modules/storage.bicep", "Microsoft.Storage/storageAccounts");
     assert.equal(account.get("properties", "allowSharedKeyAccess"), "false");
@@ -120,7 +120,7 @@ describe("no key opens anything", () => {
     ]);
   });
 
-  test("nothing lists keys, and nothing secret is given back", () => {
+  test("all outputs: no keys are listed, no secrets returned", () => {
     for (const file of files) {
       assert.doesNotMatch(
         file.tree.text,
@@ -134,7 +134,7 @@ describe("no key opens anything", () => {
     }
   });
 
-  test("client keys stay secure from the first parameter to the vault", () => {
+  test("client keys: parameters are secure up to the vault", () => {
     const isSecure = (path: string) => readBicep(path).params.find(({ name }) => name === "clientKeys")?.secure;
     assert.equal(isSecure("main.bicep"), true);
     assert.equal(isSecure("modules/key-vault.bicep"), true);
@@ -143,7 +143,7 @@ describe("no key opens anything", () => {
 });
 
 describe("roles", () => {
-  /** As published. */
+  /** Published ids of built-in roles. */
   const published: Record<string, string> = {
     "Cognitive Services Face Recognizer": "9894cab4-e18a-44aa-828b-cb588cd6f2d7",
     "Cognitive Services User": "a97b65f3-24c7-4388-baec-2e87135dc908",
@@ -157,19 +157,19 @@ describe("roles", () => {
   const roles = readBicep("modules/roles.bicep");
   const assignments = roles.resources.filter(isAssignment);
 
-  test("are all in one file, under their published ids", () => {
+  test("are all in roles.bicep, with their published ids", () => {
     assert.deepEqual(
       files.filter(({ resources }) => resources.some(isAssignment)).map(({ path }) => path),
       [roles.path],
     );
-    const told = [...roles.tree.text.matchAll(/^ {2}'([\w ]+)': '([0-9a-f-]{36})'$/gm)].map(([, name, id]) => [
+    const defined = [...roles.tree.text.matchAll(/^ {2}'([\w ]+)': '([0-9a-f-]{36})'$/gm)].map(([, name, id]) => [
       name,
       id,
     ]);
-    assert.deepEqual(Object.fromEntries(told), published);
+    assert.deepEqual(Object.fromEntries(defined), published);
   });
 
-  test("reach one resource each, and tell what for", () => {
+  test("have one resource as scope, and a reason", () => {
     const existing = roles.resources.filter((resource) => resource.existing).map(({ symbol }) => symbol);
     assert.equal(assignments.length, 8);
     for (const { symbol, get } of assignments) {
@@ -186,7 +186,7 @@ describe("roles", () => {
     }
   });
 
-  test("let the app's identity write to no container but its own and the host's", () => {
+  test("allow the app's identity to write to its own and the host's containers only", () => {
     const onBlobs = assignments.filter(({ get }) => get("properties", "roleDefinitionId")?.includes("Storage Blob"));
     const given = onBlobs.map(({ get }) => [
       get("properties", "principalId"),
@@ -208,7 +208,7 @@ describe("roles", () => {
     );
   });
 
-  test("are on containers that exist: with a role on one container none can be made", () => {
+  test("have containers as scope that the template creates", () => {
     const { tree } = readBicep("modules/storage.bicep");
     assert.match(tree.text, /var hosts = \['azure-webjobs-hosts', 'azure-webjobs-secrets'\]/);
     assert.match(tree.text, /var images = 'reference-images'/);
@@ -216,11 +216,11 @@ describe("roles", () => {
     assert.match(readSource("storage/azure/connect.ts"), /container\("reference-images"\)/);
   });
 
-  test("are there before the app asks for anything", () => {
+  test("are assigned before the app is created", () => {
     assert.match(readBicep("main.bicep").tree.text, /dependsOn: \[roles, privateEndpoints\]/);
   });
 
-  test("reach the vault with the first deployment, with or without client keys", () => {
+  test("on the vault exist from the first deployment, even without client keys", () => {
     assert.match(readBicep("main.bicep").tree.text, /\nmodule keyVault 'modules\/key-vault\.bicep' = \{/);
     assert.match(roles.tree.text, /\nresource clientKeys '[^']+' = \{/);
     assert.match(
@@ -239,36 +239,36 @@ describe("App Service Authentication", () => {
     ({ symbol }) => symbol === "authentication",
   );
 
-  test("checks tokens and lets those without one through to the app, which decides", () => {
+  test("validates tokens and passes requests without token to the app", () => {
     const validation = authentication?.get("properties", "globalValidation") ?? "";
     assert.match(validation, /requireAuthentication: false/);
     assert.match(validation, /unauthenticatedClientAction: 'AllowAnonymous'/);
   });
 
-  test("keeps no tokens", () =>
+  test("stores no tokens", () =>
     assert.equal(authentication?.get("properties", "login", "tokenStore", "enabled"), "false"));
 });
 
 describe("alerts", () => {
   const { tree } = readBicep("modules/alerts.bicep");
 
-  test("ask for functions that there are", () => {
+  test("use names of existing functions", () => {
     const names = [...endpoints.map(({ name }) => name), "maintainSessions"];
-    const asked = [...tree.text.matchAll(/OperationName [!=]= '(\w+)'/g)].map(([, name]) => name ?? "");
-    assert.ok(asked.length > 0);
+    const used = [...tree.text.matchAll(/OperationName [!=]= '(\w+)'/g)].map(([, name]) => name ?? "");
+    assert.ok(used.length > 0);
     assert.deepEqual(
-      asked.filter((name) => !names.includes(name)),
+      used.filter((name) => !names.includes(name)),
       [],
     );
   });
 
-  test("give the timer the time of several runs", () => {
+  test("fire only after several missed runs of the timer", () => {
     const minutes = Number(/^0 \*\/(\d+) \* \* \* \*$/.exec(maintenanceSchedule)?.[1]);
     const window = Number(/name: 'maintenance-overdue'[\s\S]+?window: 'PT(\d+)M'/.exec(tree.text)?.[1]);
     assert.ok(window >= 3 * minutes, `${window} minutes, and a run every ${minutes}`);
   });
 
-  test("fire also for an app that never started: it is called from outside", () => {
+  test("include an external availability test for an app that never started", () => {
     const test = find("modules/alerts.bicep", "Microsoft.Insights/webtests");
     assert.equal(test.get("properties", "Request", "RequestUrl"), "readinessUrl");
     assert.match(
@@ -287,7 +287,7 @@ describe("alerts", () => {
     );
   });
 
-  test("name events that the app logs", () => {
+  test("use names of logged events", () => {
     const logged = ["functions/maintain-sessions.ts", "http/endpoint.ts"].map(readSource).join("\n");
     for (const event of ["MaintenanceFailed", "RequestFailed"]) {
       assert.match(tree.text, new RegExp(event));

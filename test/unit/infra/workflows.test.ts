@@ -50,22 +50,22 @@ for (const { file, text, jobs, permissions: given } of workflows) {
   describe(file, () => {
     const steps = Object.values(jobs).flatMap((job) => job.steps);
 
-    test("may read, and writes only where a release is made", () => {
+    test("has read permission only, except for releases", () => {
       assert.deepEqual(given, { contents: "read" });
       const writing = Object.values(jobs).filter((job) => Object.values(job.permissions ?? {}).includes("write"));
       assert.equal(writing.length, file === "release.yml" ? 1 : 0);
     });
 
-    test("uses the platform's own actions, pinned by major version", () => {
+    test("uses official actions, pinned by major version", () => {
       for (const { uses } of steps) if (uses !== undefined) assert.match(uses, /^actions\/[\w-]+@v\d+$/);
     });
 
-    test("takes nothing from outside into a shell", () => {
+    test("uses no untrusted input in a shell", () => {
       for (const { run } of steps) assert.doesNotMatch(run ?? "", /\$\{\{/);
       assert.doesNotMatch(text, /pull_request_target|secrets\./);
     });
 
-    test("calls only scripts that there are", () => {
+    test("calls existing scripts only", () => {
       const called = steps.flatMap(({ run }) =>
         [...(run ?? "").matchAll(/npm run ([\w:]+)/g)].map(([, script]) => script ?? ""),
       );
@@ -85,7 +85,7 @@ test("the README's test command runs on Linux, macOS and Windows", () => {
   assert.ok(release.jobs.package?.steps.some(({ run }) => run === command));
 });
 
-test("what is deployed is audited, and every Bicep file compiled", () => {
+test("ci audits production dependencies and compiles every Bicep file", () => {
   const runs = Object.values(ci.jobs).flatMap(({ steps }) => steps.map(({ run }) => run ?? ""));
   assert.ok(runs.includes("npm audit --omit=dev --audit-level=high"));
   assert.ok(runs.some((run) => run.includes("az bicep build --file infra/main.bicep")));
@@ -96,14 +96,14 @@ test("what is deployed is audited, and every Bicep file compiled", () => {
   );
 });
 
-test("a release has the package of its version attached", () => {
+test("a release has the package of its version as an asset", () => {
   const runs = release.jobs.package?.steps.map(({ run }) => run ?? "").join("\n") ?? "";
   const archive = `${manifest.name}-$TAG.zip`;
   assert.deepEqual(release.on, { push: { tags: ["v*"] } });
   assert.ok(runs.includes(`zip -r "../${archive}" .`) && runs.includes(`"${archive}" --verify-tag`));
 });
 
-test("a release proves where its package was built", () => {
+test("a release has an attestation of its build", () => {
   const { permissions: given, steps } = release.jobs.package ?? assert.fail("no package");
   const attest = steps.findIndex(({ uses }) => uses?.startsWith("actions/attest-build-provenance@"));
   const publish = steps.findIndex(({ run }) => run?.startsWith("gh release create"));
@@ -120,5 +120,5 @@ test("dependencies and actions are kept up to date", () => {
 });
 
 for (const name of ["LICENSE", ".github/CONTRIBUTING.md", ".github/SECURITY.md"]) {
-  test(`${name} is there`, () => assert.ok(readFileSync(join(root, name), "utf8").length > 200));
+  test(`${name} exists`, () => assert.ok(readFileSync(join(root, name), "utf8").length > 200));
 }

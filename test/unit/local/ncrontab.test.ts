@@ -33,7 +33,7 @@ describe("a schedule", () => {
     "0 0 0 0 * *",
     "5-1 * * * *",
   ]) {
-    test(`'${expression}' is none`, () =>
+    test(`'${expression}' is invalid`, () =>
       assert.throws(() => parseSchedule(expression), /in the schedule|not a schedule/));
   }
   for (const expression of [
@@ -44,10 +44,10 @@ describe("a schedule", () => {
     "-1 * * * * *",
     "0 0 0 L * *",
   ]) {
-    test(`'${expression}' is none`, () => assert.throws(() => parseSchedule(expression), /in the schedule/));
+    test(`'${expression}' is invalid`, () => assert.throws(() => parseSchedule(expression), /in the schedule/));
   }
 
-  test("finds the very next second that fits", () => {
+  test("finds the next matching second", () => {
     const values = (highest: number) => fc.uniqueArray(fc.nat(highest), { minLength: 1, maxLength: 4 });
     const time = fc.date({ min: new Date("2026-01-01"), max: new Date("2027-01-01"), noInvalidDate: true });
     fc.assert(

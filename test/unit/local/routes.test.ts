@@ -34,7 +34,7 @@ describe("routes", () => {
     });
   }
 
-  test("whose method does not fit are passed over", () => {
+  test("with another method are skipped", () => {
     const both = sortRoutes([parseRoute("get", "api", "x", ["GET"]), parseRoute("any", "api", "{*rest}", ["PUT"])]);
     assert.equal(matchRoute(both, "get", "/api/x")?.route.functionName, "get");
     assert.equal(matchRoute(both, "PUT", "/api/x")?.route.functionName, "any");
@@ -43,7 +43,7 @@ describe("routes", () => {
   });
 
   for (const template of ["{id:int}", "a{b}", "{a?}/b", "{*a}/b", "{x}/{X}", "/a", "a//b"]) {
-    test(`of the form ${template} are refused at the start`, () => {
+    test(`of the form ${template} are refused`, () => {
       assert.throws(() => parseRoute("f", "", template, []), /function "f"/);
     });
   }
@@ -67,7 +67,7 @@ describe("a request path", () => {
     test(`${raw} is read as ${path}`, () => assert.equal(decodePath(raw), path));
   }
 
-  test("survives encoding and decoding", () => {
+  test("round-trips", () => {
     const segment = fc.string({ unit: "binary", minLength: 1 }).filter((text) => !/^\.{1,2}$|[/%\0]/.test(text));
     fc.assert(
       fc.property(fc.array(segment), (segments) => {

@@ -22,20 +22,20 @@ test("holds route values, query, headers and the properties of a JSON body", () 
   });
 });
 
-test("lets a caller's names stand before the host's own", () => {
+test("a caller's names take precedence over the host's own", () => {
   const query = new URLSearchParams("headers=x&QUERY=y");
   const metadata = createTriggerMetadata({ parameters: {}, query, headers });
   assert.deepEqual(metadata, { headers: { string: "x" }, QUERY: { string: "y" } });
 });
 
 for (const body of ["", "[]", "null", '"text"', "{broken", "--boundary"]) {
-  test(`makes nothing of the body ${JSON.stringify(body)}`, () => {
+  test(`ignores the body ${JSON.stringify(body)}`, () => {
     const metadata = createTriggerMetadata({ parameters: {}, query: new URLSearchParams(), headers: {}, body });
     assert.deepEqual(Object.keys(metadata), ["Query", "Headers"]);
   });
 }
 
-test("takes nothing from a body that is deeper than the real host reads", () => {
+test("ignores a body that is nested deeper than the real host supports", () => {
   const nested = (levels: number) => `{"text":"[[{","deep":${"[".repeat(levels - 1)}${"]".repeat(levels - 1)}}`;
   const names = (body: string) =>
     Object.keys(createTriggerMetadata({ parameters: {}, query: new URLSearchParams(), headers: {}, body }));

@@ -8,46 +8,46 @@ import { type Facts, metrics, type Telemetry } from "../../../src/telemetry/tele
 import { failedAttempt, play, realFace } from "../fakes/face-service.ts";
 import { command, createWorld, trusted } from "../fakes/world.ts";
 
-/** A process whose services are observed, and what is told of them. */
+/** A process with observed services, and the telemetry that they report. */
 function arrange() {
   const world = createWorld();
-  const told: { calls: string[]; measured: [string, number, Facts][]; notes: Facts[] } = {
+  const reported: { calls: string[]; measured: [string, number, Facts][]; notes: Facts[] } = {
     ...{ calls: [], measured: [], notes: [] },
   };
   const telemetry: Telemetry = {
     invocation: (_invocation, run) => run(),
     call({ name }, run) {
       const result = run();
-      if (result instanceof Promise) told.calls.push(name);
+      if (result instanceof Promise) reported.calls.push(name);
       return result;
     },
-    note: (facts) => void told.notes.push(facts),
-    noteSession: (sessionId) => void told.notes.push({ sessionId }),
+    note: (facts) => void reported.notes.push(facts),
+    noteSession: (sessionId) => void reported.notes.push({ sessionId }),
     observeRequest: () => () => undefined,
-    measure: (metric, value, facts = {}) => void told.measured.push([metric, value, facts]),
+    measure: (metric, value, facts = {}) => void reported.measured.push([metric, value, facts]),
     shutdown: async () => undefined,
   };
   const { deps, maintenance } = world.start();
   const observed = observeServices(deps, telemetry);
-  return { world, deps: observed, maintenance: () => ({ ...maintenance(), ...observed }), telemetry, told };
+  return { world, deps: observed, maintenance: () => ({ ...maintenance(), ...observed }), telemetry, reported };
 }
 
 describe("observed services", () => {
-  test("do what they do, and tell of each call under its own name", async () => {
-    const { world, deps, told } = arrange();
+  test("behave unchanged, and report each call by name", async () => {
+    const { world, deps, reported } = arrange();
     const { record } = await openSession(deps, command());
     assert.deepEqual(world.record(), record);
-    assert.deepEqual(told.calls.sort(), ["creations.commit", "creations.reserve", "face.create", "schedule.put"]);
-    assert.deepEqual(told.measured, [
+    assert.deepEqual(reported.calls.sort(), ["creations.commit", "creations.reserve", "face.create", "schedule.put"]);
+    assert.deepEqual(reported.measured, [
       ["liveness.creations", 1, { kind: "liveness", apiVersion: "v1.2", upstreamVersion: "v1.2" }],
     ]);
-    assert.deepEqual(told.notes, [{ sessionId: record.sessionId }]);
+    assert.deepEqual(reported.notes, [{ sessionId: record.sessionId }]);
   });
 
-  test("count a decision when it is recorded, and again only when it has changed", async () => {
-    const { world, deps, told } = arrange();
+  test("count a decision when it is recorded, and again only when it changes", async () => {
+    const { world, deps, reported } = arrange();
     const { record } = await openSession(deps, command());
-    told.measured.length = 0;
+    reported.measured.length = 0;
     const settle = () => settleSession(deps, trusted, record.sessionId, {});
     play(world.service, record.sessionId, failedAttempt());
     await settle();
@@ -56,35 +56,35 @@ describe("observed services", () => {
     await settle();
     await settle();
     const kind = "liveness";
-    const decided = told.measured.filter(([metric]) => metric !== "liveness.reasons");
+    const decided = reported.measured.filter(([metric]) => metric !== "liveness.reasons");
     assert.deepEqual(decided, [
       ["liveness.attempts", 1, { kind }],
       ["liveness.decisions", 1, { kind, decision: "inconclusive" }],
       ["liveness.attempts", 1, { kind }],
       ["liveness.decisions", 1, { kind, decision: "accepted" }],
     ]);
-    const reasons = told.measured.filter(([metric]) => metric === "liveness.reasons").map(([, , facts]) => facts);
+    const reasons = reported.measured.filter(([metric]) => metric === "liveness.reasons").map(([, , facts]) => facts);
     assert.ok(reasons.some(({ decision, reason }) => decision === "accepted" && reason === "RealFace"));
   });
 
-  test("serve the timer, generators and all, and count what it finds", async () => {
-    const { world, deps, maintenance, telemetry, told } = arrange();
+  test("work for the timer, including generators, and count its results", async () => {
+    const { world, deps, maintenance, telemetry, reported } = arrange();
     const { record } = await openSession(deps, command());
     play(world.service, record.sessionId, realFace({ livenessDecision: "spoofface" }));
     world.advance({ hours: 1 });
     const { oldestDueOn: _, ...summary } = await drain(maintenance(), world.now() + 60_000);
     assert.equal(summary.collected, 1);
-    assert.ok(told.calls.filter((name) => name === "schedule.dueRows").length > 16, "each step of each shard");
+    assert.ok(reported.calls.filter((name) => name === "schedule.dueRows").length > 16, "each step of each shard");
     assert.ok(
-      told.measured.some(([metric, , { decision }]) => metric === "liveness.decisions" && decision === "rejected"),
+      reported.measured.some(([metric, , { decision }]) => metric === "liveness.decisions" && decision === "rejected"),
     );
-    told.measured.length = 0;
+    reported.measured.length = 0;
     measureMaintenance(telemetry, { ...summary, oldestDueSeconds: 12, seconds: 3 });
-    assert.deepEqual(told.measured, [
+    assert.deepEqual(reported.measured, [
       ["maintenance.sessions", 1, { result: "collected" }],
       ["maintenance.duration", 3, {}],
       ["maintenance.oldest_due_age", 12, {}],
     ]);
-    assert.ok(told.measured.every(([metric]) => metric in metrics));
+    assert.ok(reported.measured.every(([metric]) => metric in metrics));
   });
 });

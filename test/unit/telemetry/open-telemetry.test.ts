@@ -23,7 +23,7 @@ const invocation = {
 
 function arrange(): { telemetry: Telemetry; spans: () => ReadableSpan[] } {
   const exporter = new InMemorySpanExporter();
-  // The host's own flag says nothing of what is kept: it is off in all that the real host sends.
+  // The sampled flag of the host is always off and has no effect here.
   const tracers = new BasicTracerProvider({
     sampler: new AlwaysOnSampler(),
     spanProcessors: [new SimpleSpanProcessor(exporter)],
@@ -39,9 +39,9 @@ function arrange(): { telemetry: Telemetry; spans: () => ReadableSpan[] } {
   return { telemetry, spans: () => exporter.getFinishedSpans() };
 }
 
-/** A call that sends one request. */
-function sendOne<T>(telemetry: Telemetry, asked: ServiceCall, end: () => Promise<T>): Promise<T> {
-  return telemetry.call(asked, async () => {
+/** A call with one HTTP request. */
+function sendOne<T>(telemetry: Telemetry, call: ServiceCall, end: () => Promise<T>): Promise<T> {
+  return telemetry.call(call, async () => {
     telemetry.observeRequest()();
     return end();
   });
@@ -51,7 +51,7 @@ const face: ServiceCall = { name: "face.get", service: "face" };
 const tables: ServiceCall = { name: "creations.reserve", service: "tables" };
 
 describe("telemetry", () => {
-  test("hangs an invocation under the host's request, and its calls under it", async () => {
+  test("an invocation is a child of the host's request, its calls are children of the invocation", async () => {
     const { telemetry, spans } = arrange();
     const answer = await telemetry.invocation(invocation, async () => {
       telemetry.note({ "liveness.client": "shop", nothing: undefined });
@@ -66,7 +66,7 @@ describe("telemetry", () => {
     assert.equal(call?.attributes["server.address"], "tables.test");
   });
 
-  test("begins a trace of its own where the host tells of none that makes sense", async () => {
+  test("an invalid or missing traceparent starts a new trace", async () => {
     const { telemetry, spans } = arrange();
     for (const traceParent of [undefined, "", "nonsense", `00-${"0".repeat(32)}-${host}-01`]) {
       await telemetry.invocation({ ...invocation, traceParent }, async () => undefined);
@@ -75,7 +75,7 @@ describe("telemetry", () => {
     assert.ok(spans().every((span) => span.parentSpanContext === undefined));
   });
 
-  test("tells of each HTTP request of a call: how many, the last status, the service's ids", async () => {
+  test("a call's span has the number of HTTP requests, the last status and the service's request ids", async () => {
     const { telemetry, spans } = arrange();
     await telemetry.invocation(invocation, () =>
       telemetry.call(face, async () => {
@@ -91,7 +91,7 @@ describe("telemetry", () => {
     assert.equal(call?.attributes["face.request_id"], "first second");
   });
 
-  test("keeps calls at the same time apart", async () => {
+  test("concurrent calls are counted separately", async () => {
     const { telemetry, spans } = arrange();
     await telemetry.invocation(invocation, () =>
       Promise.all(
@@ -114,20 +114,20 @@ describe("telemetry", () => {
     ]);
   });
 
-  test("tells failures by their codes alone, and whose they are", async () => {
+  test("failures have their codes only, and refusals by the rules are not storage failures", async () => {
     const { telemetry, spans } = arrange();
-    const secret = "a message that quotes what was sent";
+    const secret = "a message that quotes the request";
     const cases: [ServiceCall, Error, string, boolean][] = [
       [face, new ApiError(429, "TooManyRequests", secret), "TooManyRequests", true],
       [tables, new ApiError(429, "429", secret), "429", false],
       [tables, new ApiError(503, "StorageUnavailable", secret), "StorageUnavailable", true],
       [tables, new TypeError(secret), "TypeError", true],
     ];
-    for (const [asked, error, code, failed] of cases) {
-      const work = telemetry.invocation(invocation, () => sendOne(telemetry, asked, () => Promise.reject(error)));
+    for (const [sent, error, code, failed] of cases) {
+      const work = telemetry.invocation(invocation, () => sendOne(telemetry, sent, () => Promise.reject(error)));
       await assert.rejects(work, (thrown) => thrown === error);
       const [call] = spans()
-        .filter(({ name }) => name === asked.name)
+        .filter(({ name }) => name === sent.name)
         .slice(-1);
       assert.deepEqual([call?.attributes["error.code"], call?.status.code === 2], [code, failed]);
     }
@@ -137,7 +137,7 @@ describe("telemetry", () => {
     );
   });
 
-  test("bounds what a long run tells, and still tells what fails", async () => {
+  test("successful calls of a long run have at most 500 spans; failures always have one", async () => {
     const { telemetry, spans } = arrange();
     await telemetry.invocation(invocation, async () => {
       for (let call = 0; call < 600; call += 1) await sendOne(telemetry, tables, async () => call);
@@ -147,7 +147,7 @@ describe("telemetry", () => {
     assert.equal(spans().filter(({ name }) => name === face.name).length, 1);
   });
 
-  test("keeps no status of an earlier request", async () => {
+  test("a request without response clears the status", async () => {
     const { telemetry, spans } = arrange();
     await telemetry.invocation(invocation, () =>
       telemetry.call(tables, async () => {
@@ -158,7 +158,7 @@ describe("telemetry", () => {
     assert.deepEqual([spans()[0]?.attributes.requests, spans()[0]?.attributes["response.status"]], [2, undefined]);
   });
 
-  test("says which session a request is about, and of a run of the timer none", async () => {
+  test("requests have the session id, runs of the timer do not", async () => {
     const { telemetry, spans } = arrange();
     for (const isRequest of [true, false]) {
       await telemetry.invocation({ ...invocation, isRequest }, async () => telemetry.noteSession("s-1"));
@@ -169,7 +169,7 @@ describe("telemetry", () => {
     );
   });
 
-  test("shows work that has failed as such, though it has answered", async () => {
+  test("an invocation that answers 5xx is marked as failed", async () => {
     const { telemetry, spans } = arrange();
     for (const status of [404, 503]) {
       await telemetry.invocation(invocation, async () => telemetry.note({ "response.status": status }, status >= 500));
@@ -183,7 +183,7 @@ describe("telemetry", () => {
     );
   });
 
-  test("leaves alone what asks nobody, and what no invocation asks for", async () => {
+  test("calls without HTTP requests, or outside of an invocation, have no span", async () => {
     const { telemetry, spans } = arrange();
     await telemetry.invocation(invocation, async () => {
       assert.equal(

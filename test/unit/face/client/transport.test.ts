@@ -19,7 +19,7 @@ test("transient failures of the service are retried twice", () => {
   }
 });
 
-test("a Retry-After of up to a second is obeyed, a longer one ends the retries", () => {
+test("a Retry-After of up to one second is obeyed; with a longer one there is no retry", () => {
   assert.equal(delayBefore(failing(429, "1"), 0), 1000);
   assert.equal(delayBefore(failing(503, "0"), 0), 200);
   assert.equal(delayBefore(failing(503, "Wed, 21 Oct 2015 07:28:00 GMT"), 0), 200);

@@ -58,7 +58,7 @@ const fieldsByVersion: Record<ApiVersion, Record<SessionKind, (typeof optionalNa
   },
 };
 
-/** A request that `version` can carry. */
+/** A request that `version` supports. */
 export function request(version: ApiVersion, ofKind: SessionKind): fc.Arbitrary<SessionRequest> {
   const optional = fc.record(optionalFields, { requiredKeys: [], noNullPrototype: true }).map((fields) => {
     for (const name of optionalNames) if (!fieldsByVersion[version][ofKind].includes(name)) delete fields[name];
@@ -80,7 +80,7 @@ export function request(version: ApiVersion, ofKind: SessionKind): fc.Arbitrary<
   }));
 }
 
-/** Fields that no version knows, as JSON has them, which has no negative zero. */
+/** Unknown fields with JSON values; JSON has no negative zero. */
 export const unknownFields: fc.Arbitrary<Record<string, unknown>> = fc
   .dictionary(fc.constantFrom("newField", "another", "constructor"), fc.jsonValue(), { maxKeys: 2 })
   .map((fields) => JSON.parse(JSON.stringify(fields)));
@@ -95,7 +95,7 @@ export const faceRectangle = fc.record(
   { noNullPrototype: true },
 );
 
-/** As JSON has it after a journey. */
+/** The value after a round trip through JSON. */
 export function overTheWire(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value));
 }

@@ -20,7 +20,7 @@ const neutral = {
   authTokenTimeToLiveInSeconds: 600,
 };
 
-/** A body with verify that is complete in every version, JSON and all. */
+/** A complete body with verify for every version. */
 const verifying = { ...minimal, referenceImageId: "held-1" };
 
 for (const version of apiVersions) {
@@ -30,7 +30,7 @@ for (const version of apiVersions) {
 
   describe(`create requests of ${version}`, () => {
     for (const kind of sessionKinds) {
-      test(`what is encoded for ${kind} decodes to the same`, () => {
+      test(`an encoded request for ${kind} decodes to the same request`, () => {
         const images =
           kind === "liveness"
             ? fc.constant(undefined)
@@ -38,9 +38,9 @@ for (const version of apiVersions) {
               ? image
               : fc.option(image, { nil: undefined });
         fc.assert(
-          fc.property(request(version, kind), images, (asked, picture) => {
-            const decoded = createRequest.decode(kind, createRequest.encode(kind, asked, picture));
-            assert.deepEqual(decoded, { request: asked, ...(picture && { image: picture }) });
+          fc.property(request(version, kind), images, (sent, picture) => {
+            const decoded = createRequest.decode(kind, createRequest.encode(kind, sent, picture));
+            assert.deepEqual(decoded, { request: sent, ...(picture && { image: picture }) });
           }),
         );
       });
@@ -50,7 +50,7 @@ for (const version of apiVersions) {
       assert.deepEqual(decode(minimal), { request: neutral });
     });
 
-    test("the mode is one of two, and required", () => {
+    test("livenessOperationMode is required and one of two values", () => {
       for (const mode of ["passive", "Active", "", null, 1, ["Passive"], undefined]) {
         assertRefused(
           () => decode({ ...minimal, livenessOperationMode: mode }),
@@ -64,7 +64,7 @@ for (const version of apiVersions) {
       );
     });
 
-    test("the token lives 60 to 86400 whole seconds", () => {
+    test("authTokenTimeToLiveInSeconds is an integer from 60 to 86400", () => {
       for (const seconds of [60, 600, 86_400]) {
         assert.equal(
           decode({ ...minimal, authTokenTimeToLiveInSeconds: seconds }).request.authTokenTimeToLiveInSeconds,
@@ -80,7 +80,7 @@ for (const version of apiVersions) {
       }
     });
 
-    test("the device is named by 1 to 64 UTF-16 code units of well-formed Unicode", () => {
+    test("deviceCorrelationId has 1 to 64 UTF-16 code units of well-formed Unicode", () => {
       for (const id of ["x", "x".repeat(64), "\u{1F600}".repeat(32), " ", "a/b", "\u0000"]) {
         assert.equal(decode({ ...minimal, deviceCorrelationId: id }).request.deviceCorrelationId, id);
       }
@@ -103,7 +103,7 @@ for (const version of apiVersions) {
       }
     });
 
-    test("the device is named either here or in the client", () => {
+    test("exactly one of deviceCorrelationId and deviceCorrelationIdSetInClient is required", () => {
       const inClient = { livenessOperationMode: "Passive", deviceCorrelationIdSetInClient: true };
       const { deviceCorrelationId: _, ...unnamed } = neutral;
       assert.deepEqual(decode(inClient), { request: { ...unnamed, deviceCorrelationIdSetInClient: true } });
@@ -125,7 +125,7 @@ for (const version of apiVersions) {
       );
     });
 
-    test("no field is dropped: an unknown one is refused by its name", () => {
+    test("unknown fields are refused by name", () => {
       assertRefused(
         () => decodeVerify({ ...verifying, verifyConfidenceTreshold: 0.9 }),
         "InvalidRequestBody",
@@ -144,19 +144,19 @@ for (const version of apiVersions) {
       );
     });
 
-    test("details name what callers sent cut and mended, and stay few", () => {
+    test("details are limited in number, and their targets are truncated and well-formed", () => {
       const many = Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`field${index}`, 1]));
       assert.equal(refusalOf(() => decode({ ...minimal, ...many })).details?.length, 16);
       const [detail] = refusalOf(() => decode({ ...minimal, [`\ud800${"x".repeat(1000)}`]: 1 })).details ?? [];
       assert.equal(detail?.target, `\ufffd${"x".repeat(63)}`);
     });
 
-    test("a body that is no object is refused", () => {
+    test("a body that is not an object is refused", () => {
       for (const value of [null, [], "x", 1, undefined])
         assertRefused(() => decode(value), "InvalidRequestBody", "body");
     });
 
-    test("no error tells a value", () => {
+    test("errors contain no values", () => {
       const secret = "s3cret-value";
       const everywhere = {
         livenessOperationMode: secret,
@@ -171,7 +171,7 @@ for (const version of apiVersions) {
       assert.doesNotMatch(JSON.stringify([error.message, error.details]), /s3cret/);
     });
 
-    test("of several errors the first of the service's table is answered, and all are detailed in its order", () => {
+    test("several errors: the code is the first of the service's table, the details are in its order", () => {
       const wrong = { livenessOperationMode: "x", authTokenTimeToLiveInSeconds: 1, deviceCorrelationId: "" };
       const three = ["authTokenTimeToLiveInSeconds", "livenessOperationMode", "deviceCorrelationId"];
       assertRefused(() => decode({ ...wrong, unknown: 1 }), "InvalidRequestBody", "unknown", ...three);
@@ -183,7 +183,7 @@ for (const version of apiVersions) {
       );
     });
 
-    test("our own additions are taken in every dialect", () => {
+    test("additional fields are accepted in every dialect", () => {
       assert.deepEqual(decode({ ...minimal, clientReferenceId: "order 1" }), {
         request: neutral,
         clientReferenceId: "order 1",
@@ -205,14 +205,14 @@ for (const version of apiVersions) {
       }
     });
 
-    test("our own additions never go upstream", () => {
+    test("additional fields are never sent upstream", () => {
       const { request } = decodeVerify({ ...verifying, clientReferenceId: "order 1" });
       const picture = { bytes: new Uint8Array(1) };
       const encoded = JSON.stringify(createRequest.encode("livenessWithVerify", request, picture));
       assert.doesNotMatch(encoded, /referenceImageId|clientReferenceId|order 1|held-1/);
     });
 
-    test("a session without verify is asked for in JSON only", () => {
+    test("a form is refused for sessions without verify", () => {
       const error = refusalOf(() => createRequest.decode("liveness", multipart()));
       assert.deepEqual([error.status, error.code, error.message], [415, "BadArgument", "Invalid Media Type."]);
     });
@@ -232,7 +232,7 @@ for (const version of apiVersions) {
   });
 }
 
-test("the mode's error has the text of its version, although both modes are taken", () => {
+test("the error for livenessOperationMode has the message of its version", () => {
   const messageOf = (version: (typeof apiVersions)[number]) =>
     refusalOf(() => codecs[version].createRequest.decode("liveness", json({ ...minimal, livenessOperationMode: "x" })))
       .message;
@@ -252,7 +252,7 @@ for (const version of ["v1.2-preview.1", "v1.2"] as const) {
     }
   });
 
-  test(`a model version of ${version} is any text, and known as its own`, () => {
+  test(`a model version of ${version} is any text, with the version as its dialect`, () => {
     const name = version === "v1.2" ? "livenessModelVersion" : "livenessSingleModalModel";
     const decode = (value: unknown) => createRequest.decode("liveness", json({ ...minimal, [name]: value }));
     assert.deepEqual(decode("2099-01-01").request, { ...neutral, modelVersion: "2099-01-01", modelVersionOf: version });
@@ -260,7 +260,7 @@ for (const version of ["v1.2-preview.1", "v1.2"] as const) {
   });
 }
 
-test("the documents' own requests are taken, but for those that break the documents' own rule", () => {
+test("requests of the documentation are accepted, except those that violate its own rules", () => {
   for (const { path, request } of documented) {
     const version = apiVersions.find((candidate) => path.startsWith(`/face/${candidate}/`));
     assert.ok(version);
@@ -276,7 +276,7 @@ test("the documents' own requests are taken, but for those that break the docume
   }
 });
 
-test("every field of the documents is known, and no other but our additions", () => {
+test("the known fields are those of the documentation and the additional ones", () => {
   const additions = { liveness: ["clientReferenceId"], livenessWithVerify: ["clientReferenceId", "referenceImageId"] };
   const documentedNames = fields.requests.flatMap((entry) => entry.fields.filter((name) => name !== "verifyImage"));
   const candidates = new Set([...documentedNames, ...additions.livenessWithVerify]);
@@ -285,7 +285,7 @@ test("every field of the documents is known, and no other but our additions", ()
     const ofKind = sessionKinds.find((candidate) => candidate === kind);
     assert.ok(ofVersion && ofKind);
     const known = [...candidates].filter((name) => {
-      // Wrong for every field: what is unknown is told apart by its detail.
+      // Invalid for every field; unknown fields have another code.
       const body = json({ [name]: {} });
       const { details = [] } = refusalOf(() => codecs[ofVersion].createRequest.decode(ofKind, body));
       return !details.some(({ code, target }) => code === "UnknownField" && target === name);

@@ -27,7 +27,7 @@ const request = {
 };
 const image = { bytes, filename: "face.jpg", contentType: "image/jpeg" };
 
-test("v1.2: every field is a part of its own, as text or as UTF-8 bytes", () => {
+test("v1.2: every field is a part, as text or UTF-8 bytes", () => {
   const decoded = decode(
     "v1.2",
     { name: "livenessOperationMode", content: Buffer.from("PassiveActive") },
@@ -84,7 +84,7 @@ test("v1.2: numbers are plain decimals, booleans are true or false", () => {
   }
 });
 
-test("v1.2: the image is required, unless a held one is named, and only one of the two", () => {
+test("v1.2: exactly one of image and referenceImageId is required", () => {
   assert.deepEqual(decodeFlat(flatImage), { request, image });
   assert.deepEqual(decodeFlat({ name: "referenceImageId", content: "held-1" }), {
     request,
@@ -128,7 +128,7 @@ test("the image's part must have a file name", () => {
   }
 });
 
-test("v1.2: unknown, doubled and ill-encoded parts are refused", () => {
+test("v1.2: unknown, duplicate and wrongly encoded parts are refused", () => {
   assertRefused(
     () => decodeFlat(flatImage, { name: "verifyConfidenceTreshold", content: "1" }),
     "InvalidRequestBody",
@@ -157,7 +157,7 @@ for (const version of ["v1.1-preview.1", "v1.2-preview.1"] as const) {
   const parameters = { name: "Parameters", contentType: "application/json", content: JSON.stringify(request) };
   const picture = { ...flatImage, name: "VerifyImage" };
 
-  test(`${version}: the fields are one JSON part beside the image, whatever the case of their names`, () => {
+  test(`${version}: the fields are one JSON part beside the image; part names are case-insensitive`, () => {
     assert.deepEqual(decode(version, parameters, picture), { request, image });
     assert.deepEqual(decode(version, { ...picture, name: "verifyimage" }, { ...parameters, name: "parameters" }), {
       request,
@@ -165,7 +165,7 @@ for (const version of ["v1.1-preview.1", "v1.2-preview.1"] as const) {
     });
   });
 
-  test(`${version}: our additions come in that part or beside it`, () => {
+  test(`${version}: additional fields are in Parameters or in parts of their own`, () => {
     const inside = {
       ...parameters,
       content: JSON.stringify({ ...request, referenceImageId: "held-1", clientReferenceId: "c" }),
@@ -194,7 +194,7 @@ for (const version of ["v1.1-preview.1", "v1.2-preview.1"] as const) {
     );
   });
 
-  test(`${version}: a form needs its parameters and an image`, () => {
+  test(`${version}: a form requires Parameters and an image`, () => {
     assertRefused(() => decode(version, parameters), "InvalidRequestBody", "VerifyImage");
     assertRefused(() => decode(version, parameters, parameters, picture), "InvalidRequestBody", "Parameters");
     assertRefused(
@@ -209,7 +209,7 @@ for (const version of ["v1.1-preview.1", "v1.2-preview.1"] as const) {
     assertRefused(() => decode(version, picture), "InvalidRequestBody", "Parameters");
   });
 
-  test(`${version}: the fields of a form obey the same rules`, () => {
+  test(`${version}: the fields of a form have the same rules as JSON`, () => {
     const sample = { ...request, deviceCorrelationIdSetInClient: true };
     assertRefused(
       () => decode(version, { ...parameters, content: JSON.stringify(sample) }, picture),
@@ -218,7 +218,7 @@ for (const version of ["v1.1-preview.1", "v1.2-preview.1"] as const) {
     );
   });
 
-  test(`${version}: without a form the device submits the image`, () => {
+  test(`${version}: with JSON the device submits the image`, () => {
     const value = { livenessOperationMode: "Passive", deviceCorrelationId: "a-device" };
     assert.deepEqual(codecs[version].createRequest.decode("livenessWithVerify", { type: "json", value }), { request });
   });
@@ -236,7 +236,7 @@ test("numbers are written without an exponent, and read back exactly", () => {
   );
 });
 
-test("what is no boolean or number is left to be refused", () => {
+test("invalid booleans and numbers remain text", () => {
   assert.deepEqual(["tRuE", "FALSE", "no"].map(readBoolean), [true, false, "no"]);
   assert.deepEqual(["1.50", "1e3", ""].map(readNumber), [1.5, "1e3", ""]);
 });

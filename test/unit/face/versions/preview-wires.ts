@@ -63,7 +63,7 @@ export function wireEntry(version: Preview, sessionId: string) {
 
 /** A session as `version` writes it. */
 export function wireSession(version: Preview) {
-  const told = fc.record(
+  const fields = fc.record(
     {
       id: fc.constant("a-session"),
       createdDateTime: fc.constant("2025-01-01T00:00:00Z"),
@@ -78,5 +78,5 @@ export function wireSession(version: Preview) {
     fc.constantFrom({ status: "NotStarted" }, { status: "Started" }),
     wireEntry(version, "a-session").map((result) => ({ status: "ResultAvailable", result })),
   );
-  return fc.tuple(unknownFields, told, progress).map(([a, b, c]) => ({ ...a, ...b, ...c }));
+  return fc.tuple(unknownFields, fields, progress).map(([a, b, c]) => ({ ...a, ...b, ...c }));
 }

@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as fc from "fast-check";
+import * as z from "zod";
 import { parseJson } from "../../../../src/face/int64.ts";
-import type {
-  Attempt,
-  AttemptResult,
-  CreatedSession,
-  SessionListItem,
-  SessionState,
-  VerifyReference,
+import {
+  type Attempt,
+  type AttemptResult,
+  type CreatedSession,
+  type SessionListItem,
+  type SessionState,
+  sessionKinds,
+  type VerifyReference,
 } from "../../../../src/face/model.ts";
 import { codecs } from "../../../../src/face/versions/codecs.ts";
 import documented from "../../../fixtures/face-docs/create-requests.json" with { type: "json" };
@@ -59,7 +61,7 @@ const attempts: fc.Arbitrary<Attempt[]> = fc
 describe("responses of v1.2", () => {
   const codec = codecs["v1.2"];
 
-  test("a created session survives the journey", () => {
+  test("a created session round-trips", () => {
     const created: fc.Arbitrary<CreatedSession> = fc.record(
       {
         sessionId: fc.uuid(),
@@ -78,7 +80,7 @@ describe("responses of v1.2", () => {
     );
   });
 
-  test("a session survives the journey, in whatever order its attempts come", () => {
+  test("a session round-trips; attempts are sorted", () => {
     const state: fc.Arbitrary<SessionState> = fc.record(
       {
         sessionId: fc.uuid(),
@@ -99,7 +101,7 @@ describe("responses of v1.2", () => {
     );
   });
 
-  test("everything in the documented response has its place", () => {
+  test("no field of the documented response becomes extra", () => {
     const { body } = fields.response;
     const state = codec.session.decode("livenessWithVerify", body);
     const { authToken, ...withoutToken } = body;
@@ -108,7 +110,7 @@ describe("responses of v1.2", () => {
     assert.deepEqual(codec.session.encode("livenessWithVerify", state), withoutToken);
   });
 
-  test("null is as good as absent", () => {
+  test("null is treated as absent", () => {
     const wire = {
       sessionId: "s",
       status: "Failed",
@@ -125,12 +127,12 @@ describe("responses of v1.2", () => {
     });
   });
 
-  test("a creation is understood by its id and token alone", () => {
+  test("a created session requires only id and token", () => {
     const created = { sessionId: "s", authToken: "t", verifyReferences: [] };
     assert.deepEqual(codec.createResponse.decode("liveness", { sessionId: "s", authToken: "t" }), created);
   });
 
-  test("what is not the version's shape is refused", () => {
+  test("other bodies are refused", () => {
     const attempt = { attemptId: 1, attemptStatus: "Succeeded" };
     const state = { sessionId: "s", status: "NotStarted", results: { attempts: [] } };
     assert.ok(codec.session.decode("liveness", state));
@@ -157,7 +159,7 @@ for (const version of previews) {
   describe(`responses of ${version}`, () => {
     const { createResponse, session, auditEntries, list } = codecs[version];
 
-    test("the documents' answer to a creation is understood", () => {
+    test("the documented response to a creation is decoded", () => {
       for (const { path, response } of documented.filter((entry) => entry.path.includes(version))) {
         const created = createResponse.decode("livenessWithVerify", response);
         assert.deepEqual(created, { ...response, verifyReferences: [] }, path);
@@ -165,7 +167,7 @@ for (const version of previews) {
       }
     });
 
-    test("a created session survives the journey", () => {
+    test("a created session round-trips", () => {
       const wire = fc.record(
         {
           sessionId: fc.uuid(),
@@ -182,7 +184,7 @@ for (const version of previews) {
       );
     });
 
-    test("a session survives the journey, with its latest audit entry", () => {
+    test("a session round-trips with its latest audit entry", () => {
       fc.assert(
         fc.property(kind, wireSession(version), (ofKind, body) => {
           assert.deepEqual(session.encode(ofKind, session.decode(ofKind, body)), body);
@@ -190,7 +192,7 @@ for (const version of previews) {
       );
     });
 
-    test("audit entries survive the journey, and come out in the order of their ids", () => {
+    test("audit entries round-trip, sorted by id", () => {
       const entries = fc.uniqueArray(wireEntry(version, "a-session"), { maxLength: 4, selector: ({ id }) => id });
       fc.assert(
         fc.property(entries, (body) => {
@@ -206,7 +208,7 @@ for (const version of previews) {
       );
     });
 
-    test("ids of 64 bits are told to the last digit", () => {
+    test("64-bit ids keep all digits", () => {
       const ids = ["9223372036854775806", "9007199254740993", "9223372036854775807", "7"];
       const text = `[${ids.map((id) => `{"id":${id},"response":{}}`).join()}]`;
       const decoded = auditEntries?.decode(parseJson(text)) ?? [];
@@ -219,7 +221,7 @@ for (const version of previews) {
       for (const id of sorted) assert.ok(encoded.includes(`"id":${id},`), id);
     });
 
-    test("an entry without a result tells of a failed attempt, or of one without an outcome", () => {
+    test("an entry without a result is a failed or running attempt", () => {
       const decode = (response: object) => auditEntries?.decode([{ id: 1, response, digest: "d" }])[0];
       const failed = decode({ body: { error: { code: "FaceWithMaskDetected", message: "m" } }, statusCode: 400 });
       assert.deepEqual(failed, {
@@ -236,7 +238,7 @@ for (const version of previews) {
       });
     });
 
-    test("a list survives the journey", () => {
+    test("a list round-trips", () => {
       const item: fc.Arbitrary<SessionListItem> = fc.record(
         {
           sessionId: fc.uuid(),
@@ -257,7 +259,7 @@ for (const version of previews) {
       );
     });
 
-    test("what is not the version's shape is refused", () => {
+    test("other bodies are refused", () => {
       assert.throws(() => session.decode("liveness", { id: "s" }));
       assert.throws(() =>
         session.decode("liveness", { sessionId: "s", status: "NotStarted", results: { attempts: [] } }),
@@ -270,7 +272,7 @@ for (const version of previews) {
   });
 }
 
-test("no GET of any version tells a token, wherever the service put one", () => {
+test("no encoded session contains a token, wherever the service sends one", () => {
   const token = "eyJhbGciOiJFUzI1NiIsIm";
   const v12 = { sessionId: "s", authToken: token, status: "NotStarted", results: { attempts: [] } };
   const preview = { id: "s", authToken: token, status: "NotStarted", createdDateTime: "c", sessionExpired: false };
@@ -279,6 +281,19 @@ test("no GET of any version tells a token, wherever the service put one", () => 
     assert.equal(state.authToken, token);
     for (const to of Object.values(codecs)) {
       assert.doesNotMatch(JSON.stringify(to.session.encode("liveness", state)), /authToken|eyJ/);
+    }
+  }
+});
+
+test("no schema of a session response has the token", () => {
+  for (const { shapes } of Object.values(codecs)) {
+    for (const kind of sessionKinds) {
+      const { $defs } = z.toJSONSchema(shapes(kind).session, { io: "input" });
+      const named = Object.entries($defs ?? {}).filter(([id]) => id.startsWith("Session_"));
+      assert.deepEqual(
+        named.map(([, { properties }]) => Object.hasOwn(properties ?? {}, "authToken")),
+        [false],
+      );
     }
   }
 });
