@@ -1,55 +1,55 @@
 import assert from "node:assert/strict";
-import { createHash, randomUUID } from "node:crypto";
-import { after, before, describe, test } from "node:test";
-import { type Stack, startStack } from "../local/stack.ts";
-import { assertError, control, createAppClient } from "./support/app-client.ts";
+import { randomUUID } from "node:crypto";
+import { describe, test } from "node:test";
+import { clientKey, ownerOf, principal } from "../unit/fakes/principals.ts";
+import { assertError, control, createAppClient, creation, errorOf, sessionsPath } from "./support/app-client.ts";
+import { openStack } from "./support/open-stack.ts";
+import { viewStorage } from "./support/storage-view.ts";
 
-const path = "face/v1.2/detectLiveness-sessions";
-const body = (deviceCorrelationId: string) => ({ json: { livenessOperationMode: "Passive", deviceCorrelationId } });
-
-describe("creation limits", () => {
-  let stack: Stack;
-  before(async () => {
-    stack = await startStack({
-      env: { WEBSITE_AUTH_ENABLED: "true", OWNER_CREATION_LIMIT: "3", CLIENT_KEYS: clientKeys, CREATION_LIMIT: "10" },
-    });
+describe("creation limits", async () => {
+  const { stack } = await openStack({
+    env: { ...clientKey.settings, OWNER_CREATION_LIMIT: "3", CREATION_LIMIT: "10" },
   });
-  after(() => stack.stop());
 
-  test("lets exactly so many through, of 200 at once on two processes", async () => {
+  test("200 concurrent creations on two processes: exactly the limit succeeds", async () => {
     const other = await stack.startAnotherApp();
-    const apps = [stack.url, other.url].map((url) => createAppClient(url, { "x-functions-key": key }));
+    const apps = [stack.url, other.url].map((url) => createAppClient(url, clientKey.headers));
+    const [app = assert.fail(), otherApp = assert.fail()] = apps;
     const device = randomUUID();
     const answers = await Promise.all(
-      Array.from({ length: 200 }, (_, index) => apps[index % 2]?.send(path, body(device))),
+      Array.from({ length: 200 }, (_, index) =>
+        (index % 2 === 0 ? app : otherApp).send(sessionsPath, creation(device)),
+      ),
     );
-    const statuses = Map.groupBy(answers, (answer) => answer?.status);
-    assert.equal(statuses.get(200)?.length, 10);
-    const refused = answers.filter((answer) => answer !== undefined && answer.status !== 200);
-    for (const answer of refused) {
-      if (answer?.status === 503) continue;
-      assertError(answer ?? assert.fail(), 429, "429");
-      assert.match(
-        JSON.stringify(answer?.body),
-        /"statusCode":429.*Rate limit is exceeded\. Try again in \d+ seconds\./,
-      );
-      assert.ok(Number(answer?.headers.get("retry-after")) > 0);
+    assert.equal(answers.filter(({ status }) => status === 200).length, 10);
+    for (const answer of answers.filter(({ status }) => status !== 200 && status !== 503)) {
+      assertError(answer, 429, "429");
+      const { statusCode, message } = errorOf(answer);
+      assert.equal(statusCode, 429);
+      assert.match(message, /^Rate limit is exceeded\. Try again in \d+ seconds\./);
+      assert.ok(Number(answer.headers.get("retry-after")) > 0);
     }
-    const trusted = apps[0] ?? assert.fail();
-    assert.equal((await trusted.outcomes(device, "?top=100")).value.length, 10);
+    assert.equal((await app.outcomes(device, "?top=100")).value.length, 10);
     await control(stack.emulator, "/clock", { advanceSeconds: 601 });
-    assert.equal((await trusted.send(path, body(device))).status, 200);
+    await app.openSession(device);
   });
 
-  test("limits a principal whatever its devices are", async () => {
-    const claims = [{ typ: "oid", val: "alice" }];
-    const header = Buffer.from(JSON.stringify({ auth_typ: "aad", claims })).toString("base64");
-    const alice = createAppClient(stack.url, { "x-ms-client-principal": header });
-    const answers = await Promise.all(Array.from({ length: 9 }, () => alice.send(path, body(randomUUID()))));
+  test("a principal has a limit over all its devices, a service role has none", async () => {
+    const alice = createAppClient(stack.url, principal("alice"));
+    const answers = await Promise.all(Array.from({ length: 9 }, () => alice.send(sessionsPath, creation())));
     assert.equal(answers.filter(({ status }) => status === 200).length, 3);
     for (const answer of answers.filter(({ status }) => status !== 200)) assertError(answer, 429, "429");
+    const service = createAppClient(stack.url, principal("backend", "Liveness.Service"));
+    for (let count = 0; count < 4; count += 1) await service.openSession();
+  });
+
+  test("erasing a principal's last session leaves no trace of the principal", async () => {
+    const device = randomUUID();
+    await createAppClient(stack.url, principal("gus")).openSession(device);
+    const storage = viewStorage(stack.azurite.connectionString);
+    assert.ok((await storage.everything()).includes(ownerOf("gus")));
+    const service = createAppClient(stack.url, clientKey.headers);
+    await service.send(`api/devices/${device}`, { method: "DELETE" });
+    assert.equal((await storage.everything()).includes(ownerOf("gus")), false);
   });
 });
-
-const key = "k";
-const clientKeys = JSON.stringify({ test: [createHash("sha256").update(key).digest("hex")] });

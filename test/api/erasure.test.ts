@@ -2,9 +2,18 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, test } from "node:test";
 import { makeImage } from "../fixtures/images.ts";
-import { assertError, control, playAttempt } from "./support/app-client.ts";
+import {
+  assertError,
+  control,
+  emulatorState,
+  playAttempt,
+  sessionsPath,
+  verifyCreation,
+  verifySessionsPath,
+} from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
 import { viewStorage } from "./support/storage-view.ts";
+import { until } from "./support/until.ts";
 
 const hour = 3600;
 
@@ -13,42 +22,25 @@ describe("erasing a device", async () => {
   const storage = viewStorage(stack.azurite.connectionString);
 
   const erase = (device: string) => app.send(`api/devices/${device}`, { method: "DELETE" });
-  const liveSessions = async () => {
-    const state = (await control(stack.emulator, "/state")) as { sessions: { sessionId: string }[] };
-    return state.sessions.map(({ sessionId }) => sessionId);
+  const put = (id: string, device: string) => {
+    const path = `api/reference-images/${id}?deviceCorrelationId=${device}`;
+    return app.send(path, { method: "PUT", body: makeImage() });
   };
 
-  async function openVerify(device: string, image: Buffer<ArrayBuffer>) {
-    const form = new FormData();
-    form.set("livenessOperationMode", "Passive");
-    form.set("deviceCorrelationId", device);
-    form.set("verifyImage", new File([image], "me.jpg"));
-    const opened = await app.send("face/v1.2/detectLivenessWithVerify-sessions", { method: "POST", body: form });
-    assert.equal(opened.status, 200, JSON.stringify(opened.body));
-    return opened.body as { sessionId: string; authToken: string };
-  }
-
-  test("removes everything here and the live sessions at the service, and nothing of others", async () => {
+  test("removes all data of the device and its live sessions at the service, and nothing of other devices", async () => {
     const [device, other] = [randomUUID(), randomUUID()];
     const bystander = await app.openSession(other);
-    await app.send("api/reference-images/of-the-device", {
-      method: "PUT",
-      body: makeImage({}, 1),
-    });
-    const bound = await app.send(`api/reference-images/of-the-device?deviceCorrelationId=${device}`, {
-      method: "PUT",
-      body: makeImage({}, 2),
-    });
-    assert.equal(bound.status, 200);
-    await app.send(`api/reference-images/moved-on?deviceCorrelationId=${device}`, { method: "PUT", body: makeImage() });
-    await app.send(`api/reference-images/moved-on?deviceCorrelationId=${other}`, { method: "PUT", body: makeImage() });
+    await app.send("api/reference-images/of-the-device", { method: "PUT", body: makeImage({}, 1) });
+    assert.equal((await put("of-the-device", device)).status, 200);
+    await put("moved-on", device);
+    await put("moved-on", other);
 
-    const finished = await openVerify(device, makeImage());
+    const finished = await app.openVerify(device);
     await playAttempt(stack.emulator, finished, { scenario: "realface" });
-    await app.send(`face/v1.2/detectLivenessWithVerify-sessions/${finished.sessionId}`);
+    await app.send(`${verifySessionsPath}/${finished.sessionId}`);
     const open = await app.openSession(device);
     await app.openSession(device);
-    await app.send(`face/v1.2/detectLiveness-sessions/${open.sessionId}`, { method: "DELETE" });
+    await app.send(`${sessionsPath}/${open.sessionId}`, { method: "DELETE" });
 
     const erased = await erase(device);
     assert.deepEqual([erased.status, erased.body], [200, { sessions: 3, referenceImages: 1 }]);
@@ -56,8 +48,9 @@ describe("erasing a device", async () => {
     for (const trace of [device, finished.sessionId, open.sessionId, "of-the-device"]) {
       assert.equal(everything.includes(trace), false, trace);
     }
-    assert.deepEqual(await liveSessions(), [bystander.sessionId]);
-    assert.equal((await app.send("api/reference-images/moved-on")).status, 200, "it belongs to another device now");
+    const live = (await emulatorState(stack)).sessions.map(({ sessionId }) => sessionId);
+    assert.deepEqual(live, [bystander.sessionId]);
+    assert.equal((await app.send("api/reference-images/moved-on")).status, 200, "bound to the other device");
     assert.equal((await app.outcomes(device)).value.length, 0);
     assertError(await app.send(`api/sessions/${finished.sessionId}`), 404, "SessionNotFound");
     assert.equal((await app.outcomes(other)).value.length, 1);
@@ -65,27 +58,19 @@ describe("erasing a device", async () => {
     await app.openSession(device);
   });
 
-  test("wins over a creation under way", async () => {
+  test("a creation in flight -> 409, and leaves nothing", async () => {
     const device = randomUUID();
+    const { create } = (await emulatorState(stack)).calls;
     await control(stack.emulator, "/faults", { operation: "create", delayMs: 1500, times: 1 });
-    const creation = app.send("face/v1.2/detectLivenessWithVerify-sessions", {
-      method: "POST",
-      body: (() => {
-        const form = new FormData();
-        form.set("livenessOperationMode", "Passive");
-        form.set("deviceCorrelationId", device);
-        form.set("verifyImage", new File([makeImage()], "me.jpg"));
-        return form;
-      })(),
-    });
-    await new Promise((resolve) => setTimeout(resolve, 600));
+    const creation = app.send(verifySessionsPath, verifyCreation(device));
+    await until(async () => (await emulatorState(stack)).calls.create > create);
     assert.equal((await erase(device)).status, 200);
     assertError(await creation, 409, "CreationConflict");
     assert.equal((await storage.everything()).includes(device), false);
     assert.equal((await app.outcomes(device)).value.length, 0);
   });
 
-  test("is completed by repeating it after the service failed halfway", async () => {
+  test("a retry completes an erasure that failed halfway at the service", async () => {
     const device = randomUUID();
     for (let count = 0; count < 4; count += 1) await app.openSession(device);
     await control(stack.emulator, "/faults", { operation: "delete", status: 500, rate: 0.7 });
@@ -96,7 +81,7 @@ describe("erasing a device", async () => {
     assert.equal((await storage.everything()).includes(device), false);
   });
 
-  test("removes what the timer has moved on in the meantime", async () => {
+  test("removes rows that the timer has moved to a later phase", async () => {
     const device = randomUUID();
     const session = await app.openSession(device);
     for (const seconds of [1 * hour, 50 * hour]) {

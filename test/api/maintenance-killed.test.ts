@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startStack } from "../local/stack.ts";
-import { control } from "./support/app-client.ts";
-import { assertAllIsDone, assertNothingIsLost, emulatorState, seedBacklog } from "./support/backlog.ts";
+import { control, emulatorState } from "./support/app-client.ts";
+import { assertAllIsDone, assertNothingIsLost, seedBacklog } from "./support/backlog.ts";
 
 test("a run that is killed again and again loses nothing of 2,000 due sessions", async (t) => {
   const stack = await startStack({

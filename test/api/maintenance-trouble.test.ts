@@ -6,8 +6,8 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startAzurite } from "../local/azurite.ts";
 import { type Stack, type StackOptions, startStack } from "../local/stack.ts";
-import { control } from "./support/app-client.ts";
-import { assertAllIsDone, assertNothingIsLost, emulatorState, seedBacklog } from "./support/backlog.ts";
+import { control, emulatorState } from "./support/app-client.ts";
+import { assertAllIsDone, assertNothingIsLost, seedBacklog } from "./support/backlog.ts";
 
 /** A stack whose sessions are pruned an hour after their creation, while the service still knows them. */
 async function startShortStack(t: TestContext, options: StackOptions = {}): Promise<Stack> {

@@ -2,9 +2,13 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { sessionResourceShape } from "../../../src/functions/session-resource.ts";
+import { makeImage } from "../../fixtures/images.ts";
 import { checkAnswer } from "./described-answers.ts";
 
-/** What the tests need of a running stack. */
+export const sessionsPath = "face/v1.2/detectLiveness-sessions";
+export const verifySessionsPath = "face/v1.2/detectLivenessWithVerify-sessions";
+
+/** The part of a running stack that the tests use. */
 export interface RunningStack {
   url: string;
   emulator: { url: string; key: string };
@@ -25,10 +29,35 @@ export interface AppRequest {
 }
 
 const errorShape = z.object({
-  error: z.object({ code: z.string().min(1), message: z.string().min(1) }),
+  error: z.object({
+    code: z.string().min(1),
+    message: z.string().min(1),
+    statusCode: z.int().optional(),
+    details: z.array(z.object({ code: z.string(), message: z.string().optional(), target: z.string() })).optional(),
+  }),
 });
+const openSessionShape = z.object({ sessionId: z.string(), authToken: z.string() });
 
-/** Calls any server: no answer is looked at. */
+/** The body of a creation without verify. */
+export function creation(deviceCorrelationId: string = randomUUID(), fields: Record<string, unknown> = {}): AppRequest {
+  return { json: { livenessOperationMode: "Passive", deviceCorrelationId, ...fields } };
+}
+
+/** The body of a v1.2 creation with an uploaded image. */
+export function verifyCreation(
+  deviceCorrelationId: string = randomUUID(),
+  fields: Record<string, string> = {},
+  image = makeImage(),
+): AppRequest {
+  const form = new FormData();
+  for (const [name, value] of Object.entries({ livenessOperationMode: "Passive", deviceCorrelationId, ...fields })) {
+    form.set(name, value);
+  }
+  form.set("verifyImage", new File([image], "me.jpg"));
+  return { method: "POST", body: form };
+}
+
+/** Calls any server and does not check the answer against a description. */
 export function createClient(
   baseUrl: string,
   commonHeaders: Record<string, string> = {},
@@ -49,18 +78,29 @@ export function createClient(
   };
 }
 
-/** Calls a running app as any HTTP client would. Every answer is checked against the API's description. */
+/** Calls a running app over HTTP. Every answer is checked against the API's description. */
 export function createAppClient(baseUrl: string, commonHeaders: Record<string, string> = {}) {
   const send = createClient(baseUrl, commonHeaders, checkAnswer);
   return {
     send,
-    /** Opens a liveness session in v1.2, and expects that it works. */
+    /** Opens a liveness session in v1.2. Fails unless the answer is 200. */
     async openSession(deviceCorrelationId: string = randomUUID(), fields: Record<string, unknown> = {}) {
-      const answer = await send("face/v1.2/detectLiveness-sessions", {
-        json: { livenessOperationMode: "Passive", deviceCorrelationId, ...fields },
-      });
+      const answer = await send(sessionsPath, creation(deviceCorrelationId, fields));
       assert.equal(answer.status, 200, JSON.stringify(answer.body));
-      return { ...z.object({ sessionId: z.string(), authToken: z.string() }).parse(answer.body), deviceCorrelationId };
+      return { ...openSessionShape.parse(answer.body), deviceCorrelationId };
+    },
+    /** Opens a session with verify in v1.2 with an uploaded image. Fails unless the answer is 200. */
+    async openVerify(...request: Parameters<typeof verifyCreation>) {
+      const answer = await send(verifySessionsPath, verifyCreation(...request));
+      assert.equal(answer.status, 200, JSON.stringify(answer.body));
+      const referenceImageId = answer.headers.get("x-reference-image-id") ?? assert.fail("no x-reference-image-id");
+      return { ...openSessionShape.parse(answer.body), referenceImageId };
+    },
+    /** Settles a session. Fails unless the answer is 200. */
+    async settle(sessionId: string, json: unknown = {}) {
+      const answer = await send(`api/sessions/${sessionId}/settle`, { json });
+      assert.equal(answer.status, 200, JSON.stringify(answer.body));
+      return sessionResourceShape.parse(answer.body);
     },
     async session(sessionId: string) {
       const answer = await send(`api/sessions/${sessionId}`);
@@ -87,7 +127,23 @@ export async function playAttempt(
   });
 }
 
-/** Calls one of the emulator's control routes, and expects that it works. */
+/** The digest that a device receives with the answer to its attempt. */
+export function digestOf({ body }: Answer): string {
+  return z.object({ digest: z.string() }).parse(body).digest;
+}
+
+const emulatorStateShape = z.object({
+  now: z.iso.datetime(),
+  sessions: z.array(z.object({ sessionId: z.string(), apiVersion: z.string(), kind: z.string() })),
+  calls: z.record(z.enum(["create", "get", "delete", "list", "audit", "image"]), z.int()),
+});
+
+/** The clock, the live sessions and the calls by operation of the stack's emulator. */
+export async function emulatorState({ emulator }: { emulator: RunningStack["emulator"] }) {
+  return emulatorStateShape.parse(await control(emulator, "/state"));
+}
+
+/** Calls one of the emulator's control routes. Fails unless the status is below 300. */
 export async function control(emulator: RunningStack["emulator"], path: string, json?: unknown, method?: string) {
   const answer = await createClient(emulator.url)(`emulator${path}`, {
     ...(json !== undefined && { json }),
@@ -97,11 +153,17 @@ export async function control(emulator: RunningStack["emulator"], path: string, 
   return answer.body;
 }
 
-/** Checks what every error has: its status, its code in body and header, a message. */
+/** The error in a body. Fails where the body has another shape. */
+export function errorOf({ status, body }: Answer) {
+  const parsed = errorShape.safeParse(body);
+  assert.ok(parsed.success, `not an error: ${status} ${JSON.stringify(body)}`);
+  return parsed.data.error;
+}
+
+/** Checks the parts of every error: status, code in body and header, message, no caching. */
 export function assertError(answer: Answer, status: number, code: string): void {
-  const parsed = errorShape.safeParse(answer.body);
-  assert.ok(parsed.success, `not an error: ${answer.status} ${JSON.stringify(answer.body)}`);
-  assert.deepEqual([answer.status, parsed.data.error.code], [status, code], parsed.data.error.message);
+  const error = errorOf(answer);
+  assert.deepEqual([answer.status, error.code], [status, code], error.message);
   assert.equal(answer.headers.get("x-ms-error-code"), code);
   assert.equal(answer.headers.get("cache-control"), "no-store");
 }

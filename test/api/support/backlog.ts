@@ -15,16 +15,16 @@ import { createImageStore } from "../../../src/storage/stores/images.ts";
 import { createSessionStore } from "../../../src/storage/stores/sessions.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import type { Stack } from "../../local/stack.ts";
-import { control, playAttempt } from "./app-client.ts";
+import { emulatorState, playAttempt } from "./app-client.ts";
 import { viewStorage } from "./storage-view.ts";
 
 const ttlSeconds = 600;
 const perDevice = 25;
 const facts = { contentType: "image/png", width: 100, height: 100, sha256: "0".repeat(64) } as const;
 
-/** What the device of a session has done: three quarters were used well, the others failed, were never used, or both failed and went well. */
+/** The attempts of each session's device, in turn. The last of the six plays none. */
 const scenarios = [["realface"], ["realface"], ["realface"], ["FaceTrackingFailed", "realface"], ["spoofface"], []];
-/** The decision that each must end with, and its number of attempts. */
+/** The decision that each session must end with, and its number of attempts. */
 const expected = new Map(
   scenarios.map((played) => {
     const last = played.at(-1);
@@ -41,25 +41,15 @@ export interface SeededSession {
 }
 
 const openedShape = z.object({ sessionId: z.string(), authToken: z.string() });
-const stateShape = z.object({
-  now: z.iso.datetime(),
-  sessions: z.array(z.object({ sessionId: z.string() })),
-  calls: z.object({ get: z.number(), delete: z.number() }),
-});
-
-export async function emulatorState(stack: Stack) {
-  return stateShape.parse(await control(stack.emulator, "/state"));
-}
-
 /**
- * Sessions as creations leave them, at the service and in storage, each tenth with an uploaded image. They are written
- * side by side and in transactions, which takes a fraction of the time that as many creations would.
+ * Writes sessions as creations do, at the service and in storage; every tenth has an uploaded image. The rows are written
+ * in transactions, because that takes a fraction of the time of as many creations.
  */
 export async function seedBacklog(stack: Stack, count: number): Promise<SeededSession[]> {
   const connection = connectStorage({ connectionString: stack.azurite.connectionString });
   const [sessions, images] = [createSessionStore(connection), createImageStore(connection)];
-  // Tables are made at their first use.
-  await Promise.all([sessions.probe(), sessions.find("nobody"), sessions.oldestDue("2000"), images.probe()]);
+  // The first use of a table creates it.
+  await Promise.all([sessions.probe(), sessions.find("unknown"), sessions.oldestDue("2000"), images.probe()]);
   const { now } = await emulatorState(stack);
   const iso = (ms: number) => new Date(Date.parse(now) + ms).toISOString();
   const times = {
@@ -72,7 +62,7 @@ export async function seedBacklog(stack: Stack, count: number): Promise<SeededSe
   const due: DueRow[] = [];
   const rows = new Map<string, TransactionAction[]>();
 
-  await together(count, async (number) => {
+  await inParallel(count, async (number) => {
     const played = scenarios[number % scenarios.length] ?? [];
     const { decision = "", attempts = 0 } = expected.get(played) ?? {};
     const deviceCorrelationId = `device-${Math.floor(number / perDevice)}`;
@@ -126,7 +116,7 @@ async function openAtService(stack: Stack, deviceCorrelationId: string, played: 
 
 const recordShape = z.looseObject({ rowKey: z.string(), sessionId: z.string(), creationId: z.string() });
 
-/** No session is gone at the service whose outcome is not stored: holds at any moment, whatever has happened. */
+/** Every session that the service has deleted has its outcome in storage. This must hold at any moment. */
 export async function assertNothingIsLost(stack: Stack, seeded: readonly SeededSession[]): Promise<void> {
   const live = new Set((await emulatorState(stack)).sessions.map(({ sessionId }) => sessionId));
   const outcomes = await readOutcomes(stack);
@@ -136,19 +126,19 @@ export async function assertNothingIsLost(stack: Stack, seeded: readonly SeededS
   }
 }
 
-/** Every session has its one outcome and its audit entries, is gone at the service with its image, and waits to be purged. */
+/** Every session has one outcome and its audit entries, is deleted at the service together with its image, and is scheduled for the purge. */
 export async function assertAllIsDone(stack: Stack, seeded: readonly SeededSession[]): Promise<void> {
   const outcomes = await readOutcomes(stack);
-  const told = seeded.map(({ sessionId }) => [sessionId, outcomes.get(sessionId)]);
-  const meant = seeded.map(({ sessionId, decision, attempts }) => [
+  const stored = seeded.map(({ sessionId }) => [sessionId, outcomes.get(sessionId)]);
+  const expectedOutcomes = seeded.map(({ sessionId, decision, attempts }) => [
     sessionId,
     { decision, attempts, entries: attempts },
   ]);
-  assert.deepEqual(told, meant);
+  assert.deepEqual(stored, expectedOutcomes);
   assert.equal(outcomes.size, seeded.length);
   assert.deepEqual((await emulatorState(stack)).sessions, []);
   const storage = viewStorage(stack.azurite.connectionString);
-  // A walk through more rows than one run reads leaves its bookmark for the next.
+  // A walk over more rows than one run reads leaves a bookmark for the next run.
   const images = (await storage.imageNames()).filter((name) => !name.startsWith("bookmarks/"));
   assert.deepEqual(images, []);
   const due = await storage.rows("expiry");
@@ -176,8 +166,8 @@ async function readOutcomes(stack: Stack) {
   );
 }
 
-/** Does the work for each number, some at a time. */
-async function together(count: number, work: (number: number) => Promise<void>): Promise<void> {
+/** Calls `work` for each number below `count`, 16 calls at a time. */
+async function inParallel(count: number, work: (number: number) => Promise<void>): Promise<void> {
   let next = 0;
   const worker = async () => {
     for (let number = next++; number < count; number = next++) await work(number);

@@ -3,7 +3,7 @@ import { checkAnswer } from "./described-answers.ts";
 
 type Options = Omit<NonNullable<Parameters<typeof createFaceClient>[2]>, "apiVersion">;
 
-/** For an official client that calls the app: over plain HTTP, and every answer is checked against the API's description. */
+/** Options of an official client that calls the app over plain HTTP. Every answer is checked against the API's description. */
 export const faceClientOptions: Options = {
   allowInsecureConnection: true,
   additionalPolicies: [

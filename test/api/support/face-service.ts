@@ -25,7 +25,7 @@ export type Handler = (received: Received, response: ServerResponse, count: numb
 
 export const key = "key-of-the-test";
 
-/** A service that answers as `handle` says, or as the handler itself writes, and a client of it. */
+/** A server that answers with the reply of `handle`, or with what `handle` itself writes, and a client of it. */
 export async function startService(t: TestContext, handle: Handler, options: Partial<FaceServiceOptions> = {}) {
   const received: Received[] = [];
   const server = createServer(async (request, response) => {

@@ -4,11 +4,11 @@ import { setImmediate as turn } from "node:timers/promises";
 import { queryObjects } from "node:v8";
 
 /**
- * Preloaded into a process whose live heap is to be measured (`NODE_OPTIONS=--expose-gc --import=…`): prints its address
- * as one line on stdout, and answers every request with what remains in use after garbage collection (`HeapUse`).
+ * Preloaded into a process to measure its live heap (`NODE_OPTIONS=--expose-gc --import=…`). Prints its address as one
+ * line on stdout, and answers every request with the heap use after garbage collection (`HeapUse`).
  */
 const server = createServer(async (_request, response) => {
-  // What a first collection leaves to finalizers and closed sockets goes with a later one.
+  // Finalizers and closed sockets release more memory only after the first collections.
   for (let round = 0; round < 5; round += 1) {
     await turn();
     globalThis.gc?.();

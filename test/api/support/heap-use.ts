@@ -5,34 +5,37 @@ import { text } from "node:stream/consumers";
 import { pathToFileURL } from "node:url";
 import * as z from "zod";
 import type { FunctionsHost } from "../../local/functions-host/launcher.ts";
+import { until } from "./until.ts";
 
 const probe = pathToFileURL(join(import.meta.dirname, "heap-probe.ts")).href;
 
-/** Settings with which a process lets its heap be measured. */
+/** Settings that preload the heap probe into a process. */
 export const heapProbeEnv = { NODE_OPTIONS: `--expose-gc --import=${probe}` };
 
 const heapUseShape = z.object({
-  /** Of the heap and of buffers outside it. */
+  /** Bytes in use, of the heap and of buffers outside it. */
   bytes: z.number(),
-  /** Requests, responses and sockets of HTTP, of either side. */
+  /** Number of live HTTP requests, responses and sockets, of both sides. */
   exchanges: z.number(),
 });
 export type HeapUse = z.infer<typeof heapUseShape>;
 
-/** What is alive in the host's process after garbage collection. */
+/** Heap use of the host's process after garbage collection. */
 export async function measureHeap(host: FunctionsHost): Promise<HeapUse> {
   const address = /heap-probe (\S+)/.exec(host.output())?.[1];
   const response = await fetch(address ?? "", { headers: { connection: "close" } });
   return heapUseShape.parse(await response.json());
 }
 
-/** Waits until no more exchanges are alive than `most`; the test's own time limit ends the wait. */
+/** Waits until at most `most` exchanges are alive. */
 export async function settledHeap(host: FunctionsHost, most: number): Promise<HeapUse> {
-  for (;;) {
-    const use = await measureHeap(host);
-    if (use.exchanges <= most) return use;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+  let use = await measureHeap(host);
+  const isSettled = async () => {
+    if (use.exchanges > most) use = await measureHeap(host);
+    return use.exchanges <= most;
+  };
+  await until(isSettled, { timeoutMs: 120_000, state: () => `${use.exchanges} exchanges, expected ${most}` });
+  return use;
 }
 
 export interface Sent {
@@ -42,7 +45,7 @@ export interface Sent {
   body?: string;
 }
 
-/** Sends the same request `count` times, some at a time, and resolves with each kind of answer and its number. */
+/** Sends a request `count` times, 32 at a time, and resolves with the number of each kind of answer. */
 export async function sendMany(host: FunctionsHost, count: number, sent: Sent): Promise<Map<string, number>> {
   const agent = new Agent({ keepAlive: true, maxSockets: 32 });
   const answers = new Map<string, number>();
@@ -54,7 +57,7 @@ export async function sendMany(host: FunctionsHost, count: number, sent: Sent): 
   return answers;
 }
 
-/** Sends what is no whole request `count` times, and breaks each connection off. */
+/** Sends an incomplete request `count` times, and closes each connection. */
 export async function hangUpMany(host: FunctionsHost, count: number, begun: string): Promise<void> {
   await inParallel(count, async () => {
     const socket = connect(host.port, "127.0.0.1");
@@ -75,7 +78,7 @@ async function inParallel(count: number, work: () => Promise<void>): Promise<voi
   await Promise.all(Array.from({ length: 32 }, worker));
 }
 
-/** Status and body; of a body in the error shape the code. */
+/** Resolves with the status, and with the error code or, where there is none, the body. */
 function sendOnce(host: FunctionsHost, agent: Agent, { method = "GET", path, headers, body }: Sent): Promise<string> {
   return new Promise((resolve, reject) => {
     const length = body === undefined ? {} : { "content-length": Buffer.byteLength(body) };

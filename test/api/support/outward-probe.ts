@@ -2,8 +2,8 @@ import dns from "node:dns";
 import Module from "node:module";
 
 /**
- * Preloaded into the app's process (`NODE_OPTIONS=--import`): no name but the machine's own is ever resolved, and who
- * asked for one, and which files of the app were loaded, is told on stdout.
+ * Preloaded into the app's process (`NODE_OPTIONS=--import`). Resolves loopback names only, and prints every other name
+ * that the app tries to resolve, and at the exit every file that it has loaded.
  */
 
 const lookup = dns.lookup;

@@ -3,7 +3,7 @@ import { BlobServiceClient } from "@azure/storage-blob";
 
 export type Row = TableEntityResult<Record<string, unknown>>;
 
-/** Looks at the tables and blobs as an operator would, with the ordinary SDKs. */
+/** Reads the tables and blobs with the Azure SDKs. */
 export function viewStorage(connectionString: string) {
   async function rows(table: string): Promise<Row[]> {
     const client = TableClient.fromConnectionString(connectionString, table, { allowInsecureConnection: true });
@@ -11,7 +11,7 @@ export function viewStorage(connectionString: string) {
     try {
       for await (const row of client.listEntities()) all.push(row);
     } catch (error) {
-      // Tables are made at their first use.
+      // The first use of a table creates it.
       if ((error as { statusCode?: number }).statusCode !== 404) throw error;
     }
     return all;
@@ -25,7 +25,7 @@ export function viewStorage(connectionString: string) {
       if (await images.exists()) for await (const blob of images.listBlobsFlat()) names.push(blob.name);
       return names;
     },
-    /** Everything that is stored, as one text to search in: rows, and names and metadata of images. */
+    /** All rows, and names and metadata of all images, as one text to search. */
     async everything(): Promise<string> {
       const tables = await Promise.all(["sessions", "sessionids", "expiry"].map(rows));
       const blobs: unknown[] = [];

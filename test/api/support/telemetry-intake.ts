@@ -44,11 +44,11 @@ export interface Measurement {
   facts: Record<string, string>;
 }
 
-/** Takes what an app tells Application Insights, as its intake does. */
+/** A stand-in for the ingestion endpoint of Application Insights. */
 export interface TelemetryIntake {
   connectionString: string;
   requests(): number;
-  /** All bodies as they came. */
+  /** All received bodies. */
   text(): string;
   spans(): Span[];
   measurements(name: string): Measurement[];
@@ -102,7 +102,7 @@ export async function startTelemetryIntake(t: TestContext, status = 200): Promis
   };
 }
 
-/** A body is an array, or an item a line. */
+/** A body is an array, or has one item per line. */
 function items(text: string): z.infer<typeof item>[] {
   const list: unknown[] = text.startsWith("[") ? JSON.parse(text) : text.split("\n").map((line) => JSON.parse(line));
   return list.map((each) => item.parse(each));

@@ -11,8 +11,9 @@ import {
   type FunctionsHostOptions,
   startFunctionsHost,
 } from "../../local/functions-host/launcher.ts";
+import { until } from "./until.ts";
 
-/** What the tests of the functions host share: the tiny app, built once for the file, and ways to call it. */
+/** Shared by the tests of the functions host: the tiny app, built once per file, and functions that call it. */
 
 const echoShape = z.object({
   method: z.string(),
@@ -26,7 +27,7 @@ const echoShape = z.object({
 let folder: string;
 let tinyApp: string;
 
-/** A new folder that goes with the file's tests. */
+/** A new folder, removed after the file's tests. */
 export function makeFolder(prefix: string): Promise<string> {
   return mkdtemp(join(folder, prefix));
 }
@@ -59,7 +60,7 @@ export interface RawAnswer {
   body: string;
 }
 
-/** A request as it is told: `fetch` would tidy up the path and refuse some headers. */
+/** Sends a request unchanged: `fetch` normalises the path and refuses some headers. */
 export function send(
   host: FunctionsHost,
   method: string,
@@ -93,9 +94,8 @@ export async function echo(host: FunctionsHost, method: string, path: string, op
   return echoShape.parse(JSON.parse(answer.body));
 }
 
-/** Waits until the host has written it; the test's own time limit ends the wait. */
-export async function seen(host: FunctionsHost, text: string | RegExp): Promise<void> {
-  while (!(typeof text === "string" ? host.output().includes(text) : text.test(host.output()))) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+/** Waits until the host's output contains or matches `text`. */
+export function seen(host: FunctionsHost, text: string | RegExp): Promise<void> {
+  const isSeen = () => (typeof text === "string" ? host.output().includes(text) : text.test(host.output()));
+  return until(isSeen, { state: host.output });
 }
