@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { get } from "node:http";
 import { join } from "node:path";
@@ -8,16 +7,18 @@ import { brotliDecompressSync } from "node:zlib";
 import * as z from "zod";
 import { describeApi } from "../../infra/openapi/document.ts";
 import { endpoints } from "../../src/endpoints.ts";
+import { clientKey } from "../unit/fakes/principals.ts";
 import { assertError } from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
 
 const root = join(import.meta.dirname, "../..");
-const clientKeys = JSON.stringify({ shop: [createHash("sha256").update("a key").digest("hex")] });
 
 describe("the description of the API", async () => {
-  const { stack, app } = await openStack({ env: { CLIENT_KEYS: clientKeys, FACE_API_VERSION: "v1.2-preview.1" } });
+  const { stack, app } = await openStack({
+    env: { ...clientKey.settings, FACE_API_VERSION: "v1.2-preview.1" },
+  });
 
-  test("is served without authentication, as the build generates it", async () => {
+  test("needs no authentication and is the generated document", async () => {
     const { version } = z
       .object({ version: z.string() })
       .parse(JSON.parse(await readFile(join(root, "package.json"), "utf8")));
@@ -28,7 +29,7 @@ describe("the description of the API", async () => {
     assert.deepEqual(answer.body, JSON.parse(JSON.stringify(expected)));
   });
 
-  test("is read on a page that loads all it needs from here, and nothing else", async () => {
+  test("has a page that loads files of this origin only", async () => {
     const page = await app.send("api/docs");
     assert.equal(page.headers.get("content-type"), "text/html; charset=utf-8");
     const policy = page.headers.get("content-security-policy") ?? "";
@@ -52,7 +53,7 @@ describe("the description of the API", async () => {
     assert.ok(start.includes('"/api/openapi.json"'));
   });
 
-  test("has its viewer as the package has it, compressed for those who take that", async () => {
+  test("serves the viewer of the package, compressed with Brotli where the client accepts it", async () => {
     const viewer = await readFile(join(root, "node_modules/swagger-ui-dist/swagger-ui-bundle.js"));
     for (const [accepted, isCompressed] of [
       ["br", true],
@@ -69,7 +70,7 @@ describe("the description of the API", async () => {
     }
   });
 
-  test("serves no other file", async () => {
+  test("no other file -> 404", async () => {
     for (const name of [
       "main.cjs",
       "page.html",
@@ -87,7 +88,7 @@ describe("the description of the API", async () => {
   });
 });
 
-/** What travels, before any client unpacks it. */
+/** The body before decompression. */
 function fetchRaw(url: string, accepted: string): Promise<{ encoding: string | undefined; bytes: Buffer }> {
   return new Promise((resolve, reject) => {
     get(url, { headers: { "accept-encoding": accepted } }, async (response) => {

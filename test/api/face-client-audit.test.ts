@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { notFound, notStarted, ref, startService, token } from "./support/face-service.ts";
 
-test("a token in a GET is kept apart", async (t) => {
+test("a token in a GET is a field of its own", async (t) => {
   const { face } = await startService(t, () => ({ json: { ...notStarted, authToken: token } }));
   const session = await face.get(ref("liveness", "s-1"));
   assert.equal(session?.value.authToken, token);
   assert.equal(session?.value.extra, undefined);
 });
 
-test("a preview's session is read in its own version, and comes with all its attempts, page by page", async (t) => {
+test("a session of a preview has all attempts, read page by page from the audit trail", async (t) => {
   const entry = (id: number | string, livenessDecision: string) => ({
     id,
     response: { body: { livenessDecision }, statusCode: 200 },
@@ -51,21 +51,21 @@ test("a preview's session is read in its own version, and comes with all its att
   );
 });
 
-test("a preview's audit trail is not asked for before a session has started", async (t) => {
+test("the audit trail is not read before a session has started", async (t) => {
   const session = { id: "s-1", createdDateTime: "c", sessionExpired: false, status: "NotStarted" };
   const { face, received } = await startService(t, () => ({ json: session }));
   assert.deepEqual((await face.get(ref("liveness", "s-1", "v1.1-preview.1")))?.value.attempts, []);
   assert.equal(received.length, 1);
 });
 
-test("a session that is deleted while its audit trail is read is told as it was", async (t) => {
+test("a session deleted while its audit trail is read -> its last state", async (t) => {
   const result = { id: 1, response: { body: { livenessDecision: "realface" } } };
   const session = { id: "s-1", createdDateTime: "c", sessionExpired: false, status: "ResultAvailable", result };
   const { face } = await startService(t, ({ url }) => (url.includes("audit") ? notFound : { json: session }));
   assert.equal((await face.get(ref("liveness", "s-1", "v1.1-preview.1")))?.value.attempts.length, 1);
 });
 
-test("audit ids beyond the reach of numbers page exactly", async (t) => {
+test("audit ids beyond 2^53 page exactly", async (t) => {
   const ids = ["9223372036854775806", "9223372036854775807"];
   const session = { id: "s-1", createdDateTime: "c", sessionExpired: false, status: "Started" };
   const { face, received } = await startService(

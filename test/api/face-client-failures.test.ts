@@ -15,7 +15,7 @@ import {
   token,
 } from "./support/face-service.ts";
 
-test("the service's errors are passed on in either shape", async (t) => {
+test("errors of the service are passed on in either shape", async (t) => {
   const error = { code: "InvalidImage", message: "Decoding error, image format unsupported." };
   const replies: Reply[] = [
     { status: 400, json: { error } },
@@ -44,7 +44,7 @@ test("the service's errors are passed on in either shape", async (t) => {
   assert.equal(failures[2]?.message, "Out of call volume quota. Quota will be replenished in 2 days.");
 });
 
-test("what the service does not know is absent", async (t) => {
+test("404 of the service -> undefined or false", async (t) => {
   const { face, received } = await startService(t, () => notFound);
   assert.equal(await face.get(ref("liveness", "s-1")), undefined);
   assert.equal(await face.revoke(ref("liveness", "s-1")), false);
@@ -62,7 +62,7 @@ test("what the service does not know is absent", async (t) => {
   );
 });
 
-test("a 404 that is not about a session tells of a wrong endpoint", async (t) => {
+test("a 404 without the service's code -> FaceResponseInvalid (wrong endpoint)", async (t) => {
   const { face } = await startService(t, ({ method }) =>
     method === "GET"
       ? { status: 404, json: { error: { code: "404", message: "Resource not found" } } }
@@ -79,7 +79,7 @@ test("a 404 that is not about a session tells of a wrong endpoint", async (t) =>
   }
 });
 
-test("the probe fails on every answer but the expected one", async (t) => {
+test("the probe fails on any answer but the expected one", async (t) => {
   const replies: Reply[] = [
     { json: notStarted },
     { status: 401, json: { error: { code: "Unspecified", message: "no" } } },
@@ -89,7 +89,7 @@ test("the probe fails on every answer but the expected one", async (t) => {
   assert.equal((await failureOf(face.probe())).code, "FaceCredentialsRejected");
 });
 
-test("a refusal of the app's own key or role is the app's trouble, whatever is called, and is not repeated", async (t) => {
+test("a refused key or role of the app -> 502 FaceCredentialsRejected, without a retry", async (t) => {
   const refusals: Reply[] = [
     {
       status: 401,
@@ -126,7 +126,7 @@ test("a refusal of the app's own key or role is the app's trouble, whatever is c
   }
 });
 
-test("a refusal for want of quota or approval goes on to the caller as it is", async (t) => {
+test("a 403 for quota or approval is passed on", async (t) => {
   for (const [error, code] of [
     [{ statusCode: 403, message: "Out of call volume quota. Quota will be replenished in 2 days." }, "403"],
     [{ code: "UnsupportedFeature", message: "Feature is not supported, missing approval." }, "UnsupportedFeature"],
@@ -141,13 +141,13 @@ test("a refusal for want of quota or approval goes on to the caller as it is", a
   }
 });
 
-test("deletion takes either status of success", async (t) => {
+test("200 and 204 of a deletion -> true", async (t) => {
   const { face } = await startService(t, (_received, _response, count) => ({ status: count === 1 ? 204 : 200 }));
   assert.equal(await face.revoke(ref("liveness", "s-1")), true);
   assert.equal(await face.revoke(ref("liveness", "s-1")), true);
 });
 
-test("a session image is its bytes and their type", async (t) => {
+test("a session image has bytes and a content type", async (t) => {
   const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
   const { face, received } = await startService(t, () => ({ headers: { "content-type": "image/jpeg" }, body: bytes }));
   const image = await face.sessionImage("i-1");
@@ -156,7 +156,7 @@ test("a session image is its bytes and their type", async (t) => {
   assert.equal(received[0]?.url, "/face/v1.2/sessionImages/i-1");
 });
 
-test("an answer that does not come, or does not end, is a timeout", async (t) => {
+test("no answer, or an answer without an end -> FaceTimeout", async (t) => {
   const { face, received } = await startService(
     t,
     ({ method }, response) => {
@@ -176,7 +176,7 @@ test("an answer that does not come, or does not end, is a timeout", async (t) =>
   assert.equal(received.length, 3);
 });
 
-test("a credential that hangs is a timeout, one that fails says so", async () => {
+test("a credential that hangs -> FaceTimeout, one that fails -> FaceCredentialFailed", async () => {
   const endpoint = "https://127.0.0.1:9";
   const hanging = { getToken: () => new Promise<never>(() => undefined) };
   const slow = createFaceService({ endpoint, apiVersion: "v1.2", credential: hanging, timeoutMs: 50 });
@@ -189,7 +189,7 @@ test("a credential that hangs is a timeout, one that fails says so", async () =>
   assert.deepEqual([status, code], [502, "FaceCredentialFailed"]);
 });
 
-test("a service that is not there is unreachable", async (t) => {
+test("no connection -> FaceUnreachable", async (t) => {
   const [port] = await findFreePorts(1);
   for (const endpoint of [`http://127.0.0.1:${port}`, "http://no-such-host.invalid"]) {
     const face = createFaceService({ endpoint, apiVersion: "v1.2", credential: { key } });
@@ -202,7 +202,7 @@ test("a service that is not there is unreachable", async (t) => {
   assert.equal((await failureOf(face.create("liveness", request))).code, "FaceUnreachable");
 });
 
-test("a call can be ended by its caller", async (t) => {
+test("an abort signal ends a call", async (t) => {
   const controller = new AbortController();
   const { face } = await startService(t, () => {
     controller.abort(new Error("gave up"));
@@ -212,7 +212,7 @@ test("a call can be ended by its caller", async (t) => {
   await assert.rejects(face.revoke(ref("liveness", "s-1"), { signal: controller.signal }), /gave up/);
 });
 
-test("an answer in no shape of the version is invalid, and its error does not quote it", async (t) => {
+test("an answer of another shape -> FaceResponseInvalid, without a quote of the answer", async (t) => {
   const bodies = [`{"authToken":"${token}"`, JSON.stringify({ authToken: token }), token, "", "[]"];
   const { face } = await startService(t, (_received, _response, count) => ({
     headers: { "apim-request-id": "r-3" },
@@ -228,7 +228,7 @@ test("an answer in no shape of the version is invalid, and its error does not qu
   }
 });
 
-test("an answer without an end is not read to the end", async (t) => {
+test("an endless answer -> FaceResponseInvalid", async (t) => {
   const megabyte = Buffer.alloc(1024 * 1024, " ");
   const { face } = await startService(t, (_received, response) => {
     const more = () => response.write(megabyte, (error) => error ?? more());

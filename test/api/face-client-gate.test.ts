@@ -3,17 +3,17 @@ import { type TestContext, test } from "node:test";
 import { createFaceService } from "../../src/face/client/face-service.ts";
 import { apiVersions } from "../../src/face/model.ts";
 import { startFaceEmulator } from "../local/emulator/emulator.ts";
-import { control, playAttempt } from "./support/app-client.ts";
+import { control, emulatorState, playAttempt } from "./support/app-client.ts";
 
-/** A gate that lets everything through and notes what it is told. */
+/** A gate that admits every request and records the reported results. */
 function openGate() {
-  const told: [number, string | undefined][] = [];
+  const reported: [number, string | undefined][] = [];
   let entered = 0;
   const gate = async () => {
     entered += 1;
-    return (status: number, retryAfter?: string) => void told.push([status, retryAfter]);
+    return (status: number, retryAfter?: string) => void reported.push([status, retryAfter]);
   };
-  return { gate, told, entered: () => entered };
+  return { gate, reported, entered: () => entered };
 }
 
 async function startEmulator(t: TestContext) {
@@ -40,7 +40,7 @@ for (const apiVersion of apiVersions) {
     const read = openGate();
     await face.get(session, { gate: read.gate });
     const requests = apiVersion === "v1.2" ? 1 : 2;
-    assert.deepEqual([read.entered(), read.told], [requests, Array(requests).fill([200, undefined])]);
+    assert.deepEqual([read.entered(), read.reported], [requests, Array(requests).fill([200, undefined])]);
 
     await control(emulator, "/faults", { operation: "delete", status: 500, times: 1 });
     await control(emulator, "/faults", { operation: "delete", reset: true, times: 1 });
@@ -48,26 +48,26 @@ for (const apiVersion of apiVersions) {
     assert.equal(await face.revoke(session, { gate: removed.gate }), true);
     assert.equal(removed.entered(), 3);
     assert.deepEqual(
-      removed.told.map(([status]) => status),
+      removed.reported.map(([status]) => status),
       [500, apiVersion === "v1.2" ? 204 : 200],
     );
 
     await control(emulator, "/faults", { operation: "get", status: 429, retryAfter: 30, times: 1 });
     const refused = openGate();
     await assert.rejects(face.get(session, { gate: refused.gate }), { status: 429 });
-    assert.deepEqual(refused.told, [[429, "30"]]);
+    assert.deepEqual(refused.reported, [[429, "30"]]);
     await control(emulator, "/faults", { operation: "get", status: 429, times: 1 });
     await assert.rejects(face.get(session, { gate: refused.gate }), { status: 429 });
-    assert.deepEqual(refused.told[1], [429, undefined], "what only the sentence says is not told");
+    assert.deepEqual(refused.reported[1], [429, undefined], "a delay in the message alone is not reported");
   });
 }
 
-test("a gate that lets nothing through ends the call, whose request is never sent", async (t) => {
+test("a gate that rejects ends the call before its request", async (t) => {
   const emulator = await startEmulator(t);
   const face = createFaceService({ endpoint: emulator.url, apiVersion: "v1.2", credential: { key: emulator.key } });
   const closed = new Error("closed");
-  const session = { kind: "liveness", sessionId: "nobody", upstreamVersion: "v1.2" } as const;
+  const session = { kind: "liveness", sessionId: "unknown", upstreamVersion: "v1.2" } as const;
   await assert.rejects(face.get(session, { gate: () => Promise.reject(closed) }), closed);
-  const { calls } = (await control(emulator, "/state")) as { calls: { get: number } };
+  const { calls } = await emulatorState({ emulator });
   assert.equal(calls.get, 0);
 });

@@ -32,7 +32,7 @@ test("a creation is one POST with the key, to the version's route", async (t) =>
   assert.deepEqual(JSON.parse(String(one?.body)), request);
 });
 
-test("an image goes as a file of its own part, byte for byte", async (t) => {
+test("an image is a file part, byte for byte", async (t) => {
   const { face, received } = await startService(t, () => ({ json: created }));
   const bytes = Uint8Array.from({ length: 2000 }, (_, index) => index % 256);
   await face.create(
@@ -52,7 +52,7 @@ test("an image goes as a file of its own part, byte for byte", async (t) => {
   assert.equal(form.get("verifyConfidenceThreshold"), "0.0000001");
 });
 
-test("a slash at the endpoint's end changes nothing", async (t) => {
+test("trailing slashes of the endpoint are ignored", async (t) => {
   const { received, endpoint } = await startService(t, () => ({ json: notStarted }));
   for (const ending of ["", "/", "//"]) {
     const face = createFaceService({ endpoint: `${endpoint}${ending}`, apiVersion: "v1.2", credential: { key } });
@@ -61,7 +61,7 @@ test("a slash at the endpoint's end changes nothing", async (t) => {
   assert.deepEqual(new Set(received.map(({ url }) => url)), new Set(["/face/v1.2/detectLiveness-sessions/s-1"]));
 });
 
-test("an id is a segment of the path, or no id", async (t) => {
+test("an id is encoded as one path segment; ids that cannot be one are absent", async (t) => {
   const { face, received } = await startService(t, () => ({ json: notStarted }));
   await face.get(ref("liveness", "a/b?c{0}%2e"));
   for (const id of ["", ".", "..", "\ud800"]) {
@@ -75,7 +75,7 @@ test("an id is a segment of the path, or no id", async (t) => {
   );
 });
 
-test("a creation is never repeated, whatever it fails with", async (t) => {
+test("a creation is never retried", async (t) => {
   const handlers: Record<string, Handler> = {
     "500": () => ({ status: 500, body: "" }),
     "503 with Retry-After": () => ({ status: 503, headers: { "retry-after": "0" }, json: {} }),
@@ -96,13 +96,13 @@ test("a creation is never repeated, whatever it fails with", async (t) => {
   }
 });
 
-test("other calls are repeated twice at most", async (t) => {
+test("other calls are retried at most twice", async (t) => {
   const { face, received } = await startService(t, () => ({ status: 503, json: {} }));
   assert.equal((await failureOf(face.get(ref("liveness", "s-1")))).status, 503);
   assert.equal(received.length, 3);
 });
 
-test("a reading that succeeds when repeated has succeeded", async (t) => {
+test("a read that succeeds on a retry has succeeded", async (t) => {
   const { face, received } = await startService(t, (_received, response, count) => {
     if (count === 1) return void response.destroy();
     return count === 2 ? { status: 500, body: "" } : { json: notStarted };
@@ -111,7 +111,7 @@ test("a reading that succeeds when repeated has succeeded", async (t) => {
   assert.equal(received.length, 3);
 });
 
-test("a deletion whose answer got lost is a deletion", async (t) => {
+test("a deletion whose answer was lost -> true, although the retry answers 404", async (t) => {
   const { face, received } = await startService(t, (_received, response, count) =>
     count === 1 ? void response.destroy() : notFound,
   );
@@ -122,7 +122,7 @@ test("a deletion whose answer got lost is a deletion", async (t) => {
   );
 });
 
-test("a long Retry-After is answered on at once, not slept out", async (t) => {
+test("a long Retry-After is passed on at once, without a retry", async (t) => {
   const { face, received } = await startService(t, () => ({
     status: 429,
     headers: { "retry-after": "3600", "apim-request-id": "r-2" },
@@ -140,7 +140,7 @@ test("a long Retry-After is answered on at once, not slept out", async (t) => {
   assert.equal(received.length, 3);
 });
 
-test("with every log of the libraries on, nothing of a call is printed", async (t) => {
+test("the libraries' verbose logs contain no key, token, image or URL", async (t) => {
   const { endpoint } = await startService(t, ({ method }, response, count) => {
     if (count === 3) return void response.destroy();
     return { json: method === "POST" ? created : { ...notStarted, authToken: token } };

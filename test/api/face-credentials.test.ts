@@ -1,53 +1,44 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
-import { assertError, control, createAppClient } from "./support/app-client.ts";
+import { clientKey } from "../unit/fakes/principals.ts";
+import { assertError, createAppClient, creation, emulatorState, errorOf, sessionsPath } from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
 
-const path = "face/v1.2/detectLiveness-sessions";
-const json = { livenessOperationMode: "Passive", deviceCorrelationId: "a-device" };
-const clientKey = "the key of a client";
 const wrongKey = "a wrong key of the Face service";
 
 describe("a wrong key of the Face service", async () => {
-  const { stack } = await openStack({
-    env: { CLIENT_KEYS: JSON.stringify({ shop: [createHash("sha256").update(clientKey).digest("hex")] }) },
-  });
-  const headers = { "ocp-apim-subscription-key": clientKey };
+  const { stack } = await openStack({ env: clientKey.settings });
+  const { headers } = clientKey;
 
-  test("is the app's trouble on every route that asks the service, and 401 means the caller's own key", async () => {
+  test("502 on every route that calls the service; 401 is for the caller's own key only", async () => {
     const { sessionId } = await createAppClient(stack.url, headers).openSession();
     const host = await stack.startAnotherApp({ FACE_KEY: wrongKey });
     const app = createAppClient(host.url, headers);
-    const asked = async () => {
-      const { calls } = (await control(stack.emulator, "/state")) as { calls: Record<string, number> };
-      return { create: calls.create, get: calls.get, delete: calls.delete };
-    };
-    const before = await asked();
+    const before = (await emulatorState(stack)).calls;
     for (const answer of [
-      await app.send(path, { json }),
-      await app.send(`${path}/${sessionId}`),
+      await app.send(sessionsPath, creation()),
+      await app.send(`${sessionsPath}/${sessionId}`),
       await app.send(`api/sessions/${sessionId}/settle`, { json: {} }),
-      await app.send(`${path}/${sessionId}`, { method: "DELETE" }),
+      await app.send(`${sessionsPath}/${sessionId}`, { method: "DELETE" }),
     ]) {
       assertError(answer, 502, "FaceCredentialsRejected");
-      assert.doesNotMatch(JSON.stringify(answer.body), /subscription|wrong/i);
+      assert.doesNotMatch(errorOf(answer).message, /subscription|wrong/i);
       assert.match(answer.headers.get("apim-request-id") ?? "", /^[0-9a-f-]{36}$/);
       assert.equal(answer.headers.get("retry-after"), null);
     }
-    const { create = 0, get = 0, delete: removed } = before;
-    assert.deepEqual(await asked(), { create: create + 1, get: get + 3, delete: removed }, "nothing is sent twice");
-    assertError(await createAppClient(host.url).send(path, { json }), 401, "Unspecified");
+    const expected = { ...before, create: before.create + 1, get: before.get + 3 };
+    assert.deepEqual((await emulatorState(stack)).calls, expected, "no retries");
+    assertError(await createAppClient(host.url).send(sessionsPath, creation()), 401, "Unspecified");
     const lines = host.output().split("\n");
     assert.ok(lines.some((line) => line.includes("RequestFailed") && line.includes("FaceCredentialsRejected")));
     assert.equal(host.output().includes(wrongKey), false);
   });
 
-  test("gives the place of each creation back, so that the device is not throttled for it", async () => {
+  test("failed creations do not count against the device's limit", async () => {
     const host = await stack.startAnotherApp({ FACE_KEY: wrongKey, CREATION_LIMIT: "2" });
     const app = createAppClient(host.url, headers);
     for (let count = 0; count < 3; count += 1) {
-      assertError(await app.send(path, { json }), 502, "FaceCredentialsRejected");
+      assertError(await app.send(sessionsPath, creation("a-device")), 502, "FaceCredentialsRejected");
     }
   });
 });

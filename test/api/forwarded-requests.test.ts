@@ -11,7 +11,7 @@ import * as z from "zod";
 import { createForwardedRequests } from "../../src/http/forwarded-requests.ts";
 import { type FunctionRequest, withHttpStreaming } from "../../src/http/streaming-model.ts";
 
-/** The part of the app between the host's HTTP requests and the handlers, with a stand-in for the library's model. */
+/** The app's code between the host's HTTP requests and the handlers, with a stand-in for the library's model. */
 
 const errorShape = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
@@ -89,7 +89,7 @@ const echo = async ({ method, url, headers, query, params, body }: FunctionReque
 
 describe("a forwarded request", () => {
   for (const order of ["before its invocation", "after its invocation"]) {
-    test(`that arrives ${order} is what the handler gets, whatever the trigger metadata hold`, async () => {
+    test(`that arrives ${order} reaches the handler, and trigger metadata cannot change it`, async () => {
       const { model, url } = await start();
       const invocationId = randomUUID();
       const forged = { json: JSON.stringify({ "a b": "c", "x-ms-client-principal": "forged" }) };
@@ -104,7 +104,7 @@ describe("a forwarded request", () => {
       const isFirst = order === "before its invocation";
       const early = isFirst ? undefined : invokeIt();
       const answering = sendIt();
-      // Sent and answered later than the request, whose connection the server has accepted by then.
+      // The answer to this later request proves that the server has accepted the first connection.
       if (isFirst) await send(url, undefined);
       assert.deepEqual(await (early ?? invokeIt()), { invocationId, outputData: [] });
       const { status, headers, body } = await answering;
@@ -124,7 +124,7 @@ describe("a forwarded request", () => {
     });
   }
 
-  test("shows the library nothing that a caller has sent", async () => {
+  test("the library receives no data of the caller", async () => {
     const { model, url } = await start();
     const invocationId = randomUUID();
     let given: unknown;
@@ -139,7 +139,7 @@ describe("a forwarded request", () => {
     assert.deepEqual(given, { given: { inputData: [], triggerMetadata: {} } });
   });
 
-  test("whose host makes no URL is served all the same", async () => {
+  test("an invalid forwarded host does not prevent an answer", async () => {
     const { model, url } = await start();
     for (const host of ["a b", "1.2.3.4.5", "", "a:99999"]) {
       const invocationId = randomUUID();
@@ -151,7 +151,7 @@ describe("a forwarded request", () => {
     }
   });
 
-  test("with more headers than Node takes by default, or an unknown Expect, is served", async () => {
+  test("more headers than Node's default, or an unknown Expect -> served", async () => {
     const { model, url } = await start();
     for (const headers of [{ "x-large": "x".repeat(33_000) }, { expect: "something" }]) {
       const invocationId = randomUUID();
@@ -161,7 +161,7 @@ describe("a forwarded request", () => {
     }
   });
 
-  test("whose handler throws, or answers with what no header may hold, gets the error shape", async () => {
+  test("a handler that throws or returns an invalid response -> the error shape", async () => {
     const { model, url } = await start();
     const handlers = [
       () => {
@@ -184,12 +184,12 @@ describe("a forwarded request", () => {
     }
   });
 
-  test("without an invocation id, or with one that is waiting already, is refused at once", async () => {
+  test("a missing or already waiting invocation id -> 400 at once", async () => {
     const { model, url } = await start();
     const invocationId = randomUUID();
     const first = send(url, invocationId);
     const refused = [await send(url, undefined)];
-    // Requests on different connections may arrive in any order: the later one is the one that is refused.
+    // Requests on different connections arrive in any order; the later one is refused.
     const second = send(url, invocationId);
     refused.push(await Promise.race([first, second]));
     for (const { status, headers, body } of refused) {
@@ -200,7 +200,7 @@ describe("a forwarded request", () => {
     assert.deepEqual((await Promise.all([first, second])).map(({ status }) => status).sort(), [201, 400]);
   });
 
-  test("whose invocation never arrives is answered in the end, even under the names of events and prototypes", async () => {
+  test("a request without an invocation -> 400 after the timeout, also with ids such as `error` and `__proto__`", async () => {
     const { url } = await start(1);
     for (const invocationId of ["error", "__proto__", "constructor", "newListener", randomUUID()]) {
       const { status, body } = await send(url, invocationId, { method: "POST", body: "{" });
@@ -208,7 +208,7 @@ describe("a forwarded request", () => {
     }
   });
 
-  test("that never arrives, or whose caller has gone, ends its invocation with an error", async () => {
+  test("an invocation without a request, or with a disconnected client, ends with an error", async () => {
     const { model, url } = await start(1);
     await assert.rejects(invoke(model, randomUUID(), echo), /has not arrived/);
     const invocationId = randomUUID();
@@ -220,7 +220,7 @@ describe("a forwarded request", () => {
     await assert.rejects(invoke(model, invocationId, echo), /has not arrived/);
   });
 
-  test("comes from this machine", async () => {
+  test("only the loopback interface is bound", async () => {
     const { url } = await start();
     assert.equal(url.hostname, "127.0.0.1");
     for (const host of ["::1", "127.0.0.2"]) {
@@ -231,7 +231,7 @@ describe("a forwarded request", () => {
 });
 
 describe("the model", () => {
-  test("adds the address to the capabilities, and leaves other triggers to the library", async () => {
+  test("adds the address to the capabilities and leaves other triggers to the library", async () => {
     const { model, capabilities } = await start();
     assert.match(capabilities?.HttpUri ?? "", /^http:\/\/127\.0\.0\.1:\d+\/$/);
     assert.deepEqual({ ...capabilities, HttpUri: "" }, { fromWorker: "true", fromLibrary: "true", HttpUri: "" });

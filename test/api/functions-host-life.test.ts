@@ -12,17 +12,17 @@ import { type FunctionsHost, startFunctionsHost } from "../local/functions-host/
 import { findFreePorts } from "../local/ports.ts";
 import { makeFolder, seen, send, startTinyApp } from "./support/tiny-app.ts";
 
-/** The host's own life: start and end, logs, timers, clock, CORS, and what an app folder may hold. */
+/** The functions host: start and end, logs, timers, clock, CORS, and the content of app folders. */
 
 test("an unhandled rejection ends the process", async (t) => {
   const host = await startTinyApp(t);
-  // Whether the answer still gets out is a matter of luck.
+  // The answer may or may not arrive.
   await send(host, "POST", "/crash").catch(() => undefined);
   assert.equal(await host.exited, 1);
-  assert.match(host.output(), /critical host: Unhandled rejection: Error: nobody catches this/);
+  assert.match(host.output(), /critical host: Unhandled rejection: Error: an unhandled rejection/);
 });
 
-test("asked to stop, it lets a running invocation end, runs the hooks and exits with 0", async (t) => {
+test("stop() waits for running invocations, runs the hooks and exits with 0", async (t) => {
   const host = await startTinyApp(t);
   const request = openRequest(`${host.url}/things/1`, { method: "POST", agent: false });
   const answered = once(request, "response");
@@ -39,8 +39,8 @@ test("asked to stop, it lets a running invocation end, runs the hooks and exits 
   assert.match(host.output(), /the app has started[\s\S]*the app has ended/);
 });
 
-const noSignals = process.platform === "win32" && "Windows ends a process by SIGTERM without telling it";
-test("SIGTERM lets a running invocation end, runs the hooks and exits with 0", { skip: noSignals }, async (t) => {
+const noSignals = process.platform === "win32" && "on Windows SIGTERM cannot be handled";
+test("SIGTERM waits for running invocations, runs the hooks and exits with 0", { skip: noSignals }, async (t) => {
   const host = await startTinyApp(t);
   const slow = send(host, "GET", "/slow");
   await seen(host, "slow has begun");
@@ -50,7 +50,7 @@ test("SIGTERM lets a running invocation end, runs the hooks and exits with 0", {
   assert.match(host.output(), /the app has started[\s\S]*the app has ended/);
 });
 
-test("a caller who is still sending hears the answer of an app that has not read on", async (t) => {
+test("a client that is still sending receives the answer of an app that stopped reading", async (t) => {
   const host = await startTinyApp(t);
   const socket = connect(host.port, "127.0.0.1").setEncoding("utf8");
   t.after(() => socket.destroy());
@@ -65,7 +65,7 @@ test("a caller who is still sending hears the answer of an app that has not read
     });
   });
   await Promise.race([answered, ended]);
-  // By the end of this, a host that does not wait has closed the connection.
+  // A host that does not wait has closed the connection before this request ends.
   await send(host, "GET", "/things/special");
   assert.equal(socket.readableEnded, false, answer);
   socket.write("x".repeat(1_500_000));
@@ -85,7 +85,7 @@ test("logs one line per entry, from level information up", async (t) => {
 });
 
 describe("timers", () => {
-  test("run by hand, and tell how it went", async (t) => {
+  test("runFunction runs a timer and returns its result", async (t) => {
     const host = await startTinyApp(t);
     assert.deepEqual(await host.runFunction("yearly"), { status: "Succeeded" });
     await seen(host, 'yearly has ["isPastDue","schedule","scheduleStatus"], past due: false');
@@ -97,7 +97,7 @@ describe("timers", () => {
     await assert.rejects(failing.runFunction("nothing"), /404/);
   });
 
-  test("run by their schedule unless they are disabled", async (t) => {
+  test("run by their schedule unless disabled", async (t) => {
     const OFTEN_SCHEDULE = "* * * * * *";
     const [running, disabled, none] = await Promise.all([
       startTinyApp(t, { timers: true, env: { OFTEN_SCHEDULE } }),
@@ -110,7 +110,7 @@ describe("timers", () => {
     assert.deepEqual(await disabled.runFunction("often"), { status: "Succeeded" });
   });
 
-  test("with a bad schedule are in error, and the rest of the app runs", async (t) => {
+  test("an invalid schedule is an error of that function only", async (t) => {
     const host = await startTinyApp(t, { timers: true, env: { OFTEN_SCHEDULE: "0 99 * * * *" } });
     await seen(host, "The 'often' function is in error: '99' is not a minute");
     assert.equal((await send(host, "GET", "/things/special")).status, 200);
@@ -135,7 +135,7 @@ test("lists the functions with routes and methods", async (t) => {
   });
 });
 
-test("the parent moves the app's clock, now and from the start", async (t) => {
+test("the clock offset applies to a running app and to a new one", async (t) => {
   const host = await startTinyApp(t);
   const hour = 3_600_000;
   const ahead = async (target: FunctionsHost) => {
@@ -160,7 +160,7 @@ describe("CORS by local.settings.json", () => {
   const origin = "https://app.example";
   const preflight = { origin, "access-control-request-method": "PUT", "access-control-request-headers": "x-a,x-b" };
 
-  test("answers preflights of listed origins, the app sees none", async (t) => {
+  test("the host answers preflights of listed origins", async (t) => {
     const host = await startWith(t, { CORS: `https://other.example, ${origin}/`, CORSCredentials: true });
     const allowed = await send(host, "OPTIONS", "/things/1", { headers: preflight });
     assert.equal(allowed.status, 204);
@@ -176,18 +176,18 @@ describe("CORS by local.settings.json", () => {
     assert.deepEqual([get.body, get.headers["access-control-allow-origin"]], ["special", [origin]]);
   });
 
-  test("allows everybody with *, and nobody without the setting", async (t) => {
-    const everybody = await startWith(t, { CORS: "*" });
-    const allowed = await send(everybody, "OPTIONS", "/things/1", { headers: preflight });
+  test("* allows any origin, and no setting allows none", async (t) => {
+    const open = await startWith(t, { CORS: "*" });
+    const allowed = await send(open, "OPTIONS", "/things/1", { headers: preflight });
     assert.deepEqual(allowed.headers["access-control-allow-origin"], ["*"]);
-    const nobody = await startWith(t, {});
-    const unknown = await send(nobody, "OPTIONS", "/things/1", { headers: preflight });
+    const closed = await startWith(t, {});
+    const unknown = await send(closed, "OPTIONS", "/things/1", { headers: preflight });
     assert.equal(unknown.status, 405, "the app's own answer to OPTIONS");
     assert.equal(unknown.headers["access-control-allow-origin"], undefined);
   });
 });
 
-describe("an app folder", () => {
+describe("app folders", () => {
   async function makeApp(main: string, host: object = { version: "2.0" }): Promise<string> {
     const appFolder = await makeFolder("app-");
     await writeFile(join(appFolder, "package.json"), JSON.stringify({ main: "main.cjs" }));
@@ -196,14 +196,14 @@ describe("an app folder", () => {
     return appFolder;
   }
 
-  test("whose entry throws before it registers anything has no functions, and the log says why", async (t) => {
+  test("an entry that throws -> no functions, and the log contains the error", async (t) => {
     const host = await startTinyApp(t, { appFolder: await makeApp('throw new Error("bad settings");') });
     assert.match(host.output(), /unable to load entry point "main.cjs": Error: bad settings/);
     assert.match(host.output(), /No functions found/);
     assert.equal((await send(host, "GET", "/things/1")).status, 404);
   });
 
-  test("whose host.json names no prefix has api/", async (t) => {
+  test("host.json without a prefix -> api/", async (t) => {
     const main = `
       const core = require("@azure/functions-core");
       core.setProgrammingModel({
@@ -222,13 +222,13 @@ describe("an app folder", () => {
     assert.equal((await send(host, "GET", "/api/hello")).body, "hello");
   });
 
-  test("that is not one is told at once", async () => {
+  test("a folder without package.json -> StackError", async () => {
     const start = startFunctionsHost({ appFolder: await makeFolder("empty-"), env: {} });
     await assert.rejects(start, { name: "StackError", message: /package.json cannot be read as JSON/ });
   });
 });
 
-test("a taken port is a clear message", async (t) => {
+test("a port in use -> StackError with the setting to change", async (t) => {
   const [port = 0] = await findFreePorts(1);
   await startTinyApp(t, { port });
   await assert.rejects(startTinyApp(t, { port }), {

@@ -4,7 +4,7 @@ import { after, before, describe, test } from "node:test";
 import type { FunctionsHost } from "../local/functions-host/launcher.ts";
 import { echo, send, startHost, startTinyApp } from "./support/tiny-app.ts";
 
-/** How requests reach a function, and how its answers get back. */
+/** The way of requests to a function, and of its answers back. */
 
 for (const STREAMING of ["true", "false"]) {
   describe(STREAMING === "true" ? "an app that streams" : "an app that does not stream", () => {
@@ -14,13 +14,13 @@ for (const STREAMING of ["true", "false"]) {
     });
     after(() => host.stop());
 
-    test("gets method, route values, query, headers and body", async () => {
+    test("receives method, route values, query, headers and body", async () => {
       const got = await echo(host, "POST", "/things/a%20b%2Fc?x=1&x=2&y=%26", {
         headers: { "X-Mixed-Case": "kept", "content-type": "text/plain" },
         body: "the body",
       });
       assert.equal(got.method, "POST");
-      assert.equal(got.params.id, "a b%2Fc", "everything but the slash is decoded");
+      assert.equal(got.params.id, "a b%2Fc", "all but the slash is decoded");
       assert.equal(new URL(got.url).host, new URL(host.url).host);
       assert.equal(new URL(got.url).searchParams.get("y"), "&");
       assert.equal(got.headers["x-mixed-case"], "kept");
@@ -28,7 +28,7 @@ for (const STREAMING of ["true", "false"]) {
       assert.equal(got.body, "the body");
     });
 
-    test("is found by the most specific route that has the method", async () => {
+    test("the most specific route with the method wins", async () => {
       const outcomes = await Promise.all(
         [
           ["GET", "/things/special"],
@@ -58,55 +58,55 @@ for (const STREAMING of ["true", "false"]) {
       ]);
     });
 
-    test("that throws is an empty 500, and the log says why", async () => {
+    test("a function that throws -> empty 500, and a log line with the error", async () => {
       const { status, body } = await send(host, "GET", "/throws");
       assert.deepEqual([status, body], [500, ""]);
       assert.match(host.output(), /error throws: GET \/throws failed .*thrown on purpose/);
     });
 
-    test("sets several cookies", async () => {
+    test("several cookies", async () => {
       const { status, headers } = await send(host, "GET", "/cookies");
       assert.equal(status, 201);
       const cookies = (headers["set-cookie"] ?? []).map((cookie) => cookie.toLowerCase());
       assert.deepEqual(cookies, ["one=1; path=/; httponly", "two=2; samesite=strict"]);
     });
 
-    test("can register nothing after its start", async () => {
+    test("no registration after the start", async () => {
       assert.equal((await send(host, "POST", "/registerLate")).status, 500);
       assert.match(host.output(), /A function can only be registered during app startup/);
       assert.equal((await send(host, "GET", "/late")).status, 404);
     });
 
-    test("answers what it makes piece by piece", async () => {
+    test("a body in pieces", async () => {
       assert.equal((await send(host, "GET", "/parts")).body, "one two three");
     });
   });
 }
 
-test("a body of unknown length reaches the app only where it streams", async (t) => {
+test("a body without content-length reaches only an app that streams", async (t) => {
   const [streaming, buffered] = await Promise.all([
     startTinyApp(t, { env: { STREAMING: "true" } }),
     startTinyApp(t, { env: { STREAMING: "false" } }),
   ]);
-  const body = "no length told";
+  const body = "no content-length";
   assert.equal((await echo(streaming, "POST", "/things/1", { body, chunked: true })).body, body);
   assert.equal((await echo(buffered, "POST", "/things/1", { body, chunked: true })).body, "");
 });
 
-test("a streaming app may answer before it has read the body", async (t) => {
+test("a streaming app may answer before it reads the body", async (t) => {
   const host = await startTinyApp(t);
   const { status, body } = await send(host, "POST", "/early", { body: "x".repeat(2_000_000) });
   assert.deepEqual([status, body], [413, "too much"]);
   assert.equal((await send(host, "GET", "/things/special")).status, 200);
 });
 
-test("connection headers stay on their connection", async (t) => {
+test("connection headers are not forwarded", async (t) => {
   const host = await startTinyApp(t);
   const { headers } = await send(host, "GET", "/things/special");
   assert.deepEqual([headers["x-hop"], headers["keep-alive"], headers.connection], [undefined, undefined, ["close"]]);
 });
 
-test("a streaming function that returns nothing is a 500 and a loud line, not a wait without end", async (t) => {
+test("a streaming function that returns nothing -> 500 and a log line", async (t) => {
   const host = await startTinyApp(t);
   assert.equal((await send(host, "GET", "/silent")).status, 500);
   assert.match(host.output(), /error silent: .*The function returned nothing/);
@@ -114,7 +114,7 @@ test("a streaming function that returns nothing is a 500 and a loud line, not a 
   assert.equal((await send(buffered, "GET", "/silent")).status, 204);
 });
 
-test("with streaming, a caller's own Headers take the place of the request's, as in the real host", async (t) => {
+test("with streaming, a Headers property of the caller replaces the headers, as in the real host", async (t) => {
   const host = await startTinyApp(t);
   const forged = JSON.stringify({ "x-forged": "yes" });
   const byQuery = await echo(host, "GET", `/things/1?Headers=${encodeURIComponent(forged)}`);
@@ -126,13 +126,13 @@ test("with streaming, a caller's own Headers take the place of the request's, as
   assert.equal(byBody.headers["x-forged"], "yes");
   assert.equal(byBody.headers.host, undefined);
   const route = await echo(host, "GET", "/things/1?id=2&other=3");
-  assert.deepEqual(route.params, { id: "1", other: "3" }, "the route's values win");
+  assert.deepEqual(route.params, { id: "1", other: "3" }, "route values win");
 });
 
-test("paths are read as the real host's web server reads them", async (t) => {
+test("paths are decoded as by the real host's web server", async (t) => {
   const host = await startTinyApp(t);
   assert.equal((await echo(host, "GET", "/things/%C3%A9%F0%9F%99%82")).params.id, "é🙂");
-  assert.equal((await echo(host, "GET", "/things/%FF%41")).params.id, "%FFA", "ill-formed bytes stay encoded");
+  assert.equal((await echo(host, "GET", "/things/%FF%41")).params.id, "%FFA", "invalid UTF-8 stays encoded");
   assert.equal((await echo(host, "GET", "/x/%2e%2E/things/./1")).params.id, "1");
   for (const headers of [{ host: "a b" }, { host: "a/b" }, { host: "a:99999" }]) {
     assert.equal((await send(host, "GET", "/things/1", { headers })).status, 400, headers.host);
@@ -140,7 +140,7 @@ test("paths are read as the real host's web server reads them", async (t) => {
   assert.equal((await echo(host, "GET", "http://elsewhere.example/things/1?q=1")).params.id, "1");
 });
 
-test("a caller who goes away harms nobody", async (t) => {
+test("a client that disconnects does no harm", async (t) => {
   const host = await startTinyApp(t);
   for (const type of ["application/json", "text/plain"]) {
     const request = openRequest(`${host.url}/things/1`, {

@@ -7,22 +7,20 @@ import { describe, test } from "node:test";
 import { makeImage } from "../fixtures/images.ts";
 import { openStack } from "./support/open-stack.ts";
 
-/** `HEAD` is answered wherever `GET` is. */
-
-/** These change from one request to the next. */
+/** Headers that differ between two requests. */
 const changing = new Set(["date", "x-ms-invocation-id", "apim-request-id"]);
 
 describe("HEAD", async () => {
   const { stack, app } = await openStack();
 
-  async function ask(method: string, path: string) {
+  async function send(method: string, path: string) {
     const request = openRequest(`${stack.url}/${path}`, { method, agent: false }).end();
     const [response] = await once(request, "response");
     const headers = Object.entries(response.headers).filter(([name]) => !changing.has(name));
     return { status: response.statusCode, headers: Object.fromEntries(headers), body: await buffer(response) };
   }
 
-  test("has the status and the headers of GET, and no body", async () => {
+  test("has the status and headers of GET, and no body", async () => {
     const { sessionId, deviceCorrelationId } = await app.openSession();
     const image = `api/reference-images/${randomUUID()}`;
     assert.equal((await app.send(image, { method: "PUT", body: makeImage() })).status, 201);
@@ -37,23 +35,23 @@ describe("HEAD", async () => {
       `face/v1.2/detectLiveness-sessions/${sessionId}`,
       image,
       `${image}/metadata`,
-      // Answers other than 200.
+      // Errors.
       "api/sessions/unknown",
       "api/unknown",
       "face/v1.2/detectLiveness-sessions",
       "face/v1.2/unknown",
     ];
     for (const path of paths) {
-      const [get, head] = [await ask("GET", path), await ask("HEAD", path)];
+      const [get, head] = [await send("GET", path), await send("HEAD", path)];
       assert.deepEqual([head.status, head.body.length], [get.status, 0], path);
-      // The message of an error may name the method.
+      // An error's message may contain the method.
       if (get.status < 400) assert.equal(head.headers["content-length"], String(get.body.length), path);
       else delete get.headers["content-length"];
       assert.partialDeepStrictEqual(head.headers, get.headers, path);
     }
   });
 
-  test("is among the methods that a wrong one is answered with, where GET is", async () => {
+  test("is in Allow where GET is", async () => {
     for (const [path, allow] of [
       ["api/health", "GET, HEAD"],
       ["face/v1.2/detectLiveness-sessions/an-id", "GET, HEAD, DELETE"],
@@ -62,7 +60,7 @@ describe("HEAD", async () => {
       const answer = await app.send(path, { method: "PUT" });
       assert.deepEqual([answer.status, answer.headers.get("allow")], [405, allow], path);
     }
-    const head = await ask("HEAD", "api/devices/a");
+    const head = await send("HEAD", "api/devices/a");
     assert.deepEqual([head.status, head.headers.allow, head.body.length], [405, "DELETE", 0]);
   });
 });

@@ -1,29 +1,28 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { before, describe, test } from "node:test";
+import { clientKey } from "../unit/fakes/principals.ts";
 import { hangUpMany, heapProbeEnv, measureHeap, type Sent, sendMany, settledHeap } from "./support/heap-use.ts";
 import { openStack } from "./support/open-stack.ts";
 import { startTinyApp } from "./support/tiny-app.ts";
 
-/** What remains of a request in the app's process: nothing, whatever a caller without a key sends. */
+/** Requests of callers without a key leave nothing in the app's memory. */
 
 const timeout = 300_000;
 const mebibyte = 1024 * 1024;
 const session = "/face/v1.2/detectLiveness-sessions";
 const json = { "content-type": "application/json" };
 const notHeaders = '{"a b":"c"}';
-const clientKeys = JSON.stringify({ shop: [createHash("sha256").update("a key").digest("hex")] });
 
-/** Requests whose headers, made of the trigger metadata, would be no headers. */
+/** Requests whose trigger metadata contain a `Headers` property with invalid header names. */
 const poisoned: Record<string, Sent> = {
   "a body": { method: "POST", path: session, headers: json, body: `{"Headers":${notHeaders}}` },
   "a query": { path: `${session}/x?Headers=${encodeURIComponent(notHeaders)}` },
 };
 
 describe("the app's process", { timeout }, async () => {
-  const { stack } = await openStack({ env: { ...heapProbeEnv, CLIENT_KEYS: clientKeys } });
+  const { stack } = await openStack({ env: { ...heapProbeEnv, ...clientKey.settings } });
   const ordinary: Sent = { method: "POST", path: session, headers: json, body: "{}" };
-  /** So many exchanges are alive where there is no request but the measurement's own. */
+  /** Number of live exchanges without any request but that of the measurement. */
   let idle: number;
 
   before(async () => {
@@ -36,17 +35,17 @@ describe("the app's process", { timeout }, async () => {
     }
   });
 
-  test("keeps no more of a Headers property that makes no headers than of any other request", async () => {
+  test("keeps no more of an invalid Headers property than of any other request", async () => {
     const count = 2000;
-    const bytesLeft = async (sent: Sent) => {
+    const bytesKept = async (sent: Sent) => {
       const earlier = await settledHeap(stack.app, idle);
       assert.deepEqual([...(await sendMany(stack.app, count, sent))], [["401 Unspecified", count]]);
       return (await settledHeap(stack.app, idle)).bytes - earlier.bytes;
     };
-    const usual = await bytesLeft(ordinary);
+    const usual = await bytesKept(ordinary);
     for (const [name, sent] of Object.entries(poisoned)) {
-      const more = (await bytesLeft(sent)) - usual;
-      // With the streaming of the library these are 8 MiB and more.
+      const more = (await bytesKept(sent)) - usual;
+      // With the streaming of the library it is 8 MiB and more.
       assert.ok(more < 4 * mebibyte, `${more} bytes more for ${name}`);
     }
   });
@@ -61,12 +60,12 @@ describe("the app's process", { timeout }, async () => {
     `${post}transfer-encoding: chunked\r\n\r\n5\r\n{"liv`,
     `${post}content-`,
   ];
-  test("keeps nothing of callers who go before their request or its answer is whole", async () => {
+  test("keeps nothing of clients that disconnect within a request or an answer", async () => {
     for (const text of begun) await hangUpMany(stack.app, 100, text);
     await settledHeap(stack.app, idle);
   });
 
-  test("answers requests under an invocation id of the caller's own, and keeps nothing of them", async () => {
+  test("keeps nothing of requests with an invocation id chosen by the caller", async () => {
     const ids = ["error", "__proto__", "constructor", "f2f0c0de-0000-4000-8000-000000000000"];
     const answers = await Promise.all(
       ids.map((id) => sendMany(stack.app, 1, { ...ordinary, headers: { ...json, "x-ms-invocation-id": id } })),
@@ -77,7 +76,7 @@ describe("the app's process", { timeout }, async () => {
 });
 
 describe("with the library's own streaming, as in the real worker", { timeout }, () => {
-  test("a Headers property that makes no headers is an empty 500, and everything of the request is kept", async (t) => {
+  test("an invalid Headers property is an empty 500 and leaks the request", async (t) => {
     const host = await startTinyApp(t, { env: heapProbeEnv });
     const { exchanges } = await measureHeap(host);
     const count = 100;
@@ -88,11 +87,11 @@ describe("with the library's own streaming, as in the real worker", { timeout },
       assert.deepEqual([...(await sendMany(host, count, sent))], [["500", count]]);
     }
     const { exchanges: kept } = await measureHeap(host);
-    // A request, its response and its socket each.
+    // A request, its response and its socket.
     assert.ok(kept - exchanges >= 2 * 3 * count, `${kept - exchanges} are kept`);
   });
 
-  test("the invocation id `error` of a caller's own ends the process", async (t) => {
+  test("the invocation id `error`, chosen by the caller, ends the process", async (t) => {
     const host = await startTinyApp(t);
     await sendMany(host, 1, { path: "/things/1", headers: { "x-ms-invocation-id": "error" } }).catch(() => undefined);
     assert.equal(await host.exited, 1);

@@ -13,8 +13,9 @@ import { z } from "zod";
 import { stopRequest, watchChild } from "../local/child.ts";
 import { findFreePorts } from "../local/ports.ts";
 import { type Stack, startStack } from "../local/stack.ts";
+import { until } from "./support/until.ts";
 
-/** The commands of the local stack, as a newcomer types them, and the stack that the other tests run on. */
+/** The commands of the local stack, and the stack that the other API tests use. */
 
 const root = resolve(import.meta.dirname, "../..");
 const onWindows = process.platform === "win32";
@@ -24,12 +25,12 @@ const portNames = ["PORT", "FACE_EMULATOR_PORT", "AZURITE_BLOB_PORT", "AZURITE_Q
 interface Command {
   process: ChildProcess;
   output(): string;
-  /** Waits for a line to be written; the test's own time limit ends the wait. */
+  /** Waits until the output contains `text`. */
   seen(text: string): Promise<void>;
   exited: Promise<number | null>;
 }
 
-/** Runs a command of the local stack in a process group of its own, as a terminal does, where there are such groups. */
+/** Runs a command of the local stack, like a terminal in a process group of its own (not on Windows). */
 function run(t: TestContext, script: string, env: NodeJS.ProcessEnv = {}, args: string[] = []): Command {
   const { PATH, HOME } = process.env;
   const child = spawn(process.execPath, [join("test/local", script), ...args], {
@@ -47,16 +48,15 @@ function run(t: TestContext, script: string, env: NodeJS.ProcessEnv = {}, args: 
     process: child,
     output,
     exited,
-    seen: async (text) => {
-      while (!output().includes(text)) {
+    seen: (text) =>
+      until(() => {
         assert.equal(child.exitCode, null, output());
-        await new Promise((wait) => setTimeout(wait, 20));
-      }
-    },
+        return output().includes(text);
+      }),
   };
 }
 
-/** Ctrl-C goes to all processes of the terminal. On Windows nothing can send it: there the command is asked to stop. */
+/** Sends SIGINT to the process group, as Ctrl-C does. Windows has no such signal: there the command gets a stop request. */
 function pressCtrlC({ process: child }: Command): void {
   if (onWindows) {
     child.send(stopRequest);
@@ -65,15 +65,15 @@ function pressCtrlC({ process: child }: Command): void {
   }
 }
 
-/** Runs lines in bash, as a newcomer's terminal does. Undefined on a machine with Windows and without Git's bash. */
+/** Runs lines in bash. Undefined on Windows without the bash of Git. */
 function paste(lines: string): { status: number | null; stdout: string; stderr: string } | undefined {
   const bash = onWindows ? findGitBash() : "bash";
   return bash === undefined ? undefined : spawnSync(bash, ["-eu"], { input: lines, encoding: "utf8" });
 }
 
-/** Not the `bash` on the PATH, which starts Linux: another machine, as far as ports go. */
+/** The `bash` on the PATH of Windows starts Linux, which has other ports. */
 function findGitBash(): string | undefined {
-  // Answers …/Git/mingw64/libexec/git-core.
+  // Prints …/Git/mingw64/libexec/git-core.
   const { stdout } = spawnSync("git", ["--exec-path"], { encoding: "utf8" });
   const bash = stdout ? resolve(stdout.trim(), "../../../bin/bash.exe") : undefined;
   return bash !== undefined && existsSync(bash) ? bash : undefined;
@@ -93,13 +93,11 @@ async function answers(port: string | undefined): Promise<boolean> {
 
 async function allGone(ports: Record<string, string>): Promise<void> {
   for (const port of Object.values(ports)) {
-    while (await answers(port)) {
-      await new Promise((wait) => setTimeout(wait, 20));
-    }
+    await until(async () => !(await answers(port)));
   }
 }
 
-/** What is answered under a name, as status and error code. */
+/** Status and error code of a request with this Host header. */
 async function answerTo(url: string, host: string, method = "GET"): Promise<string> {
   const request = openRequest(url, { method, headers: { host }, agent: false }).end();
   const [response] = await once(request, "response");
@@ -107,7 +105,7 @@ async function answerTo(url: string, host: string, method = "GET"): Promise<stri
   return `${response.statusCode} ${response.headers["x-ms-error-code"] ?? ""}`.trim();
 }
 
-describe("the names under which the stack answers", () => {
+describe("host names (DNS rebinding)", () => {
   const own = ["localhost", "LOCALHOST:1", "127.0.0.1", "127.8.9.10:80", "[::1]", "[::1]:7071"];
   const others = [
     "rebound.example",
@@ -119,7 +117,7 @@ describe("the names under which the stack answers", () => {
   ];
   const clientKeys = JSON.stringify({ shop: [createHash("sha256").update("a key").digest("hex")] });
 
-  test("are this machine's own where clients have no keys, of the emulator too", async (t) => {
+  test("without client keys: loopback names only, in app and emulator", async (t) => {
     const stack = await startStack();
     t.after(() => stack.stop());
     const urls = [`${stack.url}/api/health`, `${stack.url}/admin/functions`, `${stack.emulator.url}/emulator/state`];
@@ -132,7 +130,7 @@ describe("the names under which the stack answers", () => {
     assert.equal(await answerTo(session, "localhost", "POST"), "401 Unspecified");
   });
 
-  test("are any where clients have keys, but for the host's own routes", async (t) => {
+  test("with client keys: any name, except on the host's admin routes", async (t) => {
     const stack = await startStack({ env: { CLIENT_KEYS: clientKeys } });
     t.after(() => stack.stop());
     assert.equal(await answerTo(`${stack.url}/api/health`, "tunnel.example"), "200");
@@ -141,7 +139,7 @@ describe("the names under which the stack answers", () => {
 });
 
 describe("npm start", () => {
-  test("says what to try, and that works when pasted into bash; Ctrl-C ends everything", async (t) => {
+  test("prints commands that work in bash; Ctrl-C ends all processes", async (t) => {
     const ports = await choosePorts();
     const start = run(t, "start.ts", ports);
     await start.seen("Ctrl-C ends everything");
@@ -155,7 +153,7 @@ describe("npm start", () => {
       assert.match(result, /"livenessDecision":"realface"/);
       assert.ok(outcomes.includes(sessionId) && outcomes.includes('"status":"Succeeded"'), outcomes);
     } else {
-      t.diagnostic("the lines were not pasted: there is no bash");
+      t.diagnostic("skipped the printed commands: no bash");
     }
 
     const demo = run(t, "demo.ts", {
@@ -164,25 +162,25 @@ describe("npm start", () => {
     });
     assert.equal(await demo.exited, 0, demo.output());
     assert.match(demo.output(), /realface[\s\S]*PhaseOutcome\./);
-    assert.doesNotMatch(demo.output(), /eyJ[\w-]{20}/, "no token is printed whole");
+    assert.doesNotMatch(demo.output(), /eyJ[\w-]{20}/, "no complete token in the output");
 
     pressCtrlC(start);
     assert.equal(await start.exited, 0, start.output());
     await allGone(ports);
   });
 
-  test("asks for the key where clients have keys; the demo uses it", async (t) => {
+  test("with client keys: the printed commands and the demo use CLIENT_KEY", async (t) => {
     const ports = await choosePorts();
     const key = "the mobile team's key";
     const digest = createHash("sha256").update(key).digest("hex");
     const start = run(t, "start.ts", { ...ports, CLIENT_KEYS: JSON.stringify({ mobile: [digest] }) });
     await start.seen("Ctrl-C ends everything");
     assert.match(start.output(), /curl [^\n]* -H "Ocp-Apim-Subscription-Key: \$CLIENT_KEY"/);
-    const where = {
+    const urls = {
       APP_URL: `http://127.0.0.1:${ports.PORT}`,
       FACE_EMULATOR_URL: `http://127.0.0.1:${ports.FACE_EMULATOR_PORT}`,
     };
-    const [stranger, client] = [run(t, "demo.ts", where), run(t, "demo.ts", { ...where, CLIENT_KEY: key })];
+    const [stranger, client] = [run(t, "demo.ts", urls), run(t, "demo.ts", { ...urls, CLIENT_KEY: key })];
     assert.deepEqual(await Promise.all([stranger.exited, client.exited]), [1, 0], client.output());
     assert.match(stranger.output(), /Not as expected: could not create the session: 401/);
     start.process.send(stopRequest);
@@ -190,8 +188,8 @@ describe("npm start", () => {
     await allGone(ports);
   });
 
-  const noSignals = onWindows && "Windows ends a process by SIGTERM without telling it";
-  test("ends everything at SIGTERM too", { skip: noSignals }, async (t) => {
+  const noSignals = onWindows && "on Windows SIGTERM cannot be handled";
+  test("SIGTERM ends all processes", { skip: noSignals }, async (t) => {
     const ports = await choosePorts();
     const start = run(t, "start.ts", ports);
     await start.seen("Ctrl-C ends everything");
@@ -201,7 +199,7 @@ describe("npm start", () => {
   });
 
   for (const name of ["PORT", "FACE_EMULATOR_PORT", "AZURITE_TABLE_PORT"]) {
-    test(`tells in one line that ${name} is taken, and leaves nothing running`, async (t) => {
+    test(`${name} is in use -> one line, exit code 1, no process left`, async (t) => {
       const ports = await choosePorts();
       const holder = createServer().listen(Number(ports[name]), "127.0.0.1");
       t.after(() => holder.close());
@@ -214,7 +212,7 @@ describe("npm start", () => {
     });
   }
 
-  test("takes its children along when it is killed", async (t) => {
+  test("SIGKILL ends its children as well", async (t) => {
     const ports = await choosePorts();
     const start = run(t, "start.ts", ports);
     await start.seen("Ctrl-C ends everything");
@@ -222,7 +220,7 @@ describe("npm start", () => {
     await allGone(ports);
   });
 
-  test("refuses arguments and ports that it does not understand", async (t) => {
+  test("invalid arguments and ports -> exit code 1", async (t) => {
     const [argument, port] = [run(t, "start.ts", {}, ["--date", "x"]), run(t, "start.ts", { PORT: "seven" })];
     assert.deepEqual(await Promise.all([argument.exited, port.exited]), [1, 1]);
     assert.match(argument.output(), /^Unknown option '--date'.*--data DIR.*\n$/);
@@ -230,13 +228,13 @@ describe("npm start", () => {
   });
 });
 
-test("npm run start:func without Core Tools says where to get them", async (t) => {
+test("npm run start:func without Core Tools prints where to get them", async (t) => {
   const start = run(t, "start-func.ts", { PATH: "/nonexistent" });
   assert.equal(await start.exited, 1);
   assert.match(start.output(), /^`func` is not on the PATH\. Get Azure Functions Core Tools 4 from https:\S+ .*\n$/);
 });
 
-test("npm run demo without a stack says so", async (t) => {
+test("npm run demo without a stack -> one line, exit code 1", async (t) => {
   const [port] = await findFreePorts(1);
   const demo = run(t, "demo.ts", { APP_URL: `http://127.0.0.1:${port}` });
   assert.equal(await demo.exited, 1);
@@ -259,7 +257,7 @@ describe("the stack", () => {
     return value.map(({ createdOn }) => Date.parse(createdOn));
   }
 
-  test("has one storage and one clock for all its apps, the restarted ones too", async (t) => {
+  test("all its apps share one storage and one clock, also after a restart", async (t) => {
     const stack = await startStack();
     t.after(() => stack.stop());
     const another = await stack.startAnotherApp({ CREATION_LIMIT: "3" });
@@ -284,7 +282,7 @@ describe("the stack", () => {
     assert.ok(third >= second, "and the restarted one's");
   });
 
-  test("gives the app's settings way, and keeps its data where it is told to", async (t) => {
+  test("settings of the environment win, and dataFolder keeps the data", async (t) => {
     const dataFolder = await mkdtemp(join(tmpdir(), "stack-data-"));
     const stacks: Stack[] = [];
     t.after(async () => {

@@ -3,13 +3,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { startAzurite } from "../local/azurite.ts";
 import { type Stack, type StackOptions, startStack } from "../local/stack.ts";
 import { control, emulatorState } from "./support/app-client.ts";
 import { assertAllIsDone, assertNothingIsLost, seedBacklog } from "./support/backlog.ts";
+import { until } from "./support/until.ts";
 
-/** A stack whose sessions are pruned an hour after their creation, while the service still knows them. */
+/** A stack that prunes sessions an hour after their creation, before the service deletes them. */
 async function startShortStack(t: TestContext, options: StackOptions = {}): Promise<Stack> {
   const env = { SESSION_RETENTION_HOURS: "1", MAINTENANCE_FACE_CALLS_PER_SECOND: "1000" };
   const stack = await startStack({ ...options, env: { ...env, ...options.env } });
@@ -25,7 +25,7 @@ async function runTimer({ runFunction, output }: Stack["app"]) {
   return { ...outcome, done: events.find(({ event }) => event === "MaintenanceDone"), events };
 }
 
-test("two runs at once leave what one leaves", async (t) => {
+test("two concurrent runs have the result of one", async (t) => {
   const stack = await startShortStack(t);
   const other = await stack.startAnotherApp();
   const seeded = await seedBacklog(stack, 300);
@@ -36,7 +36,7 @@ test("two runs at once leave what one leaves", async (t) => {
   assert.equal((await runTimer(stack.app)).done.due, 0);
 });
 
-test("a service that refuses, fails and breaks off loses nothing, and each failure is told once", async (t) => {
+test("rate limits, errors and resets of the service lose nothing, and each failure is logged once", async (t) => {
   const stack = await startShortStack(t);
   const seeded = await seedBacklog(stack, 300);
   await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
@@ -59,7 +59,7 @@ test("a service that refuses, fails and breaks off loses nothing, and each failu
   await assertAllIsDone(stack, seeded);
 });
 
-test("a service that asks for more time than a run has is left alone until the next run", async (t) => {
+test("a Retry-After beyond the run's deadline pauses all calls, also in the next run of the process", async (t) => {
   const stack = await startShortStack(t, { env: { MAINTENANCE_BUDGET_SECONDS: "5" } });
   const seeded = await seedBacklog(stack, 20);
   await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
@@ -69,20 +69,20 @@ test("a service that asks for more time than a run has is left alone until the n
   assert.ok(done.left > 0 && done.left + done.collected >= 20, JSON.stringify(done));
   const { calls } = await emulatorState(stack);
   assert.equal((await runTimer(stack.app)).done.collected, 0);
-  assert.deepEqual((await emulatorState(stack)).calls, calls, "the pause holds for the next run too");
-  // Another process has not heard of it.
+  assert.deepEqual((await emulatorState(stack)).calls, calls, "no calls during the pause");
+  // The pause is state of one process.
   await stack.restartApp();
   assert.equal((await runTimer(stack.app)).status, "Succeeded");
   await assertAllIsDone(stack, seeded);
 });
 
-test("storage that goes away in the middle of a run loses nothing", async (t) => {
+test("an outage of storage during a run loses nothing", async (t) => {
   const dataFolder = await mkdtemp(join(tmpdir(), "maintenance-"));
   const stack = await startShortStack(t, { dataFolder });
   const seeded = await seedBacklog(stack, 400);
   await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
   const run = runTimer(stack.app);
-  while ((await emulatorState(stack)).calls.delete < 60) await sleep(20);
+  await until(async () => (await emulatorState(stack)).calls.delete >= 60);
   await stack.azurite.stop();
   const { status, done, events } = await run;
   assert.equal(status, "Failed");

@@ -17,21 +17,16 @@ describe("the timer", async () => {
     const run = await stack.app.runFunction("maintainSessions");
     assert.equal(run.status, "Succeeded", run.error);
   };
-  test("collects what nobody asked for, prunes after two days, purges after ninety", async () => {
+  test("collects unread results, prunes after two days, purges after ninety", async () => {
     const finished = await app.openSession();
     await playAttempt(stack.emulator, finished, { scenario: "realface" });
     const unused = await app.openSession();
-    const form = new FormData();
-    form.set("livenessOperationMode", "Passive");
-    form.set("deviceCorrelationId", randomUUID());
-    form.set("authTokenTimeToLiveInSeconds", "86400");
-    form.set("verifyImage", new File([makeImage()], "me.png"));
-    const verify = await app.send("face/v1.2/detectLivenessWithVerify-sessions", { method: "POST", body: form });
-    const imageId = verify.headers.get("x-reference-image-id");
+    const verify = await app.openVerify(undefined, { authTokenTimeToLiveInSeconds: "86400" });
+    const imageId = verify.referenceImageId;
     assert.equal((await app.send(`api/reference-images/${imageId}`)).status, 200);
 
     await runTimer();
-    assert.equal((await app.session(finished.sessionId)).decision, undefined, "before its time nothing is collected");
+    assert.equal((await app.session(finished.sessionId)).decision, undefined, "collected only after the token's end");
 
     await advance(600 + 121);
     await runTimer();
@@ -58,7 +53,7 @@ describe("the timer", async () => {
     assert.deepEqual(await viewStorage(stack.azurite.connectionString).rows("expiry"), []);
   });
 
-  test("goes on where one session fails, fails as a whole, and mends it the next time", async () => {
+  test("a failure of some sessions fails the run, not the other sessions, and the next run retries them", async () => {
     const sessions = await Promise.all(Array.from({ length: 8 }, () => app.openSession()));
     for (const session of sessions) await playAttempt(stack.emulator, session, { scenario: "realface" });
     await advance(1000);
@@ -68,21 +63,15 @@ describe("the timer", async () => {
     assert.match(stack.app.output(), /"event":"MaintenanceFailed"/);
     const decisions = async () =>
       (await Promise.all(sessions.map(({ sessionId }) => app.session(sessionId)))).map(({ decision }) => decision);
-    assert.ok((await decisions()).includes("accepted"), "others were collected all the same");
+    assert.ok((await decisions()).includes("accepted"), "the other sessions are collected");
     await control(stack.emulator, "/faults", undefined, "DELETE");
     await runTimer();
     assert.deepEqual(await decisions(), Array(8).fill("accepted"));
   });
 
-  test("sets a session aside that fails in too many runs, shows that, and removes its image in time", async () => {
+  test("a session that fails in MAINTENANCE_MAX_ATTEMPTS runs is set aside, and its image is removed on time", async () => {
     const tried = await stack.restartApp({ MAINTENANCE_MAX_ATTEMPTS: "3", SESSION_RETENTION_HOURS: "1" });
-    const form = new FormData();
-    form.set("livenessOperationMode", "Passive");
-    form.set("deviceCorrelationId", randomUUID());
-    form.set("verifyImage", new File([makeImage()], "me.png"));
-    const opened = await app.send("face/v1.2/detectLivenessWithVerify-sessions", { method: "POST", body: form });
-    const { sessionId } = opened.body as { sessionId: string };
-    const imageId = opened.headers.get("x-reference-image-id");
+    const { sessionId, referenceImageId: imageId } = await app.openVerify();
     await advance(1000);
     await control(stack.emulator, "/faults", { operation: "get", status: 500, rate: 1 });
     for (let run = 1; run <= 3; run += 1) {
@@ -106,9 +95,9 @@ describe("the timer", async () => {
     assert.deepEqual([closed.status, closed.final, closed.setAsideOn], ["Expired", true, undefined]);
   });
 
-  test("removes images that a crash has orphaned, and held ones that are too old", async () => {
+  test("removes orphaned images and held images past their retention", async () => {
     await stack.restartApp({ REFERENCE_IMAGE_RETENTION_DAYS: "30", SESSION_RETENTION_HOURS: "48" });
-    // Back to the time by which storage dates what others put there.
+    // Storage dates uploads of the test by the machine's clock.
     await control(stack.emulator, "", undefined, "DELETE");
     const storage = viewStorage(stack.azurite.connectionString);
     await app.send("api/reference-images/alice?deviceCorrelationId=a-phone", { method: "PUT", body: makeImage() });
@@ -130,13 +119,13 @@ describe("the timer", async () => {
     assert.match(stack.app.output(), /"event":"MaintenanceDone".*"imagesSwept":2/);
   });
 
-  test("is told to be overdue by readiness, with 200, until it has run", async () => {
+  test("readiness is degraded, with 200, while the timer is overdue", async () => {
     const status = async () => (await app.send("api/health/ready")).body as { status: string };
     await app.openSession();
     assert.deepEqual(await status(), { status: "ready" });
     await advance(600 + 120 + 15 * 60);
-    const told = await status();
-    assert.deepEqual([told.status, Object.keys(told)], ["degraded", ["status", "degraded", "overdueSince"]]);
+    const overdue = await status();
+    assert.deepEqual([overdue.status, Object.keys(overdue)], ["degraded", ["status", "degraded", "overdueSince"]]);
     await runTimer();
     await advance(10);
     assert.deepEqual(await status(), { status: "ready" });

@@ -2,14 +2,13 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, test } from "node:test";
 import { clientKey, ownerOf, principal } from "../unit/fakes/principals.ts";
-import { assertError, createAppClient, playAttempt } from "./support/app-client.ts";
+import { assertError, createAppClient, creation, playAttempt, sessionsPath } from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
 
-const path = "face/v1.2/detectLiveness-sessions";
 const limit = 2;
 
-/** A signed-in user learns the id of another user's device, and uses it. */
-describe("a stranger on another's device", async () => {
+/** A signed-in user knows the id of another user's device and uses it. */
+describe("a user who creates sessions for another user's device", async () => {
   const { stack } = await openStack({
     env: {
       ...clientKey.settings,
@@ -24,15 +23,14 @@ describe("a stranger on another's device", async () => {
   const service = clientOf(clientKey.headers);
 
   const open = (client: Client, deviceCorrelationId: string) =>
-    client.send(path, { json: { livenessOperationMode: "Passive", deviceCorrelationId } });
+    client.send(sessionsPath, creation(deviceCorrelationId));
 
-  async function reject(client: Client, session: { sessionId: string; authToken: string }, told = {}): Promise<void> {
-    await playAttempt(stack.emulator, session, { scenario: "spoofface", ...told });
-    const settled = await client.send(`api/sessions/${session.sessionId}/settle`, { json: told });
-    assert.equal((settled.body as { decision: string }).decision, "rejected", JSON.stringify(settled.body));
+  async function reject(client: Client, session: { sessionId: string; authToken: string }, device = {}): Promise<void> {
+    await playAttempt(stack.emulator, session, { scenario: "spoofface", ...device });
+    assert.equal((await client.settle(session.sessionId, device)).decision, "rejected");
   }
 
-  /** The victim, a service and a user who is a service beside: each has all of its places. */
+  /** The victim, a service, and a user with a service's key can each still create up to their limits. */
   async function assertUnaffected(victim: Client, device: string): Promise<void> {
     for (let count = 0; count < limit; count += 1) await victim.openSession(device);
     assertError(await open(victim, device), 429, "429");
@@ -41,7 +39,7 @@ describe("a stranger on another's device", async () => {
     assertError(await open(service, device), 429, "429");
   }
 
-  test("uses up nobody's places there, and locks out nobody but itself", async () => {
+  test("neither uses up the limits of others nor locks them out", async () => {
     const device = randomUUID();
     const [victim, stranger] = [clientOf(principal("victim")), clientOf(principal("stranger"))];
     const sessions = [await stranger.openSession(device), await stranger.openSession(device)];
@@ -51,21 +49,18 @@ describe("a stranger on another's device", async () => {
     await assertUnaffected(victim, device);
   });
 
-  test("nor by binding to it sessions whose device is set in the client", async () => {
+  test("nor by binding sessions whose device is set in the client", async () => {
     const device = randomUUID();
     const [victim, stranger] = [clientOf(principal("victim2")), clientOf(principal("stranger2"))];
     for (let count = 0; count < limit + 1; count += 1) {
-      const created = await stranger.send(path, {
-        json: { livenessOperationMode: "Passive", deviceCorrelationIdSetInClient: true },
-      });
-      assert.equal(created.status, 200, JSON.stringify(created.body));
-      await reject(stranger, created.body as { sessionId: string; authToken: string }, { deviceCorrelationId: device });
+      const inClient = { deviceCorrelationId: undefined, deviceCorrelationIdSetInClient: true };
+      await reject(stranger, await stranger.openSession(undefined, inClient), { deviceCorrelationId: device });
     }
     assertError(await open(stranger, device), 403, "DeviceLockedOut");
     await assertUnaffected(victim, device);
   });
 
-  test("writes nothing into what the owner reads; services see whose each session is", async () => {
+  test("each user reads its own sessions only, and services read the owner of each session", async () => {
     const device = randomUUID();
     const [victim, stranger] = [clientOf(principal("victim3")), clientOf(principal("stranger3"))];
     const own = await victim.openSession(device);
@@ -94,11 +89,10 @@ describe("a stranger on another's device", async () => {
       ],
     );
     assert.equal((await service.session(own.sessionId)).owner, ownerOf("victim3"));
-    const settled = await service.send(`api/sessions/${strange.sessionId}/settle`, { method: "POST" });
-    assert.equal((settled.body as { owner: string }).owner, ownerOf("stranger3"));
+    assert.equal((await service.settle(strange.sessionId)).owner, ownerOf("stranger3"));
   });
 
-  test("is let in again when a service ends the device's lock-outs", async () => {
+  test("a service lifts the lockouts of the device", async () => {
     const device = randomUUID();
     const stranger = clientOf(principal("stranger4"));
     for (const session of [await stranger.openSession(device), await stranger.openSession(device)]) {

@@ -4,14 +4,13 @@ import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "nod
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { type TestContext, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { stopRequest, watchChild } from "../local/child.ts";
+import { until } from "./support/until.ts";
 
 /*
- * `npm run start:func` with a stand-in for Azure Functions Core Tools, which looks around where `func` would: in the
- * folder that it was started in, in its environment, and at the services that the settings lead to. Then it ends, or
- * runs on where FUNC_STAYS is set.
+ * `npm run start:func` with a stand-in for Azure Functions Core Tools. It reads the files of its working folder, its
+ * environment, and the services of the settings, and prints them. Then it exits, or keeps running if FUNC_STAYS is set.
  */
 
 const root = resolve(import.meta.dirname, "../..");
@@ -45,7 +44,7 @@ const seenShape = z.object({
   face: z.number(),
 });
 
-test("npm run start:func has everything in place when func starts, and ends with it", async (t) => {
+test("npm run start:func starts func with build, settings and services, and ends with it", async (t) => {
   const { project, tools } = await copyProject();
   const command = startFunc(t, project, tools);
 
@@ -65,7 +64,7 @@ test("npm run start:func has everything in place when func starts, and ends with
   assert.equal(made, sample);
 });
 
-test("npm run start:func takes func along when it is stopped", async (t) => {
+test("npm run start:func stops func when it is stopped", async (t) => {
   const { project, tools } = await copyProject();
   const command = startFunc(t, project, tools, { FUNC_STAYS: "true" });
   const { pid } = await command.seen();
@@ -74,7 +73,7 @@ test("npm run start:func takes func along when it is stopped", async (t) => {
   assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
 });
 
-/** What the command needs of the project, in a folder of its own: it writes settings and a build. And a `func` beside. */
+/** Copies the part of the project that the command uses, because it writes settings and a build, and adds a `func`. */
 async function copyProject(): Promise<{ project: string; tools: string }> {
   const project = await mkdtemp(join(tmpdir(), "start-func-"));
   const needed = ["src", "infra", "test/local", "package.json", "host.json", "local.settings.sample.json"];
@@ -94,11 +93,11 @@ interface Command {
   process: ChildProcess;
   output(): string;
   exited: Promise<number | null>;
-  /** What `func` has seen, once it has. */
+  /** The output of `func`. */
   seen(): Promise<z.infer<typeof seenShape>>;
 }
 
-/** Runs the command in that folder, which goes with the test. */
+/** Runs the command in that folder; the folder is removed after the test. */
 function startFunc(t: TestContext, project: string, tools: string, env: NodeJS.ProcessEnv = {}): Command {
   const pathName = Object.keys(process.env).find((name) => name.toUpperCase() === "PATH") ?? "PATH";
   const ports = ["PORT", "FACE_EMULATOR_PORT", "AZURITE_BLOB_PORT", "AZURITE_QUEUE_PORT", "AZURITE_TABLE_PORT"];
@@ -123,12 +122,12 @@ function startFunc(t: TestContext, project: string, tools: string, env: NodeJS.P
     output,
     exited,
     seen: async () => {
-      for (;;) {
-        const line = /^\{.*\}$/m.exec(output())?.[0];
-        if (line !== undefined) return seenShape.parse(JSON.parse(line));
-        assert.equal(child.exitCode, null, output());
-        await sleep(20);
-      }
+      const line = () => /^\{.*\}$/m.exec(output())?.[0];
+      await until(() => {
+        if (line() === undefined) assert.equal(child.exitCode, null, output());
+        return line() !== undefined;
+      });
+      return seenShape.parse(JSON.parse(line() ?? ""));
     },
   };
 }

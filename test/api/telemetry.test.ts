@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { metrics } from "../../src/telemetry/telemetry.ts";
 import { makeImage } from "../fixtures/images.ts";
 import { type Stack, startStack } from "../local/stack.ts";
-import { control, createAppClient, playAttempt } from "./support/app-client.ts";
+import { control, createAppClient, playAttempt, verifyCreation, verifySessionsPath } from "./support/app-client.ts";
 import { startTelemetryIntake } from "./support/telemetry-intake.ts";
 
 const clientKey = `client-key-${randomUUID()}`;
@@ -30,7 +30,7 @@ const traceParent = () => {
   return { trace, header: `00-${trace}-${randomBytes(8).toString("hex")}-01` };
 };
 
-test("tells of a check from its start to its end, and of the timer", async (t) => {
+test("spans and metrics of a check and of the timer", async (t) => {
   const intake = await startTelemetryIntake(t);
   const stack = await start(t, {
     APPLICATIONINSIGHTS_CONNECTION_STRING: intake.connectionString,
@@ -39,16 +39,10 @@ test("tells of a check from its start to its end, and of the timer", async (t) =
   const app = createAppClient(stack.url, { "ocp-apim-subscription-key": clientKey });
   const deviceCorrelationId = `device-${randomUUID()}`;
   const image = makeImage({ sizeInBytes: 4096 }, 3);
-  const form = new FormData();
-  form.set("livenessOperationMode", "Passive");
-  form.set("deviceCorrelationId", deviceCorrelationId);
-  form.set("verifyImage", new File([image], "me.jpg"));
   const creation = traceParent();
-  const path = "face/v1.2/detectLivenessWithVerify-sessions";
   const callerRequestId = randomUUID();
-  const opened = await app.send(path, {
-    method: "POST",
-    body: form,
+  const opened = await app.send(verifySessionsPath, {
+    ...verifyCreation(deviceCorrelationId, {}, image),
     headers: { traceparent: creation.header, "x-ms-client-request-id": callerRequestId },
   });
   assert.equal(opened.status, 200);
@@ -67,11 +61,11 @@ test("tells of a check from its start to its end, and of the timer", async (t) =
     headers: { traceparent: stranger.header, "x-ms-client-request-id": strangersId },
   });
   assert.equal(unknown.status, 401);
-  const missing = await app.send("api/sessions/nobody-knows-it", {
+  const missing = await app.send("api/sessions/unknown-session", {
     headers: { traceparent: refused.header, "x-ms-client-request-id": clientKey },
   });
   assert.equal(missing.status, 404);
-  // One that the timer has to fetch, from a service that stumbles once.
+  // The timer collects this session; its first read fails.
   const left = await app.openSession();
   await playAttempt(stack.emulator, left, { scenario: "spoofface" });
   await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
@@ -118,13 +112,13 @@ test("tells of a check from its start to its end, and of the timer", async (t) =
   assert.equal(refusal?.facts["error.code"], "SessionNotFound");
   assert.deepEqual([refusal?.facts["response.status"], refusal?.success], ["404", true]);
   assert.equal(refusal?.facts["liveness.session_id"], undefined);
-  assert.equal(refusal?.facts["caller.request_id"], undefined, "only what is an id is told on");
+  assert.equal(refusal?.facts["caller.request_id"], undefined, "only an id is recorded");
   const run = spans.find(({ name }) => name === "maintainSessions");
-  const looks = spans.filter(({ name, parent }) => name === "face.get" && parent === run?.id);
-  // The settled session is read once more, as it has attempts left; the other one is read for the first time.
-  const requests = looks.map(({ facts }) => facts.requests).sort();
+  const reads = spans.filter(({ name, parent }) => name === "face.get" && parent === run?.id);
+  // The timer reads the settled session again, because it has attempts left, and the other one for the first time.
+  const requests = reads.map(({ facts }) => facts.requests).sort();
   assert.deepEqual(requests, ["1", "2"], "the first request was answered 500 and retried");
-  assert.equal(run?.facts["liveness.session_id"], undefined, "it is about many");
+  assert.equal(run?.facts["liveness.session_id"], undefined, "a run has many sessions");
   assert.ok(spans.some(({ name, parent }) => name === "sessions.dueRows" && parent === run?.id));
 
   const measured = (name: string) => intake.measurements(name).map(({ value, facts }) => [facts, value] as const);
@@ -147,7 +141,7 @@ test("tells of a check from its start to its end, and of the timer", async (t) =
   const durations = intake.measurements("face.duration");
   assert.deepEqual(durations.map(({ facts, count }) => [facts.operation, facts.status, count]).sort(), [
     ["face.create", "200", 2],
-    // The timer reads the settled session once more.
+    // Includes the timer's read of the settled session.
     ["face.get", "200", 3],
     ["face.get", "500", 1],
   ]);
@@ -156,26 +150,26 @@ test("tells of a check from its start to its end, and of the timer", async (t) =
   assert.equal(intake.measurements("maintenance.oldest_due_age").length, 1);
 
   const queries = join(import.meta.dirname, "../../infra/queries");
-  const told = new Set(
+  const known = new Set(
     [...spans, ...Object.keys(metrics).flatMap(intake.measurements)].flatMap(({ facts }) => Object.keys(facts)),
   );
   for (const file of await readdir(queries)) {
     const text = await readFile(join(queries, file), "utf8");
     for (const [, quoted, plain] of text.matchAll(/Properties(?:\['([^']+)'\]|\.(\w+))/g)) {
-      assert.ok(told.has(quoted ?? plain ?? ""), `${file} asks for ${quoted ?? plain}`);
+      assert.ok(known.has(quoted ?? plain ?? ""), `${file} queries ${quoted ?? plain}`);
     }
   }
 
-  assert.doesNotMatch(host.output(), /^outward /m, "nobody but the intake is told anything");
+  assert.doesNotMatch(host.output(), /^outward /m, "no requests to other hosts");
   assert.match(host.output(), /^loaded .*start-telemetry/m);
-  const said = intake.text();
+  const sent = intake.text();
   const secrets = [session.authToken, session.authToken.slice(-30), stack.emulator.key, clientKey];
   for (const secret of [...secrets, deviceCorrelationId, image.subarray(100, 160).toString("base64")]) {
-    assert.equal(said.includes(secret), false);
+    assert.equal(sent.includes(secret), false);
   }
 });
 
-test("is not even loaded where nobody has asked for it", async (t) => {
+test("no connection string -> the telemetry code is not loaded", async (t) => {
   const stack = await start(t, {});
   await createAppClient(stack.url, { "ocp-apim-subscription-key": clientKey }).openSession();
   const { app } = stack;
@@ -184,7 +178,7 @@ test("is not even loaded where nobody has asked for it", async (t) => {
   assert.doesNotMatch(app.output(), /^loaded .*telemetry/m);
 });
 
-test("keeps the share of spans that is asked for, and counts everything all the same", async (t) => {
+test("TELEMETRY_SAMPLING_RATIO applies to spans, not to metrics", async (t) => {
   const intake = await startTelemetryIntake(t);
   const stack = await start(t, {
     APPLICATIONINSIGHTS_CONNECTION_STRING: intake.connectionString,
@@ -197,7 +191,7 @@ test("keeps the share of spans that is asked for, and counts everything all the 
 });
 
 for (const status of [403, 503]) {
-  test(`says so where Application Insights answers ${status}`, async (t) => {
+  test(`Application Insights answers ${status} -> one log line`, async (t) => {
     const intake = await startTelemetryIntake(t, status);
     const stack = await start(t, { APPLICATIONINSIGHTS_CONNECTION_STRING: intake.connectionString });
     await createAppClient(stack.url, { "ocp-apim-subscription-key": clientKey }).openSession();
@@ -208,11 +202,14 @@ for (const status of [403, 503]) {
   });
 }
 
-for (const [what, connectionString] of [
-  ["makes no sense", "InstrumentationKey=nonsense"],
-  ["leads nowhere", "InstrumentationKey=11111111-2222-3333-4444-555555555555;IngestionEndpoint=http://127.0.0.1:9/"],
+for (const [fault, connectionString] of [
+  ["is invalid", "InstrumentationKey=nonsense"],
+  [
+    "names an unreachable host",
+    "InstrumentationKey=11111111-2222-3333-4444-555555555555;IngestionEndpoint=http://127.0.0.1:9/",
+  ],
 ] as const) {
-  test(`stops nothing where the connection string ${what}`, async (t) => {
+  test(`requests succeed where the connection string ${fault}`, async (t) => {
     const stack = await start(t, { APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString });
     const app = createAppClient(stack.url, { "ocp-apim-subscription-key": clientKey });
     await app.openSession();
@@ -220,7 +217,7 @@ for (const [what, connectionString] of [
     const { app: host } = stack;
     await stack.stop();
     assert.match(host.output(), /"event":"TelemetryFailed"/);
-    if (what === "leads nowhere") assert.match(host.output(), /cannot be reached: RestError, ECONNREFUSED\./);
+    if (fault !== "is invalid") assert.match(host.output(), /cannot be reached: RestError, ECONNREFUSED\./);
     assert.doesNotMatch(host.output(), /^outward /m);
   });
 }
