@@ -144,7 +144,7 @@ describe("npm start", () => {
     const start = run(t, "start.ts", ports);
     await start.seen("Ctrl-C ends everything");
 
-    const calls = /# 1\.[\s\S]*?(?=\n\nThe same)/.exec(start.output())?.[0] ?? "";
+    const calls = /# 1\.[\s\S]*?(?=\n\nnpm run demo)/.exec(start.output())?.[0] ?? "";
     const pasted = paste(calls);
     if (pasted) {
       assert.equal(pasted.status, 0, pasted.stderr);
@@ -161,7 +161,7 @@ describe("npm start", () => {
       FACE_EMULATOR_URL: `http://127.0.0.1:${ports.FACE_EMULATOR_PORT}`,
     });
     assert.equal(await demo.exited, 0, demo.output());
-    assert.match(demo.output(), /realface[\s\S]*PhaseOutcome\./);
+    assert.match(demo.output(), /realface[\s\S]*Done\./);
     assert.doesNotMatch(demo.output(), /eyJ[\w-]{20}/, "no complete token in the output");
 
     pressCtrlC(start);
@@ -238,7 +238,7 @@ test("npm run demo without a stack -> one line, exit code 1", async (t) => {
   const [port] = await findFreePorts(1);
   const demo = run(t, "demo.ts", { APP_URL: `http://127.0.0.1:${port}` });
   assert.equal(await demo.exited, 1);
-  assert.equal(demo.output(), `Nothing answers at http://127.0.0.1:${port}. Is the stack running (npm start)?\n`);
+  assert.equal(demo.output(), `No answer from http://127.0.0.1:${port}. Is the stack running (npm start)?\n`);
 });
 
 describe("the stack", () => {

@@ -3,10 +3,10 @@ import { join, resolve } from "node:path";
 import { build } from "../../infra/build.ts";
 
 const root = resolve(import.meta.dirname, "../..");
-/** What the build is made from. */
+/** The inputs of the build. */
 const inputs = ["src", "infra", "host.json", "package.json", "package-lock.json"];
 
-/** The deployable folder of the app, built anew where the sources are newer. Throws where they do not bundle. */
+/** The deployable folder of the app, rebuilt where the sources are newer. Throws where the build fails. */
 export async function ensureBuilt(): Promise<string> {
   const appFolder = join(root, "dist");
   const [built, changed] = await Promise.all([
@@ -25,7 +25,7 @@ async function newestIn(path: string): Promise<number> {
   return Math.max(...times);
 }
 
-/** 0 where there is no such file. */
+/** 0 where the file is missing. */
 async function modifiedOn(path: string): Promise<number> {
   return (await stat(path).catch(() => undefined))?.mtimeMs ?? 0;
 }

@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /**
- * Runs Azurite in this process with the arguments given to it. Started directly it would outlive its parent, and load a
- * telemetry library that it is told not to use.
+ * Runs Azurite in this process with its arguments. Started directly, it would outlive its parent and load a telemetry
+ * library even with telemetry off.
  */
 process.on("disconnect", () => process.exit());
-// Azurite listens for messages; that alone must not keep the process once its servers are closed.
+// Azurite's message listener must not keep the process alive once its servers are closed.
 process.channel?.unref();
 enableCompileCache(join(tmpdir(), "azurite-compile-cache"));
 

@@ -14,23 +14,23 @@ const portVariables: Record<Service, string> = {
   table: "AZURITE_TABLE_PORT",
 };
 
-/** The account that every storage emulator has; published with it and no secret. */
+/** The account of every storage emulator. Published, and so no secret. */
 const accountName = "devstoreaccount1";
 const accountKey = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
 export interface AzuriteOptions {
-  /** Default for each: any free port. */
+  /** Default of each port: any free one. */
   blobPort?: number;
   queuePort?: number;
   tablePort?: number;
-  /** Where the data is kept; made when missing. Default: in memory, gone with the process. */
+  /** Folder of the data, created where missing. Default: in memory. */
   dataFolder?: string;
 }
 
 export interface Azurite {
   connectionString: string;
   ports: Ports;
-  /** Writes what is not yet on disk, and ends. */
+  /** Writes pending data to disk, and ends. */
   stop(): Promise<void>;
   kill(signal: NodeJS.Signals): void;
   exited: Promise<number | null>;
@@ -52,12 +52,12 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurit
     args: [
       ...services.flatMap((service) => [`--${service}Host`, "127.0.0.1", `--${service}Port`, `${requested[service]}`]),
       ...(dataFolder === undefined ? ["--inMemoryPersistence"] : ["--location", dataFolder]),
-      // The SDKs speak a newer version of the storage API than any emulator knows.
+      // The SDKs use a newer version of the storage API than Azurite.
       "--skipApiVersionCheck",
       "--disableTelemetry",
       "--silent",
     ],
-    // In memory too it looks at its working folder.
+    // In memory too, Azurite reads its working folder.
     cwd: tmpdir(),
     onOutput: () => {
       const ports = readPorts(child.output());
@@ -82,7 +82,7 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurit
   };
 }
 
-/** The ports from Azurite's own words, once it has named all three. */
+/** The ports from Azurite's output, once it has printed all three. */
 function readPorts(output: string): Ports | undefined {
   const [blob, queue, table] = services.map(
     (service) =>

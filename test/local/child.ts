@@ -1,39 +1,39 @@
 import { type ChildProcess, fork } from "node:child_process";
 
-/** A piece of the local stack could not do its work. The message is meant for people and needs no stack. */
+/** A failure of the local stack whose message is complete without a stack trace. */
 export class StackError extends Error {
   override readonly name = "StackError";
 }
 
 /**
- * The message that asks a process to end, over the IPC channel to its parent. Windows has no signals that a process could
- * hear, so this is the way on every system; the word is Azurite's own, and that of process managers.
+ * The message that asks a process to end, over the IPC channel from its parent. Windows has no signals that a process
+ * can handle, so all systems use this. Azurite and process managers use the same word.
  */
 export const stopRequest = "shutdown";
 
 export interface Child {
   process: ChildProcess;
   pid: number;
-  /** All that it has written to stdout and stderr so far. */
+  /** Its output so far, stdout and stderr. */
   output(): string;
-  /** Its exit code, or null where a signal ended it. Never rejects. */
+  /** The exit code, or null after a signal. Never rejects. */
   exited: Promise<number | null>;
   kill(signal: NodeJS.Signals): void;
-  /** Asks it to end by `stopRequest`, and kills it where that has not ended it in time. */
+  /** Sends `stopRequest`, and kills the process after a timeout. */
   stop(): Promise<void>;
 }
 
 export interface ChildOptions {
   args?: readonly string[];
-  /** The whole environment of the child, beside what the operating system needs. */
+  /** The environment of the child, besides the variables of the operating system. */
   env?: Record<string, string | undefined>;
   cwd?: string;
   onOutput?: (text: string) => void;
 }
 
-/** What a process needs of its surroundings to run at all; anything else of the parent's environment stays out. */
+/** Variables that every process needs. No other variable of the parent is passed on. */
 const inherited = ["PATH", "HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "LANG", "NODE_V8_COVERAGE"];
-/** How long a child may take to end before it is killed. */
+/** Time that a child has to end before it is killed, in milliseconds. */
 const stopTimeout = 8000;
 
 /** Starts a Node.js module as a child process that keeps its output and ends with its parent (by its IPC channel). */
@@ -42,7 +42,7 @@ export function startChild(modulePath: string, options: ChildOptions = {}): Chil
   const child = fork(modulePath, options.args ?? [], {
     cwd: options.cwd,
     env: { ...base, ...options.env },
-    // Own arguments only: a parent under a debugger or a test runner would pass its own on.
+    // No arguments of the parent: a debugger or a test runner would pass theirs on.
     execArgv: [],
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
@@ -56,7 +56,7 @@ export function startChild(modulePath: string, options: ChildOptions = {}): Chil
       child.kill(signal);
     },
     stop: async () => {
-      // One that has ended already hears nothing, which is no failure.
+      // Sending to a process that has ended is no failure.
       child.send(stopRequest, () => undefined);
       const timeout = setTimeout(() => child.kill("SIGKILL"), stopTimeout);
       await exited;
@@ -65,7 +65,7 @@ export function startChild(modulePath: string, options: ChildOptions = {}): Chil
   };
 }
 
-/** Keeps what a process writes to stdout and stderr, and tells how it ends. */
+/** Keeps the output of a process, and resolves `exited` with its exit code. */
 export function watchChild(child: ChildProcess, onOutput?: (text: string) => void): Pick<Child, "output" | "exited"> {
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {

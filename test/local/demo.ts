@@ -5,8 +5,8 @@ import { makeSampleImage } from "./sample-image.ts";
 import { fail, print } from "./terminal.ts";
 
 /**
- * `npm run demo`: one whole check against a running stack, told step by step. `APP_URL`, `FACE_EMULATOR_URL` and
- * `CLIENT_KEY` say where and as whom.
+ * `npm run demo`: one check from start to end against a running stack, printed step by step. Reads `APP_URL`,
+ * `FACE_EMULATOR_URL` and `CLIENT_KEY`.
  */
 const appUrl = (process.env.APP_URL ?? "http://127.0.0.1:7071").replace(/\/$/, "");
 const emulatorUrl = (process.env.FACE_EMULATOR_URL ?? "http://127.0.0.1:7080").replace(/\/$/, "");
@@ -48,29 +48,29 @@ try {
 }
 
 async function playCheck(): Promise<void> {
-  print(`A server asks ${appUrl} for a session in which device "${deviceCorrelationId}" shows its owner's face,`);
-  print("to be compared with a reference image that it sends along.");
+  print(`A server creates a session with verify at ${appUrl} for the device "${deviceCorrelationId}",`);
+  print("with a reference image in the request.");
   const created = createdShape.parse(await call("create the session", "POST", sessionsPath, makeCreateForm()));
   print(`  session ${created.sessionId}, token ${maskToken(created.authToken)}`);
 
-  print(`The device takes the token and makes its attempt (the emulator at ${emulatorUrl} plays it).`);
+  print(`The device makes an attempt with the token (the emulator at ${emulatorUrl} plays it).`);
   const played = playedShape.parse(await playAttempt(created));
-  print(`  its digest of the attempt: ${played.digest}`);
+  print(`  the device's digest of the attempt: ${played.digest}`);
 
-  print("The server asks for the result.");
+  print("The server reads the result.");
   const sessionPath = `${sessionsPath}/${created.sessionId}`;
   const result = expectShape(resultShape, await call("get the result", "GET", sessionPath), "the result");
   const [{ result: attempt }] = result.results.attempts;
   print(`  ${result.status}: ${attempt.livenessDecision}, match confidence ${attempt.verifyResult.matchConfidence}`);
   expect(attempt.digest === played.digest, "the service's digest is not the device's");
-  print("  the service's digest is the device's: nothing was swapped on the way");
+  print("  the digests of service and device are equal: the images were not replaced on the way");
 
-  print("It settles the session with the device's digest, so that the app can check the same and decide.");
-  const told = JSON.stringify({ digest: played.digest });
+  print("The server settles the session with the device's digest. The app compares the digests and decides.");
+  const report = JSON.stringify({ digest: played.digest });
   const settlePath = `api/sessions/${created.sessionId}/settle`;
-  const session = expectShape(sessionShape, await call("settle the session", "POST", settlePath, told));
+  const session = expectShape(sessionShape, await call("settle the session", "POST", settlePath, report));
   print(`  ${describe(session)}`);
-  print("From now on the app answers from its own storage: all outcomes of the device.");
+  print("The server reads all outcomes of the device from the app's storage.");
   const outcomes = expectShape(
     outcomesShape,
     await call("list the outcomes", "GET", `api/devices/${deviceCorrelationId}/outcomes`),
@@ -80,13 +80,13 @@ async function playCheck(): Promise<void> {
     print(`  ${outcome.sessionId}: ${describe(outcome)}`);
   }
 
-  print("The server deletes the session, which ends the token at the service; the record stays.");
+  print("The server deletes the session. The service revokes the token; the app keeps the record.");
   await call("delete the session", "DELETE", sessionPath);
   const gone = await request(`${appUrl}/${sessionPath}`, "GET");
   expect(gone.status === 404, `the deleted session is answered with ${gone.status} instead of 404`);
   const kept = expectShape(sessionShape, await call("read the record", "GET", `api/sessions/${created.sessionId}`));
   print(`  ${describe(kept)}`);
-  print("PhaseOutcome.");
+  print("Done.");
 }
 
 function makeCreateForm(): FormData {
@@ -112,7 +112,7 @@ async function expectApp(): Promise<void> {
   expect(health.ok, `the app at ${appUrl} is not ready: ${health.status} ${health.text}`);
 }
 
-/** Calls the app; throws where it does not succeed. Answers the JSON body, undefined where there is none. */
+/** Calls the app. Resolves with the JSON body, undefined for an empty one. Throws `StackError` for an error status. */
 async function call(what: string, method: string, path: string, body?: FormData | string): Promise<unknown> {
   const key: Record<string, string> = clientKey ? { "Ocp-Apim-Subscription-Key": clientKey } : {};
   const type: Record<string, string> = typeof body === "string" ? { "content-type": "application/json" } : {};
@@ -137,7 +137,7 @@ async function request(
     const response = await fetch(url, { method, headers, body: body ?? null });
     return { ok: response.ok, status: response.status, text: await response.text() };
   } catch (error) {
-    throw new StackError(`Nothing answers at ${new URL(url).origin}. Is the stack running (npm start)?`, {
+    throw new StackError(`No answer from ${new URL(url).origin}. Is the stack running (npm start)?`, {
       cause: error,
     });
   }
@@ -170,7 +170,7 @@ function describe({ status, attempts, final, decision, reasons }: z.infer<typeof
   return `${status}, attempts: ${attempts}, ${final ? "final" : "open"}, decision: ${decision ?? "none"}${because}`;
 }
 
-/** Enough of a token to recognise it, too little to use it. */
+/** The first characters of a token: too few to use it. */
 function maskToken(token: string): string {
   return `${token.slice(0, 8)}… (${token.length} characters)`;
 }

@@ -3,8 +3,8 @@ import { ApiError } from "../../src/errors.ts";
 const loopbackName = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
 
 /**
- * Refuses a request for any name but one of this machine's own. A page of any web site can have its own name resolved to
- * 127.0.0.1 (DNS rebinding) and then call what listens here and asks for no key; its `Host` still gives the page away.
+ * Refuses requests for host names other than loopback ones. A web page can make its own name resolve to 127.0.0.1 (DNS
+ * rebinding) and then call a local server that requires no key. The `Host` of such a request is the page's name.
  *
  * @param host the header `Host`.
  * @throws ApiError 421 `MisdirectedRequest`.

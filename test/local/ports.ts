@@ -1,11 +1,11 @@
 import { createServer, type Server } from "node:net";
 
-/** Why a piece cannot have its port, by the code of the error. Undefined where that is not about the port. */
+/** The reason for an error of `listen`, by its code. Undefined for errors that are not about the port. */
 export function explainPort(code: unknown, piece: string, port: number, variable: string): string | undefined {
   switch (code) {
     case "EADDRINUSE":
       return `Port ${port} for the ${piece} is taken. Free it, or set ${variable} to another one.`;
-    // Windows keeps whole ranges for itself; elsewhere the low ports are for administrators.
+    // Windows reserves ranges of ports; elsewhere low ports need privileges.
     case "EACCES":
       return `Port ${port} for the ${piece} is kept back by the system. Set ${variable} to another one.`;
     default:
@@ -13,7 +13,7 @@ export function explainPort(code: unknown, piece: string, port: number, variable
   }
 }
 
-/** Ports that are free right now, all different. */
+/** Different ports that are free at this moment. */
 export async function findFreePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer());
   const ports = await Promise.all(servers.map((server) => listen(server)));
@@ -21,7 +21,7 @@ export async function findFreePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-/** Lets a server listen on this machine alone, and answers its port: 0, the default, stands for any. Rejects with its error. */
+/** Lets a server listen on 127.0.0.1. Resolves with its port (default 0: any free one), or rejects with its error. */
 export function listen(server: Server, port = 0): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);

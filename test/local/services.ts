@@ -6,7 +6,7 @@ import { explainPort } from "./ports.ts";
 /** App settings by name. */
 export type Settings = Record<string, string | undefined>;
 
-/** What the app needs beside itself. */
+/** The services that the app uses. */
 export interface Services {
   azurite: Azurite;
   /** Undefined: the real Face service is used. */
@@ -14,16 +14,16 @@ export interface Services {
 }
 
 export interface ServicesOptions {
-  /** Default for each: any free port. */
+  /** Default of each port: any free one. */
   ports?: { emulator?: number; blob?: number; queue?: number; table?: number } | undefined;
-  /** Where Azurite keeps its data. Default: in memory. */
+  /** Folder of Azurite's data. Default: in memory. */
   dataFolder?: string | undefined;
   withEmulator: boolean;
-  /** ClientReport of every move of the emulator's clock before it is answered. */
+  /** Awaited at every move of the emulator's clock. */
   onClock?: (offsetMs: number) => Promise<void>;
 }
 
-/** Starts both or neither. Throws `StackError` where one cannot start. */
+/** Starts both. Throws `StackError` where one cannot start, after stopping the other. */
 export async function startServices(options: ServicesOptions): Promise<Services> {
   const { ports, dataFolder } = options;
   const [azurite, emulator] = await Promise.allSettled([

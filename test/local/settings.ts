@@ -9,7 +9,7 @@ export interface LocalPorts {
   table: number;
 }
 
-/** The fixed ports of the local stack, each to be changed by its variable. Throws `StackError` for a bad value. */
+/** The default ports of the local stack, each overridden by its variable. Throws `StackError` for an invalid value. */
 export function readPorts(env: NodeJS.ProcessEnv): LocalPorts {
   return {
     app: readPort(env, "PORT", 7071),
@@ -29,7 +29,7 @@ function readPort(env: NodeJS.ProcessEnv, name: string, byDefault: number): numb
   return port;
 }
 
-/** `--data DIR` of the command line. Throws `StackError` for anything else that stands there. */
+/** `--data DIR` of the command line. Throws `StackError` for any other argument. */
 export function readDataFolder(args: readonly string[]): string | undefined {
   try {
     return parseArgs({ args: [...args], options: { data: { type: "string" } } }).values.data;

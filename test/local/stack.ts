@@ -17,7 +17,7 @@ export interface StackOptions {
   timers?: boolean;
   /** The built app. Default: `dist`, built anew where the sources are newer. */
   appFolder?: string;
-  /** Folder of the `local.settings.json` that says what CORS allows. Default: the app's. */
+  /** Folder of the `local.settings.json` with the CORS settings. Default: the app's. */
   workFolder?: string;
   onAppOutput?: (text: string) => void;
 }
@@ -136,7 +136,7 @@ function makeSettings(given: Settings, { azurite, emulator }: Services): Setting
     FUNCTIONS_WORKER_RUNTIME: "node",
     ...(hasOwnStorage ? {} : { AzureWebJobsStorage: azurite.connectionString }),
     ...(emulator ? { FACE_ENDPOINT: emulator.url, FACE_KEY: emulator.key } : {}),
-    // The app lets nobody in without being told who may: on a developer's machine that is everybody.
+    // Without client keys the app refuses every caller. On a developer's machine anonymous callers are allowed.
     ...(given.CLIENT_KEYS ? {} : { ALLOW_ANONYMOUS: "true" }),
     ...given,
   };

@@ -9,8 +9,8 @@ import { readDataFolder, readPorts } from "./settings.ts";
 import { fail, print, stopOnSignals } from "./terminal.ts";
 
 /**
- * `npm run start:func [-- --data DIR]`: the same storage and emulator as `npm start`, and Azure Functions Core Tools in
- * place of our own functions host. App settings come from local.settings.json, made from the sample where it is missing.
+ * `npm run start:func [-- --data DIR]`: the storage and the emulator of `npm start`, with Azure Functions Core Tools as the
+ * host. App settings come from local.settings.json, which is created from the sample where it is missing.
  */
 const root = resolve(import.meta.dirname, "../..");
 const settingsFile = resolve(root, "local.settings.json");
@@ -33,7 +33,7 @@ try {
 
   const func = spawn(...callFunc("start", "--port", String(ports.app)), {
     cwd: root,
-    // Core Tools take a setting from the environment before they look into the file.
+    // For Core Tools, the environment takes precedence over the file.
     env: { ...process.env, ...serviceSettings(settings, services) },
     stdio: "inherit",
   });
@@ -61,7 +61,7 @@ function expectCoreTools(): void {
   }
 }
 
-/** How `func` is called. On Windows it may be a batch file, which only the shell can run. */
+/** Starts `func`. On Windows it may be a batch file, which only the shell can run. */
 function callFunc(...args: string[]): [command: string, args: string[]] {
   return onWindows ? [process.env.ComSpec ?? "cmd.exe", ["/d", "/c", "func", ...args]] : ["func", args];
 }
@@ -70,32 +70,32 @@ function endFunc(func: ChildProcess): void {
   if (!onWindows) {
     func.kill("SIGTERM");
   } else if (func.exitCode === null) {
-    // Ending the shell alone would leave `func` running.
+    // Killing the shell alone would leave `func` running.
     spawnSync("taskkill", ["/pid", String(func.pid), "/t", "/f"], { stdio: "ignore" });
   }
 }
 
-/** The app settings that `func` will see. Makes local.settings.json where it is missing. */
+/** The app settings of `func`. Creates local.settings.json where it is missing. */
 async function readSettings(): Promise<Settings> {
   const content = await readFile(settingsFile, "utf8").catch(async () => {
     await copyFile(resolve(root, "local.settings.sample.json"), settingsFile);
     print("local.settings.json made from local.settings.sample.json.");
     return readFile(settingsFile, "utf8");
   });
-  // Editors on Windows like to put a byte order mark before the text, which Core Tools do not mind.
+  // Core Tools accept a byte order mark, which some editors on Windows add.
   const parsed = settingsShape.safeParse(JSON.parse(content.replace(/^\ufeff/, "")));
   if (!parsed.success) {
-    throw new StackError(`${settingsFile} is not as Core Tools need it: ${z.prettifyError(parsed.error)}`);
+    throw new StackError(`${settingsFile} is invalid: ${z.prettifyError(parsed.error)}`);
   }
   return { ...parsed.data.Values, ...process.env };
 }
 
-/** No endpoint at all, or one on this machine: then the emulator is meant. */
+/** Whether the settings use the emulator: they have no endpoint, or one on this machine. */
 function isLoopback(endpoint: string | undefined): boolean {
   return !endpoint || ["127.0.0.1", "localhost", "[::1]"].includes(new URL(endpoint).hostname);
 }
 
-/** Where the pieces of this stack are, as far as the settings mean them. */
+/** The addresses of this stack's services that the settings use. */
 function serviceSettings(settings: Settings, { azurite, emulator }: Services): Settings {
   const storage = settings.AzureWebJobsStorage;
   const localStorage = !storage || storage.includes("UseDevelopmentStorage=true");

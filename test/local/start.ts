@@ -6,8 +6,8 @@ import { fail, print, stopOnSignals } from "./terminal.ts";
 import { makeWelcome } from "./welcome.ts";
 
 /**
- * `npm start [-- --data DIR]`: builds the app and runs it with everything that it needs on this machine. The environment
- * of this process is what the app is set by.
+ * `npm start [-- --data DIR]`: builds the app and runs it with its services on this machine. The app's settings are the
+ * environment of this process.
  */
 const signals = stopOnSignals();
 try {
@@ -30,7 +30,7 @@ try {
   });
   print(makeWelcome(stack, dataFolder));
 
-  // A piece that ends by itself takes the others with it.
+  // The end of one process ends the others.
   const ended = await Promise.race([
     stack.app.exited.then(() => "app"),
     stack.azurite.exited.then(() => "storage emulator"),

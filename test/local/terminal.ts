@@ -4,7 +4,7 @@ export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** Reports a failure and ends this process: one line for what people can mend, the stack for what they cannot. */
+/** Reports a failure and ends this process: one line for a `StackError`, the stack trace for any other error. */
 export function fail(error: unknown): never {
   const known = error instanceof StackError;
   process.stderr.write(`${known ? error.message : error instanceof Error ? error.stack : String(error)}\n`);
@@ -12,9 +12,8 @@ export function fail(error: unknown): never {
 }
 
 /**
- * Runs `stop` at Ctrl-C, SIGTERM, the end of the terminal, or where a parent process asks for it by `stopRequest`, then
- * ends this process with code 0. Before `stop` is known, or when asked a second time, it ends at once: children notice
- * that their parent is gone.
+ * Runs `stop` at Ctrl-C, SIGTERM, the end of the terminal, or a `stopRequest` of the parent process, then ends this
+ * process with code 0. Before `stop` is set, or at the second request, it ends at once: children end with their parent.
  */
 export function stopOnSignals(): { whenAsked(stop: () => Promise<void>): void } {
   let stop: (() => Promise<void>) | undefined;
@@ -30,7 +29,7 @@ export function stopOnSignals(): { whenAsked(stop: () => Promise<void>): void } 
     process.on(signal, asked);
   }
   process.on("message", (message) => message === stopRequest && asked());
-  // Listening to a parent is no reason to go on.
+  // The channel to the parent must not keep this process alive.
   process.channel?.unref();
   return {
     whenAsked: (given) => {

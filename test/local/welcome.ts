@@ -1,6 +1,6 @@
 import type { Stack } from "./stack.ts";
 
-/** What runs where, and the first calls to try: lines for a bash prompt. */
+/** The addresses of the stack, and first calls as lines for bash. */
 export function makeWelcome(stack: Stack, dataFolder: string | undefined): string {
   return `
 Face liveness functions, local stack
@@ -9,11 +9,11 @@ Face liveness functions, local stack
   Face           ${stack.usesEmulator ? `${stack.emulator.url} (emulator)` : stack.settings.FACE_ENDPOINT}
   storage        ${describeStorage(stack, dataFolder)}
 
-First calls to try, in bash${needsKey(stack) ? " (after: export CLIENT_KEY=<a client's key>)" : ""}:
+First calls, in bash${needsKey(stack) ? " (after: export CLIENT_KEY=<a client's key>)" : ""}:
 
 ${makeFirstCalls(stack)}
 
-The same in one go: npm run demo. Ctrl-C ends everything.
+npm run demo makes all these calls. Ctrl-C ends everything.
 `;
 }
 
@@ -34,7 +34,7 @@ function makeFirstCalls(stack: Stack): string {
     ? `curl -s ${stack.emulator.url}/emulator/sessions/$sessionId/attempts -H "Authorization: Bearer $authToken" \\
     ${json} -d '{"scenario":"realface"}'; echo`
     : "# … the client SDK of Azure AI Vision, with $authToken";
-  return `  # 1. your server opens a session for a device
+  return `  # 1. your server creates a session for a device
   created=$(curl -s ${stack.url}/face/v1.2/detectLiveness-sessions${key} \\
     ${json} -d '{"livenessOperationMode":"Passive","deviceCorrelationId":"device-1"}')
   sessionId=${field("sessionId")}; authToken=${field("authToken")}; echo $sessionId
@@ -42,7 +42,7 @@ function makeFirstCalls(stack: Stack): string {
   # 2. the device makes its attempt${stack.usesEmulator ? " (played by the emulator)" : ""}
   ${play}
 
-  # 3. your server asks for the result, and for all outcomes of the device
+  # 3. your server reads the result, and all outcomes of the device
   curl -s ${stack.url}/face/v1.2/detectLiveness-sessions/$sessionId${key}; echo
   curl -s ${stack.url}/api/devices/device-1/outcomes${key}; echo`;
 }

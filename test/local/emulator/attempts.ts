@@ -8,39 +8,39 @@ import { type EmulatedSession, maxAttempts } from "./sessions.ts";
 
 const decisions = ["realface", "spoofface", "uncertain"];
 
-/** What the client device does, as `POST /emulator/sessions/{sessionId}/attempts` takes it. */
+/** The body of `POST /emulator/sessions/{sessionId}/attempts`. */
 export const attemptSchema = z.strictObject({
   /**
    * A decision (`realface`, `spoofface`, `uncertain`); an error code of the service, with which the attempt fails; or
-   * `running`: the attempt begins, and the next call for the session ends it.
+   * `running`: the attempt starts, and the next call for the session ends it.
    */
   scenario: z.union([z.enum([...decisions, "running"]), z.string().regex(/^[A-Z][A-Za-z0-9]{2,99}$/)], {
     error: "scenario must be realface, spoofface, uncertain, running, or an error code such as FaceWithMaskDetected.",
   }),
-  /** Of sessions with verify. 0.93 where it is not given. */
+  /** For sessions with verify. Default 0.93. */
   matchConfidence: z.number().min(0).max(1).optional(),
-  /** Needed once, at the first attempt, where the session lets the client set it; refused where it differs. */
+  /** Required at the first attempt of a session whose device is set in the client. A different id is an error. */
   deviceCorrelationId: z.string().optional(),
-  /** Base64. Needed, and allowed, only where the session with verify was created without an image. */
+  /** Base64. Required for a session with verify that was created without an image, an error for others. */
   verifyImage: z.base64().optional(),
-  /** Someone sits between the device and the service: the digest that the device sees is another than the service's. */
+  /** Whether the device gets a digest other than the service's, as after a man-in-the-middle attack. */
   tamperDigest: z.boolean().optional(),
 });
 export type AttemptRequest = z.infer<typeof attemptSchema>;
 
-/** What the attempt's HTTP request would have told the service. */
+/** Properties of the attempt's HTTP request. */
 export interface AttemptCaller {
   requestId: string;
   clientRequestId: string | undefined;
   userAgent: string | undefined;
 }
 
-/** What the device hears: its own digest, nothing yet, or the service's error. */
+/** The answer to the device: its digest, the id of a running attempt, or the service's error. */
 export type AttemptAnswer = { digest: string } | { attemptId: number } | { error: AttemptError };
 
 /**
- * Plays one attempt of the session's device. A request that the service would refuse throws its error and uses up no
- * attempt; an attempt that fails is an answer.
+ * Plays one attempt of the session's device. Throws the service's error for an invalid request, which does not count as
+ * an attempt. A failed attempt is an answer.
  */
 export function playAttempt(
   session: EmulatedSession,
@@ -77,7 +77,7 @@ export function playAttempt(
     return { digest: request.tamperDigest ? randomDigest() : digest };
   }
   attempt.attemptStatus = request.scenario === "UserCanceledSession" ? "Canceled" : "Failed";
-  // The previews have a digest for failed attempts too; v1.2 has no place for it.
+  // Failed attempts have a digest in the previews only.
   attempt.audit.extra = { digest };
   attempt.audit.statusCode = request.scenario === "UnexpectedServerError" ? 500 : 400;
   attempt.error = makeError(request.scenario);
@@ -92,7 +92,7 @@ function pickDevice(session: EmulatedSession, request: AttemptRequest): string |
   throw new ApiError(400, "InvalidDeviceCorrelationId", "The session has another device correlation id.");
 }
 
-/** The hash of the image that the face is compared with; undefined for sessions without verify. */
+/** The hash of the verify image; undefined for sessions without verify. */
 function pickVerifyImage(session: EmulatedSession, request: AttemptRequest): string | undefined {
   const isNeeded = session.kind === "livenessWithVerify" && session.verifyImageHash === undefined;
   if (isNeeded !== (request.verifyImage !== undefined) && request.scenario !== "running") {
@@ -169,7 +169,7 @@ function describeCall(session: EmulatedSession, caller: AttemptCaller, now: numb
   };
 }
 
-/** What a result says in the previews only. */
+/** Fields of a result in the previews only. */
 function describeAnswer(session: EmulatedSession): Record<string, unknown> {
   const [reference] = session.verifyReferences;
   return {

@@ -1,21 +1,21 @@
-/** The emulator's time: the machine's, plus what the clock has been advanced by. */
+/** The emulator's clock: the machine's time plus an offset. */
 export interface EmulatorClock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** How far the clock is ahead of the machine's, in milliseconds. */
+  /** Offset from the machine's time, in milliseconds. */
   offsetMs(): number;
-  /** Moves the clock ahead and tells the others; rejects, and stays where it was, where telling them failed. */
+  /** Moves the clock ahead and calls `onOffset`. Rejects and keeps the offset where `onOffset` rejects. */
   advance(milliseconds: number): Promise<void>;
-  /** Back to the machine's time. */
+  /** Resets the clock to the machine's time. */
   reset(): Promise<void>;
 }
 
-/** `onOffset` is told of every change before it is answered for. */
+/** `onOffset` is awaited at every change of the offset. */
 export function createClock(onOffset: (offsetMs: number) => Promise<void> = async () => {}): EmulatorClock {
   let offset = 0;
   let moving = Promise.resolve();
 
-  /** One move at a time, or two of them would start from the same offset and one be lost. */
+  /** Moves run one after the other: concurrent ones would start from the same offset, and one would be lost. */
   function move(next: () => number): Promise<void> {
     const moved = moving.then(async () => {
       const target = next();

@@ -44,7 +44,7 @@ const handles: Record<string, Handle> = {
   },
 };
 
-/** Answers a request to a control route; undefined where there is no such route. */
+/** The answer to a request to a control route; undefined for other routes. */
 export function handleControl(
   state: EmulatorState,
   request: IncomingMessage,
@@ -58,7 +58,7 @@ export function handleControl(
   return undefined;
 }
 
-/** 401 without a valid token of this very session, 404 where it has been deleted since. */
+/** Throws 401 without a valid token of this session, 404 where the session was deleted. */
 async function attempt(
   state: EmulatorState,
   request: IncomingMessage,

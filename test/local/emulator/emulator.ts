@@ -12,15 +12,15 @@ import { makeFaultReply } from "./fault-replies.ts";
 import { bearerToken, errorReply, headerOf, type Reply, writeReply } from "./http.ts";
 import { createState, type EmulatorState } from "./state.ts";
 
-/** The only key that the emulator takes. It opens nothing else. */
+/** The only key that the emulator accepts. No secret: nothing else accepts it. */
 export const emulatorKey = "face-emulator-key";
 
 export interface FaceEmulatorOptions {
-  /** 0, the default, takes a free one. */
+  /** Default 0: any free port. */
   port?: number;
-  /** 127.0.0.1 by default. */
+  /** Default: 127.0.0.1. */
   host?: string;
-  /** ClientReport of every move of the clock, as milliseconds ahead of the machine's, before the move is answered. */
+  /** Awaited at every move of the clock, with its offset in milliseconds. */
   onClock?: (offsetMs: number) => Promise<void>;
 }
 
@@ -31,13 +31,13 @@ export interface FaceEmulator {
   /** Value for `Ocp-Apim-Subscription-Key`. */
   key: string;
   offsetMs(): number;
-  /** Ends every connection, those in use too. */
+  /** Closes all connections, also those in use. */
   close(): Promise<void>;
 }
 
 /**
- * Starts a stand-in for the Face liveness-session API: the routes of every version below `/face`, and below `/emulator`
- * those that play the client device, move the clock and inject faults. Rejects where the port is taken.
+ * Starts an emulator of the Face liveness-session API: the routes of every version below `/face`, and below `/emulator`
+ * control routes that play the client device, move the clock and inject faults. Rejects where the port is in use.
  */
 export async function startFaceEmulator(options: FaceEmulatorOptions = {}): Promise<FaceEmulator> {
   const { port = 0, host = "127.0.0.1" } = options;
@@ -47,7 +47,7 @@ export async function startFaceEmulator(options: FaceEmulatorOptions = {}): Prom
   const server = createServer((request, response) => {
     void serve(state, routes, request, response, closing.signal);
   });
-  // Callers pool their connections; one that the server drops while it is being reused would look like a fault.
+  // Clients pool connections. Closing one that is being reused would look like a fault.
   server.keepAliveTimeout = 60_000;
   await listen(server, port, host);
   const address = server.address();
@@ -90,7 +90,7 @@ async function serve(
     if (reply === "reset") request.socket.resetAndDestroy();
     else writeReply(response, reply);
   } catch (error) {
-    // The caller or the emulator itself has gone: there is nobody left to answer.
+    // The client has disconnected, or the emulator is closing.
     if (closing.aborted || request.socket.destroyed) return;
     writeReply(response, errorReply(error instanceof ApiError ? error : internalServerError(error)));
   }
@@ -122,7 +122,7 @@ async function answer(
   return struck ?? reply;
 }
 
-/** What the operation itself answers. An error is an answer like any other, for a fault to take away. */
+/** The answer of the operation itself. An error is an answer too, which a fault can replace. */
 async function carryOut(route: FaceRoute, call: FaceCall): Promise<Reply> {
   try {
     authorize(call.state, call.request);
@@ -133,7 +133,7 @@ async function carryOut(route: FaceRoute, call: FaceCall): Promise<Reply> {
   }
 }
 
-/** The key, or any Entra token; a session's token is for its device only. */
+/** Accepts the key or any Entra token, but no session's token. */
 function authorize({ tokens }: EmulatorState, request: IncomingMessage): void {
   const key = headerOf(request, "ocp-apim-subscription-key");
   if (key === emulatorKey) return;
@@ -142,12 +142,12 @@ function authorize({ tokens }: EmulatorState, request: IncomingMessage): void {
   throw accessDenied();
 }
 
-/** The gateway's answer to a path or method that no operation has. */
+/** The gateway's answer to an unknown path or method. */
 function resourceNotFound(): ApiError {
   return new ApiError(404, "404", "Resource not found");
 }
 
-/** A stand-in hides nothing of its own faults: they are to be found and mended. */
+/** Contains the cause, so that defects of the emulator show. */
 function internalServerError(cause: unknown): ApiError {
   return new ApiError(500, "InternalServerError", `The emulator failed: ${String(cause)}`, { cause });
 }

@@ -19,23 +19,23 @@ export interface FaceCall {
   state: EmulatorState;
   request: IncomingMessage;
   query: URLSearchParams;
-  /** What the path names; the empty string where it names nothing. */
+  /** The id in the path; empty where the path has none. */
   id: string;
 }
 
 export async function createSession(kind: SessionKind, { codec, state, request }: FaceCall): Promise<Reply> {
   const body = await readCreateBody(codec, kind, request);
   const decoded = codec.createRequest.decode(kind, body);
-  // Additions of the app's own dialect: the service has never heard of them.
+  // Additions of the app: the service does not know them.
   if ((decoded.referenceImageId ?? decoded.clientReferenceId) !== undefined) throw invalidRequestBody();
-  // A form is for the image; without one it would be JSON.
+  // A form must have an image.
   if (body.type === "multipart" && decoded.image === undefined) throw invalidRequestBody();
   if (decoded.image !== undefined) checkVerifyImage(decoded.image.bytes);
   const session = await state.sessions.create(codec.version, kind, decoded.request, decoded.image);
   return { status: 200, json: codec.createResponse.encode(kind, describeCreated(session)) };
 }
 
-/** JSON everywhere but for v1.2 with verify, which is multipart only; multipart wherever there is something to verify. */
+/** Sessions with verify take multipart. All sessions take JSON, except those with verify in v1.2. */
 async function readCreateBody(codec: Codec, kind: SessionKind, request: IncomingMessage): Promise<RequestBody> {
   const withVerify = kind === "livenessWithVerify";
   const type = mediaType(request);
@@ -59,7 +59,7 @@ export function getSession(kind: SessionKind, call: FaceCall): Reply {
   if (codec.version !== "v1.2") {
     return { status: 200, json: codec.session.encode(kind, { ...described, status: previewStatus(session) }) };
   }
-  // The published examples have the newest attempt first, and some the token; the previews have a place for neither.
+  // In the published examples the newest attempt is first, and some have the token. The previews have neither.
   const body = codec.session.encode(kind, { ...described, attempts: described.attempts.toReversed() });
   const token = state.settings.tokenInGet ? { authToken: session.authToken } : {};
   return { status: 200, json: Object.assign({}, body, token) };

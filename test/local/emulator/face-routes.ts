@@ -21,7 +21,7 @@ export interface FaceRoute {
   handle(call: FaceCall): Promise<Reply> | Reply;
 }
 
-/** All routes of one version of the service, with the paths that its codec knows. */
+/** All routes of one version of the service, with the paths of its codec. */
 export function makeFaceRoutes(codec: Codec): FaceRoute[] {
   const { paths } = codec;
   const route = (method: string, path: string, operation: Operation, handle: FaceRoute["handle"]): FaceRoute => ({
@@ -49,10 +49,10 @@ export function makeFaceRoutes(codec: Codec): FaceRoute[] {
   return routes;
 }
 
-/** Stands for any id in a path that a codec makes. */
+/** Placeholder of the id in a path of a codec. */
 const anyId = "00000000-0000-0000-0000-000000000000";
 
-/** The route of a request, and the id that its path names. Paths are matched as they are, without mending slashes. */
+/** The route of a request, and the id in its path. Slashes are not normalised. */
 export function matchRoute(
   routes: readonly FaceRoute[],
   method: string,

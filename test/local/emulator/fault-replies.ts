@@ -3,11 +3,11 @@ import { ApiError } from "../../../src/errors.ts";
 import type { Fault } from "./faults.ts";
 import { errorReply, type Reply } from "./http.ts";
 
-/** What a fault with a status answers, in the service's words for that status, or the gateway's for 403 and 429. */
+/** The answer of a fault with a status: the service's error for that status, or the gateway's for 403 and 429. */
 export function makeFaultReply(status: number, fault: Fault): Reply {
   const retryAfter = fault.retryAfter === undefined ? {} : { "retry-after": String(fault.retryAfter) };
   if (fault.code === undefined && (status === 403 || status === 429)) {
-    // The gateway has a shape of its own, and no `x-ms-error-code`.
+    // The gateway's error has a shape of its own, and no `x-ms-error-code`.
     const message = fault.message ?? (status === 403 ? outOfQuota : rateLimited(fault.retryAfter));
     return { status, headers: retryAfter, json: { error: { statusCode: status, message } } };
   }

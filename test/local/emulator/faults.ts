@@ -1,10 +1,10 @@
 import * as z from "zod";
 
-/** The operations of the service, as faults and counters name them. */
+/** Names of the service's operations in faults and counters. */
 export const operations = ["create", "get", "delete", "list", "audit", "image"] as const;
 export type Operation = (typeof operations)[number];
 
-/** A fault as `POST /emulator/faults` takes it. */
+/** The body of `POST /emulator/faults`. */
 export const faultSchema = z
   .strictObject({
     operation: z.enum(operations),
@@ -18,15 +18,15 @@ export const faultSchema = z
     message: z.string().min(1).max(1000).optional(),
     /** Value of `Retry-After`: seconds, or an HTTP date. */
     retryAfter: z.union([z.int().min(0), z.string().regex(/^[\x20-\x7e]{1,100}$/)]).optional(),
-    /** Wait so long. */
+    /** Delay in milliseconds. */
     delayMs: z.int().min(0).max(3_600_000).optional(),
     /** Reset the connection instead of answering. */
     reset: z.boolean().optional(),
-    /** Carry the operation out first: then wait, lose its answer (`reset`) or replace it (`status`). */
+    /** Carry out the operation first, then delay, drop (`reset`) or replace (`status`) its answer. */
     after: z.boolean().optional(),
-    /** How many calls it strikes. 1 where neither `times` nor `rate` is given. */
+    /** Number of affected calls. 1 where neither `times` nor `rate` is given. */
     times: z.int().min(1).optional(),
-    /** The share of calls that it strikes, until it is cleared. */
+    /** Share of affected calls, until the fault is cleared. */
     rate: z.number().min(0).max(1).optional(),
   })
   .refine((fault) => fault.times === undefined || fault.rate === undefined, "Give times or rate, not both.")
@@ -41,24 +41,24 @@ export const faultSchema = z
   );
 export type Fault = z.infer<typeof faultSchema>;
 
-/** What the faults do to one call. */
+/** The effect of the faults on one call. */
 export interface Strike {
-  /** The delays of all faults that struck, added up: before the operation, and between it and its answer. */
+  /** Sum of the delays in milliseconds, before the operation and between it and its answer. */
   delayMs: { before: number; after: number };
-  /** The first of them that takes the answer away. */
+  /** The first fault that drops or replaces the answer. */
   fault?: Fault;
 }
 
 export interface Faults {
   add(fault: Fault): void;
-  /** Faults that may still strike, in the order in which they were added. */
+  /** Active faults, in the order in which they were added. */
   list(): Fault[];
   clear(): void;
-  /** Draws what happens to one call of the operation, and counts it. */
+  /** Counts one call of the operation and returns the effect of the faults on it. */
   strike(operation: Operation): Strike;
 }
 
-/** Faults with a rate draw from a generator with a fixed seed, so that a run can be repeated. */
+/** Faults with a rate use a random generator with a fixed seed, so that a run is reproducible. */
 export function createFaults(): Faults {
   let faults: Fault[] = [];
   let random = createRandom();
@@ -92,7 +92,7 @@ export function createFaults(): Faults {
   };
 }
 
-/** Mulberry32: small, fast, and the same sequence on every machine. Answers 0 up to, but not including, 1. */
+/** Mulberry32: the same sequence on every machine. Returns numbers from 0 to below 1. */
 function createRandom(seed = 0x5eed): () => number {
   let state = seed;
   return () => {

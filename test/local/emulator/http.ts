@@ -2,10 +2,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { ApiError } from "../../../src/errors.ts";
 import type { BodyPart, RequestBody } from "../../../src/face/codec.ts";
 
-/** Above the largest image that the service takes, so that a larger one is told apart from a body that is too large. */
+/** Above the largest image of the service, so that a larger image has its own error. */
 const maxBodyBytes = 16 * 1024 * 1024;
 
-/** An answer before it is written. Without `json` and `bytes` its body is empty. */
+/** An answer. Without `json` and `bytes` its body is empty. */
 export interface Reply {
   status: number;
   headers?: Record<string, string>;
@@ -18,14 +18,14 @@ export function writeReply(response: ServerResponse, reply: Reply): void {
   response.writeHead(reply.status, {
     ...(reply.bytes === undefined ? {} : { "content-type": "application/octet-stream" }),
     ...(reply.json === undefined ? {} : { "content-type": "application/json; charset=utf-8" }),
-    // 204 has no length, and every other answer has one, 0 included.
+    // Every answer but 204 has a content-length, also 0.
     ...(reply.status === 204 ? {} : { "content-length": String(body?.length ?? 0) }),
     ...reply.headers,
   });
   response.end(body);
 }
 
-/** The service's own shape, its code again in a header. */
+/** The error shape of the service. Its code is in a header as well. */
 export function errorReply(error: ApiError): Reply {
   return {
     status: error.status,
@@ -38,7 +38,7 @@ export function errorReply(error: ApiError): Reply {
   };
 }
 
-/** The body, whole. A body beyond the limit is read to its end, so that the sender hears the error, but not kept. */
+/** Reads a body. One beyond the limit is read to its end, so that the sender gets the error, but not kept. */
 export async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -51,23 +51,23 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** The media type without its parameters, in small letters. */
+/** The media type in lower case, without parameters. */
 export function mediaType(request: IncomingMessage): string {
   return (request.headers["content-type"] ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
 }
 
-/** The bearer token of `Authorization`, where there is one. */
+/** The bearer token of `Authorization`, if any. */
 export function bearerToken(request: IncomingMessage): string | undefined {
   return /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? "")?.[1];
 }
 
-/** A header that comes once at most. */
+/** A header with at most one value. */
 export function headerOf(request: IncomingMessage, name: string): string | undefined {
   const value = request.headers[name];
   return typeof value === "string" ? value : undefined;
 }
 
-/** Undefined where the bytes are no JSON text in UTF-8. */
+/** Undefined for anything but JSON in UTF-8. */
 export function parseJson(bytes: Uint8Array): { value: unknown } | undefined {
   try {
     return { value: JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) };
@@ -76,7 +76,7 @@ export function parseJson(bytes: Uint8Array): { value: unknown } | undefined {
   }
 }
 
-/** Undefined where the bytes are no multipart body by their content type. */
+/** Undefined for anything but a multipart body. */
 export async function parseMultipart(bytes: Buffer, contentType: string): Promise<RequestBody | undefined> {
   let form: FormData;
   try {

@@ -5,7 +5,7 @@ import { invalidImage, invalidImageSize } from "../../../src/api-errors.ts";
 const minImageBytes = 1024;
 const maxImageBytes = 6 * 1024 * 1024;
 
-/** First bytes of the formats that the service takes. */
+/** First bytes of the formats of the service. */
 const signatures = [
   [0xff, 0xd8, 0xff], // JPEG
   [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a], // PNG
@@ -13,7 +13,7 @@ const signatures = [
   [0x42, 0x4d], // BMP
 ];
 
-/** Throws the service's error for a verify image of the wrong size or format. Nothing looks for a face in it. */
+/** Throws the service's error for a verify image of the wrong size or format. There is no face detection. */
 export function checkVerifyImage(bytes: Uint8Array): void {
   if (bytes.length < minImageBytes || bytes.length > maxImageBytes) {
     throw invalidImageSize();
@@ -28,7 +28,7 @@ export function hashImage(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex").toUpperCase();
 }
 
-/** What every session image shows: a grey square of 64 pixels a side, as PNG. */
+/** The session image of every attempt: a grey square of 64 × 64 pixels, as PNG. */
 export const sessionImage = encodeGreyPng(64);
 
 function encodeGreyPng(side: number): Uint8Array {

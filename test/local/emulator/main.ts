@@ -1,7 +1,7 @@
 import { stopOnSignals } from "../terminal.ts";
 import { startFaceEmulator } from "./emulator.ts";
 
-/** Runs the Face emulator by itself until Ctrl-C. Its port: `FACE_EMULATOR_PORT`, 7080 by default. */
+/** Runs the Face emulator until Ctrl-C. Port: `FACE_EMULATOR_PORT`, default 7080. */
 const signals = stopOnSignals();
 try {
   const emulator = await startFaceEmulator({ port: Number(process.env.FACE_EMULATOR_PORT ?? 7080) });

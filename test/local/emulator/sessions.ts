@@ -14,11 +14,11 @@ import type { EmulatorClock } from "./clock.ts";
 import { hashImage } from "./images.ts";
 import type { SessionTokens } from "./tokens.ts";
 
-/** How many attempts a token is good for. */
+/** Number of attempts of a token. */
 export const maxAttempts = 3;
 const lifeMs = 48 * 3600 * 1000;
 
-/** A session as the service would keep it, whatever its version. Times are milliseconds of the emulator's clock. */
+/** A session of any version. Times are milliseconds of the emulator's clock. */
 export interface EmulatedSession {
   readonly sessionId: string;
   readonly version: ApiVersion;
@@ -29,9 +29,9 @@ export interface EmulatedSession {
   readonly createdAt: number;
   readonly tokenExpiresAt: number;
   readonly expiresAt: number;
-  /** From the request, or named by the device at its first attempt. */
+  /** From the request, or from the device's first attempt. */
   deviceCorrelationId?: string;
-  /** SHA-256 of the image that came with the creation. The image itself is not kept. */
+  /** SHA-256 of the image in the creation request. The image itself is not kept. */
   readonly verifyImageHash?: string;
   readonly verifyReferences: VerifyReference[];
   startedAt?: number;
@@ -48,7 +48,7 @@ export interface Sessions {
   ): Promise<EmulatedSession>;
   /** A live session of any version and kind. */
   get(sessionId: string): EmulatedSession | undefined;
-  /** A live session as the routes of one version and kind know it: no other route shows it. */
+  /** A live session of one version and kind. Only their routes show it. */
   find(version: ApiVersion, kind: SessionKind, sessionId: string): EmulatedSession | undefined;
   remove(sessionId: string): void;
   /** Live sessions of one version and kind, ascending by id, after `start`. */
@@ -60,7 +60,7 @@ export interface Sessions {
   clear(): void;
 }
 
-/** What the service answers as the model where the caller has not asked for one. */
+/** The model version of sessions that name none. */
 const defaultModels: Record<ApiVersion, string> = {
   "v1.1-preview.1": "2022-10-15-preview.04",
   "v1.2-preview.1": "2023-12-20-preview.06",
@@ -68,7 +68,7 @@ const defaultModels: Record<ApiVersion, string> = {
 };
 
 export function createSessions(clock: EmulatorClock, tokens: SessionTokens): Sessions {
-  /** In the order of creation, which is the order of expiry too, unless the clock has been put back. */
+  /** In the order of creation. That is the order of expiry too, unless the clock was reset. */
   const sessions = new Map<string, EmulatedSession>();
 
   const isLive = (session: EmulatedSession) => clock.now() < session.expiresAt;
@@ -89,7 +89,7 @@ export function createSessions(clock: EmulatorClock, tokens: SessionTokens): Ses
     async create(version, kind, request, image) {
       const now = clock.now();
       const sessionId = randomUUID();
-      // The token counts in whole seconds, and what it says is what holds.
+      // The token's `exp` is in whole seconds, and decides.
       const issuedAt = Math.floor(now / 1000);
       const tokenExpires = issuedAt + request.authTokenTimeToLiveInSeconds;
       const session: EmulatedSession = {
@@ -169,9 +169,9 @@ export function describeListItem(session: EmulatedSession, now: number): Session
 }
 
 /**
- * The status of a session: `NotStarted` before its first attempt; `Succeeded` as soon as an attempt has a result, whatever
- * the decision; `Running` while an attempt runs, or after failed ones while another may follow; then, with no attempt left
- * or the token ended, the status of the last attempt (`Failed`, or `Canceled` where the user gave up).
+ * The status of a session: `NotStarted` before its first attempt; `Succeeded` once an attempt has a result, with any
+ * decision; `Running` while an attempt runs, or after failed ones while another is possible; with no attempt left or the
+ * token expired, the status of the last attempt (`Failed`, or `Canceled` where the user gave up).
  */
 export function sessionStatus(session: EmulatedSession, now: number): string {
   const last = session.attempts.at(-1);
@@ -182,8 +182,8 @@ export function sessionStatus(session: EmulatedSession, now: number): string {
 }
 
 /**
- * The status for the previews, which call a result available as soon as an attempt has ended, and tell the latest one:
- * that attempt's own status then.
+ * The status in the previews. Their result is available once an attempt has ended and shows the latest one, so the status
+ * is that of this attempt.
  */
 export function previewStatus(session: EmulatedSession): string {
   const ended = session.attempts.findLast((attempt) => attempt.attemptStatus !== "Running");

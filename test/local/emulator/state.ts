@@ -3,26 +3,26 @@ import { createFaults, type Faults, type Operation } from "./faults.ts";
 import { createSessions, type Sessions } from "./sessions.ts";
 import { createSessionTokens, type SessionTokens } from "./tokens.ts";
 
-/** What `POST /emulator/settings` switches. */
+/** The body of `POST /emulator/settings`. */
 export interface EmulatorSettings {
-  /** Whether GET of a v1.2 session answers its token, as some services do. */
+  /** Whether GET of a v1.2 session returns its token, as in some published examples. */
   tokenInGet: boolean;
-  /** Whether audit entries get ids above 2^53: valid int64 and valid JSON, but rounded by `JSON.parse`. */
+  /** Whether ids of audit entries are above 2^53: valid int64 and JSON, but rounded by `JSON.parse`. */
   largeAuditIds: boolean;
 }
 
-/** All that the emulator knows. It lives in memory and dies with it. */
+/** The state of the emulator, in memory only. */
 export interface EmulatorState {
   readonly clock: EmulatorClock;
   readonly tokens: SessionTokens;
   readonly sessions: Sessions;
   readonly faults: Faults;
   readonly settings: EmulatorSettings;
-  /** Calls of each operation since the start or the last reset, those that were refused or struck by a fault included. */
+  /** Calls of each operation since the start or the last reset, including failed ones. */
   readonly calls: Record<Operation, number>;
   /** The next id of an audit entry: int64 as decimal digits, ascending over all sessions. */
   nextAuditId(): string;
-  /** As if newly started: no sessions, faults or counts, default settings, the clock back at the machine's time. */
+  /** Deletes sessions, faults and counts, and resets settings and clock. */
   reset(): Promise<void>;
 }
 
@@ -42,7 +42,7 @@ export async function createState(onClock?: (offsetMs: number) => Promise<void>)
     settings,
     calls,
     nextAuditId() {
-      // Ids only ever ascend: once large, they stay so.
+      // Ids never descend: once large, they stay large.
       if (settings.largeAuditIds && auditIds < largeIds) auditIds = largeIds;
       auditIds += 1n;
       return auditIds.toString();
@@ -58,7 +58,7 @@ export async function createState(onClock?: (offsetMs: number) => Promise<void>)
   };
 }
 
-/** Half way to the largest int64. */
+/** Half of the largest int64. */
 const largeIds = 2n ** 62n;
 
 function defaultSettings(): EmulatorSettings {

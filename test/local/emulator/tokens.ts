@@ -3,13 +3,13 @@ import { decodeJwt, generateKeyPair, jwtVerify, SignJWT } from "jose";
 const issuer = "face-emulator";
 const algorithm = "ES256";
 
-/** The tokens that sessions hand to their devices: JWTs, signed with a key that lives as long as the emulator. */
+/** The tokens of sessions: JWTs, signed with a key that is created with the emulator. */
 export interface SessionTokens {
   /** A token with `sid` (the session), `iat` and `exp`; both times in seconds since the epoch. */
   issue(sessionId: string, issuedAt: number, expiresAt: number): Promise<string>;
-  /** The session that a token is for; undefined where it is not a token of ours, or past its time. */
+  /** The session of a token; undefined for an invalid or expired one. */
   verify(token: string, nowMs: number): Promise<string | undefined>;
-  /** Whether the token claims to be one of ours. Its signature is not looked at. */
+  /** Whether the token names this emulator. Does not verify the signature. */
   isSessionToken(token: string): boolean;
 }
 

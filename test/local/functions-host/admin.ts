@@ -6,7 +6,7 @@ export function isAdminPath(path: string): boolean {
   return /^\/admin(\/|$)/i.test(path);
 }
 
-/** Answers `/admin/…`; true where it did. Those paths never reach the app. */
+/** Answers `/admin/…` and returns true; returns false for other paths. `/admin` never reaches the app. */
 export type Admin = (
   message: IncomingMessage,
   response: ServerResponse,
@@ -42,7 +42,7 @@ export function createAdmin(functions: readonly LoadedFunction[], timers: Timers
 
 function runNow(response: ServerResponse, target: LoadedFunction | undefined, timers: Timers, wait: boolean): void {
   if (target?.type !== "timerTrigger") {
-    // The real host runs no HTTP function this way either.
+    // As in the real host, HTTP functions cannot be run this way.
     response.writeHead(target ? 400 : 404).end();
     return;
   }

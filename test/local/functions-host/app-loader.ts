@@ -14,7 +14,7 @@ const localSettingsShape = z.object({
   Host: z.object({ CORS: z.string().optional(), CORSCredentials: z.boolean().default(false) }).prefault({}),
 });
 
-/** What the worker says that it can do before the programming model adds to it. */
+/** The capabilities of the worker, before the programming model adds its own. */
 const workerCapabilities = {
   RawHttpBodyBytes: "true",
   RpcHttpTriggerMetadataRemoved: "true",

@@ -1,13 +1,13 @@
-/** The clock that the app sees: real time, run ahead by an offset that the parent process sets. */
+/** The app's clock: real time plus an offset that the parent process sets. */
 export interface AppClock {
-  /** Real time, whatever the app is shown. */
+  /** Real time, without the offset. */
   realNow(): Date;
   setOffset(milliseconds: number): void;
 }
 
 /**
- * Replaces the global `Date` by one that runs ahead. Must be called before the app loads; the app knows nothing of it.
- * Node's own internals (timers, HTTP `Date` headers) stay on real time.
+ * Replaces the global `Date` by one with the offset. Must be called before the app loads. Node's internals (timers, HTTP
+ * `Date` headers) keep real time.
  */
 export function installAppClock(): AppClock {
   const RealDate = Date;

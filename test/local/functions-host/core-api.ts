@@ -19,7 +19,7 @@ export interface RegisteredFunction {
 const hookNames = ["preInvocation", "postInvocation", "appStart", "appTerminate"] as const;
 export type HookName = (typeof hookNames)[number];
 
-/** What the app has told the worker so far. */
+/** The app's registrations so far. */
 export interface Registry {
   /** In the order of registration. */
   functions(): RegisteredFunction[];
@@ -27,13 +27,13 @@ export interface Registry {
   runHooks(name: HookName, context: object): Promise<void>;
   /** Shared by all hooks of the app. */
   readonly appHookData: Record<string, unknown>;
-  /** From here on registering and disposing throw, as in the real worker. */
+  /** After this call registering and disposing throw, as in the real worker. */
   finishStartup(): void;
 }
 
 /**
  * Provides the module `@azure/functions-core` to every `require` in this process, as the Node.js worker does, and
- * answers what gets registered through it.
+ * returns the registrations made through it.
  */
 export function provideCoreModule(log: Log): Registry {
   const functions = new Map<string, RegisteredFunction>();
@@ -62,7 +62,7 @@ export function provideCoreModule(log: Log): Registry {
   }
 
   const coreApi = {
-    // The library asks only whether `log` is there; these are what a current worker and host call themselves.
+    // Versions of a current worker and host. The library only checks that `log` exists.
     version: "3.11.0",
     hostVersion: "4.1040.0",
     Disposable,
@@ -75,7 +75,7 @@ export function provideCoreModule(log: Log): Registry {
       if (started) {
         throw new Error("A function can only be registered during app startup.");
       }
-      // Names are compared without regard to case by the real host.
+      // The real host compares names case-insensitively.
       const id = (metadata.functionId ?? metadata.name).toLowerCase();
       if (functions.has(id)) {
         throw new Error(`A function with name "${metadata.name}" has already been registered.`);

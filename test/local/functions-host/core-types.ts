@@ -1,5 +1,5 @@
 /**
- * The part of `@azure/functions-core` that the host and the `@azure/functions` library say to each other. The module
+ * The part of `@azure/functions-core` between the host and the `@azure/functions` library. The module
  * exists only inside the Node.js worker, so its shapes stand here.
  */
 

@@ -20,7 +20,7 @@ interface LoadedFunctionBase {
   registered: RegisteredFunction;
   /** Name of the trigger's binding. */
   bindingName: string;
-  /** By app setting `AzureWebJobs.{name}.Disabled`: neither routed nor scheduled, yet it can be run by hand. */
+  /** By app setting `AzureWebJobs.{name}.Disabled`. A disabled function has no route and no schedule; `/admin` can run it. */
   disabled: boolean;
 }
 
@@ -38,8 +38,8 @@ export interface TimerFunction extends LoadedFunctionBase {
 export type LoadedFunction = HttpFunction | TimerFunction;
 
 /**
- * Reads the registrations. A function that cannot be served here (another trigger, a bad template) is logged as an error
- * and left out, as the real host does with a function in error.
+ * Reads the registrations. As in the real host, a function in error (an unsupported trigger, an invalid template) is logged
+ * and left out.
  */
 export function listFunctions(
   registered: readonly RegisteredFunction[],
@@ -80,13 +80,13 @@ function readFunction(target: RegisteredFunction, routePrefix: string, settings:
   return { ...base, type: trigger.type, route: parseRoute(target.name, routePrefix, template, trigger.methods ?? []) };
 }
 
-/** The two spellings of the setting: with dots, and with double underscores for shells that allow no dots. */
+/** The setting can have dots, or double underscores for shells that do not allow dots. */
 function isDisabled(name: string, settings: NodeJS.ProcessEnv): boolean {
   const value = settings[`AzureWebJobs.${name}.Disabled`] ?? settings[`AzureWebJobs__${name}__Disabled`] ?? "";
   return /^(true|1)$/i.test(value);
 }
 
-/** A value of the form `%NAME%` stands for the app setting of that name. */
+/** Resolves a value of the form `%NAME%` to the app setting. */
 function resolveSetting(value: string, settings: NodeJS.ProcessEnv): string {
   const name = /^%(.+)%$/.exec(value)?.[1];
   if (name === undefined) {

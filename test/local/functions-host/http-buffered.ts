@@ -3,7 +3,7 @@ import type { RpcHttpCookie, RpcHttpData, RpcTypedData } from "./core-types.ts";
 import { hopByHopHeaders } from "./http-stream.ts";
 import type { HttpFacts } from "./trigger-metadata.ts";
 
-/** Reads what is left of a request's body. Rejects where the caller goes away. */
+/** Reads the rest of a request's body. Rejects where the client disconnects. */
 export async function readBody(message: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of message) {
@@ -13,8 +13,8 @@ export async function readBody(message: IncomingMessage): Promise<Buffer> {
 }
 
 /**
- * The request as one message to the worker: the way without HTTP streaming. A body without `content-length` is not read
- * at all, so the app sees none: a limit of the real host.
+ * The request as one message to the worker, without HTTP streaming. As in the real host, a body without
+ * `content-length` is not read, so the app gets none.
  */
 export async function toRpcRequest(message: IncomingMessage, facts: HttpFacts, url: string): Promise<RpcTypedData> {
   const nullable = (entries: Iterable<[string, string]>) =>
@@ -32,7 +32,7 @@ export async function toRpcRequest(message: IncomingMessage, facts: HttpFacts, u
   return { http: request };
 }
 
-/** Writes what the function returned. Nothing at all becomes an empty 204. */
+/** Writes the function's result. Undefined becomes an empty 204. */
 export function writeRpcResponse(response: ServerResponse, returned: RpcTypedData | null | undefined): void {
   const http = returned?.http;
   if (!http) {

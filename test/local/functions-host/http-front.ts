@@ -19,9 +19,9 @@ import { createTriggerMetadata, type HttpFacts } from "./trigger-metadata.ts";
 const maxHeaderSize = 32 * 1024;
 /** The real host's limit for a request body. */
 const largestBody = 100 * 1024 * 1024;
-/** Larger JSON bodies are not looked into for trigger metadata here. */
+/** Larger JSON bodies are not read for trigger metadata. */
 const largestBodyReadBeforehand = 1024 * 1024;
-/** How long a function that has returned may take to show an answer. */
+/** Time between the return of a function and its answer, in milliseconds. */
 const answerGrace = 2000;
 
 export interface HttpFrontOptions {
@@ -31,13 +31,13 @@ export interface HttpFrontOptions {
   cors: CorsSettings | undefined;
   /** Present exactly when the app streams. */
   forwarder: Forwarder | undefined;
-  /** Whether the app is answered only under the names of this machine; `/admin` always is. */
+  /** Whether the app answers loopback host names only, as `/admin` always does. */
   loopbackNamesOnly: boolean;
   log: Log;
   now: () => Date;
 }
 
-/** The HTTP side of the host: finds the function of a request and lets it answer. Not yet listening. */
+/** The HTTP server of the host: finds the function of a request and sends its answer. Not yet listening. */
 export function createHttpFront(options: HttpFrontOptions): Server {
   const routes = sortRoutes(options.functions.filter(({ disabled }) => !disabled).map(({ route }) => route));
   const byName = new Map(options.functions.map((target) => [target.registered.name, target]));
@@ -78,7 +78,7 @@ export function createHttpFront(options: HttpFrontOptions): Server {
   }
 
   const server = createServer({ maxHeaderSize }, onRequest);
-  // Node answers an unknown `Expect` itself, the real host's web server does not look at it.
+  // Node answers an unknown `Expect` itself; the real host's web server ignores it.
   server.on("checkExpectation", onRequest);
   return server;
 }
@@ -131,7 +131,7 @@ async function answerStreamed(
   invocationId: string,
 ): Promise<void> {
   const body = mayHoldMetadata(message) ? await readBody(message) : undefined;
-  if (response.destroyed) throw new Error("The caller has gone.");
+  if (response.destroyed) throw new Error("The client has disconnected.");
   const forwarding = options.forwarder.forward(message, response, {
     invocationId,
     pathAndQuery: encodePath(facts.path) + (facts.rawQuery === "" ? "" : `?${facts.rawQuery}`),
@@ -140,14 +140,14 @@ async function answerStreamed(
   try {
     const invoked = options.invoker.invoke(target.registered, {
       invocationId,
-      // The request itself comes through the library's own server.
+      // The request goes through the library's own server.
       input: { name: target.bindingName, data: { http: {} } },
       triggerMetadata: createTriggerMetadata({ ...facts, ...(body ? { body: body.toString() } : {}) }),
       ...traceParentOf(message),
     });
     await Promise.race([invoked, forwarding.failed]);
     if (!(await forwarding.answeredWithin(answerGrace)) && !response.destroyed) {
-      throw new Error("The function returned nothing. With HTTP streaming the real host would let the caller hang.");
+      throw new Error("The function returned nothing. With HTTP streaming the real host would never answer.");
     }
   } catch (error) {
     forwarding.abort();
@@ -175,19 +175,19 @@ async function answerBuffered(
   writeRpcResponse(response, returnValue);
 }
 
-/** The real host reads every body of known length as text and looks for a JSON object; here only likely ones. */
+/** The real host looks for a JSON object in every body of known length; the stand-in only in JSON bodies. */
 function mayHoldMetadata(message: IncomingMessage): boolean {
   const length = Number(message.headers["content-length"] ?? 0);
   return length > 0 && length <= largestBodyReadBeforehand && /json/i.test(message.headers["content-type"] ?? "");
 }
 
-/** The real host's web server refuses a `Host` that is none, and the app's library could make no URL of it. */
+/** The real host's web server refuses an invalid `Host`, and the app's library could not make a URL of it. */
 function isHost(host: string): boolean {
   return /^(\[[\da-f:.]+\]|[\w.~%!$&'()*+,;=-]+)(:\d+)?$/i.test(host) && URL.canParse(`http://${host}`);
 }
 
 function splitTarget(target: string): { rawPath: string; rawQuery: string } {
-  // A proxy's request line has the whole URL.
+  // The request line of a proxy has the complete URL.
   const local = target.replace(/^https?:\/\/[^/?]*/i, "");
   const [rawPath = "", ...query] = (local.startsWith("?") ? `/${local}` : local || "/").split("?");
   return { rawPath, rawQuery: query.join("?") };
@@ -209,7 +209,7 @@ function traceParentOf(message: IncomingMessage): { traceParent?: string } {
   return typeof traceparent === "string" ? { traceParent: traceparent } : {};
 }
 
-/** An empty answer of the host's own, with whatever the caller still sends thrown away. */
+/** An empty answer of the host itself. Discards the rest of the request. */
 function refuse(message: IncomingMessage, response: ServerResponse, status: number): void {
   message.resume();
   response.writeHead(status, { "content-length": 0 }).end();

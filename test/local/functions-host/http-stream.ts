@@ -43,7 +43,7 @@ export interface ForwardTarget {
 
 /**
  * The way of HTTP streaming: the app's library runs an HTTP server of its own, and the host is a proxy in front of it.
- * `httpUri` is where that server says it listens.
+ * `httpUri` is the address that this server reports.
  */
 export function createForwarder(httpUri: string): Forwarder {
   const { port } = new URL(httpUri);
@@ -56,7 +56,7 @@ export function createForwarder(httpUri: string): Forwarder {
       const failed = Promise.withResolvers<never>();
       failed.promise.catch(() => undefined);
       const upstream = openRequest({
-        // The library says `localhost` and listens on every address.
+        // The library reports `localhost` and listens on every address.
         host: "127.0.0.1",
         port,
         agent,

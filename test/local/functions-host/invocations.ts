@@ -5,7 +5,7 @@ import type { Log } from "./log.ts";
 
 export interface Invocation {
   invocationId: string;
-  /** The trigger's binding and what it is given. */
+  /** The trigger's binding and its data. */
   input: { name: string; data: RpcTypedData | null };
   triggerMetadata?: Record<string, RpcTypedData>;
   /** W3C trace context of the caller. */
@@ -15,7 +15,7 @@ export interface Invocation {
 export interface Invoker {
   /** Runs the function as the Node.js worker does, hooks included. Throws what the handler throws. */
   invoke(target: RegisteredFunction, invocation: Invocation): Promise<InvocationResponse>;
-  /** Resolves when all invocations that run now have ended. */
+  /** Resolves when all running invocations have ended. */
   settle(): Promise<void>;
 }
 

@@ -1,12 +1,12 @@
 import { z } from "zod";
 
-/** What the parent process may say to the host, beside `stopRequest`. */
+/** Messages of the parent process to the host, besides `stopRequest`. */
 export const parentMessageShape = z.discriminatedUnion("type", [
   z.object({ type: z.literal("clock"), id: z.number(), offsetMs: z.number() }),
 ]);
 export type ParentMessage = z.infer<typeof parentMessageShape>;
 
-/** What the host says to its parent. `failed` is the last message of a host that could not start. */
+/** Messages of the host to its parent. `failed` is the last message of a host that could not start. */
 export const hostMessageShape = z.discriminatedUnion("type", [
   z.object({ type: z.literal("ready"), port: z.number() }),
   z.object({ type: z.literal("failed"), message: z.string(), code: z.string().optional() }),

@@ -8,42 +8,42 @@ const outcomeShape = z.object({ status: z.enum(["Succeeded", "Failed"]), error: 
 export type RunOutcome = z.infer<typeof outcomeShape>;
 
 export interface FunctionsHostOptions {
-  /** Where the app's package.json and host.json are. */
+  /** Folder of the app's package.json and host.json. */
   appFolder: string;
   /** Default 0: any free port. */
   port?: number;
-  /** The app settings: all of them, nothing of this process's environment is added. */
+  /** All app settings. The environment of this process is not added. */
   env: Record<string, string | undefined>;
   /** Whether timers run by their schedules. Default true. */
   timers?: boolean;
-  /** Whether requests for other names than this machine's own are refused. Default false. */
+  /** Whether the host refuses host names other than loopback ones. Default false. */
   loopbackNamesOnly?: boolean;
-  /** The working folder, whose `local.settings.json` says what CORS allows. Default: the app's folder. */
+  /** The working folder. Its `local.settings.json` has the CORS settings. Default: the app's folder. */
   workFolder?: string;
-  /** How far the app's clock runs ahead from the start. */
+  /** Initial offset of the app's clock, in milliseconds. */
   clockOffsetMs?: number;
   onOutput?: (text: string) => void;
 }
 
 /** A running functions host: one app in one child process. */
 export interface FunctionsHost {
-  /** Without a slash at its end. */
+  /** Without a trailing slash. */
   url: string;
   port: number;
   pid: number;
   output(): string;
-  /** Resolves when the app's clock has been moved. */
+  /** Moves the app's clock. */
   setClockOffset(milliseconds: number): Promise<void>;
-  /** Runs a timer function now and waits for its end. */
+  /** Runs a timer function and waits for its end. */
   runFunction(name: string): Promise<RunOutcome>;
-  /** Lets running invocations end. */
+  /** Stops after the end of running invocations. */
   stop(): Promise<void>;
   kill(signal: NodeJS.Signals): void;
-  /** The exit code, or null where a signal ended it. */
+  /** The exit code, or null after a signal. */
   exited: Promise<number | null>;
 }
 
-/** Starts an app. Throws `StackError` where it cannot be started, with what the host has to say about it. */
+/** Starts an app. Throws `StackError` with the host's output where the start fails. */
 export async function startFunctionsHost(options: FunctionsHostOptions): Promise<FunctionsHost> {
   const requestedPort = options.port ?? 0;
   const child = startChild(join(import.meta.dirname, "main.ts"), {
@@ -61,7 +61,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
   const started = Promise.withResolvers<number>();
   const clockWaiters = new Map<number, () => void>();
   let lastId = 0;
-  const hear = (message: HostMessage) => {
+  const receive = (message: HostMessage) => {
     if (message.type === "ready") {
       started.resolve(message.port);
     } else if (message.type === "failed") {
@@ -75,7 +75,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
   child.process.on("message", (message) => {
     const parsed = hostMessageShape.safeParse(message);
     if (parsed.success) {
-      hear(parsed.data);
+      receive(parsed.data);
     }
   });
   void child.exited.then(() => {
@@ -86,7 +86,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
   });
 
   const port = await started.promise.catch(async (error: unknown) => {
-    // It ends by itself, and holds its working folder until then.
+    // The process ends by itself, and uses its working folder until then.
     await child.exited;
     throw error;
   });
@@ -104,13 +104,13 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
         const id = ++lastId;
         const message: ParentMessage = { type: "clock", id, offsetMs };
         clockWaiters.set(id, resolve);
-        // A host that has ended has no clock to move.
+        // A host that has ended has no clock.
         child.process.send(message, (error) => error && resolve());
       }),
     runFunction: async (name) => {
       const response = await fetch(`${url}/admin/functions/${encodeURIComponent(name)}?wait=true`, { method: "POST" });
       if (!response.ok) {
-        throw new Error(`The host does not run "${name}": ${response.status}`);
+        throw new Error(`The host did not run "${name}": ${response.status}`);
       }
       return outcomeShape.parse(await response.json());
     },

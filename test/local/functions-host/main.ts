@@ -41,7 +41,7 @@ function tellParent(message: HostMessage): Promise<void> {
   return new Promise((sent) => (process.send ? process.send(message, undefined, undefined, () => sent()) : sent()));
 }
 
-/** An error that nobody catches ends the worker, and so this process. */
+/** An uncaught error ends the worker, and so this process. */
 function die(kind: string, error: unknown): never {
   log("critical", "host", `${kind}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   process.exit(1);

@@ -6,22 +6,22 @@ type Segment =
 
 export interface Route {
   functionName: string;
-  /** As it is shown to people: prefix and template, no slash in front. */
+  /** For display: prefix and template, without a leading slash. */
   template: string;
-  /** In upper case; empty: every method. */
+  /** In upper case. Empty for every method. */
   methods: readonly string[];
   segments: readonly Segment[];
 }
 
 export interface RouteMatch {
   route: Route;
-  /** Decoded values by parameter name. An optional parameter or a catch-all that is not there is left out. */
+  /** Decoded values by parameter name, without absent optional parameters and catch-alls. */
   parameters: Record<string, string>;
 }
 
 /**
- * Reads a route template. Throws for what no function here uses and the stand-in therefore does not know: inline
- * constraints, defaults, and segments of several parts.
+ * Reads a route template. Throws for unsupported parts, which no function of the app uses: inline constraints, defaults,
+ * and segments of several parts.
  */
 export function parseRoute(functionName: string, prefix: string, template: string, methods: readonly string[]): Route {
   const whole = [prefix, template].filter((part) => part !== "").join("/");
@@ -79,8 +79,8 @@ function compareRoutes(left: Route, right: Route): number {
 }
 
 /**
- * Finds the first of the sorted routes that has both the path (decoded, see `decodePath`) and the method. A route whose
- * path fits but whose method does not is passed over, which is how a catch-all gets the wrong methods.
+ * Finds the first of the sorted routes with the path (decoded, see `decodePath`) and the method. A route with the path but
+ * another method is skipped, so that a catch-all gets requests with a wrong method.
  */
 export function matchRoute(sorted: readonly Route[], method: string, path: string): RouteMatch | undefined {
   // One slash at the end is ignored; an empty segment anywhere else matches nothing but a catch-all.

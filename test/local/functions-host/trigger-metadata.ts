@@ -4,23 +4,23 @@ export interface HttpFacts {
   /** Decoded values of the route's parameters. */
   parameters: Record<string, string>;
   query: URLSearchParams;
-  /** Names as the caller wrote them; several values of one name joined by a comma. */
+  /** Names in the caller's spelling; several values of one name are joined by commas. */
   headers: Record<string, string>;
-  /** The body, where it was read beforehand. */
+  /** The body, where the host has read it. */
   body?: string;
 }
 
 /**
- * What the real host tells the worker about an HTTP request beside its body: one flat, case-insensitive dictionary into
- * which it puts the top-level properties of a JSON body, then the query, then the route's values, and at last `Query`
- * and `Headers`, *unless a caller's property or query parameter of that name is there already*. With HTTP streaming the
- * library takes the request's headers from this dictionary, so a caller can choose all headers that the app sees. An
- * app must not be spared that here.
+ * The trigger metadata that the real host sends to the worker with an HTTP request: one flat, case-insensitive dictionary.
+ * It contains the top-level properties of a JSON body, then the query, then the route's values, and at last `Query` and
+ * `Headers`, *unless a property or query parameter of the caller already has that name*. With HTTP streaming the library
+ * takes the request's headers from this dictionary, so a caller can choose all headers of the app's request. The stand-in
+ * does the same, so that tests find apps that rely on them.
  */
 export function createTriggerMetadata(facts: HttpFacts): Record<string, RpcTypedData> {
   const entries = new Map<string, [name: string, data: RpcTypedData]>();
   const set = (name: string, data: RpcTypedData) => {
-    // As in a .NET dictionary, the first spelling of a name stays when its value is replaced.
+    // As in a .NET dictionary, replacing a value keeps the first spelling of its name.
     const key = name.toLowerCase();
     entries.set(key, [entries.get(key)?.[0] ?? name, data]);
   };
@@ -51,7 +51,7 @@ export function createTriggerMetadata(facts: HttpFacts): Record<string, RpcTyped
   return Object.fromEntries(entries.values());
 }
 
-/** The real host's JSON reader gives up below this many levels, and the host then takes nothing from the body. */
+/** The depth limit of the real host's JSON reader. Beyond it the host takes nothing from the body. */
 const deepestJson = 64;
 
 function topLevelProperties(body: string | undefined): object {
