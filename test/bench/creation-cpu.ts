@@ -10,15 +10,14 @@ const creations = 300;
 const atOnce = 4;
 
 /**
- * Processor time of the app's process for one creation (a new device each), beside that of an app which does nothing but
- * forward the same call with the same client library. Both run on the same functions host, one round after the other;
- * the emulator and a stand-in for storage are in this process, whose time does not count. Once as deployed, where an
- * identity's token goes with each request to storage, and once with an account's key, which signs each of them anew; and
- * what telemetry comes to on top.
+ * CPU time of the app's process for one creation (each of a new device), relative to that of an app that only forwards the
+ * call with the same client library. Both run on the same functions host, in alternating rounds. The emulator and a
+ * stand-in for storage run in this process, whose time does not count. Measured without a key, as deployed (an identity's
+ * token goes with each request to storage), with an account key, which signs each request, and with telemetry.
  */
 export const creationCpu: Part = {
   name: "cpu",
-  async run(tell): Promise<Figure[]> {
+  async run(report): Promise<Figure[]> {
     const rig = await startRig();
     const storage = await startStorageStandIn();
     try {
@@ -30,14 +29,14 @@ export const creationCpu: Part = {
       });
       const keyed = await rig.startApp(rig.appFolder, { AzureWebJobsStorage: storage.keyed });
       const apps = [bare, telling, keyless, keyed].map((host) => ({ host, times: [] as number[] }));
-      tell(`opening ${warmUps} sessions by each app`);
+      report(`opening ${warmUps} sessions by each app`);
       for (const { host } of apps) await measure(host, warmUps);
-      tell(`${rounds} rounds of ${creations} creations each`);
+      report(`${rounds} rounds of ${creations} creations each`);
       for (let round = 0; round < rounds; round += 1) {
         for (const { host, times } of apps) times.push(await measure(host, creations));
       }
-      const [theirs = [], told = [], ...ours] = apps.map(({ times }) => times);
-      const withTelemetry = `; with telemetry ${(median(told) / median(theirs)).toFixed(2)} x`;
+      const [theirs = [], instrumented = [], ...ours] = apps.map(({ times }) => times);
+      const withTelemetry = `; with telemetry ${(median(instrumented) / median(theirs)).toFixed(2)} x`;
       return ours.map((times, index) => ({
         figure: `CPU of a creation ÷ bare forwarder, ${index === 0 ? "keyless" : "account key"}`,
         ...{ unit: "x", bound: "at most", target: 2 },
@@ -51,7 +50,7 @@ export const creationCpu: Part = {
   },
 };
 
-/** Milliseconds of processor time for each creation. */
+/** CPU time per creation, in milliseconds. */
 async function measure(host: FunctionsHost, number: number): Promise<number> {
   const before = await cpuMicroseconds(host);
   let left = number;

@@ -4,28 +4,27 @@ import { createSession, startRig } from "./rig.ts";
 
 const faceMs = 200;
 const storageMs = 20;
-/** Creations at full speed, after which the app's code is as fast as it gets. */
+/** Creations before the measurement, so that the app's code is compiled. */
 const warmUps = 600;
 const rounds = 40;
 
 /**
- * How long a caller waits for a new session, when every call to the Face service takes 200 ms and every request to
- * storage 20 ms: by the clock of a caller on the same machine, through the functions host and the built app. A known device
- * costs more where the process that is asked has not itself written the device's guard last, so that there are two. What
- * the way there and back costs by itself is told by an app that only forwards.
+ * Latency of a creation for a caller on the same machine, through the functions host and the built app. Every call to the
+ * Face service takes 200 ms and every request to storage 20 ms. A known device takes more requests where another process
+ * wrote the device's guard last, so there are two processes. An app that only forwards shows the share of the transport.
  */
 export const creationLatency: Part = {
   name: "latency",
-  async run(tell): Promise<Figure[]> {
+  async run(report): Promise<Figure[]> {
     const rig = await startRig();
     try {
       const bare = await rig.startBareApp();
       const other = await rig.startApp(rig.appFolder);
-      tell(`opening ${warmUps} sessions at full speed by each process`);
+      report(`opening ${warmUps} sessions at full speed by each process`);
       for (const app of [rig.app, other, bare]) await measure(app, newDevices(warmUps));
       rig.face.delay(faceMs);
       for (const proxy of rig.storage) proxy.delay(storageMs);
-      tell(`opening sessions for ${rounds} devices`);
+      report(`opening sessions for ${rounds} devices`);
       const forwarded = await measure(bare, newDevices(rounds));
       const devices = newDevices(rounds);
       const newDevice = await measure(rig.app, devices);
@@ -34,9 +33,14 @@ export const creationLatency: Part = {
       const common = { unit: "ms", bound: "at most" } as const;
       const way = `, of which the forwarder takes ${median(forwarded).toFixed(1)} ms`;
       return [
-        { figure: "creation, new device", ...common, target: 245, ...told(newDevice, way) },
-        { figure: "creation, device known to another process", ...common, target: 285, ...told(knownDevice) },
-        { figure: "creation, device known to the same process", ...common, target: 285, ...told(rememberedDevice) },
+        { figure: "creation, new device", ...common, target: 245, ...summarise(newDevice, way) },
+        { figure: "creation, device known to another process", ...common, target: 285, ...summarise(knownDevice) },
+        {
+          figure: "creation, device known to the same process",
+          ...common,
+          target: 285,
+          ...summarise(rememberedDevice),
+        },
       ];
     } finally {
       await rig.stop();
@@ -59,6 +63,6 @@ async function measure(app: { url: string }, devices: readonly string[]): Promis
   return times;
 }
 
-function told(times: number[], note = ""): Pick<Figure, "measured" | "note"> {
+function summarise(times: number[], note = ""): Pick<Figure, "measured" | "note"> {
   return { measured: median(times), note: `median of ${times.length}; middle half ${spread(times)} ms${note}` };
 }

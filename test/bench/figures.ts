@@ -1,19 +1,19 @@
-/** One measured figure beside its target. */
+/** A measured figure and its target. */
 export interface Figure {
   figure: string;
   unit: "ms" | "requests" | "x" | "MB" | "MiB" | "%" | "rows" | "files";
-  /** Which side of the target is good. */
+  /** The direction in which the target is a bound. */
   bound: "at most" | "at least";
   target: number;
   measured: number;
-  /** What it was made from, and how far the rounds were apart. */
+  /** The basis of the figure, and the spread of the rounds. */
   note?: string;
 }
 
-/** A part of the benchmark: what it is called on the command line, and what it finds. */
+/** A part of the benchmark. `name` is its argument on the command line. */
 export interface Part {
   name: string;
-  run(tell: (progress: string) => void): Promise<Figure[]>;
+  run(report: (progress: string) => void): Promise<Figure[]>;
 }
 
 export function isMet({ bound, target, measured }: Figure): boolean {
@@ -34,7 +34,7 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-/** How far the middle half of the values lies apart, as "12.1–13.4". */
+/** The middle half of the values, as "12.1–13.4". */
 export function spread(values: readonly number[], digits = 1): string {
   return `${quantile(values, 0.25).toFixed(digits)}–${quantile(values, 0.75).toFixed(digits)}`;
 }
@@ -42,7 +42,7 @@ export function spread(values: readonly number[], digits = 1): string {
 const signs = { "at most": "≤", "at least": "≥" } as const;
 const headings = ["figure", "target", "measured", "met", "note"] as const;
 
-/** The figures as a table in Markdown, as test/bench/README.md quotes it. */
+/** The figures as a table in Markdown, for test/bench/README.md. */
 export function formatTable(figures: readonly Figure[]): string {
   const rows = figures.map((figure) => [
     figure.figure,

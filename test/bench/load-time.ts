@@ -9,7 +9,7 @@ import { type Figure, median, type Part, spread } from "./figures.ts";
 const rounds = 31;
 const run = promisify(execFile);
 
-/** What the settings of an app in production amount to; nothing is asked of them while it loads. */
+/** Settings of an app in production. Loading sends no request to them. */
 const settings = {
   FACE_ENDPOINT: "https://127.0.0.1",
   FACE_KEY: "a-key",
@@ -17,12 +17,12 @@ const settings = {
 };
 
 /**
- * How long the worker takes to load the app's main file, beside that of an app with one empty function from the same
- * build: each time in a fresh process, one after the other. And what is deployed.
+ * Time that the worker takes to load the app's main file, relative to that for an app with one empty function from the same
+ * build, each time in a new process, in alternating rounds. And the size of the deployed package.
  */
 export const loadTime: Part = {
   name: "load",
-  async run(tell): Promise<Figure[]> {
+  async run(report): Promise<Figure[]> {
     const folder = await mkdtemp(join(tmpdir(), "bench-"));
     try {
       const fixture = (name: string) => join(import.meta.dirname, "fixtures", name);
@@ -34,7 +34,7 @@ export const loadTime: Part = {
       });
       const load = (appFolder: string) => loadOnce(join(probe.outFolder, "main.cjs"), join(appFolder, "main.cjs"));
 
-      tell(`loading each app in ${rounds} fresh processes`);
+      report(`loading each app in ${rounds} fresh processes`);
       const ours: number[] = [];
       const theirs: number[] = [];
       for (let round = 0; round < rounds; round += 1) {
@@ -49,7 +49,7 @@ export const loadTime: Part = {
           bound: "at most",
           target: 1.5,
           measured: median(ours) / median(theirs),
-          note: `${told(ours)} beside ${told(theirs)}`,
+          note: `${summarise(ours)} beside ${summarise(theirs)}`,
         },
         {
           figure: "deployed package",
@@ -87,6 +87,6 @@ async function contentsOf(folder: string): Promise<{ files: string[]; bytes: num
   return { files, bytes: sizes.reduce((sum, size) => sum + size, 0) };
 }
 
-function told(rounds: readonly number[]): string {
+function summarise(rounds: readonly number[]): string {
   return `${median(rounds).toFixed(1)} ms (middle half ${spread(rounds)})`;
 }

@@ -6,20 +6,20 @@ export interface ServiceProxy {
   url: string;
   /** The requests since the last call. */
   take(): SeenRequest[];
-  /** From now on a request takes so long from its arrival, whatever the service itself needs of that. */
+  /** Sets the time from the arrival of a request to its answer, in milliseconds, including the time of the service. */
   delay(milliseconds: number): void;
   close(): Promise<void>;
 }
 
 export interface SeenRequest {
   method: string;
-  /** As it came, without the query. */
+  /** The path, without the query. */
   path: string;
   status: number;
   body: string;
 }
 
-/** Stands in front of a service, counts what passes, and lets no answer through before its time. */
+/** A proxy in front of a service that counts requests and delays answers. */
 export async function startProxy(target: string): Promise<ServiceProxy> {
   const { hostname, port: targetPort, pathname } = new URL(target);
   const agent = new Agent({ keepAlive: true });
@@ -64,7 +64,7 @@ export async function startProxy(target: string): Promise<ServiceProxy> {
   };
 }
 
-/** Timers come up to a millisecond late; the last one is waited for turn by turn. */
+/** Timers fire up to a millisecond late, so the last millisecond is polled. */
 async function waitUntil(time: number): Promise<void> {
   const rest = time - performance.now() - 1.5;
   if (rest > 0) await new Promise((resolve) => setTimeout(resolve, rest));

@@ -9,18 +9,18 @@ import { type FunctionsHost, startFunctionsHost } from "../local/functions-host/
 import { startServices, stopServices } from "../local/services.ts";
 import { type ServiceProxy, startProxy } from "./proxy.ts";
 
-/** The real app on the functions host, before Azurite and the Face emulator, with a proxy in front of each. */
+/** The app on the functions host, with a proxy in front of Azurite and one in front of the Face emulator. */
 export interface Rig {
   app: FunctionsHost;
   emulator: { url: string; key: string };
-  /** Of tables and blobs. */
+  /** The proxies of tables and blobs. */
   storage: ServiceProxy[];
   face: ServiceProxy;
-  /** Where the app was built. */
+  /** Folder of the built app. */
   appFolder: string;
-  /** Another app on the same services; `env` comes on top of the settings. It ends with the rig. */
+  /** Starts another app on the same services. `env` is added to the settings. It stops with the rig. */
   startApp(appFolder: string, env?: Record<string, string>): Promise<FunctionsHost>;
-  /** An app on the same Face service that does nothing but forward creations, with the same client library. */
+  /** Starts an app on the same Face service that only forwards creations, with the same client library. */
   startBareApp(): Promise<FunctionsHost>;
   stop(): Promise<void>;
 }
@@ -51,7 +51,7 @@ export async function startRig(): Promise<Rig> {
     ALLOW_ANONYMOUS: "true",
     CREATION_LIMIT: "1000",
     MAINTENANCE_FACE_CALLS_PER_SECOND: "1000",
-    // By this, `cpuMicroseconds` can ask any of the apps.
+    // `cpuMicroseconds` reads this probe of each app.
     NODE_OPTIONS: `--import=${pathToFileURL(`${import.meta.dirname}/usage-probe.ts`).href}`,
   };
 
@@ -85,7 +85,7 @@ export async function startRig(): Promise<Rig> {
   }
 }
 
-/** Microseconds of processor time that the app's process has used so far, on all its threads. */
+/** CPU time of the app's process so far, of all threads, in microseconds. */
 export async function cpuMicroseconds(host: FunctionsHost): Promise<number> {
   const probe = /usage-probe (\S+)/.exec(host.output())?.[1];
   if (probe === undefined) throw new Error("The app runs without its probe.");
@@ -100,7 +100,7 @@ export interface Answer {
   body: string;
 }
 
-/** One request on a kept connection, with as little of its own as there can be. With a body it is a POST. */
+/** Sends one request on a kept-alive connection with little overhead. With a body it is a POST. */
 export function send(url: string, json?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const body = json === undefined ? undefined : Buffer.from(JSON.stringify(json));
@@ -122,7 +122,7 @@ export function send(url: string, json?: unknown, headers: Record<string, string
   });
 }
 
-/** Opens a liveness session, and expects that it works. */
+/** Opens a liveness session. Throws unless the answer is 200. */
 export async function createSession(host: { url: string }, deviceCorrelationId: string) {
   const answer = await send(`${host.url}/face/v1.2/detectLiveness-sessions`, {
     livenessOperationMode: "Passive",

@@ -7,25 +7,25 @@ const atOnce = 8;
 const hour = 3600;
 
 /**
- * How many requests storage gets for a session, from its creation until it is pruned: all that pass the proxies in front
- * of Azurite, divided by the sessions. So the timer's own queries, and what it removes in transactions, count by share.
+ * Requests to storage per session, from its creation until it is pruned: all requests through the proxies in front of
+ * Azurite, divided by the number of sessions. The timer's queries and transactions count by their share.
  */
 export const sessionRequests: Part = {
   name: "requests",
-  async run(tell): Promise<Figure[]> {
+  async run(report): Promise<Figure[]> {
     const rig = await startRig();
     try {
-      // Tables are made at their first use.
+      // The first use of a table creates it.
       await live(rig, 1, true);
       count(rig);
-      tell(`${sessions} sessions that are settled by their app`);
+      report(`${sessions} sessions that the client settles`);
       const settled = await live(rig, sessions, true);
-      tell(`${sessions} sessions that are left to the timer`);
+      report(`${sessions} sessions that the timer collects`);
       const collected = await live(rig, sessions, false);
       const common = { unit: "requests", bound: "at most", target: 8 } as const;
       return [
-        { figure: "storage: create, settle, prune", ...common, ...told(settled) },
-        { figure: "storage: create, collect, prune", ...common, ...told(collected) },
+        { figure: "storage: create, settle, prune", ...common, ...summarise(settled) },
+        { figure: "storage: create, collect, prune", ...common, ...summarise(collected) },
       ];
     } finally {
       await rig.stop();
@@ -33,7 +33,7 @@ export const sessionRequests: Part = {
   },
 };
 
-/** Requests for each step of the sessions' lives. */
+/** Requests per step of the sessions' lives. */
 async function live(rig: Rig, number: number, settles: boolean): Promise<Map<string, number>> {
   const steps = new Map<string, number>();
   const opened = await together(number, async () => createSession(rig.app, randomUUID()));
@@ -61,7 +61,7 @@ async function settle({ app }: Rig, session: Opened | undefined): Promise<void> 
   await expectSuccess(send(`${app.url}/api/sessions/${session?.sessionId}/settle`, {}));
 }
 
-/** Lets time pass, and the timer run once. */
+/** Advances the clock and runs the timer once. */
 async function advance({ app, emulator }: Rig, advanceSeconds: number): Promise<void> {
   await expectSuccess(send(`${emulator.url}/emulator/clock`, { advanceSeconds }));
   const { status, error } = await app.runFunction("maintainSessions");
@@ -77,7 +77,7 @@ function count({ storage }: Rig): number {
   return storage.reduce((sum, proxy) => sum + proxy.take().length, 0);
 }
 
-function told(steps: Map<string, number>): Pick<Figure, "measured" | "note"> {
+function summarise(steps: Map<string, number>): Pick<Figure, "measured" | "note"> {
   const each = [...steps].map(([step, requests]) => `${step} ${(requests / sessions).toFixed(2)}`);
   return {
     measured: [...steps.values()].reduce((sum, requests) => sum + requests, 0) / sessions,
@@ -85,7 +85,7 @@ function told(steps: Map<string, number>): Pick<Figure, "measured" | "note"> {
   };
 }
 
-/** Runs `work` for every index up to `number`, a few at a time. */
+/** Calls `work` for every index below `number`, a few calls at a time. */
 async function together<T>(number: number, work: (index: number) => Promise<T>): Promise<T[]> {
   const results: T[] = [];
   let next = 0;

@@ -1,13 +1,13 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { listen } from "../local/ports.ts";
 
-/** Tables, and an intake of telemetry, that take everything and keep nothing, so that they cost next to nothing. */
+/** Tables and an ingestion endpoint of telemetry that accept everything and store nothing, so that they cost little CPU. */
 export interface StorageStandIn {
-  /** With an account's key, by which every request must be signed: what `npm start` and Azurite have. */
+  /** With an account key, which signs every request, as with `npm start` and Azurite. */
   keyed: string;
-  /** With a shared access signature, which goes along as it is: like the token of an identity, which a deployment has. */
+  /** With a shared access signature, which is sent unchanged, like the token of an identity in a deployment. */
   keyless: string;
-  /** Of Application Insights. */
+  /** Connection string of Application Insights. */
   telemetry: string;
   close(): Promise<void>;
 }
@@ -17,10 +17,10 @@ export async function startStorageStandIn(): Promise<StorageStandIn> {
   const intake = `http://127.0.0.1:${await listen(server)}/`;
   const url = `${intake}bench`;
   const endpoints = `TableEndpoint=${url};BlobEndpoint=${url};`;
-  const key = Buffer.from("a key that nobody checks").toString("base64");
+  const key = Buffer.from("an unchecked key").toString("base64");
   return {
     keyed: `DefaultEndpointsProtocol=http;AccountName=bench;AccountKey=${key};${endpoints}`,
-    keyless: `${endpoints}SharedAccessSignature=sv=2019-02-02&sig=one-that-nobody-checks`,
+    keyless: `${endpoints}SharedAccessSignature=sv=2019-02-02&sig=unchecked`,
     telemetry: `InstrumentationKey=00000000-1111-2222-3333-444444444444;IngestionEndpoint=${intake}`,
     close: () =>
       new Promise((resolve) => {

@@ -10,13 +10,13 @@ const concurrency = 64;
 const mebibyte = 1024 * 1024;
 
 /**
- * The timer's rules with so many sessions due at once, on stand-ins in this process for storage and the Face service:
- * how near they come to what the service's answering time allows, and what they hold in memory meanwhile.
+ * The timer with many due sessions, on stand-ins for storage and the Face service in this process: its rate relative to the
+ * allowed one, and its memory.
  */
 export function timerRate(sessions: number): Part {
   return {
     name: "timer",
-    async run(tell): Promise<Figure[]> {
+    async run(report): Promise<Figure[]> {
       const world = createTimerWorld({ sessions, storageMs, faceMs, concurrency });
       const collectGarbage = exposeGc();
       const before = heapAfter(collectGarbage);
@@ -24,7 +24,7 @@ export function timerRate(sessions: number): Part {
       const sampler = setInterval(() => {
         peak = Math.max(peak, heapAfter(collectGarbage));
       }, 1000);
-      tell(`collecting ${sessions} sessions`);
+      report(`collecting ${sessions} sessions`);
       const start = performance.now();
       const summary = await drain(world.deps, world.now() + 3_600_000);
       const seconds = (performance.now() - start) / 1000;
@@ -65,7 +65,7 @@ export function timerRate(sessions: number): Part {
   };
 }
 
-/** Node has it behind a flag, which may be set late for new contexts only. */
+/** `gc` is behind a flag of V8, which takes effect for new contexts only. */
 function exposeGc(): () => void {
   setFlagsFromString("--expose-gc");
   return runInNewContext("gc");

@@ -1,8 +1,8 @@
 import { createServer } from "node:http";
 
 /**
- * Preloaded into a process whose use of the processor is to be known (`NODE_OPTIONS=--import`): tells its address by one
- * line on stdout, and answers every request with the microseconds that the whole process has spent so far.
+ * Preloaded into a process to measure its CPU time (`NODE_OPTIONS=--import`). Prints its address as one line on stdout, and
+ * answers every request with the CPU time of the process so far, in microseconds.
  */
 const server = createServer((_request, response) => {
   const { user, system } = process.cpuUsage();

@@ -1,6 +1,6 @@
 /**
- * A small BMP (12 KB) that passes for a photo with this project and with the emulator. It shows a plain gradient; the
- * real service would find no face in it.
+ * A small BMP (12 KB) that the app and the emulator accept as a verify image. It shows a gradient; the real service would
+ * find no face in it.
  */
 export function makeSampleImage(): Uint8Array<ArrayBuffer> {
   const side = 64;

@@ -7,15 +7,15 @@ import { type FunctionsHost, startFunctionsHost } from "./functions-host/launche
 import { type Services, type Settings, startServices, stopServices } from "./services.ts";
 
 export interface StackOptions {
-  /** App settings. They win over those that the stack gives; `FACE_ENDPOINT` among them means: no emulator. */
+  /** App settings. They take precedence over those of the stack. With `FACE_ENDPOINT` no emulator starts. */
   env?: Settings;
-  /** Default for each: any free port. */
+  /** Default of each port: any free one. */
   ports?: { app?: number; emulator?: number; blob?: number; queue?: number; table?: number };
-  /** Where Azurite keeps its data. Default: in memory. */
+  /** Folder of Azurite's data. Default: in memory. */
   dataFolder?: string;
   /** Whether timers run by their schedules. Default false: tests run them by `app.runFunction`. */
   timers?: boolean;
-  /** The built app. Default: `dist`, built anew where the sources are newer. */
+  /** The built app. Default: `dist`, rebuilt where the sources are newer. */
   appFolder?: string;
   /** Folder of the `local.settings.json` with the CORS settings. Default: the app's. */
   workFolder?: string;
@@ -24,25 +24,25 @@ export interface StackOptions {
 
 /** Storage, Face and the app, all on loopback. */
 export interface Stack {
-  /** Of the app, without a slash at its end. */
+  /** The app's URL, without a trailing slash. */
   readonly url: string;
   readonly azurite: Azurite;
   readonly usesEmulator: boolean;
   /** Throws where the real Face service is used. */
   readonly emulator: FaceEmulator;
-  /** The app that runs now: another one after `restartApp`. */
+  /** The running app. `restartApp` replaces it. */
   readonly app: FunctionsHost;
-  /** The settings that the app has got. */
+  /** The app's settings. */
   readonly settings: Settings;
-  /** Stops the app where it still runs, and starts it again on the same port; `env` comes on top of its settings. */
+  /** Stops the app if it runs, and starts it on the same port. `env` is added to its settings. */
   restartApp(env?: Settings): Promise<FunctionsHost>;
-  /** A second process of the app on the same storage and Face, on a port of its own. It ends with the stack. */
+  /** Starts another process of the app on the same storage and Face, on its own port. It stops with the stack. */
   startAnotherApp(env?: Settings): Promise<FunctionsHost>;
-  /** Stops everything. Repeating it is harmless. */
+  /** Stops everything. Can be called again. */
   stop(): Promise<void>;
 }
 
-/** Starts the local stack, all of it or nothing. Throws `StackError` where a piece cannot start. */
+/** Starts the local stack. Throws `StackError` where a part cannot start, after stopping the others. */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const apps = new Set<FunctionsHost>();
   const moveClocks = async (offsetMs: number) => {
@@ -129,7 +129,7 @@ function letsEveryoneIn(settings: Settings): boolean {
   return appSettings.shape.ALLOW_ANONYMOUS.safeParse(settings.ALLOW_ANONYMOUS).data === true;
 }
 
-/** The app settings: the stack's own, and over them the given ones. */
+/** The app settings: those of the stack, overridden by the given ones. */
 function makeSettings(given: Settings, { azurite, emulator }: Services): Settings {
   const hasOwnStorage = Object.keys(given).some((name) => name.startsWith("AzureWebJobsStorage"));
   return {

@@ -26,14 +26,14 @@ const workerCapabilities = {
 
 export interface LoadedApp {
   routePrefix: string;
-  /** Where the library's own server waits for requests; present exactly when the app has switched HTTP streaming on. */
+  /** Address of the library's own server. Present exactly when the app uses HTTP streaming. */
   httpUri?: string;
 }
 
 /**
  * Starts the app as the Node.js worker does: runs the file that package.json names as `main`, then the `appStart`
- * hooks, then closes registration and asks the programming model for its capabilities. A `main` that throws is logged
- * and otherwise ignored: what was registered until then stays.
+ * hooks, then closes registration and reads the capabilities of the programming model. An error of `main` is logged;
+ * earlier registrations stay.
  */
 export async function loadApp(appFolder: string, registry: Registry, log: Log): Promise<LoadedApp> {
   const manifest = manifestShape.parse(await readJson(join(appFolder, "package.json")));
@@ -79,7 +79,7 @@ export async function readCorsSettings(folder: string): Promise<CorsSettings | u
   if (content === undefined) {
     return undefined;
   }
-  // Editors on Windows like to put a byte order mark before the text.
+  // Some editors on Windows add a byte order mark.
   const { Host } = localSettingsShape.parse(JSON.parse(content.replace(/^\ufeff/, "")));
   const origins = (Host.CORS ?? "").split(",").map((origin) => origin.trim().replace(/\/$/, ""));
   const given = origins.filter((origin) => origin !== "");

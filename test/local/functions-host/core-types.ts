@@ -1,6 +1,6 @@
 /**
  * The part of `@azure/functions-core` between the host and the `@azure/functions` library. The module
- * exists only inside the Node.js worker, so its shapes stand here.
+ * exists only inside the Node.js worker, so its types are declared here.
  */
 
 export type LogLevel = "trace" | "debug" | "information" | "warning" | "error" | "critical" | "none";
@@ -25,7 +25,7 @@ export interface RpcHttpData {
   nullableParams?: Record<string, NullableString>;
   nullableQuery?: Record<string, NullableString>;
   body?: RpcTypedData | null;
-  /** The following come back from the app. */
+  /** The following are in answers of the app. */
   statusCode?: string | null;
   headers?: Record<string, string> | null;
   cookies?: RpcHttpCookie[] | null;

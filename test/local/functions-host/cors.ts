@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { CorsSettings } from "./app-loader.ts";
 
 /**
- * Cross-origin rules as the Core Tools apply them: any method and any header from the listed origins. Answers true where
- * the request was a preflight and has been answered; the app never sees those.
+ * Applies the CORS rules like Core Tools: any method and any header from the listed origins. Answers preflights itself and
+ * then returns true; they never reach the app.
  */
 export function applyCors(settings: CorsSettings, message: IncomingMessage, response: ServerResponse): boolean {
   const { origin } = message.headers;

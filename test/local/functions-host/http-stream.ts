@@ -15,39 +15,39 @@ export const hopByHopHeaders: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
-/** For so long the real host reads on where a caller is still sending after its answer. */
+/** Time that the real host reads on after its answer while a client is still sending, in milliseconds. */
 const drainTimeout = 5000;
 
 export interface Forwarding {
-  /** Rejects where the request cannot be handed to the app, or its caller goes away before the answer. Else pending. */
+  /** Rejects where the request cannot be forwarded, or the client disconnects before the answer. Otherwise pending. */
   failed: Promise<never>;
-  /** False where the app has not begun to answer within the time. Rejects as `failed` does. */
+  /** False where the app has not started its answer within the time. Rejects with `failed`. */
   answeredWithin(milliseconds: number): Promise<boolean>;
-  /** Drops the app's answer, or what is left of it. */
+  /** Discards the rest of the app's answer. */
   abort(): void;
 }
 
 export interface Forwarder {
-  /** Sends the request on to the library's server and its answer back to the caller. `body` replaces what was read. */
+  /** Forwards the request to the library's server, and the answer to the client. `body` replaces a body already read. */
   forward(message: IncomingMessage, response: ServerResponse, target: ForwardTarget): Forwarding;
   close(): void;
 }
 
 export interface ForwardTarget {
   invocationId: string;
-  /** Encoded path with the query as it came. */
+  /** Encoded path with the unchanged query. */
   pathAndQuery: string;
-  /** The body, where the host has read it beforehand. */
+  /** The body, where the host has read it already. */
   body?: Buffer;
 }
 
 /**
- * The way of HTTP streaming: the app's library runs an HTTP server of its own, and the host is a proxy in front of it.
+ * HTTP streaming: the app's library runs an HTTP server of its own, and the host is a proxy in front of it.
  * `httpUri` is the address that this server reports.
  */
 export function createForwarder(httpUri: string): Forwarder {
   const { port } = new URL(httpUri);
-  // Idle connections are closed well before the app's server closes them (the library's: 5 s), or a new request could meet that.
+  // Idle connections close before the app's server closes them (after 5 s); otherwise a new request could be reset.
   const agent = new Agent({ keepAlive: true, timeout: 2000 });
   return {
     close: () => agent.destroy(),
@@ -79,7 +79,7 @@ export function createForwarder(httpUri: string): Forwarder {
         answer.on("error", () => response.destroy());
         answer.on("end", async () => {
           if (!upstream.writableEnded) {
-            // The app has answered without reading the body to its end.
+            // The app answers without reading the whole body.
             message.unpipe(upstream);
             upstream.destroy();
             message.resume();
@@ -116,8 +116,8 @@ export function createForwarder(httpUri: string): Forwarder {
 }
 
 /**
- * Waits for the end of what the caller still sends. A connection that is closed before is reset, and where the caller's
- * system is Windows it loses the answer that is on its way.
+ * Waits until the client has sent its request. Closing the connection earlier resets it, and a client on Windows then loses
+ * the answer.
  */
 async function drained(message: IncomingMessage): Promise<void> {
   await Promise.race([finished(message).catch(() => undefined), delay(drainTimeout, undefined, { ref: false })]);
@@ -134,7 +134,7 @@ function forwardedHeaders(message: IncomingMessage, target: ForwardTarget): stri
     }
   }
   const own = {
-    // The real host adds it only where a caller has not sent one, so that a caller can choose the value.
+    // As in the real host, the caller's own value is kept, so a caller can choose it.
     ...(message.headers["x-ms-invocation-id"] === undefined && { "x-ms-invocation-id": target.invocationId }),
     "x-forwarded-for": message.socket.remoteAddress ?? "",
     "x-forwarded-host": message.headers.host ?? "localhost",
@@ -148,7 +148,7 @@ function forwardedHeaders(message: IncomingMessage, target: ForwardTarget): stri
 function writeHead(response: ServerResponse, answer: IncomingMessage): void {
   response.statusCode = answer.statusCode ?? 500;
   for (const [name, values] of Object.entries(answer.headersDistinct)) {
-    // Node's server writes the date itself.
+    // Node's server adds the date.
     if (values && !hopByHopHeaders.has(name) && name !== "date") {
       response.setHeader(name, values);
     }

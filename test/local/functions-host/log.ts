@@ -1,6 +1,6 @@
 import type { LogLevel } from "./core-types.ts";
 
-/** Writes one entry: level, the function it is about (or `host`), message. */
+/** Writes one entry: level, function name (or `host`), message. */
 export type Log = (level: LogLevel, source: string, message: string) => void;
 
 const levels: readonly LogLevel[] = ["trace", "debug", "information", "warning", "error", "critical"];
@@ -11,7 +11,7 @@ export function isLogLevel(value: string): value is LogLevel {
 
 /**
  * One line per entry on `out`: time, level, function name, message. Entries below `minimum` are dropped. Line breaks
- * within a message are written as `\n`, so that a line is an entry whatever the app logs.
+ * within a message are written as `\n`, so that every line is one entry.
  */
 export function createLog(minimum: LogLevel, out: NodeJS.WritableStream, now: () => Date): Log {
   const threshold = levels.indexOf(minimum);

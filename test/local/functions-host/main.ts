@@ -16,7 +16,7 @@ import { createLog, isLogLevel } from "./log.ts";
 import { createTimers } from "./timers.ts";
 
 /**
- * Stands in for the Azure Functions host and its Node.js worker, in one process:
+ * A stand-in for the Azure Functions host and its Node.js worker, in one process:
  * `node main.ts <appFolder> [--no-timers] [--loopback-names-only] [--log-level debug] [--clock-offset ms]`. App settings are the environment;
  * `PORT` is the port (0: any free one); CORS comes from `local.settings.json` in the working folder.
  */
@@ -34,7 +34,7 @@ const clock = installAppClock();
 clock.setOffset(Number(values["clock-offset"]));
 const level = values["log-level"];
 const log = createLog(isLogLevel(level) ? level : "information", process.stdout, clock.realNow);
-/** How long running invocations may take to end. */
+/** Time that running invocations have to end, in milliseconds. */
 const stopGrace = 5000;
 
 function tellParent(message: HostMessage): Promise<void> {
@@ -48,7 +48,7 @@ function die(kind: string, error: unknown): never {
 }
 process.on("unhandledRejection", (error) => die("Unhandled rejection", error));
 process.on("uncaughtException", (error) => die("Uncaught exception", error));
-// A child must not outlive its parent, however that one ended.
+// A child must not outlive its parent.
 process.on("disconnect", () => process.exit());
 
 async function run(): Promise<void> {
@@ -84,7 +84,7 @@ async function run(): Promise<void> {
     stopping = true;
     timers.stop();
     const closed = new Promise((resolve) => server.close(resolve));
-    // A kept connection becomes idle when its answer has been sent, and would then wait for another request.
+    // After its answer a kept-alive connection would wait for another request.
     setInterval(() => server.closeIdleConnections(), 20);
     await Promise.race([Promise.all([closed, invoker.settle()]), delay(stopGrace)]);
     await registry.runHooks("appTerminate", { hookData: {}, appHookData: registry.appHookData });
@@ -119,6 +119,6 @@ try {
   const code = error instanceof Error && "code" in error ? String(error.code) : undefined;
   log("critical", "host", `Could not start: ${message}`);
   await tellParent({ type: "failed", message, ...(code === undefined ? {} : { code }) });
-  // The library's server may be listening already and would keep the process.
+  // The library's server may be listening already and would keep the process alive.
   process.exit(1);
 }

@@ -1,4 +1,4 @@
-/** A schedule: finds the first time after a given one. Undefined where there is none within the next eight years. */
+/** Returns the first time of a schedule after the given one, undefined where there is none within eight years. */
 export interface Schedule {
   next(after: Date): Date | undefined;
 }
@@ -26,7 +26,7 @@ const fields: readonly Field[] = [
 
 /**
  * Reads an NCRONTAB expression: six fields (second first) or five (on the full minute), in UTC. A field is `*`, a value,
- * a range, each with an optional `/step`, or a list of these. Day and day of week must both fit. Throws for anything else.
+ * a range, each with an optional `/step`, or a list of these. Day and day of week must both match. Throws for anything else.
  */
 export function parseSchedule(expression: string): Schedule {
   const parts = expression.trim().split(/\s+/);
@@ -87,7 +87,7 @@ function parseField(text: string, field: Field, expression: string): Set<number>
   return values;
 }
 
-/** NaN where it is neither a number within the field's limits nor one of its names. */
+/** NaN for anything but a number within the field's limits or one of its names. */
 function parseValue(text: string | undefined, field: Field): number {
   const byName = field.names?.indexOf((text ?? "").toLowerCase()) ?? -1;
   if (byName >= 0) {

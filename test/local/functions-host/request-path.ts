@@ -1,12 +1,12 @@
 const encodedRun = /(?:%[0-9a-f]{2})+/gi;
 const pathCharacter = /^[A-Za-z0-9\-._~!$&'()*+,;=:@/]$/;
-/** A slash stays what it is. A zero the real server refuses with an empty body; here it may reach the app's own errors. */
+/** An encoded slash stays encoded. The real server refuses an encoded zero; here it reaches the app. */
 const keptEncoded = new Set(["%2f", "%00"]);
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * The path as the real host's web server makes it from the request line: percent-encoded UTF-8 decoded (everything but
- * `%2F`, and ill-formed sequences left as they are), then `.` and `..` resolved. Undefined where it answers 400.
+ * Decodes the path of a request line like the real host's web server: decodes percent-encoded UTF-8 (except `%2F` and
+ * invalid sequences), then resolves `.` and `..`. Undefined where the server answers 400.
  */
 export function decodePath(rawPath: string): string | undefined {
   if (!rawPath.startsWith("/") || !/^[\x21-\x7e]*$/.test(rawPath)) {
@@ -24,7 +24,7 @@ function decodeRun(run: string): string {
     .join("");
 }
 
-/** Decodes what is well-formed and percent-encodes the other bytes. */
+/** Decodes valid UTF-8 and percent-encodes the other bytes. */
 function decodeBytes(bytes: Buffer): string {
   let decoded = "";
   for (let index = 0; index < bytes.length; ) {
@@ -73,8 +73,8 @@ function removeDotSegments(path: string): string {
 }
 
 /**
- * Encodes a decoded path as the real host's proxy does on its way to the app. A `%` is encoded too, so that an app sees
- * `%252F` in its URL where the caller sent `%2F`; route parameters are not concerned.
+ * Encodes a decoded path for the app like the real host's proxy. A `%` is encoded too, so `%2F` of the caller is `%252F` in
+ * the app's URL; route parameters are not affected.
  */
 export function encodePath(path: string): string {
   return [...path]

@@ -4,14 +4,14 @@ import type { Invoker } from "./invocations.ts";
 import type { Log } from "./log.ts";
 import { parseSchedule, type Schedule } from "./ncrontab.ts";
 
-/** Longest wait that setTimeout takes. */
+/** The maximum delay of setTimeout. */
 const longestWait = 2 ** 31 - 1;
 
 export interface Timers {
-  /** Begins to run the functions by their schedules, on real time. */
+  /** Starts the schedules, on real time. */
   start(): void;
   stop(): void;
-  /** Runs one now, beside its schedule. Throws what the function throws. */
+  /** Runs a timer now, in addition to its schedule. Throws the error of the function. */
   run(timer: TimerFunction): Promise<void>;
 }
 
@@ -46,7 +46,7 @@ export function createTimers(functions: readonly TimerFunction[], invoker: Invok
     }
   }
 
-  /** Waits for the next time, runs, and only then looks for the one after: a timer never overlaps with itself. */
+  /** Computes the next time only after a run, so that runs of a timer never overlap. */
   function wait(timer: TimerFunction, schedule: Schedule): void {
     const next = schedule.next(now());
     if (stopped || !next) {
