@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import type { SessionKind } from "../../../src/face/model.ts";
 import type { SessionStore } from "../../../src/liveness/model/ports.ts";
@@ -7,8 +7,10 @@ import type { SessionRecord } from "../../../src/liveness/model/session.ts";
 import { connectStorage } from "../../../src/storage/azure/connect.ts";
 import { createSessionStore } from "../../../src/storage/stores/sessions.ts";
 import { type Stack, startStack } from "../../local/stack.ts";
+import { clientKey, principal } from "../../unit/fakes/principals.ts";
 import { newRecord, reservation, reserved, someDevice } from "../storage/storage-rig.ts";
 import { assertError, control, createAppClient, playAttempt } from "../support/app-client.ts";
+import { openStack } from "../support/open-stack.ts";
 import { type Dialect, dialectOf, readEntries, readList } from "./dialects.ts";
 
 const hour = 3_600_000;
@@ -44,7 +46,7 @@ describe("a list of 2,500 sessions", () => {
     return seen;
   };
 
-  test("comes in pages of 1000 unless asked otherwise, ascending, each session once", async () => {
+  test("pages of 1000 by default, ascending, each session once", async () => {
     for (const dialect of previews) {
       assert.deepEqual(await list(dialect), ids.slice(0, 1000));
       assert.deepEqual(await list(dialect, `?start=${ids[999]}`), ids.slice(1000, 2000));
@@ -55,7 +57,7 @@ describe("a list of 2,500 sessions", () => {
     assert.equal((await listAll(dialectOf("v1.1-preview.1"), 7, "livenessWithVerify")).length, 30);
   });
 
-  test("begins after `start`, which need not be the id of a session", async () => {
+  test("starts after `start`, which need not be the id of a session", async () => {
     const [dialect] = previews;
     assert.ok(dialect);
     assert.deepEqual(await list(dialect, `?start=${ids[4]}&top=3`), ids.slice(5, 8));
@@ -69,7 +71,7 @@ describe("a list of 2,500 sessions", () => {
     }
   });
 
-  test("refuses bounds that the service refuses", async () => {
+  test("invalid bounds -> 400", async () => {
     const wrong = ["top=0", "top=1001", "top=-1", "top=1.5", "top=ten", "top=", `start=${"0".repeat(65)}`];
     for (const dialect of previews) {
       for (const query of wrong) {
@@ -84,7 +86,7 @@ describe("a list of 2,500 sessions", () => {
     }
   });
 
-  test("has neither deleted sessions nor pruned nor expired ones, and a full page all the same", async () => {
+  test("skips deleted, pruned and expired sessions, and fills the page", async () => {
     const [dialect] = previews;
     assert.ok(dialect);
     const kind = "livenessWithVerify";
@@ -114,19 +116,13 @@ describe("a list of 2,500 sessions", () => {
   });
 });
 
-describe("lists and audit trails of several callers", () => {
-  const key = "a client's key";
-  const clientKeys = JSON.stringify({ shop: [createHash("sha256").update(key).digest("hex")] });
-  let stack: Stack;
-  before(async () => {
-    stack = await startStack({ env: { CLIENT_KEYS: clientKeys, WEBSITE_AUTH_ENABLED: "True" } });
-  });
-  after(() => stack.stop());
+describe("lists and audit trails of several callers", async () => {
+  const { stack } = await openStack({ env: clientKey.settings });
 
-  test("show a principal its own, a trusted service all, and a stranger nothing", async () => {
+  test("a principal gets its own, a trusted service all, another principal none", async () => {
     const alice = createAppClient(stack.url, principal("alice"));
     const bob = createAppClient(stack.url, principal("bob"));
-    const service = createAppClient(stack.url, { "ocp-apim-subscription-key": key });
+    const service = createAppClient(stack.url, clientKey.headers);
     const opened = new Map<typeof alice, string[]>();
     for (const app of [alice, bob, service]) {
       const own = [await app.openSession(), await app.openSession()];
@@ -159,7 +155,7 @@ describe("lists and audit trails of several callers", () => {
     }
   });
 
-  test("end 48 hours after the creation, final or not; our own resources do not", async () => {
+  test("end 48 hours after the creation, final or not; /api resources do not", async () => {
     const app = createAppClient(stack.url, principal("carol"));
     const [final, unused] = [await app.openSession(), await app.openSession()];
     await playAttempt(stack.emulator, final, { scenario: "realface" });
@@ -182,14 +178,7 @@ describe("lists and audit trails of several callers", () => {
   });
 });
 
-/** The header that the platform makes of a signed-in user. */
-function principal(id: string): Record<string, string> {
-  const claims = [{ typ: "oid", val: id }];
-  const header = JSON.stringify({ auth_typ: "aad", name_typ: "name", role_typ: "roles", claims });
-  return { "x-ms-client-principal": Buffer.from(header).toString("base64") };
-}
-
-/** Sessions as if they had been opened, of a new device each. Their ids. */
+/** Writes sessions, each of a new device. Resolves with their ids. */
 async function seed(sessions: SessionStore, count: number, fields: Partial<SessionRecord>): Promise<string[]> {
   const ids: string[] = [];
   let left = count;

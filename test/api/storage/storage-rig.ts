@@ -20,7 +20,7 @@ export interface Rig {
   proxy: StorageProxy;
 }
 
-/** The stores, on Azurite behind a proxy of their own. Retries come at once. */
+/** The stores, on Azurite behind a proxy. Retries have no delay. */
 export async function openRig(
   t: TestContext,
   azurite: { connectionString: string },
@@ -36,7 +36,7 @@ export async function openRig(
 
 export const someDevice = () => `device-${randomUUID()}`;
 
-/** Notes each creation in the guard and refuses none. */
+/** Records each creation in the guard and refuses none. */
 export function admitAll(guard: Guard | undefined, time = new Date().toISOString()): Guard {
   return { rejectionsInARow: 0, ...guard, recent: [...(guard?.recent ?? []), time], changedOn: time };
 }
@@ -50,7 +50,7 @@ export function reservation(overrides: Partial<Reservation> = {}): Reservation {
   };
 }
 
-/** Takes a place that must be free, with the time that its guard notes. */
+/** Reserves a place that must be free, with the time in its guard. */
 export async function reserved(sessions: SessionStore, request: Reservation): Promise<Reserved & { taken: string }> {
   const taken = new Date().toISOString();
   const outcome = await sessions.reserve(request, (guard) => admitAll(guard, taken));
@@ -58,7 +58,7 @@ export async function reserved(sessions: SessionStore, request: Reservation): Pr
   return { ...outcome.reserved, taken };
 }
 
-/** Ends a creation and gives back its place, as a failed creation does. */
+/** Releases the key and the place of a creation, like a failed creation. */
 export async function giveUp(
   { sessions, connection }: Pick<Rig, "sessions" | "connection">,
   { taken, ...place }: Reserved & { taken: string },
@@ -98,7 +98,7 @@ export function newRecord(
   };
 }
 
-/** A session from the reservation to the commit, as the store then has it. */
+/** Reserves and commits a session, and loads it. */
 export async function committed(
   sessions: SessionStore,
   deviceCorrelationId: string | undefined = someDevice(),
