@@ -154,28 +154,6 @@ describe("lists and audit trails of several callers", async () => {
       }
     }
   });
-
-  test("end 48 hours after the creation, final or not; /api resources do not", async () => {
-    const app = createAppClient(stack.url, principal("carol"));
-    const [final, unused] = [await app.openSession(), await app.openSession()];
-    await playAttempt(stack.emulator, final, { scenario: "realface" });
-    const stable = dialectOf("v1.2").sessions("liveness");
-    assert.equal((await app.send(`${stable}/${final.sessionId}`)).status, 200);
-    const resource = await app.session(final.sessionId);
-    assert.equal(resource.final, true);
-    await control(stack.emulator, "/clock", { advanceSeconds: 48 * 3600 });
-    for (const { sessionId } of [final, unused]) {
-      assertError(await app.send(`${stable}/${sessionId}`), 404, "SessionNotFound");
-      for (const dialect of previews) {
-        for (const path of [sessionId, `${sessionId}/audit`]) {
-          assertError(await app.send(`${dialect.sessions("liveness")}/${path}`), 404, "SessionNotFound");
-        }
-        assert.deepEqual((await app.send(dialect.sessions("liveness"))).body, []);
-      }
-      assertError(await app.send(`${stable}/${sessionId}`, { method: "DELETE" }), 404, "SessionNotFound");
-    }
-    assert.equal((await app.session(final.sessionId)).decision, resource.decision);
-  });
 });
 
 /** Writes sessions, each of a new device. Resolves with their ids. */
