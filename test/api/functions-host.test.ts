@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { request as openRequest } from "node:http";
 import { after, before, describe, test } from "node:test";
 import type { FunctionsHost } from "../local/functions-host/launcher.ts";
-import { echo, send, startHost, startTinyApp } from "./support/tiny-app.ts";
+import { echo, seen, send, startHost, startTinyApp } from "./support/tiny-app.ts";
 
 /** The way of requests to a function, and of its answers back. */
 
@@ -61,7 +61,7 @@ for (const STREAMING of ["true", "false"]) {
     test("a function that throws -> empty 500, and a log line with the error", async () => {
       const { status, body } = await send(host, "GET", "/throws");
       assert.deepEqual([status, body], [500, ""]);
-      assert.match(host.output(), /error throws: GET \/throws failed .*thrown on purpose/);
+      await seen(host, /error throws: GET \/throws failed .*thrown on purpose/);
     });
 
     test("several cookies", async () => {
@@ -73,7 +73,7 @@ for (const STREAMING of ["true", "false"]) {
 
     test("no registration after the start", async () => {
       assert.equal((await send(host, "POST", "/registerLate")).status, 500);
-      assert.match(host.output(), /A function can only be registered during app startup/);
+      await seen(host, /A function can only be registered during app startup/);
       assert.equal((await send(host, "GET", "/late")).status, 404);
     });
 
@@ -109,7 +109,7 @@ test("connection headers are not forwarded", async (t) => {
 test("a streaming function that returns nothing -> 500 and a log line", async (t) => {
   const host = await startTinyApp(t);
   assert.equal((await send(host, "GET", "/silent")).status, 500);
-  assert.match(host.output(), /error silent: .*The function returned nothing/);
+  await seen(host, /error silent: .*The function returned nothing/);
   const buffered = await startTinyApp(t, { env: { STREAMING: "false" } });
   assert.equal((await send(buffered, "GET", "/silent")).status, 204);
 });

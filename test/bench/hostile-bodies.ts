@@ -12,8 +12,8 @@ const honestRequests = 6;
 const hostileRequests = 3;
 
 /**
- * Bodies in smaller chunks are left to the tests: what would be measured here is how the HTTP servers of Node.js, of which
- * the functions host's stand-in is one, take chunks apart.
+ * Bodies in smaller chunks are in the tests only: the bench would measure how the HTTP servers of Node.js parse chunks,
+ * one of which is the functions host's stand-in.
  */
 const smallestChunk = 1024;
 

@@ -3,19 +3,25 @@ import { createHash, randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { TableClient, TableServiceClient } from "@azure/data-tables";
 import { BlobServiceClient } from "@azure/storage-blob";
-import * as z from "zod";
 import { type ApiVersion, apiVersions, type SessionKind } from "../../../src/face/model.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { type Stack, startStack } from "../../local/stack.ts";
-import { type Answer, assertError, control, createAppClient, playAttempt } from "../support/app-client.ts";
+import {
+  type Answer,
+  assertError,
+  createAppClient,
+  emulatorState,
+  errorOf,
+  playAttempt,
+} from "../support/app-client.ts";
 import { type Dialect, dialectOf, dialects, readEntries } from "./dialects.ts";
 
-/** What a dialect has and not every version upstream: by the wire's own words, apart from the table in the sources. */
+/** A feature of some dialects that not every upstream version supports, independent of the table in the sources. */
 interface Case {
-  asked: string;
+  feature: string;
   fields: Record<string, unknown>;
   kinds: SessionKind[];
-  /** A session with verify whose image stays with the device. */
+  /** Whether the device submits the verify image. */
   withoutImage?: boolean;
   dialects: ApiVersion[];
   refusedTowards: ApiVersion[];
@@ -24,42 +30,42 @@ interface Case {
 const both: SessionKind[] = ["liveness", "livenessWithVerify"];
 const cases: Case[] = [
   {
-    asked: "sendResultsToClient",
+    feature: "sendResultsToClient",
     fields: { sendResultsToClient: true },
     kinds: both,
     dialects: ["v1.1-preview.1", "v1.2-preview.1"],
     refusedTowards: ["v1.2"],
   },
   {
-    asked: "enableSessionImage",
+    feature: "enableSessionImage",
     fields: { enableSessionImage: true },
     kinds: both,
     dialects: ["v1.2-preview.1", "v1.2"],
     refusedTowards: ["v1.1-preview.1"],
   },
   {
-    asked: "livenessSingleModalModel",
+    feature: "livenessSingleModalModel",
     fields: { livenessSingleModalModel: "2022-10-15-preview.04" },
     kinds: both,
     dialects: ["v1.2-preview.1"],
     refusedTowards: ["v1.1-preview.1", "v1.2"],
   },
   {
-    asked: "livenessModelVersion",
+    feature: "livenessModelVersion",
     fields: { livenessModelVersion: "2024-11-15" },
     kinds: both,
     dialects: ["v1.2"],
     refusedTowards: ["v1.1-preview.1", "v1.2-preview.1"],
   },
   {
-    asked: "returnVerifyImageHash",
+    feature: "returnVerifyImageHash",
     fields: { returnVerifyImageHash: true },
     kinds: ["livenessWithVerify"],
     dialects: ["v1.2-preview.1", "v1.2"],
     refusedTowards: ["v1.1-preview.1"],
   },
   {
-    asked: "verifyImage",
+    feature: "verifyImage",
     fields: {},
     kinds: ["livenessWithVerify"],
     withoutImage: true,
@@ -69,12 +75,9 @@ const cases: Case[] = [
 ];
 
 const image = makeImage();
-const errorDetails = z.object({
-  error: z.object({ message: z.string(), details: z.array(z.object({ target: z.string() })) }),
-});
 
 for (const upstream of apiVersions) {
-  describe(`carrying over to ${upstream}`, () => {
+  describe(`carry-over to the upstream version ${upstream}`, () => {
     let stack: Stack;
     let app: ReturnType<typeof createAppClient>;
     before(async () => {
@@ -84,21 +87,20 @@ for (const upstream of apiVersions) {
     after(() => stack.stop());
 
     const create = (dialect: Dialect, kind: SessionKind, fields: object, withoutImage = kind === "liveness") => {
-      const asked = { livenessOperationMode: "Passive", deviceCorrelationId: randomUUID(), ...fields };
-      return app.send(dialect.sessions(kind), withoutImage ? { json: asked } : { body: dialect.form(asked, image) });
+      const body = { livenessOperationMode: "Passive", deviceCorrelationId: randomUUID(), ...fields };
+      return app.send(dialect.sessions(kind), withoutImage ? { json: body } : { body: dialect.form(body, image) });
     };
-    const creations = async () =>
-      z.object({ calls: z.object({ create: z.int() }) }).parse(await control(stack.emulator, "/state")).calls.create;
+    const creations = async () => (await emulatorState(stack)).calls.create;
 
-    for (const { asked, fields, kinds, withoutImage, dialects, refusedTowards } of cases) {
+    for (const { feature, fields, kinds, withoutImage, dialects, refusedTowards } of cases) {
       const isRefused = refusedTowards.includes(upstream);
-      test(`${isRefused ? "refuses" : "takes"} ${asked}`, async () => {
+      test(`${isRefused ? "refuses" : "accepts"} ${feature}`, async () => {
         for (const dialect of dialects.map(dialectOf)) {
           for (const kind of kinds) {
             const before = [await creations(), await countStored(stack)];
             const answer = await create(dialect, kind, fields, withoutImage);
             if (isRefused) {
-              assertNamesField(answer, asked, upstream);
+              assertNamesField(answer, feature, upstream);
               assert.deepEqual([await creations(), await countStored(stack)], before);
             } else {
               assert.equal(answer.status, 200, JSON.stringify(answer.body));
@@ -108,7 +110,7 @@ for (const upstream of apiVersions) {
       });
     }
 
-    test("takes what asks for nothing", async () => {
+    test("accepts features set to false", async () => {
       for (const { fields, dialects } of cases) {
         for (const dialect of dialects.map(dialectOf)) {
           for (const [name, value] of Object.entries(fields)) {
@@ -120,7 +122,7 @@ for (const upstream of apiVersions) {
       }
     });
 
-    test("keeps the caller's threshold, whichever side it is that does", async () => {
+    test("applies the caller's threshold in the service or in the app", async () => {
       for (const dialect of [dialectOf("v1.2-preview.1"), dialectOf("v1.2")]) {
         for (const [matchConfidence, isIdentical, decision] of [
           [0.899, false, "rejected"],
@@ -135,7 +137,7 @@ for (const upstream of apiVersions) {
             assert.deepEqual(attempts.at(-1)?.match, { matchConfidence, isIdentical }, reader.version);
             if (!reader.isPreview) continue;
             const [entry] = readEntries((await app.send(`${path}/audit`)).body);
-            assert.deepEqual(entry?.told.match, { matchConfidence, isIdentical }, reader.version);
+            assert.deepEqual(entry?.attempt.match, { matchConfidence, isIdentical }, reader.version);
           }
           assert.equal((await app.session(session.sessionId)).decision, decision);
         }
@@ -143,28 +145,28 @@ for (const upstream of apiVersions) {
     });
 
     if (upstream === "v1.1-preview.1") return;
-    test("carries what it takes as far as the result", async () => {
+    test("accepted features show in the result", async () => {
       const fields = { enableSessionImage: true, returnVerifyImageHash: true };
       for (const dialect of [dialectOf("v1.2-preview.1"), dialectOf("v1.2")]) {
         const opened = await create(dialect, "livenessWithVerify", fields);
         const session = dialect.readCreated("livenessWithVerify", opened.body);
         await playAttempt(stack.emulator, session, { scenario: "realface" });
         const answer = await app.send(`${dialect.sessions("livenessWithVerify")}/${session.sessionId}`);
-        const [told] = dialect.readSession("livenessWithVerify", answer.body).attempts;
+        const [attempt] = dialect.readSession("livenessWithVerify", answer.body).attempts;
         for (const images of ["v1.2-preview.1/session/sessionImages", "v1.2/sessionImages"]) {
-          const shown = await app.send(`face/${images}/${told?.sessionImageId}`);
+          const shown = await app.send(`face/${images}/${attempt?.sessionImageId}`);
           assert.deepEqual([shown.status, shown.headers.get("content-type")], [200, "application/octet-stream"]);
         }
-        assert.equal(told?.verifyImageHash?.toLowerCase(), createHash("sha256").update(image).digest("hex"));
+        assert.equal(attempt?.verifyImageHash?.toLowerCase(), createHash("sha256").update(image).digest("hex"));
       }
     });
   });
 }
 
-/** The error names the field as the caller's dialect calls it, and the version that lacks it. */
+/** The error names the field of the caller's dialect and the version that lacks it. */
 function assertNamesField(answer: Answer, field: string, upstream: ApiVersion): void {
   assertError(answer, 400, "NotSupportedByUpstreamVersion");
-  const { message, details } = errorDetails.parse(answer.body).error;
+  const { message, details = [] } = errorOf(answer);
   assert.ok(message.includes(field) && message.includes(upstream), message);
   assert.deepEqual(
     details.map(({ target }) => target),
@@ -172,7 +174,7 @@ function assertNamesField(answer: Answer, field: string, upstream: ApiVersion): 
   );
 }
 
-/** How many rows and blobs there are, whatever the tables and containers. */
+/** Number of rows and blobs by table and container. */
 async function countStored({ azurite: { connectionString } }: Stack): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   const local = { allowInsecureConnection: true };
@@ -184,7 +186,7 @@ async function countStored({ azurite: { connectionString } }: Stack): Promise<Re
   for await (const { name } of blobs.listContainers()) {
     counts[name] = await countAll(blobs.getContainerClient(name).listBlobsFlat());
   }
-  // A table or container that was made and left empty is nothing either.
+  // Empty tables and containers do not count.
   return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
 }
 

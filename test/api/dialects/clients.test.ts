@@ -10,14 +10,14 @@ import { playAttempt } from "../support/app-client.ts";
 import { faceClientOptions } from "../support/face-client-options.ts";
 import { dialectOf, readEntries, readList } from "./dialects.ts";
 
-/** The official clients against the app as they are used against the service: with another endpoint and another key. */
+/** The official clients against the app: used as with the service, with another endpoint and key. */
 
 const key = "the app's own client key";
 const clientKeys = JSON.stringify({ shop: [createHash("sha256").update(key).digest("hex")] });
 const image = makeImage();
 
 for (const upstream of apiVersions) {
-  describe(`the official clients, towards ${upstream}`, () => {
+  describe(`the official clients, upstream version ${upstream}`, () => {
     let stack: Stack;
     before(async () => {
       stack = await startStack({ env: { FACE_API_VERSION: upstream, CLIENT_KEYS: clientKeys } });
@@ -88,14 +88,14 @@ for (const upstream of apiVersions) {
           await playAttempt(stack.emulator, session, { scenario: "realface" });
 
           const got = await client.pathUnchecked(`${path}/{sessionId}`, sessionId).get();
-          const told = dialect.readSession(kind, got.body);
-          assert.deepEqual([told.status, told.attempts[0]?.decision], ["ResultAvailable", "realface"]);
+          const read = dialect.readSession(kind, got.body);
+          assert.deepEqual([read.status, read.attempts[0]?.decision], ["ResultAvailable", "realface"]);
           const audit = client.pathUnchecked(`${path}/{sessionId}/audit`, sessionId);
           const [failed] = readEntries((await audit.get({ queryParameters: { top: 1 } })).body);
-          assert.equal(failed?.told.errorCode, "ExcessiveFaceBrightness");
+          assert.equal(failed?.attempt.errorCode, "ExcessiveFaceBrightness");
           const rest = readEntries((await audit.get({ queryParameters: { start: failed.id } })).body);
           assert.deepEqual(
-            rest.map(({ told }) => told.decision),
+            rest.map(({ attempt }) => attempt.decision),
             ["realface"],
           );
           const listed = readList((await client.pathUnchecked(path).get({ queryParameters: { top: 1000 } })).body);

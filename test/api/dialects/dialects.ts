@@ -8,8 +8,8 @@ import type { Answer, AppRequest } from "../support/app-client.ts";
 import { checkAnswer } from "../support/described-answers.ts";
 import * as official from "./official-shapes.ts";
 
-/** What an answer tells of an attempt, whatever the dialect. */
-export interface ToldAttempt {
+/** An attempt in an answer of any dialect. */
+export interface ReadAttempt {
   decision?: string;
   digest?: string;
   match?: { matchConfidence: number; isIdentical: boolean };
@@ -18,15 +18,15 @@ export interface ToldAttempt {
   errorCode?: string;
 }
 
-export interface ToldSession {
+export interface ReadSession {
   status: string;
-  /** All of them where the dialect tells all, else the latest that has ended. */
-  attempts: ToldAttempt[];
-  /** How many faces the dialect tells of in the verify image. */
+  /** All attempts in v1.2; in the previews the latest one that has ended. */
+  attempts: ReadAttempt[];
+  /** Number of faces in the verify image. */
   references: number;
 }
 
-/** How an app of one version makes its calls and reads its answers. Reading checks the whole shape. */
+/** Requests and answers of one version. Reading an answer checks its whole shape. */
 export interface Dialect {
   version: ApiVersion;
   isPreview: boolean;
@@ -36,7 +36,7 @@ export interface Dialect {
   doneStatus: string;
   form(fields: object, image: Uint8Array<ArrayBuffer>): FormData;
   readCreated(kind: SessionKind, body: unknown): { sessionId: string; authToken: string; references: number };
-  readSession(kind: SessionKind, body: unknown): ToldSession;
+  readSession(kind: SessionKind, body: unknown): ReadSession;
 }
 
 const names = { liveness: "detectLiveness", livenessWithVerify: "detectLivenessWithVerify" } as const;
@@ -61,7 +61,7 @@ function previewDialect(version: ApiVersion): Dialect {
     readSession(_kind, body) {
       official.previewSession.parse(body);
       const { status, result } = preview.session.parse(body);
-      if (version === "v1.1-preview.1") assertNoNewFields(body);
+      if (version === "v1.1-preview.1" && result) assertNoNewFields(result);
       const references = result?.response.body?.verifyResult?.verifyImage ? 1 : 0;
       return { status, attempts: result ? [readEntry(result)] : [], references };
     },
@@ -70,10 +70,12 @@ function previewDialect(version: ApiVersion): Dialect {
 
 type Entry = z.output<typeof preview.auditEntryList>[number];
 
-/** Entries of a previews' audit answer, ascending. */
-export function readEntries(body: unknown): { id: string; told: ToldAttempt }[] {
+/** Entries of an audit trail, ascending. */
+export function readEntries(body: unknown): { id: string; attempt: ReadAttempt }[] {
   official.previewEntries.parse(body);
-  const entries = preview.auditEntryList.parse(body).map((entry) => ({ id: String(entry.id), told: readEntry(entry) }));
+  const entries = preview.auditEntryList
+    .parse(body)
+    .map((entry) => ({ id: String(entry.id), attempt: readEntry(entry) }));
   const ids = entries.map(({ id }) => BigInt(id));
   assert.ok(
     ids.every((id, index) => index === 0 || id > (ids[index - 1] ?? 0n)),
@@ -87,9 +89,9 @@ export function readList(body: unknown) {
   return preview.sessionList.parse(body);
 }
 
-function readEntry({ response, digest, sessionImageId, verifyImageHash }: Entry): ToldAttempt {
+function readEntry({ response, digest, sessionImageId, verifyImageHash }: Entry): ReadAttempt {
   const { livenessDecision, verifyResult, error } = response.body ?? {};
-  return told({
+  return compact({
     decision: livenessDecision,
     digest: error ? undefined : digest,
     match: verifyResult && { matchConfidence: verifyResult.matchConfidence, isIdentical: verifyResult.isIdentical },
@@ -99,9 +101,9 @@ function readEntry({ response, digest, sessionImageId, verifyImageHash }: Entry)
   });
 }
 
-/** The older preview knows neither of these. */
-function assertNoNewFields(body: unknown): void {
-  assert.doesNotMatch(JSON.stringify(body), /sessionImageId|verifyImageHash/);
+/** The older preview has neither field. */
+function assertNoNewFields({ sessionImageId, verifyImageHash }: Entry): void {
+  assert.deepEqual([sessionImageId, verifyImageHash], [undefined, undefined]);
 }
 
 const stableDialect: Dialect = {
@@ -127,7 +129,7 @@ const stableDialect: Dialect = {
     const attempts = results.attempts
       .toSorted((one, other) => one.attemptId - other.attemptId)
       .map(({ result, error }) =>
-        told({
+        compact({
           decision: result?.livenessDecision,
           digest: result?.digest,
           match: result?.verifyResult,
@@ -140,7 +142,7 @@ const stableDialect: Dialect = {
   },
 };
 
-function told(fields: { [Name in keyof ToldAttempt]: ToldAttempt[Name] | null | undefined }): ToldAttempt {
+function compact(fields: { [Name in keyof ReadAttempt]: ReadAttempt[Name] | null | undefined }): ReadAttempt {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null));
 }
 
@@ -156,7 +158,7 @@ export function dialectOf(version: ApiVersion): Dialect {
   return found;
 }
 
-/** A call whose answer keeps every digit of its numbers: audit ids may be larger than a number can be. */
+/** Sends a request and parses the answer without rounding numbers: audit ids may be above 2^53. */
 export async function sendExactly(baseUrl: string, path: string, request: AppRequest = {}): Promise<Answer> {
   const { method = request.json === undefined && request.body === undefined ? "GET" : "POST" } = request;
   const response = await fetch(`${baseUrl}/${path}`, {

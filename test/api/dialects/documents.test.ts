@@ -5,11 +5,11 @@ import * as z from "zod";
 import { apiVersions } from "../../../src/face/model.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { type Stack, startStack } from "../../local/stack.ts";
-import { type Answer, assertError, control, createAppClient } from "../support/app-client.ts";
+import { type Answer, assertError, control, createAppClient, errorOf } from "../support/app-client.ts";
 import { openStack } from "../support/open-stack.ts";
 import { dialectOf, dialects } from "./dialects.ts";
 
-/** The literal requests, fields and error texts of the service's documents, sent to the app and expected of it. */
+/** The app against the literal requests, fields and error texts of the service's documents. */
 
 const readFixture = (name: string): unknown =>
   JSON.parse(readFileSync(new URL(`../../fixtures/face-docs/${name}`, import.meta.url), "utf8"));
@@ -44,7 +44,7 @@ const { requests } = z
   })
   .parse(readFixture("fields.json"));
 
-/** A value for each field that the documents name. */
+/** A value for each documented field. */
 const values: Record<string, unknown> = {
   livenessOperationMode: "PassiveActive",
   deviceCorrelationId: "723d6d03-ef33-40a8-9682-23a1feb7bccd",
@@ -58,11 +58,10 @@ const values: Record<string, unknown> = {
   verifyConfidenceThreshold: 0.75,
 };
 
-const messageOf = ({ body }: Answer) =>
-  z.object({ error: z.object({ message: z.string() }) }).parse(body).error.message;
+const messageOf = (answer: Answer) => errorOf(answer).message;
 
 for (const upstream of apiVersions) {
-  describe(`the documents' requests towards ${upstream}`, () => {
+  describe(`the documents' requests, upstream version ${upstream}`, () => {
     let stack: Stack;
     let app: ReturnType<typeof createAppClient>;
     before(async () => {
@@ -75,7 +74,7 @@ for (const upstream of apiVersions) {
       const { deviceCorrelationId, deviceCorrelationIdSetInClient, ...rest } = request;
       const breaksItsRule = deviceCorrelationIdSetInClient === true && deviceCorrelationId !== undefined;
 
-      test(`${document}: the sample ${breaksItsRule ? "that breaks its own rule" : "as it stands"}`, async () => {
+      test(`${document}: the literal sample${breaksItsRule ? ", which breaks a documented rule" : ""}`, async () => {
         const answer = await app.send(path.slice(1), { json: request });
         if (breaksItsRule) {
           assertError(answer, 400, "InvalidDeviceCorrelationId");
@@ -85,7 +84,7 @@ for (const upstream of apiVersions) {
         }
       });
 
-      test(`${document}: the sample with a device named in one place`, async () => {
+      test(`${document}: the sample with one device id`, async () => {
         const answer = await app.send(path.slice(1), { json: { ...rest, deviceCorrelationId } });
         const isRefused = upstream === "v1.2" && (rest.sendResultsToClient === true || path.includes("WithVerify"));
         if (isRefused) assertError(answer, 400, "NotSupportedByUpstreamVersion");
@@ -96,14 +95,14 @@ for (const upstream of apiVersions) {
     for (const { document, version, kind, fields } of requests.filter(({ version }) => version === upstream)) {
       test(`${document}: every field of a ${kind} session at once`, async () => {
         const dialect = dialectOf(version);
-        const asked = Object.fromEntries(
+        const body = Object.fromEntries(
           fields.filter((name) => name !== "verifyImage").map((name) => [name, values[name]]),
         );
         assert.ok(
-          Object.values(asked).every((value) => value !== undefined),
+          Object.values(body).every((value) => value !== undefined),
           `no value for one of ${fields}`,
         );
-        const request = kind === "liveness" ? { json: asked } : { body: dialect.form(asked, makeImage()) };
+        const request = kind === "liveness" ? { json: body } : { body: dialect.form(body, makeImage()) };
         const answer = await app.send(dialect.sessions(kind), request);
         assert.equal(answer.status, 200, JSON.stringify(answer.body));
         dialect.readCreated(kind, answer.body);
@@ -112,7 +111,7 @@ for (const upstream of apiVersions) {
   });
 }
 
-/** All that the sample answer has is there, and of the same type. */
+/** The answer has the fields and types of the sample. */
 function assertLike(answer: Answer, sample: Record<string, unknown>): void {
   assert.equal(answer.status, 200, JSON.stringify(answer.body));
   const body = z.record(z.string(), z.unknown()).parse(answer.body);
@@ -126,29 +125,25 @@ describe("the documents' errors", async () => {
 
   const good = { livenessOperationMode: "Passive", deviceCorrelationId: "a-device" };
   const wrong: [code: string, fields: object][] = [
-    ["InvalidRequestBody", { enableSessionImage: "yes" }],
-    ["InvalidRequestBody", { surprise: 1 }],
+    ["InvalidRequestBody", { unknown: 1 }],
     ["InvalidTokenLifetime", { authTokenTimeToLiveInSeconds: 59 }],
-    ["InvalidTokenLifetime", { authTokenTimeToLiveInSeconds: 86_401 }],
     ["InvalidLivenessOperationMode", { livenessOperationMode: "Active" }],
-    ["InvalidDeviceCorrelationId", { deviceCorrelationId: "x".repeat(65) }],
-    ["InvalidDeviceCorrelationId", { deviceCorrelationIdSetInClient: true }],
     ["InvalidDeviceCorrelationId", { deviceCorrelationId: null }],
   ];
   for (const dialect of dialects) {
     for (const [code, fields] of wrong) {
-      test(`${dialect.version}: ${code} for ${JSON.stringify(fields).slice(0, 60)}`, async () => {
+      test(`${dialect.version}: ${code} has the documented message`, async () => {
         const answer = await app.send(dialect.sessions("liveness"), { json: { ...good, ...fields } });
         assertError(answer, 400, code);
         const documented = errors.messages[code] ?? "";
-        // Only v1.1's text goes on to say that the mode must be 'Passive'.
-        const hasSuffix = code === "InvalidLivenessOperationMode" && dialect.version !== "v1.1-preview.1";
-        assert.equal(messageOf(answer), hasSuffix ? documented.replace(/ Must be 'Passive'\.$/, "") : documented);
+        // Only the message of v1.1 has the suffix.
+        const isShort = code === "InvalidLivenessOperationMode" && dialect.version !== "v1.1-preview.1";
+        assert.equal(messageOf(answer), isShort ? documented.replace(/ Must be 'Passive'\.$/, "") : documented);
       });
     }
   }
 
-  test("come in the documented shapes, with the service's own words, whoever found them out", async () => {
+  test("have the documented shapes and messages, from the app and from the service", async () => {
     const path = dialectOf("v1.1-preview.1").sessions("liveness");
     const inject = async (status: number) => {
       await control(stack.emulator, "/faults", { operation: "create", status });
@@ -161,7 +156,7 @@ describe("the documents' errors", async () => {
       [415, await app.send(path, { method: "POST", body: "{}", headers: { "content-type": "text/plain" } })],
       [429, await inject(429)],
     ]);
-    // Without numbers: they are the moment's.
+    // Without numbers, which differ between requests.
     const plain = (message: string) => message.replace(/\d+/g, "N");
     for (const { status, body } of errors.bodies.filter(({ status }) => answers.has(status))) {
       const answer = answers.get(status);

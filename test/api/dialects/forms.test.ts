@@ -6,7 +6,7 @@ import { assertError } from "../support/app-client.ts";
 import { openStack } from "../support/open-stack.ts";
 import { dialects } from "./dialects.ts";
 
-/** A form as some HTTP library writes it: the headers of its parts, and how it names the boundary. */
+/** The form of an HTTP library: the headers of its parts, and the media type with the boundary. */
 interface Style {
   library: string;
   contentType: (boundary: string) => string;
@@ -71,7 +71,7 @@ const fields = {
   authTokenTimeToLiveInSeconds: 900,
 };
 
-describe("forms as other libraries write them", async () => {
+describe("forms of other HTTP libraries", async () => {
   const { app } = await openStack();
 
   const send = (path: string, { contentType }: Style, parts: [string[], string | Buffer][]) => {

@@ -11,8 +11,8 @@ import type {
 import * as z from "zod";
 
 /**
- * Answers as the official client libraries type them: what is required there is required here, or it does not compile.
- * A client that is written by those types reads such fields without asking whether they are there.
+ * Answers in the types of the official client libraries: a field that is required there is required here, or this does not
+ * compile. Clients with those types read such fields without a check.
  */
 
 const faceRectangle = z.object({ top: z.number(), left: z.number(), width: z.number(), height: z.number() });
@@ -29,7 +29,7 @@ export const previewCreated: z.ZodType<CreateLivenessWithVerifySessionResultOutp
   verifyImage: verifyImage.exactOptional(),
 });
 
-/** Where the types have a number, digits that no number holds exactly come as text. */
+/** A number of the types. Digits that no number holds exactly are text. */
 const int64 = z.union([
   z.int(),
   z
@@ -103,7 +103,7 @@ const stableResult = {
   sessionImageId: z.string().exactOptional(),
 };
 
-/** The types have the targets of an error as required, but a preview upstream does not tell them. */
+/** The types require the targets of an error. A preview upstream does not return them. */
 type WithoutErrorTargets<Session extends StableSession | StableVerifySession> = Omit<
   Session,
   "authToken" | "results"
@@ -113,7 +113,7 @@ type WithoutErrorTargets<Session extends StableSession | StableVerifySession> = 
   };
 };
 
-/** GET answers no token here, whatever the types say. */
+/** The types have a token in GET. The app never returns it. */
 export const stableSession: z.ZodType<WithoutErrorTargets<StableSession>> = z.object({
   sessionId: z.uuid(),
   authToken: z.undefined().exactOptional(),

@@ -4,19 +4,19 @@ import { makeImage } from "../../fixtures/images.ts";
 import type { AppRequest } from "../support/app-client.ts";
 import type { Dialect } from "./dialects.ts";
 
-/** A way in which a session is opened, and what the emulator does meanwhile. */
+/** A way to open a session, with the settings of the emulator. */
 export interface Opening {
   name: string;
   kind: SessionKind;
-  /** Whether the image comes with the creation, or stays with the device. */
+  /** The verify image: none, in the creation request, or in the device's attempt. */
   image: "none" | "now" | "later";
   settings: { tokenInGet?: boolean; largeAuditIds?: boolean };
   request(dialect: Dialect, fields: object): AppRequest;
 }
 
-/** What each of these sessions compares with. */
+/** The verify image of all sessions. */
 export const image = makeImage();
-/** Under this id the tests keep the image before they begin. */
+/** The id under which the tests store the image first. */
 export const heldId = `held-${randomUUID()}`;
 
 export const openings: Opening[] = [
@@ -42,7 +42,7 @@ export const openings: Opening[] = [
     request: (_dialect, fields) => ({ json: { ...fields, referenceImageId: heldId } }),
   },
   {
-    name: "verify with an image that the device submits",
+    name: "verify with an image of the device",
     kind: "livenessWithVerify",
     image: "later",
     settings: {},

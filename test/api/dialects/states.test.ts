@@ -8,8 +8,8 @@ import { type AppRequest, control, createAppClient, createClient, playAttempt } 
 import { type Dialect, dialects } from "./dialects.ts";
 
 /**
- * What a session's device may do, step by step. After each step the app must tell what the service itself tells, were it
- * called in the version of the dialect: that is asked for the truth.
+ * Scripts of a session's device. After each step the app's answer must equal that of the service, called directly in the
+ * version of the dialect.
  */
 const scripts: Record<string, string[]> = {
   "a real face": ["realface"],
@@ -18,15 +18,15 @@ const scripts: Record<string, string[]> = {
   "an attempt that runs, and fails": ["running", "FaceWithMaskDetected"],
   "a failed attempt, and one that runs": ["FaceTrackingFailed", "running", "realface"],
   "three failed attempts": ["TimedOut", "NoFaceDetected", "UnexpectedServerError"],
-  "a user who gives up at last": ["TimedOut", "TimedOut", "UserCanceledSession"],
-  "a user who gives up at first": ["UserCanceledSession", "realface"],
+  "a user who cancels at last": ["TimedOut", "TimedOut", "UserCanceledSession"],
+  "a user who cancels first": ["UserCanceledSession", "realface"],
   "a failure after a real face": ["realface", "TimedOut"],
-  "a failed attempt, and the token's end": ["TimedOut", "later"],
-  "the token's end": ["later"],
+  "a failed attempt, and token expiry": ["TimedOut", "later"],
+  "token expiry": ["later"],
 };
 
 for (const upstream of apiVersions) {
-  describe(`the states of a session towards ${upstream}`, () => {
+  describe(`the states of a session, upstream version ${upstream}`, () => {
     let stack: Stack;
     before(async () => {
       stack = await startStack({ env: { FACE_API_VERSION: upstream } });
@@ -51,7 +51,7 @@ interface Side {
   created: unknown;
 }
 
-/** The same session twice: through the app, and at the service in the dialect's own version. */
+/** Opens equal sessions through the app and at the service, in the version of the dialect. */
 async function openTwice(stack: Stack, dialect: Dialect, kind: SessionKind): Promise<[ours: Side, truth: Side]> {
   const service = createClient(stack.emulator.url, { "ocp-apim-subscription-key": stack.emulator.key });
   const open = async (send: Side["send"]): Promise<Side> => {
@@ -67,42 +67,42 @@ async function openTwice(stack: Stack, dialect: Dialect, kind: SessionKind): Pro
   return [await open(createAppClient(stack.url).send), await open(service)];
 }
 
-/** A preview upstream tells neither of attempts that run nor, for the session, a user who gives up from a failure. */
+/** A preview upstream does not return running attempts, nor the difference between a canceled and a failed session. */
 async function compareStates(stack: Stack, upstream: ApiVersion, dialect: Dialect, steps: string[]): Promise<void> {
   const sides = await openTwice(stack, dialect, "liveness");
-  const read = async ({ send, session: { sessionId } }: Side) => {
+  const readState = async ({ send, session: { sessionId } }: Side) => {
     const { body } = await send(`${dialect.sessions("liveness")}/${sessionId}`);
     const { status, attempts } = dialect.readSession("liveness", body);
     return {
       status: upstream === "v1.2" ? status : status.replace("Canceled", "Failed"),
       attempts: attempts
         .filter(({ decision, errorCode }) => upstream === "v1.2" || (decision ?? errorCode) !== undefined)
-        .map(({ digest, ...told }) => ({ ...told, hasDigest: digest !== undefined })),
+        .map(({ digest, ...attempt }) => ({ ...attempt, hasDigest: digest !== undefined })),
     };
   };
   for (const step of steps) {
     if (step === "later") await control(stack.emulator, "/clock", { advanceSeconds: 61 });
     else for (const { session } of sides) await playAttempt(stack.emulator, session, { scenario: step });
-    // Twice: what the first look records must not change what the next one tells.
-    for (const look of ["first", "next"]) {
-      const [ours, truth] = await Promise.all(sides.map(read));
-      assert.deepEqual(ours, truth, `${step}, ${look} look`);
+    // Twice, because the first read records the state and must not change the next answer.
+    for (const read of ["first", "second"]) {
+      const [ours, truth] = await Promise.all(sides.map(readState));
+      assert.deepEqual(ours, truth, `${step}, ${read} read`);
     }
   }
 }
 
-/** Fields that cannot be told, since the version that was called does not tell them. */
-function untold(dialect: Dialect, upstream: ApiVersion): string[] {
+/** Fields that the upstream version does not return. */
+function missing(dialect: Dialect, upstream: ApiVersion): string[] {
   if (dialect.isPreview && upstream === "v1.2") return ["contentLength", "userAgent"];
   if (!dialect.isPreview && upstream !== "v1.2") return ["modelVersion", "targets of errors"];
   return [];
 }
 
-/** The app asks for the hash itself, to compare it, and then tells it as well. */
+/** The app requests the hash for its own comparison, so its answers have it as well. */
 const addition = "verifyImageHash";
 
 async function compareFields(stack: Stack, upstream: ApiVersion, dialect: Dialect, kind: SessionKind): Promise<void> {
-  const without = new Set([...untold(dialect, upstream), addition]);
+  const without = new Set([...missing(dialect, upstream), addition]);
   const sides = await openTwice(stack, dialect, kind);
   const answers = await Promise.all(
     sides.map(async ({ send, session, created }) => {
@@ -118,7 +118,7 @@ async function compareFields(stack: Stack, upstream: ApiVersion, dialect: Dialec
   assert.deepEqual(ours, truth);
 }
 
-/** Every path in a value with the type that stands there, sorted. Arrays are in the order of their attempts' ids. */
+/** Every path in a value with the type of its value, sorted. Arrays are in the order of their attempts' ids. */
 function fieldsOf(value: unknown, path = ""): string[] {
   if (typeof value !== "object" || value === null) return [`${path}: ${value === null ? "null" : typeof value}`];
   const entries = Array.isArray(value)

@@ -10,15 +10,16 @@ import {
   assertError,
   control,
   createAppClient,
+  emulatorState,
   playAttempt,
 } from "../support/app-client.ts";
-import { type Dialect, dialects, readEntries, readList, sendExactly, type ToldAttempt } from "./dialects.ts";
+import { type Dialect, dialects, type ReadAttempt, readEntries, readList, sendExactly } from "./dialects.ts";
 import { heldId, image, isPossible, type Opening, openings } from "./openings.ts";
 
 const imageHash = createHash("sha256").update(image).digest("hex").toUpperCase();
 
 for (const upstream of apiVersions) {
-  describe(`towards ${upstream}`, () => {
+  describe(`upstream version ${upstream}`, () => {
     let stack: Stack;
     before(async () => {
       stack = await startStack({ env: { FACE_API_VERSION: upstream } });
@@ -29,13 +30,13 @@ for (const upstream of apiVersions) {
 
     for (const dialect of dialects) {
       for (const opening of openings.filter((each) => isPossible(each, dialect, upstream))) {
-        test(`${dialect.version}: ${opening.name}`, () => tellStory(stack, upstream, dialect, opening));
+        test(`${dialect.version}: ${opening.name}`, () => playStory(stack, upstream, dialect, opening));
       }
     }
   });
 }
 
-async function tellStory(stack: Stack, upstream: ApiVersion, dialect: Dialect, opening: Opening): Promise<void> {
+async function playStory(stack: Stack, upstream: ApiVersion, dialect: Dialect, opening: Opening): Promise<void> {
   await control(stack.emulator, "/settings", { tokenInGet: false, largeAuditIds: false, ...opening.settings });
   const story = await open(stack, upstream, dialect, opening);
   await checkFailures(story);
@@ -64,16 +65,12 @@ interface Story {
 }
 
 const previews = dialects.filter(({ isPreview }) => isPreview);
-/** One with a code that nobody knows yet. */
+/** A known and an unknown error code. */
 const failures = ["FaceWithMaskDetected", "SomethingNewWentWrong"];
 const ttlSeconds = 3600;
 
-const serviceState = z.object({
-  sessions: z.array(z.object({ sessionId: z.string(), apiVersion: z.string(), kind: z.string() })),
-});
-
-async function findAtService({ emulator }: Stack, sessionId: string) {
-  const { sessions } = serviceState.parse(await control(emulator, "/state"));
+async function findAtService(stack: Stack, sessionId: string) {
+  const { sessions } = await emulatorState(stack);
   return sessions.find((session) => session.sessionId === sessionId);
 }
 
@@ -109,17 +106,17 @@ async function open(stack: Stack, upstream: ApiVersion, dialect: Dialect, openin
   };
 }
 
-/** The session as the apps of every version see it. */
+/** The session in the answers of every dialect. */
 async function readEverywhere({ opening, kind, session, send }: Story) {
   const all = [];
   for (const { version, isPreview, doneStatus, sessions, readSession } of dialects) {
     const answer = await send(`${sessions(kind)}/${session.sessionId}`);
     assert.equal(answer.status, 200, JSON.stringify(answer.body));
     assert.equal(JSON.stringify(answer.body).includes(session.authToken), false);
-    const told = readSession(kind, answer.body);
-    // The previews tell of the verify image with a result only.
-    if (!isPreview && opening.image === "now") assert.equal(told.references, 1);
-    all.push({ version, doneStatus, ...told });
+    const read = readSession(kind, answer.body);
+    // In the previews only a result has the verify image.
+    if (!isPreview && opening.image === "now") assert.equal(read.references, 1);
+    all.push({ version, doneStatus, ...read });
   }
   return all;
 }
@@ -143,8 +140,8 @@ async function checkFailures(story: Story): Promise<void> {
   }
 }
 
-/** Answers what each version tells of the result. */
-async function checkResult(story: Story): Promise<(version: ApiVersion) => ToldAttempt> {
+/** Resolves with the expected result in each version. */
+async function checkResult(story: Story): Promise<(version: ApiVersion) => ReadAttempt> {
   const withVerify = story.kind === "livenessWithVerify";
   const match = { matchConfidence: 0.71, isIdentical: true };
   const played = await play(story, {
@@ -152,9 +149,9 @@ async function checkResult(story: Story): Promise<(version: ApiVersion) => ToldA
     ...(withVerify && { matchConfidence: match.matchConfidence }),
   });
   const { digest } = z.object({ digest: z.string() }).parse(played.body);
-  // Asked for by the app itself wherever there is one to be had; the oldest version knows of none.
+  // The app always requests the hash; the oldest version has none.
   const isHashed = story.opening.image === "now" && story.upstream !== "v1.1-preview.1";
-  const resultIn = (version: ApiVersion): ToldAttempt => ({
+  const resultIn = (version: ApiVersion): ReadAttempt => ({
     decision: "realface",
     digest,
     ...(withVerify && { match }),
@@ -170,14 +167,16 @@ async function checkResult(story: Story): Promise<(version: ApiVersion) => ToldA
   return resultIn;
 }
 
-/** The audit trail, of which the session's own result is the last entry. */
-async function checkAuditTrail(story: Story, preview: Dialect, trail: ToldAttempt[]): Promise<void> {
+/** Checks the audit trail. Its last entry is the session's result. */
+async function checkAuditTrail(story: Story, preview: Dialect, trail: ReadAttempt[]): Promise<void> {
   const { opening, upstream, kind, otherKind, session, send } = story;
   const path = `${preview.sessions(kind)}/${session.sessionId}`;
   const { body } = await send(`${path}/audit`);
   const entries = readEntries(body);
-  const told = entries.map((entry) => entry.told);
-  assert.deepEqual(told, trail);
+  assert.deepEqual(
+    entries.map(({ attempt }) => attempt),
+    trail,
+  );
   const ids = entries.map(({ id }) => id);
   if (opening.settings.largeAuditIds && upstream !== "v1.2") assert.ok(ids.every((id) => BigInt(id) > 2n ** 53n));
   const page = async (query: string) => readEntries((await send(`${path}/audit?${query}`)).body).map(({ id }) => id);
@@ -195,8 +194,8 @@ async function listed({ send, session }: Story, preview: Dialect, kind: SessionK
 }
 
 /**
- * An item has what the session itself has, and stands in the list of its kind only. When a session of the stable version
- * started, which has no list, the list does not know.
+ * A list item has the fields of the session, and is in the list of its kind only. The list has no start time for sessions
+ * of v1.2, which has no lists.
  */
 async function checkLists(story: Story, preview: Dialect): Promise<void> {
   const { dialect, kind, otherKind, session, send, deviceCorrelationId } = story;
@@ -238,7 +237,7 @@ async function checkOwnResources(story: Story) {
   return resource;
 }
 
-/** A deleted session is gone from the service and from every dialect. */
+/** A deleted session is deleted at the service and in every dialect. */
 async function checkDeletion(story: Story): Promise<void> {
   const { stack, dialect, kind, otherKind, session, send } = story;
   const { sessionId } = session;

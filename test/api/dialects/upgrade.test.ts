@@ -10,14 +10,14 @@ import { dialects, readEntries } from "./dialects.ts";
 const kind = "livenessWithVerify";
 
 for (const first of apiVersions) {
-  describe(`sessions that were opened towards ${first}`, () => {
+  describe(`sessions opened with the upstream version ${first}`, () => {
     let stack: Stack;
     before(async () => {
       stack = await startStack({ env: { FACE_API_VERSION: first } });
     });
     after(() => stack.stop());
 
-    test("live on in every dialect after the app has moved on to other versions", async () => {
+    test("work in every dialect after a change of the upstream version", async () => {
       const app = createAppClient(stack.url);
       const opened = [];
       for (const dialect of dialects) {
@@ -31,9 +31,9 @@ for (const first of apiVersions) {
           await playAttempt(stack.emulator, session, { scenario: "uncertain", matchConfidence: 0.4 });
           for (const dialect of dialects) {
             const path = `${dialect.sessions(kind)}/${session.sessionId}`;
-            const told = dialect.readSession(kind, (await app.send(path)).body);
-            assert.deepEqual([told.status, told.attempts.at(-1)?.decision], [dialect.doneStatus, "uncertain"]);
-            assert.deepEqual(told.attempts.at(-1)?.match, { matchConfidence: 0.4, isIdentical: false });
+            const read = dialect.readSession(kind, (await app.send(path)).body);
+            assert.deepEqual([read.status, read.attempts.at(-1)?.decision], [dialect.doneStatus, "uncertain"]);
+            assert.deepEqual(read.attempts.at(-1)?.match, { matchConfidence: 0.4, isIdentical: false });
             if (dialect.isPreview) assert.ok(readEntries((await app.send(`${path}/audit`)).body).length > 0);
           }
         }

@@ -5,27 +5,27 @@ import { assertError, at, startStandIn } from "./stand-in.ts";
 const v12 = "/face/v1.2/detectLiveness-sessions";
 const preview = "/face/v1.2-preview.1/detectLiveness/singleModal/sessions";
 
-test("the clock moves ahead, and whoever listens knows before the answer comes", async (t) => {
-  const heard: number[] = [];
+test("the clock moves ahead, and onClock is awaited before the answer", async (t) => {
+  const offsets: number[] = [];
   const emulator = await startStandIn(t, {
     onClock: async (offsetMs) => {
       await new Promise((resolve) => setImmediate(resolve));
-      heard.push(offsetMs);
+      offsets.push(offsetMs);
     },
   });
   const before = Date.now();
   const first = await emulator.call("/emulator/clock", { json: { advanceSeconds: 90 } });
-  assert.deepEqual([first.status, at(first.json, "offsetMs"), heard], [200, 90_000, [90_000]]);
+  assert.deepEqual([first.status, at(first.json, "offsetMs"), offsets], [200, 90_000, [90_000]]);
   const machineTime = Date.parse(String(at(first.json, "now"))) - 90_000;
   assert.ok(before <= machineTime && machineTime <= Date.now());
   await Promise.all([emulator.advance(1), emulator.advance(0.5)]);
   assert.equal(emulator.offsetMs(), 91_500);
   await emulator.call("/emulator", { method: "DELETE" });
   assert.equal(emulator.offsetMs(), 0);
-  assert.equal(heard.at(-1), 0);
+  assert.equal(offsets.at(-1), 0);
 });
 
-test("the clock stays where it is when the listener fails", async (t) => {
+test("the clock does not move where onClock rejects", async (t) => {
   const emulator = await startStandIn(t, { onClock: () => Promise.reject(new Error("no clock there")) });
   const answer = await emulator.call("/emulator/clock", { json: { advanceSeconds: 5 } });
   assertError(answer, 500, "InternalServerError");
@@ -33,7 +33,7 @@ test("the clock stays where it is when the listener fails", async (t) => {
   assert.equal(emulator.offsetMs(), 0);
 });
 
-test("the state tells sessions and calls, and never a token", async (t) => {
+test("the state has sessions and calls, and no token", async (t) => {
   const emulator = await startStandIn(t);
   const opened = await emulator.open(v12, { deviceCorrelationId: "d1" });
   const other = await emulator.open(preview, { deviceCorrelationId: "d2", authTokenTimeToLiveInSeconds: 60 });
@@ -63,7 +63,7 @@ test("the state tells sessions and calls, and never a token", async (t) => {
   assert.ok(!text.includes(emulator.key));
 });
 
-test("sessions past their 48 hours leave the state", async (t) => {
+test("the state has no sessions older than 48 hours", async (t) => {
   const emulator = await startStandIn(t);
   await emulator.open(v12);
   await emulator.advance(40 * 3600);
@@ -72,7 +72,7 @@ test("sessions past their 48 hours leave the state", async (t) => {
   assert.equal(at((await emulator.call("/emulator/state")).json, "sessions", "length"), 1);
 });
 
-test("the token in GET is for v1.2 only, and can be switched", async (t) => {
+test("tokenInGet applies to v1.2 only", async (t) => {
   const emulator = await startStandIn(t);
   const session = await emulator.open(v12);
   const other = await emulator.open(preview);
@@ -84,7 +84,7 @@ test("the token in GET is for v1.2 only, and can be switched", async (t) => {
   assert.equal(at((await emulator.face(`${v12}/${session.sessionId}`)).json, "authToken"), undefined);
 });
 
-test("audit ids can be beyond what a number holds, and still page exactly", async (t) => {
+test("largeAuditIds: ids above 2^53 page exactly", async (t) => {
   const emulator = await startStandIn(t);
   await emulator.call("/emulator/settings", { json: { largeAuditIds: true } });
   const session = await emulator.open(preview);
@@ -98,7 +98,7 @@ test("audit ids can be beyond what a number holds, and still page exactly", asyn
   assert.deepEqual(await idsAfter("4611686018427387906"), ["4611686018427387907"]);
 });
 
-test("a reset forgets everything", async (t) => {
+test("a reset deletes all state", async (t) => {
   const emulator = await startStandIn(t);
   const session = await emulator.open(v12);
   await emulator.advance(5);
@@ -114,7 +114,7 @@ test("a reset forgets everything", async (t) => {
   assertError(await emulator.face(`${v12}/${session.sessionId}`), 404, "SessionNotFound");
 });
 
-test("bad control requests are refused with the reason", async (t) => {
+test("invalid control requests -> 400 with the reason", async (t) => {
   const emulator = await startStandIn(t);
   const session = await emulator.open(v12);
   const attempts = `/emulator/sessions/${session.sessionId}/attempts`;

@@ -2,18 +2,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import * as z from "zod";
-import {
-  type Answer,
-  asOpenSession,
-  assertError,
-  at,
-  flatForm,
-  makeImage,
-  previewForm,
-  startStandIn,
-} from "./stand-in.ts";
+import { type Answer, asOpenSession, assertError, at, flatForm, makeImage, startStandIn } from "./stand-in.ts";
 
-/** The literal examples and error texts of the service's documents, sent and expected as they stand there. */
+/** The emulator against the literal examples and error texts of the service's documents. */
 
 const fixtures = new URL("../../fixtures/face-docs/", import.meta.url);
 const readFixture = (name: string): unknown => JSON.parse(readFileSync(new URL(name, fixtures), "utf8"));
@@ -40,14 +31,6 @@ const errors = z
 
 const fields = z
   .object({
-    requests: z.array(
-      z.object({
-        document: z.string(),
-        version: z.string(),
-        kind: z.enum(["liveness", "livenessWithVerify"]),
-        fields: z.array(z.string()),
-      }),
-    ),
     response: z.object({ document: z.string(), version: z.literal("v1.2"), body: z.record(z.string(), z.unknown()) }),
   })
   .parse(readFixture("fields.json"));
@@ -59,11 +42,11 @@ for (const example of examples) {
   const breaksItsRule =
     example.request.deviceCorrelationIdSetInClient === true && "deviceCorrelationId" in example.request;
 
-  test(`the sample request of ${example.document} is ${breaksItsRule ? "refused by its own rule" : "answered"}`, async (t) => {
+  test(`the sample request of ${example.document} -> ${breaksItsRule ? "400 by a documented rule" : 200}`, async (t) => {
     const emulator = await startStandIn(t);
-    const asItStands = await emulator.face(example.path, { json: example.request });
-    if (breaksItsRule) assertDocumentedError(asItStands, "InvalidDeviceCorrelationId");
-    else assert.equal(asItStands.status, 200, asItStands.text);
+    const literal = await emulator.face(example.path, { json: example.request });
+    if (breaksItsRule) assertDocumentedError(literal, "InvalidDeviceCorrelationId");
+    else assert.equal(literal.status, 200, literal.text);
 
     const { deviceCorrelationId, deviceCorrelationIdSetInClient, ...rest } = example.request;
     for (const json of [
@@ -79,32 +62,26 @@ for (const example of examples) {
   });
 }
 
-/** The code with the document's message for it. */
+/** The code with its documented message. */
 function assertDocumentedError(answer: Answer, code: string): void {
   assertError(answer, 400, code);
   assert.equal(at(answer.json, "error", "message"), errors.messages[code]);
 }
 
-for (const [code, bodies] of Object.entries<object[]>({
-  InvalidRequestBody: [[], { ...valid, unknown: 1 }, { ...valid, sendResultsToClient: "yes" }],
-  InvalidTokenLifetime: [59, 86_401, 60.5, "60"].map((ttl) => ({ ...valid, authTokenTimeToLiveInSeconds: ttl })),
-  InvalidLivenessOperationMode: [{ deviceCorrelationId: "d" }, { ...valid, livenessOperationMode: "Active" }],
-  InvalidDeviceCorrelationId: [
-    { livenessOperationMode: "Passive" },
-    { ...valid, deviceCorrelationId: "" },
-    { ...valid, deviceCorrelationId: null },
-    { ...valid, deviceCorrelationId: "x".repeat(65) },
-    { ...valid, deviceCorrelationIdSetInClient: true },
-  ],
+for (const [code, json] of Object.entries<object>({
+  InvalidRequestBody: { ...valid, unknown: 1 },
+  InvalidTokenLifetime: { ...valid, authTokenTimeToLiveInSeconds: 59 },
+  InvalidLivenessOperationMode: { ...valid, livenessOperationMode: "Active" },
+  InvalidDeviceCorrelationId: { ...valid, deviceCorrelationIdSetInClient: true },
 })) {
-  test(`${code} is answered in the document's words`, async (t) => {
+  test(`${code} has the documented message`, async (t) => {
     const emulator = await startStandIn(t);
     assert.ok(code in errors.messages);
-    for (const json of bodies) assertDocumentedError(await emulator.face(path, { json }), code);
+    assertDocumentedError(await emulator.face(path, { json }), code);
   });
 }
 
-test("every error body of the document can be had, literally", async (t) => {
+test("every documented error body, literally", async (t) => {
   const emulator = await startStandIn(t);
   const json = (value: unknown) => emulator.face(path, { json: value });
   const inject = async (status: number) => {
@@ -126,47 +103,14 @@ test("every error body of the document can be had, literally", async (t) => {
   }
 });
 
-/** A valid value for every documented field; the image is a part of its own. */
-const values: Record<string, unknown> = {
-  livenessOperationMode: "PassiveActive",
-  deviceCorrelationId: "a-device",
-  deviceCorrelationIdSetInClient: false,
-  authTokenTimeToLiveInSeconds: 86_400,
-  sendResultsToClient: true,
-  enableSessionImage: true,
-  livenessSingleModalModel: "2022-10-15-preview.04",
-  livenessModelVersion: "2024-11-15",
-  returnVerifyImageHash: true,
-  verifyConfidenceThreshold: 0.6,
-};
-
-for (const { document, version, kind, fields: names } of fields.requests) {
-  test(`${version} ${kind} takes every field that ${document} names`, async (t) => {
-    const emulator = await startStandIn(t);
-    const named = names.filter((name) => name !== "verifyImage").map((name) => [name, values[name]] as const);
-    assert.ok(named.every(([, value]) => value !== undefined));
-    const json = Object.fromEntries(named);
-    const operation = kind === "liveness" ? "detectLiveness" : "detectLivenessWithVerify";
-    const route = `/face/${version}/${operation}${version === "v1.2" ? "-sessions" : "/singleModal/sessions"}`;
-    const texts = Object.fromEntries(named.map(([name, value]) => [name, String(value)]));
-    const form = version === "v1.2" ? flatForm(texts, makeImage()) : previewForm(json, makeImage());
-    const bodies =
-      kind === "liveness" ? [{ json }] : version === "v1.2" ? [{ body: form }] : [{ json }, { body: form }];
-    for (const body of bodies) {
-      const answer = await emulator.face(route, body);
-      assert.equal(answer.status, 200, answer.text);
-    }
-  });
-}
-
-/** The names of all fields below a value, as paths; elements of lists count as one. */
+/** The paths of all fields of a value. All elements of a list have the same path. */
 function fieldPaths(value: unknown, prefix = ""): string[] {
   if (Array.isArray(value)) return value.flatMap((element) => fieldPaths(element, prefix));
   if (typeof value !== "object" || value === null) return [prefix];
   return Object.entries(value).flatMap(([name, below]) => fieldPaths(below, `${prefix}/${name}`));
 }
 
-test(`a finished session has the fields that ${fields.response.document} names, but for the token`, async (t) => {
+test(`a finished session has the fields of ${fields.response.document}, except the token`, async (t) => {
   const emulator = await startStandIn(t);
   const route = "/face/v1.2/detectLivenessWithVerify-sessions";
   const form = flatForm({ ...valid, enableSessionImage: "true", returnVerifyImageHash: "true" }, makeImage());

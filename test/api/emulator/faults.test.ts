@@ -11,7 +11,7 @@ async function inject(emulator: StandIn, fault: object): Promise<void> {
   assert.equal(answer.status, 200, answer.text);
 }
 
-test("a fault strikes as often as it says, and its own operation only", async (t) => {
+test("a fault affects `times` calls of its operation only", async (t) => {
   const emulator = await startStandIn(t);
   const { sessionId } = await emulator.open(v12);
   await inject(emulator, { operation: "get", status: 500, times: 2 });
@@ -46,7 +46,7 @@ test("403 and 429 come from the gateway, in its shape and without a code", async
   assertError(await emulator.face(v12, { json }), 403, "UnsupportedFeature");
 });
 
-test("a reset ends the connection before the operation, or after it", async (t) => {
+test("a reset closes the connection before or after the operation", async (t) => {
   const emulator = await startStandIn(t);
   const sessions = async () => at((await emulator.call("/emulator/state")).json, "sessions", "length");
   const isReset = (error: unknown) => at(error, "cause", "code") === "ECONNRESET";
@@ -70,7 +70,7 @@ test("with after, the operation is carried out and its answer replaced", async (
   assertError(await remove(), 503, "ServiceUnavailable");
 });
 
-test("delays add up, before the operation and after it, and leave the answer alone", async (t) => {
+test("delays before and after the operation add up and do not change the answer", async (t) => {
   const faults = createFaults();
   faults.add({ operation: "create", delayMs: 20, times: 2 });
   faults.add({ operation: "create", delayMs: 30, after: true });
@@ -88,7 +88,7 @@ test("delays add up, before the operation and after it, and leave the answer alo
   assert.equal((await emulator.face(v12, { json })).status, 200);
 });
 
-test("a rate strikes its share of the calls, the same ones in every run", async (t) => {
+test("a rate affects its share of the calls, the same calls in every run", async (t) => {
   const emulator = await startStandIn(t);
   const { sessionId } = await emulator.open(v12);
   const run = async () => {
@@ -106,7 +106,7 @@ test("a rate strikes its share of the calls, the same ones in every run", async 
   assert.deepEqual(await run(), first);
 });
 
-test("a fault that makes no sense is refused with the reason", async (t) => {
+test("invalid faults -> 400 with the reason", async (t) => {
   const emulator = await startStandIn(t);
   for (const [fault, reason] of [
     [{ operation: "get" }, /status, reset and delayMs/],

@@ -4,7 +4,7 @@ import { assertError, at, type OpenSession, type StandIn, startStandIn } from ".
 
 const preview = "/face/v1.2-preview.1/detectLiveness/singleModal/sessions";
 
-/** All pages of a list, each starting after the last id of the one before. */
+/** All pages of a list, each after the last id of the previous one. */
 async function readPages(emulator: StandIn, path: string, top: number): Promise<unknown[][]> {
   const pages: unknown[][] = [];
   for (let start = ""; ; ) {
@@ -37,7 +37,7 @@ test("sessions are listed by id, in pages, for their version and kind only", asy
   assert.deepEqual((await emulator.face(preview)).json, pages.flat(), "1000 is the default");
 });
 
-test("a list item tells when it was started and whether its token has ended", async (t) => {
+test("a list item has the start time and whether the token has expired", async (t) => {
   const emulator = await startStandIn(t);
   const session = await emulator.open(preview, { authTokenTimeToLiveInSeconds: 60, deviceCorrelationId: "d" });
   const item = async () => at((await emulator.face(preview)).json, 0);
@@ -56,7 +56,7 @@ test("a list item tells when it was started and whether its token has ended", as
   assert.equal(typeof at(after, "sessionStartDateTime"), "string");
 });
 
-test("a preview session tells its latest audit entry once an attempt has ended", async (t) => {
+test("a preview session has its latest audit entry once an attempt has ended", async (t) => {
   const emulator = await startStandIn(t);
   const session = await emulator.open(preview);
   const get = async () => (await emulator.face(`${preview}/${session.sessionId}`)).json;
@@ -103,7 +103,7 @@ test("audit entries are paged by their ids", async (t) => {
   assert.equal(at(pages, 1, 0, "response", "body", "livenessDecision"), "spoofface");
 });
 
-test("start and top must be in their ranges", async (t) => {
+test("start and top out of range -> 400", async (t) => {
   const emulator = await startStandIn(t);
   const { sessionId } = await emulator.open(preview);
   const audit = `${preview}/${sessionId}/audit`;

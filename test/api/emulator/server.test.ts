@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { request } from "node:http";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { startChild } from "../../local/child.ts";
 import { startFaceEmulator } from "../../local/emulator/emulator.ts";
+import { until } from "../support/until.ts";
 import { assertError, at, startStandIn } from "./stand-in.ts";
 
 const v12 = "/face/v1.2/detectLiveness-sessions";
@@ -13,36 +13,36 @@ const verify = "/face/v1.2/detectLivenessWithVerify-sessions";
 const valid = { livenessOperationMode: "Passive", deviceCorrelationId: "a-device" };
 const main = fileURLToPath(new URL("../../local/emulator/main.ts", import.meta.url));
 
-test("a taken port is a clear error", async (t) => {
+test("a port in use -> an error with port and host", async (t) => {
   const emulator = await startStandIn(t);
   await assert.rejects(startFaceEmulator({ port: emulator.port }), {
     message: `The Face emulator cannot listen on port ${emulator.port} of 127.0.0.1: it is already in use.`,
   });
 });
 
-test("close ends what is under way", async () => {
+test("close ends calls in flight", async () => {
   const emulator = await startFaceEmulator();
   const fault = { operation: "get", delayMs: 3_600_000 };
   await fetch(`${emulator.url}/emulator/faults`, { method: "POST", body: JSON.stringify(fault) });
   const waiting = assert.rejects(fetch(`${emulator.url}${v12}/x`));
-  for (let calls: unknown = 0; calls !== 1; ) {
-    calls = at(await (await fetch(`${emulator.url}/emulator/state`)).json(), "calls", "get");
-  }
+  await until(async () => {
+    return at(await (await fetch(`${emulator.url}/emulator/state`)).json(), "calls", "get") === 1;
+  });
   await emulator.close();
   await waiting;
 });
 
-test("it runs by itself, and one line tells of a taken port", async (t) => {
+test("runs as a process; a port in use -> one line, exit code 1", async (t) => {
   const start = (port: number) => {
     const child = startChild(main, { env: { FACE_EMULATOR_PORT: String(port) } });
     t.after(() => child.kill("SIGKILL"));
     return child;
   };
   const first = start(0);
-  while (!first.output().includes("\n")) {
+  await until(() => {
     assert.equal(first.process.exitCode, null, first.output());
-    await sleep(20);
-  }
+    return first.output().includes("\n");
+  });
   const [url, port] = /http:\/\/127\.0\.0\.1:(\d+)/.exec(first.output()) ?? assert.fail(first.output());
   assert.equal((await fetch(`${url}/emulator/state`)).status, 200);
 
@@ -57,7 +57,7 @@ test("it runs by itself, and one line tells of a taken port", async (t) => {
   assert.equal(await first.exited, 0);
 });
 
-test("unknown paths, versions and methods have no operation", async (t) => {
+test("unknown paths, versions and methods -> 404", async (t) => {
   const emulator = await startStandIn(t);
   for (const [method, path] of [
     ["GET", "/"],
@@ -91,7 +91,7 @@ test("media types: JSON for liveness, forms for v1.2 with verify, both for the p
   }
 });
 
-test("bodies that are no JSON are refused", async (t) => {
+test("bodies other than a JSON object -> 400", async (t) => {
   const emulator = await startStandIn(t);
   const headers = { "content-type": "application/json" };
   for (const body of ["", "{", "null", "1", "[]", Buffer.from([0x7b, 0xff, 0x7d])]) {
@@ -99,14 +99,14 @@ test("bodies that are no JSON are refused", async (t) => {
   }
 });
 
-test("a body without end is refused, and its sender hears it", async (t) => {
+test("a body over the limit -> 413", async (t) => {
   const emulator = await startStandIn(t);
   const body = Buffer.alloc(17 * 1024 * 1024, 0x20);
   const headers = { "content-type": "application/json" };
   assertError(await emulator.face(v12, { body, headers }), 413, "BadArgument");
 });
 
-test("a chunked body is read whole", async (t) => {
+test("a chunked body -> 200", async (t) => {
   const emulator = await startStandIn(t);
   const headers = { "ocp-apim-subscription-key": emulator.key, "content-type": "application/json" };
   const call = request(`${emulator.url}${v12}`, { method: "POST", headers });
@@ -119,7 +119,7 @@ test("a chunked body is read whole", async (t) => {
   assert.equal(response.statusCode, 200);
 });
 
-test("every answer has a request id of its own", async (t) => {
+test("every answer has a new request id", async (t) => {
   const emulator = await startStandIn(t);
   const answers = [
     await emulator.face(v12, { json: valid }),

@@ -6,7 +6,7 @@ import { asOpenSession, assertError, at, startStandIn } from "./stand-in.ts";
 const v12 = "/face/v1.2/detectLiveness-sessions";
 const v11 = "/face/v1.1-preview.1/detectLiveness/singleModal/sessions";
 
-test("a session's token is an ES256 JWT with the session in it, by the emulator's clock", async (t) => {
+test("a session's token is an ES256 JWT with the session id and the emulator's time", async (t) => {
   const emulator = await startStandIn(t);
   await emulator.advance(10_000);
   const earliest = Math.floor(Date.now() / 1000) + 10_000;
@@ -18,7 +18,7 @@ test("a session's token is an ES256 JWT with the session in it, by the emulator'
   assert.ok(earliest <= Number(claims.iat) && Number(claims.iat) <= Date.now() / 1000 + 10_000);
 });
 
-test("a v1.2 session runs from NotStarted over failed attempts to Succeeded", async (t) => {
+test("the status of a v1.2 session: NotStarted, Running after a failed attempt, Succeeded", async (t) => {
   const emulator = await startStandIn(t);
   const session = await emulator.open(v12);
   const status = async () => at((await emulator.face(`${v12}/${session.sessionId}`)).json, "status");
@@ -34,7 +34,11 @@ test("a v1.2 session runs from NotStarted over failed attempts to Succeeded", as
   assert.equal(at(json, "modelVersion"), "2024-11-15");
   assert.equal(at(json, "authToken"), undefined);
   const attempts = at(json, "results", "attempts");
-  assert.deepEqual([at(attempts, 0, "attemptId"), at(attempts, 1, "attemptId")], [2, 1], "descending, as published");
+  assert.deepEqual(
+    [at(attempts, 0, "attemptId"), at(attempts, 1, "attemptId")],
+    [2, 1],
+    "descending, as in the documents",
+  );
   assert.equal(at(attempts, 0, "attemptStatus"), "Succeeded");
   assert.equal(at(attempts, 0, "result", "livenessDecision"), "realface");
   assert.equal(at(attempts, 0, "result", "digest"), at(played.json, "digest"));
@@ -44,19 +48,19 @@ test("a v1.2 session runs from NotStarted over failed attempts to Succeeded", as
   assert.equal(at(attempts, 1, "result"), undefined);
 });
 
-test("three failed attempts fail the session, and the token is used up", async (t) => {
+test("three failed attempts -> Failed, and the token is used up", async (t) => {
   const emulator = await startStandIn(t);
   const session = await emulator.open(v12);
-  for (const scenario of ["TimedOut", "SomethingNeverHeardOf", "NoFaceDetected"]) {
+  for (const scenario of ["TimedOut", "AnUnknownErrorCode", "NoFaceDetected"]) {
     assertError(await emulator.attempt(session, { scenario }), 400, scenario);
   }
   assertError(await emulator.attempt(session, { scenario: "realface" }), 403, "MaxAttemptsExceeded");
   const { json } = await emulator.face(`${v12}/${session.sessionId}`);
   assert.equal(at(json, "status"), "Failed");
-  assert.equal(at(json, "results", "attempts", 1, "error", "code"), "SomethingNeverHeardOf");
+  assert.equal(at(json, "results", "attempts", 1, "error", "code"), "AnUnknownErrorCode");
 });
 
-test("a session that its user gave up is Canceled once its token has ended", async (t) => {
+test("a session canceled by the user is Canceled after the token's end", async (t) => {
   const emulator = await startStandIn(t);
   const session = await emulator.open(v12, { authTokenTimeToLiveInSeconds: 60 });
   assertError(await emulator.attempt(session, { scenario: "UserCanceledSession" }), 400, "UserCanceledSession");
@@ -65,7 +69,7 @@ test("a session that its user gave up is Canceled once its token has ended", asy
   assert.equal(at((await emulator.face(`${v12}/${session.sessionId}`)).json, "status"), "Canceled");
 });
 
-test("an attempt can be seen running, and the next call ends it", async (t) => {
+test("a running attempt shows as Running, and the next call ends it", async (t) => {
   const emulator = await startStandIn(t);
   const session = await emulator.open(v12);
   assert.deepEqual((await emulator.attempt(session, { scenario: "running" })).json, { attemptId: 1 });
@@ -79,7 +83,7 @@ test("an attempt can be seen running, and the next call ends it", async (t) => {
   assert.equal(at(json, "results", "attempts", 1), undefined);
 });
 
-test("a token ends with its time, with its session, and is good for no other session", async (t) => {
+test("a token is valid for its session only, until its end or the session's deletion", async (t) => {
   const emulator = await startStandIn(t);
   const ended = await emulator.open(v12, { authTokenTimeToLiveInSeconds: 60 });
   const deleted = await emulator.open(v12);
@@ -111,7 +115,7 @@ test("a token of another emulator is refused", async (t) => {
   assertError(await emulator.attempt({ ...session, authToken }, { scenario: "realface" }), 401, "Unspecified");
 });
 
-test("a session is forgotten 48 hours after its creation", async (t) => {
+test("a session is deleted 48 hours after its creation", async (t) => {
   const emulator = await startStandIn(t);
   const session = await emulator.open(v12);
   await emulator.advance(48 * 3600 - 60);
@@ -121,7 +125,7 @@ test("a session is forgotten 48 hours after its creation", async (t) => {
   assertError(await emulator.face(`${v12}/${session.sessionId}`, { method: "DELETE" }), 404, "SessionNotFound");
 });
 
-test("delete answers once, with the status of its version", async (t) => {
+test("DELETE -> the status of its version, then 404", async (t) => {
   const emulator = await startStandIn(t);
   for (const [path, status] of [
     [v11, 200],
@@ -135,7 +139,7 @@ test("delete answers once, with the status of its version", async (t) => {
   }
 });
 
-test("a session is visible through the routes of its own version and kind only", async (t) => {
+test("a session has the routes of its own version and kind only", async (t) => {
   const emulator = await startStandIn(t);
   const { sessionId } = await emulator.open(v12);
   const preview = await emulator.open(v11);
@@ -149,7 +153,7 @@ test("a session is visible through the routes of its own version and kind only",
   }
 });
 
-test("the device names itself where the session lets it, and only there", async (t) => {
+test("the device sends its id where the session allows that, and only there", async (t) => {
   const emulator = await startStandIn(t);
   const path = v11;
   const inClient = await emulator.open(path, { deviceCorrelationIdSetInClient: true, deviceCorrelationId: null });
@@ -169,7 +173,7 @@ test("the device names itself where the session lets it, and only there", async 
   assert.equal((await emulator.attempt(named, { scenario: "realface", deviceCorrelationId: "d2" })).status, 200);
 });
 
-test("management takes the key or an Entra token, never a session's token", async (t) => {
+test("management accepts the key or an Entra token, no session's token", async (t) => {
   const emulator = await startStandIn(t);
   const session = await emulator.open(v12);
   const get = (headers: Record<string, string>) => emulator.call(`${v12}/${session.sessionId}`, { headers });
@@ -188,7 +192,7 @@ test("management takes the key or an Entra token, never a session's token", asyn
   }
 });
 
-test("ids are UUIDs, and creation in v1.2 answers the empty results", async (t) => {
+test("ids are UUIDs, and a v1.2 creation returns empty results", async (t) => {
   const emulator = await startStandIn(t);
   const { json } = await emulator.face(v12, {
     json: { livenessOperationMode: "PassiveActive", deviceCorrelationId: "d" },

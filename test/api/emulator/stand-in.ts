@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { TestContext } from "node:test";
 import { type FaceEmulator, type FaceEmulatorOptions, startFaceEmulator } from "../../local/emulator/emulator.ts";
 
-/** A request to the emulator; `json` sets the body and its media type, `headers` win over all defaults. */
+/** A request to the emulator. `json` sets body and media type; `headers` override all defaults. */
 export interface Call {
   method?: string;
   headers?: Record<string, string>;
@@ -11,7 +11,7 @@ export interface Call {
   body?: string | Uint8Array | FormData;
 }
 
-/** An answer, read whole. `json` is undefined where the body is none. */
+/** An answer. `json` is undefined for other media types. */
 export interface Answer {
   status: number;
   headers: Headers;
@@ -20,11 +20,11 @@ export interface Answer {
 }
 
 export interface StandIn extends FaceEmulator {
-  /** A call with the emulator's key. */
+  /** Sends a request with the emulator's key. */
   face(path: string, call?: Call): Promise<Answer>;
-  /** A call without any key, as control routes and devices make them. */
+  /** Sends a request without a key, as for control routes. */
   call(path: string, call?: Call): Promise<Answer>;
-  /** Opens a session with a JSON body, by default one of a device named `a-device`. */
+  /** Opens a session with a JSON body, by default for the device `a-device`. */
   open(path: string, fields?: object): Promise<OpenSession>;
   /** Plays an attempt of the session's device. */
   attempt(session: OpenSession, body: object): Promise<Answer>;
@@ -36,7 +36,7 @@ export interface OpenSession {
   authToken: string;
 }
 
-/** An emulator of the test's own, closed with it. */
+/** Starts an emulator that closes after the test. */
 export async function startStandIn(t: TestContext, options: FaceEmulatorOptions = {}): Promise<StandIn> {
   const emulator = await startFaceEmulator(options);
   t.after(() => emulator.close());
@@ -88,7 +88,7 @@ export function asRecord(value: unknown): Record<string, unknown> {
   return { ...value };
 }
 
-/** The value at the end of a chain of keys; undefined where one of them leads nowhere. */
+/** The value at a path of keys; undefined where a key is missing. */
 export function at(value: unknown, ...keys: (string | number)[]): unknown {
   let found = value;
   for (const key of keys) {
@@ -98,7 +98,7 @@ export function at(value: unknown, ...keys: (string | number)[]): unknown {
   return found;
 }
 
-/** The answer is the service's error: its code in body and header, and a request id. */
+/** Checks an error of the service: its code in body and header, and a request id. */
 export function assertError(answer: Answer, status: number, code: string): void {
   assert.deepEqual(
     [answer.status, at(answer.json, "error", "code"), answer.headers.get("x-ms-error-code")],
@@ -109,7 +109,7 @@ export function assertError(answer: Answer, status: number, code: string): void 
   assert.match(answer.headers.get("apim-request-id") ?? "", /^[0-9a-f-]{36}$/);
 }
 
-/** Bytes that begin as an image of the format does; no decoder gets to see them. */
+/** Bytes with the signature of the format. */
 export function makeImage(format: "jpeg" | "png" | "gif" | "bmp" = "jpeg", size = 2048): Buffer {
   const beginnings = { jpeg: "ffd8ffe0", png: "89504e470d0a1a0a", gif: "474946383961", bmp: "424d" };
   return Buffer.concat([Buffer.from(beginnings[format], "hex"), Buffer.alloc(size, 7)], size);

@@ -32,7 +32,7 @@ async function resultOf(emulator: StandIn, sessionId: string) {
   return at(answer.json, "results", "attempts", 0, "result");
 }
 
-test("creation answers what the service saw in the image, in the shape of the version", async (t) => {
+test("a creation returns the face in the image, in the shape of the version", async (t) => {
   const emulator = await startStandIn(t);
   const { json } = await emulator.face(v12, { body: flatForm(fields, makeImage()) });
   const [reference] = [at(json, "results", "verifyReferences", 0)];
@@ -45,7 +45,7 @@ test("creation answers what the service saw in the image, in the shape of the ve
   }
 });
 
-test("the image must be of 1 KB to 6 MB and of a known format, by its bytes", async (t) => {
+test("an image has 1 KB to 6 MB and a known format", async (t) => {
   const emulator = await startStandIn(t);
   const create = (image: Uint8Array) => emulator.face(v12, { body: flatForm(fields, image, "face.jpg") });
   for (const format of ["jpeg", "png", "gif", "bmp"] as const) {
@@ -62,7 +62,7 @@ test("the image must be of 1 KB to 6 MB and of a known format, by its bytes", as
   }
 });
 
-test("a form without an image, or with one that has no file name, is refused", async (t) => {
+test("a form without an image, or without its file name -> 400", async (t) => {
   const emulator = await startStandIn(t);
   assertError(await emulator.face(v12, { body: flatForm(fields) }), 400, "InvalidRequestBody");
   assertError(await emulator.face(v12Preview, { body: previewForm(fields) }), 400, "InvalidRequestBody");
@@ -74,7 +74,7 @@ test("a form without an image, or with one that has no file name, is refused", a
   assertError(await emulator.face(v12, { body: `${parts.join("")}--b--\r\n`, headers }), 400, "InvalidRequestBody");
 });
 
-test("the match is identical from the session's threshold on", async (t: TestContext) => {
+test("isIdentical depends on the session's threshold", async (t: TestContext) => {
   const emulator = await startStandIn(t);
   const play = async (extra: Record<string, string>, matchConfidence?: number) => {
     const session = await openVerify(emulator, extra);
@@ -91,7 +91,7 @@ test("the match is identical from the session's threshold on", async (t: TestCon
   assert.deepEqual(await play({ verifyConfidenceThreshold: "0" }, 0), { matchConfidence: 0, isIdentical: true });
 });
 
-test("the image's hash is told where it was asked for", async (t) => {
+test("returnVerifyImageHash", async (t) => {
   const emulator = await startStandIn(t);
   const image = makeImage("png", 5000);
   for (const [extra, expected] of [
@@ -105,7 +105,7 @@ test("the image's hash is told where it was asked for", async (t) => {
   }
 });
 
-test("in the previews the device may submit the image, and must where none came before", async (t) => {
+test("in the previews the device submits the image where the creation had none", async (t) => {
   const emulator = await startStandIn(t);
   const image = makeImage("gif", 3000);
   const verifyImage = image.toString("base64");
@@ -117,7 +117,7 @@ test("in the previews the device may submit the image, and must where none came 
   assertError(await attempt({ verifyImage: image.subarray(0, 100).toString("base64") }), 400, "InvalidImageSize");
   assertError(await attempt({ verifyImage: "not base64!" }), 400, "InvalidRequestBody");
   const entries = async () => (await emulator.face(`${v12Preview}/${session.sessionId}/audit`)).json;
-  assert.deepEqual(await entries(), [], "what the service refuses is no attempt");
+  assert.deepEqual(await entries(), [], "an invalid request is no attempt");
   assert.equal((await attempt({ verifyImage })).status, 200);
   assert.equal(at(await entries(), 0, "verifyImageHash"), sha256(image));
 
@@ -132,7 +132,7 @@ test("in the previews the device may submit the image, and must where none came 
   );
 });
 
-test("a session image is there where it was asked for, as long as its session lives", async (t) => {
+test("enableSessionImage: an image until the session is deleted", async (t) => {
   const emulator = await startStandIn(t);
   for (const [sessions, images] of [
     ["/face/v1.2/detectLiveness-sessions", "/face/v1.2/sessionImages"],
@@ -161,7 +161,7 @@ test("a session image is there where it was asked for, as long as its session li
   assertError(await emulator.face("/face/v1.1-preview.1/session/sessionImages/x"), 404, "404");
 });
 
-test("the client's digest is the service's, unless someone sits between them", async (t) => {
+test("the digest of client and service are equal, except with tamperDigest", async (t) => {
   const emulator = await startStandIn(t);
   const session = await openVerify(emulator);
   const honest = at((await emulator.attempt(session, { scenario: "realface" })).json, "digest");
@@ -172,7 +172,7 @@ test("the client's digest is the service's, unless someone sits between them", a
   assert.notEqual(at(await resultOf(emulator, session.sessionId), "digest"), tampered);
 });
 
-test("additions of the app's own dialect are unknown to the service", async (t) => {
+test("the app's own fields are unknown -> 400", async (t) => {
   const emulator = await startStandIn(t);
   const form = flatForm({ ...fields, clientReferenceId: "mine" }, makeImage());
   assertError(await emulator.face(v12, { body: form }), 400, "InvalidRequestBody");

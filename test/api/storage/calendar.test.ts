@@ -15,7 +15,7 @@ const minutes = (n: number) => new Date(Date.UTC(2026, 0, 1, 0, n)).toISOString(
 
 const isReadable = (row: DueRow | UnreadableRow): row is DueRow => !("cause" in row);
 
-describe("the calendar", () => {
+describe("the schedule", () => {
   const dueAt = (_sessions: SessionStore, dueOn: string, creationId: string = randomUUID()): DueRow => ({
     creationId,
     createdOn: minutes(0),
@@ -40,7 +40,7 @@ describe("the calendar", () => {
       .filter(isReadable);
   const ids = (rows: readonly Pick<DueRow, "creationId">[]) => rows.map(({ creationId }) => creationId).sort();
 
-  test("tells what is due, oldest bucket first, and nothing that is not", async (t) => {
+  test("returns due rows only, oldest bucket first", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const due = [40, 0, 17, 21].map((n) => dueAt(sessions, minutes(n)));
     const later = [22, 24, 25, 1000].map((n) => dueAt(sessions, minutes(n)));
@@ -66,7 +66,7 @@ describe("the calendar", () => {
     );
   });
 
-  test("takes a row again, and in its place the next one of the same bucket", async (t) => {
+  test("a rescheduled row is returned again, and the next one of its bucket follows", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const row = dueAt(sessions, minutes(100));
     await sessions.schedule(row);
@@ -79,7 +79,7 @@ describe("the calendar", () => {
     );
   });
 
-  test("writes rows in as few requests as there are buckets", async (t) => {
+  test("one write request per bucket", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const first = dueAt(sessions, minutes(150));
     const session = {
@@ -89,21 +89,21 @@ describe("the calendar", () => {
       uploaded: true,
     } as const;
     const rows = beside(first, 120);
-    const told: DueRow = { ...first, phase: "prune", session, failures: 3 };
+    const failed: DueRow = { ...first, phase: "prune", session, failures: 3 };
     const elsewhere = dueAt(sessions, minutes(155));
     await sessions.schedule(first);
     proxy.take();
-    await sessions.schedule(...rows, told, elsewhere);
+    await sessions.schedule(...rows, failed, elsewhere);
     assert.deepEqual(proxy.take(), ["POST /$batch", "POST /$batch", "PUT /expiry"]);
     await sessions.schedule();
     assert.deepEqual(proxy.take(), []);
-    assert.deepEqual(await sessions.dueRow(told), told);
+    assert.deepEqual(await sessions.dueRow(failed), failed);
     assert.deepEqual(await sessions.dueRow(elsewhere), elsewhere);
-    assert.deepEqual(await sessions.unschedule([...rows, told, elsewhere]), []);
-    assert.equal(await sessions.dueRow(told), undefined);
+    assert.deepEqual(await sessions.unschedule([...rows, failed, elsewhere]), []);
+    assert.equal(await sessions.dueRow(failed), undefined);
   });
 
-  test("takes a row without a time for due from the beginning of its bucket", async (t) => {
+  test("a row without a time is due from the start of its bucket", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const row = dueAt(sessions, minutes(171));
     const { creationId } = row;
@@ -115,7 +115,7 @@ describe("the calendar", () => {
     await sessions.unschedule([row]);
   });
 
-  test("tells of a row that cannot be read, and goes on", async (t) => {
+  test("an unreadable row is reported and skipped", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const other = dueAt(sessions, minutes(176), "7".repeat(8));
     const partitionKey = bucketOf(other);
@@ -132,7 +132,7 @@ describe("the calendar", () => {
     await sessions.unschedule([other]);
   });
 
-  test("tells the oldest of all that is due, with one small question to each shard", async (t) => {
+  test("the oldest due time takes one small query per shard", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     assert.equal(await sessions.oldestDue("2025-06-01T00:00:00.000Z"), undefined);
     const times = ["2025-06-01T00:07:00.000Z", "2025-06-01T00:03:00.000Z", "2025-06-01T01:00:00.000Z"];
@@ -147,7 +147,7 @@ describe("the calendar", () => {
     await sessions.unschedule(rows);
   });
 
-  test("finds all rows of a creation, wherever they stand", async (t) => {
+  test("finds all rows of a creation, in any bucket", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const [one, other] = [dueAt(sessions, minutes(180)), dueAt(sessions, minutes(180))];
     const places = [180, 400, 90_000].map((n) => dueAt(sessions, minutes(n), one.creationId));
@@ -160,7 +160,7 @@ describe("the calendar", () => {
     assert.deepEqual(await sessions.unschedule([other]), []);
   });
 
-  test("removes rows in as few requests as there are buckets, and tells which were gone already", async (t) => {
+  test("removes rows with one request per bucket, and returns the rows that did not exist", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const first = dueAt(sessions, minutes(200));
     const rows = [first, ...beside(first, 120)];
@@ -182,7 +182,7 @@ describe("the calendar", () => {
     await sessions.unschedule([]);
   });
 
-  test("is read page by page, as rows are asked for", async (t) => {
+  test("pages are read on demand", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const first = dueAt(sessions, minutes(2000));
     const rows = [first, ...beside(first, 1099)];

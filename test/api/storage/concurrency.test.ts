@@ -20,7 +20,7 @@ import {
 const azurite = await startAzurite();
 after(() => azurite.stop());
 
-/** Lets so many creations pass, and refuses the rest as the rules would. */
+/** Admits this many creations and refuses the rest, like the limits. */
 function admitUpTo(limit: number) {
   return (guard: Guard | undefined) => {
     if ((guard?.recent.length ?? 0) >= limit) throw new ApiError(429, "429", "Rate limit is exceeded.");
@@ -29,7 +29,7 @@ function admitUpTo(limit: number) {
 }
 
 describe("two processes on one storage", () => {
-  test("make the tables and the container at the same time, and lose nothing by it", async (t) => {
+  test("create the tables and the container concurrently without errors", async (t) => {
     const rigs = await Promise.all([openRig(t, azurite), openRig(t, azurite)]);
     const image = {
       bytes: Buffer.from("image"),
@@ -49,7 +49,7 @@ describe("two processes on one storage", () => {
     assert.deepEqual(await Promise.all(work), Array(10).fill(true));
   });
 
-  test("let exactly as many of 200 parallel creations pass as the limit says", async (t) => {
+  test("200 concurrent reservations: exactly the limit succeeds", async (t) => {
     const [one, other] = await Promise.all([openRig(t, azurite), openRig(t, azurite)]);
     const deviceCorrelationId = someDevice();
     const outcomes = await Promise.allSettled(
@@ -71,7 +71,7 @@ describe("two processes on one storage", () => {
     );
   });
 
-  test("take one place for one idempotency key, whoever comes first", async (t) => {
+  test("concurrent reservations with one idempotency key take one place", async (t) => {
     const timeOf = (n: number) => new Date(Date.UTC(2026, 0, 1) + n).toISOString();
     const [one, other] = await Promise.all([openRig(t, azurite), openRig(t, azurite)]);
     const deviceCorrelationId = someDevice();
@@ -93,7 +93,7 @@ describe("two processes on one storage", () => {
     assert.deepEqual(readGuard(guard).recent, [winners[0]?.key.bodyHash]);
   });
 
-  test("commit one of the sessions that were opened for one key", async (t) => {
+  test("one of several commits for one key succeeds", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const place = await reserved(sessions, reservation({ deviceCorrelationId, keyHash: "abc" }));
@@ -111,7 +111,7 @@ describe("two processes on one storage", () => {
     );
   });
 
-  test("give places back without losing one", async (t) => {
+  test("concurrent releases give back every place", async (t) => {
     const [one, other] = await Promise.all([openRig(t, azurite), openRig(t, azurite)]);
     const deviceCorrelationId = someDevice();
     const places: Awaited<ReturnType<typeof reserved>>[] = [];
@@ -126,7 +126,7 @@ describe("two processes on one storage", () => {
     );
   });
 
-  test("update one record after the other", async (t) => {
+  test("concurrent updates of a record conflict, and none is lost", async (t) => {
     const [one, other] = await Promise.all([openRig(t, azurite), openRig(t, azurite)]);
     const { record } = await committed(one.sessions);
     const count = async ({ sessions }: typeof one) => {
@@ -140,7 +140,7 @@ describe("two processes on one storage", () => {
     assert.equal((await one.sessions.find(record.sessionId))?.record.attempts, 10);
   });
 
-  test("purge the same sessions at once, and leave nothing", async (t) => {
+  test("concurrent purges of the same sessions leave nothing", async (t) => {
     const [one, other] = await Promise.all([openRig(t, azurite), openRig(t, azurite)]);
     const device = someDevice();
     const stored = await Promise.all(Array.from({ length: 4 }, () => committed(one.sessions, device)));

@@ -22,7 +22,7 @@ const azurite = await startAzurite();
 after(() => azurite.stop());
 
 describe("reserve", () => {
-  test("writes key and guard of a new device with one request", async (t) => {
+  test("a new device: key and guard in one request", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     await sessions.probe();
     proxy.take();
@@ -47,7 +47,7 @@ describe("reserve", () => {
     assert.deepEqual({ ...keyRow, ...key }, keyRow, "the key row has the properties of the key, under their own names");
   });
 
-  test("needs three requests for a device that another process knows, and shows its guard to admit", async (t) => {
+  test("a device last written by another process: three requests, and admit gets its guard", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const first = await reserved(createSessionStore(connection), reservation({ deviceCorrelationId }));
@@ -63,7 +63,7 @@ describe("reserve", () => {
     assert.deepEqual(guards, [undefined, { recent: [first.taken], rejectionsInARow: 0, changedOn: first.taken }]);
   });
 
-  test("needs one for a device that the same process has written last", async (t) => {
+  test("a device last written by the same process: one request", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const first = await reserved(sessions, reservation({ deviceCorrelationId }));
@@ -75,7 +75,7 @@ describe("reserve", () => {
     assert.equal(guard?.recent, JSON.stringify([first.taken, second.taken, third.taken]));
   });
 
-  test("counts what others have written since, whatever it remembers", async (t) => {
+  test("counts creations that other processes wrote after the cached guard", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const atMost = (limit: number) => (guard: Guard | undefined) => {
@@ -93,7 +93,7 @@ describe("reserve", () => {
     assert.equal(JSON.parse(String(guard?.recent)).length, 2);
   });
 
-  test("lets in, whatever it remembers, where others have made room or the device is gone", async (t) => {
+  test("admits in spite of the cached guard where places were released or the device was removed", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const onlyOne = (guard: Guard | undefined, taken: string) => {
@@ -116,7 +116,7 @@ describe("reserve", () => {
     assert.equal(rows.filter((row) => row === "g").length, 1);
   });
 
-  test("answers a key that is there already, also where admit would refuse", async (t) => {
+  test("an existing key is returned, also where admit would refuse", async (t) => {
     const { sessions } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const keyHash = "abc";
@@ -131,7 +131,7 @@ describe("reserve", () => {
     assert.equal(place.idempotencyRowKey, "k_abc");
   });
 
-  test("lets admit refuse, and then writes nothing", async (t) => {
+  test("a refusal of admit writes nothing", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     await reserved(sessions, reservation({ deviceCorrelationId }));
@@ -146,7 +146,7 @@ describe("reserve", () => {
     assert.deepEqual(await rowsOf(connection.sessions, deviceCorrelationId), before);
   });
 
-  test("uses the creation's own partition where the device is set in the client", async (t) => {
+  test("the device is set in the client: the creation's own partition", async (t) => {
     const { sessions } = await openRig(t, azurite);
     const request = reservation();
     const place = await reserved(sessions, request);
@@ -155,7 +155,7 @@ describe("reserve", () => {
 });
 
 describe("release", () => {
-  test("removes the key row alone, because the creation may have used its place", async (t) => {
+  test("removes the key row and keeps the place", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const place = await reserved(sessions, reservation({ deviceCorrelationId }));
@@ -164,7 +164,7 @@ describe("release", () => {
     assert.deepEqual([guard?.recent, rest], [JSON.stringify([place.taken]), []]);
   });
 
-  test("and a refund of the place leave no trace of a device without sessions", async (t) => {
+  test("with a refund of the place leaves no row of a device without sessions", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const one = await reserved(sessions, reservation({ deviceCorrelationId }));
@@ -183,7 +183,7 @@ describe("release", () => {
     assert.deepEqual(await rowsOf(connection.sessions, deviceCorrelationId), []);
   });
 
-  test("leaves a place alone that was committed or taken over", async (t) => {
+  test("does not change a place that was committed or taken over", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const request = reservation({ deviceCorrelationId });
@@ -197,7 +197,7 @@ describe("release", () => {
 });
 
 describe("commit", () => {
-  test("writes session, key and pointer with two requests", async (t) => {
+  test("session, key and pointer in two requests", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const request = reservation({ deviceCorrelationId, owner: "o" });
@@ -233,7 +233,7 @@ describe("commit", () => {
     ["gone", "remove"],
     ["taken over", "merge"],
   ] as const) {
-    test(`writes nothing where the key is ${name}`, async (t) => {
+    test(`the key is ${name} -> nothing is written`, async (t) => {
       const { sessions, connection } = await openRig(t, azurite);
       const deviceCorrelationId = someDevice();
       const request = reservation({ deviceCorrelationId });
@@ -252,7 +252,7 @@ describe("commit", () => {
     });
   }
 
-  test("hands a key on to the creation that takes it over", async (t) => {
+  test("a key can be taken over by another creation", async (t) => {
     const { sessions } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const first = reservation({ deviceCorrelationId, keyHash: "abc" });

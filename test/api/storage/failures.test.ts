@@ -21,9 +21,9 @@ function unavailable(error: unknown): boolean {
   );
 }
 
-describe("storage that fails for a moment", () => {
+describe("transient failures of storage", () => {
   for (const fault of ["break", { status: 500 }, { status: 503 }, { status: 429 }] as const) {
-    test(`is asked again: ${JSON.stringify(fault)}`, async (t) => {
+    test(`are retried: ${JSON.stringify(fault)}`, async (t) => {
       const { sessions, images, proxy } = await openRig(t, azurite);
       proxy.inject(fault, undefined, 3);
       const stored = await committed(sessions);
@@ -34,7 +34,7 @@ describe("storage that fails for a moment", () => {
     });
   }
 
-  test("is asked again where it has stalled", async (t) => {
+  test("a stalled request is retried", async (t) => {
     const { sessions, images, proxy } = await openRig(t, azurite, { timeoutMs: 300 });
     await images.probe();
     await sessions.probe();
@@ -46,8 +46,8 @@ describe("storage that fails for a moment", () => {
   });
 });
 
-describe("storage that stays out of reach", () => {
-  test("is told as 503 StorageUnavailable after four tries, with the time that it asks for", async (t) => {
+describe("lasting failures of storage", () => {
+  test("503 StorageUnavailable with Retry-After, after four tries", async (t) => {
     const { sessions, images, proxy } = await openRig(t, azurite);
     for (const probe of [
       sessions.probe,
@@ -66,14 +66,14 @@ describe("storage that stays out of reach", () => {
     }
   });
 
-  test("is told in bounded time where it stalls", async (t) => {
+  test("stalled requests -> 503 in bounded time", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite, { timeoutMs: 100 });
     proxy.inject("stall", undefined, 10);
     await assert.rejects(sessions.probe(), unavailable);
     assert.equal(proxy.strikes(), 2);
   });
 
-  test("is told where nobody listens", async () => {
+  test("connection refused -> 503", async () => {
     const [port] = await findFreePorts(1);
     const connectionString = azurite.connectionString.replaceAll(/(?<=127\.0\.0\.1:)\d+/g, String(port));
     const connection = connectStorage({ connectionString, retryPolicy: { firstDelayMs: 1 } });
@@ -82,8 +82,8 @@ describe("storage that stays out of reach", () => {
   });
 });
 
-describe("storage that refuses us", () => {
-  test("is no passing failure, and not for the caller to hear", async (t) => {
+describe("refusals of storage", () => {
+  test("are not retried, and their message does not reach the caller", async (t) => {
     const wrongKey = azurite.connectionString.replace(/AccountKey=[^;]+/, `AccountKey=${btoa("wrong")}`);
     const { sessions, images, proxy } = await openRig(t, { connectionString: wrongKey });
     for (const probe of [sessions.probe, images.probe]) {
@@ -99,7 +99,7 @@ describe("storage that refuses us", () => {
 describe("an identity in place of a key", () => {
   const token = { token: "a-token", expiresOnTimestamp: Date.now() + 3_600_000 };
 
-  test("is asked for tokens for storage, tables and blobs alike", async () => {
+  test("requests tokens for storage, for tables and blobs", async () => {
     const asked: unknown[] = [];
     const credential = {
       getToken: async (scopes: string | string[]) => {
@@ -116,7 +116,7 @@ describe("an identity in place of a key", () => {
     assert.ok(asked.length >= 2);
   });
 
-  test("is never shown to a line that is not encrypted", async (t) => {
+  test("sends no token over plain HTTP", async (t) => {
     const { proxy } = await openRig(t, azurite);
     const [blobUri = "", tableUri = ""] = proxy.connectionString.match(/(?<=(?:Blob|Table)Endpoint=)[^;]+/g) ?? [];
     const connection = connectStorage({ tableUri, blobUri, credential: { getToken: async () => token } });

@@ -9,7 +9,7 @@ const azurite = await startAzurite();
 after(() => azurite.stop());
 
 describe("the link from an image of an attempt to its session", () => {
-  test("is found by the image's id and is no session itself", async (t) => {
+  test("is found by the image's id, and is no session", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const links = createSessionImages(connection);
     const { record } = await committed(sessions);
@@ -32,7 +32,7 @@ describe("the link from an image of an attempt to its session", () => {
     assert.deepEqual(await sessions.find(sessionId), stored);
   });
 
-  test("takes whatever id the service gives its images", async (t) => {
+  test("any image id of the service", async (t) => {
     const { connection } = await openRig(t, azurite);
     const links = createSessionImages(connection);
     for (const image of ["a/b+c==", "a\\b", "?#%", "'", "é", "x".repeat(2000)]) {

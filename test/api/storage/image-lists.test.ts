@@ -12,7 +12,7 @@ import { committed, openRig, someDevice } from "./storage-rig.ts";
 const facts = { contentType: "image/png", width: 640, height: 480, sha256: "ab".repeat(32) } as const;
 
 describe("a list of images", async () => {
-  test("tells each with its time, version and device, by prefix and page by page", async (t) => {
+  test("has time, version and device of each image, by prefix and in pages", async (t) => {
     const azurite = await startAzurite();
     t.after(() => azurite.stop());
     const { connection, proxy } = await openRig(t, azurite);
@@ -48,7 +48,7 @@ describe("a list of images", async () => {
     assert.equal(await images.delete("held/one", { ifMatch: one.etag }), true);
   });
 
-  test("goes on where the last page ended, in another process too", async (t) => {
+  test("continues after the last page, also in another process", async (t) => {
     const azurite = await startAzurite();
     t.after(() => azurite.stop());
     const { connection, images, proxy } = await openRig(t, azurite);
@@ -70,8 +70,8 @@ describe("a list of images", async () => {
     const place = await createBookmarks(other.connection).read("images");
     assert.ok(place);
     const second = await later.list("sessions/", place);
-    const told = [...first.items, ...second.items].map(({ name }: ListedImage) => name);
-    assert.deepEqual([told, second.continuationToken], [names, undefined]);
+    const listed = [...first.items, ...second.items].map(({ name }: ListedImage) => name);
+    assert.deepEqual([listed, second.continuationToken], [names, undefined]);
     await removeBookmarkTwice(createBookmarks(other.connection));
     assert.equal(await bookmarks.read("images"), undefined);
     assert.ok(proxy.seen.length < 10);
@@ -79,7 +79,7 @@ describe("a list of images", async () => {
 });
 
 describe("the number of a user's images", () => {
-  test("counts those of the user, and no further than asked", async (t) => {
+  test("counts the user's images, up to the given limit", async (t) => {
     const azurite = await startAzurite();
     t.after(() => azurite.stop());
     const { images, proxy } = await openRig(t, azurite);
@@ -101,8 +101,8 @@ async function removeBookmarkTwice(bookmarks: Bookmarks): Promise<void> {
   await bookmarks.write("images", undefined);
 }
 
-describe("pointers of creations that stopped before their commit", () => {
-  test("are found by where they point, many with one look at the table", async (t) => {
+describe("pointers of creations without a commit", () => {
+  test("are found by their target, many with one query", async (t) => {
     const azurite = await startAzurite();
     t.after(() => azurite.stop());
     const { sessions, proxy } = await openRig(t, azurite);

@@ -24,7 +24,7 @@ function status(expected: number) {
 }
 
 describe("put and get", () => {
-  test("keep the bytes and what is known of them", async (t) => {
+  test("bytes and facts", async (t) => {
     const { connection, proxy } = await openRig(t, azurite);
     const now = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
     const images = createImages(connection, { now: () => now });
@@ -52,7 +52,7 @@ describe("put and get", () => {
     assert.deepEqual(proxy.take(), [`GET /reference-images/${name}`, `HEAD /reference-images/${name}`]);
   });
 
-  test("keep them where an operator can read them", async (t) => {
+  test("stored as blobs with type and metadata", async (t) => {
     const { images } = await openRig(t, azurite);
     const name = someName();
     await images.put(name, image("x", { deviceCorrelationId: "dé" }));
@@ -71,7 +71,7 @@ describe("put and get", () => {
     });
   });
 
-  test("replace an image, and say so", async (t) => {
+  test("replacing an image is reported", async (t) => {
     const { images } = await openRig(t, azurite);
     const name = someName();
     const first = await images.put(name, image("1", { owner: "o" }));
@@ -82,14 +82,14 @@ describe("put and get", () => {
     assert.deepEqual([Buffer.from(stored?.bytes ?? []).toString(), stored?.facts.owner], ["2", undefined]);
   });
 
-  test("answer undefined for what is not there", async (t) => {
+  test("missing -> undefined", async (t) => {
     const { images } = await openRig(t, azurite);
     assert.equal(await images.get(someName()), undefined);
     assert.equal(await images.facts(someName()), undefined);
     assert.equal(await images.delete(someName()), false);
   });
 
-  test("say clearly what is wrong with a blob that others have put there", async (t) => {
+  test("a blob with invalid metadata -> a clear error", async (t) => {
     const { images } = await openRig(t, azurite);
     const name = someName();
     const container = BlobServiceClient.fromConnectionString(azurite.connectionString).getContainerClient(
@@ -102,7 +102,7 @@ describe("put and get", () => {
 });
 
 describe("conditions", () => {
-  test("are held to by put", async (t) => {
+  test("put", async (t) => {
     const { images } = await openRig(t, azurite);
     const name = someName();
     await assert.rejects(images.put(name, image(), { ifMatch: "*" }), status(412));
@@ -119,7 +119,7 @@ describe("conditions", () => {
     assert.equal((await images.put(name, image("3"), { ifMatch: "*" })).created, false);
   });
 
-  test("are held to by delete", async (t) => {
+  test("delete", async (t) => {
     const { images } = await openRig(t, azurite);
     const name = someName();
     const { etag } = await images.put(name, image());
@@ -130,7 +130,7 @@ describe("conditions", () => {
     assert.equal(await images.delete(name), false);
   });
 
-  test("let one of many parallel puts create the image, and one of many replace it", async (t) => {
+  test("concurrent puts: one creates the image, one replaces it", async (t) => {
     const { images } = await openRig(t, azurite);
     const name = someName();
     const race = async (conditions: { ifMatch?: string; ifNoneMatch?: string }) => {
@@ -143,7 +143,7 @@ describe("conditions", () => {
     assert.equal((await race({ ifMatch: first?.etag ?? "" })).length, 1);
   });
 
-  test("are refused where they cannot be checked", async (t) => {
+  test("unverifiable conditions are refused", async (t) => {
     const { images, proxy } = await openRig(t, azurite);
     for (const tag of ["", "abc", '"a", "b"', '"a\r\nx: y"', "'a'"]) {
       await assert.rejects(images.put(someName(), image(), { ifMatch: tag }), status(400));

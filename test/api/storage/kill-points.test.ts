@@ -15,7 +15,7 @@ const azurite = await startAzurite();
 after(() => azurite.stop());
 const view = viewStorage(azurite.connectionString);
 
-/** Processes over Azurite, with a Face service and a clock of their own. */
+/** Processes on Azurite, with their own Face service and clock. */
 function openStage(): Stage {
   return createStage((calls, now) => {
     const connection = connectStorage(azurite);
@@ -57,12 +57,12 @@ function watchTable(table: Table, calls: Calls): Table {
 
 const nothing = "[[[],[],[]],[]]";
 
-/** Where a process ends that has only read does not matter. */
+/** A kill after a read equals one before it. */
 const isRead = (name: string) => /\.(get|query|facts|list|bookmark)$/.test(name);
 
 for (const deed of deeds) {
-  test(`${deed.what}, killed after any write to storage or to the service, leaves nothing that the timer does not remove`, async () => {
-    // The deed that nothing disturbs is outlived as well.
+  test(`${deed.what}, killed after any write to storage or to the service: the timer removes the rest`, async () => {
+    // Includes the run without a kill.
     const stage = openStage();
     const names = await callsOf(deed, stage);
     await passAges(stage);

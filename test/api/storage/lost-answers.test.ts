@@ -23,8 +23,8 @@ import {
 } from "./storage-rig.ts";
 
 /**
- * Storage carries a write out and its answer gets lost: the request is sent again and meets what it has itself written.
- * Nobody may notice.
+ * Storage carries out a write and its answer is lost: the retry meets the result of the first request. The caller must not
+ * notice.
  */
 
 const azurite = await startAzurite();
@@ -36,7 +36,7 @@ const isWriteTo = (table: string) => (request: SeenRequest) =>
 const isWrite = ({ method }: SeenRequest) => method !== "GET" && method !== "HEAD";
 
 describe("a lost answer", () => {
-  test("does not make a new device's reservation a conflict, nor use two places", async (t) => {
+  test("a new device's reservation: no conflict, one place", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const taken = new Date().toISOString();
@@ -62,7 +62,7 @@ describe("a lost answer", () => {
     ["the same process", 1],
     ["another process", 2],
   ] as const) {
-    test(`does not make the reservation of a device known to ${knownBy} a conflict, nor use two places`, async (t) => {
+    test(`the reservation of a device known to ${knownBy}: no conflict, one place`, async (t) => {
       const { sessions, connection, proxy } = await openRig(t, azurite);
       const deviceCorrelationId = someDevice();
       const knowing = knownBy === "the same process" ? sessions : createSessionStore(connection);
@@ -87,7 +87,7 @@ describe("a lost answer", () => {
     });
   }
 
-  test("does not make a keyed reservation someone else's", async (t) => {
+  test("a reservation with a key: still the caller's own", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     await sessions.probe();
@@ -99,7 +99,7 @@ describe("a lost answer", () => {
     assert.ok("existing" in repeat && repeat.existing.key.creationId === request.creationId);
   });
 
-  test("does not make a key that was taken over another's, nor use two places", async (t) => {
+  test("a take-over: still the caller's own, one place", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const first = await reserved(sessions, reservation({ deviceCorrelationId, keyHash: "abc" }));
@@ -122,7 +122,7 @@ describe("a lost answer", () => {
     ["transaction", isTransaction],
     ["pointer", isWriteTo("sessionids")],
   ] as const) {
-    test(`of the commit's ${name} does not undo the commit`, async (t) => {
+    test(`the commit's ${name}: committed`, async (t) => {
       const { sessions, proxy } = await openRig(t, azurite);
       const deviceCorrelationId = someDevice();
       const request = reservation({ deviceCorrelationId });
@@ -135,7 +135,7 @@ describe("a lost answer", () => {
     });
   }
 
-  test("does not make a commit of a lost race", async (t) => {
+  test("a commit that lost a race: still lost", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const request = reservation({ deviceCorrelationId });
@@ -148,7 +148,7 @@ describe("a lost answer", () => {
     assert.deepEqual(await rowsOf(connection.sessionIds, record.sessionId), []);
   });
 
-  test("of all tries of the commit's transaction is found out by reading", async (t) => {
+  test("all tries of the commit's transaction: resolved by a read", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite, { retries: 0 });
     const request = reservation({ deviceCorrelationId: someDevice() });
     const place = await reserved(sessions, request);
@@ -158,7 +158,7 @@ describe("a lost answer", () => {
     assert.deepEqual((await sessions.find(record.sessionId))?.record, record);
   });
 
-  test("of a commit that never arrived leaves no pointer", async (t) => {
+  test("a commit that never arrived: no pointer", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite, { retries: 0 });
     const request = reservation({ deviceCorrelationId: someDevice() });
     const place = await reserved(sessions, request);
@@ -168,7 +168,7 @@ describe("a lost answer", () => {
     assert.deepEqual(await rowsOf(connection.sessionIds, record.sessionId), []);
   });
 
-  test("of an update is no conflict, and its ETag is good for the next one", async (t) => {
+  test("an update: no conflict, and its ETag is valid", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const stored = await committed(sessions, someDevice(), { apiVersion: "v1.2-preview.1" });
     const { sessionId } = stored.record;
@@ -184,7 +184,7 @@ describe("a lost answer", () => {
     assert.ok(updated && (await sessions.update(updated, { ...record, final: true })));
   });
 
-  test("of an update that came too late stays a conflict", async (t) => {
+  test("an update that lost a race: still a conflict", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const stored = await committed(sessions);
     assert.ok(await sessions.update(stored, { ...stored.record, attempts: 1 }));
@@ -193,11 +193,11 @@ describe("a lost answer", () => {
     assert.equal((await sessions.find(stored.record.sessionId))?.record.attempts, 1);
   });
 
-  test("of a release gives one place back, not two", async (t) => {
+  test("a release: one place is given back", async (t) => {
     for (const lost of [1, 2]) {
       const { sessions, connection, proxy } = await openRig(t, azurite);
       const deviceCorrelationId = someDevice();
-      // Two creations in one millisecond: their times are the same.
+      // Two creations in one millisecond have the same time.
       const taken = "2026-01-01T00:00:00.000Z";
       const sameTime = (guard: Guard | undefined) => admitAll(guard, taken);
       const first = await sessions.reserve(reservation({ deviceCorrelationId }), sameTime);
@@ -217,7 +217,7 @@ describe("a lost answer", () => {
     }
   });
 
-  test("of a calendar's write changes nothing", async (t) => {
+  test("a write of the schedule: no change", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     const row = (creationId: string): DueRow => ({
       creationId,
@@ -239,7 +239,7 @@ describe("a lost answer", () => {
     assert.deepEqual(await rowsOf(connection.expiry, "0_202601010000"), []);
   });
 
-  test("of any of a purge's writes leaves nothing behind", async (t) => {
+  test("any write of a purge: nothing is left", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     for (let lost = 1; lost <= 4; lost++) {
       const stored = await committed(sessions);
@@ -256,7 +256,7 @@ describe("a lost answer", () => {
     }
   });
 
-  test("of the marking of a pointer changes nothing", async (t) => {
+  test("a mark of a pointer: no change", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const { record } = await committed(sessions);
     proxy.inject("lose-answer", isWrite);
@@ -272,7 +272,7 @@ describe("a lost answer about an image", () => {
     facts: { contentType: "image/jpeg", width: 100, height: 100, sha256: Buffer.from(text).toString("hex") },
   });
 
-  test("does not make a new image an old one, nor a met condition unmet", async (t) => {
+  test("a put: still reported as new, and its condition holds", async (t) => {
     const { images, proxy } = await openRig(t, azurite);
     await images.probe();
     for (const conditions of [undefined, { ifNoneMatch: "*" }]) {
@@ -290,7 +290,7 @@ describe("a lost answer about an image", () => {
     }
   });
 
-  test("stays a conflict where somebody else has put another image", async (t) => {
+  test("a put after a concurrent put: a conflict", async (t) => {
     const { images, proxy } = await openRig(t, azurite);
     const name = `held/${someDevice()}` as const;
     await images.put(name, image("1"));
@@ -299,7 +299,7 @@ describe("a lost answer about an image", () => {
     assert.deepEqual((await images.get(name))?.bytes, Buffer.from("1"));
   });
 
-  test("does not make a removed image one that was not there", async (t) => {
+  test("a delete: still reported as deleted", async (t) => {
     const { images, proxy } = await openRig(t, azurite);
     for (const conditional of [false, true]) {
       const name = `held/${someDevice()}` as const;

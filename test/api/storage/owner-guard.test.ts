@@ -15,7 +15,7 @@ describe("a principal's own guard", () => {
   });
   after(() => azurite.stop());
 
-  test("counts a creation once, though the answer of the write was lost", async (t) => {
+  test("counts a creation once where the answer of the write was lost", async (t) => {
     const { connection, proxy } = await openRig(t, azurite);
     const devices = createDevices(connection);
     const owner = randomUUID();

@@ -10,7 +10,7 @@ const azurite = await startAzurite();
 after(() => azurite.stop());
 
 describe("purge", () => {
-  test("removes every trace of a device's last session", async (t) => {
+  test("removes all rows of a device's last session", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const stored = await committed(sessions);
     const { sessionId } = stored.record;
@@ -26,7 +26,7 @@ describe("purge", () => {
     await sessions.purge(stored);
   });
 
-  test("leaves the device's other sessions, their entries, keys and the guard", async (t) => {
+  test("keeps the device's other sessions, their entries, keys and the guard", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const device = someDevice();
     const [one, other] = [await committed(sessions, device), await committed(sessions, device)];
@@ -45,7 +45,7 @@ describe("purge", () => {
     assert.ok(await sessions.find(sessionId));
   });
 
-  test("keeps the guard while a creation is under way", async (t) => {
+  test("keeps the guard while a creation is in flight", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const device = someDevice();
     const stored = await committed(sessions, device);
@@ -54,12 +54,12 @@ describe("purge", () => {
     assert.deepEqual(await rowKeysOf(connection.sessions, device), ["g", place.idempotencyRowKey]);
   });
 
-  test("lets a creation that comes in between keep the guard", async (t) => {
+  test("a concurrent creation keeps the guard", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     const rival = (await openRig(t, azurite)).sessions;
     const device = someDevice();
     const stored = await committed(sessions, device);
-    // The answers of the purge's reads are held back until the rival has its place.
+    // The answers of the purge's reads are delayed until the concurrent creation has its place.
     const isGuardDelete = ({ method, path }: { method: string; path: string }) =>
       method === "DELETE" && path.endsWith("RowKey='g')");
     proxy.inject({ status: 503 }, isGuardDelete);
@@ -74,7 +74,7 @@ describe("purge", () => {
     assert.deepEqual(await rowKeysOf(connection.sessions, device), ["g", place.idempotencyRowKey]);
   });
 
-  test("leaves a key that a later creation has taken over", async (t) => {
+  test("keeps a key that a later creation has taken over", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const device = someDevice();
     const stored = await committed(sessions, device);
@@ -86,7 +86,7 @@ describe("purge", () => {
 });
 
 describe("purge of a session that was bound to its device later", () => {
-  test("removes the key from the partition where it stands", async (t) => {
+  test("removes the key from its own partition", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const device = someDevice();
     const request = reservation();
@@ -107,7 +107,7 @@ describe("purge of a session that was bound to its device later", () => {
 });
 
 describe("dropKey", () => {
-  test("removes what a creation left that never came to its commit", async (t) => {
+  test("removes the rows of a creation without a commit", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const { idempotencyRowKey, key, place } = await reserved(sessions, reservation({ deviceCorrelationId }));
@@ -118,7 +118,7 @@ describe("dropKey", () => {
     await sessions.dropKey(place, key.creationId);
   });
 
-  test("leaves the guard of a device that has sessions", async (t) => {
+  test("keeps the guard of a device with sessions", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const device = someDevice();
     const stored = await committed(sessions, device);

@@ -14,7 +14,7 @@ const badArgument = (error: unknown) =>
   error instanceof ApiError && error.status === 400 && error.code === "BadArgument";
 
 describe("sessionsOfDevice", () => {
-  test("reads newest first, in pages of exactly the size asked for", async (t) => {
+  test("newest first, in pages of the requested size", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const device = someDevice();
     for (const n of [3, 1, 6, 0, 2, 5, 4]) await committed(sessions, device, { createdOn: minutes(n) });
@@ -38,7 +38,7 @@ describe("sessionsOfDevice", () => {
     assert.deepEqual(await sessions.sessionsOfDevice(someDevice(), 3), { items: [] });
   });
 
-  test("asks for the device's sessions alone", async (t) => {
+  test("queries the device's sessions only", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     await sessions.sessionsOfDevice("O'Hara/1", 5);
     const query = proxy.seen.at(-1)?.query;
@@ -46,7 +46,7 @@ describe("sessionsOfDevice", () => {
     assert.equal(query?.get("$top"), "6");
   });
 
-  test("goes on where a page ended, whatever was added or removed meanwhile", async (t) => {
+  test("continues after a page, also after concurrent additions and removals", async (t) => {
     const { sessions } = await openRig(t, azurite);
     const device = someDevice();
     for (const n of [0, 1, 2, 3]) await committed(sessions, device, { createdOn: minutes(n) });
@@ -63,7 +63,7 @@ describe("sessionsOfDevice", () => {
     );
   });
 
-  test("refuses every token that it has not issued for the device", async (t) => {
+  test("refuses tokens that were not issued for the device", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const device = someDevice();
     for (const n of [0, 1]) await committed(sessions, device, { createdOn: minutes(n) });
@@ -84,7 +84,7 @@ describe("sessionsOfDevice", () => {
 });
 
 describe("list", () => {
-  test("reads by kind and owner, ascending by id, after the one given, without what was pruned or is old", async (t) => {
+  test("by kind and owner, ascending by id, after `start`, without pruned and expired sessions", async (t) => {
     const { sessions } = await openRig(t, azurite);
     const owner = `o'${randomUUID()}`;
     const createdOn = minutes(10);
@@ -124,20 +124,20 @@ describe("list", () => {
   });
 });
 
-describe("what a list asks of storage", () => {
+describe("requests of a list", () => {
   const ownersQuery = () => ({ kind: "liveness", owner: randomUUID(), createdAfter: minutes(5) }) as const;
   const isList = ({ method, path }: { method: string; path: string }) => method === "GET" && path === "/sessionids()";
-  /** At most this many requests for so many sessions. */
+  /** The maximum number of requests for a number of sessions. */
   const bound = (count: number) => 2 + Math.ceil(count / 1000);
 
-  /** Pointers alone, which is all that a list reads. Their ids, ascending. */
+  /** Writes pointers only, because a list reads nothing else. Resolves with their ids, ascending. */
   async function pointers({ connection }: Rig, owner: string, count: number): Promise<string[]> {
     const records = Array.from({ length: count }, () => newRecord(reservation(), { owner, createdOn: minutes(10) }));
     await Promise.all(records.map((record) => connection.sessionIds.put(writePointer("p", "s_1", record))));
     return records.map(({ sessionId }) => sessionId).sort();
   }
 
-  test("is one request, however many sessions before it were pruned", async (t) => {
+  test("one, also after many pruned sessions", async (t) => {
     const rig = await openRig(t, azurite);
     const query = ownersQuery();
     const ids = await pointers(rig, query.owner, 400);
@@ -162,7 +162,7 @@ describe("what a list asks of storage", () => {
     assert.deepEqual(rig.proxy.take(), ["GET /sessionids", "GET /sessionids"]);
   });
 
-  test("is few requests also where storage answers empty pages, and what was found by then is answered", async (t) => {
+  test("few, also where storage returns empty pages, and the sessions found so far are returned", async (t) => {
     const rig = await openRig(t, azurite);
     const query = ownersQuery();
     const ids = await pointers(rig, query.owner, 3);
@@ -189,7 +189,7 @@ describe("what a list asks of storage", () => {
     }
   });
 
-  test("goes on while pages bring sessions", async (t) => {
+  test("continue while pages contain sessions", async (t) => {
     const rig = await openRig(t, azurite);
     const query = ownersQuery();
     const [first = "", ...others] = await pointers(rig, query.owner, 3);
@@ -213,7 +213,7 @@ describe("what a list asks of storage", () => {
     assert.equal(rig.proxy.take().length, bound(listed.length));
   });
 
-  test("is one request for a device's sessions, whoever else's are among them", async (t) => {
+  test("one for a device's sessions of one owner, also among those of other owners", async (t) => {
     const rig = await openRig(t, azurite);
     const device = someDevice();
     const owner = randomUUID();
@@ -228,7 +228,7 @@ describe("what a list asks of storage", () => {
       assert.equal((await rig.sessions.sessionsOfDevice(device, top, undefined, owner)).items.length, count);
       assert.deepEqual(rig.proxy.take(), ["GET /sessions"]);
     }
-    assert.deepEqual(await rig.sessions.sessionsOfDevice(device, 1, undefined, "nobody"), { items: [] });
+    assert.deepEqual(await rig.sessions.sessionsOfDevice(device, 1, undefined, "unknown"), { items: [] });
     assert.deepEqual(rig.proxy.take(), ["GET /sessions"]);
   });
 });

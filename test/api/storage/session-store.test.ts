@@ -18,7 +18,7 @@ function audit({ record }: StoredSession, entryId: string, message = "x"): Audit
 }
 
 describe("find and load", () => {
-  test("read through the pointer with two requests, and from the place with one", async (t) => {
+  test("two requests through the pointer, one by partition and row", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const stored = await committed(sessions);
     proxy.take();
@@ -28,10 +28,10 @@ describe("find and load", () => {
     assert.deepEqual(proxy.take(), ["GET /sessions"]);
   });
 
-  test("answer undefined for what is not there", async (t) => {
+  test("missing -> undefined", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     assert.equal(await sessions.find(randomUUID()), undefined);
-    const place = writePlace({ partition: "nobody", idempotencyRowKey: "k_1" });
+    const place = writePlace({ partition: "unknown", idempotencyRowKey: "k_1" });
     assert.equal(
       await sessions.load({ place, creationId: randomUUID(), createdOn: new Date().toISOString() }),
       undefined,
@@ -43,7 +43,7 @@ describe("find and load", () => {
     assert.equal(await sessions.find(record.sessionId), undefined);
   });
 
-  test("tell that a session was pruned", async (t) => {
+  test("a pruned session is marked", async (t) => {
     const { sessions } = await openRig(t, azurite);
     const stored = await committed(sessions);
     const prunedOn = new Date().toISOString();
@@ -52,7 +52,7 @@ describe("find and load", () => {
     assert.equal(await sessions.markPruned(randomUUID(), prunedOn), false);
   });
 
-  test("find again what had lost its pointer", async (t) => {
+  test("a session without a pointer is found again", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const stored = await committed(sessions);
     const { sessionId, createdOn } = stored.record;
@@ -66,7 +66,7 @@ describe("find and load", () => {
 });
 
 describe("update", () => {
-  test("replaces the record and adds its audit entries with one request", async (t) => {
+  test("record and audit entries in one request", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
     const stored = await committed(sessions, someDevice(), { referenceImageHash: "to be dropped" });
     proxy.take();
@@ -81,7 +81,7 @@ describe("update", () => {
     assert.deepEqual(await sessions.auditEntries(stored), [audit(stored, "9"), audit(stored, "10")]);
   });
 
-  test("tells the pointer when a preview's session has started, once", async (t) => {
+  test("marks the start of a preview's session in the pointer, once", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     const stable = await committed(sessions);
     const stored = await committed(sessions, someDevice(), { apiVersion: "v1.2-preview.1" });
@@ -98,7 +98,7 @@ describe("update", () => {
     assert.equal((await connection.sessionIds.get(sessionId, sessionId))?.startedOn, startedOn);
   });
 
-  test("writes nothing over what somebody else has written", async (t) => {
+  test("ETag conflict -> nothing is written", async (t) => {
     const { sessions } = await openRig(t, azurite);
     const stored = await committed(sessions);
     const winner = await sessions.update(stored, { ...stored.record, status: "Running" });
@@ -108,7 +108,7 @@ describe("update", () => {
     assert.deepEqual(await sessions.auditEntries(stored), []);
   });
 
-  test("does not bring back what was removed", async (t) => {
+  test("a removed record is not written again", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const stored = await committed(sessions);
     await sessions.purge(stored);
@@ -118,7 +118,7 @@ describe("update", () => {
     assert.deepEqual(await rowsOf(connection.sessionIds, stored.record.sessionId), []);
   });
 
-  test("takes more entries than fit into one transaction, and long ones", async (t) => {
+  test("more entries than one transaction holds, and long ones", async (t) => {
     const { sessions } = await openRig(t, azurite);
     const stored = await committed(sessions);
     const entries = Array.from({ length: 250 }, (_, n) =>
@@ -134,7 +134,7 @@ describe("update", () => {
     assert.deepEqual(trail[2], audit(stored, "3", "again"));
   });
 
-  test("changes the guard with the record, or neither", async (t) => {
+  test("guard and record change together or not at all", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     const stored = await committed(sessions);
     const guardOf = async () => {
@@ -164,7 +164,7 @@ describe("update", () => {
     assert.equal((await guardOf()).rejectionsInARow, 0);
   });
 
-  test("makes a guard where there is none", async (t) => {
+  test("creates a missing guard", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const stored = await committed(sessions);
     await connection.sessions.remove(locationOf(stored).partition, "g");

@@ -2,20 +2,20 @@ import { createServer, request as httpRequest, type IncomingMessage, type Server
 import type { TestContext } from "node:test";
 import { listen } from "../../local/ports.ts";
 
-/** A request as storage saw it. */
+/** A request to storage. */
 export interface SeenRequest {
   method: string;
   /** Decoded, without the account's name: `/sessions(PartitionKey='p',RowKey='r')`, `/$batch`. */
   path: string;
   query: URLSearchParams;
   body: string;
-  /** Absent where no answer was given. */
+  /** Absent without an answer. */
   status?: number;
 }
 
 /**
- * What the proxy does to a request: `lose-answer` lets storage carry it out and then breaks the line; `break` breaks the
- * line at once; `stall` never answers; a status answers in storage's place.
+ * A fault of a request: `lose-answer` forwards it and then resets the connection; `break` resets the connection at once;
+ * `stall` never answers; a status is the answer in place of storage's.
  */
 export type Fault =
   | "lose-answer"
@@ -26,15 +26,15 @@ export type Fault =
 export interface StorageProxy {
   connectionString: string;
   seen: SeenRequest[];
-  /** Method and path of all requests since the last call of this, without keys and queries. */
+  /** Method and path of all requests since the last call, without keys and queries. */
   take(): string[];
-  /** The next requests for which `matches` holds meet the fault, `times` of them (default 1). */
+  /** Applies the fault to the next `times` (default 1) requests for which `matches` holds. */
   inject(fault: Fault, matches?: (request: SeenRequest) => boolean, times?: number): void;
-  /** How often an injected fault has struck. */
+  /** Number of requests that had a fault. */
   strikes(): number;
 }
 
-/** Stands between the stores and Azurite, counts what passes, and breaks what it is told to break. */
+/** A proxy between the stores and Azurite that counts requests and injects faults. */
 export async function startProxy(t: TestContext, connectionString: string): Promise<StorageProxy> {
   const seen: SeenRequest[] = [];
   const plans: { fault: Fault; matches: (request: SeenRequest) => boolean; times: number }[] = [];

@@ -30,7 +30,7 @@ export interface Rig {
   proxy: StorageProxy;
 }
 
-/** The stores, on Azurite behind a proxy of their own. Retries come at once. */
+/** The stores, on Azurite behind a proxy. Retries have no delay. */
 export async function openRig(
   t: TestContext,
   azurite: { connectionString: string },
@@ -58,7 +58,7 @@ function scheduleVerbs({ put, dueRows, get, oldestDue, missing, remove, removeAl
 
 export const someDevice = () => `device-${randomUUID()}`;
 
-/** Notes each creation in the guard and refuses none. */
+/** Records each creation in the guard and refuses none. */
 export function admitAll(guard: Guard | undefined, time = new Date().toISOString()): Guard {
   return { rejectionsInARow: 0, ...guard, recent: [...(guard?.recent ?? []), time], changedOn: time };
 }
@@ -79,7 +79,7 @@ export interface Taken extends Reserved, KeyLocation {
   taken: string;
 }
 
-/** Takes a place that must be free, with the time that its guard notes. */
+/** Reserves a place that must be free, with the time in its guard. */
 export async function reserved(sessions: Creations, request: Reservation): Promise<Taken> {
   const taken = new Date().toISOString();
   const outcome = await sessions.reserve(request, (guard) => admitAll(guard, taken));
@@ -88,7 +88,7 @@ export async function reserved(sessions: Creations, request: Reservation): Promi
   return { ...reserved, ...readPlace(reserved.place), taken };
 }
 
-/** Ends a creation and gives back its place, as a failed creation does. */
+/** Releases the key and the place of a creation, like a failed creation. */
 export async function giveUp(
   { sessions }: Pick<Rig, "sessions">,
   { taken, ...place }: Reserved & { taken: string },
@@ -121,7 +121,7 @@ export function newRecord(request: Reservation, overrides: Partial<SessionRecord
   };
 }
 
-/** A session from the reservation to the commit, as the store then has it. */
+/** Reserves and commits a session, and loads it. */
 export async function committed(
   sessions: Sessions & Creations,
   deviceCorrelationId: string | undefined = someDevice(),

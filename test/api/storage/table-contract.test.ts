@@ -12,10 +12,9 @@ import { collect, openRig } from "./storage-rig.ts";
 const azurite = await startAzurite();
 after(() => azurite.stop());
 
-// The table in memory that unit tests run the stores on, against the one that it stands for: the same requests get the
-// same answers.
+// The in-memory table of the unit tests against Azurite: the same requests get the same answers.
 
-/** ETags have no values in common: a request names the row whose current one it means, or a stale one. */
+/** The two tables have different ETags, so a request refers to the current or a stale ETag of a row. */
 type Version = "current" | "stale" | "any";
 type Step =
   | { verb: "get"; key: string }
@@ -88,7 +87,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   query.map((asked) => ({ verb: "query" as const, query: asked })),
 );
 
-/** One of the two tables, with the ETags that it has given out. */
+/** One of the two tables, with its ETags. */
 function createPlayer(table: Table) {
   const stale = new Map<string, string>();
   const keysOf = (name: string): { partitionKey: string; rowKey: string } => {
@@ -138,14 +137,14 @@ function createPlayer(table: Table) {
   };
 }
 
-/** A row without what only one table could know. */
+/** A row without the values that differ between the tables. */
 function shown(row: { etag: string } | undefined): unknown {
   const { etag, timestamp: _, ...rest } = (row ?? { etag: "" }) as Record<string, unknown>;
   const values = Object.entries(rest).filter(([name]) => !name.startsWith("odata."));
   return row && { hasEtag: typeof etag === "string" && etag !== "", ...Object.fromEntries(values) };
 }
 
-test("a table in memory answers as Azurite does", async (t) => {
+test("the in-memory table answers like Azurite", async (t) => {
   const { connection } = await openRig(t, azurite);
   const real = connection.sessions;
   await fc.assert(
@@ -160,7 +159,7 @@ test("a table in memory answers as Azurite does", async (t) => {
   );
 });
 
-test("a table in memory refuses, as Azure does and Azurite does not, a transaction that is too large or not of one kind", async () => {
+test("the in-memory table, like Azure and unlike Azurite, refuses empty, oversized and mixed transactions", async () => {
   const create = (partitionKey: string, rowKey: string): TransactionAction => ["create", { partitionKey, rowKey }];
   const table = createMemoryTable("sessions").open(createCalls());
   const many = Array.from({ length: 101 }, (_, n) => create("many", String(n)));

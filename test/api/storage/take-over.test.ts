@@ -11,7 +11,7 @@ after(() => azurite.stop());
 const keyOf = (overrides: Parameters<typeof reservation>[0] = {}) => reservation(overrides);
 
 describe("taking a key over", () => {
-  test("writes key and guard with one request where the guard is known", async (t) => {
+  test("key and guard in one request where the guard is cached", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const first = await reserved(sessions, reservation({ deviceCorrelationId, keyHash: "abc" }));
@@ -27,7 +27,7 @@ describe("taking a key over", () => {
     assert.deepEqual(place, { place: first.place, version: row.etag, key });
   });
 
-  test("leaves key and guard as they are where admit refuses", async (t) => {
+  test("a refusal of admit changes neither key nor guard", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const first = await reserved(sessions, reservation({ deviceCorrelationId, keyHash: "abc" }));
@@ -42,7 +42,7 @@ describe("taking a key over", () => {
     assert.equal(await sessions.isCurrent(first), true);
   });
 
-  test("is done once, by one of many, and takes one place", async (t) => {
+  test("one of many concurrent take-overs succeeds, and takes one place", async (t) => {
     const rigs = await Promise.all([openRig(t, azurite), openRig(t, azurite)]);
     const [{ sessions, connection }] = rigs;
     const deviceCorrelationId = someDevice();
@@ -60,7 +60,7 @@ describe("taking a key over", () => {
     assert.equal(await sessions.isCurrent(winner), true);
   });
 
-  test("goes on where only the guard was changed in between", async (t) => {
+  test("succeeds after a concurrent change of the guard alone", async (t) => {
     const [{ sessions, connection }, other] = await Promise.all([openRig(t, azurite), openRig(t, azurite)]);
     const deviceCorrelationId = someDevice();
     const first = await reserved(sessions, reservation({ deviceCorrelationId, keyHash: "abc" }));
@@ -72,7 +72,7 @@ describe("taking a key over", () => {
     assert.deepEqual(readGuard(guard).recent, [first.taken, second.taken, taken]);
   });
 
-  test("is undone by an erasure: a key that is gone is not written again", async (t) => {
+  test("an erased key is not written again", async (t) => {
     const { sessions, connection } = await openRig(t, azurite);
     const deviceCorrelationId = someDevice();
     const first = await reserved(sessions, reservation({ deviceCorrelationId, keyHash: "abc" }));

@@ -37,7 +37,7 @@ async function committedFor(rig: Rig, device: string, countedFor: string) {
 }
 
 describe("guards of one device", () => {
-  test("count the sessions of services and of each user by themselves, also in one process's memory", async (t) => {
+  test("services and each user have separate counts, also in a process's cache", async (t) => {
     const rig = await openRig(t, azurite);
     const device = someDevice();
     for (const countedFor of ["services", owner, owner, other, "services", owner]) {
@@ -46,7 +46,7 @@ describe("guards of one device", () => {
     assert.deepEqual(await guardsOf(rig, device), { g: 2, [`g_${owner}`]: 3, [`g_${other}`]: 1 });
   });
 
-  test("get the outcomes of their own sessions", async (t) => {
+  test("count the outcomes of their own sessions only", async (t) => {
     const rig = await openRig(t, azurite);
     const device = someDevice();
     await committedFor(rig, device, "services");
@@ -59,7 +59,7 @@ describe("guards of one device", () => {
     assert.deepEqual(rejections, [0, 7, undefined]);
   });
 
-  test("go with the last session that each counts", async (t) => {
+  test("are removed with the last session that they count", async (t) => {
     const rig = await openRig(t, azurite);
     const { sessions, connection } = rig;
     const device = someDevice();
@@ -73,7 +73,7 @@ describe("guards of one device", () => {
     assert.deepEqual(await rowKeysOf(connection.sessions, device), []);
   });
 
-  test("go with the last creation under way, whether its key row is there or not", async (t) => {
+  test("are removed with the last creation in flight, with and without its key row", async (t) => {
     for (const isReleased of [false, true]) {
       const rig = await openRig(t, azurite);
       const { sessions, connection } = rig;
@@ -87,7 +87,7 @@ describe("guards of one device", () => {
     }
   });
 
-  test("are all contents of the device, which an erasure removes", async (t) => {
+  test("are removed by an erasure of the device", async (t) => {
     const rig = await openRig(t, azurite);
     const device = someDevice();
     for (const countedFor of ["services", owner, other]) {
@@ -104,7 +104,7 @@ describe("guards of one device", () => {
     assert.equal((await devices.contentsOf(device)).isEmpty, true);
   });
 
-  test("are all freed of their lock-outs at once, and keep their creations", async (t) => {
+  test("lifting lockouts keeps their creations", async (t) => {
     const rig = await openRig(t, azurite);
     const device = someDevice();
     const change = { rejectionsInARow: 5, lockedUntil: "2026-01-01T00:30:00.000Z", changedOn };

@@ -27,14 +27,18 @@ export async function measureHeap(host: FunctionsHost): Promise<HeapUse> {
   return heapUseShape.parse(await response.json());
 }
 
-/** Waits until at most `most` exchanges are alive. */
+/** Waits until at most `most` exchanges are alive. Every poll adds exchanges of its own for a while, so polls are rare. */
 export async function settledHeap(host: FunctionsHost, most: number): Promise<HeapUse> {
   let use = await measureHeap(host);
   const isSettled = async () => {
     if (use.exchanges > most) use = await measureHeap(host);
     return use.exchanges <= most;
   };
-  await until(isSettled, { timeoutMs: 120_000, state: () => `${use.exchanges} exchanges, expected ${most}` });
+  await until(isSettled, {
+    timeoutMs: 120_000,
+    everyMs: 200,
+    state: () => `${use.exchanges} exchanges, expected ${most}`,
+  });
   return use;
 }
 
