@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { ApiError } from "../../errors.ts";
+import { creationConflict, referenceImageNotFound } from "../../api-errors.ts";
 import type { Answered } from "../../face/client/face-service.ts";
 import { isRefusal } from "../../face/errors.ts";
 import type { CreatedSession } from "../../face/model.ts";
@@ -104,7 +104,7 @@ function anchorOf(keyHash: string): string {
 async function readHeldImage(images: Images, caller: Caller, referenceImageId: string): Promise<CheckedImage> {
   const held = await images.get(heldImageName(caller, referenceImageId));
   if (held === undefined) {
-    throw new ApiError(400, "ReferenceImageNotFound", "There is no reference image with this referenceImageId.");
+    throw referenceImageNotFound();
   }
   return held;
 }
@@ -160,7 +160,7 @@ async function commit(deps: OpenSessionDeps, plan: Plan, reserved: Reserved, rec
   });
   if (committed) return;
   await undo(deps, plan, reserved, { hasUsedPlaces: false, sessionId: record.sessionId });
-  throw new ApiError(409, "CreationConflict", "The device's records were removed while the session was being created.");
+  throw creationConflict();
 }
 
 /** Ends a creation that has used its places. Where the device is not known, there is none whose next creation could count it. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { ApiError } from "../../errors.ts";
+import { deviceSetInClientDisabled } from "../../api-errors.ts";
 import { carryOver, carryOverRules } from "../../face/carry-over.ts";
 import type { FaceService } from "../../face/client/face-service.ts";
 import type { CreateRequest } from "../../face/codec.ts";
@@ -67,11 +67,7 @@ export interface PlanDeps {
 export function planSession(deps: PlanDeps, command: OpenSessionCommand): Plan {
   const { kind, request, image, referenceImageId } = command;
   if (request.deviceCorrelationIdSetInClient && !deps.policy.allowDeviceSetInClient) {
-    throw new ApiError(
-      400,
-      "DeviceSetInClientDisabled",
-      "Devices that are set in the client are not allowed here: send a deviceCorrelationId.",
-    );
+    throw deviceSetInClientDisabled();
   }
   const hasImage = image !== undefined || referenceImageId !== undefined;
   const expectsImage = command.expectedReferenceImageId !== undefined;

@@ -1,5 +1,4 @@
-import { sessionNotFound } from "../../api-errors.ts";
-import { ApiError } from "../../errors.ts";
+import { sessionNotFinished, sessionNotFound } from "../../api-errors.ts";
 import { type Caller, mayUse } from "../model/caller.ts";
 import type { SessionRecord } from "../model/session.ts";
 import { findSession } from "./get-session.ts";
@@ -12,8 +11,8 @@ export interface ClientReport {
   clientError?: string;
 }
 
-/** Seconds after which asking again makes sense: an attempt takes about twelve, an active one up to twenty. */
-const retryAfter = "5";
+/** An attempt takes about twelve seconds, in the active mode up to twenty. */
+const retryAfterSeconds = 5;
 
 /**
  * Asks for the result now, checks it against what the app was told by its device, and records outcome and audit entries.
@@ -35,7 +34,7 @@ export async function settleSession(
   if (recorded.isErased) throw sessionNotFound();
   const { record } = recorded.stored;
   if (record.attempts === 0 && !record.final && record.clientError === undefined) {
-    throw new ApiError(409, "SessionNotFinished", "No attempt of this session has ended yet.", { retryAfter });
+    throw sessionNotFinished(retryAfterSeconds);
   }
   return record;
 }

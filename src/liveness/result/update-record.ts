@@ -1,4 +1,4 @@
-import { ApiError } from "../../errors.ts";
+import { serverBusy } from "../../api-errors.ts";
 import type { GuardChange } from "../model/guard.ts";
 import type { Version } from "../model/references.ts";
 import { type AuditRecord, placed, type SessionRecord, type StoredSession } from "../model/session.ts";
@@ -34,9 +34,7 @@ export async function updateRecord(
     if (reread === undefined) return undefined;
     current = { ...reread, ...(stored.prunedOn !== undefined && { prunedOn: stored.prunedOn }) };
   }
-  throw new ApiError(503, "ServerBusy", `The record changed ${maxRounds} times while it was being written.`, {
-    retryAfter: "1",
-  });
+  throw serverBusy(`The record changed ${maxRounds} times while it was being written.`);
 }
 
 function confirmed({ recalled: _, ...stored }: StoredSession): StoredSession {

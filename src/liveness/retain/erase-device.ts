@@ -1,4 +1,4 @@
-import { ApiError } from "../../errors.ts";
+import { serverBusy } from "../../api-errors.ts";
 import type { FaceService } from "../../face/client/face-service.ts";
 import { unlessReplaced } from "../images/bound-images.ts";
 import type { Clock } from "../model/clock.ts";
@@ -66,7 +66,7 @@ export async function eraseDevice(deps: EraseDeps, deviceCorrelationId: string):
     }
     await deps.devices.dropRest(contents);
   }
-  throw new ApiError(503, "ServerBusy", "Sessions are being created for this device at once.", { retryAfter: "1" });
+  throw serverBusy("Sessions are being created for this device at once.");
 }
 
 /** An image that was replaced since may be bound to another device by now; if it is not, the next round removes it. */

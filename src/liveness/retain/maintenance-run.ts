@@ -1,3 +1,4 @@
+import { isForbidden, isThrottled } from "../../api-errors.ts";
 import { ApiError } from "../../errors.ts";
 import type { FaceCallOptions, FaceService } from "../../face/client/face-service.ts";
 import { createSemaphore } from "../../semaphore.ts";
@@ -61,7 +62,7 @@ export function beginRun(limits: RunLimits, deadline: number): Run {
           return await ask();
         } catch (error) {
           if (abort.signal.aborted) throw new DeadlineReached();
-          if (!(error instanceof ApiError && error.status === 429)) throw error;
+          if (!isThrottled(error)) throw error;
           if (refusals === maxRefusals) throw new DeadlineReached();
         }
       }
@@ -103,5 +104,5 @@ const credentialCodes = new Set(["FaceCredentialsRejected", "FaceCredentialFaile
 /** Whether it is no session's fault: storage is out of reach, or the service refuses the app, its quota or its approval. */
 export function isInfrastructureFailure(cause: unknown): boolean {
   if (!(cause instanceof ApiError)) return false;
-  return isStorageOutage(cause) || credentialCodes.has(cause.code) || cause.status === 403;
+  return isStorageOutage(cause) || credentialCodes.has(cause.code) || isForbidden(cause);
 }

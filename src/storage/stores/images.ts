@@ -1,7 +1,8 @@
 import type { ContainerClient } from "@azure/storage-blob";
 import * as z from "zod";
 import { ApiError } from "../../errors.ts";
-import { conditionShape, imageTypes } from "../../liveness/images/inspect-image.ts";
+import { conditionShape } from "../../etag.ts";
+import { imageTypes } from "../../liveness/images/inspect-image.ts";
 import type { Clock } from "../../liveness/model/clock.ts";
 import type {
   Conditions,
