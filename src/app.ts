@@ -24,7 +24,7 @@ export interface App extends TableStores {
   retention: Retention;
   now: Clock;
   newId: NewId;
-  /** Absent where nobody has asked for it. */
+  /** Absent if not configured. */
   telemetry?: Telemetry;
 }
 

@@ -54,7 +54,7 @@ function handlersOf(composition: Composition, telemetry: Telemetry | undefined):
   };
 }
 
-/** Loaded only where it is wanted. The app works without: whatever is wrong with it is told, and stops nothing. */
+/** Loaded only if configured. The app works without telemetry: a failure is logged and stops nothing. */
 async function connectTelemetry({ telemetry, face, storage }: Config): Promise<Telemetry | undefined> {
   if (telemetry === undefined) return undefined;
   try {

@@ -39,7 +39,7 @@ export interface OpenedSession {
  * creation that the service refuses for what it asks has used its places; one that fails otherwise gives them back.
  *
  * @throws ApiError what `planSession`, `admit` and `repeatCreation` throw; 400 `ReferenceImageNotFound`; 409
- *   `CreationConflict` where the device was erased meanwhile; and whatever the service has to say.
+ *   `CreationConflict` if the device was erased concurrently; errors of the service.
  */
 export async function openSession(deps: OpenSessionDeps, command: OpenSessionCommand): Promise<OpenedSession> {
   const plan = planSession(deps, command);
@@ -153,7 +153,7 @@ function newImage({ bytes, facts }: CheckedImage, { request, caller }: OpenSessi
 
 async function commit(deps: OpenSessionDeps, plan: Plan, reserved: Reserved, record: SessionRecord): Promise<void> {
   const committed = await deps.creations.commit(reserved, record).catch(async (error: unknown) => {
-    // Whether it was written is not known; that nobody gets the token is. The key row shows it: only its commit changes it.
+    // Unknown whether it was written, but the token is not returned. The key row shows it: only its commit changes it.
     await ignoreErrors(deps.face.revoke(record));
     await ignoreErrors(releaseUncommitted(deps, plan, reserved));
     throw error;
@@ -186,7 +186,7 @@ async function undo(
   const { face, schedule, images } = deps;
   const { command, creation, uploaded } = plan;
   const [, ...taken] = await Promise.allSettled([
-    // One that cannot be revoked now dies by itself: nobody has its token.
+    // A session that cannot be revoked expires by itself: its token was not returned.
     sessionId !== undefined && face.revoke({ kind: command.kind, sessionId, upstreamVersion: face.version }),
     hasUsedPlaces ? endUsed(deps, plan, reserved) : giveUp(deps, plan, reserved),
     uploaded !== undefined && images.delete(`sessions/${creation.creationId}`),

@@ -71,7 +71,7 @@ export function planSession(deps: PlanDeps, command: OpenSessionCommand): Plan {
   }
   const hasImage = image !== undefined || referenceImageId !== undefined;
   const expectsImage = command.expectedReferenceImageId !== undefined;
-  // Which image the client has submitted is told by the hash alone.
+  // Only the hash shows which image the client has submitted.
   const asked = { ...request, ...(expectsImage && { returnVerifyImageHash: true }) };
   carryOver(deps.face.version, kind, asked, hasImage);
   const uploaded = image && { bytes: image.bytes, facts: inspectImage(image.bytes) };
@@ -96,7 +96,7 @@ export function planSession(deps: PlanDeps, command: OpenSessionCommand): Plan {
   };
 }
 
-/** The hash tells which image the service really used, so it is asked for wherever it can be compared. */
+/** The hash shows which image the service has used. It is requested wherever it can be compared. */
 function canReturnHash(version: ApiVersion): boolean {
   return carryOverRules.some(
     ({ field, towards }) => field === "returnVerifyImageHash" && towards[version] === "carried",

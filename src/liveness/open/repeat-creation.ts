@@ -41,21 +41,21 @@ export async function repeatCreation(deps: RepeatDeps, plan: Plan, existing: Res
   // Revoked by its owner, or a moment ago by another repeat: that one has changed the key's row.
   if (record.revokedOn !== undefined && !(await deps.creations.isCurrent(existing))) throw creationInProgress();
   if (record.status !== "NotStarted") throw sessionAlreadyUsed();
-  // A session that the service does not know was revoked by the very creation whose commit failed: nobody has its token.
-  const told = await deps.face.get(record);
-  if (told !== undefined && (told.value.status !== "NotStarted" || told.value.attempts.length > 0))
+  // If the service does not know the session, its own creation revoked it after a failed commit: no caller has its token.
+  const current = await deps.face.get(record);
+  if (current !== undefined && (current.value.status !== "NotStarted" || current.value.attempts.length > 0))
     throw sessionAlreadyUsed();
-  const { authToken } = told?.value ?? {};
-  if (told !== undefined && authToken !== undefined && deps.now() < Date.parse(record.tokenExpiresOn)) {
-    const { requestId } = told;
+  const { authToken } = current?.value ?? {};
+  if (current !== undefined && authToken !== undefined && deps.now() < Date.parse(record.tokenExpiresOn)) {
+    const { requestId } = current;
     return {
-      answer: { created: sameSession(told.value, authToken), record, ...(requestId !== undefined && { requestId }) },
+      answer: { created: sameSession(current.value, authToken), record, ...(requestId !== undefined && { requestId }) },
     };
   }
   return replace(deps, plan, existing, stored);
 }
 
-/** Revokes what is replaced in any case: whoever recorded that may have stopped before the service heard of it. */
+/** Revokes the replaced session in any case: an earlier request may have recorded that and stopped before the call. */
 async function replace(deps: RepeatDeps, plan: Plan, existing: Reserved, stored: StoredSession): Promise<Repeated> {
   const place = await takeOver(deps, plan, existing, stored.record.sessionId);
   try {

@@ -4,7 +4,7 @@ import type { SessionRecord } from "../model/session.ts";
 import { findSession } from "./get-session.ts";
 import { type RecordResultDeps, recordResult } from "./record-result.ts";
 
-/** What the app tells of its device's side of a session. */
+/** What the app reports from its device. */
 export interface ClientReport {
   digest?: string;
   deviceCorrelationId?: string;
@@ -15,7 +15,7 @@ export interface ClientReport {
 const retryAfterSeconds = 5;
 
 /**
- * Asks for the result now, checks it against what the app was told by its device, and records outcome and audit entries.
+ * Fetches the result, checks it against the app's report, and records outcome and audit entries.
  * Repeating it gives the same answer, and never takes back what was found out before.
  *
  * @throws ApiError 404 `SessionNotFound`; 409 `DeviceMismatch` where the session is another device's; 409
@@ -25,12 +25,12 @@ export async function settleSession(
   deps: RecordResultDeps,
   caller: Caller,
   sessionId: string,
-  told: ClientReport,
+  report: ClientReport,
 ): Promise<SessionRecord> {
   // Most often the process that created it settles it too, and need not read what it has written.
   const recalled = deps.sessions.recall(sessionId);
   const stored = recalled && mayUse(caller, recalled.record) ? recalled : await findSession(deps, caller, sessionId);
-  const recorded = await recordResult(deps, stored, told);
+  const recorded = await recordResult(deps, stored, report);
   if (recorded.isErased) throw sessionNotFound();
   const { record } = recorded.stored;
   if (record.attempts === 0 && !record.final && record.clientError === undefined) {

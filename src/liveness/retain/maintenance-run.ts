@@ -23,7 +23,7 @@ export interface Run {
   face: FaceService;
   /** Waits for a place to work on a session, the oldest first. False where no session may be begun any more. */
   admit(dueOn: string): Promise<boolean>;
-  /** Gives the place back, and tells what the session failed with, if it did. */
+  /** Releases the place. `cause`: what the session failed with, if it did. */
   leave(cause: unknown): void;
   /** Whether nothing is to be done any more, not even what comes last. */
   isOver(): boolean;
@@ -53,7 +53,7 @@ export function beginRun(limits: RunLimits, deadline: number): Run {
 
   const mayBegin = () => now() < lastBegin && outages < maxOutages;
 
-  /** A refusal is no failure: the rateLimiter has heard of it, and the call waits for its next turn. */
+  /** A throttled call is not a failure: the rate limiter has recorded it, and the call waits for its next turn. */
   async function call<T>(ask: () => Promise<T>): Promise<T> {
     await faceCallSlots.acquire();
     try {
