@@ -73,6 +73,70 @@ export function sessionImageNotFound(): ApiError {
   return new ApiError(404, "SessionImageNotFound", "Session image id is not found. It is expired or does not exist.");
 }
 
+/** 400. The operator does not allow devices that are set in the client. */
+export function deviceSetInClientDisabled(): ApiError {
+  const message = "Devices that are set in the client are not allowed here: send a deviceCorrelationId.";
+  return new ApiError(400, "DeviceSetInClientDisabled", message);
+}
+
+export function referenceImageNotFound(): ApiError {
+  return new ApiError(400, "ReferenceImageNotFound", "There is no reference image with this referenceImageId.");
+}
+
+/** 409. The device was erased while the session was being created. */
+export function creationConflict(): ApiError {
+  const message = "The device's records were removed while the session was being created.";
+  return new ApiError(409, "CreationConflict", message);
+}
+
+/** Header of responses to a request with `Repeatability-Request-ID` that was not executed. */
+const repeatRejected = { "repeatability-result": "rejected" };
+
+export function idempotencyKeyReused(): ApiError {
+  const message = "The key was used before, with another request.";
+  return new ApiError(422, "IdempotencyKeyReused", message, { headers: repeatRejected });
+}
+
+export function sessionAlreadyUsed(): ApiError {
+  const message = "The session of this key has been used, deleted or has expired.";
+  return new ApiError(409, "SessionAlreadyUsed", message, { headers: repeatRejected });
+}
+
+export function creationInProgress(): ApiError {
+  const message = "The first request with this key is still being worked on.";
+  return new ApiError(409, "CreationInProgress", message, { headers: repeatRejected, retryAfter: "1" });
+}
+
+export function deviceMismatch(): ApiError {
+  return new ApiError(409, "DeviceMismatch", "The session is another device's.");
+}
+
+export function sessionNotFinished(retryAfterSeconds: number): ApiError {
+  const retryAfter = String(retryAfterSeconds);
+  return new ApiError(409, "SessionNotFinished", "No attempt of this session has ended yet.", { retryAfter });
+}
+
+/** 403 and not 429: the official clients would wait for as long as `Retry-After` says. */
+export function deviceLockedOut(until: string): ApiError {
+  const message = `Too many checks of this device were rejected. It is locked out until ${until}.`;
+  return new ApiError(403, "DeviceLockedOut", message);
+}
+
+/** 503 after too many concurrent writes. */
+export function serverBusy(message: string): ApiError {
+  return new ApiError(503, "ServerBusy", message, { retryAfter: "1" });
+}
+
+/** Whether the service throttled the request. */
+export function isThrottled(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 429;
+}
+
+/** Whether the service refused the app itself: its quota or its approval. */
+export function isForbidden(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 403;
+}
+
 /** 429 of the gateway. */
 export function rateLimitExceeded(seconds: number): ApiError {
   return new ApiError(429, "429", `Rate limit is exceeded. Try again in ${seconds} seconds.`, {

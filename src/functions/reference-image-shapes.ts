@@ -1,6 +1,7 @@
 import * as z from "zod";
+import { conditionShape } from "../etag.ts";
 import type { BodyShape } from "../http/operation.ts";
-import { conditionShape, imageLimits, imageTypes } from "../liveness/images/inspect-image.ts";
+import { imageLimits, imageTypes } from "../liveness/images/inspect-image.ts";
 
 /** Bodies and headers of the reference images' routes. */
 

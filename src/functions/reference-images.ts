@@ -1,11 +1,12 @@
 import * as z from "zod";
 import { compact } from "../compact.ts";
 import { ApiError } from "../errors.ts";
+import { conditionShape } from "../etag.ts";
 import { referenceId } from "../face/versions/request-fields.ts";
 import { readBytes } from "../http/body.ts";
 import { defineEndpoint, type Endpoint, noQuery, resourceNotFound } from "../http/endpoint.ts";
 import { findImage } from "../liveness/images/find-image.ts";
-import { conditionShape, imageLimits, imageTypes } from "../liveness/images/inspect-image.ts";
+import { imageLimits, imageTypes } from "../liveness/images/inspect-image.ts";
 import { keepImage, type Refused, removeImage } from "../liveness/images/keep-image.ts";
 import type { Conditions, StoredImageFacts } from "../liveness/model/images.ts";
 import { checkDeviceId, deviceId } from "./device-id.ts";

@@ -116,7 +116,7 @@ function countOutcome(telemetry: Telemetry, before: SessionRecord, after: Sessio
   for (const reason of after.reasons) telemetry.measure("liveness.reasons", 1, { kind, decision, reason });
 }
 
-/** The handler of a function, whose work is told with its answer's status and code. */
+/** The handler of a function in a span with the response's status and error code. */
 export function observeHttp(telemetry: Telemetry, handler: RequestHandler): RequestHandler {
   return (request, context) =>
     telemetry.invocation(invocationOf(context, true), async () => {

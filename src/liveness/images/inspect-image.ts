@@ -11,9 +11,6 @@ export const imageLimits = {
   maxPixels: 4096,
 } as const;
 
-/** What may stand in `If-Match` and `If-None-Match`: one ETag, or `*`. Storage takes a comma for the end of a tag. */
-export const conditionShape = /^(\*|(W\/)?"[\x21\x23-\x2b\x2d-\x7e]*")$/;
-
 /** The formats that the service decodes, with their names in `image-size`. */
 const formats = [
   ["jpg", "image/jpeg"],

@@ -98,7 +98,7 @@ async function replaceVersion(
 
 /**
  * Whether the user's images are no more than the limit allows, the new one among them. If they are more, the new one is
- * removed, in whichever version it is by now: else a concurrent replacement could keep it.
+ * removed, whatever its current version: otherwise a concurrent replacement could keep it.
  */
 async function staysWithinLimit(deps: KeepImageDeps, caller: Caller, name: HeldImageName): Promise<boolean> {
   for (let round = 1; round <= maxRounds; round += 1) {

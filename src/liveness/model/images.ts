@@ -18,7 +18,7 @@ export interface StoredImageFacts extends ImageFacts {
   owner?: string;
 }
 
-/** An image as a list tells of it. */
+/** An image in a list. */
 export interface ListedImage extends Pick<StoredImageFacts, "createdOn" | "etag" | "deviceCorrelationId"> {
   name: ImageName;
 }

@@ -27,12 +27,12 @@ export interface SessionRecord {
   startedOn?: string;
   /** The service's status, or `Expired`. */
   status: SessionStatus;
-  /** How many attempts the service has told of. */
+  /** Attempts that have ended, as far as they are recorded. */
   attempts: number;
   final: boolean;
   decision?: Decision;
   reasons: string[];
-  /** When it was deleted through us. The service's own status `Canceled` says that the user gave up. */
+  /** When it was deleted through this app. The service's own `Canceled` means that the user gave up. */
   revokedOn?: string;
   /** When the outcome was last recorded. */
   settledOn?: string;
@@ -40,14 +40,14 @@ export interface SessionRecord {
   referenceImageId?: string;
   /** SHA-256 (hex) of the verify image that the session was opened with. */
   referenceImageHash?: string;
-  /** The device submits the image itself; `referenceImageHash` says which it must be. */
+  /** The device submits the image itself; `referenceImageHash` is that of the expected one. */
   imageFromClient?: boolean;
-  /** The digest that the client told of its latest attempt. */
+  /** The client's digest of its latest attempt. */
   clientDigest?: string;
-  /** Why the client could not go on, in its own words. */
+  /** The client's own error message. */
   clientError?: string;
   modelVersion?: string;
-  /** What the service saw in the verify image when the session was opened; not every version tells it again. */
+  /** Faces that the service found in the verify image at creation; not every version returns them later. */
   verifyReferences?: VerifyReference[];
   /** Lowest match confidence that is accepted, 0 to 1. */
   threshold?: number;
@@ -66,7 +66,7 @@ export interface StoredSession {
   prunedOn?: string;
   /** Its device is known, and and it is not yet, or not wholly, stored with its device: `bindSession` moves it. */
   isMoving?: true;
-  /** Not read just now, but remembered: whether it is still so is told by a write by its ETag, or by reading it. */
+  /** From the cache of this process: it may be outdated, which a conditional write or a read detects. */
   recalled?: true;
 }
 

@@ -1,5 +1,4 @@
-import { rateLimitExceeded } from "../../api-errors.ts";
-import { ApiError } from "../../errors.ts";
+import { deviceLockedOut, rateLimitExceeded } from "../../api-errors.ts";
 import type { Guard, GuardChange } from "../model/guard.ts";
 import type { Decision } from "../model/session.ts";
 
@@ -24,7 +23,7 @@ export interface Limits {
  */
 export function admit(guard: Guard | undefined, nowMs: number, limits: Limits): Guard {
   const { recent = [], rejectionsInARow = 0, lockedUntil } = guard ?? {};
-  if (lockedUntil !== undefined && Date.parse(lockedUntil) > nowMs) throw lockedOut(lockedUntil);
+  if (lockedUntil !== undefined && Date.parse(lockedUntil) > nowMs) throw deviceLockedOut(lockedUntil);
   return {
     recent: admitOne(recent, nowMs, limits.creations, limits.windowSeconds),
     // A lock-out that is over has been served: the count begins anew.
@@ -78,15 +77,6 @@ export function endLockout(guard: Guard | undefined, nowMs: number): Guard | und
   const { recent, rejectionsInARow, lockedUntil } = guard;
   if (rejectionsInARow === 0 && lockedUntil === undefined) return undefined;
   return { recent, rejectionsInARow: 0, changedOn: iso(nowMs) };
-}
-
-/** Not 429 with a `Retry-After`, which the official clients would sleep out. */
-function lockedOut(until: string): ApiError {
-  return new ApiError(
-    403,
-    "DeviceLockedOut",
-    `Too many checks of this device were rejected. It is locked out until ${until}.`,
-  );
 }
 
 /** Whether an outcome bears on the lock-out: only a change to or from a row of rejections does. */

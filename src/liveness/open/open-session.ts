@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { ApiError } from "../../errors.ts";
+import { creationConflict, referenceImageNotFound } from "../../api-errors.ts";
 import type { Answered } from "../../face/client/face-service.ts";
 import { isRefusal } from "../../face/errors.ts";
 import type { CreatedSession } from "../../face/model.ts";
@@ -39,7 +39,7 @@ export interface OpenedSession {
  * creation that the service refuses for what it asks has used its places; one that fails otherwise gives them back.
  *
  * @throws ApiError what `planSession`, `admit` and `repeatCreation` throw; 400 `ReferenceImageNotFound`; 409
- *   `CreationConflict` where the device was erased meanwhile; and whatever the service has to say.
+ *   `CreationConflict` if the device was erased concurrently; errors of the service.
  */
 export async function openSession(deps: OpenSessionDeps, command: OpenSessionCommand): Promise<OpenedSession> {
   const plan = planSession(deps, command);
@@ -104,7 +104,7 @@ function anchorOf(keyHash: string): string {
 async function readHeldImage(images: Images, caller: Caller, referenceImageId: string): Promise<CheckedImage> {
   const held = await images.get(heldImageName(caller, referenceImageId));
   if (held === undefined) {
-    throw new ApiError(400, "ReferenceImageNotFound", "There is no reference image with this referenceImageId.");
+    throw referenceImageNotFound();
   }
   return held;
 }
@@ -153,14 +153,14 @@ function newImage({ bytes, facts }: CheckedImage, { request, caller }: OpenSessi
 
 async function commit(deps: OpenSessionDeps, plan: Plan, reserved: Reserved, record: SessionRecord): Promise<void> {
   const committed = await deps.creations.commit(reserved, record).catch(async (error: unknown) => {
-    // Whether it was written is not known; that nobody gets the token is. The key row shows it: only its commit changes it.
+    // Unknown whether it was written, but the token is not returned. The key row shows it: only its commit changes it.
     await ignoreErrors(deps.face.revoke(record));
     await ignoreErrors(releaseUncommitted(deps, plan, reserved));
     throw error;
   });
   if (committed) return;
   await undo(deps, plan, reserved, { hasUsedPlaces: false, sessionId: record.sessionId });
-  throw new ApiError(409, "CreationConflict", "The device's records were removed while the session was being created.");
+  throw creationConflict();
 }
 
 /** Ends a creation that has used its places. Where the device is not known, there is none whose next creation could count it. */
@@ -186,7 +186,7 @@ async function undo(
   const { face, schedule, images } = deps;
   const { command, creation, uploaded } = plan;
   const [, ...taken] = await Promise.allSettled([
-    // One that cannot be revoked now dies by itself: nobody has its token.
+    // A session that cannot be revoked expires by itself: its token was not returned.
     sessionId !== undefined && face.revoke({ kind: command.kind, sessionId, upstreamVersion: face.version }),
     hasUsedPlaces ? endUsed(deps, plan, reserved) : giveUp(deps, plan, reserved),
     uploaded !== undefined && images.delete(`sessions/${creation.creationId}`),

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { ApiError } from "../../errors.ts";
+import { deviceSetInClientDisabled } from "../../api-errors.ts";
 import { carryOver, carryOverRules } from "../../face/carry-over.ts";
 import type { FaceService } from "../../face/client/face-service.ts";
 import type { CreateRequest } from "../../face/codec.ts";
@@ -67,15 +67,11 @@ export interface PlanDeps {
 export function planSession(deps: PlanDeps, command: OpenSessionCommand): Plan {
   const { kind, request, image, referenceImageId } = command;
   if (request.deviceCorrelationIdSetInClient && !deps.policy.allowDeviceSetInClient) {
-    throw new ApiError(
-      400,
-      "DeviceSetInClientDisabled",
-      "Devices that are set in the client are not allowed here: send a deviceCorrelationId.",
-    );
+    throw deviceSetInClientDisabled();
   }
   const hasImage = image !== undefined || referenceImageId !== undefined;
   const expectsImage = command.expectedReferenceImageId !== undefined;
-  // Which image the client has submitted is told by the hash alone.
+  // Only the hash shows which image the client has submitted.
   const asked = { ...request, ...(expectsImage && { returnVerifyImageHash: true }) };
   carryOver(deps.face.version, kind, asked, hasImage);
   const uploaded = image && { bytes: image.bytes, facts: inspectImage(image.bytes) };
@@ -100,7 +96,7 @@ export function planSession(deps: PlanDeps, command: OpenSessionCommand): Plan {
   };
 }
 
-/** The hash tells which image the service really used, so it is asked for wherever it can be compared. */
+/** The hash shows which image the service has used. It is requested wherever it can be compared. */
 function canReturnHash(version: ApiVersion): boolean {
   return carryOverRules.some(
     ({ field, towards }) => field === "returnVerifyImageHash" && towards[version] === "carried",

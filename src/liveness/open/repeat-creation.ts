@@ -1,4 +1,4 @@
-import { ApiError } from "../../errors.ts";
+import { creationInProgress, idempotencyKeyReused, sessionAlreadyUsed } from "../../api-errors.ts";
 import type { CreatedSession, SessionState } from "../../face/model.ts";
 import type { Creations, Reserved } from "../model/creations.ts";
 import type { SessionRecord, StoredSession } from "../model/session.ts";
@@ -16,9 +16,6 @@ export type Repeated =
   | { answer: { created: CreatedSession; record: SessionRecord; requestId?: string } }
   | { reserved: Reserved };
 
-/** What an answer says of a request with `Repeatability-Request-ID`. */
-const rejected = { "repeatability-result": "rejected" };
-
 /**
  * A request with a key that is known already. Its session is answered again while nobody has used it. The token is not
  * stored, so where the service does not tell it either, the session is revoked and another one takes its place: never do
@@ -32,34 +29,33 @@ const rejected = { "repeatability-result": "rejected" };
 export async function repeatCreation(deps: RepeatDeps, plan: Plan, existing: Reserved): Promise<Repeated> {
   const { key } = existing;
   if (key.bodyHash !== plan.key.bodyHash) {
-    throw new ApiError(422, "IdempotencyKeyReused", "The key was used before, with another request.", {
-      headers: rejected,
-    });
+    throw idempotencyKeyReused();
   }
   // A request that crashed has left its lease, and the lease has an end.
-  if (key.sessionId === undefined && deps.now() < Date.parse(key.leaseUntil)) throw inProgress();
+  if (key.sessionId === undefined && deps.now() < Date.parse(key.leaseUntil)) throw creationInProgress();
   const stored = await previousOf(deps, existing);
   if (stored === undefined) return takeOver(deps, plan, existing, undefined);
   const { record } = stored;
   const isReplaced = key.sessionId === undefined && record.revokedOn !== undefined;
   if (isReplaced) return replace(deps, plan, existing, stored);
   // Revoked by its owner, or a moment ago by another repeat: that one has changed the key's row.
-  if (record.revokedOn !== undefined && !(await deps.creations.isCurrent(existing))) throw inProgress();
-  if (record.status !== "NotStarted") throw alreadyUsed();
-  // A session that the service does not know was revoked by the very creation whose commit failed: nobody has its token.
-  const told = await deps.face.get(record);
-  if (told !== undefined && (told.value.status !== "NotStarted" || told.value.attempts.length > 0)) throw alreadyUsed();
-  const { authToken } = told?.value ?? {};
-  if (told !== undefined && authToken !== undefined && deps.now() < Date.parse(record.tokenExpiresOn)) {
-    const { requestId } = told;
+  if (record.revokedOn !== undefined && !(await deps.creations.isCurrent(existing))) throw creationInProgress();
+  if (record.status !== "NotStarted") throw sessionAlreadyUsed();
+  // If the service does not know the session, its own creation revoked it after a failed commit: no caller has its token.
+  const current = await deps.face.get(record);
+  if (current !== undefined && (current.value.status !== "NotStarted" || current.value.attempts.length > 0))
+    throw sessionAlreadyUsed();
+  const { authToken } = current?.value ?? {};
+  if (current !== undefined && authToken !== undefined && deps.now() < Date.parse(record.tokenExpiresOn)) {
+    const { requestId } = current;
     return {
-      answer: { created: sameSession(told.value, authToken), record, ...(requestId !== undefined && { requestId }) },
+      answer: { created: sameSession(current.value, authToken), record, ...(requestId !== undefined && { requestId }) },
     };
   }
   return replace(deps, plan, existing, stored);
 }
 
-/** Revokes what is replaced in any case: whoever recorded that may have stopped before the service heard of it. */
+/** Revokes the replaced session in any case: an earlier request may have recorded that and stopped before the call. */
 async function replace(deps: RepeatDeps, plan: Plan, existing: Reserved, stored: StoredSession): Promise<Repeated> {
   const place = await takeOver(deps, plan, existing, stored.record.sessionId);
   try {
@@ -97,23 +93,10 @@ async function takeOver(
   await takeOwnerPlace(deps, plan);
   try {
     const reserved = await deps.creations.takeOver(existing, key, admission(deps, plan));
-    if (reserved === undefined) throw inProgress();
+    if (reserved === undefined) throw creationInProgress();
     return { reserved };
   } catch (error) {
     await ignoreErrors(refundOwnerPlace(deps, plan));
     throw error;
   }
-}
-
-function alreadyUsed(): ApiError {
-  return new ApiError(409, "SessionAlreadyUsed", "The session of this key has been used, deleted or has expired.", {
-    headers: rejected,
-  });
-}
-
-function inProgress(): ApiError {
-  return new ApiError(409, "CreationInProgress", "The first request with this key is still being worked on.", {
-    headers: rejected,
-    retryAfter: "1",
-  });
 }

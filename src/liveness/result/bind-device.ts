@@ -1,4 +1,4 @@
-import { ApiError } from "../../errors.ts";
+import { deviceMismatch } from "../../api-errors.ts";
 import { isDeviceId } from "../../face/model.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Devices } from "../model/devices.ts";
@@ -63,6 +63,6 @@ async function nameDevice(
 
 function refuseAnother(device: string | undefined, fromApp: string | undefined): void {
   if (fromApp !== undefined && device !== undefined && fromApp !== device) {
-    throw new ApiError(409, "DeviceMismatch", "The session is another device's.");
+    throw deviceMismatch();
   }
 }

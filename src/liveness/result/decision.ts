@@ -36,11 +36,11 @@ export interface Evidence {
   threshold: number;
   /** SHA-256 (hex) of the image that the session was opened with, where we know it. */
   referenceImageHash?: string;
-  /** The device submitted the image itself, so that only the hash tells which it was. */
+  /** The device submitted the image itself, so that only the hash identifies it. */
   imageFromClient: boolean;
-  /** The digest that the client computed, as told with this settling or an earlier one. */
+  /** The client's digest, from this settle request or an earlier one. */
   clientDigest?: string;
-  /** It was told just now, for the latest attempt: then it must be that attempt's. */
+  /** The digest comes with this request, so it must be that of the latest attempt. */
   digestIsNew: boolean;
   /** Without the client's digest nothing is accepted. */
   requireClientDigest: boolean;
@@ -63,7 +63,7 @@ export interface Verdict {
 /**
  * Decides on the latest attempt that has a result: `accepted` when a real face was seen and (with verify) it is the
  * expected one; `rejected` when it was not, or when something was swapped on the way; `inconclusive` when no attempt
- * gave an answer. A pure function: the same evidence gives the same verdict, whoever asks and when.
+ * gave an answer. A pure function: the same evidence gives the same verdict.
  */
 export function decide(evidence: Evidence): Verdict {
   const { attempts, closed } = evidence;
@@ -98,7 +98,7 @@ function judge(evidence: Evidence, result: AttemptResult): { decision: Decision;
     case "spoofface":
       return { decision: "rejected", reasons: ["SpoofDetected"] };
     default:
-      // A word that the service may add some day says no more than `uncertain` does.
+      // Unknown decisions are treated as `uncertain`.
       return { decision: "inconclusive", reasons: ["LivenessUncertain"] };
   }
 }

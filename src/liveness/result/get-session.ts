@@ -27,7 +27,7 @@ export async function findSession(
 
 export interface SessionView {
   record: SessionRecord;
-  /** As the service tells it, with what only the store knows filled in. */
+  /** As the service returns it, completed from the store. */
   state: SessionState;
   /** The service's `apim-request-id`. */
   requestId?: string;
@@ -35,7 +35,7 @@ export interface SessionView {
 
 export interface GetSessionOptions {
   /**
-   * Whether to tell when each attempt came in; where the service does not, that takes a look into the audit trail.
+   * Whether to include when each attempt ended; if the service returns no times, the audit trail is read.
    * Default false.
    */
   withReceivedTimes?: boolean;
@@ -44,7 +44,7 @@ export interface GetSessionOptions {
 /**
  * Asks the service for a session's state and records what is new of it.
  *
- * @throws ApiError 404 `SessionNotFound`, for deleted, pruned and expired sessions too; whatever the service has to say.
+ * @throws ApiError 404 `SessionNotFound`, for deleted, pruned and expired sessions too; errors of the service.
  */
 export async function getSession(
   deps: RecordResultDeps,
@@ -68,7 +68,7 @@ export async function getSession(
 
 /**
  * Revokes a session at the service. Its outcome is collected first and its record stays, as `Canceled`. A repeat after
- * the record was written and before the service heard of it revokes all the same.
+ * the record was written and before the call to the service still revokes it.
  *
  * @throws ApiError 404 `SessionNotFound` where neither we nor the service have it (any more).
  */
@@ -93,7 +93,7 @@ export async function cancelSession(deps: RecordResultDeps, stored: StoredSessio
     deps.face.revoke(stored.record),
     deps.removals.markPruned(sessionId, new Date(deps.now()).toISOString()),
   ]);
-  // Known a moment ago and gone now: revoked by the lost first try of the same call, or by somebody just as quick.
+  // Known before and gone now: revoked by the first try of the same call, whose response was lost, or concurrently.
   return revoked || wasKnown;
 }
 

@@ -47,7 +47,7 @@ export interface AuditTrail {
 }
 
 /**
- * The attempts of a session. What the service has told since the last look is recorded first.
+ * The attempts of a session. New attempts are recorded first.
  *
  * @throws ApiError 404 `SessionNotFound`.
  */

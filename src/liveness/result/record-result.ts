@@ -32,7 +32,7 @@ export interface DecisionRules {
 
 export interface RecordedResult {
   stored: StoredSession;
-  /** What the service told; undefined where it no longer knows the session. */
+  /** The service's response; undefined if it no longer knows the session. */
   state: SessionState | undefined;
   /** The record itself has gone meanwhile. */
   isErased?: true;
@@ -40,15 +40,15 @@ export interface RecordedResult {
   requestId?: string;
 }
 
-/** What comes with the question, beside what the service tells. */
+/** What the request adds to the service's result. */
 export interface RecordContext {
   /** The session is being deleted: whatever its result, it is recorded as `Canceled`. */
   revoking?: boolean;
-  /** The device that the app says it was. */
+  /** The device, as the app reports it. */
   deviceCorrelationId?: string;
   /** The client's own digest of the latest attempt. */
   digest?: string;
-  /** Why the client could not go on, in its own words. */
+  /** The client's own error message. */
   clientError?: string;
   /**
    * Further attempts of a session that has its result are recorded, and its decision stays: unless the image turns out to
@@ -70,11 +70,11 @@ export async function recordResult(
   const isGone = record.revokedOn !== undefined || deps.now() >= Date.parse(record.expiresOn);
   const answered = isGone ? undefined : await deps.face.get(record);
   const state = answered?.value;
-  const told = endedAttempts(state);
-  // Attempts may end in another order than they began, and the service may forget some: the audit trail knows what was told.
-  const isKnown = record.attempts === 0 || told.length === record.attempts;
+  const ended = endedAttempts(state);
+  // Attempts may end in another order than they began, and the service may forget some: the audit trail has all recorded ones.
+  const isKnown = record.attempts === 0 || ended.length === record.attempts;
   const trail = isKnown ? [] : (await deps.sessions.auditEntries(stored)).map(({ entry }) => entry);
-  const attempts = inOrder([...trail, ...told]);
+  const attempts = inOrder([...trail, ...ended]);
   const placed = await bindDevice(deps, stored, state?.deviceCorrelationId, occasion.deviceCorrelationId);
   if (placed === undefined) return { stored, state: undefined, isErased: true };
   const seen: Observation = { ...occasion, state, attempts, nowMs: deps.now(), rules: deps.rules };
@@ -90,7 +90,7 @@ export async function recordResult(
     const guard = await guardChange(deps, placed, current, next);
     return { record: next, entries, ...(guard && { guard }) };
   });
-  // Erased meanwhile: there is nothing left to tell of.
+  // Erased concurrently.
   if (written === undefined) {
     // Or moved to its device, as long as that was not known here.
     const moved = placed.record.deviceCorrelationId === undefined && (await deps.sessions.find(record.sessionId));
@@ -98,7 +98,7 @@ export async function recordResult(
     for (const sessionImageId of linked) await deps.sessionImages.unlink(sessionImageId);
     return { stored, state: undefined, isErased: true };
   }
-  // Somebody recorded more in between than was seen here, and what came with the question would be lost: look again.
+  // A concurrent request recorded more attempts than were seen here. Repeat, or this request's context would be lost.
   if (isBound || written.record.attempts > Math.max(attempts.length, record.attempts))
     return recordResult(deps, written, occasion);
   return { stored: written, state, ...(answered?.requestId !== undefined && { requestId: answered.requestId }) };
@@ -134,7 +134,7 @@ async function linkImages(
 export interface Observation extends RecordContext {
   /** Undefined where the service no longer knows the session. */
   state: SessionState | undefined;
-  /** Those that have ended, ascending: as the service tells them, or as they were recorded. */
+  /** Attempts that have ended, ascending: from the service or the audit trail. */
   attempts: readonly Attempt[];
   nowMs: number;
   rules: DecisionRules;
@@ -142,7 +142,7 @@ export interface Observation extends RecordContext {
 
 /** The record as it should be by what was seen, or undefined where nothing of it is new. Nothing recorded is ever lost. */
 export function settle(record: SessionRecord, seen: Observation): SessionRecord | undefined {
-  // Somebody recorded more in between: what is known here is too old to judge by.
+  // A concurrent request recorded more attempts: this observation is outdated.
   if (seen.attempts.length < record.attempts) return undefined;
   const { state, nowMs } = seen;
   const over = state === undefined || tokenIsOver(record.tokenExpiresOn, nowMs);
@@ -190,7 +190,7 @@ function hasOwnResult({ final, status, decision }: SessionRecord): boolean {
   return final && status !== "Expired" && decision !== undefined;
 }
 
-/** A settling that is repeated tells the digest of its own attempt, though a further one may have ended since. */
+/** A repeated settle request has the digest of its own attempt, even if a further attempt has ended since. */
 function isRepeatedDigest({ clientDigest }: SessionRecord, { digest, attempts }: Observation): boolean {
   return digest === clientDigest && attempts.some(({ result }) => sameDigest(result?.digest, digest));
 }
@@ -201,10 +201,10 @@ function sameRecord(one: SessionRecord, other: SessionRecord): boolean {
   return ordered(one) === ordered(other);
 }
 
-/** `Expired` is our own word for a session whose time was over before the service saw it through. */
+/** `Expired`: the token ended before the session had a result. The service has no such status. */
 function statusOf(record: SessionRecord, state: SessionState | undefined, over: boolean): string {
-  const told = state?.status ?? record.status;
-  return over && (told === "NotStarted" || told === "Running") ? "Expired" : told;
+  const status = state?.status ?? record.status;
+  return over && (status === "NotStarted" || status === "Running") ? "Expired" : status;
 }
 
 /** The attempts of a session that have come to an end, with a result or an error. */
@@ -212,7 +212,7 @@ export function endedAttempts(state: SessionState | undefined): Attempt[] {
   return (state?.attempts ?? []).filter(({ result, error }) => result !== undefined || error !== undefined);
 }
 
-/** Each attempt once, as it was told last, ascending by the id of its entry. */
+/** Each attempt once, in its latest state, ascending by the id of its entry. */
 function inOrder(attempts: readonly Attempt[]): Attempt[] {
   return [...new Map(attempts.map((attempt) => [auditEntryId(attempt), attempt])).values()].sort(byEntryId);
 }

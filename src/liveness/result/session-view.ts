@@ -7,7 +7,7 @@ import { attemptFor, sessionFieldsFor } from "./digest-visibility.ts";
  * A session as the dialects tell it: what the service answers, and what only the store knows. The caller sees only the
  * digests that `attemptFor` allows.
  *
- * @param trail the stored entries, for the times of attempts of which the service tells none.
+ * @param trail the stored entries, for the times of attempts without a time from the service.
  */
 export function viewSession(
   caller: Caller,
@@ -38,7 +38,7 @@ export function viewSession(
   };
 }
 
-/** @param receivedOn when we first saw the attempt end, where the service does not tell when it came in. */
+/** @param receivedOn when this app first saw the attempt end, if the service returns no time. */
 export function viewAttempt(
   caller: Caller,
   record: SessionRecord,
@@ -48,7 +48,7 @@ export function viewAttempt(
   const attempt = attemptFor(caller, record, original);
   const { result, audit } = attempt;
   const match = result?.verifyResult;
-  // Whoever reads only this must not take for identical what is below the session's threshold.
+  // `isIdentical` must not be true below the session's own threshold.
   const isTooWeak = match?.isIdentical && match.matchConfidence < (record.threshold ?? 0);
   return {
     ...attempt,

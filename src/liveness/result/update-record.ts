@@ -1,4 +1,4 @@
-import { ApiError } from "../../errors.ts";
+import { serverBusy } from "../../api-errors.ts";
 import type { GuardChange } from "../model/guard.ts";
 import type { Version } from "../model/references.ts";
 import { type AuditRecord, placed, type SessionRecord, type StoredSession } from "../model/session.ts";
@@ -9,11 +9,11 @@ export type RecordUpdate =
   | { record: SessionRecord; entries?: readonly AuditRecord[]; guard?: { change: GuardChange; version?: Version } }
   | undefined;
 
-/** Somebody else may write at the same time, to the record or to the guard of its device. Each lost round is another's success. */
+/** Concurrent writes of the record or of its device's guard cause retries. Each lost round is another request's success. */
 const maxRounds = 50;
 
 /**
- * Writes a record on the ground of what is stored, and decides anew whenever somebody else wrote in between.
+ * Changes the stored record, and computes the change again after each concurrent write.
  *
  * @returns what is stored now, or undefined where the record is gone.
  * @throws ApiError 503 `ServerBusy` where others are quicker again and again.
@@ -34,9 +34,7 @@ export async function updateRecord(
     if (reread === undefined) return undefined;
     current = { ...reread, ...(stored.prunedOn !== undefined && { prunedOn: stored.prunedOn }) };
   }
-  throw new ApiError(503, "ServerBusy", `The record changed ${maxRounds} times while it was being written.`, {
-    retryAfter: "1",
-  });
+  throw serverBusy(`The record changed ${maxRounds} times while it was being written.`);
 }
 
 function confirmed({ recalled: _, ...stored }: StoredSession): StoredSession {

@@ -1,4 +1,4 @@
-import { ApiError } from "../../errors.ts";
+import { serverBusy } from "../../api-errors.ts";
 import type { FaceService } from "../../face/client/face-service.ts";
 import { unlessReplaced } from "../images/bound-images.ts";
 import type { Clock } from "../model/clock.ts";
@@ -40,7 +40,7 @@ const maxRounds = 10;
  * before the row itself, so that an erasure that was cut short finds the rest when it is repeated. Key rows go first:
  * a creation under way then fails at its commit.
  *
- * @throws whatever the service or the storage has to say; repeating continues where it stopped.
+ * @throws errors of the service and of storage; a repeat continues where it stopped.
  */
 export async function eraseDevice(deps: EraseDeps, deviceCorrelationId: string): Promise<Erased> {
   const erased: Erased = { sessions: 0, referenceImages: 0 };
@@ -52,7 +52,7 @@ export async function eraseDevice(deps: EraseDeps, deviceCorrelationId: string):
       await deps.images.delete(`sessions/${key.creationId}`);
       await unschedule(deps, [key]);
     }
-    // A creation that stopped at its commit may have left a pointer that nothing here tells of.
+    // A creation that stopped at its commit may have left a pointer without a row.
     if (contents.keys.some(({ key }) => key.sessionId === undefined)) {
       await deps.removals.dropPointers({ deviceCorrelationId });
     }
@@ -66,10 +66,10 @@ export async function eraseDevice(deps: EraseDeps, deviceCorrelationId: string):
     }
     await deps.devices.dropRest(contents);
   }
-  throw new ApiError(503, "ServerBusy", "Sessions are being created for this device at once.", { retryAfter: "1" });
+  throw serverBusy("Sessions are being created for this device at once.");
 }
 
-/** An image that was replaced since may be bound to another device by now; if it is not, the next round removes it. */
+/** A replaced image may be bound to another device now; otherwise the next round removes it. */
 async function eraseImage({ images }: EraseDeps, device: string, name: HeldImageName): Promise<boolean> {
   const facts = await images.facts(name);
   if (facts?.deviceCorrelationId !== device) return false;

@@ -21,7 +21,7 @@ export interface MaintenanceFailure {
   creationId?: string;
   sessionId?: string;
   phase?: Phase;
-  /** Runs in which the session has failed by now. */
+  /** Runs in a row in which the session has failed. */
   failures?: number;
   /** Of 16, where its rows could not be read. */
   shard?: number;
@@ -66,7 +66,7 @@ export async function drain(deps: MaintainDeps, deadline: number): Promise<Maint
 }
 
 /**
- * One shard, the oldest bucket first. A session that fails is told to `onFailure`, stays due, and stops no other.
+ * One shard, the oldest bucket first. A session that fails is reported to `onFailure`, stays due, and stops no other.
  *
  * @param run of which this is a part. Default: one of its own.
  */
@@ -100,7 +100,7 @@ export async function drainShard(
     for await (const due of deps.schedule.dueRows(shard, run.startedOn)) {
       summary.due += 1;
       if ("cause" in due) {
-        // It stays where it is, and is told of until somebody mends it.
+        // The row stays, and each run reports it until an operator repairs it.
         summary.failed += 1;
         deps.onFailure({ creationId: due.creationId, cause: due.cause });
         continue;
@@ -138,7 +138,7 @@ interface RowResult {
   failure?: MaintenanceFailure;
 }
 
-/** Does all that is due for a session by now, one phase after the other. Never rejects. */
+/** Runs all phases of a session that are due, one after the other. Never rejects. */
 async function visit(deps: MaintainDeps, due: DueRow, run: Run): Promise<RowResult> {
   const stand: PhaseState = { row: due };
   const did: PhaseOutcome[] = [];

@@ -1,3 +1,4 @@
+import { isForbidden, isThrottled } from "../../api-errors.ts";
 import { ApiError } from "../../errors.ts";
 import type { FaceCallOptions, FaceService } from "../../face/client/face-service.ts";
 import { createSemaphore } from "../../semaphore.ts";
@@ -22,7 +23,7 @@ export interface Run {
   face: FaceService;
   /** Waits for a place to work on a session, the oldest first. False where no session may be begun any more. */
   admit(dueOn: string): Promise<boolean>;
-  /** Gives the place back, and tells what the session failed with, if it did. */
+  /** Releases the place. `cause`: what the session failed with, if it did. */
   leave(cause: unknown): void;
   /** Whether nothing is to be done any more, not even what comes last. */
   isOver(): boolean;
@@ -52,7 +53,7 @@ export function beginRun(limits: RunLimits, deadline: number): Run {
 
   const mayBegin = () => now() < lastBegin && outages < maxOutages;
 
-  /** A refusal is no failure: the rateLimiter has heard of it, and the call waits for its next turn. */
+  /** A throttled call is not a failure: the rate limiter has recorded it, and the call waits for its next turn. */
   async function call<T>(ask: () => Promise<T>): Promise<T> {
     await faceCallSlots.acquire();
     try {
@@ -61,7 +62,7 @@ export function beginRun(limits: RunLimits, deadline: number): Run {
           return await ask();
         } catch (error) {
           if (abort.signal.aborted) throw new DeadlineReached();
-          if (!(error instanceof ApiError && error.status === 429)) throw error;
+          if (!isThrottled(error)) throw error;
           if (refusals === maxRefusals) throw new DeadlineReached();
         }
       }
@@ -103,5 +104,5 @@ const credentialCodes = new Set(["FaceCredentialsRejected", "FaceCredentialFaile
 /** Whether it is no session's fault: storage is out of reach, or the service refuses the app, its quota or its approval. */
 export function isInfrastructureFailure(cause: unknown): boolean {
   if (!(cause instanceof ApiError)) return false;
-  return isStorageOutage(cause) || credentialCodes.has(cause.code) || cause.status === 403;
+  return isStorageOutage(cause) || credentialCodes.has(cause.code) || isForbidden(cause);
 }

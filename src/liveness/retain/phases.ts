@@ -47,7 +47,7 @@ export interface PhaseState {
   row: DueRow;
 }
 
-/** Each phase may be gone through again, and by two at once. All throw whatever the service or storage has to say. */
+/** Phases may be repeated, and run concurrently. They throw errors of the service and of storage. */
 export const phases: Record<Phase, (deps: PhaseDeps, stand: PhaseState) => Promise<Step>> = { collect, prune, purge };
 
 /** Records outcome and audit entries, by the same path as settling. Nothing is removed anywhere before that is done. */
@@ -81,7 +81,7 @@ function isSettled({ final, attempts, revokedOn, settledOn, tokenExpiresOn }: Se
 async function explainAbsence(deps: PhaseDeps, stand: PhaseState): Promise<Step> {
   const { row } = stand;
   const current = await deps.schedule.get(row);
-  // Somebody else is done with it: another run, or an erasure.
+  // Another run or an erasure has finished with it.
   if (current === undefined) return {};
   if (current.place !== row.place) {
     // It was bound to its device meanwhile.
@@ -100,7 +100,7 @@ async function prune(deps: PhaseDeps, stand: PhaseState): Promise<Step> {
   const { row } = stand;
   const { session } = row;
   if (session === undefined) {
-    // Whoever wrote this row does not say that the outcome is recorded.
+    // The row does not show that the outcome is recorded.
     stand.row = { ...row, phase: "collect" };
     return collect(deps, stand);
   }
@@ -140,7 +140,7 @@ async function purge(deps: PhaseDeps, { row }: PhaseState): Promise<Step> {
   return { did: "purged" };
 }
 
-/** A session where its row says that it is, or wherever it was moved since. */
+/** The session of a due row, also if it has been moved since. */
 export async function find({ sessions }: Pick<PhaseDeps, "sessions">, row: DueRow): Promise<StoredSession | undefined> {
   return (await sessions.load(row)) ?? (row.session && (await sessions.find(row.session.sessionId)));
 }

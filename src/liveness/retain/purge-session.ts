@@ -6,7 +6,7 @@ import type { SessionImages } from "../model/session-images.ts";
 import type { Sessions } from "../model/sessions.ts";
 import { refundCreation } from "../open/limits.ts";
 
-/** The images of the attempts that these entries tell of. */
+/** The images of the attempts in these entries. */
 export function imagesOf(entries: readonly AuditRecord[]): string[] {
   return entries.flatMap(({ entry }) => entry.result?.sessionImageId ?? []);
 }

@@ -18,7 +18,7 @@ const graceMs = 10 * 60_000;
  * Removes images by their age alone: those that came with a creation of which nothing else was ever written, and held
  * ones that are older than the operator wants them. A session whose token may be alive keeps its image.
  *
- * @returns how many were removed. What fails is told to `onFailure`.
+ * @returns the number of removed images. Failures are reported to `onFailure`.
  */
 export function sweepImages(deps: SweepDeps, deadline: number): Promise<number> {
   const prefix = deps.retention.referenceImageDays === undefined ? "sessions/" : "";
@@ -55,7 +55,7 @@ function isOutdated({ now, retention }: SweepDeps, { name, createdOn }: ListedIm
   return retention.referenceImageDays !== undefined && ageMs >= retention.referenceImageDays * 86_400_000;
 }
 
-/** False where somebody else has removed or replaced it since. */
+/** False after a concurrent removal or replacement. */
 async function remove(deps: SweepDeps, image: ListedImage): Promise<boolean> {
   const { name, etag } = image;
   try {

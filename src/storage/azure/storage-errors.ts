@@ -1,6 +1,6 @@
 import { ApiError } from "../../errors.ts";
 
-/** What the service said about a failed request. */
+/** Status and code of a failed request. */
 export interface StorageFailure {
   /** Absent: there was no answer. */
   status: number | undefined;
@@ -37,7 +37,7 @@ export function isTransient(error: unknown): boolean {
   return failure.status === undefined || [408, 429, 500, 502, 503, 504].includes(failure.status);
 }
 
-/** What the caller hears when storage stays out of reach. */
+/** 503 after all retries. */
 export function storageUnavailable(cause: unknown): ApiError {
   const message = "The storage behind this service cannot be reached at the moment. Please try again later.";
   return new ApiError(503, "StorageUnavailable", message, { retryAfter: retryAfter(cause) ?? "5", cause });

@@ -62,7 +62,7 @@ export function createTableWrites(
       const answers = readBatch(response.bodyAsText ?? "");
       const refused = answers.find(({ status }) => status >= 300);
       if (refused !== undefined) throw failure(response, refused.status, refused.body);
-      // Whether it was written is not known: asking again will tell.
+      // Unknown whether it was written: the retry finds out.
       if (answers.length !== actions.length) throw new TransportError("The answer to a transaction is not whole.");
       return answers.map(({ etag }) => etag);
     },
@@ -175,7 +175,7 @@ function failure(response: PipelineResponse, statusCode: number, body: string | 
   try {
     code = JSON.parse(body ?? "")["odata.error"].code;
   } catch {
-    // Not what the service itself would answer, such as a proxy's page: the status says enough.
+    // Not a response of the service, but for example a proxy's page: only the status is used.
   }
   return new RestError("The write was refused", {
     statusCode,

@@ -71,7 +71,7 @@ export function openTable(
     } catch (error) {
       if (readFailure(error)?.code !== "TableNotFound") throw error;
     }
-    // Somebody else may be creating it too: the SDK takes "already exists" for success.
+    // After a concurrent creation, the SDK treats "already exists" as success.
     await sendRequest(retryPolicy, (abortSignal) => table.client.createTable({ abortSignal }));
     return request();
   }

@@ -106,7 +106,7 @@ export function sessionRow(createdOn: string, creationId: string): string {
   return `${sessionPrefix}${invertedTime(createdOn)}_${creationId}`;
 }
 
-/** The time that the name of a session's row tells. */
+/** The time of creation in the key of a session's row. */
 export function sessionCreatedOn(row: string): string {
   const inverted = /^s_(\d{13})_/.exec(row)?.[1];
   if (inverted === undefined) throw new TypeError("The row is not a session's");

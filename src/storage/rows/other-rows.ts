@@ -51,7 +51,7 @@ export function readKey(entity: Entity): CreationKey {
   return { ...key, dueOn: expiryPartition === undefined ? key.leaseUntil : bucketStart(expiryPartition) };
 }
 
-/** The row of `sessionids`: where a session is, and all that the dialects' list tells of it. */
+/** The row of `sessionids`: where a session is, and what the dialects' list shows of it. */
 export interface Pointer extends Omit<SessionPointer, "sessionId"> {
   partition: string;
   row: string;

@@ -43,7 +43,7 @@ export function locationOf({ ref }: Pick<StoredSession, "ref">): RecordLocation 
   return ref as unknown as RecordLocation;
 }
 
-/** The members of a stored session that say where it is. */
+/** The references of a stored session. */
 export function located(location: RecordLocation): Pick<StoredSession, "place" | "ref"> {
   return { place: writePlace(location), ref: location as unknown as RecordRef };
 }

@@ -108,7 +108,7 @@ export function createCreations(
       },
     });
     if (!("written" in outcome)) return outcome;
-    // Without an ETag of its own it could not be told from what others write; and where no device is known, none will.
+    // Without an ETag it cannot be cached; and if no device is known, no later creation uses it.
     if (outcome.written.etag !== "*" && deviceOfPartition(partition) !== undefined) {
       guardCache.remember(guardName, outcome.written);
     }
@@ -117,7 +117,7 @@ export function createCreations(
 
   /**
    * What to begin with. Without a guard the write is right for a new device, and the cheapest way to learn of a known
-   * one. A remembered guard may let in, because the write goes by its ETag; it turns nobody away, since it may be old.
+   * one. A remembered guard may let in, because the write is conditional; it does not refuse, since it may be outdated.
    */
   function rememberedGuard(guardName: string, admit: Admit): KnownGuard | undefined {
     const known = guardCache.recall(guardName);
@@ -139,7 +139,7 @@ export function createCreations(
     return (await sessions.remove(partition, idempotencyRowKey, version)) === "removed";
   }
 
-  /** What has no ETag of its own could not be told from what others write; one whose device is not known will be moved. */
+  /** Without an ETag, or before the session is moved to its device, it cannot be cached. */
   function remember(stored: StoredSession): void {
     if (locationOf(stored).etag === "*" || stored.record.deviceCorrelationId === undefined) return;
     cache.remember(stored.record.sessionId, { ...stored, recalled: true });

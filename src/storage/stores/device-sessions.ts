@@ -22,7 +22,7 @@ export function createDeviceSessions({ sessions }: StorageTables): Pick<Sessions
     const { from, before } = sessionRows;
     const after = continuationToken === undefined ? from : readToken(partition, continuationToken);
     const where = { PartitionKey: partition, RowKey: { after, before }, ...(owner !== undefined && { owner }) };
-    // One row more than asked for tells whether there is a next page.
+    // One more row shows whether there is a next page.
     const found = [];
     for await (const entity of sessions.query({ where, pageSize: top + 1 })) {
       found.push(readSession(entity));

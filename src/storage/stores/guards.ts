@@ -102,7 +102,7 @@ export function createGuards({ sessions, retryPolicy }: StorageTables): Guards {
     });
   }
 
-  /** False where somebody else was quicker. */
+  /** False after a concurrent write. */
   async function write(partition: string, row: string, guard: Guard, etag: string | undefined): Promise<boolean> {
     if (etag !== undefined && countsNothing(guard)) return (await sessions.remove(partition, row, etag)) !== "changed";
     const entity = writeGuard(partition, row, guard);

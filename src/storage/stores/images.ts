@@ -1,7 +1,8 @@
 import type { ContainerClient } from "@azure/storage-blob";
 import * as z from "zod";
 import { ApiError } from "../../errors.ts";
-import { conditionShape, imageTypes } from "../../liveness/images/inspect-image.ts";
+import { conditionShape } from "../../etag.ts";
+import { imageTypes } from "../../liveness/images/inspect-image.ts";
 import type { Clock } from "../../liveness/model/clock.ts";
 import type {
   Conditions,
@@ -38,7 +39,7 @@ export function createImages({ referenceImages }: StorageConnection, { now = Dat
       if (etag === undefined) throw conditionNotMet();
       return { etag, created: checked.ifMatch === undefined };
     }
-    // Blob Storage does not tell a new blob from a replaced one; most are new, so that is tried first.
+    // Blob Storage does not report whether a blob was replaced. Most are new, so that is tried first.
     const created = await upload(name, image, createdOn, { ifNoneMatch: "*" });
     if (created !== undefined) return { etag: created, created: true };
     const replaced = await upload(name, image, createdOn, {});
@@ -145,14 +146,14 @@ export function createImages({ referenceImages }: StorageConnection, { now = Dat
 /** Images that are listed with one request. */
 const listPageSize = 1000;
 
-/** A blob as a list tells of it. */
+/** A blob in a list. */
 interface Blob {
   name: string;
   properties: { etag: string; createdOn?: Date; lastModified: Date };
   metadata?: Record<string, string>;
 }
 
-/** Nothing for what is no image. One that somebody else has put there has only the times that storage gives it. */
+/** Empty for other blobs. An image that was not stored by this app has only the times of the storage service. */
 function readListed({ name, properties, metadata }: Blob): ListedImage[] {
   if (!isImageName(name)) return [];
   const { createdon, device } = metadataSchema.partial().safeParse(metadata ?? {}).data ?? {};

@@ -67,7 +67,7 @@ export function createSessions(
     // What goes first is overwritten by the next try, should this one be lost; the outcome comes with the last entries.
     const last = chunks.pop() ?? [];
     for (const chunk of chunks) await sessions.transact(chunk);
-    // The previews' list tells it from the pointer. Of the stable version's sessions only their record does: a request less.
+    // Only the previews' list reads it from the pointer: for sessions of v1.2, this saves a request.
     const isListed = record.apiVersion !== "v1.2";
     const starts = isListed && record.startedOn !== undefined && stored.record.startedOn === undefined;
     const [written] = await Promise.all([

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
 import type { Guard } from "../../../src/liveness/model/guard.ts";
-import { sessionRow } from "../../../src/storage/rows/keys.ts";
-import { readPlace } from "../../../src/storage/rows/references.ts";
+import { expiryPartition, sessionRow } from "../../../src/storage/rows/keys.ts";
+import { readPlace, writePlace } from "../../../src/storage/rows/references.ts";
 import { startAzurite } from "../../local/azurite.ts";
 import {
   admitAll,
@@ -32,16 +32,18 @@ describe("reserve", () => {
     const place = await reserved(sessions, request);
     assert.deepEqual(proxy.take(), ["POST /$batch"]);
 
-    const { creationId, leaseUntil } = request;
+    const { creationId, leaseUntil, dueOn } = request;
     const key = { creationId, bodyHash: "ff", owner: "o", countedFor: "services", leaseUntil };
     const [guard, keyRow] = await rowsOf(connection.sessions, deviceCorrelationId);
+    const keys = { partition: deviceCorrelationId, idempotencyRowKey: `k_${creationId}` };
     assert.deepEqual(place, {
-      partition: deviceCorrelationId,
-      idempotencyRowKey: `k_${creationId}`,
-      etag: keyRow?.etag,
-      key,
+      ...keys,
+      place: writePlace(keys),
+      version: keyRow?.etag,
+      key: { ...key, dueOn },
       taken: place.taken,
     });
+    assert.equal(keyRow?.expiryPartition, expiryPartition(creationId, dueOn));
     assert.equal(guard?.rowKey, "g");
     assert.equal(guard?.recent, JSON.stringify([place.taken]));
     assert.deepEqual({ ...keyRow, ...key }, keyRow, "the key row has the properties of the key, under their own names");
@@ -126,9 +128,10 @@ describe("reserve", () => {
       if (guard !== undefined) throw new ApiError(429, "429", "too many");
       return admitAll(guard);
     });
-    const { taken, ...held } = place;
+    const { taken, partition, idempotencyRowKey, ...held } = place;
     assert.deepEqual(outcome, { existing: held });
-    assert.equal(place.idempotencyRowKey, "k_abc");
+    assert.equal(partition, deviceCorrelationId);
+    assert.equal(idempotencyRowKey, "k_abc");
   });
 
   test("a refusal of admit writes nothing", async (t) => {

@@ -157,7 +157,7 @@ describe("update", () => {
     assert.deepEqual(guard, { recent, ...change });
 
     assert.ok(updated && newEtag !== etag);
-    const late = { change: { rejectionsInARow: 9, changedOn }, etag };
+    const late = { change: { rejectionsInARow: 9, changedOn }, version: versionOf(etag) };
     assert.equal(await sessions.update(updated, { ...updated.record, attempts: 2 }, [], late), undefined);
     assert.deepEqual(await sessions.find(stored.record.sessionId), updated);
     assert.ok(await sessions.update(updated, updated.record, [], { change: { rejectionsInARow: 0, changedOn } }));
