@@ -1,47 +1,97 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, test } from "node:test";
-import { assertError, control, creation, digestOf, errorOf, playAttempt, sessionsPath } from "./support/app-client.ts";
+import { makeImage } from "../fixtures/images.ts";
+import { assertError, control, playAttempt } from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
 
 describe("settling", async () => {
   const { stack, app } = await openStack();
 
-  test("409 with Retry-After until an attempt has ended, then the outcome, also when repeated", async () => {
+  const settle = (sessionId: string, json: Record<string, unknown> = {}) =>
+    app.send(`api/sessions/${sessionId}/settle`, { json });
+  const digestOf = (played: { body: unknown }) => (played.body as { digest: string }).digest;
+
+  test("answers 409 with a time to come back until an attempt has ended", async () => {
     const session = await app.openSession();
-    const path = `api/sessions/${session.sessionId}/settle`;
-    const early = await app.send(path, { json: { digest: "00" } });
+    const early = await settle(session.sessionId, { digest: "00" });
     assertError(early, 409, "SessionNotFinished");
     assert.ok(Number(early.headers.get("retry-after")) > 0);
     const digest = digestOf(await playAttempt(stack.emulator, session, { scenario: "realface" }));
-    const settled = await app.settle(session.sessionId, { digest });
-    assert.partialDeepStrictEqual(settled, { decision: "accepted", reasons: ["RealFace"], final: true });
-    for (const json of [{ digest }, {}]) assert.deepEqual(await app.settle(session.sessionId, json), settled);
-    assert.deepEqual((await app.send(path, { method: "POST" })).body, settled);
-    assert.deepEqual(await app.session(session.sessionId), settled);
-    await app.send(`${sessionsPath}/${session.sessionId}`, { method: "DELETE" });
-    assert.deepEqual((await app.settle(session.sessionId, { digest })).reasons, ["RealFace"]);
+    const settled = await settle(session.sessionId, { digest });
+    assert.equal(settled.status, 200, JSON.stringify(settled.body));
+    const { decision, reasons, final } = settled.body as Record<string, unknown>;
+    assert.deepEqual({ decision, reasons, final }, { decision: "accepted", reasons: ["RealFace"], final: true });
+    assert.deepEqual((await settle(session.sessionId, { digest })).body, settled.body);
+    assert.deepEqual((await settle(session.sessionId)).body, settled.body);
+    const silent = await app.send(`api/sessions/${session.sessionId}/settle`, { method: "POST" });
+    assert.deepEqual(silent.body, settled.body);
+    assert.deepEqual(await app.session(session.sessionId), settled.body);
   });
 
-  test("a digest mismatch rejects for good, before and after the outcome was recorded", async () => {
+  test("rejects for good when the digest was swapped, before or after the outcome was recorded", async () => {
     for (const recordedBefore of [false, true]) {
       const session = await app.openSession();
       const played = await playAttempt(stack.emulator, session, { scenario: "realface", tamperDigest: true });
       if (recordedBefore) {
-        await app.send(`${sessionsPath}/${session.sessionId}`);
+        await app.send(`face/v1.2/detectLiveness-sessions/${session.sessionId}`);
         assert.equal((await app.session(session.sessionId)).decision, "accepted");
       }
-      const expected = { decision: "rejected", reasons: ["ClientDigestMismatch"] };
-      const settled = await app.settle(session.sessionId, { digest: digestOf(played) });
-      assert.partialDeepStrictEqual(settled, expected);
-      await app.settle(session.sessionId);
-      await app.send(`${sessionsPath}/${session.sessionId}`);
-      assert.partialDeepStrictEqual(await app.session(session.sessionId), expected);
+      const settled = await settle(session.sessionId, { digest: digestOf(played) });
+      const expected = ["rejected", ["ClientDigestMismatch"]];
+      const { decision, reasons } = settled.body as Record<string, unknown>;
+      assert.deepEqual([decision, reasons], expected);
+      await settle(session.sessionId);
+      await app.send(`face/v1.2/detectLiveness-sessions/${session.sessionId}`);
+      const stored = await app.session(session.sessionId);
+      assert.deepEqual([stored.decision, stored.reasons], expected);
     }
+  });
+
+  test("takes the client's error down and counts it as no spoof", async () => {
+    const session = await app.openSession();
+    const settled = await settle(session.sessionId, { clientError: "CameraPermissionDenied" });
+    const { decision, reasons, final } = settled.body as Record<string, unknown>;
+    assert.deepEqual([decision, reasons, final], ["inconclusive", ["ClientError"], false]);
+    await playAttempt(stack.emulator, session, { scenario: "realface" });
+    assert.equal(((await settle(session.sessionId)).body as { decision: string }).decision, "accepted");
+  });
+
+  test("settles after the service has forgotten the session, by what was recorded", async () => {
+    const session = await app.openSession();
+    const digest = digestOf(await playAttempt(stack.emulator, session, { scenario: "realface" }));
+    await settle(session.sessionId);
+    await app.send(`face/v1.2/detectLiveness-sessions/${session.sessionId}`, { method: "DELETE" });
+    const late = await settle(session.sessionId, { digest });
+    assert.deepEqual((late.body as { reasons: string[] }).reasons, ["RealFace"]);
+  });
+
+  test("refuses what it does not know, and another device", async () => {
+    const session = await app.openSession();
+    assertError(await settle(session.sessionId, { digets: "x" }), 400, "InvalidRequestBody");
+    assertError(await settle(session.sessionId, { digest: 1 }), 400, "InvalidRequestBody");
+    assertError(await settle(session.sessionId, { deviceCorrelationId: "another" }), 409, "DeviceMismatch");
+    assertError(await settle(randomUUID()), 404, "SessionNotFound");
+    const untyped = { method: "POST", body: new TextEncoder().encode("{}") };
+    assertError(await app.send(`api/sessions/${session.sessionId}/settle`, untyped), 415, "BadArgument");
+  });
+
+  test("compares the image that the service used with the one that was held", async () => {
+    const id = randomUUID();
+    await app.send(`api/reference-images/${id}`, { method: "PUT", body: makeImage({}, 1) });
+    const path = "face/v1.2/detectLivenessWithVerify-sessions";
+    const opened = await app.send(path, {
+      json: { livenessOperationMode: "Passive", deviceCorrelationId: randomUUID(), referenceImageId: id },
+    });
+    const session = opened.body as { sessionId: string; authToken: string };
+    await playAttempt(stack.emulator, session, { scenario: "realface", matchConfidence: 0.99 });
+    const result = await app.send(`${path}/${session.sessionId}`);
+    assert.match(JSON.stringify(result.body), /verifyImageHash/, "the hash is asked for without being asked");
+    assert.equal((await app.session(session.sessionId)).decision, "accepted");
   });
 });
 
-describe("decision settings", async () => {
+describe("an operator's rules", async () => {
   const { stack, app } = await openStack({
     env: {
       REQUIRE_CLIENT_DIGEST: "true",
@@ -51,38 +101,51 @@ describe("decision settings", async () => {
     },
   });
 
-  test("REQUIRE_CLIENT_DIGEST: no acceptance without a digest", async () => {
+  test("accepts nothing without a digest where one is required", async () => {
     const session = await app.openSession();
-    const { body } = await playAttempt(stack.emulator, session, { scenario: "realface" });
-    const { decision, reasons } = await app.settle(session.sessionId);
-    assert.deepEqual([decision, reasons], ["inconclusive", ["RealFace", "ClientDigestMissing"]]);
-    assert.equal((await app.settle(session.sessionId, body)).decision, "accepted");
+    const played = await playAttempt(stack.emulator, session, { scenario: "realface" });
+    const path = `api/sessions/${session.sessionId}/settle`;
+    const without = (await app.send(path, { json: {} })).body as Record<string, unknown>;
+    assert.deepEqual([without.decision, without.reasons], ["inconclusive", ["RealFace", "ClientDigestMissing"]]);
+    const told = (await app.send(path, { json: played.body })).body as Record<string, unknown>;
+    assert.equal(told.decision, "accepted");
   });
 
-  test("VERIFY_CONFIDENCE_FLOOR overrides a lower threshold of the session", async () => {
-    const session = await app.openVerify(undefined, { verifyConfidenceThreshold: "0.2" });
+  test("holds every session to the floor", async () => {
+    const form = new FormData();
+    form.set("livenessOperationMode", "Passive");
+    form.set("deviceCorrelationId", randomUUID());
+    form.set("verifyConfidenceThreshold", "0.2");
+    form.set("verifyImage", new File([makeImage()], "me.jpg"));
+    const opened = await app.send("face/v1.2/detectLivenessWithVerify-sessions", { method: "POST", body: form });
+    const session = opened.body as { sessionId: string; authToken: string };
     const played = await playAttempt(stack.emulator, session, { scenario: "realface", matchConfidence: 0.8 });
-    assert.deepEqual((await app.settle(session.sessionId, played.body)).reasons, ["ConfidenceBelowThreshold"]);
+    const settled = await app.send(`api/sessions/${session.sessionId}/settle`, { json: played.body });
+    assert.deepEqual((settled.body as { reasons: string[] }).reasons, ["ConfidenceBelowThreshold"]);
   });
 
-  test("LOCKOUT_REJECTIONS locks a device out after rejections in a row, until the time is over or a service lifts it", async () => {
+  test("locks a device out after rejections in a row, for a while or until it is lifted", async () => {
     const device = randomUUID();
+    const create = { json: { livenessOperationMode: "Passive", deviceCorrelationId: device } };
     const check = async (scenario: string) => {
       const session = await app.openSession(device);
       const played = await playAttempt(stack.emulator, session, { scenario });
-      await app.settle(session.sessionId, played.body);
+      await app.send(`api/sessions/${session.sessionId}/settle`, { json: played.body });
     };
-    for (const scenario of ["spoofface", "realface", "spoofface"]) await check(scenario);
+    await check("spoofface");
+    await check("realface");
+    await check("spoofface");
     await app.openSession(device);
     await check("spoofface");
-    const refused = await app.send(sessionsPath, creation(device));
+    const refused = await app.send("face/v1.2/detectLiveness-sessions", create);
     assertError(refused, 403, "DeviceLockedOut");
     assert.equal(refused.headers.get("retry-after"), null);
-    assert.match(errorOf(refused).message, /\d{4}-\d\d-\d\dT/);
+    assert.match(JSON.stringify(refused.body), /\d{4}-\d\d-\d\dT/);
     const lift = await app.send(`api/devices/${device}/lockout`, { method: "DELETE" });
     assert.equal(lift.status, 204);
-    for (const scenario of ["spoofface", "spoofface"]) await check(scenario);
-    assertError(await app.send(sessionsPath, creation(device)), 403, "DeviceLockedOut");
+    await check("spoofface");
+    await check("spoofface");
+    assertError(await app.send("face/v1.2/detectLiveness-sessions", create), 403, "DeviceLockedOut");
     await control(stack.emulator, "/clock", { advanceSeconds: 61 });
     await app.openSession(device);
   });

@@ -1,20 +1,34 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { randomUUID } from "node:crypto";
+import { after, before, describe, test } from "node:test";
 import { makeImage } from "../fixtures/images.ts";
-import { playAttempt, verifySessionsPath } from "./support/app-client.ts";
-import { openStack } from "./support/open-stack.ts";
+import { type Stack, startStack } from "../local/stack.ts";
+import { createAppClient, playAttempt } from "./support/app-client.ts";
 import { viewStorage } from "./support/storage-view.ts";
 
-describe("the storage layout", async () => {
-  const { stack, app } = await openStack();
-  const storage = viewStorage(stack.azurite.connectionString);
+describe("what is stored", () => {
+  let stack: Stack;
+  let app: ReturnType<typeof createAppClient>;
+  let storage: ReturnType<typeof viewStorage>;
+  before(async () => {
+    stack = await startStack();
+    storage = viewStorage(stack.azurite.connectionString);
+    app = createAppClient(stack.url);
+  });
+  after(() => stack.stop());
 
-  test("names, keys and properties are those of the design, and no token is stored", async () => {
+  test("has the names, keys and properties that the design fixes, and no token", async () => {
     const image = makeImage();
-    const session = await app.openVerify("a/b!", { clientReferenceId: "order 7" }, image);
-    const { referenceImageId: creationId } = session;
+    const form = new FormData();
+    form.set("livenessOperationMode", "Passive");
+    form.set("deviceCorrelationId", "a/b!");
+    form.set("clientReferenceId", "order 7");
+    form.set("verifyImage", new File([image], "me.png"));
+    const opened = await app.send("face/v1.2/detectLivenessWithVerify-sessions", { method: "POST", body: form });
+    const session = opened.body as { sessionId: string; authToken: string };
+    const creationId = opened.headers.get("x-reference-image-id") ?? "";
     await playAttempt(stack.emulator, session, { scenario: "realface" });
-    await app.send(`${verifySessionsPath}/${session.sessionId}`);
+    await app.send(`face/v1.2/detectLivenessWithVerify-sessions/${session.sessionId}`);
 
     const device = await storage.rows("sessions");
     const inverted = (createdOn: unknown) =>
@@ -30,20 +44,36 @@ describe("the storage layout", async () => {
         ["a!2fb!21", `s_${inverted(row.createdOn)}_${creationId}`],
       ].sort(),
     );
-    assert.partialDeepStrictEqual(row, {
-      sessionId: session.sessionId,
-      kind: "livenessWithVerify",
-      deviceCorrelationId: "a/b!",
-      clientReferenceId: "order 7",
-      apiVersion: "v1.2",
-      upstreamVersion: "v1.2",
-      status: "Succeeded",
-      final: true,
-      decision: "accepted",
-      attempts: 1,
-      referenceImageId: creationId,
-      idempotencyRowKey: `k_${creationId}`,
-    });
+    assert.deepEqual(
+      {
+        sessionId: row.sessionId,
+        kind: row.kind,
+        deviceCorrelationId: row.deviceCorrelationId,
+        clientReferenceId: row.clientReferenceId,
+        apiVersion: row.apiVersion,
+        upstreamVersion: row.upstreamVersion,
+        status: row.status,
+        final: row.final,
+        decision: row.decision,
+        attempts: row.attempts,
+        referenceImageId: row.referenceImageId,
+        idempotencyRowKey: row.idempotencyRowKey,
+      },
+      {
+        sessionId: session.sessionId,
+        kind: "livenessWithVerify",
+        deviceCorrelationId: "a/b!",
+        clientReferenceId: "order 7",
+        apiVersion: "v1.2",
+        upstreamVersion: "v1.2",
+        status: "Succeeded",
+        final: true,
+        decision: "accepted",
+        attempts: 1,
+        referenceImageId: creationId,
+        idempotencyRowKey: `k_${creationId}`,
+      },
+    );
     const [pointer] = await storage.rows("sessionids");
     assert.deepEqual(
       [pointer?.partitionKey, pointer?.rowKey, pointer?.partition, pointer?.row, pointer?.ttlSeconds],
@@ -62,5 +92,15 @@ describe("the storage layout", async () => {
     const everything = await storage.everything();
     assert.equal(everything.includes(session.authToken.slice(-20)), false);
     assert.equal(stack.app.output().includes(session.authToken.slice(-20)), false);
+  });
+
+  test("leaves nothing of a creation that the service refused", async () => {
+    const before = (await storage.rows("sessions")).length;
+    const device = randomUUID();
+    const answer = await app.send("face/v1.2/detectLiveness-sessions", {
+      json: { livenessOperationMode: "Passive", deviceCorrelationId: device, livenessModelVersion: "" },
+    });
+    assert.ok(answer.status >= 400);
+    assert.equal((await storage.rows("sessions")).length, before);
   });
 });

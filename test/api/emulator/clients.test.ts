@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import createClient, { isUnexpected } from "@azure/ai-vision-face";
+import createPreviewClient, { isUnexpected as isUnexpectedInPreview } from "face-client-v1.1-preview.1";
 import { asOpenSession, at, makeImage, sha256, startStandIn } from "./stand-in.ts";
 
 /** The service's official clients as they are installed, against the emulator as they would be against the service. */
@@ -73,7 +74,7 @@ test("the v1.2 client: liveness with verify", async (t) => {
   assert.equal((await route.delete()).status, "204");
 });
 
-test("the v1.2 client without a file name -> 400, with a wrong key -> 401", async (t) => {
+test("the v1.2 client is refused without a file name, and without the right key", async (t) => {
   const emulator = await startStandIn(t);
   const create = (key: string, image: { filename?: string }) =>
     createClient(emulator.url, { key }, local)
@@ -94,7 +95,95 @@ test("the v1.2 client without a file name -> 400, with a wrong key -> 401", asyn
   assert.deepEqual([stranger.status, stranger.body.error.code], ["401", "Unspecified"]);
 });
 
-test("a client waits for Retry-After and retries", async (t) => {
+test("the v1.1-preview.1 client: liveness, with list and audit", async (t) => {
+  const emulator = await startStandIn(t);
+  const client = createPreviewClient(emulator.url, { key: emulator.key }, local);
+  const path = "/detectLiveness/singleModal/sessions";
+  const ids: string[] = [];
+  for (let index = 0; index < 3; index += 1) {
+    const created = await client.path(path).post({ body: { ...body, sendResultsToClient: true } });
+    if (isUnexpectedInPreview(created)) return assert.fail(JSON.stringify(created.body));
+    const session = asOpenSession(created.body);
+    ids.push(session.sessionId);
+    await emulator.attempt(session, { scenario: "TimedOut" });
+    await emulator.attempt(session, { scenario: "realface" });
+  }
+
+  const listed: string[] = [];
+  for (let start = ""; ; start = listed.at(-1) ?? "") {
+    const page = await client.path(path).get({ queryParameters: { start, top: 2 } });
+    if (isUnexpectedInPreview(page)) return assert.fail(JSON.stringify(page.body));
+    if (page.body.length === 0) break;
+    listed.push(...page.body.map(({ id }) => id));
+  }
+  assert.deepEqual(listed, ids.toSorted());
+
+  const [sessionId = ""] = ids;
+  const got = await client.path(`${path}/{sessionId}`, sessionId).get();
+  if (isUnexpectedInPreview(got)) return assert.fail(JSON.stringify(got.body));
+  assert.equal(got.body.status, "ResultAvailable");
+  assert.equal(got.body.result?.response.body.livenessDecision, "realface");
+
+  const audit = client.path(`${path}/{sessionId}/audit`, sessionId);
+  const first = await audit.get({ queryParameters: { top: 1 } });
+  if (isUnexpectedInPreview(first)) return assert.fail(JSON.stringify(first.body));
+  const second = await audit.get({ queryParameters: { start: String(first.body[0]?.id), top: 1 } });
+  if (isUnexpectedInPreview(second)) return assert.fail(JSON.stringify(second.body));
+  assert.equal(at(first.body[0]?.response.body, "error", "code"), "TimedOut");
+  assert.deepEqual(second.body, [got.body.result]);
+
+  assert.equal((await client.path(`${path}/{sessionId}`, sessionId).delete()).status, "200");
+  const gone = await audit.get();
+  assert.ok(isUnexpectedInPreview(gone));
+  assert.deepEqual([gone.status, gone.body.error.code], ["404", "SessionNotFound"]);
+});
+
+test("the v1.1-preview.1 client: liveness with verify, with the image and without", async (t) => {
+  const emulator = await startStandIn(t);
+  const client = createPreviewClient(emulator.url, { key: emulator.key }, local);
+  const path = "/detectLivenessWithVerify/singleModal/sessions";
+  const withImage = await client.path(path).post({
+    contentType: "multipart/form-data",
+    body: [
+      { name: "Parameters", body },
+      { name: "VerifyImage", body: makeImage("png"), filename: "face.png" },
+    ],
+  });
+  if (isUnexpectedInPreview(withImage)) return assert.fail(JSON.stringify(withImage.body));
+  assert.equal(withImage.body.verifyImage?.qualityForRecognition, "high");
+  await emulator.attempt(asOpenSession(withImage.body), { scenario: "realface", matchConfidence: 0.2 });
+  const got = await client.path(`${path}/{sessionId}`, withImage.body.sessionId).get();
+  if (isUnexpectedInPreview(got)) return assert.fail(JSON.stringify(got.body));
+  const verified = got.body.result?.response.body.verifyResult;
+  assert.deepEqual([verified?.matchConfidence, verified?.isIdentical], [0.2, false]);
+  assert.deepEqual(verified?.verifyImage, withImage.body.verifyImage);
+
+  const without = await client.path(path).post({ body });
+  if (isUnexpectedInPreview(without)) return assert.fail(JSON.stringify(without.body));
+  assert.equal(without.body.verifyImage, undefined);
+  const verifyImage = makeImage().toString("base64");
+  const played = await emulator.attempt(asOpenSession(without.body), { scenario: "realface", verifyImage });
+  assert.equal(played.status, 200);
+});
+
+test("the v1.2 client speaks v1.2-preview.1 too", async (t) => {
+  const emulator = await startStandIn(t);
+  const client = createClient(emulator.url, { key: emulator.key }, { ...local, apiVersion: "v1.2-preview.1" });
+  const path = "/detectLiveness/singleModal/sessions";
+  const created = await client.pathUnchecked(path).post({ body: { ...body, enableSessionImage: true } });
+  assert.equal(created.status, "200");
+  const session = asOpenSession(created.body);
+  await emulator.attempt(session, { scenario: "uncertain" });
+  const got = await client.pathUnchecked(`${path}/{sessionId}`, session.sessionId).get();
+  assert.equal(at(got.body, "result", "response", "body", "livenessDecision"), "uncertain");
+  const imageId = String(at(got.body, "result", "sessionImageId"));
+  const image = await client.pathUnchecked("/session/sessionImages/{id}", imageId).get();
+  assert.equal(image.status, "200");
+  const listed = await client.pathUnchecked(path).get();
+  assert.equal(at(listed.body, 0, "id"), session.sessionId);
+});
+
+test("a client waits out a Retry-After and comes back", async (t) => {
   const emulator = await startStandIn(t);
   const client = createClient(emulator.url, { key: emulator.key }, { allowInsecureConnection: true });
   const session = await emulator.open("/face/v1.2/detectLiveness-sessions");

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { test } from "node:test";
+import { createFaceService } from "../../src/face/client/face-service.ts";
+import { apiVersions, type SessionRequest } from "../../src/face/model.ts";
+import { makeImage } from "../fixtures/images.ts";
+import { at, startStandIn } from "./emulator/stand-in.ts";
+import { ref } from "./support/face-service.ts";
+
+const request: SessionRequest = {
+  livenessOperationMode: "PassiveActive",
+  deviceCorrelationId: "a-device",
+  deviceCorrelationIdSetInClient: false,
+  authTokenTimeToLiveInSeconds: 600,
+};
+
+for (const apiVersion of apiVersions) {
+  test(`a whole check with verify, called in ${apiVersion}`, async (t) => {
+    const emulator = await startStandIn(t);
+    const face = createFaceService({ endpoint: emulator.url, apiVersion, credential: { key: emulator.key } });
+    await face.probe();
+
+    const bytes = makeImage();
+    const isOldest = apiVersion === "v1.1-preview.1";
+    const asked = isOldest ? request : { ...request, enableSessionImage: true, returnVerifyImageHash: true };
+    const { value: session, requestId } = await face.create("livenessWithVerify", asked, { bytes });
+    const opened = ref("livenessWithVerify", session.sessionId, apiVersion);
+    assert.match(requestId ?? "", /^[0-9a-f-]{36}$/);
+    assert.equal(session.verifyReferences.length, 1);
+    assert.equal((await face.get(opened))?.value.status, "NotStarted");
+
+    await emulator.attempt(session, { scenario: "FaceWithMaskDetected" });
+    const played = await emulator.attempt(session, { scenario: "realface", matchConfidence: 0.8 });
+    const told = (await face.get(opened))?.value;
+    assert.equal(told?.status, "Succeeded");
+    assert.equal(told.attempts.length, 2);
+    const [failed, succeeded] = told.attempts;
+    assert.equal(failed?.error?.code, "FaceWithMaskDetected");
+    assert.equal(succeeded?.result?.livenessDecision, "realface");
+    assert.equal(succeeded.result.digest, at(played.json, "digest"));
+    assert.deepEqual(succeeded.result.verifyResult, { matchConfidence: 0.8, isIdentical: true });
+
+    const { sessionImageId, verifyImageHash } = succeeded.result;
+    const hash = createHash("sha256").update(bytes).digest("hex");
+    assert.equal(verifyImageHash?.toLowerCase(), isOldest ? undefined : hash);
+    const image = sessionImageId === undefined ? undefined : await face.sessionImage(sessionImageId);
+    assert.equal(image !== undefined, !isOldest);
+
+    assert.equal(await face.revoke(opened), true);
+    assert.equal(await face.revoke(opened), false);
+    assert.equal(await face.get(opened), undefined);
+  });
+}

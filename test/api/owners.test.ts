@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { createHash, randomUUID } from "node:crypto";
+import { after, before, describe, test } from "node:test";
+import { type Stack, startStack } from "../local/stack.ts";
+import { assertError, control, createAppClient, playAttempt } from "./support/app-client.ts";
+import { viewStorage } from "./support/storage-view.ts";
+
+const key = "a key";
+const path = "face/v1.2/detectLiveness-sessions";
+
+function principal(id: string, roles: string[] = []): Record<string, string> {
+  const claims = [{ typ: "oid", val: id }, ...roles.map((val) => ({ typ: "roles", val }))];
+  return { "x-ms-client-principal": Buffer.from(JSON.stringify({ auth_typ: "aad", claims })).toString("base64") };
+}
+
+describe("what belongs to a principal", () => {
+  let stack: Stack;
+  before(async () => {
+    const digest = createHash("sha256").update(key).digest("hex");
+    stack = await startStack({
+      env: {
+        CLIENT_KEYS: JSON.stringify({ test: [digest] }),
+        WEBSITE_AUTH_ENABLED: "true",
+        OWNER_CREATION_LIMIT: "2",
+      },
+    });
+  });
+  after(() => stack.stop());
+
+  test("counts a signed-in user's creations, and not those of a service", async () => {
+    const service = createAppClient(stack.url, principal("backend", ["Liveness.Service"]));
+    for (let count = 0; count < 4; count += 1) await service.openSession();
+    const user = createAppClient(stack.url, principal("bob"));
+    await user.openSession();
+    await user.openSession();
+    const third = { json: { livenessOperationMode: "Passive", deviceCorrelationId: randomUUID() } };
+    assertError(await user.send(path, third), 429, "429");
+  });
+
+  test("gives a place back that came to nothing", async () => {
+    const user = createAppClient(stack.url, principal("carol"));
+    const json = { livenessOperationMode: "Passive", deviceCorrelationId: randomUUID(), referenceImageId: "nobody" };
+    for (let count = 0; count < 4; count += 1) {
+      const answer = await user.send("face/v1.2/detectLivenessWithVerify-sessions", { json });
+      assertError(answer, 400, "ReferenceImageNotFound");
+    }
+    await control(stack.emulator, "/faults", { operation: "create", status: 503, times: 3 });
+    for (let count = 0; count < 3; count += 1) {
+      const { status } = await user.send(path, {
+        json: { livenessOperationMode: "Passive", deviceCorrelationId: "c" },
+      });
+      assert.equal(status, 503);
+    }
+    await user.openSession();
+    await user.openSession();
+  });
+
+  test("keeps the place of one that the service refuses for what it asks", async () => {
+    const user = createAppClient(stack.url, principal("ines"));
+    const device = randomUUID();
+    const refused = { json: { livenessOperationMode: "Passive", deviceCorrelationId: device } };
+    await control(stack.emulator, "/faults", { operation: "create", status: 400, code: "InvalidImage", times: 2 });
+    for (let count = 0; count < 2; count += 1) assertError(await user.send(path, refused), 400, "InvalidImage");
+    assertError(await user.send(path, refused), 429, "429");
+    const rows = await viewStorage(stack.azurite.connectionString).rows("sessions");
+    assert.deepEqual(
+      rows.filter(({ partitionKey }) => partitionKey === device).map(({ rowKey }) => rowKey),
+      [`g_${createHash("sha256").update("3:aad:ines").digest("hex")}`],
+      "no key row is left",
+    );
+  });
+
+  test("lets the owner see an attempt's image, a trusted service too, and nobody else", async () => {
+    const owner = createAppClient(stack.url, principal("dora"));
+    const session = await owner.openSession(randomUUID(), { enableSessionImage: true });
+    await playAttempt(stack.emulator, session, { scenario: "realface" });
+    const result = await owner.send(`${path}/${session.sessionId}`);
+    const image = /"sessionImageId":"([^"]+)"/.exec(JSON.stringify(result.body))?.[1];
+    assert.ok(image);
+    const imagePath = `face/v1.2/sessionImages/${image}`;
+    const statuses = await Promise.all(
+      [principal("dora"), { "x-functions-key": key }, principal("eve")].map(
+        async (caller) => (await createAppClient(stack.url, caller).send(imagePath)).status,
+      ),
+    );
+    assert.deepEqual(statuses, [200, 200, 404]);
+  });
+
+  test("leaves nothing of a principal when its last session is erased", async () => {
+    const user = createAppClient(stack.url, principal("gus"));
+    const device = randomUUID();
+    await user.openSession(device);
+    const owner = createHash("sha256").update("3:aad:gus").digest("hex");
+    const storage = viewStorage(stack.azurite.connectionString);
+    assert.ok((await storage.everything()).includes(owner));
+    await createAppClient(stack.url, { "x-functions-key": key }).send(`api/devices/${device}`, { method: "DELETE" });
+    assert.equal((await storage.everything()).includes(owner), false);
+  });
+
+  test("is found whatever the spelling of a query parameter of the same name", async () => {
+    const user = createAppClient(stack.url, principal("hal"));
+    const { sessionId } = await user.openSession();
+    assert.equal((await user.send(`api/sessions/${sessionId}?SESSIONID=x&sessionId=y`)).status, 200);
+  });
+});
