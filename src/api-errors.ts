@@ -116,7 +116,7 @@ export function sessionNotFinished(retryAfterSeconds: number): ApiError {
   return new ApiError(409, "SessionNotFinished", "No attempt of this session has ended yet.", { retryAfter });
 }
 
-/** 403 and not 429: the official clients would wait for as long as `Retry-After` says. */
+/** 403 and not 429: the official clients would wait for the whole `Retry-After`. */
 export function deviceLockedOut(until: string): ApiError {
   const message = `Too many checks of this device were rejected. It is locked out until ${until}.`;
   return new ApiError(403, "DeviceLockedOut", message);

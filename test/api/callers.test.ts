@@ -66,12 +66,12 @@ describe("callers", () => {
     const alice = createAppClient(stack.url, principal("alice"));
     const { sessionId } = await alice.openSession();
     const forged = { ...principal("alice", ["Liveness.Service"]), "ocp-apim-subscription-key": key };
-    const nobody = createAppClient(stack.url);
+    const anonymous = createAppClient(stack.url);
     for (const name of ["Headers", "headers", "HEADERS"]) {
       const query = `${name}=${encodeURIComponent(JSON.stringify(forged))}`;
-      assertError(await nobody.send(`api/sessions/${sessionId}?${query}`), 401, "Unspecified");
+      assertError(await anonymous.send(`api/sessions/${sessionId}?${query}`), 401, "Unspecified");
       const body = { method: "DELETE", json: { [name]: forged } };
-      assertError(await nobody.send(`face/v1.2/detectLiveness-sessions/${sessionId}`, body), 401, "Unspecified");
+      assertError(await anonymous.send(`face/v1.2/detectLiveness-sessions/${sessionId}`, body), 401, "Unspecified");
     }
   });
 

@@ -31,10 +31,10 @@ for (const apiVersion of apiVersions) {
 
     await emulator.attempt(session, { scenario: "FaceWithMaskDetected" });
     const played = await emulator.attempt(session, { scenario: "realface", matchConfidence: 0.8 });
-    const told = (await face.get(opened))?.value;
-    assert.equal(told?.status, "Succeeded");
-    assert.equal(told.attempts.length, 2);
-    const [failed, succeeded] = told.attempts;
+    const state = (await face.get(opened))?.value;
+    assert.equal(state?.status, "Succeeded");
+    assert.equal(state.attempts.length, 2);
+    const [failed, succeeded] = state.attempts;
     assert.equal(failed?.error?.code, "FaceWithMaskDetected");
     assert.equal(succeeded?.result?.livenessDecision, "realface");
     assert.equal(succeeded.result.digest, at(played.json, "digest"));

@@ -55,7 +55,7 @@ describe("a check from start to end", async () => {
     assert.equal((body as { value: unknown[] }).value.length, 3);
   });
 
-  test("says when the token ends, and never tells the token again", async () => {
+  test("the creation returns the end of the token, and no later answer contains the token", async () => {
     await control(stack.emulator, "/settings", { tokenInGet: true });
     const opened = await app.send("face/v1.2/detectLiveness-sessions", {
       json: { livenessOperationMode: "Passive", deviceCorrelationId: randomUUID(), authTokenTimeToLiveInSeconds: 60 },
@@ -91,7 +91,7 @@ describe("a check from start to end", async () => {
     assert.deepEqual([stored.status, stored.decision], ["Canceled", "accepted"]);
   });
 
-  test("answers 404 for a session of the other kind, of nobody, and of no shape", async () => {
+  test("404 for a session of the other kind, an unknown session and a malformed id", async () => {
     const session = await app.openSession();
     for (const id of [randomUUID(), "x", "'", "%27%20or%20true", "a".repeat(300)]) {
       assertError(await app.send(`face/v1.2/detectLiveness-sessions/${id}`), 404, "SessionNotFound");

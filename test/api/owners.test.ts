@@ -13,7 +13,7 @@ function principal(id: string, roles: string[] = []): Record<string, string> {
   return { "x-ms-client-principal": Buffer.from(JSON.stringify({ auth_typ: "aad", claims })).toString("base64") };
 }
 
-describe("what belongs to a principal", () => {
+describe("sessions of a signed-in user", () => {
   let stack: Stack;
   before(async () => {
     const digest = createHash("sha256").update(key).digest("hex");
@@ -27,7 +27,7 @@ describe("what belongs to a principal", () => {
   });
   after(() => stack.stop());
 
-  test("counts a signed-in user's creations, and not those of a service", async () => {
+  test("OWNER_CREATION_LIMIT counts a user's creations, not those of a service", async () => {
     const service = createAppClient(stack.url, principal("backend", ["Liveness.Service"]));
     for (let count = 0; count < 4; count += 1) await service.openSession();
     const user = createAppClient(stack.url, principal("bob"));
@@ -37,9 +37,9 @@ describe("what belongs to a principal", () => {
     assertError(await user.send(path, third), 429, "429");
   });
 
-  test("gives a place back that came to nothing", async () => {
+  test("a creation that fails at the service with 5xx refunds its place", async () => {
     const user = createAppClient(stack.url, principal("carol"));
-    const json = { livenessOperationMode: "Passive", deviceCorrelationId: randomUUID(), referenceImageId: "nobody" };
+    const json = { livenessOperationMode: "Passive", deviceCorrelationId: randomUUID(), referenceImageId: "unknown" };
     for (let count = 0; count < 4; count += 1) {
       const answer = await user.send("face/v1.2/detectLivenessWithVerify-sessions", { json });
       assertError(answer, 400, "ReferenceImageNotFound");
@@ -55,7 +55,7 @@ describe("what belongs to a principal", () => {
     await user.openSession();
   });
 
-  test("keeps the place of one that the service refuses for what it asks", async () => {
+  test("a creation that the service refuses with 400 keeps its place", async () => {
     const user = createAppClient(stack.url, principal("ines"));
     const device = randomUUID();
     const refused = { json: { livenessOperationMode: "Passive", deviceCorrelationId: device } };
@@ -70,7 +70,7 @@ describe("what belongs to a principal", () => {
     );
   });
 
-  test("lets the owner see an attempt's image, a trusted service too, and nobody else", async () => {
+  test("an attempt's image is readable by its owner and by trusted services only", async () => {
     const owner = createAppClient(stack.url, principal("dora"));
     const session = await owner.openSession(randomUUID(), { enableSessionImage: true });
     await playAttempt(stack.emulator, session, { scenario: "realface" });
@@ -86,7 +86,7 @@ describe("what belongs to a principal", () => {
     assert.deepEqual(statuses, [200, 200, 404]);
   });
 
-  test("leaves nothing of a principal when its last session is erased", async () => {
+  test("erasing the last session of a user removes every trace of the user", async () => {
     const user = createAppClient(stack.url, principal("gus"));
     const device = randomUUID();
     await user.openSession(device);
@@ -97,7 +97,7 @@ describe("what belongs to a principal", () => {
     assert.equal((await storage.everything()).includes(owner), false);
   });
 
-  test("is found whatever the spelling of a query parameter of the same name", async () => {
+  test("a query parameter with the name of a path parameter is ignored", async () => {
     const user = createAppClient(stack.url, principal("hal"));
     const { sessionId } = await user.openSession();
     assert.equal((await user.send(`api/sessions/${sessionId}?SESSIONID=x&sessionId=y`)).status, 200);

@@ -94,7 +94,11 @@ describe("reference images", async () => {
       assert.deepEqual([stored.decision, stored.reasons], ["rejected", ["FaceNotMatched"]]);
       assert.equal(stored.referenceImageId, id);
     }
-    assertError(await app.send(path, { json: { ...json, referenceImageId: "nobody" } }), 400, "ReferenceImageNotFound");
+    assertError(
+      await app.send(path, { json: { ...json, referenceImageId: "unknown" } }),
+      400,
+      "ReferenceImageNotFound",
+    );
     assert.equal((await app.outcomes(device)).value.length, 2, "what was refused left nothing behind");
   });
 });

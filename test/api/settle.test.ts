@@ -107,8 +107,8 @@ describe("an operator's rules", async () => {
     const path = `api/sessions/${session.sessionId}/settle`;
     const without = (await app.send(path, { json: {} })).body as Record<string, unknown>;
     assert.deepEqual([without.decision, without.reasons], ["inconclusive", ["RealFace", "ClientDigestMissing"]]);
-    const told = (await app.send(path, { json: played.body })).body as Record<string, unknown>;
-    assert.equal(told.decision, "accepted");
+    const settled = (await app.send(path, { json: played.body })).body as Record<string, unknown>;
+    assert.equal(settled.decision, "accepted");
   });
 
   test("holds every session to the floor", async () => {

@@ -23,7 +23,7 @@ export interface TimerWorldOptions {
   concurrency: number;
 }
 
-/** Sessions whose outcomes are due to be collected, all with one attempt that nobody has asked for yet. */
+/** Sessions whose outcomes are due to be collected, all with one attempt that is not recorded yet. */
 export interface TimerWorld {
   deps: MaintainDeps;
   now(): number;
@@ -101,9 +101,9 @@ export function createTimerWorld({ sessions: total, storageMs, faceMs, concurren
 
   const face: Partial<FaceService> = {
     async get({ sessionId }, options) {
-      const tell = await options?.gate?.();
+      const reportResponse = await options?.gate?.();
       await sleep(faceMs);
-      tell?.(200);
+      reportResponse?.(200);
       const result = { livenessDecision: "realface", digest: "a-digest" };
       const attempts = [{ attemptId: 1, attemptStatus: "Succeeded", result }];
       return { value: { sessionId, status: "Succeeded", attempts } };
@@ -180,7 +180,7 @@ function onlyWith<Port extends object>(verbs: Partial<Port>): Port {
   const port = new Proxy(verbs, {
     get: (target, name) => Reflect.get(target, name) ?? unexpected(String(name)),
   });
-  // What the type says of a missing verb is that it may throw, and that is what it does.
+  // A missing verb throws, which the type allows.
   return port as Port;
 }
 

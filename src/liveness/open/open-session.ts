@@ -33,10 +33,10 @@ export interface OpenedSession {
 }
 
 /**
- * Opens a session. In order: take a place in the device's partition (the held image is read beside it); open the session
- * at the service (the expiry row and the uploaded image are stored beside it); commit. The token leaves only after the
- * commit, so whatever stops this halfway leaves a session whose token nobody has, and rows that the timer removes. A
- * creation that the service refuses for what it asks has used its places; one that fails otherwise gives them back.
+ * Opens a session in three steps: reserve a place for the device (the stored image is read concurrently); create the
+ * session at the service (the due row and the uploaded image are written concurrently); commit. The token is returned only
+ * after the commit, so an interruption leaves a session without a delivered token, and rows that the timer removes. A
+ * creation that the service refuses because of its content keeps its places; any other failure refunds them.
  *
  * @throws ApiError what `planSession`, `admit` and `repeatCreation` throw; 400 `ReferenceImageNotFound`; 409
  *   `CreationConflict` if the device was erased concurrently; errors of the service.

@@ -17,21 +17,21 @@ export type Repeated =
   | { reserved: Reserved };
 
 /**
- * A request with a key that is known already. Its session is answered again while nobody has used it. The token is not
- * stored, so where the service does not tell it either, the session is revoked and another one takes its place: never do
- * two sessions live whose tokens were handed out for one key. The key row says which session is being replaced, so that
- * a repeat after a crash goes on where that stopped. Another session takes places as any creation does; the same session
- * answered again takes none.
+ * Handles a creation whose idempotency key exists. An unused session is returned again. The token is not stored: if the
+ * service does not return it, the session is revoked and replaced, so that never two sessions are alive whose tokens were
+ * delivered for one key. The key contains the session that is being replaced, so that a retry after a crash continues. A
+ * replacement takes places like any creation; returning the same session takes none.
  *
- * @throws ApiError what `admit` and `admitOwner` throw, with the session and its key left as they are; 422 `IdempotencyKeyReused` with another body; 409 `CreationInProgress` while the first request is in
- *   flight; 409 `SessionAlreadyUsed` once an attempt was made, or the session was deleted or has expired.
+ * @throws ApiError what `admit` and `admitOwner` throw, without a change to the session and its key; `IdempotencyKeyReused`
+ *   for another body; `CreationInProgress` while the first request is in progress; `SessionAlreadyUsed` after an attempt, a
+ *   deletion or the expiry.
  */
 export async function repeatCreation(deps: RepeatDeps, plan: Plan, existing: Reserved): Promise<Repeated> {
   const { key } = existing;
   if (key.bodyHash !== plan.key.bodyHash) {
     throw idempotencyKeyReused();
   }
-  // A request that crashed has left its lease, and the lease has an end.
+  // The lease of a crashed request ends.
   if (key.sessionId === undefined && deps.now() < Date.parse(key.leaseUntil)) throw creationInProgress();
   const stored = await previousOf(deps, existing);
   if (stored === undefined) return takeOver(deps, plan, existing, undefined);

@@ -4,7 +4,7 @@ import type { AuditRecord, SessionRecord } from "../model/session.ts";
 import { attemptFor, sessionFieldsFor } from "./digest-visibility.ts";
 
 /**
- * A session as the dialects tell it: what the service answers, and what only the store knows. The caller sees only the
+ * A session as the dialects return it: the state from the service, completed from the store. The caller sees only the
  * digests that `attemptFor` allows.
  *
  * @param trail the stored entries, for the times of attempts without a time from the service.

@@ -27,15 +27,15 @@ export function inTransactions<T extends TransactionAction>(
   return chunks;
 }
 
-/** Rows that are removed one by one go so many at a time: two runs of the timer may meet in thousands of them. */
+/** Concurrent single deletions: two runs of the timer may remove the same thousands of rows. */
 const maxSingles = 4;
 
 /**
- * Removes rows of one partition in as few requests as there can be. One row that is gone already fails a whole
- * transaction; then it is asked which are there, and only where somebody else is at it still they go one by one, the last
- * one last.
+ * Removes rows of one partition in as few requests as possible. A missing row fails the whole transaction; the existing
+ * rows are then read and removed in one transaction. Only if that fails too, because of a concurrent removal, the rows are
+ * removed one by one, the last one last.
  *
- * @returns the keys of those that were gone already.
+ * @returns the keys of the rows that were missing.
  */
 export async function removeRows(table: Table, partitionKey: string, rowKeys: readonly string[]): Promise<string[]> {
   const gone: string[] = [];

@@ -12,9 +12,9 @@ import { readSession, writeSession } from "../rows/session-row.ts";
 import { createGuards } from "./guards.ts";
 
 /**
- * The move of a session to the partition of its device, which its record names already. The rows are there before
- * anything points to them, and go when nothing points to them any more; until then the new record says where they are. So
- * a move that stops anywhere is finished by the next reader of either record.
+ * Moves a session to the partition of its device, which its record already contains. The new rows are written before the
+ * pointers change, and the old rows are removed last; until then the new record contains their location. The next reader
+ * of either record finishes an interrupted move.
  */
 export function createBinding(connection: StorageTables): Devices["bindSession"] {
   const { sessions, sessionIds, expiry } = connection;
