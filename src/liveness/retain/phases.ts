@@ -1,36 +1,19 @@
-import type { FaceService } from "../../face/client/face-service.ts";
 import { maxAttempts } from "../../face/model.ts";
-import type { Clock } from "../model/clock.ts";
-import type { Creations } from "../model/creations.ts";
-import type { Devices } from "../model/devices.ts";
-import type { Images } from "../model/images.ts";
-import type { Removals } from "../model/removals.ts";
-import type { DueRow, Phase, Schedule, SettledSession } from "../model/schedule.ts";
+import type { DueRow, Phase, SettledSession } from "../model/schedule.ts";
 import type { SessionRecord, StoredSession } from "../model/session.ts";
-import type { SessionImages } from "../model/session-images.ts";
-import type { Sessions } from "../model/sessions.ts";
 import type { Limits } from "../open/limits.ts";
 import { bindDevice } from "../result/bind-device.ts";
 import { type DecisionRules, recordResult } from "../result/record-result.ts";
 import { updateRecord } from "../result/update-record.ts";
+import type { EraseDeps } from "./erase-device.ts";
 import { purgeSession } from "./purge-session.ts";
-import { collectDueOn, pruneDueOn, purgeDueOn, type Retention, sessionLifeMs, tokenIsOver } from "./retention.ts";
+import { collectDueOn, pruneDueOn, purgeDueOn, sessionLifeMs, tokenIsOver } from "./retention.ts";
 
 /** What is to be done for a session whose time has come, and in which order. */
 
-export interface PhaseDeps {
-  face: FaceService;
-  creations: Creations;
-  sessions: Sessions;
-  removals: Removals;
-  schedule: Schedule;
-  devices: Devices;
-  sessionImages: SessionImages;
-  images: Images;
-  now: Clock;
+export interface PhaseDeps extends EraseDeps {
   rules: DecisionRules;
   limits: Limits;
-  retention: Retention;
 }
 
 export type PhaseOutcome = "collected" | "pruned" | "purged" | "abandoned";
