@@ -3,7 +3,7 @@ import type * as z from "zod";
 import { parseJson } from "../../../src/face/int64.ts";
 import type { ApiVersion, SessionKind } from "../../../src/face/model.ts";
 import * as preview from "../../../src/face/versions/previews.ts";
-import * as stable from "../../../src/face/versions/v1.2-shapes.ts";
+import * as stable from "../../../src/face/versions/stable-shapes.ts";
 import type { Answer, AppRequest } from "../support/app-client.ts";
 import { checkAnswer } from "../support/described-answers.ts";
 import * as official from "./official-shapes.ts";

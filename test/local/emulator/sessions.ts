@@ -65,6 +65,7 @@ const defaultModels: Record<ApiVersion, string> = {
   "v1.1-preview.1": "2022-10-15-preview.04",
   "v1.2-preview.1": "2023-12-20-preview.06",
   "v1.2": "2024-11-15",
+  "v1.3-preview.1": "2024-11-15",
 };
 
 export function createSessions(clock: EmulatorClock, tokens: SessionTokens): Sessions {

@@ -222,6 +222,7 @@ for (const version of apiVersions) {
         "v1.1-preview.1": ["sendResultsToClient"],
         "v1.2-preview.1": ["sendResultsToClient", "enableSessionImage", "returnVerifyImageHash"],
         "v1.2": ["enableSessionImage", "returnVerifyImageHash"],
+        "v1.3-preview.1": ["enableSessionImage", "returnVerifyImageHash", "userCorrelationIdSetInClient"],
       }[version];
       for (const flag of flags) {
         for (const value of ["true", 1, null]) {
