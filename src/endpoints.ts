@@ -2,6 +2,7 @@ import { apiDescriptionEndpoints } from "./functions/api-description.ts";
 import { deviceEndpoints } from "./functions/devices.ts";
 import { faceHistoryEndpoints } from "./functions/face-history.ts";
 import { faceSessionEndpoints } from "./functions/face-sessions.ts";
+import { faceSettingsEndpoints } from "./functions/face-settings.ts";
 import { fallbackEndpoints } from "./functions/fallback.ts";
 import { healthEndpoints } from "./functions/health.ts";
 import { referenceImageEndpoints } from "./functions/reference-images.ts";
@@ -13,6 +14,7 @@ import type { Endpoint } from "./http/endpoint.ts";
 const named: Endpoint[] = [
   ...faceSessionEndpoints,
   ...faceHistoryEndpoints,
+  ...faceSettingsEndpoints,
   ...sessionImageEndpoints,
   ...sessionEndpoints,
   ...deviceEndpoints,

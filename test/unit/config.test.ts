@@ -154,10 +154,10 @@ describe("flags", () => {
 
 describe("the Face service", () => {
   test("accepts every supported version", () => {
-    for (const version of ["v1.1-preview.1", "v1.2-preview.1", "v1.2"]) {
+    for (const version of ["v1.1-preview.1", "v1.2-preview.1", "v1.2", "v1.3-preview.1"]) {
       assert.equal(configOf({ FACE_API_VERSION: version }).face.apiVersion, version);
     }
-    const message = "must be one of v1.1-preview.1, v1.2-preview.1, v1.2";
+    const message = "must be one of v1.1-preview.1, v1.2-preview.1, v1.2, v1.3-preview.1";
     for (const wrong of ["v1.3", "V1.2", "1.2"]) {
       assert.deepEqual(faultsOf({ FACE_API_VERSION: wrong }), [{ setting: "FACE_API_VERSION", message }]);
     }

@@ -111,6 +111,7 @@ export function makeStableCodec({ version, requests, names, form }: StableOption
       },
     },
     session: { decode: decodeSession, encode: encodeSession },
+    hasSettings: hasAbuseMonitoring,
   };
 
   function decodeRequest(kind: SessionKind, body: RequestBody): CreateRequest {

@@ -22,7 +22,6 @@ export const image: fc.Arbitrary<Required<VerifyImage>> = fc.record(
 const threshold = fc.double({ min: 0, max: 1, noNaN: true }).map((value) => (value === 0 ? 0 : value));
 
 const optionalFields = {
-  numberOfClientAttemptsAllowed: fc.integer({ min: 1, max: 3 }),
   expectedClientIpAddress: fc.constantFrom("203.0.113.24", "203.0.113.0/24", "2001:db8::7", "2001:db8::/32"),
   sendResultsToClient: fc.boolean(),
   enableSessionImage: fc.boolean(),
@@ -32,7 +31,6 @@ const optionalFields = {
 };
 
 const optionalNames = [
-  "numberOfClientAttemptsAllowed",
   "expectedClientIpAddress",
   "sendResultsToClient",
   "enableSessionImage",
@@ -61,9 +59,8 @@ const fieldsByVersion: Record<ApiVersion, Record<SessionKind, (typeof optionalNa
     livenessWithVerify: ["enableSessionImage", "modelVersion", "returnVerifyImageHash", "verifyConfidenceThreshold"],
   },
   "v1.3-preview.1": {
-    liveness: ["numberOfClientAttemptsAllowed", "expectedClientIpAddress", "enableSessionImage", "modelVersion"],
+    liveness: ["expectedClientIpAddress", "enableSessionImage", "modelVersion"],
     livenessWithVerify: [
-      "numberOfClientAttemptsAllowed",
       "expectedClientIpAddress",
       "enableSessionImage",
       "modelVersion",
@@ -85,10 +82,15 @@ export function request(version: ApiVersion, ofKind: SessionKind): fc.Arbitrary<
   );
   const user: fc.Arbitrary<Partial<SessionRequest>> =
     version === "v1.3-preview.1"
-      ? fc.oneof(
-          fc.record({ userCorrelationId: text(64), userCorrelationIdSetInClient: fc.constant(false) }),
-          fc.record({ userCorrelationIdSetInClient: fc.constant(true) }),
-        )
+      ? fc
+          .record(
+            {
+              userCorrelationId: text(64),
+              numberOfClientAttemptsAllowed: fc.integer({ min: 1, max: 3 }),
+            },
+            { requiredKeys: ["numberOfClientAttemptsAllowed"], noNullPrototype: true },
+          )
+          .map((fields) => ({ ...fields, userCorrelationIdSetInClient: fields.userCorrelationId === undefined }))
       : fc.constant({});
   const rest = fc.record({
     livenessOperationMode: fc.constantFrom<SessionRequest["livenessOperationMode"][]>("Passive", "PassiveActive"),
