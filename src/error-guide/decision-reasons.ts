@@ -1,19 +1,22 @@
 import { advise, type Guidance } from "../guidance.ts";
 import type { Reason } from "../liveness/result/decision.ts";
 
-const noRetry = "Do not offer another attempt, and have a person look into it.";
-
 /** The reasons of decisions, grouped by what to do. */
 export const decisionReasons: Record<Reason, Guidance> = {
   ...advise(false, "Continue, because this part of the check succeeded.", {
     FaceMatched: { meaning: "The face matches the reference image with at least the required confidence." },
     RealFace: { meaning: "The service saw a live person." },
   }),
-  ...advise(true, "Send the digest that the device's SDK returned to `settle`, or start the check again without it.", {
-    ClientDigestMissing: {
-      meaning: "No digest was sent to `settle`. The session is inconclusive for it if `REQUIRE_CLIENT_DIGEST` is set.",
+  ...advise(
+    true,
+    "Send the digest that the device's SDK returned to `settle`, or start the check again if it is lost.",
+    {
+      ClientDigestMissing: {
+        meaning:
+          "No digest was sent to `settle`. The session is inconclusive for it if `REQUIRE_CLIENT_DIGEST` is set.",
+      },
     },
-  }),
+  ),
   ...advise(true, "Ask the user to look into the camera in person, in even light, and to try again.", {
     LivenessUncertain: { meaning: "The service could not decide whether a live person was in front of the camera." },
     SpoofDetected: { meaning: "The service saw a photo, a screen, a mask or another imitation of a face." },
@@ -29,7 +32,7 @@ export const decisionReasons: Record<Reason, Guidance> = {
   ...advise(true, "Ask the user to start the check again.", {
     SessionUnused: { meaning: "The session ended without an attempt." },
   }),
-  ...advise(false, noRetry, {
+  ...advise(false, "Do not offer another attempt, and have a person look into it.", {
     ClientDigestMismatch: {
       meaning: "The digest of the device differs from that of the service: the result was manipulated on the way.",
     },
