@@ -1,5 +1,6 @@
 import { apiDescriptionEndpoints } from "./functions/api-description.ts";
 import { deviceEndpoints } from "./functions/devices.ts";
+import { errorCodeEndpoints } from "./functions/error-codes.ts";
 import { faceHistoryEndpoints } from "./functions/face-history.ts";
 import { faceSessionEndpoints } from "./functions/face-sessions.ts";
 import { faceSettingsEndpoints } from "./functions/face-settings.ts";
@@ -19,6 +20,7 @@ const named: Endpoint[] = [
   ...sessionEndpoints,
   ...deviceEndpoints,
   ...referenceImageEndpoints,
+  ...errorCodeEndpoints,
   ...healthEndpoints,
   ...apiDescriptionEndpoints,
 ];

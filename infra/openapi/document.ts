@@ -80,7 +80,8 @@ This document is the same for every deployment. A deployment may refuse valid cr
 if the Face API version that it calls does not support a field.
 
 Errors have the shape of the Face API; the header \`x-ms-error-code\` repeats the code. String lengths count UTF-16 code
-units, and strings must be well-formed Unicode. Responses must not be cached. Every \`GET\` operation also supports \`HEAD\`.`;
+units, and strings must be well-formed Unicode. \`GET api/error-codes\` lists all codes with advice. Responses must not be
+cached, unless \`cache-control\` permits it. Every \`GET\` operation also supports \`HEAD\`.`;
 
 const securitySchemes: Record<string, JsonSchema> = {
   subscriptionKey: {
@@ -136,6 +137,7 @@ const ownTags: Record<string, { name: string; description: string }> = {
     name: "Reference images",
     description: "Stored images. A session can be created with the id of one in place of an upload.",
   },
+  "error-codes": { name: "Error codes", description: "Guidance for errors and reasons." },
   health: { name: "Health", description: "Health of the app, for probes." },
 };
 

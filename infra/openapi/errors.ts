@@ -95,7 +95,7 @@ function errorAnswer(
   const passedOn =
     "An error of the Face service, passed on with its status, code and message. The status may also be one of those listed.";
   return {
-    description: codes.map((code) => `- \`${code}\`: ${errorCodes[code]}`).join("\n") || passedOn,
+    description: codes.map(describeCode).join("\n") || passedOn,
     headers: headersOf(headersFor(status, isOpen)),
     content: {
       "application/json": {
@@ -117,7 +117,12 @@ function headersFor(status: number | undefined, isOpen: boolean) {
   });
 }
 
+function describeCode(code: ErrorCode): string {
+  const { meaning, retryable } = errorCodes[code];
+  return `- \`${code}\`: ${meaning}${retryable ? " *Retryable.*" : ""}`;
+}
+
 function exampleOf(code: ErrorCode, status: number | undefined) {
-  const message = errorCodes[code].replaceAll("`", "");
+  const message = errorCodes[code].meaning.replaceAll("`", "");
   return { value: { error: { code, ...(status === 429 && { statusCode: status }), message } } };
 }

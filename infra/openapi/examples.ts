@@ -1,3 +1,5 @@
+import { errorGuide } from "../../src/error-guide/guide.ts";
+
 /** Example bodies for the OpenAPI document by function name: of requests, and of responses by status. */
 type Examples = Record<string, { request?: unknown; answers?: Record<number, unknown> }>;
 
@@ -73,6 +75,8 @@ const session = {
   final: true,
   decision: "accepted",
   reasons: ["RealFace"],
+  attemptsLeft: 0,
+  nextAction: "done",
 };
 
 const keptImage = {
@@ -166,6 +170,7 @@ export const examples: Examples = {
   getReferenceImageMetadata: {
     answers: { 200: { ...keptImage, sizeInBytes: 184_213, createdOn: "2026-03-01T08:00:00.000Z" } },
   },
+  listErrorCodes: { answers: { 200: { value: errorGuide } } },
   getHealth: { answers: { 200: { status: "alive" } } },
   getReadiness: { answers: { 200: { status: "ready" } } },
 };

@@ -54,7 +54,10 @@ export const deviceEndpoints: Endpoint[] = [
       const nextLink = page.continuationToken && linkTo(url, page.continuationToken);
       return {
         status: 200,
-        json: { value: page.items.map((record) => sessionResource(record, caller)), ...(nextLink && { nextLink }) },
+        json: {
+          value: page.items.map((record) => sessionResource(record, caller, app.now())),
+          ...(nextLink && { nextLink }),
+        },
       };
     },
   }),

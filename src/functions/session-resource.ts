@@ -1,9 +1,10 @@
 import * as z from "zod";
 import { compact } from "../compact.ts";
-import { type Attempt, apiVersions, sessionKinds } from "../face/model.ts";
+import { type Attempt, apiVersions, maxAttempts, sessionKinds } from "../face/model.ts";
 import type { Caller } from "../liveness/model/caller.ts";
 import { type AuditRecord, decisions, type SessionRecord } from "../liveness/model/session.ts";
 import { reasonCodes } from "../liveness/result/decision.ts";
+import { nextActions, nextStep } from "../liveness/result/next-action.ts";
 
 /** A session in responses of the app's own routes. Times are RFC 3339. */
 export const sessionResourceShape = z
@@ -21,6 +22,18 @@ export const sessionResourceShape = z
     final: z.boolean().describe("No further attempt is expected."),
     decision: z.enum(decisions).optional(),
     reasons: z.array(z.string().meta({ examples: reasonCodes })).describe("Reasons of the decision."),
+    attemptsLeft: z
+      .int()
+      .min(0)
+      .describe("Attempts that the token still allows. 0 when the session is final or the token has ended."),
+    nextAction: z
+      .enum(nextActions)
+      .describe(
+        "`wait`: no attempt has ended; settle again later. `retry`: start another attempt with the same token. " +
+          "`newSession`: nothing more is expected of this session; the user may try again in a new one. " +
+          "`review`: another attempt is not expected to help; a person should decide. " +
+          "`done`: accepted, or rejected permanently.",
+      ),
     referenceImageId: z.string().optional(),
     owner: z
       .string()
@@ -30,9 +43,17 @@ export const sessionResourceShape = z
   .meta({ id: "Session" });
 export type SessionResource = z.infer<typeof sessionResourceShape>;
 
-/** The fields of a record that the shape above lists; `owner` for trusted services only. */
-export function sessionResource(record: SessionRecord, { trusted }: Pick<Caller, "trusted">): SessionResource {
-  const { owner, ...session } = sessionResourceShape.parse(record);
+/**
+ * The fields of a record that the shape above lists, and what to do next; `owner` for trusted services only.
+ *
+ * @param nowMs the time of the response, on which the next step depends.
+ */
+export function sessionResource(
+  record: SessionRecord,
+  { trusted }: Pick<Caller, "trusted">,
+  nowMs: number,
+): SessionResource {
+  const { owner, ...session } = sessionResourceShape.parse({ ...record, ...nextStep(record, nowMs, maxAttempts) });
   return trusted ? compact({ ...session, owner }) : session;
 }
 

@@ -37,7 +37,7 @@ export const sessionEndpoints: Endpoint[] = [
     }),
     async handle(app, { params, caller }) {
       const { record } = await findSession(app, caller, params.sessionId);
-      return { status: 200, json: sessionResource(record, caller) };
+      return { status: 200, json: sessionResource(record, caller, app.now()) };
     },
   }),
   defineEndpoint({
@@ -57,7 +57,7 @@ export const sessionEndpoints: Endpoint[] = [
     async handle(app, { params, caller, ...request }) {
       const report = parseReport(await readReport(request));
       const record = await settleSession(app, caller, params.sessionId, report);
-      return { status: 200, json: sessionResource(record, caller) };
+      return { status: 200, json: sessionResource(record, caller, app.now()) };
     },
   }),
   defineEndpoint({

@@ -7,13 +7,17 @@ export interface Reply {
   headers?: Record<string, string>;
   json?: unknown;
   bytes?: Uint8Array;
+  /** How long everyone may cache the response, which must be the same for every caller. Default: no caching. */
+  cacheSeconds?: number;
 }
 
-/** Responses contain personal data: they must not be cached, and browsers must not guess their type. */
-const securityHeaders = {
-  "cache-control": "no-store",
-  "x-content-type-options": "nosniff",
-};
+/** Most responses contain personal data: they must not be cached, and browsers must not guess their type. */
+function securityHeaders({ cacheSeconds }: Reply) {
+  return {
+    "cache-control": cacheSeconds === undefined ? "no-store" : `public, max-age=${cacheSeconds}`,
+    "x-content-type-options": "nosniff",
+  };
+}
 
 /** Status, headers and body as sent. Assignable to `HttpResponseInit` of the Functions library. */
 export interface HttpAnswer {
@@ -30,7 +34,7 @@ export function toHttpAnswer(reply: Reply): HttpAnswer {
       ...(reply.json !== undefined && { "content-type": "application/json; charset=utf-8" }),
       ...(body !== undefined && { "content-length": String(body.byteLength) }),
       ...reply.headers,
-      ...securityHeaders,
+      ...securityHeaders(reply),
     },
     ...compact({ body }),
   };

@@ -7,6 +7,7 @@ import { brotliDecompressSync } from "node:zlib";
 import * as z from "zod";
 import { describeApi } from "../../infra/openapi/document.ts";
 import { endpoints } from "../../src/endpoints.ts";
+import { errorGuide } from "../../src/error-guide/guide.ts";
 import { clientKey } from "../unit/fakes/principals.ts";
 import { assertError } from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
@@ -27,6 +28,13 @@ describe("the description of the API", async () => {
     assert.equal(answer.status, 200);
     assert.equal(answer.headers.get("content-type"), "application/json; charset=utf-8");
     assert.deepEqual(answer.body, JSON.parse(JSON.stringify(expected)));
+  });
+
+  test("is accompanied by the list of error codes, which needs no authentication either", async () => {
+    const answer = await app.send("api/error-codes");
+    assert.equal(answer.status, 200);
+    assert.equal(answer.headers.get("cache-control"), "public, max-age=3600");
+    assert.deepEqual(answer.body, { value: errorGuide });
   });
 
   test("has a page that loads files of this origin only", async () => {
@@ -82,7 +90,7 @@ describe("the description of the API", async () => {
     ]) {
       assertError(await app.send(`api/docs/${name}`), 404, "ResourceNotFound");
     }
-    for (const path of ["api/docs", "api/openapi.json", "api/docs/start.js"]) {
+    for (const path of ["api/docs", "api/openapi.json", "api/docs/start.js", "api/error-codes"]) {
       assertError(await app.send(path, { method: "POST" }), 405, "MethodNotAllowed");
     }
   });

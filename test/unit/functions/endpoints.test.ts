@@ -58,10 +58,10 @@ describe("the endpoints", () => {
     }
   });
 
-  test("require no authentication only for the API description and health", () => {
+  test("require no authentication only for the API description, error codes and health", () => {
     const open = named.filter(({ access }) => access === "everyone").map(({ name }) => name);
     const aboutTheApi = ["getApiDescription", "getApiReference", "getApiReferenceAsset"];
-    assert.deepEqual(open.sort(), [...aboutTheApi, "getHealth", "getReadiness"]);
+    assert.deepEqual(open.sort(), [...aboutTheApi, "getHealth", "getReadiness", "listErrorCodes"]);
   });
 
   test("refuse callers without credentials first, with the service's error and without storage requests", async () => {

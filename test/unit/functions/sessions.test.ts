@@ -52,15 +52,17 @@ describe("the session resource", () => {
       final: false,
       decision: "accepted",
       reasons: ["RealFace"],
+      attemptsLeft: 3,
+      nextAction: "done",
       referenceImageId: "a-face",
     };
-    assert.deepEqual(sessionResource(record, { trusted: false }), shown);
-    assert.deepEqual(sessionResource(record, { trusted: true }), { ...shown, owner: "alice" });
+    assert.deepEqual(sessionResource(record, { trusted: false }, startOfTime), shown);
+    assert.deepEqual(sessionResource(record, { trusted: true }, startOfTime), { ...shown, owner: "alice" });
   });
 
   test("has no properties for absent values", () => {
     const { deviceCorrelationId: _, ...record } = newRecord(startOfTime);
-    const shown = sessionResource(record, { trusted: true });
+    const shown = sessionResource(record, { trusted: true }, startOfTime);
     for (const name of ["owner", "deviceCorrelationId", "clientReferenceId", "decision", "referenceImageId"]) {
       assert.equal(name in shown, false, name);
     }
@@ -73,7 +75,7 @@ describe("reading a session", () => {
     world.advance({ days: 30 });
     const process = world.start();
     const answer = await call({ app: createApp(process, clientKey.settings) }, "GET", `/api/sessions/${id}`, service);
-    assert.deepEqual([answer.status, answer.json], [200, sessionResource(record, { trusted: true })]);
+    assert.deepEqual([answer.status, answer.json], [200, sessionResource(record, { trusted: true }, world.now())]);
     assert.deepEqual(process.calls.names, ["sessionids.get", "sessions.get"]);
   });
 

@@ -24,6 +24,8 @@ const session = {
   attempts: 0,
   final: false,
   reasons: [],
+  attemptsLeft: 3,
+  nextAction: "wait",
 };
 
 test("accepts described responses", () => {

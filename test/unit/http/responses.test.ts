@@ -45,6 +45,16 @@ describe("a response", () => {
   });
 });
 
+describe("a response that is the same for every caller", () => {
+  test("may be cached for the endpoint's time, also without a body", () => {
+    for (const reply of [{ status: 200, json: {} }, { status: 204 }]) {
+      const { headers } = answerOf({ ...reply, cacheSeconds: 60 });
+      assert.equal(headers.get("cache-control"), "public, max-age=60");
+      assert.equal(headers.get("x-content-type-options"), "nosniff");
+    }
+  });
+});
+
 describe("an error", () => {
   test("has the shape of the Face API's errors", () => {
     const answer = errorAnswer(sessionNotFound());

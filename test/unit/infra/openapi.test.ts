@@ -154,15 +154,22 @@ describe("the codes of errors", () => {
     .filter((name) => name.endsWith(".ts"))
     .map((name) => readFileSync(join(sourceFolder, name), "utf8"))
     .join("\n");
-  const thrown = [...sources.matchAll(/(?:new ApiError\(\s*\d{3},\s*|badRequest\(\s*)"(\w+)"/g)].map(
-    ([, code = ""]) => code,
-  );
-  /** Only from the service's gateway, never from the app itself. */
-  const known = new Set(thrown.filter((code) => code !== "403"));
+  const thrown = [...sources.matchAll(/(?:new ApiError\(\s*(\d{3}),\s*|badRequest\(\s*)"(\w+)"/g)]
+    .map(([, status = "400", code = ""]) => ({ status: Number(status), code }))
+    // Only from the service's gateway, never from the app itself.
+    .filter(({ code }) => code !== "403");
+  const known = new Set(thrown.map(({ code }) => code));
 
   test("are exactly those that the source throws", () => {
     assert.ok(known.size > 30);
     assert.deepEqual(Object.keys(errorCodes).sort(), [...known].sort());
+  });
+
+  test("have the status of their responses", () => {
+    const statuses = new Map<string, number>(Object.entries(errorCodes).map(([code, { status }]) => [code, status]));
+    const others = thrown.filter(({ status, code }) => statuses.get(code) !== status);
+    // The service uses the code for media types too.
+    assert.deepEqual(others, [{ status: 415, code: "BadArgument" }]);
   });
 
   test("all belong to an operation or a fallback", () => {

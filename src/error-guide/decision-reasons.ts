@@ -1,0 +1,47 @@
+import { advise, type Guidance } from "../guidance.ts";
+import type { Reason } from "../liveness/result/decision.ts";
+
+/** The reasons of decisions, grouped by what to do. */
+export const decisionReasons: Record<Reason, Guidance> = {
+  ...advise(false, "Continue, because this part of the check succeeded.", {
+    FaceMatched: { meaning: "The face matches the reference image with at least the required confidence." },
+    RealFace: { meaning: "The service saw a live person." },
+  }),
+  ...advise(
+    true,
+    "Send the digest that the device's SDK returned to `settle`, or start the check again if it is lost.",
+    {
+      ClientDigestMissing: {
+        meaning:
+          "No digest was sent to `settle`. The session is inconclusive for it if `REQUIRE_CLIENT_DIGEST` is set.",
+      },
+    },
+  ),
+  ...advise(true, "Ask the user to look into the camera in person, in even light, and to try again.", {
+    LivenessUncertain: { meaning: "The service could not decide whether a live person was in front of the camera." },
+    SpoofDetected: { meaning: "The service saw a photo, a screen, a mask or another imitation of a face." },
+  }),
+  ...advise(true, "Ask the user to try again with the face uncovered, or to renew the reference image.", {
+    ConfidenceBelowThreshold: { meaning: "The face matches the reference image, with less confidence than required." },
+    FaceNotMatched: { meaning: "The face is not that of the reference image." },
+  }),
+  ...advise(true, "Show the advice for the error of the last attempt, then let the user try again.", {
+    AttemptsFailed: { meaning: "Every attempt so far ended with an error; the audit entries have its code." },
+    ClientError: { meaning: "The app reported to `settle` that its device could not go on." },
+  }),
+  ...advise(true, "Ask the user to start the check again.", {
+    SessionUnused: { meaning: "The session ended without an attempt." },
+  }),
+  ...advise(false, "Do not offer another attempt, and have a person look into it.", {
+    ClientDigestMismatch: {
+      meaning: "The digest of the device differs from that of the service: the result was manipulated on the way.",
+    },
+    VerifyImageHashMismatch: { meaning: "The service compared the face with another image than the expected one." },
+  }),
+  ...advise(false, "Have a person decide, because the next session is likely to end in the same way.", {
+    VerifyImageHashMissing: {
+      meaning: "The device submitted the image, and the service returned no hash of it. Set `returnVerifyImageHash`.",
+    },
+    VerifyResultMissing: { meaning: "The service returned no comparison with the reference image." },
+  }),
+};
