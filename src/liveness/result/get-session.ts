@@ -1,8 +1,9 @@
 import { sessionNotFound } from "../../api-errors.ts";
+import { compact } from "../../compact.ts";
 import type { SessionKind, SessionState } from "../../face/model.ts";
 import { type Caller, mayUse } from "../model/caller.ts";
 import type { Clock } from "../model/clock.ts";
-import type { SessionRecord, StoredSession } from "../model/session.ts";
+import { isUsedUp, type SessionRecord, type StoredSession } from "../model/session.ts";
 import type { Sessions } from "../model/sessions.ts";
 import { endedAttempts, type RecordResultDeps, recordResult } from "./record-result.ts";
 import { viewSession } from "./session-view.ts";
@@ -54,9 +55,12 @@ export async function getSession(
   { withReceivedTimes = false }: GetSessionOptions = {},
 ): Promise<SessionView> {
   const found = await findLiveSession(deps, caller, kind, sessionId);
-  const { stored, state, requestId } = await recordResult(deps, found);
-  if (state === undefined) throw sessionNotFound();
+  const { stored, isErased, requestId, ...result } = await recordResult(deps, found);
   const { record } = stored;
+  // The app revokes a session whose attempts are used up, so that the service no longer knows it.
+  const isKept = isErased === undefined && isUsedUp(record);
+  const state = result.state ?? (isKept ? await storedState(deps.sessions, stored) : undefined);
+  if (state === undefined) throw sessionNotFound();
   const needsTrail = withReceivedTimes && endedAttempts(state).some(({ audit }) => audit === undefined);
   const trail = needsTrail ? await deps.sessions.auditEntries(stored) : [];
   return {
@@ -64,6 +68,13 @@ export async function getSession(
     ...(requestId !== undefined && { requestId }),
     state: viewSession(caller, record, state, trail, deps.now()),
   };
+}
+
+/** The session as it was recorded. */
+async function storedState(sessions: Sessions, stored: StoredSession): Promise<SessionState> {
+  const { sessionId, status, modelVersion, verifyReferences } = stored.record;
+  const attempts = (await sessions.auditEntries(stored)).map(({ entry }) => entry);
+  return compact({ sessionId, status, attempts, modelVersion, verifyReferences });
 }
 
 /**
@@ -94,7 +105,7 @@ export async function cancelSession(deps: RecordResultDeps, stored: StoredSessio
     deps.removals.markPruned(sessionId, new Date(deps.now()).toISOString()),
   ]);
   // Known before and gone now: revoked by the first try of the same call, whose response was lost, or concurrently.
-  return revoked || wasKnown;
+  return revoked || wasKnown || isUsedUp(stored.record);
 }
 
 /** @throws ApiError 404 `SessionNotFound`, as the service answers for what was deleted or has expired there. */

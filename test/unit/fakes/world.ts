@@ -57,7 +57,7 @@ export const startOfTime = Date.parse("2026-03-01T12:00:00.000Z");
 
 /** The storage of a process. */
 export interface Connected {
-  tables: Pick<StorageTables, "sessions" | "sessionIds" | "expiry">;
+  tables: Pick<StorageTables, "sessions" | "sessionIds" | "expiry" | "users">;
   images: Images;
   bookmarks: Bookmarks;
 }
@@ -132,6 +132,7 @@ export function createWorld(): World {
       sessions: storage.sessions.open(calls),
       sessionIds: storage.sessionIds.open(calls),
       expiry: storage.expiry.open(calls),
+      users: storage.users.open(calls),
     },
     images: createFakeImages(blobs, calls, now),
     bookmarks: createFakeBookmarks(blobs, calls),
