@@ -1,16 +1,11 @@
+import { compact } from "../../compact.ts";
 import { isCarried } from "../../face/carry-over.ts";
 import type { FaceService } from "../../face/client/face-service.ts";
 import { type Attempt, auditEntryId, byEntryId, type SessionState } from "../../face/model.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Devices } from "../model/devices.ts";
 import type { Removals } from "../model/removals.ts";
-import {
-  type AuditRecord,
-  attemptsAllowed,
-  isUsedUp,
-  type SessionRecord,
-  type StoredSession,
-} from "../model/session.ts";
+import { type AuditRecord, isUsedUp, type SessionRecord, type StoredSession } from "../model/session.ts";
 import type { SessionImages } from "../model/session-images.ts";
 import type { Sessions } from "../model/sessions.ts";
 import { countOutcome, countsForLockout, type Limits } from "../open/limits.ts";
@@ -174,8 +169,10 @@ export function settle(record: SessionRecord, seen: Observation): SessionRecord 
   const verdict = decide({
     kind: record.kind,
     attempts: seen.attempts,
-    attemptsAllowed: attemptsAllowed(record),
-    ...(record.expectedClientIpAddress !== undefined && { expectedClientIpAddress: record.expectedClientIpAddress }),
+    ...compact({
+      attemptsAllowed: record.attemptsAllowed,
+      expectedClientIpAddress: record.expectedClientIpAddress,
+    }),
     threshold: record.threshold ?? 0,
     imageFromClient: record.imageFromClient === true,
     digestIsNew: seen.digest !== undefined && !isRepeatedDigest(record, seen),

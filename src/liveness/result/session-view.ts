@@ -1,6 +1,6 @@
 import { type Attempt, auditEntryId, type SessionState } from "../../face/model.ts";
 import type { Caller } from "../model/caller.ts";
-import { type AuditRecord, attemptsAllowed, isUsedUp, type SessionRecord } from "../model/session.ts";
+import { type AuditRecord, isUsedUp, type SessionRecord } from "../model/session.ts";
 import { attemptFor, sessionFieldsFor } from "./digest-visibility.ts";
 
 /**
@@ -26,7 +26,7 @@ export function viewSession(
     sessionId: record.sessionId,
     ...(isUsedUp(record) && { status: record.status }),
     attempts: state.attempts
-      .slice(0, attemptsAllowed(record))
+      .slice(0, record.attemptsAllowed)
       .map((attempt) => viewAttempt(caller, record, attempt, receivedOn.get(auditEntryId(attempt)))),
     // The list has it from the store, and the two must not differ.
     createdDateTime: record.createdOn,

@@ -21,7 +21,6 @@ export function evidence(made: readonly Attempt[], more: Partial<Evidence> = {})
   return {
     kind: "liveness",
     attempts: made,
-    attemptsAllowed: 3,
     threshold: 0,
     imageFromClient: false,
     digestIsNew: false,
