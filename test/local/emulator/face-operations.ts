@@ -29,8 +29,8 @@ export async function createSession(kind: SessionKind, { codec, state, request }
   // Additions of the app: the service does not know them.
   const { referenceImageId, expectedReferenceImageId, clientReferenceId } = decoded;
   if ((referenceImageId ?? expectedReferenceImageId ?? clientReferenceId) !== undefined) throw invalidRequestBody();
-  // A form must have an image.
-  if (body.type === "multipart" && decoded.image === undefined) throw invalidRequestBody();
+  // A form of the previews must have an image. Later versions have forms only: a sample leaves the image to the device.
+  if (body.type === "multipart" && decoded.image === undefined && !isStable(codec)) throw invalidRequestBody();
   if (decoded.image !== undefined) checkVerifyImage(decoded.image.bytes);
   const session = await state.sessions.create(codec.version, kind, decoded.request, decoded.image);
   return { status: 200, json: codec.createResponse.encode(kind, describeCreated(session)) };
