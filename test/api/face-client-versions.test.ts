@@ -11,7 +11,9 @@ const request: SessionRequest = {
   livenessOperationMode: "PassiveActive",
   deviceCorrelationId: "a-device",
   deviceCorrelationIdSetInClient: false,
+  userCorrelationId: "a-user",
   authTokenTimeToLiveInSeconds: 600,
+  numberOfClientAttemptsAllowed: 2,
 };
 
 for (const apiVersion of apiVersions) {
