@@ -117,6 +117,7 @@ test("since v1.2 the device submits the image where the form had none", async (t
     assert.equal((await emulator.attempt(session, { scenario: "realface", verifyImage })).status, 200);
     const { json } = await emulator.face(`${path}/${session.sessionId}`);
     assert.equal(at(json, "results", "attempts", 0, "result", "verifyImageHash"), sha256(makeImage()));
+    assert.equal(at(json, "results", "verifyReferences", "length"), 1);
   }
 });
 

@@ -11,7 +11,7 @@ import {
   isCorrelationId,
 } from "../../../src/face/model.ts";
 import { checkVerifyImage, hashImage } from "./images.ts";
-import type { EmulatedSession } from "./sessions.ts";
+import { type EmulatedSession, verifyReference } from "./sessions.ts";
 
 const decisions = ["realface", "spoofface", "uncertain"];
 
@@ -92,6 +92,7 @@ export function playAttempt(
 
   if (deviceCorrelationId !== undefined) session.deviceCorrelationId = deviceCorrelationId;
   if (userCorrelationId !== undefined) session.userCorrelationId = userCorrelationId;
+  if (request.verifyImage !== undefined) session.verifyReferences = [verifyReference];
   session.startedAt ??= now;
   const attempt: Attempt = running ?? { attemptId: session.attempts.length + 1, attemptStatus: "Running" };
   if (running === undefined) session.attempts.push(attempt);

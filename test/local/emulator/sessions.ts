@@ -42,7 +42,8 @@ export interface EmulatedSession {
   userCorrelationId?: string;
   /** SHA-256 of the image in the creation request. The image itself is not kept. */
   readonly verifyImageHash?: string;
-  readonly verifyReferences: VerifyReference[];
+  /** Of the image in the creation request, or else in the latest attempt that submits one. */
+  verifyReferences: VerifyReference[];
   startedAt?: number;
   /** Ascending by `attemptId`. */
   readonly attempts: Attempt[];
@@ -149,7 +150,8 @@ export function createSessions(clock: EmulatorClock, tokens: SessionTokens, reso
   };
 }
 
-const verifyReference: VerifyReference = {
+/** The face in every verify image. */
+export const verifyReference: VerifyReference = {
   referenceType: "Color",
   faceRectangle: { top: 316, left: 131, width: 498, height: 677 },
   qualityForRecognition: "high",
