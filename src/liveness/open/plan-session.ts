@@ -26,6 +26,8 @@ export interface OpeningPolicy {
   allowDeviceSetInClient: boolean;
   /** The lowest threshold of match confidence that a session may have. */
   confidenceFloor: number;
+  /** Secret with which user ids are derived. Present where the upstream version requires a user id. Never logged or stored. */
+  userIdKey?: string;
 }
 
 /** How long a creation may be under way before it counts as crashed. */
