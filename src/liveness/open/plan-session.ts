@@ -34,7 +34,7 @@ export interface OpeningPolicy {
   allowDeviceSetInClient: boolean;
   /** The lowest threshold of match confidence that a session may have. */
   confidenceFloor: number;
-  /** Secret key of derived user ids. Absent: derived ids are not needed. */
+  /** Secret with which user ids are derived. Present where the upstream version requires a user id. Never logged or stored. */
   userIdKey?: string;
 }
 
@@ -125,10 +125,9 @@ function nameUser(
 ): Pick<SessionRequest, "userCorrelationId"> {
   const isNamed = request.userCorrelationId !== undefined || request.userCorrelationIdSetInClient === true;
   if (isNamed || !isCarried("userCorrelationId", face.version)) return {};
+  if (policy.userIdKey === undefined) throw new TypeError("The settings contain no key for user ids");
   const { deviceCorrelationId } = request;
-  return {
-    userCorrelationId: deriveUserId(policy.userIdKey, { owner: caller.owner, deviceCorrelationId, creationId }),
-  };
+  return { userCorrelationId: deriveUserId(policy.userIdKey, { caller, deviceCorrelationId, creationId }) };
 }
 
 /** Undefined where any match confidence will do. */

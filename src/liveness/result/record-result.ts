@@ -197,6 +197,9 @@ export function settle(record: SessionRecord, seen: Observation): SessionRecord 
     }),
     ...(revokedOn !== undefined && { revokedOn }),
     ...(startedOn !== undefined && { startedOn }),
+    // Of an image that the device has submitted.
+    ...(record.verifyReferences === undefined &&
+      state?.verifyReferences?.length && { verifyReferences: state.verifyReferences }),
     ...(clientDigest !== undefined && { clientDigest }),
     ...(clientError !== undefined && { clientError }),
   };
@@ -223,12 +226,13 @@ function sameRecord(one: SessionRecord, other: SessionRecord): boolean {
 /** `Expired`: the token ended before the session had a result. The service has no such status. */
 function statusOf(record: SessionRecord, { state, attempts }: Observation, over: boolean): string {
   const status = state?.status ?? record.status;
-  if (isUsedUp({ ...record, attempts: attempts.length })) {
-    // Older versions of the service would allow further attempts.
+  const isOpen = status === "NotStarted" || status === "Running";
+  if (isOpen && isUsedUp({ ...record, attempts: attempts.length })) {
+    // The service would allow further attempts.
     const counted = attempts.slice(0, record.attemptsAllowed);
     return counted.some(({ result }) => result !== undefined) ? "Succeeded" : "Failed";
   }
-  return over && (status === "NotStarted" || status === "Running") ? "Expired" : status;
+  return over && isOpen ? "Expired" : status;
 }
 
 /** The attempts of a session that have come to an end, with a result or an error. */

@@ -84,7 +84,7 @@ export function createStage(connect: (calls: Calls, now: Clock) => Connected): S
         return `c0ffee00-0000-4000-8000-${String(ids).padStart(12, "0")}`;
       },
       rules: { requireClientDigest: false },
-      policy: { allowDeviceSetInClient: false, confidenceFloor: 0 },
+      policy: { allowDeviceSetInClient: false, confidenceFloor: 0, userIdKey: "a-key-for-user-ids-of-32-characters" },
       limits: {
         creations: 10,
         ownerCreations: 20,
