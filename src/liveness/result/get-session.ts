@@ -98,14 +98,16 @@ export async function deleteSession(
 /** Records the outcome so far, then revokes and hides the session. False where the service had forgotten it before. */
 export async function cancelSession(deps: RecordResultDeps, stored: StoredSession): Promise<boolean> {
   const { sessionId, revokedOn } = stored.record;
+  // The service no longer knows a session whose attempts are used up: the app has revoked it.
   const wasKnown =
-    revokedOn === undefined && (await recordResult(deps, stored, { revoking: true })).state !== undefined;
+    revokedOn === undefined &&
+    ((await recordResult(deps, stored, { revoking: true })).state !== undefined || isUsedUp(stored.record));
   const [revoked] = await Promise.all([
     deps.face.revoke(stored.record),
     deps.removals.markPruned(sessionId, new Date(deps.now()).toISOString()),
   ]);
   // Known before and gone now: revoked by the first try of the same call, whose response was lost, or concurrently.
-  return revoked || wasKnown || isUsedUp(stored.record);
+  return revoked || wasKnown;
 }
 
 /** @throws ApiError 404 `SessionNotFound`, as the service answers for what was deleted or has expired there. */
