@@ -59,12 +59,12 @@ export function createTableWrites(
       };
       const body = writeBatch(actions.map(describe));
       const response = await send({ method: "POST", url: `${account}/$batch`, headers, body }, abortSignal);
-      const answers = readBatch(response.bodyAsText ?? "");
-      const refused = answers.find(({ status }) => status >= 300);
+      const responses = readBatch(response.bodyAsText ?? "");
+      const refused = responses.find(({ status }) => status >= 300);
       if (refused !== undefined) throw failure(response, refused.status, refused.body);
       // The outcome is unknown; a retry detects it.
-      if (answers.length !== actions.length) throw new TransportError("The answer to a transaction is not whole.");
-      return answers.map(({ etag }) => etag);
+      if (responses.length !== actions.length) throw new TransportError("The answer to a transaction is not whole.");
+      return responses.map(({ etag }) => etag);
     },
   };
 
@@ -144,29 +144,29 @@ function writeBatch(requests: readonly WriteRequest[]): string {
   return lines.join(eol);
 }
 
-interface BatchAnswer {
+interface ActionResponse {
   status: number;
   etag: string;
   /** JSON of an error. */
   body?: string;
 }
 
-/** One answer per action, or a single one if an action was refused. */
-function readBatch(text: string): BatchAnswer[] {
-  const answers: BatchAnswer[] = [];
-  let answer: BatchAnswer | undefined;
+/** One response per action, or a single one if an action failed. */
+function readBatch(text: string): ActionResponse[] {
+  const responses: ActionResponse[] = [];
+  let response: ActionResponse | undefined;
   for (const line of text.split(/\r?\n/)) {
     const status = /^HTTP\/1\.1 (\d{3})/.exec(line)?.[1];
     if (status !== undefined) {
-      answer = { status: Number(status), etag: "*" };
-      answers.push(answer);
-    } else if (answer !== undefined && line.startsWith("{")) {
-      answer.body = line;
-    } else if (answer !== undefined && /^etag:/i.test(line)) {
-      answer.etag = line.slice("etag:".length).trim();
+      response = { status: Number(status), etag: "*" };
+      responses.push(response);
+    } else if (response !== undefined && line.startsWith("{")) {
+      response.body = line;
+    } else if (response !== undefined && /^etag:/i.test(line)) {
+      response.etag = line.slice("etag:".length).trim();
     }
   }
-  return answers;
+  return responses;
 }
 
 /** An error of the SDK's shape, whose `code` is the service's, such as `EntityAlreadyExists`. */

@@ -3,6 +3,7 @@ import type { Removals } from "../../liveness/model/removals.ts";
 import type { StoredSession } from "../../liveness/model/session.ts";
 import type { StorageTables } from "../azure/connect.ts";
 import { type Conditions, keysOnly } from "../azure/query.ts";
+import type { Entity } from "../azure/table.ts";
 import { removeRows } from "../azure/transactions.ts";
 import { devicePartition } from "../rows/keys.ts";
 import { prunedPointer, writePointer } from "../rows/other-rows.ts";
@@ -52,15 +53,19 @@ export function createRemovals({ sessions, sessionIds }: StorageTables, cache: W
   }
 
   async function dropPointers(of: { deviceCorrelationId: string } | { records: readonly Placed[] }): Promise<void> {
-    const select = [...keysOnly, "partition", "row"];
-    const partition = "records" in of ? undefined : devicePartition(of.deviceCorrelationId);
-    const places = "records" in of ? of.records.map(recordKeys) : [];
-    const where = "records" in of ? conditionsOf(of.records) : { partition: partition ?? "" };
-    for await (const pointer of sessionIds.query({ where, select })) {
-      const leadsThere =
-        partition === pointer.partition ||
-        places.some(({ partition, row }) => partition === pointer.partition && row === pointer.row);
-      if (leadsThere) await sessionIds.remove(pointer.partitionKey, pointer.rowKey);
+    if ("deviceCorrelationId" in of) {
+      await dropWhere({ partition: devicePartition(of.deviceCorrelationId) }, () => true);
+      return;
+    }
+    const places = of.records.map(recordKeys);
+    await dropWhere(conditionsOf(of.records), (pointer) =>
+      places.some(({ partition, row }) => partition === pointer.partition && row === pointer.row),
+    );
+  }
+
+  async function dropWhere(where: Conditions, isConcerned: (pointer: Entity) => boolean): Promise<void> {
+    for await (const pointer of sessionIds.query({ where, select: [...keysOnly, "partition", "row"] })) {
+      if (isConcerned(pointer)) await sessionIds.remove(pointer.partitionKey, pointer.rowKey);
     }
   }
 }

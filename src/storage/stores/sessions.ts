@@ -87,9 +87,9 @@ export function createSessions(connection: StorageTables, cache: WriteCache<Stor
     if (!written.conflict.repeated) return undefined;
     // An earlier attempt may have succeeded although its response was lost: then the row contains this record.
     const entity = await sessions.get(partition, row);
-    const ours =
+    const isWritten =
       entity !== undefined && isDeepStrictEqual(writeSessionRow(partition, row, readSessionRow(entity)), session);
-    return ours ? writtenAs(entity.etag) : undefined;
+    return isWritten ? writtenAs(entity.etag) : undefined;
   }
 
   async function markStarted(sessionId: string, startedOn: string | undefined): Promise<void> {
