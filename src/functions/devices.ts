@@ -1,6 +1,8 @@
 import * as z from "zod";
-import { defineEndpoint, type Endpoint, resourceNotFound } from "../http/endpoint.ts";
+import { compact } from "../compact.ts";
+import { defineEndpoint, type Endpoint, pageSize, resourceNotFound } from "../http/endpoint.ts";
 import { endLockout } from "../liveness/open/limits.ts";
+import { listDeviceSessions } from "../liveness/result/visibility.ts";
 import { type Erased, eraseDevice } from "../liveness/retain/erase-device.ts";
 import { checkDeviceId, deviceId } from "./device-id.ts";
 import { sessionResource, sessionResourceShape } from "./session-resource.ts";
@@ -13,12 +15,7 @@ const deviceQuery = z.object({
 });
 
 const pageQuery = deviceQuery.extend({
-  top: z
-    .string()
-    .regex(/^\d{1,3}$/, "must be a whole number from 1 to 100")
-    .transform(Number)
-    .pipe(z.int().min(1, "must be at least 1").max(100, "must be at most 100"))
-    .default(50),
+  top: pageSize(100, 50),
   continuationToken: z.string().max(4096).optional(),
 });
 
@@ -45,20 +42,11 @@ export const deviceEndpoints: Endpoint[] = [
     }),
     async handle(app, { params, query, caller, url }) {
       const device = deviceOf(params, query);
-      const owner = caller.trusted ? undefined : (caller.owner ?? "");
-      const page = await app.sessions.ofDevice(device, query.top, query.continuationToken, owner);
-      // For a user, a device without own sessions and an unknown device are the same.
-      if (owner !== undefined && page.items.length === 0 && query.continuationToken === undefined) {
-        throw resourceNotFound();
-      }
+      const page = await listDeviceSessions(app, caller, device, query);
+      if (page === undefined) throw resourceNotFound();
       const nextLink = page.continuationToken && linkTo(url, page.continuationToken);
-      return {
-        status: 200,
-        json: {
-          value: page.items.map((record) => sessionResource(record, caller, app.now())),
-          ...(nextLink && { nextLink }),
-        },
-      };
+      const value = page.items.map((record) => sessionResource(record, caller, app.now()));
+      return { status: 200, json: compact({ value, nextLink }) };
     },
   }),
   defineEndpoint({
