@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { apiVersions } from "./face/model.ts";
+import type { CallerRules } from "./http/callers.ts";
 import type { Limits } from "./liveness/open/limits.ts";
 import type { OpeningPolicy } from "./liveness/open/plan-session.ts";
 import type { DecisionRules } from "./liveness/result/record-result.ts";
@@ -12,6 +13,7 @@ import {
   fractionOr,
   integerOr,
   optional,
+  orDefault,
   serviceUri,
 } from "./setting-shapes.ts";
 
@@ -25,9 +27,9 @@ import {
 export const settings = z.object({
   FACE_ENDPOINT: z.preprocess(emptyIsUnset, z.string("is required").pipe(faceEndpoint)),
   FACE_KEY: optional(z.string()),
-  FACE_API_VERSION: optional(z.enum(apiVersions, `must be one of ${apiVersions.join(", ")}`))
-    .transform((version) => version ?? "v1.2")
-    .meta({ accepts: apiVersions.map((version) => `\`${version}\``).join(", ") }),
+  FACE_API_VERSION: orDefault(z.enum(apiVersions, `must be one of ${apiVersions.join(", ")}`), "v1.2").meta({
+    accepts: apiVersions.map((version) => `\`${version}\``).join(", "),
+  }),
   FACE_TIMEOUT_SECONDS: integerOr(30, 1, 200),
   AzureWebJobsStorage: optional(
     z
@@ -41,7 +43,7 @@ export const settings = z.object({
   AzureWebJobsStorage__tableServiceUri: optional(serviceUri),
   AzureWebJobsStorage__clientId: optional(z.string()),
   AZURE_CLIENT_ID: optional(z.string()),
-  CLIENT_KEYS: optional(clientKeys).transform((keys) => keys ?? {}),
+  CLIENT_KEYS: orDefault(clientKeys, {}),
   ALLOW_ANONYMOUS: flag(false),
   WEBSITE_AUTH_ENABLED: flag(false),
   WEBSITE_INSTANCE_ID: optional(z.string()),
@@ -86,13 +88,7 @@ export interface Config {
     identityClientId: string | undefined;
   };
   storage: StorageConfig;
-  callers: {
-    /** Client name → lower-case SHA-256 hex digests of its keys. */
-    clientKeys: ReadonlyMap<string, readonly string[]>;
-    allowAnonymous: boolean;
-    /** App Service Authentication is enabled, so the principal header is trustworthy. */
-    platformAuthentication: boolean;
-  };
+  callers: CallerRules;
   rules: DecisionRules;
   policy: OpeningPolicy;
   limits: Limits;
@@ -141,12 +137,7 @@ export function readConfig(env: Record<string, string | undefined>): { config: C
       },
       storage,
       callers: {
-        clientKeys: new Map(
-          Object.entries(read.CLIENT_KEYS).map(([name, digests]) => [
-            name,
-            digests.map((digest) => digest.toLowerCase()),
-          ]),
-        ),
+        clientKeys: new Map(Object.entries(read.CLIENT_KEYS)),
         allowAnonymous: read.ALLOW_ANONYMOUS,
         platformAuthentication: read.WEBSITE_AUTH_ENABLED,
       },
