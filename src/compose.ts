@@ -96,7 +96,7 @@ function compose(config: Config, telemetry: Telemetry | undefined): App {
       apiVersion: faceConfig.apiVersion,
       credential: faceConfig.key === undefined ? createIdentity(faceConfig.identityClientId) : { key: faceConfig.key },
       timeoutMs: faceConfig.timeoutSeconds * 1000,
-      ...(telemetry && { onRequest: telemetry.observeRequest }),
+      ...compact({ onRequest: telemetry?.observeRequest }),
     }),
     ...createTableStores(storage),
     images: createImages(storage),

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { compact } from "./compact.ts";
 import { apiVersions } from "./face/model.ts";
 import type { CallerRules } from "./http/callers.ts";
 import type { Limits } from "./liveness/open/limits.ts";
@@ -157,7 +158,8 @@ export function readConfig(env: Record<string, string | undefined>): { config: C
       retention: {
         sessionHours: read.SESSION_RETENTION_HOURS,
         outcomeDays: read.OUTCOME_RETENTION_DAYS,
-        ...(read.REFERENCE_IMAGE_RETENTION_DAYS > 0 && { referenceImageDays: read.REFERENCE_IMAGE_RETENTION_DAYS }),
+        // 0 means no maximum age.
+        ...compact({ referenceImageDays: read.REFERENCE_IMAGE_RETENTION_DAYS || undefined }),
       },
       maintenance: {
         concurrency: read.MAINTENANCE_CONCURRENCY,
