@@ -1,6 +1,5 @@
 import { serverBusy } from "../../api-errors.ts";
 import type { FaceService } from "../../face/client/face-service.ts";
-import { unlessReplaced } from "../images/bound-images.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Creations } from "../model/creations.ts";
 import type { Devices } from "../model/devices.ts";
@@ -73,7 +72,7 @@ export async function eraseDevice(deps: EraseDeps, deviceCorrelationId: string):
 async function eraseImage({ images }: EraseDeps, device: string, name: HeldImageName): Promise<boolean> {
   const facts = await images.facts(name);
   if (facts?.deviceCorrelationId !== device) return false;
-  return images.delete(name, { ifMatch: facts.etag }).catch(unlessReplaced(false));
+  return images.delete(name, facts.version);
 }
 
 async function eraseSession(deps: EraseDeps, stored: StoredSession): Promise<void> {

@@ -1,5 +1,5 @@
 import { ApiError } from "../../errors.ts";
-import { type BoundImageDeps, removeVersion, unlessReplaced } from "../images/bound-images.ts";
+import { type BoundImageDeps, removeVersion } from "../images/bound-images.ts";
 import type { Bookmarks } from "../model/bookmarks.ts";
 import type { HeldImageName, ImageName, Images, ListedImage } from "../model/images.ts";
 import { longestTokenMs, type Retention } from "./retention.ts";
@@ -57,10 +57,9 @@ function isOutdated({ now, retention }: SweepDeps, { name, createdOn }: ListedIm
 
 /** False after a concurrent removal or replacement. */
 async function remove(deps: SweepDeps, image: ListedImage): Promise<boolean> {
-  const { name, etag } = image;
+  const { name, version } = image;
   try {
-    if (isHeld(name)) return await removeVersion(deps, name, image);
-    return await deps.images.delete(name, { ifMatch: etag }).catch(unlessReplaced(false));
+    return await (isHeld(name) ? removeVersion(deps, name, image) : deps.images.delete(name, version));
   } catch (cause) {
     deps.onFailure({ image: name, cause });
     return false;

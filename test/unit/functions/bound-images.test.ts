@@ -148,7 +148,7 @@ describe("a device has a note of exactly the images that are bound to it", () =>
 });
 
 describe("the erasure of a device finds an image", async () => {
-  const image = { referenceImageId: "a-face", bytes: makeImage(), deviceCorrelationId: device, conditions: {} };
+  const image = { referenceImageId: "a-face", bytes: makeImage(), deviceCorrelationId: device, permits: () => true };
   const caller = { trusted: false, owner: ownerOf("alice") };
   const keep = ({ deps }: Process) => keepImage(deps, caller, image);
   for (const { name, hook } of await interruptionsOf(emptyWorld, keep)) {
