@@ -4,11 +4,11 @@ import type { ImageName, Images } from "../model/images.ts";
 import { heldImageName } from "./image-name.ts";
 
 /**
- * Reads the image that the caller means by an id: one of its namespace, else the one that came with a creation of this
- * id, as long as its session is kept. Undefined where there is none for the caller.
+ * Reads an image by its id: one of the caller's namespace, else the one that was uploaded with the creation of this id.
+ * Undefined if there is none for the caller.
  *
- * A user's ownership of the latter is checked before any of its bytes are read: another's image takes the same steps as
- * one that is not there.
+ * A user's ownership of an uploaded image is checked before its bytes are read, so that the image of another user takes the
+ * same steps as a missing one.
  */
 export async function findImage<T>(
   images: Images,

@@ -3,10 +3,10 @@ import type { Caller } from "../model/caller.ts";
 import type { HeldImageName, OwnFolder } from "../model/images.ts";
 
 /**
- * The image that the caller means by an id. Services share one namespace and every user has its own, so an id that is in
- * use in one of them has no effect in another.
+ * Name of the image with an id. Services share one namespace and every user has its own, so an id in one of them has no
+ * effect in another.
  *
- * @throws TypeError where the id does not match `referenceIdPattern`, which callers of this function check before.
+ * @throws TypeError if the id does not match `referenceIdPattern`; callers check that before.
  */
 export function heldImageName(caller: Caller, referenceImageId: string): HeldImageName {
   if (!referenceIdPattern.test(referenceImageId)) throw new TypeError("The id of a reference image is not well-formed");
@@ -14,7 +14,7 @@ export function heldImageName(caller: Caller, referenceImageId: string): HeldIma
   return folder === undefined ? `held/${referenceImageId}` : `${folder}${referenceImageId}`;
 }
 
-/** Where the images of a user are. Undefined for a trusted service, also where it comes with a user's principal. */
+/** The folder of a user's images. Undefined for a trusted service, even with a user's principal. */
 export function ownFolder({ trusted, owner }: Caller): OwnFolder | undefined {
   if (trusted) return undefined;
   if (owner === undefined) throw new TypeError("A caller that is not trusted has an owner");

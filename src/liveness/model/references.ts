@@ -11,10 +11,10 @@ export interface RecordRef {
   readonly [kind]: "record";
 }
 
-/** Any row that was read, in its version. Only storage makes and reads it. */
+/** Any stored item that was read, in its version. Only storage makes and reads it. */
 export type RowRef = string & { readonly [kind]: "row" };
 
-/** Enough to find a session's record: its place, and what names its row. */
+/** Locates a session's record. */
 export interface Placed {
   place: Place;
   creationId: string;

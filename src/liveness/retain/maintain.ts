@@ -1,3 +1,4 @@
+import { compact } from "../../compact.ts";
 import type { DueRow, Phase } from "../model/schedule.ts";
 import { beginRun, isInfrastructureFailure, type Run, type RunLimits } from "./maintenance-run.ts";
 import {
@@ -16,45 +17,45 @@ export interface MaintainDeps extends PhaseDeps, RunLimits {
   onFailure(failure: MaintenanceFailure): void;
 }
 
-/** What failed, as far as that is known, and why. */
+/** A failure, with its session if known. */
 export interface MaintenanceFailure {
   creationId?: string;
   sessionId?: string;
   phase?: Phase;
-  /** Runs in a row in which the session has failed. */
+  /** Successive runs in which the session has failed. */
   failures?: number;
-  /** Of 16, where its rows could not be read. */
+  /** The shard, 0 to 15, whose entries could not be read. */
   shard?: number;
   cause: unknown;
 }
 
-/** What became of the sessions that were due. One that was due for several things at once counts for each of them. */
+/** Numbers of due sessions by their outcome. A session counts once for each phase that was due. */
 export interface MaintenanceSummary {
   due: number;
   collected: number;
   pruned: number;
   purged: number;
-  /** Creations that never got as far as their commit. */
+  /** Creations that were never committed. */
   abandoned: number;
   failed: number;
-  /** There was no time for these, and they are due still. Only those that there was time to count. */
+  /** Sessions that are still due for want of time, as far as they were counted. */
   left: number;
-  /** When the oldest row was due; absent where none was. */
+  /** When the oldest entry was due; absent if none was. */
   oldestDueOn?: string;
 }
 
 const shards = Array.from({ length: 16 }, (_, shard) => shard);
-/** So many rows are written or removed with one request; what is done for them is not waited for longer than that. */
+/** Entries that are moved with one request, and the longest wait for them to fill a batch. */
 const maxBatch = 100;
 const maxBatchMs = 30_000;
-/** Backoff of a session that fails: doubled with each further run in which it fails, up to the longest. */
+/** Backoff of a session that fails: doubled with each successive failure, up to the longest. */
 const firstDelayMs = 5 * 60_000;
 const longestDelayMs = 60 * 60_000;
 
 /**
- * Works on all that is due, the oldest first whatever its shard, until nothing is or until the deadline (milliseconds
- * since the epoch). Rerunning it, running it twice at once and ending it anywhere are harmless: a session's row moves on
- * when all is done that it asks for, and whatever is done twice changes nothing the second time.
+ * Visits all due sessions, the oldest first across shards, until the deadline (milliseconds since the epoch). Repeated,
+ * concurrent and interrupted runs are harmless: a session's entry moves on after its phase is done, and all phases are
+ * idempotent.
  */
 export async function drain(deps: MaintainDeps, deadline: number): Promise<MaintenanceSummary> {
   const run = beginRun(deps, deadline);
@@ -66,9 +67,10 @@ export async function drain(deps: MaintainDeps, deadline: number): Promise<Maint
 }
 
 /**
- * One shard, the oldest bucket first. A session that fails is reported to `onFailure`, stays due, and stops no other.
+ * Visits one shard, the oldest entries first. A session that fails is reported to `onFailure`, stays due, and does not
+ * affect others.
  *
- * @param run of which this is a part. Default: one of its own.
+ * @param run the run of which this is a part. Default: a run of its own.
  */
 export async function drainShard(
   deps: MaintainDeps,
@@ -87,7 +89,7 @@ export async function drainShard(
   const isFull = ({ visits, since }: NonNullable<typeof batch>) =>
     visits.length === maxBatch || deps.now() - since >= maxBatchMs;
 
-  /** A batch is closed in the background: one slow session keeps only the rows beside it waiting. */
+  /** Closes a batch in the background: a slow session delays only the entries of its batch. */
   function close({ visits }: NonNullable<typeof batch>): void {
     const closed = Promise.all(visits)
       .then((ended) => commitBatch(tools, ended))
@@ -100,7 +102,7 @@ export async function drainShard(
     for await (const due of deps.schedule.dueRows(shard, run.startedOn)) {
       summary.due += 1;
       if ("cause" in due) {
-        // The row stays, and each run reports it until an operator repairs it.
+        // The entry stays, and each run reports it until an operator repairs it.
         summary.failed += 1;
         deps.onFailure({ creationId: due.creationId, cause: due.cause });
         continue;
@@ -127,13 +129,13 @@ export async function drainShard(
   return summary;
 }
 
-/** What came of one row. */
+/** Result of the visit of one entry. */
 interface RowResult {
   due: DueRow;
   did: PhaseOutcome[];
-  /** What takes its place; absent: nothing does. */
+  /** The entry that follows; absent: none. */
   next?: DueRow;
-  /** The row is left as it was: for want of time, or because of trouble that is not the session's. */
+  /** The entry is unchanged, for want of time or after a failure that affects all sessions. */
   stays?: true;
   failure?: MaintenanceFailure;
 }
@@ -166,9 +168,8 @@ async function runPhases(deps: MaintainDeps, stand: PhaseState, did: PhaseOutcom
 }
 
 /**
- * The row by which a failed session is due again, after a delay that doubles with each failure; but no later than its
- * image is to be removed, which happens even if everything else fails. A failure of the infrastructure is not the
- * session's: its row stays as it is.
+ * Schedules a failed session again, after a delay that doubles with each failure, but not later than its image is due for
+ * removal, which is tried even if everything else fails. After a failure of the infrastructure the entry is unchanged.
  */
 async function fail(deps: MaintainDeps, row: DueRow, cause: unknown): Promise<Omit<RowResult, "due" | "did">> {
   const failure = { ...nameOf(row), cause };
@@ -219,14 +220,14 @@ function count(deps: MaintainDeps, summary: MaintenanceSummary, visits: readonly
   }
 }
 
-/** The sum of several summaries; without any, an empty one. */
+/** The sum of summaries; without any, an empty summary. */
 export function addSummaries(...parts: readonly MaintenanceSummary[]): MaintenanceSummary {
   const total = { due: 0, collected: 0, pruned: 0, purged: 0, abandoned: 0, failed: 0, left: 0 };
   for (const name of Object.keys(total) as (keyof typeof total)[]) {
     for (const part of parts) total[name] += part[name];
   }
   const oldestDueOn = parts.flatMap((part) => part.oldestDueOn ?? []).sort()[0];
-  return { ...total, ...(oldestDueOn !== undefined && { oldestDueOn }) };
+  return compact({ ...total, oldestDueOn });
 }
 
 function iso(ms: number): string {

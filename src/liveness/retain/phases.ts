@@ -1,3 +1,4 @@
+import { compact } from "../../compact.ts";
 import { maxAttempts } from "../../face/model.ts";
 import type { DueRow, Phase, SettledSession } from "../model/schedule.ts";
 import type { SessionRecord, StoredSession } from "../model/session.ts";
@@ -9,7 +10,7 @@ import type { EraseDeps } from "./erase-device.ts";
 import { purgeSession } from "./purge-session.ts";
 import { collectDueOn, pruneDueOn, purgeDueOn, sessionLifeMs, tokenIsOver } from "./retention.ts";
 
-/** What is to be done for a session whose time has come, and in which order. */
+/** The phases of a due session. */
 
 export interface PhaseDeps extends EraseDeps {
   rules: DecisionRules;
@@ -18,22 +19,22 @@ export interface PhaseDeps extends EraseDeps {
 
 export type PhaseOutcome = "collected" | "pruned" | "purged" | "abandoned";
 
-/** What came of a phase. */
+/** Result of a phase. */
 export interface Step {
   did?: PhaseOutcome;
-  /** The row that is to take the place of the one that was due; absent: nothing is. */
+  /** The entry that follows the due one; absent: none. */
   next?: DueRow;
 }
 
-/** A row as it is worked on, with what has been learned since it was read. */
+/** The entry in progress, with the facts found since it was read. */
 export interface PhaseState {
   row: DueRow;
 }
 
-/** Phases may be repeated, and run concurrently. They throw errors of the service and of storage. */
+/** Phases are idempotent and may run concurrently. They throw errors of the service and of storage. */
 export const phases: Record<Phase, (deps: PhaseDeps, stand: PhaseState) => Promise<Step>> = { collect, prune, purge };
 
-/** Records outcome and audit entries, by the same path as settling. Nothing is removed anywhere before that is done. */
+/** Records outcome and audit entries like `settleSession`. Nothing is removed before that. */
 async function collect(deps: PhaseDeps, stand: PhaseState): Promise<Step> {
   const { row } = stand;
   const stored = await findPlaced(deps, row);
@@ -47,13 +48,13 @@ async function collect(deps: PhaseDeps, stand: PhaseState): Promise<Step> {
   if (!tokenIsOver(record.tokenExpiresOn, deps.now())) {
     return { next: follow(known, "collect", collectDueOn(record.tokenExpiresOn)) };
   }
-  // It was erased or moved while its result was fetched.
+  // The session was erased or moved while its result was fetched.
   return explainAbsence(deps, stand);
 }
 
 /**
- * Whether no attempt can be missing. While the token lived, one that has its result may have been used again, and one that
- * the service did not know may have been used all the same.
+ * Whether no attempt can be missing. Before the token's end, further attempts are possible after a result, and also if the
+ * service did not have the session.
  */
 function isSettled({ final, attempts, revokedOn, settledOn, tokenExpiresOn }: SessionRecord): boolean {
   if (!final) return false;
@@ -64,26 +65,26 @@ function isSettled({ final, attempts, revokedOn, settledOn, tokenExpiresOn }: Se
 async function explainAbsence(deps: PhaseDeps, stand: PhaseState): Promise<Step> {
   const { row } = stand;
   const current = await deps.schedule.get(row);
-  // Another run or an erasure has finished with it.
+  // Another run or an erasure has removed it.
   if (current === undefined) return {};
   if (current.place !== row.place) {
-    // It was bound to its device meanwhile.
+    // The session was moved to its device concurrently.
     stand.row = { ...row, place: current.place };
     return collect(deps, stand);
   }
   if ((await find(deps, row)) !== undefined) throw new Error("The session's outcome could not be recorded.");
-  // A creation that stopped before its commit. The pointer that it may have left goes with those of others like it.
+  // The creation stopped before its commit. The caller removes a pointer that it may have left, for a batch at once.
   await deps.images.delete(`sessions/${row.creationId}`);
   await deps.creations.dropKey(row.place, row.creationId);
   return { did: "abandoned" };
 }
 
-/** Removes what belongs to the session at the service and its image, and hides it from the dialects. */
+/** Revokes the session at the service, removes its uploaded image and hides it from the Face routes. */
 async function prune(deps: PhaseDeps, stand: PhaseState): Promise<Step> {
   const { row } = stand;
   const { session } = row;
   if (session === undefined) {
-    // The row does not show that the outcome is recorded.
+    // The entry does not show that the outcome is recorded.
     stand.row = { ...row, phase: "collect" };
     return collect(deps, stand);
   }
@@ -101,11 +102,11 @@ async function prune(deps: PhaseDeps, stand: PhaseState): Promise<Step> {
   return { did: "pruned", next: follow(row, "purge", purgeTime(deps, row)) };
 }
 
-/** False where the session is gone, so that nothing of it is left to purge. */
+/** False if the session is erased, so that nothing is left to purge. */
 async function hide({ sessions, removals, now }: PhaseDeps, row: DueRow, sessionId: string): Promise<boolean> {
   const prunedOn = new Date(now()).toISOString();
   if (await removals.markPruned(sessionId, prunedOn)) return true;
-  // Erased, or created by a process that stopped between the commit and the pointer.
+  // The session was erased, or its creation stopped between the commit and the pointer.
   const stored = await sessions.load(row);
   if (stored === undefined) return false;
   await removals.restorePointer(stored, prunedOn);
@@ -123,21 +124,21 @@ async function purge(deps: PhaseDeps, { row }: PhaseState): Promise<Step> {
   return { did: "purged" };
 }
 
-/** The session of a due row, also if it has been moved since. */
+/** The session of an entry, also if it has been moved since. */
 export async function find({ sessions }: Pick<PhaseDeps, "sessions">, row: DueRow): Promise<StoredSession | undefined> {
   return (await sessions.load(row)) ?? (row.session && (await sessions.find(row.session.sessionId)));
 }
 
-/** The same; one whose move to its device was interrupted is moved first. */
+/** The same; an interrupted move to its device is finished first. */
 async function findPlaced(deps: PhaseDeps, row: DueRow): Promise<StoredSession | undefined> {
   const found = await find(deps, row);
   if (!found?.isMoving) return found;
   const placed = await bindDevice(deps, found);
-  // The record is written without its note of the place that it was moved from.
+  // Writing the record removes its reference to the place that it was moved from.
   return placed && updateRecord(deps.sessions, placed, (record) => ({ record }));
 }
 
-/** When the session is to be pruned by the settings as they are now. */
+/** When the session is pruned by the current settings. */
 export function pruneTime({ retention }: Pick<PhaseDeps, "retention">, { createdOn }: DueRow): string {
   return pruneDueOn(createdOn, retention);
 }
@@ -146,7 +147,7 @@ function purgeTime({ retention }: PhaseDeps, { createdOn }: DueRow): string {
   return purgeDueOn(createdOn, retention);
 }
 
-/** Removes the image that was uploaded with the creation, if there is one. */
+/** Removes the image that was uploaded with the creation, if any. */
 export async function removeImage(
   { images }: Pick<PhaseDeps, "images">,
   { creationId, session }: DueRow,
@@ -154,9 +155,9 @@ export async function removeImage(
   if (session?.uploaded !== false) await images.delete(`sessions/${creationId}`);
 }
 
-/** The row by which the session is due again. @param failures runs in a row that failed; default: none. */
+/** The session's next entry. @param failures successive runs that failed; default: none. */
 export function follow({ failures: _, ...row }: DueRow, phase: Phase, dueOn: string, failures?: number): DueRow {
-  return { ...row, phase, dueOn, ...(failures !== undefined && { failures }) };
+  return compact({ ...row, phase, dueOn, failures });
 }
 
 function settledSession(record: SessionRecord): SettledSession {

@@ -19,12 +19,12 @@ export interface PurgeDeps {
   now: Clock;
 }
 
-/** Removes a session with everything that points to it. */
+/** Removes a session with all references to it. */
 export async function purgeSession(
   { sessions, removals, sessionImages, devices, now }: PurgeDeps,
   stored: StoredSession,
 ): Promise<void> {
-  // Only what belongs to a principal has links from its images.
+  // Only sessions of principals have links from their images.
   const linked = stored.record.owner === undefined ? [] : imagesOf(await sessions.auditEntries(stored));
   for (const sessionImageId of linked) await sessionImages.unlink(sessionImageId);
   await removals.purge(stored);
