@@ -4,7 +4,7 @@ import type { HeldImageName, NewImage, Permits, StoredImageFacts } from "../mode
 import type { Version } from "../model/references.ts";
 import type { Limits } from "../open/limits.ts";
 import { type BoundImageDeps, noteBinding, removeVersion, settleNote } from "./bound-images.ts";
-import { heldImageName, ownFolder } from "./image-name.ts";
+import { heldImageName, ownFolder } from "./find-image.ts";
 import { inspectImage } from "./inspect-image.ts";
 
 export interface KeepImageDeps extends BoundImageDeps {

@@ -4,21 +4,21 @@ import type { Placed } from "./references.ts";
 export type Phase = "collect" | "prune" | "purge";
 
 /** Identifies a schedule entry. */
-export type DueKey = Pick<DueRow, "creationId" | "dueOn">;
+export type EntryKey = Pick<ScheduleEntry, "creationId" | "dueOn">;
 
 /** A schedule entry: a session, and when the timer visits it. */
-export interface DueRow extends Placed {
+export interface ScheduleEntry extends Placed {
   phase: Phase;
   /** RFC 3339. */
   dueOn: string;
   /** Present once the session has been read. With the phase `prune`, its outcome is recorded. */
   session?: SettledSession;
-  /** Runs of the timer in a row in which it failed. */
+  /** Successive runs of the timer in which it failed. */
   failures?: number;
 }
 
 /** A due entry that cannot be read. */
-export interface UnreadableRow {
+export interface UnreadableEntry {
   creationId: string;
   cause: unknown;
 }
@@ -32,28 +32,28 @@ export interface SettledSession extends SessionRef {
 /** The timer's schedule of sessions. */
 export interface Schedule {
   /** Inserts or replaces entries. */
-  put(...rows: readonly DueRow[]): Promise<void>;
+  put(...entries: readonly ScheduleEntry[]): Promise<void>;
   /**
    * Writes each `next`, then removes the due entries. After an interruption both exist, and the due one is repeated.
    * Returns the moves whose due entry was already gone.
    */
   move<T extends Move>(moves: readonly T[]): Promise<T[]>;
   /** Entries of one shard (0 to 15) that are due at `now`, oldest first to within five minutes, read page by page. */
-  dueRows(shard: number, now: string): AsyncIterable<DueRow | UnreadableRow>;
+  dueRows(shard: number, now: string): AsyncIterable<ScheduleEntry | UnreadableEntry>;
   /** The current entry; undefined if it is gone. */
-  get(row: DueKey): Promise<DueRow | undefined>;
+  get(entry: EntryKey): Promise<ScheduleEntry | undefined>;
   /** The due time of the oldest entry that is due at `now`; undefined if there is none. */
   oldestDue(now: string): Promise<string | undefined>;
   /** The creations without an entry that is due until then. */
   missing(creationIds: readonly string[], until: string): Promise<Set<string>>;
   /** Removes entries. Returns those that were already gone. */
-  remove(rows: readonly DueKey[]): Promise<DueKey[]>;
+  remove(entries: readonly EntryKey[]): Promise<EntryKey[]>;
   /** Removes all entries of the creation. Reads its whole shard. */
   removeAll(creationId: string): Promise<void>;
 }
 
 /** An entry that was due, and the entry that follows it, if any. */
 export interface Move {
-  due: DueRow;
-  next?: DueRow;
+  due: ScheduleEntry;
+  next?: ScheduleEntry;
 }

@@ -4,13 +4,13 @@ import { compact } from "../../compact.ts";
 import type { Answered } from "../../face/client/face-service.ts";
 import { isRefusal } from "../../face/errors.ts";
 import type { CreatedSession } from "../../face/model.ts";
-import { heldImageName } from "../images/image-name.ts";
+import { heldImageName } from "../images/find-image.ts";
 import type { Caller } from "../model/caller.ts";
 import type { Reserved } from "../model/creations.ts";
 import type { Images, NewImage } from "../model/images.ts";
 import type { Schedule } from "../model/schedule.ts";
 import type { SessionRecord } from "../model/session.ts";
-import { admission, ignoreErrors, refundDevicePlace, refundPlaces, takeOwnerPlace } from "./places.ts";
+import { admission, ignoreErrors, refundDevicePlace, refundPlaces, takeOwnerPlace } from "./limits.ts";
 import {
   type CheckedImage,
   type OpenSessionCommand,

@@ -5,7 +5,7 @@ import type { Creations, Reserved } from "../model/creations.ts";
 import type { SessionRecord, StoredSession } from "../model/session.ts";
 import { cancelSession } from "../result/get-session.ts";
 import type { RecordResultDeps } from "../result/record-result.ts";
-import { admission, ignoreErrors, refundOwnerPlace, refundPlaces, takeOwnerPlace } from "./places.ts";
+import { admission, ignoreErrors, refundOwnerPlace, refundPlaces, takeOwnerPlace } from "./limits.ts";
 import type { Plan } from "./plan-session.ts";
 
 export interface RepeatDeps extends RecordResultDeps {

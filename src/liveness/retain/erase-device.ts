@@ -5,7 +5,7 @@ import type { Creations } from "../model/creations.ts";
 import type { Devices } from "../model/devices.ts";
 import type { HeldImageName, Images } from "../model/images.ts";
 import type { Removals } from "../model/removals.ts";
-import type { DueKey, Schedule } from "../model/schedule.ts";
+import type { EntryKey, Schedule } from "../model/schedule.ts";
 import type { StoredSession } from "../model/session.ts";
 import type { SessionImages } from "../model/session-images.ts";
 import type { Sessions } from "../model/sessions.ts";
@@ -93,7 +93,7 @@ async function eraseSession(deps: EraseDeps, stored: StoredSession): Promise<voi
 }
 
 /** Removes one creation from the schedule. After failures, or under other settings, its entry is due at another time. */
-async function unschedule({ schedule }: EraseDeps, entries: readonly DueKey[]): Promise<void> {
+async function unschedule({ schedule }: EraseDeps, entries: readonly EntryKey[]): Promise<void> {
   const gone = await schedule.remove(entries);
   const [first] = entries;
   if (first !== undefined && gone.length === entries.length) await schedule.removeAll(first.creationId);

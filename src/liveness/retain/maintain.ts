@@ -1,5 +1,5 @@
 import { compact } from "../../compact.ts";
-import type { DueRow, Phase } from "../model/schedule.ts";
+import type { Phase, ScheduleEntry } from "../model/schedule.ts";
 import { beginRun, isInfrastructureFailure, type Run, type RunLimits } from "./maintenance-run.ts";
 import {
   find,
@@ -85,7 +85,7 @@ export async function drainShard(
   const summary = addSummaries();
   const tools = { ...deps, face: run.face };
   const closing = new Set<Promise<void>>();
-  let batch: { since: number; visits: Promise<RowResult>[] } | undefined;
+  let batch: { since: number; visits: Promise<VisitResult>[] } | undefined;
   const isFull = ({ visits, since }: NonNullable<typeof batch>) =>
     visits.length === maxBatch || deps.now() - since >= maxBatchMs;
 
@@ -130,19 +130,19 @@ export async function drainShard(
 }
 
 /** Result of the visit of one entry. */
-interface RowResult {
-  due: DueRow;
+interface VisitResult {
+  due: ScheduleEntry;
   did: PhaseOutcome[];
   /** The entry that follows; absent: none. */
-  next?: DueRow;
+  next?: ScheduleEntry;
   /** The entry is unchanged, for want of time or after a failure that affects all sessions. */
   stays?: true;
   failure?: MaintenanceFailure;
 }
 
 /** Runs all phases of a session that are due, one after the other. Never rejects. */
-async function visit(deps: MaintainDeps, due: DueRow, run: Run): Promise<RowResult> {
-  const stand: PhaseState = { row: due };
+async function visit(deps: MaintainDeps, due: ScheduleEntry, run: Run): Promise<VisitResult> {
+  const stand: PhaseState = { entry: due };
   const did: PhaseOutcome[] = [];
   let cause: unknown;
   try {
@@ -150,45 +150,53 @@ async function visit(deps: MaintainDeps, due: DueRow, run: Run): Promise<RowResu
   } catch (error) {
     if (error instanceof DeadlineReached) return { due, did: [], stays: true };
     cause = error;
-    return { due, did, ...(await fail(deps, stand.row, error)) };
+    return { due, did, ...(await fail(deps, stand.entry, error)) };
   } finally {
     run.leave(cause);
   }
 }
 
-async function runPhases(deps: MaintainDeps, stand: PhaseState, did: PhaseOutcome[]): Promise<Pick<RowResult, "next">> {
+async function runPhases(
+  deps: MaintainDeps,
+  stand: PhaseState,
+  did: PhaseOutcome[],
+): Promise<Pick<VisitResult, "next">> {
   for (;;) {
-    const step = await phases[stand.row.phase](deps, stand);
+    const step = await phases[stand.entry.phase](deps, stand);
     if (step.did !== undefined) did.push(step.did);
     if (step.next === undefined) return {};
-    stand.row = step.next;
+    stand.entry = step.next;
     if (Date.parse(step.next.dueOn) > deps.now()) break;
   }
-  return { next: stand.row };
+  return { next: stand.entry };
 }
 
 /**
  * Schedules a failed session again, after a delay that doubles with each failure, but not later than its image is due for
  * removal, which is tried even if everything else fails. After a failure of the infrastructure the entry is unchanged.
  */
-async function fail(deps: MaintainDeps, row: DueRow, cause: unknown): Promise<Omit<RowResult, "due" | "did">> {
-  const failure = { ...nameOf(row), cause };
+async function fail(
+  deps: MaintainDeps,
+  entry: ScheduleEntry,
+  cause: unknown,
+): Promise<Omit<VisitResult, "due" | "did">> {
+  const failure = { ...nameOf(entry), cause };
   const nowMs = deps.now();
-  const pruneMs = Date.parse(pruneTime(deps, row));
+  const pruneMs = Date.parse(pruneTime(deps, entry));
   // If the removal fails as well, the next try repeats it.
-  if (pruneMs <= nowMs) await removeImage(deps, row).catch(() => undefined);
+  if (pruneMs <= nowMs) await removeImage(deps, entry).catch(() => undefined);
   if (isInfrastructureFailure(cause)) return { stays: true, failure };
-  const failures = (row.failures ?? 0) + 1;
+  const failures = (entry.failures ?? 0) + 1;
   const retryMs = nowMs + Math.min(firstDelayMs * 2 ** (failures - 1), longestDelayMs);
   const dueMs = pruneMs > nowMs ? Math.min(retryMs, pruneMs) : retryMs;
-  return { next: follow(row, row.phase, iso(dueMs), failures), failure: { ...failure, failures } };
+  return { next: follow(entry, entry.phase, iso(dueMs), failures), failure: { ...failure, failures } };
 }
 
 /**
- * Replaces the rows that were due by those that follow. If an old row is already gone, another run has visited the
+ * Replaces the entries that were due by those that follow. If an old entry is already gone, another run has visited the
  * session and leaves the same; but after an erasure, nothing may be left.
  */
-async function commitBatch(deps: MaintainDeps, visits: RowResult[]): Promise<RowResult[]> {
+async function commitBatch(deps: MaintainDeps, visits: VisitResult[]): Promise<VisitResult[]> {
   const moving = visits.filter(({ stays }) => !stays);
   try {
     const abandoned = moving.filter(({ did }) => did.includes("abandoned"));
@@ -204,11 +212,11 @@ async function commitBatch(deps: MaintainDeps, visits: RowResult[]): Promise<Row
   }
 }
 
-function nameOf({ creationId, phase, session }: DueRow): Omit<MaintenanceFailure, "cause"> {
+function nameOf({ creationId, phase, session }: ScheduleEntry): Omit<MaintenanceFailure, "cause"> {
   return { creationId, phase, ...(session && { sessionId: session.sessionId }) };
 }
 
-function count(deps: MaintainDeps, summary: MaintenanceSummary, visits: readonly RowResult[]): void {
+function count(deps: MaintainDeps, summary: MaintenanceSummary, visits: readonly VisitResult[]): void {
   for (const { did, stays, failure } of visits) {
     for (const done of did) summary[done] += 1;
     if (failure === undefined) {

@@ -1,6 +1,6 @@
 import { compact } from "../../compact.ts";
 import { maxAttempts } from "../../face/model.ts";
-import type { DueRow, Phase, SettledSession } from "../model/schedule.ts";
+import type { Phase, ScheduleEntry, SettledSession } from "../model/schedule.ts";
 import type { SessionRecord, StoredSession } from "../model/session.ts";
 import type { Limits } from "../open/limits.ts";
 import { bindDevice } from "../result/bind-device.ts";
@@ -23,12 +23,12 @@ export type PhaseOutcome = "collected" | "pruned" | "purged" | "abandoned";
 export interface Step {
   did?: PhaseOutcome;
   /** The entry that follows the due one; absent: none. */
-  next?: DueRow;
+  next?: ScheduleEntry;
 }
 
 /** The entry in progress, with the facts found since it was read. */
 export interface PhaseState {
-  row: DueRow;
+  entry: ScheduleEntry;
 }
 
 /** Phases are idempotent and may run concurrently. They throw errors of the service and of storage. */
@@ -36,15 +36,15 @@ export const phases: Record<Phase, (deps: PhaseDeps, stand: PhaseState) => Promi
 
 /** Records outcome and audit entries like `settleSession`. Nothing is removed before that. */
 async function collect(deps: PhaseDeps, stand: PhaseState): Promise<Step> {
-  const { row } = stand;
-  const stored = await findPlaced(deps, row);
+  const { entry } = stand;
+  const stored = await findPlaced(deps, entry);
   if (stored === undefined) return explainAbsence(deps, stand);
-  stand.row = { ...row, session: settledSession(stored.record) };
+  stand.entry = { ...entry, session: settledSession(stored.record) };
   const { place, record } = isSettled(stored.record)
     ? stored
     : (await recordResult(deps, stored, { keepsDecision: true })).stored;
-  const known = { ...row, place, session: settledSession(record) };
-  if (record.final) return { did: "collected", next: follow(known, "prune", pruneTime(deps, row)) };
+  const known = { ...entry, place, session: settledSession(record) };
+  if (record.final) return { did: "collected", next: follow(known, "prune", pruneTime(deps, entry)) };
   if (!tokenIsOver(record.tokenExpiresOn, deps.now())) {
     return { next: follow(known, "collect", collectDueOn(record.tokenExpiresOn)) };
   }
@@ -63,75 +63,78 @@ function isSettled({ final, attempts, revokedOn, settledOn, tokenExpiresOn }: Se
 }
 
 async function explainAbsence(deps: PhaseDeps, stand: PhaseState): Promise<Step> {
-  const { row } = stand;
-  const current = await deps.schedule.get(row);
+  const { entry } = stand;
+  const current = await deps.schedule.get(entry);
   // Another run or an erasure has removed it.
   if (current === undefined) return {};
-  if (current.place !== row.place) {
+  if (current.place !== entry.place) {
     // The session was moved to its device concurrently.
-    stand.row = { ...row, place: current.place };
+    stand.entry = { ...entry, place: current.place };
     return collect(deps, stand);
   }
-  if ((await find(deps, row)) !== undefined) throw new Error("The session's outcome could not be recorded.");
+  if ((await find(deps, entry)) !== undefined) throw new Error("The session's outcome could not be recorded.");
   // The creation stopped before its commit. The caller removes a pointer that it may have left, for a batch at once.
-  await deps.images.delete(`sessions/${row.creationId}`);
-  await deps.creations.dropKey(row.place, row.creationId);
+  await deps.images.delete(`sessions/${entry.creationId}`);
+  await deps.creations.dropKey(entry.place, entry.creationId);
   return { did: "abandoned" };
 }
 
 /** Revokes the session at the service, removes its uploaded image and hides it from the Face routes. */
 async function prune(deps: PhaseDeps, stand: PhaseState): Promise<Step> {
-  const { row } = stand;
-  const { session } = row;
+  const { entry } = stand;
+  const { session } = entry;
   if (session === undefined) {
     // The entry does not show that the outcome is recorded.
-    stand.row = { ...row, phase: "collect" };
+    stand.entry = { ...entry, phase: "collect" };
     return collect(deps, stand);
   }
-  const dueOn = pruneTime(deps, row);
-  if (Date.parse(dueOn) > deps.now()) return { next: follow(row, "prune", dueOn) };
-  const expiresMs = Date.parse(row.createdOn) + sessionLifeMs;
+  const dueOn = pruneTime(deps, entry);
+  if (Date.parse(dueOn) > deps.now()) return { next: follow(entry, "prune", dueOn) };
+  const expiresMs = Date.parse(entry.createdOn) + sessionLifeMs;
   const [hidden, ...removed] = await Promise.allSettled([
-    hide(deps, row, session.sessionId),
-    removeImage(deps, row),
+    hide(deps, entry, session.sessionId),
+    removeImage(deps, entry),
     deps.now() < expiresMs && deps.face.revoke(session),
   ]);
   if (hidden.status === "rejected") throw hidden.reason;
   for (const removal of removed) if (removal.status === "rejected") throw removal.reason;
   if (!hidden.value) return { did: "pruned" };
-  return { did: "pruned", next: follow(row, "purge", purgeTime(deps, row)) };
+  return { did: "pruned", next: follow(entry, "purge", purgeTime(deps, entry)) };
 }
 
 /** False if the session is erased, so that nothing is left to purge. */
-async function hide({ sessions, removals, now }: PhaseDeps, row: DueRow, sessionId: string): Promise<boolean> {
+async function hide({ sessions, removals, now }: PhaseDeps, entry: ScheduleEntry, sessionId: string): Promise<boolean> {
   const prunedOn = new Date(now()).toISOString();
   if (await removals.markPruned(sessionId, prunedOn)) return true;
   // The session was erased, or its creation stopped between the commit and the pointer.
-  const stored = await sessions.load(row);
+  const stored = await sessions.load(entry);
   if (stored === undefined) return false;
   await removals.restorePointer(stored, prunedOn);
-  if ((await sessions.load(row)) !== undefined) return true;
-  await removals.dropPointers({ records: [row] });
+  if ((await sessions.load(entry)) !== undefined) return true;
+  await removals.dropPointers({ records: [entry] });
   return false;
 }
 
-async function purge(deps: PhaseDeps, { row }: PhaseState): Promise<Step> {
-  const dueOn = purgeTime(deps, row);
-  if (Date.parse(dueOn) > deps.now()) return { next: follow(row, "purge", dueOn) };
-  const stored = await findPlaced(deps, row);
+async function purge(deps: PhaseDeps, { entry }: PhaseState): Promise<Step> {
+  const dueOn = purgeTime(deps, entry);
+  if (Date.parse(dueOn) > deps.now()) return { next: follow(entry, "purge", dueOn) };
+  const stored = await findPlaced(deps, entry);
   if (stored === undefined) return {};
   await purgeSession(deps, stored);
   return { did: "purged" };
 }
 
 /** The session of an entry, also if it has been moved since. */
-export async function find({ sessions }: Pick<PhaseDeps, "sessions">, row: DueRow): Promise<StoredSession | undefined> {
-  return (await sessions.load(row)) ?? (row.session && (await sessions.find(row.session.sessionId)));
+export async function find(
+  { sessions }: Pick<PhaseDeps, "sessions">,
+  entry: ScheduleEntry,
+): Promise<StoredSession | undefined> {
+  return (await sessions.load(entry)) ?? (entry.session && (await sessions.find(entry.session.sessionId)));
 }
 
 /** The same; an interrupted move to its device is finished first. */
-async function findPlaced(deps: PhaseDeps, row: DueRow): Promise<StoredSession | undefined> {
-  const found = await find(deps, row);
+async function findPlaced(deps: PhaseDeps, entry: ScheduleEntry): Promise<StoredSession | undefined> {
+  const found = await find(deps, entry);
   if (!found?.isMoving) return found;
   const placed = await bindDevice(deps, found);
   // Writing the record removes its reference to the place that it was moved from.
@@ -139,25 +142,30 @@ async function findPlaced(deps: PhaseDeps, row: DueRow): Promise<StoredSession |
 }
 
 /** When the session is pruned by the current settings. */
-export function pruneTime({ retention }: Pick<PhaseDeps, "retention">, { createdOn }: DueRow): string {
+export function pruneTime({ retention }: Pick<PhaseDeps, "retention">, { createdOn }: ScheduleEntry): string {
   return pruneDueOn(createdOn, retention);
 }
 
-function purgeTime({ retention }: PhaseDeps, { createdOn }: DueRow): string {
+function purgeTime({ retention }: PhaseDeps, { createdOn }: ScheduleEntry): string {
   return purgeDueOn(createdOn, retention);
 }
 
 /** Removes the image that was uploaded with the creation, if any. */
 export async function removeImage(
   { images }: Pick<PhaseDeps, "images">,
-  { creationId, session }: DueRow,
+  { creationId, session }: ScheduleEntry,
 ): Promise<void> {
   if (session?.uploaded !== false) await images.delete(`sessions/${creationId}`);
 }
 
 /** The session's next entry. @param failures successive runs that failed; default: none. */
-export function follow({ failures: _, ...row }: DueRow, phase: Phase, dueOn: string, failures?: number): DueRow {
-  return compact({ ...row, phase, dueOn, failures });
+export function follow(
+  { failures: _, ...entry }: ScheduleEntry,
+  phase: Phase,
+  dueOn: string,
+  failures?: number,
+): ScheduleEntry {
+  return compact({ ...entry, phase, dueOn, failures });
 }
 
 function settledSession(record: SessionRecord): SettledSession {

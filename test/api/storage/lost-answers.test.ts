@@ -3,7 +3,7 @@ import { after, describe, test } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
 import type { Guard } from "../../../src/liveness/model/guard.ts";
 import type { NewImage } from "../../../src/liveness/model/images.ts";
-import type { DueRow } from "../../../src/liveness/model/schedule.ts";
+import type { ScheduleEntry } from "../../../src/liveness/model/schedule.ts";
 import { readGuard } from "../../../src/storage/rows/other-rows.ts";
 import { locationOf, readPlace, writePlace } from "../../../src/storage/rows/references.ts";
 import { startAzurite } from "../../local/azurite.ts";
@@ -219,7 +219,7 @@ describe("a lost answer", () => {
 
   test("a write of the schedule: no change", async (t) => {
     const { sessions, connection, proxy } = await openRig(t, azurite);
-    const row = (creationId: string): DueRow => ({
+    const row = (creationId: string): ScheduleEntry => ({
       creationId,
       phase: "collect",
       dueOn: "2026-01-01T00:00:00.000Z",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as z from "zod";
-import { heldImageName } from "../../../src/liveness/images/image-name.ts";
+import { heldImageName } from "../../../src/liveness/images/find-image.ts";
 import { keepImage } from "../../../src/liveness/images/keep-image.ts";
 import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { sweepImages } from "../../../src/liveness/retain/sweep-images.ts";
