@@ -109,14 +109,14 @@ async function openAtService(
   const opening = deps.face.create(command.kind, request, image);
   // The service's response takes longest: the concurrent writes start after its request is sent.
   const hasLeft = setImmediate();
-  const [opened, ...beside] = await Promise.allSettled([
+  const [opened, ...writes] = await Promise.allSettled([
     opening,
     hasLeft.then(() =>
       deps.schedule.put({ creationId, createdOn, place: reserved.place, phase: "collect", dueOn: plan.key.dueOn }),
     ),
     uploaded && hasLeft.then(() => deps.images.put(`sessions/${creationId}`, newImage(uploaded, command))),
   ]);
-  const failed = [opened, ...beside].find((outcome) => outcome.status === "rejected");
+  const failed = [opened, ...writes].find((outcome) => outcome.status === "rejected");
   if (opened.status === "fulfilled" && failed === undefined) return opened.value;
   const hasUsedPlaces = opened.status === "rejected" && isRefusal(opened.reason);
   const sessionId = opened.status === "fulfilled" ? opened.value.value.sessionId : undefined;

@@ -142,15 +142,15 @@ interface VisitResult {
 
 /** Runs all phases of a session that are due, one after the other. Never rejects. */
 async function visit(deps: MaintainDeps, due: ScheduleEntry, run: Run): Promise<VisitResult> {
-  const stand: PhaseState = { entry: due };
+  const state: PhaseState = { entry: due };
   const did: PhaseOutcome[] = [];
   let cause: unknown;
   try {
-    return { due, did, ...(await runPhases(deps, stand, did)) };
+    return { due, did, ...(await runPhases(deps, state, did)) };
   } catch (error) {
     if (error instanceof DeadlineReached) return { due, did: [], stays: true };
     cause = error;
-    return { due, did, ...(await fail(deps, stand.entry, error)) };
+    return { due, did, ...(await fail(deps, state.entry, error)) };
   } finally {
     run.leave(cause);
   }
@@ -158,17 +158,17 @@ async function visit(deps: MaintainDeps, due: ScheduleEntry, run: Run): Promise<
 
 async function runPhases(
   deps: MaintainDeps,
-  stand: PhaseState,
+  state: PhaseState,
   did: PhaseOutcome[],
 ): Promise<Pick<VisitResult, "next">> {
   for (;;) {
-    const step = await phases[stand.entry.phase](deps, stand);
+    const step = await phases[state.entry.phase](deps, state);
     if (step.did !== undefined) did.push(step.did);
     if (step.next === undefined) return {};
-    stand.entry = step.next;
+    state.entry = step.next;
     if (Date.parse(step.next.dueOn) > deps.now()) break;
   }
-  return { next: stand.entry };
+  return { next: state.entry };
 }
 
 /**

@@ -32,14 +32,14 @@ export interface PhaseState {
 }
 
 /** Phases are idempotent and may run concurrently. They throw errors of the service and of storage. */
-export const phases: Record<Phase, (deps: PhaseDeps, stand: PhaseState) => Promise<Step>> = { collect, prune, purge };
+export const phases: Record<Phase, (deps: PhaseDeps, state: PhaseState) => Promise<Step>> = { collect, prune, purge };
 
 /** Records outcome and audit entries like `settleSession`. Nothing is removed before that. */
-async function collect(deps: PhaseDeps, stand: PhaseState): Promise<Step> {
-  const { entry } = stand;
+async function collect(deps: PhaseDeps, state: PhaseState): Promise<Step> {
+  const { entry } = state;
   const stored = await findPlaced(deps, entry);
-  if (stored === undefined) return explainAbsence(deps, stand);
-  stand.entry = { ...entry, session: settledSession(stored.record) };
+  if (stored === undefined) return explainAbsence(deps, state);
+  state.entry = { ...entry, session: settledSession(stored.record) };
   const { place, record } = isSettled(stored.record)
     ? stored
     : (await recordResult(deps, stored, { keepsDecision: true })).stored;
@@ -49,7 +49,7 @@ async function collect(deps: PhaseDeps, stand: PhaseState): Promise<Step> {
     return { next: follow(known, "collect", collectDueOn(record.tokenExpiresOn)) };
   }
   // The session was erased or moved while its result was fetched.
-  return explainAbsence(deps, stand);
+  return explainAbsence(deps, state);
 }
 
 /**
@@ -62,15 +62,15 @@ function isSettled({ final, attempts, revokedOn, settledOn, tokenExpiresOn }: Se
   return settledOn !== undefined && tokenIsOver(tokenExpiresOn, Date.parse(settledOn));
 }
 
-async function explainAbsence(deps: PhaseDeps, stand: PhaseState): Promise<Step> {
-  const { entry } = stand;
+async function explainAbsence(deps: PhaseDeps, state: PhaseState): Promise<Step> {
+  const { entry } = state;
   const current = await deps.schedule.get(entry);
   // Another run or an erasure has removed it.
   if (current === undefined) return {};
   if (current.place !== entry.place) {
     // The session was moved to its device concurrently.
-    stand.entry = { ...entry, place: current.place };
-    return collect(deps, stand);
+    state.entry = { ...entry, place: current.place };
+    return collect(deps, state);
   }
   if ((await find(deps, entry)) !== undefined) throw new Error("The session's outcome could not be recorded.");
   // The creation stopped before its commit. The caller removes a pointer that it may have left, for a batch at once.
@@ -80,13 +80,13 @@ async function explainAbsence(deps: PhaseDeps, stand: PhaseState): Promise<Step>
 }
 
 /** Revokes the session at the service, removes its uploaded image and hides it from the Face routes. */
-async function prune(deps: PhaseDeps, stand: PhaseState): Promise<Step> {
-  const { entry } = stand;
+async function prune(deps: PhaseDeps, state: PhaseState): Promise<Step> {
+  const { entry } = state;
   const { session } = entry;
   if (session === undefined) {
     // The entry does not show that the outcome is recorded.
-    stand.entry = { ...entry, phase: "collect" };
-    return collect(deps, stand);
+    state.entry = { ...entry, phase: "collect" };
+    return collect(deps, state);
   }
   const dueOn = pruneTime(deps, entry);
   if (Date.parse(dueOn) > deps.now()) return { next: follow(entry, "prune", dueOn) };
