@@ -4,7 +4,7 @@ import { type Attempt, apiVersions, sessionKinds } from "../../face/model.ts";
 import { services } from "../../liveness/model/caller.ts";
 import type { CreationKey } from "../../liveness/model/creations.ts";
 import type { Guard, GuardChange } from "../../liveness/model/guard.ts";
-import type { DueRow, SettledSession } from "../../liveness/model/schedule.ts";
+import type { ScheduleEntry, SettledSession } from "../../liveness/model/schedule.ts";
 import type { AuditRecord, SessionRecord } from "../../liveness/model/session.ts";
 import type { SessionPointer } from "../../liveness/model/sessions.ts";
 import { keysOnly } from "../azure/query.ts";
@@ -115,13 +115,13 @@ const dueSchema = z.object({
   idempotencyRowKey: text,
 });
 
-export function writeDue({ creationId, createdOn, place, ...due }: DueRow): TableEntity {
+export function writeDue({ creationId, createdOn, place, ...due }: ScheduleEntry): TableEntity {
   const keys = { ...recordKeys({ creationId, createdOn, place }), ...readPlace(place) };
   return writeRow(expiryPartition(creationId, due.dueOn), creationId, { ...due, ...keys });
 }
 
 /** A row without a time is due from the beginning of its bucket. */
-export function readDue(entity: Entity): DueRow {
+export function readDue(entity: Entity): ScheduleEntry {
   const { partition, row, idempotencyRowKey, ...values } = readRow(dueSchema, entity);
   const { dueOn = bucketStart(entity.partitionKey), ...due } = values;
   const place = writePlace({ partition, idempotencyRowKey });

@@ -1,5 +1,5 @@
 import type { TransactionAction } from "@azure/data-tables";
-import type { DueKey, DueRow, Move, Schedule, UnreadableRow } from "../../liveness/model/schedule.ts";
+import type { EntryKey, Move, Schedule, ScheduleEntry, UnreadableEntry } from "../../liveness/model/schedule.ts";
 import type { StorageTables } from "../azure/connect.ts";
 import { keysOnly, type Query } from "../azure/query.ts";
 import type { Entity } from "../azure/table.ts";
@@ -15,7 +15,7 @@ const shards = Array.from({ length: 16 }, (_, shard) => shard);
 export function createSchedule({ expiry }: StorageTables): Schedule {
   return { put, move, dueRows, get, oldestDue, missing, remove, removeAll };
 
-  async function put(...rows: readonly DueRow[]): Promise<void> {
+  async function put(...rows: readonly ScheduleEntry[]): Promise<void> {
     await Promise.all(
       Map.groupBy(rows, bucketOf)
         .values()
@@ -42,14 +42,14 @@ export function createSchedule({ expiry }: StorageTables): Schedule {
     if (conflict !== undefined) throw new Error(`Rows could not be written to ${expiry.name}: ${conflict.reason}`);
   }
 
-  async function* dueRows(shard: number, now: string): AsyncIterable<DueRow | UnreadableRow> {
+  async function* dueRows(shard: number, now: string): AsyncIterable<ScheduleEntry | UnreadableEntry> {
     for await (const entity of expiry.query({ ...dueAt(shard, now), pageSize })) {
       // A row that cannot be read must not hide the rows after it.
       yield readOrReport(entity);
     }
   }
 
-  async function get(row: DueKey): Promise<DueRow | undefined> {
+  async function get(row: EntryKey): Promise<ScheduleEntry | undefined> {
     const entity = await expiry.get(bucketOf(row), row.creationId);
     return entity && readDue(entity);
   }
@@ -79,7 +79,7 @@ export function createSchedule({ expiry }: StorageTables): Schedule {
     return lost;
   }
 
-  async function remove<T extends DueKey>(rows: readonly T[]): Promise<T[]> {
+  async function remove<T extends EntryKey>(rows: readonly T[]): Promise<T[]> {
     const gone = await Promise.all(
       Map.groupBy(rows, bucketOf)
         .entries()
@@ -99,7 +99,7 @@ export function createSchedule({ expiry }: StorageTables): Schedule {
   }
 }
 
-function readOrReport(entity: Entity): DueRow | UnreadableRow {
+function readOrReport(entity: Entity): ScheduleEntry | UnreadableEntry {
   try {
     return readDue(entity);
   } catch (cause) {
@@ -116,7 +116,7 @@ function dueAt(shard: number, now: string): Query {
   };
 }
 
-function bucketOf({ creationId, dueOn }: DueKey): string {
+function bucketOf({ creationId, dueOn }: EntryKey): string {
   return expiryPartition(creationId, dueOn);
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, describe, test } from "node:test";
-import type { DueKey, DueRow, UnreadableRow } from "../../../src/liveness/model/schedule.ts";
+import type { EntryKey, ScheduleEntry, UnreadableEntry } from "../../../src/liveness/model/schedule.ts";
 import { expiryPartition } from "../../../src/storage/rows/keys.ts";
 import { writeDue } from "../../../src/storage/rows/other-rows.ts";
 import { writePlace } from "../../../src/storage/rows/references.ts";
@@ -13,21 +13,21 @@ after(() => azurite.stop());
 
 const minutes = (n: number) => new Date(Date.UTC(2026, 0, 1, 0, n)).toISOString();
 
-const isReadable = (row: DueRow | UnreadableRow): row is DueRow => !("cause" in row);
+const isReadable = (row: ScheduleEntry | UnreadableEntry): row is ScheduleEntry => !("cause" in row);
 
 describe("the schedule", () => {
-  const dueAt = (_sessions: SessionStore, dueOn: string, creationId: string = randomUUID()): DueRow => ({
+  const dueAt = (_sessions: SessionStore, dueOn: string, creationId: string = randomUUID()): ScheduleEntry => ({
     creationId,
     createdOn: minutes(0),
     phase: "collect",
     dueOn,
     place: writePlace({ partition: "p", idempotencyRowKey: `k_${creationId}` }),
   });
-  const bucketOf = ({ creationId, dueOn }: DueKey) => expiryPartition(creationId, dueOn);
-  const shardOfRow = (row: DueKey) => Number.parseInt(bucketOf(row).slice(0, 1), 16);
+  const bucketOf = ({ creationId, dueOn }: EntryKey) => expiryPartition(creationId, dueOn);
+  const shardOfRow = (row: EntryKey) => Number.parseInt(bucketOf(row).slice(0, 1), 16);
   /** More rows of the same bucket. */
-  const beside = (first: DueRow, count: number): DueRow[] => {
-    const rows: DueRow[] = [];
+  const beside = (first: ScheduleEntry, count: number): ScheduleEntry[] => {
+    const rows: ScheduleEntry[] = [];
     for (let n = 0; rows.length < count; n += 1) {
       const row = { ...first, creationId: `${first.creationId}-${n}` };
       if (bucketOf(row) === bucketOf(first)) rows.push(row);
@@ -38,7 +38,7 @@ describe("the schedule", () => {
     (await Promise.all(Array.from({ length: 16 }, (_, shard) => collect(sessions.dueRows(shard, now)))))
       .flat()
       .filter(isReadable);
-  const ids = (rows: readonly Pick<DueRow, "creationId">[]) => rows.map(({ creationId }) => creationId).sort();
+  const ids = (rows: readonly Pick<ScheduleEntry, "creationId">[]) => rows.map(({ creationId }) => creationId).sort();
 
   test("returns due rows only, oldest bucket first", async (t) => {
     const { sessions, proxy } = await openRig(t, azurite);
@@ -89,7 +89,7 @@ describe("the schedule", () => {
       uploaded: true,
     } as const;
     const rows = beside(first, 120);
-    const failed: DueRow = { ...first, phase: "prune", session, failures: 3 };
+    const failed: ScheduleEntry = { ...first, phase: "prune", session, failures: 3 };
     const elsewhere = dueAt(sessions, minutes(155));
     await sessions.schedule(first);
     proxy.take();

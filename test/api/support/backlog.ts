@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { TransactionAction } from "@azure/data-tables";
 import * as z from "zod";
 import { services } from "../../../src/liveness/model/caller.ts";
-import type { DueRow } from "../../../src/liveness/model/schedule.ts";
+import type { ScheduleEntry } from "../../../src/liveness/model/schedule.ts";
 import { collectDueOn, sessionLifeMs } from "../../../src/liveness/retain/retention.ts";
 import { connectStorage } from "../../../src/storage/azure/connect.ts";
 import { inTransactions } from "../../../src/storage/azure/transactions.ts";
@@ -66,7 +66,7 @@ export async function seedBacklog(stack: Stack, count: number): Promise<SeededSe
     ttlSeconds,
   };
   const seeded: SeededSession[] = [];
-  const due: DueRow[] = [];
+  const due: ScheduleEntry[] = [];
   const rows = new Map<string, TransactionAction[]>();
 
   await inParallel(count, async (number) => {
