@@ -1,11 +1,7 @@
 import assert from "node:assert/strict";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import fc from "fast-check";
-import { startAzurite } from "../../local/azurite.ts";
-import { admitAll, collect, committed, openRig, reservation, type SessionStore } from "./storage-rig.ts";
-
-const azurite = await startAzurite();
-after(() => azurite.stop());
+import { admitAll, audit, collect, openRig, type Rig } from "./storage-rig.ts";
 
 describe("device ids with special characters", () => {
   // Except ids that contain `RowKey='`: in a transaction Azurite, unlike the service, reads that as the row key.
@@ -62,16 +58,14 @@ describe("device ids with special characters", () => {
     "😀".repeat(32),
   ];
 
-  async function wholeLife(sessions: SessionStore, device: string): Promise<void> {
-    const stored = await committed(sessions, device);
+  async function wholeLife({ sessions, reservation, committed }: Rig, device: string): Promise<void> {
+    const stored = await committed({ deviceCorrelationId: device });
     assert.equal(stored.record.deviceCorrelationId, device);
-    const { sessionId } = stored.record;
-    const entry = { attemptId: 1, attemptStatus: device, error: { code: device, message: device } };
-    const updated = await sessions.update(stored, { ...stored.record, reasons: [device] }, [
-      { entryId: "1", sessionId, entry },
-    ]);
+    const { entry, ...keys } = audit(stored, "1", device);
+    const entries = [{ ...keys, entry: { ...entry, attemptStatus: device, error: { code: device, message: device } } }];
+    const updated = await sessions.update(stored, { ...stored.record, reasons: [device] }, entries);
     assert.deepEqual(updated?.record.reasons, [device]);
-    assert.deepEqual(await sessions.auditEntries(stored), [{ entryId: "1", sessionId, entry }]);
+    assert.deepEqual(await sessions.auditEntries(stored), entries);
     const outcome = await sessions.reserve(reservation({ deviceCorrelationId: device }), admitAll);
     assert.ok("reserved" in outcome);
     const { items } = await sessions.sessionsOfDevice(device, 10);
@@ -82,9 +76,9 @@ describe("device ids with special characters", () => {
   }
 
   test("in single operations, transactions and queries", async (t) => {
-    const { sessions, connection } = await openRig(t, azurite);
-    for (const device of odd) await wholeLife(sessions, device);
-    const left = await collect(connection.sessions.query({ where: {} }));
+    const rig = await openRig(t);
+    for (const device of odd) await wholeLife(rig, device);
+    const left = await collect(rig.connection.sessions.query({ where: {} }));
     const devices = new Set(odd);
     assert.deepEqual(
       left.filter(({ deviceCorrelationId }) => devices.has(String(deviceCorrelationId))),
@@ -93,10 +87,10 @@ describe("device ids with special characters", () => {
   });
 
   test("any text", async (t) => {
-    const { sessions } = await openRig(t, azurite);
+    const rig = await openRig(t);
     const ids = fc.string({ unit: "binary", minLength: 1, maxLength: 30 });
     await fc.assert(
-      fc.asyncProperty(ids, (device) => wholeLife(sessions, device)),
+      fc.asyncProperty(ids, (device) => wholeLife(rig, device)),
       { numRuns: 40 },
     );
   });
