@@ -1,16 +1,10 @@
 import assert from "node:assert/strict";
-import { createHash, randomUUID } from "node:crypto";
-import { after, before, describe, test } from "node:test";
+import { randomUUID } from "node:crypto";
+import { describe, test } from "node:test";
 import { apiVersions } from "../../src/face/model.ts";
-import { type Stack, startStack } from "../local/stack.ts";
-import { assertError, createAppClient, playAttempt } from "./support/app-client.ts";
-
-const key = "the key of a service";
-const user = {
-  "x-ms-client-principal": Buffer.from(
-    JSON.stringify({ auth_typ: "aad", claims: [{ typ: "oid", val: "alice" }] }),
-  ).toString("base64"),
-};
+import { clientKey, principal } from "../unit/fakes/principals.ts";
+import { assertError, createAppClient, digestOf, playAttempt } from "./support/app-client.ts";
+import { openStack } from "./support/open-stack.ts";
 
 /** Every way in which a signed-in user can read attempts of a session. */
 const readers = (sessionId: string) => [
@@ -24,29 +18,18 @@ const readers = (sessionId: string) => [
   `api/sessions/${sessionId}/audit-entries`,
 ];
 
-for (const upstream of apiVersions) {
-  describe(`the digest that a device proves its attempt with, towards ${upstream}`, () => {
-    let stack: Stack;
-    let app: ReturnType<typeof createAppClient>;
-    let service: ReturnType<typeof createAppClient>;
-    before(async () => {
-      stack = await startStack({
-        env: {
-          FACE_API_VERSION: upstream,
-          ALLOW_DEVICE_SET_IN_CLIENT: "true",
-          WEBSITE_AUTH_ENABLED: "true",
-          CLIENT_KEYS: JSON.stringify({ service: [createHash("sha256").update(key).digest("hex")] }),
-        },
-      });
-      app = createAppClient(stack.url, user);
-      service = createAppClient(stack.url, { "ocp-apim-subscription-key": key });
-    });
-    after(() => stack.stop());
+const { stack } = await openStack({
+  env: { ...clientKey.settings, ALLOW_DEVICE_SET_IN_CLIENT: "true", OWNER_CREATION_LIMIT: "100" },
+});
 
-    const play = async (session: { sessionId: string; authToken: string }, scenario = "realface") => {
-      const { body } = await playAttempt(stack.emulator, session, { scenario });
-      return (body as { digest: string }).digest;
-    };
+for (const upstream of apiVersions) {
+  describe(`the digest that a device proves its attempt with, towards ${upstream}`, async () => {
+    const { url } = await stack.startAnotherApp({ FACE_API_VERSION: upstream });
+    const app = createAppClient(url, principal("alice"));
+    const service = createAppClient(url, clientKey.headers);
+
+    const play = async (session: { sessionId: string; authToken: string }, scenario = "realface") =>
+      digestOf(await playAttempt(stack.emulator, session, { scenario }));
     const settle = (sessionId: string, json: object) => app.send(`api/sessions/${sessionId}/settle`, { json });
     const outcomeOf = ({ body }: { body: unknown }) => {
       const { decision, reasons } = body as { decision: string; reasons: string[] };
@@ -132,7 +115,7 @@ for (const upstream of apiVersions) {
         deviceCorrelationIdSetInClient: true,
       });
       const attempt = { scenario: "realface", deviceCorrelationId };
-      const { digest } = (await playAttempt(stack.emulator, session, attempt)).body as { digest: string };
+      const digest = digestOf(await playAttempt(stack.emulator, session, attempt));
       assert.equal((await textOf(app, session.sessionId)).includes(digest), false);
       const swapped = ["rejected", ["ClientDigestMismatch"]];
       assert.deepEqual(outcomeOf(await settle(session.sessionId, { digest: "0", deviceCorrelationId })), swapped);
