@@ -28,7 +28,8 @@ const put = (image = makeImage(), headers: Record<string, string> = {}): AppRequ
 });
 
 describe("reference images", () => {
-  const keep = (id: string, ...[image, headers]: Parameters<typeof put>) => service.send(route(id), put(image, headers));
+  const keep = (id: string, ...[image, headers]: Parameters<typeof put>) =>
+    service.send(route(id), put(image, headers));
 
   test("keeps the four formats by their bytes, whatever they are called", async () => {
     for (const format of imageTypes) {
@@ -247,7 +248,11 @@ describe("the number of a user's reference images", () => {
     assert.ok(kept.length <= ownerLimit, `${kept.length} are kept`);
     assert.deepEqual(await namesOf(), kept.sort(), "exactly those are there of which that was answered");
     const notes = (await storage.rows("sessions")).filter(({ partitionKey }) => partitionKey === "a-device");
-    assert.deepEqual(notes.map(({ rowKey }) => rowKey?.split(":").at(-1)).sort(), kept, "and no others have a note at the device");
+    assert.deepEqual(
+      notes.map(({ rowKey }) => rowKey?.split(":").at(-1)).sort(),
+      kept,
+      "and no others have a note at the device",
+    );
   });
 
   test("is full at the limit, where images can be replaced and removed", async () => {
