@@ -90,9 +90,7 @@ describe("the key of the Face service, and readiness", async () => {
     await control(stack.emulator, "/clock", { advanceSeconds: 10 });
     const answer = await app.send("api/health/ready");
     assertError(answer, 503, "NotReady");
-    assert.deepEqual(
-      targetsOf(answer)?.map(([target]) => target),
-      ["tables", "blobs"],
-    );
+    const targets = targetsOf(answer)?.map(([target]) => target);
+    assert.deepEqual(targets, ["tables", "blobs"]);
   });
 });

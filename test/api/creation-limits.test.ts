@@ -79,11 +79,8 @@ describe("creation limits", () => {
     }
     assertError(await user("ines").send(sessionsPath, creation(device)), 429, "429");
     const rows = (await storage.rows("sessions")).filter(({ partitionKey }) => partitionKey === device);
-    assert.deepEqual(
-      rows.map(({ rowKey }) => rowKey),
-      [`g_${ownerOf("ines")}`],
-      "no key row is left",
-    );
+    const rowKeys = rows.map(({ rowKey }) => rowKey);
+    assert.deepEqual(rowKeys, [`g_${ownerOf("ines")}`], "no key row is left");
   });
 });
 
@@ -95,10 +92,8 @@ describe("sessions of a signed-in user", () => {
     const { sessionImageId } = resultShape.parse(result.body).results.attempts[0]?.result ?? assert.fail();
     const path = `face/v1.2/sessionImages/${sessionImageId}`;
     const answers = [user("dora"), service, user("eve")].map((caller) => caller.send(path));
-    assert.deepEqual(
-      (await Promise.all(answers)).map(({ status }) => status),
-      [200, 200, 404],
-    );
+    const statuses = (await Promise.all(answers)).map(({ status }) => status);
+    assert.deepEqual(statuses, [200, 200, 404]);
   });
 
   test("erasing the last session of a user leaves no trace of the user", async () => {
@@ -180,10 +175,8 @@ describe("a user who creates sessions for another user's device", async () => {
       [stranger, strange],
     ] as const) {
       const { value } = await client.outcomes(device);
-      assert.deepEqual(
-        value.map((session) => [session.sessionId, "owner" in session]),
-        [[sessionId, false]],
-      );
+      const owned = value.map((session) => [session.sessionId, "owner" in session]);
+      assert.deepEqual(owned, [[sessionId, false]]);
       assert.equal("owner" in (await client.session(sessionId)), false);
     }
     const { value } = await service.outcomes(device);

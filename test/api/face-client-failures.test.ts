@@ -15,6 +15,11 @@ import {
   token,
 } from "./support/face-service.ts";
 
+async function assertFails(call: Promise<unknown>, status: number, code: string): Promise<void> {
+  const failure = await failureOf(call);
+  assert.deepEqual([failure.status, failure.code], [status, code]);
+}
+
 const refusal = (status: number, error: object): Reply => ({ status, json: { error } });
 
 test("errors of the service are passed on in either shape", async (t) => {
@@ -72,8 +77,7 @@ test("a 404 without the service's code -> FaceResponseInvalid (wrong endpoint)",
     face.probe(),
     face.create("liveness", request),
   ]) {
-    const { status, code } = await failureOf(call);
-    assert.deepEqual([status, code], [502, "FaceResponseInvalid"]);
+    await assertFails(call, 502, "FaceResponseInvalid");
   }
 });
 
@@ -123,8 +127,7 @@ test("a 403 for quota or approval is passed on", async (t) => {
     ],
   ] as const) {
     const { face } = await startService(t, () => refusal(403, error));
-    const failure = await failureOf(face.create("liveness", request));
-    assert.deepEqual([failure.status, failure.code], [403, code]);
+    await assertFails(face.create("liveness", request), 403, code);
   }
 });
 
@@ -157,8 +160,7 @@ test("no answer, or an answer without an end -> FaceTimeout", async (t) => {
     face.get(ref("liveness", "s-1")),
     face.revoke(ref("liveness", "s-1")),
   ]) {
-    const { status, code } = await failureOf(call);
-    assert.deepEqual([status, code], [504, "FaceTimeout"]);
+    await assertFails(call, 504, "FaceTimeout");
   }
   assert.equal(received.length, 3);
 });
@@ -171,8 +173,7 @@ test("a credential that hangs -> FaceTimeout, one that fails -> FaceCredentialFa
   const unavailable = Object.assign(new Error("none here"), { name: "CredentialUnavailableError" });
   const failing = { getToken: () => Promise.reject(unavailable) };
   const tokenless = createFaceService({ endpoint, apiVersion: "v1.2", credential: failing });
-  const { status, code } = await failureOf(tokenless.get(ref("liveness", "s-1")));
-  assert.deepEqual([status, code], [502, "FaceCredentialFailed"]);
+  await assertFails(tokenless.get(ref("liveness", "s-1")), 502, "FaceCredentialFailed");
 });
 
 test("no connection -> FaceUnreachable", async (t) => {

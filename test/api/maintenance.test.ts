@@ -112,10 +112,8 @@ describe("the timer", async () => {
     await runTimer();
     assert.deepEqual(await storage.imageNames(), []);
     const rows = await storage.rows("sessions");
-    assert.deepEqual(
-      rows.filter(({ partitionKey }) => partitionKey === "a-phone"),
-      [],
-    );
+    const ofPhone = rows.filter(({ partitionKey }) => partitionKey === "a-phone");
+    assert.deepEqual(ofPhone, []);
     assert.match(stack.app.output(), /"event":"MaintenanceDone".*"imagesSwept":2/);
   });
 

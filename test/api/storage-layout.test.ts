@@ -105,10 +105,8 @@ describe("text with line separators and control characters", () => {
           reasons: ["RealFace"],
         });
         const { value } = await app.outcomes(device);
-        assert.deepEqual(
-          value.map(({ sessionId, clientReferenceId: reference }) => [sessionId, reference]),
-          [[session.sessionId, clientReferenceId]],
-        );
+        const found = value.map(({ sessionId, clientReferenceId: reference }) => [sessionId, reference]);
+        assert.deepEqual(found, [[session.sessionId, clientReferenceId]]);
         const listed = (await app.send(path)).body as { id: string; deviceCorrelationId: string }[];
         assert.equal(listed.find(({ id }) => id === session.sessionId)?.deviceCorrelationId, device);
 

@@ -66,10 +66,8 @@ describe("the schedule", () => {
     await sessions.schedule(row);
     await sessions.schedule({ ...row, phase: "prune", dueOn: minutes(102) });
     const stored = await rowsOf(connection.expiry, bucketOf(row));
-    assert.deepEqual(
-      stored.map(({ phase, dueOn }) => [phase, dueOn]),
-      [["prune", minutes(102)]],
-    );
+    const phases = stored.map(({ phase, dueOn }) => [phase, dueOn]);
+    assert.deepEqual(phases, [["prune", minutes(102)]]);
   });
 
   test("one write request per bucket", async (t) => {
@@ -141,10 +139,8 @@ describe("the schedule", () => {
     await sessions.dropSchedule(one.creationId);
     for (const place of places) {
       const left = await rowsOf(connection.expiry, bucketOf(place));
-      assert.equal(
-        left.some(({ rowKey }) => rowKey === one.creationId),
-        false,
-      );
+      const isLeft = left.some(({ rowKey }) => rowKey === one.creationId);
+      assert.equal(isLeft, false);
     }
     assert.deepEqual(await sessions.unschedule([other]), []);
   });

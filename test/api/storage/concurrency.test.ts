@@ -69,11 +69,8 @@ describe("two processes on one storage", () => {
     const key = await connection.sessions.get(device, place.idempotencyRowKey);
     assert.equal(key?.sessionId, winner?.sessionId);
     const found = await Promise.all(records.map(({ sessionId }) => pointersOf(sessionId)));
-    assert.deepEqual(
-      found.map((rows) => rows.length === 1),
-      outcomes,
-      "no pointer is left of the losers",
-    );
+    const isFound = found.map((rows) => rows.length === 1);
+    assert.deepEqual(isFound, outcomes, "no pointer is left of the losers");
   });
 
   test("concurrent releases give back every place", async (t) => {

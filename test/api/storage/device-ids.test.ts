@@ -5,31 +5,17 @@ import { admitAll, audit, collect, openRig, type Rig } from "./storage-rig.ts";
 
 describe("device ids with special characters", () => {
   // Except ids that contain `RowKey='`: in a transaction Azurite, unlike the service, reads that as the row key.
+  const plain = `
+    O'Hara '' % %2F a+b a&b=c 😀 é {} (x) , RowKey=g .. . a/b # ? ! !2f --changeset_writes
+    --changeset_writes-- --batch_writes-- }{ <&> $batch --changeset_ --changesetresponse_ 한국어 עברית
+  `;
   const odd = [
-    "O'Hara",
-    "''",
+    ...plain.trim().split(/\s+/),
     "a b",
     " ",
-    "%",
-    "%2F",
-    "a+b",
-    "a&b=c",
-    "😀",
-    "é",
     "e\u0301",
-    "{}",
     '{"a":1}',
-    "(x)",
-    ",",
-    "RowKey=g",
-    "..",
-    ".",
-    "a/b",
     "a\\b",
-    "#",
-    "?",
-    "!",
-    "!2f",
     "\n",
     "\r\n",
     "\u0000",
@@ -38,22 +24,12 @@ describe("device ids with special characters", () => {
     "a\u2029b",
     "\u2028\u2029\u0085\ufeff\u00a0\u1680\u200b\u3000\v\f\u001c\u001e",
     "\ufeff",
-    "--changeset_writes",
     "--changeset_writes\r\n",
-    "--changeset_writes--",
-    "--batch_writes--",
-    "}{",
     "\t",
     '"',
-    "<&>",
-    "$batch",
-    "--changeset_",
-    "--changesetresponse_",
     "HTTP/1.1 404",
     "ETag: x",
     "~`|^",
-    "한국어",
-    "עברית",
     "x".repeat(64),
     "😀".repeat(32),
   ];
@@ -80,10 +56,8 @@ describe("device ids with special characters", () => {
     for (const device of odd) await wholeLife(rig, device);
     const left = await collect(rig.connection.sessions.query({ where: {} }));
     const devices = new Set(odd);
-    assert.deepEqual(
-      left.filter(({ deviceCorrelationId }) => devices.has(String(deviceCorrelationId))),
-      [],
-    );
+    const found = left.filter(({ deviceCorrelationId }) => devices.has(String(deviceCorrelationId)));
+    assert.deepEqual(found, []);
   });
 
   test("any text", async (t) => {

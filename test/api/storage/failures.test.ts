@@ -91,10 +91,8 @@ describe("refusals of storage", () => {
     for (const probe of [sessions.probe, images.probe]) {
       await assert.rejects(probe(), (error) => !(error instanceof ApiError));
     }
-    assert.deepEqual(
-      proxy.seen.map(({ status }) => status),
-      [403, 403],
-    );
+    const statuses = proxy.seen.map(({ status }) => status);
+    assert.deepEqual(statuses, [403, 403]);
   });
 });
 

@@ -48,10 +48,8 @@ describe("sessionsOfDevice", () => {
       if (stored) await sessions.purge(stored);
     }
     const second = await sessions.sessionsOfDevice(device, 2, first.continuationToken);
-    assert.deepEqual(
-      second.items.map(({ createdOn }) => createdOn),
-      [minutes(1), minutes(0)],
-    );
+    const times = second.items.map(({ createdOn }) => createdOn);
+    assert.deepEqual(times, [minutes(1), minutes(0)]);
   });
 
   test("refuses tokens that were not issued for the device", async (t) => {
@@ -143,10 +141,8 @@ describe("requests of a list", () => {
     ] as const) {
       rig.proxy.take();
       const listed = await rig.sessions.list({ ...query, top });
-      assert.deepEqual(
-        listed.map(({ sessionId }) => sessionId),
-        expected,
-      );
+      const found = listed.map(({ sessionId }) => sessionId);
+      assert.deepEqual(found, expected);
       assert.deepEqual(rig.proxy.take(), ["GET /sessionids"], `top=${top}`);
     }
     rig.proxy.take();
@@ -183,10 +179,8 @@ describe("requests of a list", () => {
     rig.proxy.inject(pageBefore(others[0], [{ PartitionKey, RowKey, ...values }]), isList, 2);
     rig.proxy.take();
     const listed = await rig.sessions.list({ ...query, top: 1000 });
-    assert.deepEqual(
-      listed.map(({ sessionId }) => sessionId),
-      [first, first, ...others],
-    );
+    const found = listed.map(({ sessionId }) => sessionId);
+    assert.deepEqual(found, [first, first, ...others]);
     assert.equal(rig.proxy.take().length, bound(listed.length));
   });
 

@@ -71,10 +71,8 @@ describe("guards of one device", () => {
     }
     const devices = createDevices(rig.connection);
     const contents = await devices.contentsOf(rig.device);
-    assert.deepEqual(
-      contents.leftovers.map((row) => readRowRef(row).row),
-      ["g", `g_${owner}`, `g_${other}`],
-    );
+    const leftovers = contents.leftovers.map((row) => readRowRef(row).row);
+    assert.deepEqual(leftovers, ["g", `g_${owner}`, `g_${other}`]);
     await devices.dropRest(contents);
     assert.equal((await devices.contentsOf(rig.device)).isEmpty, true);
   });
