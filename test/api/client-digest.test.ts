@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { describe, test } from "node:test";
 import { apiVersions } from "../../src/face/model.ts";
 import { clientKey, principal } from "../unit/fakes/principals.ts";
-import { assertError, createAppClient, digestOf, playAttempt } from "./support/app-client.ts";
+import { assertError, createAppClient, digestOf } from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
 
 /** Every way in which a signed-in user can read attempts of a session. */
@@ -18,7 +18,7 @@ const readers = (sessionId: string) => [
   `api/sessions/${sessionId}/audit-entries`,
 ];
 
-const { stack } = await openStack({
+const { stack, play } = await openStack({
   env: { ...clientKey.settings, ALLOW_DEVICE_SET_IN_CLIENT: "true", OWNER_CREATION_LIMIT: "100" },
 });
 
@@ -28,8 +28,8 @@ for (const upstream of apiVersions) {
     const app = createAppClient(url, principal("alice"));
     const service = createAppClient(url, clientKey.headers);
 
-    const play = async (session: { sessionId: string; authToken: string }, scenario = "realface") =>
-      digestOf(await playAttempt(stack.emulator, session, { scenario }));
+    const playDigest = async (session: { sessionId: string; authToken: string }, scenario = "realface") =>
+      digestOf(await play(session, { scenario }));
     const settle = (sessionId: string, json: object) => app.send(`api/sessions/${sessionId}/settle`, { json });
     const outcomeOf = ({ body }: { body: unknown }) => {
       const { decision, reasons } = body as { decision: string; reasons: string[] };
@@ -50,15 +50,15 @@ for (const upstream of apiVersions) {
     test("is shown to a user once the user has sent it, attempt by attempt", async () => {
       const session = await app.openSession();
       const { sessionId } = session;
-      await playAttempt(stack.emulator, session, { scenario: "TimedOut" });
-      const first = await play(session, "uncertain");
+      await play(session, { scenario: "TimedOut" });
+      const first = await playDigest(session, "uncertain");
       assert.ok((await digestsOf(sessionId)).has(first));
       const unsettled = await textOf(app, sessionId);
       for (const digest of await digestsOf(sessionId)) assert.equal(unsettled.includes(digest), false);
 
       assert.equal((await settle(sessionId, { digest: first })).status, 200);
       assert.ok((await textOf(app, sessionId)).includes(first));
-      const second = await play(session);
+      const second = await playDigest(session);
       const later = await textOf(app, sessionId);
       assert.ok(later.includes(first));
       for (const digest of await digestsOf(sessionId)) assert.equal(later.includes(digest), digest === first);
@@ -74,14 +74,14 @@ for (const upstream of apiVersions) {
         { digest: " " },
       ]) {
         const session = await app.openSession();
-        const digest = await play(session);
+        const digest = await playDigest(session);
         const swapped = ["rejected", ["ClientDigestMismatch"]];
         assert.deepEqual(outcomeOf(await settle(session.sessionId, guess)), swapped);
         assert.ok((await textOf(app, session.sessionId)).includes(digest), "it proves nothing any more");
         for (const retry of [{ digest }, { digest, clientError: "none" }, {}]) {
           assert.deepEqual(outcomeOf(await settle(session.sessionId, retry)), swapped);
         }
-        await play(session);
+        await playDigest(session);
         assert.deepEqual(outcomeOf(await settle(session.sessionId, {})), swapped);
       }
     });
@@ -89,7 +89,7 @@ for (const upstream of apiVersions) {
     test("is compared with nothing before there is a result, and nothing is learned by that", async () => {
       const session = await app.openSession();
       assertError(await settle(session.sessionId, { digest: "0" }), 409, "SessionNotFinished");
-      await playAttempt(stack.emulator, session, { scenario: "TimedOut" });
+      await play(session, { scenario: "TimedOut" });
       const [digest = "0"] = await digestsOf(session.sessionId);
       const guesses = [digest, "1"].map((guess) => settle(session.sessionId, { digest: guess }));
       const [right, wrong] = await Promise.all(guesses);
@@ -99,7 +99,7 @@ for (const upstream of apiVersions) {
 
     test("rejects where several are sent at the same time, unless all are right", async () => {
       const session = await app.openSession();
-      const digest = await play(session);
+      const digest = await playDigest(session);
       const guesses = [digest, "1", digest, "2"];
       await Promise.all(guesses.map((guess) => settle(session.sessionId, { digest: guess })));
       assert.deepEqual(outcomeOf(await app.send(`api/sessions/${session.sessionId}`)), [
@@ -115,7 +115,7 @@ for (const upstream of apiVersions) {
         deviceCorrelationIdSetInClient: true,
       });
       const attempt = { scenario: "realface", deviceCorrelationId };
-      const digest = digestOf(await playAttempt(stack.emulator, session, attempt));
+      const digest = digestOf(await play(session, attempt));
       assert.equal((await textOf(app, session.sessionId)).includes(digest), false);
       const swapped = ["rejected", ["ClientDigestMismatch"]];
       assert.deepEqual(outcomeOf(await settle(session.sessionId, { digest: "0", deviceCorrelationId })), swapped);

@@ -1,15 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { clientKey } from "../unit/fakes/principals.ts";
-import {
-  assertError,
-  control,
-  createAppClient,
-  creation,
-  emulatorState,
-  errorOf,
-  sessionsPath,
-} from "./support/app-client.ts";
+import { assertError, createAppClient, creation, errorOf, sessionsPath } from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
 
 const secret = "a-secret-that-is-no-digest";
@@ -43,7 +35,7 @@ describe("an app with invalid settings", async () => {
 
 describe("the key of the Face service, and readiness", async () => {
   const { headers } = clientKey;
-  const { stack } = await openStack({ env: clientKey.settings });
+  const { stack, control, emulatorState } = await openStack({ env: clientKey.settings });
   const app = createAppClient(stack.url, headers);
   const targetsOf = (answer: Awaited<ReturnType<typeof app.send>>) =>
     errorOf(answer).details?.map(({ code, target }) => [target, code]);
@@ -55,7 +47,7 @@ describe("the key of the Face service, and readiness", async () => {
     const unready = await wrong.send("api/health/ready");
     assertError(unready, 503, "NotReady");
     assert.deepEqual(targetsOf(unready), [["face", "FaceCredentialsRejected"]]);
-    const before = (await emulatorState(stack)).calls;
+    const before = (await emulatorState()).calls;
     for (const answer of [
       await wrong.send(sessionsPath, creation()),
       await wrong.send(`${sessionsPath}/${sessionId}`),
@@ -68,7 +60,7 @@ describe("the key of the Face service, and readiness", async () => {
       assert.equal(answer.headers.get("retry-after"), null);
     }
     const expected = { ...before, create: before.create + 1, get: before.get + 3 };
-    assert.deepEqual((await emulatorState(stack)).calls, expected, "no retries");
+    assert.deepEqual((await emulatorState()).calls, expected, "no retries");
     assertError(await createAppClient(host.url).send(sessionsPath, creation()), 401, "Unspecified");
     const lines = host.output().split("\n");
     assert.ok(lines.some((line) => line.includes("RequestFailed") && line.includes("FaceCredentialsRejected")));
@@ -87,7 +79,7 @@ describe("the key of the Face service, and readiness", async () => {
     const ready = await app.send("api/health/ready");
     assert.deepEqual([ready.status, ready.body], [200, { status: "ready" }]);
     await stack.azurite.stop();
-    await control(stack.emulator, "/clock", { advanceSeconds: 10 });
+    await control("/clock", { advanceSeconds: 10 });
     const answer = await app.send("api/health/ready");
     assertError(answer, 503, "NotReady");
     const targets = targetsOf(answer)?.map(([target]) => target);

@@ -5,11 +5,9 @@ import * as z from "zod";
 import { clientKey, ownerOf, principal } from "../unit/fakes/principals.ts";
 import {
   assertError,
-  control,
   createAppClient,
   creation,
   errorOf,
-  playAttempt,
   sessionsPath,
   verifySessionsPath,
 } from "./support/app-client.ts";
@@ -19,7 +17,7 @@ import { viewStorage } from "./support/storage-view.ts";
 const resultShape = z.object({
   results: z.object({ attempts: z.array(z.object({ result: z.object({ sessionImageId: z.string() }) })) }),
 });
-const { stack } = await openStack({
+const { stack, play, control } = await openStack({
   env: { ...clientKey.settings, OWNER_CREATION_LIMIT: "3", CREATION_LIMIT: "10" },
 });
 const storage = viewStorage(stack.azurite.connectionString);
@@ -45,7 +43,7 @@ describe("creation limits", () => {
       assert.ok(Number(answer.headers.get("retry-after")) > 0);
     }
     assert.equal((await service.outcomes(device, "?top=100")).value.length, 10);
-    await control(stack.emulator, "/clock", { advanceSeconds: 601 });
+    await control("/clock", { advanceSeconds: 601 });
     await service.openSession(device);
   });
 
@@ -64,7 +62,7 @@ describe("creation limits", () => {
     for (let count = 0; count < 4; count += 1) {
       assertError(await user("carol").send(verifySessionsPath, withoutImage), 400, "ReferenceImageNotFound");
     }
-    await control(stack.emulator, "/faults", { operation: "create", status: 503, times: 4 });
+    await control("/faults", { operation: "create", status: 503, times: 4 });
     for (let count = 0; count < 4; count += 1) {
       assert.equal((await user("carol").send(sessionsPath, creation("c"))).status, 503);
     }
@@ -73,7 +71,7 @@ describe("creation limits", () => {
 
   test("a creation that the service refuses with 400 keeps its place", async () => {
     const device = randomUUID();
-    await control(stack.emulator, "/faults", { operation: "create", status: 400, code: "InvalidImage", times: 3 });
+    await control("/faults", { operation: "create", status: 400, code: "InvalidImage", times: 3 });
     for (let count = 0; count < 3; count += 1) {
       assertError(await user("ines").send(sessionsPath, creation(device)), 400, "InvalidImage");
     }
@@ -87,7 +85,7 @@ describe("creation limits", () => {
 describe("sessions of a signed-in user", () => {
   test("an attempt's image is readable by its owner and by services only", async () => {
     const session = await user("dora").openSession(randomUUID(), { enableSessionImage: true });
-    await playAttempt(stack.emulator, session, { scenario: "realface" });
+    await play(session, { scenario: "realface" });
     const result = await user("dora").send(`${sessionsPath}/${session.sessionId}`);
     const { sessionImageId } = resultShape.parse(result.body).results.attempts[0]?.result ?? assert.fail();
     const path = `face/v1.2/sessionImages/${sessionImageId}`;
@@ -128,7 +126,7 @@ describe("a user who creates sessions for another user's device", async () => {
     client.send(sessionsPath, creation(deviceCorrelationId));
 
   async function reject(client: Client, session: { sessionId: string; authToken: string }, device = {}): Promise<void> {
-    await playAttempt(stack.emulator, session, { scenario: "spoofface", ...device });
+    await play(session, { scenario: "spoofface", ...device });
     assert.equal((await client.settle(session.sessionId, device)).decision, "rejected");
   }
 

@@ -9,7 +9,6 @@ import {
   createAppClient,
   creation,
   errorOf,
-  playAttempt,
   verifyCreation,
   verifySessionsPath,
 } from "./support/app-client.ts";
@@ -18,7 +17,7 @@ import { openStack } from "./support/open-stack.ts";
 import { viewStorage } from "./support/storage-view.ts";
 
 const ownerLimit = 20;
-const { stack } = await openStack({ env: { ...clientKey.settings, OWNER_IMAGE_LIMIT: String(ownerLimit) } });
+const { stack, play } = await openStack({ env: { ...clientKey.settings, OWNER_IMAGE_LIMIT: String(ownerLimit) } });
 const storage = viewStorage(stack.azurite.connectionString);
 const service = createAppClient(stack.url, clientKey.headers);
 const user = (id: string) => createAppClient(stack.url, principal(id));
@@ -99,7 +98,7 @@ describe("reference images", () => {
       assert.equal(opened.status, 200, JSON.stringify(opened.body));
       assert.equal(opened.headers.get("x-reference-image-id"), id);
       const session = opened.body as { sessionId: string; authToken: string };
-      await playAttempt(stack.emulator, session, { scenario: "realface", matchConfidence: 0.3 });
+      await play(session, { scenario: "realface", matchConfidence: 0.3 });
       await service.send(`${verifySessionsPath}/${session.sessionId}`);
       const stored = await service.session(session.sessionId);
       assert.deepEqual([stored.decision, stored.reasons], ["rejected", ["FaceNotMatched"]]);

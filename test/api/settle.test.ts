@@ -4,17 +4,15 @@ import { describe, test } from "node:test";
 import { makeImage } from "../fixtures/images.ts";
 import {
   assertError,
-  control,
   createAppClient,
   creation,
   digestOf,
-  playAttempt,
   sessionsPath,
   verifySessionsPath,
 } from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
 
-const { stack, app } = await openStack();
+const { stack, app, play, control } = await openStack();
 
 describe("settling", () => {
   const settle = (sessionId: string, json: Record<string, unknown> = {}) =>
@@ -25,7 +23,7 @@ describe("settling", () => {
     const early = await settle(session.sessionId, { digest: "00" });
     assertError(early, 409, "SessionNotFinished");
     assert.ok(Number(early.headers.get("retry-after")) > 0);
-    const digest = digestOf(await playAttempt(stack.emulator, session, { scenario: "realface" }));
+    const digest = digestOf(await play(session, { scenario: "realface" }));
     const settled = await app.settle(session.sessionId, { digest });
     assert.deepEqual([settled.decision, settled.reasons, settled.final], ["accepted", ["RealFace"], true]);
     assert.deepEqual(await app.settle(session.sessionId, { digest }), settled);
@@ -38,7 +36,7 @@ describe("settling", () => {
   test("rejects for good when the digest was swapped, before or after the outcome was recorded", async () => {
     for (const recordedBefore of [false, true]) {
       const session = await app.openSession();
-      const played = await playAttempt(stack.emulator, session, { scenario: "realface", tamperDigest: true });
+      const played = await play(session, { scenario: "realface", tamperDigest: true });
       if (recordedBefore) {
         await app.send(`${sessionsPath}/${session.sessionId}`);
         assert.equal((await app.session(session.sessionId)).decision, "accepted");
@@ -57,13 +55,13 @@ describe("settling", () => {
     const session = await app.openSession();
     const { decision, reasons, final } = await app.settle(session.sessionId, { clientError: "CameraPermissionDenied" });
     assert.deepEqual([decision, reasons, final], ["inconclusive", ["ClientError"], false]);
-    await playAttempt(stack.emulator, session, { scenario: "realface" });
+    await play(session, { scenario: "realface" });
     assert.equal((await app.settle(session.sessionId)).decision, "accepted");
   });
 
   test("settles after the service has forgotten the session, by what was recorded", async () => {
     const session = await app.openSession();
-    const digest = digestOf(await playAttempt(stack.emulator, session, { scenario: "realface" }));
+    const digest = digestOf(await play(session, { scenario: "realface" }));
     await settle(session.sessionId);
     await app.send(`${sessionsPath}/${session.sessionId}`, { method: "DELETE" });
     assert.deepEqual((await app.settle(session.sessionId, { digest })).reasons, ["RealFace"]);
@@ -84,7 +82,7 @@ describe("settling", () => {
     await app.send(`api/reference-images/${id}`, { method: "PUT", body: makeImage({}, 1) });
     const opened = await app.send(verifySessionsPath, creation(randomUUID(), { referenceImageId: id }));
     const session = opened.body as { sessionId: string; authToken: string };
-    await playAttempt(stack.emulator, session, { scenario: "realface", matchConfidence: 0.99 });
+    await play(session, { scenario: "realface", matchConfidence: 0.99 });
     const result = await app.send(`${verifySessionsPath}/${session.sessionId}`);
     assert.match(JSON.stringify(result.body), /verifyImageHash/, "the hash is asked for without being asked");
     assert.equal((await app.session(session.sessionId)).decision, "accepted");
@@ -152,7 +150,7 @@ describe("an operator's rules", async () => {
 
   test("accepts nothing without a digest where one is required", async () => {
     const session = await app.openSession();
-    const played = await playAttempt(stack.emulator, session, { scenario: "realface" });
+    const played = await play(session, { scenario: "realface" });
     const without = await app.settle(session.sessionId);
     assert.deepEqual([without.decision, without.reasons], ["inconclusive", ["RealFace", "ClientDigestMissing"]]);
     assert.equal((await app.settle(session.sessionId, played.body)).decision, "accepted");
@@ -160,7 +158,7 @@ describe("an operator's rules", async () => {
 
   test("holds every session to the floor", async () => {
     const session = await app.openVerify(randomUUID(), { verifyConfidenceThreshold: "0.2" });
-    const played = await playAttempt(stack.emulator, session, { scenario: "realface", matchConfidence: 0.8 });
+    const played = await play(session, { scenario: "realface", matchConfidence: 0.8 });
     assert.deepEqual((await app.settle(session.sessionId, played.body)).reasons, ["ConfidenceBelowThreshold"]);
   });
 
@@ -168,7 +166,7 @@ describe("an operator's rules", async () => {
     const device = randomUUID();
     const check = async (scenario: string) => {
       const session = await app.openSession(device);
-      const played = await playAttempt(stack.emulator, session, { scenario });
+      const played = await play(session, { scenario });
       await app.settle(session.sessionId, played.body);
     };
     await check("spoofface");
@@ -185,7 +183,7 @@ describe("an operator's rules", async () => {
     await check("spoofface");
     await check("spoofface");
     assertError(await app.send(sessionsPath, creation(device)), 403, "DeviceLockedOut");
-    await control(stack.emulator, "/clock", { advanceSeconds: 61 });
+    await control("/clock", { advanceSeconds: 61 });
     await app.openSession(device);
   });
 });

@@ -2,18 +2,11 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, test } from "node:test";
 import { makeImage } from "../fixtures/images.ts";
-import {
-  assertError,
-  creation,
-  digestOf,
-  playAttempt,
-  sessionsPath,
-  verifySessionsPath,
-} from "./support/app-client.ts";
+import { assertError, creation, digestOf, sessionsPath, verifySessionsPath } from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
 import { viewStorage } from "./support/storage-view.ts";
 
-const { stack, app } = await openStack();
+const { stack, app, play } = await openStack();
 const storage = viewStorage(stack.azurite.connectionString);
 
 describe("what is stored", () => {
@@ -21,7 +14,7 @@ describe("what is stored", () => {
     const image = makeImage();
     const session = await app.openVerify("a/b!", { clientReferenceId: "order 7" }, image);
     const creationId = session.referenceImageId;
-    await playAttempt(stack.emulator, session, { scenario: "realface" });
+    await play(session, { scenario: "realface" });
     await app.send(`${verifySessionsPath}/${session.sessionId}`);
 
     const device = await storage.rows("sessions");
@@ -96,7 +89,7 @@ describe("text with line separators and control characters", () => {
       for (const device of [`a${separator}b`, separator, `${separator}!2028`]) {
         const clientReferenceId = `order${separator}${separator}1`;
         const session = await app.openSession(device, { clientReferenceId });
-        const digest = digestOf(await playAttempt(stack.emulator, session, { scenario: "realface" }));
+        const digest = digestOf(await play(session, { scenario: "realface" }));
         const report = { digest, deviceCorrelationId: device, clientError: `no${separator}camera` };
         assert.partialDeepStrictEqual(await app.settle(session.sessionId, report), {
           deviceCorrelationId: device,
