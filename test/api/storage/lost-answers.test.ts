@@ -8,7 +8,17 @@ import { readGuard } from "../../../src/storage/rows/other-rows.ts";
 import { readPlace, writePlace } from "../../../src/storage/rows/references.ts";
 import { createDevices } from "../../../src/storage/stores/devices.ts";
 import type { SeenRequest } from "./storage-proxy.ts";
-import { admitAll, admitUpTo, audit, newRecord, openRig, processOn, rowsOf, someDevice } from "./storage-rig.ts";
+import {
+  admitAll,
+  admitUpTo,
+  audit,
+  newRecord,
+  openRig,
+  openWithSession,
+  processOn,
+  rowsOf,
+  someDevice,
+} from "./storage-rig.ts";
 
 /**
  * Storage carries out a write and its answer is lost: the retry meets the result of the first request. The caller must not
@@ -127,8 +137,7 @@ describe("a lost answer", () => {
   });
 
   test("an update: no conflict, and its ETag is valid", async (t) => {
-    const { sessions, proxy, committed } = await openRig(t);
-    const stored = await committed({ apiVersion: "v1.2-preview.1" });
+    const { sessions, proxy, stored } = await openWithSession(t, { apiVersion: "v1.2-preview.1" });
     const entries = [audit(stored)];
     proxy.inject("lose-answer", isTransaction);
     proxy.inject("lose-answer", isWriteTo("sessionids"));
@@ -142,8 +151,7 @@ describe("a lost answer", () => {
   });
 
   test("an update that lost a race: still a conflict", async (t) => {
-    const { sessions, proxy, committed } = await openRig(t);
-    const stored = await committed();
+    const { sessions, proxy, stored } = await openWithSession(t);
     assert.ok(await sessions.update(stored, { ...stored.record, attempts: 1 }));
     proxy.inject("lose-answer", isTransaction);
     assert.equal(await sessions.update(stored, { ...stored.record, attempts: 2 }), undefined);

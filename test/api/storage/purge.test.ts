@@ -4,12 +4,21 @@ import { placed } from "../../../src/liveness/model/session.ts";
 import { sessionRow } from "../../../src/storage/rows/keys.ts";
 import { locationOf, writePlace } from "../../../src/storage/rows/references.ts";
 import { writeSessionRow } from "../../../src/storage/rows/session-row.ts";
-import { audit, newRecord, openRig, openTwo, reservation, reserved, someDevice, type Taken } from "./storage-rig.ts";
+import {
+  audit,
+  newRecord,
+  openRig,
+  openTwo,
+  openWithSession,
+  reservation,
+  reserved,
+  someDevice,
+  type Taken,
+} from "./storage-rig.ts";
 
 describe("purge", () => {
   test("removes all rows of a device's last session", async (t) => {
-    const { sessions, committed, rows, pointersOf } = await openRig(t);
-    const stored = await committed();
+    const { sessions, rows, pointersOf, stored } = await openWithSession(t);
     const entries = Array.from({ length: 205 }, (_, n) => audit(stored, String(n)));
     assert.ok(await sessions.update(stored, stored.record, entries));
     await sessions.purge(stored);
@@ -30,8 +39,7 @@ describe("purge", () => {
   });
 
   test("keeps the guard while a creation is in flight", async (t) => {
-    const { sessions, reserved, committed, rowKeys } = await openRig(t);
-    const stored = await committed();
+    const { sessions, reserved, rowKeys, stored } = await openWithSession(t);
     const place = await reserved();
     await sessions.purge(stored);
     assert.deepEqual(await rowKeys(), ["g", place.idempotencyRowKey]);
@@ -56,8 +64,7 @@ describe("purge", () => {
   });
 
   test("keeps a key that a later creation has taken over", async (t) => {
-    const { connection, sessions, device, committed, rowKeys } = await openRig(t);
-    const stored = await committed();
+    const { connection, sessions, device, rowKeys, stored } = await openWithSession(t);
     const rowKey = locationOf(stored).idempotencyRowKey;
     await connection.sessions.merge({ partitionKey: device, rowKey, creationId: "another" });
     await sessions.purge(stored);
@@ -97,8 +104,7 @@ describe("dropKey", () => {
   });
 
   test("keeps the guard of a device with sessions", async (t) => {
-    const { sessions, reserved, committed, rowKeys } = await openRig(t);
-    const stored = await committed();
+    const { sessions, reserved, rowKeys, stored } = await openWithSession(t);
     const place = await reserved();
     await sessions.dropKey(place.place, place.key.creationId);
     assert.deepEqual(await rowKeys(), ["g", locationOf(stored).idempotencyRowKey, locationOf(stored).row]);

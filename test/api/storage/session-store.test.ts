@@ -6,12 +6,11 @@ import { sessionCreatedOn } from "../../../src/storage/rows/keys.ts";
 import { readGuard } from "../../../src/storage/rows/other-rows.ts";
 import { locationOf, versionOf, writePlace } from "../../../src/storage/rows/references.ts";
 import { createSessionImages } from "../../../src/storage/stores/session-images.ts";
-import { audit, openRig } from "./storage-rig.ts";
+import { audit, openRig, openWithSession } from "./storage-rig.ts";
 
 describe("find and load", () => {
   test("two requests through the pointer, one by partition and row", async (t) => {
-    const { sessions, proxy, committed } = await openRig(t);
-    const stored = await committed();
+    const { sessions, proxy, stored } = await openWithSession(t);
     proxy.take();
     assert.deepEqual(await sessions.find(stored.record.sessionId), stored);
     assert.deepEqual(proxy.take(), ["GET /sessionids", "GET /sessions"]);
@@ -31,8 +30,7 @@ describe("find and load", () => {
   });
 
   test("a pruned session is marked", async (t) => {
-    const { sessions, committed } = await openRig(t);
-    const stored = await committed();
+    const { sessions, stored } = await openWithSession(t);
     const prunedOn = new Date().toISOString();
     assert.equal(await sessions.markPruned(stored.record.sessionId, prunedOn), true);
     assert.deepEqual(await sessions.find(stored.record.sessionId), { ...stored, prunedOn });
@@ -40,8 +38,7 @@ describe("find and load", () => {
   });
 
   test("a session without a pointer is found again", async (t) => {
-    const { connection, sessions, committed } = await openRig(t);
-    const stored = await committed();
+    const { connection, sessions, stored } = await openWithSession(t);
     const { sessionId, createdOn } = stored.record;
     assert.equal(sessionCreatedOn(locationOf(stored).row), createdOn);
     await connection.sessionIds.remove(sessionId, sessionId);
@@ -54,8 +51,7 @@ describe("find and load", () => {
 
 describe("update", () => {
   test("record and audit entries in one request", async (t) => {
-    const { sessions, proxy, committed } = await openRig(t);
-    const stored = await committed({ referenceImageHash: "to be dropped" });
+    const { sessions, proxy, stored } = await openWithSession(t, { referenceImageHash: "to be dropped" });
     proxy.take();
 
     const { referenceImageHash, ...rest } = stored.record;
@@ -85,8 +81,7 @@ describe("update", () => {
   });
 
   test("ETag conflict -> nothing is written", async (t) => {
-    const { sessions, committed } = await openRig(t);
-    const stored = await committed();
+    const { sessions, stored } = await openWithSession(t);
     const winner = await sessions.update(stored, { ...stored.record, status: "Running" });
     const loser = await sessions.update(stored, { ...stored.record, status: "Failed" }, [audit(stored, "1")]);
     assert.equal(loser, undefined);
@@ -95,8 +90,7 @@ describe("update", () => {
   });
 
   test("a removed record is not written again", async (t) => {
-    const { sessions, committed, rows, pointersOf } = await openRig(t);
-    const stored = await committed();
+    const { sessions, rows, pointersOf, stored } = await openWithSession(t);
     await sessions.purge(stored);
     const startedOn = new Date().toISOString();
     assert.equal(await sessions.update(stored, { ...stored.record, startedOn }, [audit(stored, "1")]), undefined);
@@ -105,8 +99,7 @@ describe("update", () => {
   });
 
   test("more entries than one transaction holds, and long ones", async (t) => {
-    const { sessions, committed } = await openRig(t);
-    const stored = await committed();
+    const { sessions, stored } = await openWithSession(t);
     const entries = Array.from({ length: 250 }, (_, n) =>
       audit(stored, String(n + 1), "y".repeat(n === 7 ? 70_000 : 9)),
     );
@@ -121,8 +114,7 @@ describe("update", () => {
   });
 
   test("guard and record change together or not at all", async (t) => {
-    const { connection, sessions, proxy, device, committed } = await openRig(t);
-    const stored = await committed();
+    const { connection, sessions, proxy, device, stored } = await openWithSession(t);
     const guardOf = async () => {
       const entity = await connection.sessions.get(device, "g");
       assert.ok(entity);
@@ -151,8 +143,7 @@ describe("update", () => {
   });
 
   test("creates a missing guard", async (t) => {
-    const { connection, sessions, device, committed, storedGuard } = await openRig(t);
-    const stored = await committed();
+    const { connection, sessions, device, storedGuard, stored } = await openWithSession(t);
     await connection.sessions.remove(device, "g");
     const change = { rejectionsInARow: 1, changedOn: "2026-01-01T00:00:00.000Z" };
     assert.ok(await sessions.update(stored, stored.record, [], { change }));

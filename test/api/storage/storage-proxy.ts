@@ -24,19 +24,8 @@ export type Fault =
   | "stall"
   | { status: number; headers?: Record<string, string>; body?: string };
 
-export interface StorageProxy {
-  connectionString: string;
-  seen: SeenRequest[];
-  /** Method and path of all requests since the last call, without keys and queries. */
-  take(): string[];
-  /** Applies the fault to the next `times` (default 1) requests for which `matches` holds. */
-  inject(fault: Fault, matches?: (request: SeenRequest) => boolean, times?: number): void;
-  /** Number of requests that had a fault. */
-  strikes(): number;
-}
-
 /** A proxy between the stores and Azurite that counts requests and injects faults. */
-export async function startProxy(t: TestContext, connectionString: string): Promise<StorageProxy> {
+export async function startProxy(t: TestContext, connectionString: string) {
   const seen: SeenRequest[] = [];
   const plans: { fault: Fault; matches: (request: SeenRequest) => boolean; times: number }[] = [];
   let strikes = 0;
@@ -88,14 +77,16 @@ export async function startProxy(t: TestContext, connectionString: string): Prom
   return {
     connectionString: proxied,
     seen,
-    take() {
+    /** Method and path of all requests since the last call, without keys and queries. */
+    take(): string[] {
       const names = seen.slice(taken).map(({ method, path }) => `${method} ${path.replace(/\(.*\)$/s, "")}`);
       taken = seen.length;
       return names.sort();
     },
-    inject: (fault, matches = () => true, times = 1) => {
-      plans.push({ fault, matches, times });
-    },
+    /** Applies the fault to the next `times` requests for which `matches` holds. */
+    inject: (fault: Fault, matches: (request: SeenRequest) => boolean = () => true, times = 1) =>
+      void plans.push({ fault, matches, times }),
+    /** Number of requests that had a fault. */
     strikes: () => strikes,
   };
 }

@@ -54,6 +54,12 @@ export async function openRig(
   return { connection, images: createImages(connection), proxy, device, ...processOn({ connection, device }) };
 }
 
+/** The stores of one process, and a committed session of the device. */
+export async function openWithSession(t: TestContext, fields?: Partial<SessionRecord>) {
+  const rig = await openRig(t);
+  return { ...rig, stored: await rig.committed(fields) };
+}
+
 /** Two processes and one device. */
 export function openTwo(t: TestContext): Promise<[Rig, Rig]> {
   const device = someDevice();

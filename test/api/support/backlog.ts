@@ -39,18 +39,13 @@ const scenarios = [
   [[], "inconclusive"],
 ] as const;
 
-export interface SeededSession {
-  sessionId: string;
-  creationId: string;
-  decision: string;
-  attempts: number;
-}
+type SeededSession = Awaited<ReturnType<typeof seedBacklog>>[number];
 
 /**
  * Writes sessions as creations do, at the service and in storage; every tenth has an uploaded image. The rows are written
  * in transactions, because that takes a fraction of the time of as many creations.
  */
-export async function seedBacklog(stack: Stack, count: number): Promise<SeededSession[]> {
+export async function seedBacklog(stack: Stack, count: number) {
   const connection = connectStorage({ connectionString: stack.azurite.connectionString });
   const { sessions, schedule } = createTableStores(connection);
   const images = createImages(connection);
@@ -64,7 +59,7 @@ export async function seedBacklog(stack: Stack, count: number): Promise<SeededSe
     expiresOn: iso(sessionLifeMs),
     ttlSeconds,
   };
-  const seeded: SeededSession[] = [];
+  const seeded: { sessionId: string; creationId: string; decision: string; attempts: number }[] = [];
   const due: DueRow[] = [];
   const rows = new Map<string, TransactionAction[]>();
 
