@@ -30,7 +30,7 @@ describe("callers", async () => {
     ["DELETE", "api/reference-images/owned"],
   ];
 
-  test("turns everyone away who shows nothing, or something that does not hold", async () => {
+  test("no or invalid credentials -> 401 on every route", async () => {
     const refused: Record<string, string>[] = [
       {},
       { "ocp-apim-subscription-key": "wrong" },
@@ -48,7 +48,7 @@ describe("callers", async () => {
     }
   });
 
-  test("believes headers only where headers belong", async () => {
+  test("a Headers property in a query or a body is not a header -> 401", async () => {
     const alice = clientOf(principal("alice"));
     const { sessionId } = await alice.openSession();
     const forged = { ...principal("alice", "Liveness.Service"), "ocp-apim-subscription-key": key };
@@ -61,7 +61,7 @@ describe("callers", async () => {
     }
   });
 
-  test("lets a client key in, by either header and by the official client", async () => {
+  test("accepts a client key in either header, and from the official client", async () => {
     for (const name of ["ocp-apim-subscription-key", "x-functions-key"]) {
       await clientOf({ [name]: key }).openSession();
     }
@@ -72,7 +72,7 @@ describe("callers", async () => {
     assert.equal(opened.status, "200");
   });
 
-  test("gives a principal what is its own, a stranger nothing, and a trusted service everything", async () => {
+  test("a user reads its own sessions, another user none, and a service all", async () => {
     const alice = clientOf(principal("alice"));
     const { sessionId, deviceCorrelationId } = await alice.openSession();
     const put = await alice.send("api/reference-images/owned", { method: "PUT", body: makeImage() });
@@ -96,7 +96,7 @@ describe("callers", async () => {
 });
 
 describe("callers where nothing is configured", () => {
-  test("turns everyone away, whatever they show", async () => {
+  test("any credentials -> 401", async () => {
     for (const headers of [{}, clientKey.headers, principal("alice")]) {
       const answer = await createAppClient(unconfigured.url, headers).send(`api/sessions/${randomUUID()}`);
       assertError(answer, 401, "Unspecified");

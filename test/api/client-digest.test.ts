@@ -47,7 +47,7 @@ for (const upstream of apiVersions) {
       return new Set([...text.matchAll(/"digest":"([0-9A-F]{64})"/g)].map(([, digest = ""]) => digest));
     };
 
-    test("is shown to a user once the user has sent it, attempt by attempt", async () => {
+    test("a user can read the digest of an attempt after sending it", async () => {
       const session = await app.openSession();
       const { sessionId } = session;
       await play(session, { scenario: "TimedOut" });
@@ -67,7 +67,7 @@ for (const upstream of apiVersions) {
       assert.ok((await textOf(app, sessionId)).includes(second));
     });
 
-    test("rejects for good where the first one sent is wrong, whatever is sent with it or after it", async () => {
+    test("a wrong first digest rejects the session for good, whatever follows", async () => {
       for (const guess of [
         { digest: "0".repeat(64) },
         { digest: "0".repeat(64), clientError: "CameraDenied" },
@@ -86,7 +86,7 @@ for (const upstream of apiVersions) {
       }
     });
 
-    test("is compared with nothing before there is a result, and nothing is learned by that", async () => {
+    test("no comparison before a result, and the same answer for a right and a wrong digest", async () => {
       const session = await app.openSession();
       assertError(await settle(session.sessionId, { digest: "0" }), 409, "SessionNotFinished");
       await play(session, { scenario: "TimedOut" });
@@ -97,7 +97,7 @@ for (const upstream of apiVersions) {
       assert.deepEqual(outcomeOf(await settle(session.sessionId, {})), ["inconclusive", ["AttemptsFailed"]]);
     });
 
-    test("rejects where several are sent at the same time, unless all are right", async () => {
+    test("concurrent digests reject the session unless all are right", async () => {
       const session = await app.openSession();
       const digest = await playDigest(session);
       const guesses = [digest, "1", digest, "2"];
@@ -108,7 +108,7 @@ for (const upstream of apiVersions) {
       ]);
     });
 
-    test("rejects where the device is set in the client and named with a wrong one", async () => {
+    test("a wrong digest together with the device set in the client rejects the session", async () => {
       const deviceCorrelationId = randomUUID();
       const session = await app.openSession(undefined, {
         deviceCorrelationId: undefined,

@@ -30,7 +30,7 @@ describe("reference images", () => {
   const keep = (id: string, ...[image, headers]: Parameters<typeof put>) =>
     service.send(route(id), put(image, headers));
 
-  test("keeps the four formats by their bytes, whatever they are called", async () => {
+  test("the four formats are stored by their bytes, with any content type", async () => {
     for (const format of imageTypes) {
       const [type, image] = [mediaTypeOf(format), makeImage({ type: format })];
       const id = randomUUID();
@@ -52,7 +52,7 @@ describe("reference images", () => {
     }
   });
 
-  test("refuses what is no image, too small, too large or a claimed giant", async () => {
+  test("refuses other files, and images that are too small or too large", async () => {
     const svg = Buffer.from(
       `<svg xmlns="http://www.w3.org/2000/svg" width="100" height="100">${" ".repeat(2000)}</svg>`,
     );
@@ -68,7 +68,7 @@ describe("reference images", () => {
     assertError(await service.send(route("bad")), 404, "ResourceNotFound");
   });
 
-  test("replaces only what the caller has seen", async () => {
+  test("conditional writes and reads", async () => {
     const id = randomUUID();
     const first = await keep(id, makeImage(), { "if-none-match": "*" });
     assert.equal(first.status, 201);
@@ -202,7 +202,7 @@ describe("reference images of users and of services", () => {
     }
   });
 
-  test("go with the device to which they are bound, and leave no note at one to which they were", async () => {
+  test("are erased with their device, and leave no row at an earlier device", async () => {
     const [device, other] = [randomUUID(), randomUUID()];
     const bind = (client: typeof service, to: string) =>
       client.send(`${route("bound")}?deviceCorrelationId=${to}`, put());
@@ -254,7 +254,7 @@ describe("the number of a user's reference images", () => {
     );
   });
 
-  test("is full at the limit, where images can be replaced and removed", async () => {
+  test("at the limit, images can be replaced and removed", async () => {
     for (const id of await namesOf()) await max.send(route(id ?? ""), { method: "DELETE" });
     for (let count = 0; count < ownerLimit; count += 1) assert.equal((await putAs(`full-${count}`)).status, 201);
     assertError(await putAs("one-more"), 429, "TooManyReferenceImages");

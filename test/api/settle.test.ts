@@ -18,7 +18,7 @@ describe("settling", () => {
   const settle = (sessionId: string, json: Record<string, unknown> = {}) =>
     app.send(`api/sessions/${sessionId}/settle`, { json });
 
-  test("answers 409 with a time to come back until an attempt has ended", async () => {
+  test("409 with Retry-After until an attempt has ended", async () => {
     const session = await app.openSession();
     const early = await settle(session.sessionId, { digest: "00" });
     assertError(early, 409, "SessionNotFinished");
@@ -51,7 +51,7 @@ describe("settling", () => {
     }
   });
 
-  test("takes the client's error down and counts it as no spoof", async () => {
+  test("records the client's error and does not count it as a rejection", async () => {
     const session = await app.openSession();
     const { decision, reasons, final } = await app.settle(session.sessionId, { clientError: "CameraPermissionDenied" });
     assert.deepEqual([decision, reasons, final], ["inconclusive", ["ClientError"], false]);
@@ -59,7 +59,7 @@ describe("settling", () => {
     assert.equal((await app.settle(session.sessionId)).decision, "accepted");
   });
 
-  test("settles after the service has forgotten the session, by what was recorded", async () => {
+  test("settles from the stored outcome after the session is deleted at the service", async () => {
     const session = await app.openSession();
     const digest = digestOf(await play(session, { scenario: "realface" }));
     await settle(session.sessionId);
@@ -67,7 +67,7 @@ describe("settling", () => {
     assert.deepEqual((await app.settle(session.sessionId, { digest })).reasons, ["RealFace"]);
   });
 
-  test("refuses what it does not know, and another device", async () => {
+  test("refuses unknown fields, invalid values and another device", async () => {
     const session = await app.openSession();
     assertError(await settle(session.sessionId, { digets: "x" }), 400, "InvalidRequestBody");
     assertError(await settle(session.sessionId, { digest: 1 }), 400, "InvalidRequestBody");
@@ -77,7 +77,7 @@ describe("settling", () => {
     assertError(await app.send(`api/sessions/${session.sessionId}/settle`, untyped), 415, "BadArgument");
   });
 
-  test("compares the image that the service used with the one that was held", async () => {
+  test("compares the hash of the image that the service used with the stored one", async () => {
     const id = randomUUID();
     await app.send(`api/reference-images/${id}`, { method: "PUT", body: makeImage({}, 1) });
     const opened = await app.send(verifySessionsPath, creation(randomUUID(), { referenceImageId: id }));
@@ -148,7 +148,7 @@ describe("an operator's rules", async () => {
   });
   const app = createAppClient(host.url);
 
-  test("accepts nothing without a digest where one is required", async () => {
+  test("no session is accepted without a digest where one is required", async () => {
     const session = await app.openSession();
     const played = await play(session, { scenario: "realface" });
     const without = await app.settle(session.sessionId);
@@ -156,13 +156,13 @@ describe("an operator's rules", async () => {
     assert.equal((await app.settle(session.sessionId, played.body)).decision, "accepted");
   });
 
-  test("holds every session to the floor", async () => {
+  test("the confidence floor applies to every session", async () => {
     const session = await app.openVerify(randomUUID(), { verifyConfidenceThreshold: "0.2" });
     const played = await play(session, { scenario: "realface", matchConfidence: 0.8 });
     assert.deepEqual((await app.settle(session.sessionId, played.body)).reasons, ["ConfidenceBelowThreshold"]);
   });
 
-  test("locks a device out after rejections in a row, for a while or until it is lifted", async () => {
+  test("rejections in a row lock a device out, until the lockout ends or is lifted", async () => {
     const device = randomUUID();
     const check = async (scenario: string) => {
       const session = await app.openSession(device);
