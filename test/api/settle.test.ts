@@ -89,8 +89,7 @@ describe("settling", () => {
   });
 });
 
-describe("the next action", async () => {
-  const { stack, app } = await openStack();
+describe("the next action", () => {
   const nextOf = ({ attemptsLeft, nextAction }: Awaited<ReturnType<typeof app.session>>) => [attemptsLeft, nextAction];
 
   test("leads through failed attempts to a new session, and is the same in every answer", async () => {
@@ -101,14 +100,14 @@ describe("the next action", async () => {
       [1, "retry"],
       [0, "newSession"],
     ]) {
-      await playAttempt(stack.emulator, session, { scenario: "FaceWithMaskDetected" });
+      await play(session, { scenario: "FaceWithMaskDetected" });
       const settled = await app.settle(session.sessionId);
       assert.deepEqual(nextOf(settled), expected);
       assert.deepEqual(await app.session(session.sessionId), settled);
       assert.deepEqual((await app.outcomes(session.deviceCorrelationId)).value, [settled]);
     }
     const next = await app.openSession(session.deviceCorrelationId);
-    await playAttempt(stack.emulator, next, { scenario: "realface" });
+    await play(next, { scenario: "realface" });
     assert.deepEqual(nextOf(await app.settle(next.sessionId)), [0, "done"]);
   });
 
@@ -119,21 +118,21 @@ describe("the next action", async () => {
       [{ scenario: "realface", tamperDigest: true }, "done"],
     ] as const) {
       const session = await app.openSession();
-      const { body } = await playAttempt(stack.emulator, session, attempt);
+      const { body } = await play(session, attempt);
       assert.deepEqual(nextOf(await app.settle(session.sessionId, body)), [0, expected]);
     }
   });
 
   test("after the end of the token or a deletion is a new session", async () => {
     const [deleted, unused, failed] = [await app.openSession(), await app.openSession(), await app.openSession()];
-    await app.send(`face/v1.2/detectLiveness-sessions/${deleted.sessionId}`, { method: "DELETE" });
-    await playAttempt(stack.emulator, failed, { scenario: "TimedOut" });
+    await app.send(`${sessionsPath}/${deleted.sessionId}`, { method: "DELETE" });
+    await play(failed, { scenario: "TimedOut" });
     assert.deepEqual(nextOf(await app.settle(failed.sessionId)), [2, "retry"]);
-    await control(stack.emulator, "/clock", { advanceSeconds: 601 });
+    await control("/clock", { advanceSeconds: 601 });
     assert.deepEqual(nextOf(await app.session(failed.sessionId)), [0, "newSession"]);
     assert.deepEqual(nextOf(await app.session(deleted.sessionId)), [0, "newSession"]);
     assert.deepEqual(nextOf(await app.session(unused.sessionId)), [0, "wait"]);
-    await control(stack.emulator, "/clock", { advanceSeconds: 120 });
+    await control("/clock", { advanceSeconds: 120 });
     assert.deepEqual(nextOf(await app.session(unused.sessionId)), [0, "newSession"]);
     assert.deepEqual(nextOf(await app.settle(unused.sessionId)), [0, "newSession"]);
   });
