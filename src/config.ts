@@ -1,5 +1,7 @@
 import * as z from "zod";
+import { compact } from "./compact.ts";
 import { apiVersions } from "./face/model.ts";
+import type { CallerRules } from "./http/callers.ts";
 import type { Limits } from "./liveness/open/limits.ts";
 import type { OpeningPolicy } from "./liveness/open/plan-session.ts";
 import type { DecisionRules } from "./liveness/result/record-result.ts";
@@ -12,6 +14,8 @@ import {
   fractionOr,
   integerOr,
   optional,
+  orDefault,
+  secret,
   serviceUri,
 } from "./setting-shapes.ts";
 
@@ -25,9 +29,10 @@ import {
 export const settings = z.object({
   FACE_ENDPOINT: z.preprocess(emptyIsUnset, z.string("is required").pipe(faceEndpoint)),
   FACE_KEY: optional(z.string()),
-  FACE_API_VERSION: optional(z.enum(apiVersions, `must be one of ${apiVersions.join(", ")}`))
-    .transform((version) => version ?? "v1.2")
-    .meta({ accepts: apiVersions.map((version) => `\`${version}\``).join(", ") }),
+  FACE_API_VERSION: orDefault(z.enum(apiVersions, `must be one of ${apiVersions.join(", ")}`), "v1.2").meta({
+    accepts: apiVersions.map((version) => `\`${version}\``).join(", "),
+  }),
+  USER_ID_KEY: secret(32, 256),
   FACE_TIMEOUT_SECONDS: integerOr(30, 1, 200),
   AzureWebJobsStorage: optional(
     z
@@ -41,7 +46,7 @@ export const settings = z.object({
   AzureWebJobsStorage__tableServiceUri: optional(serviceUri),
   AzureWebJobsStorage__clientId: optional(z.string()),
   AZURE_CLIENT_ID: optional(z.string()),
-  CLIENT_KEYS: optional(clientKeys).transform((keys) => keys ?? {}),
+  CLIENT_KEYS: orDefault(clientKeys, {}),
   ALLOW_ANONYMOUS: flag(false),
   WEBSITE_AUTH_ENABLED: flag(false),
   WEBSITE_INSTANCE_ID: optional(z.string()),
@@ -86,13 +91,7 @@ export interface Config {
     identityClientId: string | undefined;
   };
   storage: StorageConfig;
-  callers: {
-    /** Client name → lower-case SHA-256 hex digests of its keys. */
-    clientKeys: ReadonlyMap<string, readonly string[]>;
-    allowAnonymous: boolean;
-    /** App Service Authentication is enabled, so the principal header is trustworthy. */
-    platformAuthentication: boolean;
-  };
+  callers: CallerRules;
   rules: DecisionRules;
   policy: OpeningPolicy;
   limits: Limits;
@@ -141,20 +140,16 @@ export function readConfig(env: Record<string, string | undefined>): { config: C
       },
       storage,
       callers: {
-        clientKeys: new Map(
-          Object.entries(read.CLIENT_KEYS).map(([name, digests]) => [
-            name,
-            digests.map((digest) => digest.toLowerCase()),
-          ]),
-        ),
+        clientKeys: new Map(Object.entries(read.CLIENT_KEYS)),
         allowAnonymous: read.ALLOW_ANONYMOUS,
         platformAuthentication: read.WEBSITE_AUTH_ENABLED,
       },
       rules: { requireClientDigest: read.REQUIRE_CLIENT_DIGEST },
-      policy: {
+      policy: compact({
         allowDeviceSetInClient: read.ALLOW_DEVICE_SET_IN_CLIENT,
         confidenceFloor: read.VERIFY_CONFIDENCE_FLOOR,
-      },
+        userIdKey: read.USER_ID_KEY,
+      }),
       limits: {
         creations: read.CREATION_LIMIT,
         ownerCreations: read.OWNER_CREATION_LIMIT,
@@ -166,7 +161,8 @@ export function readConfig(env: Record<string, string | undefined>): { config: C
       retention: {
         sessionHours: read.SESSION_RETENTION_HOURS,
         outcomeDays: read.OUTCOME_RETENTION_DAYS,
-        ...(read.REFERENCE_IMAGE_RETENTION_DAYS > 0 && { referenceImageDays: read.REFERENCE_IMAGE_RETENTION_DAYS }),
+        // 0 means no maximum age.
+        ...compact({ referenceImageDays: read.REFERENCE_IMAGE_RETENTION_DAYS || undefined }),
       },
       maintenance: {
         concurrency: read.MAINTENANCE_CONCURRENCY,
@@ -213,6 +209,7 @@ function faultsOf({ issues }: z.ZodError): SettingFault[] {
 }
 
 const faceSettings = settings.pick({ FACE_ENDPOINT: true, FACE_KEY: true });
+const userIdSettings = settings.pick({ FACE_API_VERSION: true, USER_ID_KEY: true });
 const anonymousSettings = settings.pick({ ALLOW_ANONYMOUS: true, WEBSITE_INSTANCE_ID: true, WEBSITE_POD_NAME: true });
 const storageSettings = settings.pick({
   AzureWebJobsStorage: true,
@@ -232,6 +229,11 @@ function* contradictions(env: Record<string, string | undefined>): Generator<Set
       message:
         "is required with a regional endpoint, which takes keys only; an identity needs the resource's own subdomain",
     };
+  }
+  const userIds = userIdSettings.safeParse(env).data;
+  if (userIds?.FACE_API_VERSION === "v1.3-preview.1" && userIds.USER_ID_KEY === undefined) {
+    // Clients of older versions send no user id, which this version requires.
+    yield { setting: "USER_ID_KEY", message: "is required with FACE_API_VERSION v1.3-preview.1" };
   }
   const anonymous = anonymousSettings.safeParse(env).data;
   // On the Flex Consumption plan only `WEBSITE_POD_NAME` is set.

@@ -9,6 +9,7 @@ import { healthEndpoints } from "./functions/health.ts";
 import { referenceImageEndpoints } from "./functions/reference-images.ts";
 import { sessionImageEndpoints } from "./functions/session-images.ts";
 import { sessionEndpoints } from "./functions/sessions.ts";
+import { userEndpoints } from "./functions/users.ts";
 import type { Endpoint } from "./http/endpoint.ts";
 
 /** All operations: those of the Face API and the app's own. */
@@ -19,6 +20,7 @@ const named: Endpoint[] = [
   ...sessionImageEndpoints,
   ...sessionEndpoints,
   ...deviceEndpoints,
+  ...userEndpoints,
   ...referenceImageEndpoints,
   ...errorCodeEndpoints,
   ...healthEndpoints,

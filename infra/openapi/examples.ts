@@ -165,6 +165,10 @@ export const examples: Examples = {
   settleSession: { request: { digest }, answers: { 200: session } },
   listAuditEntries: { answers: { 200: { value: [{ entryId: "1", receivedOn: receivedDateTime, ...attempt }] } } },
   listDeviceOutcomes: { answers: { 200: { value: [session] } } },
+  listUserOutcomes: {
+    answers: { 200: { value: [{ ...session, userCorrelationId: createStable.userCorrelationId }] } },
+  },
+  eraseUser: { answers: { 200: { sessions: 2 } } },
   eraseDevice: { answers: { 200: { sessions: 3, referenceImages: 1 } } },
   putReferenceImage: { answers: { 200: keptImage, 201: keptImage } },
   getReferenceImageMetadata: {

@@ -95,6 +95,11 @@ export function carryOver(
   return Object.fromEntries(carried);
 }
 
+/** Whether the version has the field, with any value. */
+export function isCarried(field: OptionalField, version: ApiVersion): boolean {
+  return carryOverRules.some((rule) => rule.field === field && rule.towards[version] === "carried");
+}
+
 function isSupported(carriage: Carriage, version: ApiVersion, { modelVersionOf = version }: SessionRequest): boolean {
   if (carriage === ownDialect) return modelVersionFields[modelVersionOf] === modelVersionFields[version];
   return carriage === "carried";

@@ -7,6 +7,11 @@
 export const apiVersions = ["v1.1-preview.1", "v1.2-preview.1", "v1.2", "v1.3-preview.1"] as const;
 export type ApiVersion = (typeof apiVersions)[number];
 
+/** Whether a version has lists of sessions and of audit entries. Later versions return all attempts with the session. */
+export function hasLists(version: ApiVersion): boolean {
+  return version === "v1.1-preview.1" || version === "v1.2-preview.1";
+}
+
 export const sessionKinds = ["liveness", "livenessWithVerify"] as const;
 export type SessionKind = (typeof sessionKinds)[number];
 

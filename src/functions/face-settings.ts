@@ -61,17 +61,17 @@ function describe(description: string, json: z.ZodType): OperationShape {
   const headers = z.object({ "apim-request-id": z.string().optional() });
   return {
     answers: { 200: { description, json, headers } },
-    errors: { 400: ["InvalidRequestBody"], 404: ["NotSupportedByUpstreamVersion"] },
+    errors: { 400: ["InvalidRequestBody"] },
     callsFace: true,
   };
 }
 
-/** @throws ApiError 404 `UnsupportedApiVersion`; 404 `NotSupportedByUpstreamVersion` if the upstream version is older. */
+/** @throws ApiError 404 `UnsupportedApiVersion`, also if the upstream version has no settings. */
 function settingsOf({ face }: App, apiVersion: string): SettingsService {
   codecFor(dialect, apiVersion);
   if (face.settings !== undefined) return face.settings;
   const message = `Version ${face.version} of the Face API, which this deployment calls, has no settings.`;
-  throw new ApiError(404, "NotSupportedByUpstreamVersion", message);
+  throw new ApiError(404, "UnsupportedApiVersion", message);
 }
 
 function reply({ value, requestId }: Answered<unknown>): Reply {

@@ -133,7 +133,7 @@ describe("the documents' errors", async () => {
   for (const dialect of dialects) {
     for (const [code, fields] of wrong) {
       test(`${dialect.version}: ${code} has the documented message`, async () => {
-        const answer = await app.send(dialect.sessions("liveness"), { json: { ...good, ...fields } });
+        const answer = await app.send(dialect.sessions("liveness"), { json: dialect.fields({ ...good, ...fields }) });
         assertError(answer, 400, code);
         const documented = errors.messages[code] ?? "";
         // Only the message of v1.1 has the suffix.

@@ -94,9 +94,11 @@ async function compareStates(stack: Stack, upstream: ApiVersion, dialect: Dialec
 /** Fields that the upstream version does not return. */
 function missing(dialect: Dialect, upstream: ApiVersion): string[] {
   if (dialect.isPreview && isStable(upstream)) return ["contentLength", "userAgent"];
+  const ofService = dialect.version === "v1.3-preview.1" ? ["authToken"] : [];
   const ofAbuse = ["isAbuseMonitoringEnabled", "clientInformation", "abuseMonitoringResult"];
   const absent = dialect.version === "v1.3-preview.1" && upstream !== "v1.3-preview.1" ? ofAbuse : [];
-  return dialect.isPreview || isStable(upstream) ? absent : ["modelVersion", "targets of errors", ...absent];
+  const older = dialect.isPreview || isStable(upstream) ? [] : ["modelVersion", "targets of errors"];
+  return [...older, ...absent, ...ofService];
 }
 
 /** The app requests the hash for its own comparison, so its answers have it as well. */
