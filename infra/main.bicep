@@ -97,6 +97,10 @@ param settings object
 @secure()
 param clientKeys object = {}
 
+@description('Value of USER_ID_KEY, required if FACE_API_VERSION is v1.3-preview.1. Kept in Key Vault. Empty: no key.')
+@secure()
+param userIdKey string = ''
+
 @description('Client id of the Entra app registration for which callers request tokens. Empty: App Service Authentication is off.')
 param entraClientId string = ''
 
@@ -149,6 +153,12 @@ var abbreviations = loadJsonContent('abbreviations.json')
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
 var withClientKeys = !empty(clientKeys)
+// Fails before any resource is created: the app would start without serving a request.
+var withUserIdKey = !empty(userIdKey)
+  ? true
+  : settings.FACE_API_VERSION == 'v1.3-preview.1'
+      ? fail('FACE_API_VERSION v1.3-preview.1 requires USER_ID_KEY: azd env set USER_ID_KEY <32 to 256 random characters>')
+      : false
 // One week after the timer should have deleted them.
 var sessionImageBackstopDays = int(settings.SESSION_RETENTION_HOURS) / 24 + 7
 
@@ -234,6 +244,8 @@ module keyVault 'modules/key-vault.bicep' = {
     name: '${abbreviations.keyVault}-${token}'
     withClientKeys: withClientKeys
     clientKeys: clientKeys
+    withUserIdKey: withUserIdKey
+    userIdKey: userIdKey
     publicAccess: !privateNetwork
     workspaceId: monitoring.outputs.workspaceId
     location: location
@@ -305,6 +317,7 @@ module functionApp 'modules/function-app.bicep' = {
     faceName: face.outputs.name
     applicationInsightsName: monitoring.outputs.applicationInsightsName
     clientKeysSecretUri: keyVault.outputs.clientKeysUri
+    userIdKeySecretUri: keyVault.outputs.userIdKeyUri
     settings: settings
     entraClientId: entraClientId
     corsOrigins: empty(corsOrigins) ? [] : map(split(corsOrigins, ','), origin => trim(origin))

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { compact } from "./compact.ts";
 import { apiVersions } from "./face/model.ts";
 import type { Limits } from "./liveness/open/limits.ts";
 import type { OpeningPolicy } from "./liveness/open/plan-session.ts";
@@ -12,6 +13,7 @@ import {
   fractionOr,
   integerOr,
   optional,
+  secret,
   serviceUri,
 } from "./setting-shapes.ts";
 
@@ -28,6 +30,7 @@ export const settings = z.object({
   FACE_API_VERSION: optional(z.enum(apiVersions, `must be one of ${apiVersions.join(", ")}`))
     .transform((version) => version ?? "v1.2")
     .meta({ accepts: apiVersions.map((version) => `\`${version}\``).join(", ") }),
+  USER_ID_KEY: secret(32, 256),
   FACE_TIMEOUT_SECONDS: integerOr(30, 1, 200),
   AzureWebJobsStorage: optional(
     z
@@ -151,10 +154,11 @@ export function readConfig(env: Record<string, string | undefined>): { config: C
         platformAuthentication: read.WEBSITE_AUTH_ENABLED,
       },
       rules: { requireClientDigest: read.REQUIRE_CLIENT_DIGEST },
-      policy: {
+      policy: compact({
         allowDeviceSetInClient: read.ALLOW_DEVICE_SET_IN_CLIENT,
         confidenceFloor: read.VERIFY_CONFIDENCE_FLOOR,
-      },
+        userIdKey: read.USER_ID_KEY,
+      }),
       limits: {
         creations: read.CREATION_LIMIT,
         ownerCreations: read.OWNER_CREATION_LIMIT,
@@ -213,6 +217,7 @@ function faultsOf({ issues }: z.ZodError): SettingFault[] {
 }
 
 const faceSettings = settings.pick({ FACE_ENDPOINT: true, FACE_KEY: true });
+const userIdSettings = settings.pick({ FACE_API_VERSION: true, USER_ID_KEY: true });
 const anonymousSettings = settings.pick({ ALLOW_ANONYMOUS: true, WEBSITE_INSTANCE_ID: true, WEBSITE_POD_NAME: true });
 const storageSettings = settings.pick({
   AzureWebJobsStorage: true,
@@ -232,6 +237,11 @@ function* contradictions(env: Record<string, string | undefined>): Generator<Set
       message:
         "is required with a regional endpoint, which takes keys only; an identity needs the resource's own subdomain",
     };
+  }
+  const userIds = userIdSettings.safeParse(env).data;
+  if (userIds?.FACE_API_VERSION === "v1.3-preview.1" && userIds.USER_ID_KEY === undefined) {
+    // Clients of older versions send no user id, which this version requires.
+    yield { setting: "USER_ID_KEY", message: "is required with FACE_API_VERSION v1.3-preview.1" };
   }
   const anonymous = anonymousSettings.safeParse(env).data;
   // On the Flex Consumption plan only `WEBSITE_POD_NAME` is set.

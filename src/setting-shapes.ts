@@ -46,6 +46,12 @@ export function fractionOr(byDefault: number) {
     .meta({ accepts: "0–1" });
 }
 
+/** A secret of `min` to `max` characters, both included. */
+export function secret(min: number, max: number) {
+  const message = `must have ${min} to ${max} characters`;
+  return optional(z.string().min(min, message).max(max, message)).meta({ accepts: `${min}–${max} characters` });
+}
+
 const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
 /** Without a trailing slash. */

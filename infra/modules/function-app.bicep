@@ -22,6 +22,9 @@ param applicationInsightsName string
 @description('Key Vault secret with the value of CLIENT_KEYS. Empty: the setting is left out.')
 param clientKeysSecretUri string
 
+@description('Key Vault secret with the value of USER_ID_KEY. Empty: the setting is left out.')
+param userIdKeySecretUri string
+
 @description('Further app settings by name. Empty ones are left out.')
 param settings object
 
@@ -142,7 +145,8 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
       APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsights.properties.ConnectionString
       APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
     },
-    empty(clientKeysSecretUri) ? {} : { CLIENT_KEYS: '@Microsoft.KeyVault(SecretUri=${clientKeysSecretUri})' }
+    empty(clientKeysSecretUri) ? {} : { CLIENT_KEYS: '@Microsoft.KeyVault(SecretUri=${clientKeysSecretUri})' },
+    empty(userIdKeySecretUri) ? {} : { USER_ID_KEY: '@Microsoft.KeyVault(SecretUri=${userIdKeySecretUri})' }
   )
 }
 

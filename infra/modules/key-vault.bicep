@@ -1,14 +1,21 @@
-metadata description = 'Stores the digests of client keys, which only the app may read.'
+metadata description = 'Stores the digests of client keys and the key of derived user ids, which only the app may read.'
 
 @description('Name of the vault: 3 to 24 letters, digits and hyphens.')
 param name string
 
-@description('Whether there are client keys. Otherwise the vault is created empty, with its roles.')
+@description('Whether there are client keys. Without any secret the vault is created empty, with its roles.')
 param withClientKeys bool
 
 @description('Value of CLIENT_KEYS.')
 @secure()
 param clientKeys object
+
+@description('Whether there is a key of derived user ids.')
+param withUserIdKey bool
+
+@description('Value of USER_ID_KEY.')
+@secure()
+param userIdKey string
 
 @description('Whether the vault has a public endpoint (access by identity only), or private endpoints only.')
 param publicAccess bool
@@ -26,7 +33,7 @@ resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
     tenantId: tenant().tenantId
     sku: { family: 'A', name: 'standard' }
     enableRbacAuthorization: true
-    // The minimum that the service accepts. Replaced digests need no protection against deletion.
+    // The minimum that the service accepts. Replaced secrets need no protection against deletion.
     softDeleteRetentionInDays: 7
     publicNetworkAccess: publicAccess ? 'Enabled' : 'Disabled'
     networkAcls: {
@@ -37,12 +44,21 @@ resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
   }
 }
 
-resource secret 'Microsoft.KeyVault/vaults/secrets@2023-07-01' = if (withClientKeys) {
+resource clientKeysSecret 'Microsoft.KeyVault/vaults/secrets@2023-07-01' = if (withClientKeys) {
   parent: vault
   name: 'client-keys'
   properties: {
     value: string(clientKeys)
     contentType: 'application/json'
+  }
+}
+
+resource userIdKeySecret 'Microsoft.KeyVault/vaults/secrets@2023-07-01' = if (withUserIdKey) {
+  parent: vault
+  name: 'user-id-key'
+  properties: {
+    value: userIdKey
+    contentType: 'text/plain'
   }
 }
 
@@ -58,4 +74,6 @@ resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
 output id string = vault.id
 output name string = vault.name
 @description('Includes the version, so that new digests change the app\'s setting, and the platform resolves it immediately instead of within a day. Empty: no keys.')
-output clientKeysUri string = withClientKeys ? secret!.properties.secretUriWithVersion : ''
+output clientKeysUri string = withClientKeys ? clientKeysSecret!.properties.secretUriWithVersion : ''
+@description('Includes the version, for the same reason. Empty: no key.')
+output userIdKeyUri string = withUserIdKey ? userIdKeySecret!.properties.secretUriWithVersion : ''

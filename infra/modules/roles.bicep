@@ -164,14 +164,14 @@ resource telemetry 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// Reads the only secret.
-resource clientKeys 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+// Reads the secrets.
+resource secrets 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: keyVault
   name: guid(keyVault.id, principalId, roleIds['Key Vault Secrets User'])
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds['Key Vault Secrets User'])
     principalId: principalId
     principalType: 'ServicePrincipal'
-    description: 'Digests of client keys'
+    description: 'Digests of client keys, key of derived user ids'
   }
 }

@@ -14,6 +14,11 @@ const receivedDateTime = "2026-03-05T10:21:42.318Z";
 
 const create = { livenessOperationMode: "PassiveActive", deviceCorrelationId, clientReferenceId: "order-7" };
 
+/** The user id is required in v1.3 and accepted in v1.2. */
+const createStable = { ...create, userCorrelationId: "c7d1f0b4-0d6b-4c53-8a57-9a4b3f6e2d21" };
+const faceSettings = { livenessAbuseMonitoring: { enabled: false } };
+const credential = "a-credential-for-downloads";
+
 const verifyReference = { referenceType: "Color", faceRectangle, qualityForRecognition: "high" };
 const attempt = {
   attemptId: 1,
@@ -85,11 +90,11 @@ const keptImage = {
 
 export const examples: Examples = {
   createLivenessSession: {
-    request: create,
+    request: createStable,
     answers: { 200: { sessionId, authToken, status: "NotStarted", modelVersion, results: { attempts: [] } } },
   },
   createLivenessWithVerifySession: {
-    request: { ...create, referenceImageId: "alice" },
+    request: { ...createStable, referenceImageId: "alice" },
     answers: {
       200: {
         sessionId,
@@ -145,10 +150,25 @@ export const examples: Examples = {
   getLivenessWithVerifySessionsPreview: { answers: { 200: [listed] } },
   getLivenessSessionAuditEntriesPreview: { answers: { 200: [auditEntry] } },
   getLivenessWithVerifySessionAuditEntriesPreview: { answers: { 200: [auditEntry] } },
+  getFaceSettings: { answers: { 200: faceSettings } },
+  changeFaceSettings: { request: faceSettings, answers: { 200: faceSettings } },
+  getClientAssetsAccessToken: {
+    answers: {
+      200: {
+        expiry: "2026-03-05T11:20:11.004Z",
+        accessToken: credential,
+        base64AccessToken: Buffer.from(credential).toString("base64"),
+      },
+    },
+  },
   getSession: { answers: { 200: session } },
   settleSession: { request: { digest }, answers: { 200: session } },
   listAuditEntries: { answers: { 200: { value: [{ entryId: "1", receivedOn: receivedDateTime, ...attempt }] } } },
   listDeviceOutcomes: { answers: { 200: { value: [session] } } },
+  listUserOutcomes: {
+    answers: { 200: { value: [{ ...session, userCorrelationId: createStable.userCorrelationId }] } },
+  },
+  eraseUser: { answers: { 200: { sessions: 2 } } },
   eraseDevice: { answers: { 200: { sessions: 3, referenceImages: 1 } } },
   putReferenceImage: { answers: { 200: keptImage, 201: keptImage } },
   getReferenceImageMetadata: {

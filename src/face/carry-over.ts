@@ -1,13 +1,14 @@
-import { compact } from "../compact.ts";
 import { ApiError } from "../errors.ts";
 import type { ApiVersion, SessionKind, SessionRequest } from "./model.ts";
+
+const ownDialect = "carried in its own dialect";
 
 /** How a field of a request is passed to an upstream version. */
 export type Carriage =
   /** The version has the field. */
   | "carried"
-  /** The version has the field, but supports only the values of its own dialect. */
-  | "carried in its own dialect"
+  /** The version has the field, but supports only values from dialects with the same field. */
+  | typeof ownDialect
   /** The version does not have the field: the request is refused if it is set, or true. */
   | "refused"
   /** The version does not have the field; the app implements it. */
@@ -15,59 +16,57 @@ export type Carriage =
 
 type OptionalField = keyof Pick<
   SessionRequest,
-  "sendResultsToClient" | "enableSessionImage" | "modelVersion" | "returnVerifyImageHash" | "verifyConfidenceThreshold"
+  | "userCorrelationId"
+  | "userCorrelationIdSetInClient"
+  | "numberOfClientAttemptsAllowed"
+  | "expectedClientIpAddress"
+  | "sendResultsToClient"
+  | "enableSessionImage"
+  | "modelVersion"
+  | "returnVerifyImageHash"
+  | "verifyConfidenceThreshold"
 >;
 
 export interface CarryOverRule {
-  /** `clientVerifyImage`: a session with verify that is created without an image, which the device submits later. */
-  field: OptionalField | "clientVerifyImage";
+  field: OptionalField;
   /** The field exists only for sessions with verify. */
   verifyOnly: boolean;
   towards: Record<ApiVersion, Carriage>;
 }
 
-/** Rules for passing a request of any dialect to an upstream version. Fields without a rule exist in all versions. */
+function rule(
+  field: OptionalField,
+  ...[v11p, v12p, v12, v13p]: [Carriage, Carriage, Carriage, Carriage]
+): CarryOverRule {
+  return {
+    field,
+    verifyOnly: field === "returnVerifyImageHash" || field === "verifyConfidenceThreshold",
+    towards: { "v1.1-preview.1": v11p, "v1.2-preview.1": v12p, "v1.2": v12, "v1.3-preview.1": v13p },
+  };
+}
+
+/**
+ * Rules for passing a request of any dialect to an upstream version, from the oldest. Fields without a rule exist in all
+ * versions, and so do sessions with verify whose image the device submits.
+ */
 export const carryOverRules: readonly CarryOverRule[] = [
-  {
-    field: "sendResultsToClient",
-    verifyOnly: false,
-    towards: { "v1.1-preview.1": "carried", "v1.2-preview.1": "carried", "v1.2": "refused" },
-  },
-  {
-    field: "enableSessionImage",
-    verifyOnly: false,
-    towards: { "v1.1-preview.1": "refused", "v1.2-preview.1": "carried", "v1.2": "carried" },
-  },
-  {
-    field: "modelVersion",
-    verifyOnly: false,
-    towards: {
-      "v1.1-preview.1": "refused",
-      "v1.2-preview.1": "carried in its own dialect",
-      "v1.2": "carried in its own dialect",
-    },
-  },
-  {
-    field: "returnVerifyImageHash",
-    verifyOnly: true,
-    towards: { "v1.1-preview.1": "refused", "v1.2-preview.1": "carried", "v1.2": "carried" },
-  },
-  {
-    field: "verifyConfidenceThreshold",
-    verifyOnly: true,
-    towards: { "v1.1-preview.1": "done here", "v1.2-preview.1": "carried", "v1.2": "carried" },
-  },
-  {
-    field: "clientVerifyImage",
-    verifyOnly: true,
-    towards: { "v1.1-preview.1": "carried", "v1.2-preview.1": "carried", "v1.2": "refused" },
-  },
+  rule("userCorrelationId", "done here", "done here", "done here", "carried"),
+  rule("userCorrelationIdSetInClient", "refused", "refused", "refused", "carried"),
+  rule("numberOfClientAttemptsAllowed", "done here", "done here", "done here", "carried"),
+  // Older versions return no address of the device, so that the app cannot check it either.
+  rule("expectedClientIpAddress", "refused", "refused", "refused", "carried"),
+  rule("sendResultsToClient", "carried", "carried", "refused", "refused"),
+  rule("enableSessionImage", "refused", "carried", "carried", "carried"),
+  rule("modelVersion", "refused", ownDialect, ownDialect, ownDialect),
+  rule("returnVerifyImageHash", "refused", "carried", "carried", "carried"),
+  rule("verifyConfidenceThreshold", "done here", "carried", "carried", "carried"),
 ];
 
 /** Name of the field for the model version in each dialect. Absent if the dialect has no such field. */
 export const modelVersionFields: Partial<Record<ApiVersion, string>> = {
   "v1.2-preview.1": "livenessSingleModalModel",
   "v1.2": "livenessModelVersion",
+  "v1.3-preview.1": "livenessModelVersion",
 };
 
 /**
@@ -82,32 +81,27 @@ export function carryOver(
   request: SessionRequest,
   hasImage: boolean,
 ): Pick<SessionRequest, OptionalField> {
-  const { sendResultsToClient, enableSessionImage, modelVersion } = request;
-  const { returnVerifyImageHash, verifyConfidenceThreshold } = request;
-  const carried: Pick<SessionRequest, OptionalField> = compact({
-    sendResultsToClient,
-    enableSessionImage,
-    modelVersion,
-    returnVerifyImageHash,
-    verifyConfidenceThreshold,
-  });
   if (kind === "liveness" && hasImage) throw notSupported(version, "verifyImage");
+  const carried: [OptionalField, unknown][] = [];
   for (const { field, verifyOnly, towards } of carryOverRules) {
+    const value = request[field];
+    if (value === undefined) continue;
     const carriage = kind === "liveness" && verifyOnly ? "refused" : towards[version];
-    if (field === "clientVerifyImage") {
-      const isRequested = kind === "livenessWithVerify" && !hasImage;
-      if (isRequested && carriage === "refused") throw notSupported(version, "verifyImage");
-    } else if (!isSupported(carriage, version, request)) {
-      const isRequested = request[field] !== undefined && request[field] !== false;
-      if (isRequested && carriage !== "done here") throw notSupported(version, nameOf(field, request.modelVersionOf));
-      delete carried[field];
+    if (isSupported(carriage, version, request)) carried.push([field, value]);
+    else if (value !== false && carriage !== "done here") {
+      throw notSupported(version, nameOf(field, request.modelVersionOf));
     }
   }
-  return carried;
+  return Object.fromEntries(carried);
 }
 
-function isSupported(carriage: Carriage, version: ApiVersion, request: SessionRequest): boolean {
-  if (carriage === "carried in its own dialect") return (request.modelVersionOf ?? version) === version;
+/** Whether the version has the field, with any value. */
+export function isCarried(field: OptionalField, version: ApiVersion): boolean {
+  return carryOverRules.some((rule) => rule.field === field && rule.towards[version] === "carried");
+}
+
+function isSupported(carriage: Carriage, version: ApiVersion, { modelVersionOf = version }: SessionRequest): boolean {
+  if (carriage === ownDialect) return modelVersionFields[modelVersionOf] === modelVersionFields[version];
   return carriage === "carried";
 }
 

@@ -89,6 +89,8 @@ export interface Codec {
       facts?: Pick<SessionState, "modelVersion" | "verifyReferences">,
     ): unknown;
   };
+  /** Whether the version has settings of the Face resource and tokens for client assets. */
+  readonly hasSettings: boolean;
   readonly list?: {
     decode(body: unknown): SessionListItem[];
     encode(items: readonly SessionListItem[]): unknown;

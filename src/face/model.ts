@@ -3,9 +3,14 @@
  * and those of v1.2 if the versions differ. Wire formats are defined by the codecs.
  */
 
-/** Supported versions of the Face API, as in paths. The last one is the default upstream version. */
-export const apiVersions = ["v1.1-preview.1", "v1.2-preview.1", "v1.2"] as const;
+/** Supported versions of the Face API, as in paths, from the oldest. */
+export const apiVersions = ["v1.1-preview.1", "v1.2-preview.1", "v1.2", "v1.3-preview.1"] as const;
 export type ApiVersion = (typeof apiVersions)[number];
+
+/** Whether a version has lists of sessions and of audit entries. Later versions return all attempts with the session. */
+export function hasLists(version: ApiVersion): boolean {
+  return version === "v1.1-preview.1" || version === "v1.2-preview.1";
+}
 
 export const sessionKinds = ["liveness", "livenessWithVerify"] as const;
 export type SessionKind = (typeof sessionKinds)[number];
@@ -13,11 +18,11 @@ export type SessionKind = (typeof sessionKinds)[number];
 /** Ids of stored reference images. */
 export const referenceIdPattern = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** Longest device correlation id, in UTF-16 code units. */
-export const maxDeviceIdLength = 64;
+/** Longest device or user correlation id, in UTF-16 code units. */
+export const maxCorrelationIdLength = 64;
 
-export function isDeviceId(text: string): boolean {
-  return isBoundedText(text, maxDeviceIdLength);
+export function isCorrelationId(text: string): boolean {
+  return isBoundedText(text, maxCorrelationIdLength);
 }
 
 /** Whether a text is 1 to `maxLength` UTF-16 code units of well-formed Unicode. */
@@ -28,11 +33,18 @@ export function isBoundedText(text: string, maxLength: number): boolean {
 /** The parameters of a new session. Absent: the caller did not set the field. */
 export interface SessionRequest {
   livenessOperationMode: "Passive" | "PassiveActive";
-  /** See `isDeviceId`; absent exactly when `deviceCorrelationIdSetInClient` is true. */
+  /** See `isCorrelationId`; absent exactly when `deviceCorrelationIdSetInClient` is true. */
   deviceCorrelationId?: string;
   deviceCorrelationIdSetInClient: boolean;
+  /** The end user: 1 to 64 characters. Absent if `userCorrelationIdSetInClient` is true. */
+  userCorrelationId?: string;
+  userCorrelationIdSetInClient?: boolean;
   /** 60 to 86400; the service's default is 600. */
   authTokenTimeToLiveInSeconds: number;
+  /** Attempts with one token, 1 to `maxAttempts`. */
+  numberOfClientAttemptsAllowed?: number;
+  /** The IP address or CIDR block that the device must use. Personal data. */
+  expectedClientIpAddress?: string;
   sendResultsToClient?: boolean;
   enableSessionImage?: boolean;
   /** `livenessSingleModalModel` of v1.2-preview.1, `livenessModelVersion` of v1.2. */
@@ -70,8 +82,16 @@ export interface VerifyReference {
   extra?: Extra;
 }
 
+/** Facts of a session that only v1.3 returns. */
+export interface AbuseFacts {
+  /** Whether abuse monitoring was on when the session was created. */
+  isAbuseMonitoringEnabled?: boolean;
+  /** As requested at creation. */
+  expectedClientIpAddress?: string;
+}
+
 /** A new session. The token is for the device only and is never stored. */
-export interface CreatedSession {
+export interface CreatedSession extends AbuseFacts {
   sessionId: string;
   authToken: string;
   modelVersion?: string;
@@ -116,6 +136,12 @@ export interface AuditFacts {
   extra?: Extra;
 }
 
+/** The finding of v1.3's abuse monitoring on an attempt. The flagged sessions may be those of other people. */
+export interface AbuseMonitoringResult {
+  isAbuseDetected: boolean;
+  otherFlaggedSessions: { attemptId: number; sessionId: string; sessionImageId?: string | undefined }[];
+}
+
 /** One attempt of a device. It has a result, an error, or neither while it is running. */
 export interface Attempt {
   /** From 1, in chronological order. */
@@ -124,25 +150,29 @@ export interface Attempt {
   attemptStatus: string;
   result?: AttemptResult;
   error?: AttemptError;
+  /** v1.3 only: the addresses that the device used. Personal data. */
+  clientInformation?: { ip: string }[];
+  /** v1.3 only. */
+  abuseMonitoringResult?: AbuseMonitoringResult;
   audit?: AuditFacts;
   extra?: Extra;
 }
 
-/** Attempts that the service allows with one token. */
+/** Attempts that the service allows with one token: in v1.3 at most, in older versions always. */
 export const maxAttempts = 3;
 
 /** `NotStarted`, `Running`, `Succeeded`, `Failed`, `Canceled`; open, as the service may add to them. */
 export type SessionStatus = string;
 
 /** A session as returned by GET. */
-export interface SessionState {
+export interface SessionState extends AbuseFacts {
   sessionId: string;
   status: SessionStatus;
   /** Ascending by `attemptId`. */
   attempts: Attempt[];
   modelVersion?: string;
   verifyReferences?: VerifyReference[];
-  /** RFC 3339. This field and the four below are sent by the previews only; for v1.2 they come from the app's tables. */
+  /** RFC 3339. This field and the four below are sent by the older previews only; otherwise they come from the app's tables. */
   createdDateTime?: string;
   sessionStartDateTime?: string;
   sessionExpired?: boolean;

@@ -2,25 +2,17 @@ import * as z from "zod";
 import { defineEndpoint, type Endpoint, resourceNotFound } from "../http/endpoint.ts";
 import { endLockout } from "../liveness/open/limits.ts";
 import { type Erased, eraseDevice } from "../liveness/retain/erase-device.ts";
-import { checkDeviceId, deviceId } from "./device-id.ts";
-import { sessionResource, sessionResourceShape } from "./session-resource.ts";
+import { checkDeviceId, correlationId } from "./correlation-id.ts";
+import { pageOf, paging, sessionPage } from "./session-pages.ts";
 
 const deviceParams = z.object({
-  deviceCorrelationId: deviceId.describe("The device, or `-` if the query contains its id."),
+  deviceCorrelationId: correlationId.describe("The device, or `-` if the query contains its id."),
 });
 const deviceQuery = z.object({
-  deviceCorrelationId: deviceId.optional().describe("The device, if the path has `-`."),
+  deviceCorrelationId: correlationId.optional().describe("The device, if the path has `-`."),
 });
 
-const pageQuery = deviceQuery.extend({
-  top: z
-    .string()
-    .regex(/^\d{1,3}$/, "must be a whole number from 1 to 100")
-    .transform(Number)
-    .pipe(z.int().min(1, "must be at least 1").max(100, "must be at most 100"))
-    .default(50),
-  continuationToken: z.string().max(4096).optional(),
-});
+const pageQuery = deviceQuery.extend(paging);
 
 /** Operations on all data of a device. */
 export const deviceEndpoints: Endpoint[] = [
@@ -36,9 +28,7 @@ export const deviceEndpoints: Endpoint[] = [
       answers: {
         200: {
           description: "A page of sessions. The last page has no `nextLink`.",
-          json: z
-            .object({ value: z.array(sessionResourceShape), nextLink: z.url().optional() })
-            .meta({ id: "SessionPage" }),
+          json: sessionPage(),
         },
       },
       errors: { 400: ["InvalidDeviceCorrelationId", "BadArgument"], 404: ["ResourceNotFound"] },
@@ -51,14 +41,7 @@ export const deviceEndpoints: Endpoint[] = [
       if (owner !== undefined && page.items.length === 0 && query.continuationToken === undefined) {
         throw resourceNotFound();
       }
-      const nextLink = page.continuationToken && linkTo(url, page.continuationToken);
-      return {
-        status: 200,
-        json: {
-          value: page.items.map((record) => sessionResource(record, caller, app.now())),
-          ...(nextLink && { nextLink }),
-        },
-      };
+      return { status: 200, json: pageOf(app, caller, url, page) };
     },
   }),
   defineEndpoint({
@@ -105,10 +88,4 @@ function erasedShape(): z.ZodType<Erased> {
 function deviceOf(params: z.infer<typeof deviceParams>, query: z.infer<typeof deviceQuery>): string {
   const inPath = params.deviceCorrelationId;
   return checkDeviceId(inPath === "-" ? (query.deviceCorrelationId ?? inPath) : inPath);
-}
-
-function linkTo(url: URL, continuationToken: string): string {
-  const next = new URL(url);
-  next.searchParams.set("continuationToken", continuationToken);
-  return next.href;
 }

@@ -26,7 +26,7 @@ export const operationOf: Record<SessionKind, string> = {
 };
 
 export const stable: Dialect = {
-  versions: ["v1.2"],
+  versions: ["v1.2", "v1.3-preview.1"],
   suffix: "",
   sessions: (kind) => `face/{apiVersion}/${pathOf[kind]}-sessions`,
   sessionImages: "face/{apiVersion}/sessionImages/{sessionImageId}",

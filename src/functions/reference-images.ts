@@ -9,7 +9,7 @@ import { findImage } from "../liveness/images/find-image.ts";
 import { imageLimits, imageTypes } from "../liveness/images/inspect-image.ts";
 import { keepImage, type Refused, removeImage } from "../liveness/images/keep-image.ts";
 import type { Conditions, StoredImageFacts } from "../liveness/model/images.ts";
-import { checkDeviceId, deviceId } from "./device-id.ts";
+import { checkDeviceId, correlationId } from "./correlation-id.ts";
 import {
   deleteConditions,
   etagHeader,
@@ -24,7 +24,7 @@ import {
 
 const imageParams = z.object({ referenceImageId: referenceId });
 const putQuery = z.object({
-  deviceCorrelationId: deviceId.optional().describe("Binds the image to a device, whose erasure removes it."),
+  deviceCorrelationId: correlationId.optional().describe("Binds the image to a device, whose erasure removes it."),
 });
 
 /** Above the limit of 6 MB, so that a slightly too large image is answered with `InvalidImageSize`. */

@@ -1,8 +1,8 @@
 import * as z from "zod";
 import { compact } from "../compact.ts";
-import { type Attempt, apiVersions, maxAttempts, sessionKinds } from "../face/model.ts";
+import { type Attempt, apiVersions, sessionKinds } from "../face/model.ts";
 import type { Caller } from "../liveness/model/caller.ts";
-import { type AuditRecord, decisions, type SessionRecord } from "../liveness/model/session.ts";
+import { type AuditRecord, attemptsAllowed, decisions, type SessionRecord } from "../liveness/model/session.ts";
 import { reasonCodes } from "../liveness/result/decision.ts";
 import { nextActions, nextStep } from "../liveness/result/next-action.ts";
 
@@ -12,6 +12,7 @@ export const sessionResourceShape = z
     sessionId: z.string(),
     kind: z.enum(sessionKinds),
     deviceCorrelationId: z.string().optional(),
+    userCorrelationId: z.string().optional(),
     clientReferenceId: z.string().optional(),
     apiVersion: z.enum(apiVersions).describe("The version of the Face API in which the session was requested."),
     createdOn: z.iso.datetime(),
@@ -53,7 +54,10 @@ export function sessionResource(
   { trusted }: Pick<Caller, "trusted">,
   nowMs: number,
 ): SessionResource {
-  const { owner, ...session } = sessionResourceShape.parse({ ...record, ...nextStep(record, nowMs, maxAttempts) });
+  const { owner, ...session } = sessionResourceShape.parse({
+    ...record,
+    ...nextStep(record, nowMs, attemptsAllowed(record)),
+  });
   return trusted ? compact({ ...session, owner }) : session;
 }
 
@@ -74,7 +78,7 @@ export function auditEntryShape(): z.ZodType<AuditEntryResource> {
       entryId: z
         .string()
         .regex(/^\d{1,19}$/)
-        .describe("A 64-bit integer. Entries are in ascending order of it."),
+        .describe("A 64-bit integer. Entries are in descending order of it."),
       receivedOn: text.describe("RFC 3339."),
       attemptId: z.int().describe("From 1."),
       attemptStatus: z.string().describe("Succeeded or Failed; other values may follow."),

@@ -71,7 +71,7 @@ export const sessionEndpoints: Endpoint[] = [
     describe: () => ({
       answers: {
         200: {
-          description: "All entries of the session, in ascending order.",
+          description: "All entries of the session, newest first.",
           json: z.object({ value: z.array(auditEntryShape()) }),
         },
       },
@@ -79,7 +79,7 @@ export const sessionEndpoints: Endpoint[] = [
     }),
     async handle(app, { params, caller }) {
       const entries = await readStoredEntries(app, caller, params.sessionId);
-      return { status: 200, json: { value: entries.map(auditEntryResource) } };
+      return { status: 200, json: { value: entries.toReversed().map(auditEntryResource) } };
     },
   }),
 ];

@@ -6,6 +6,7 @@ import type { StoredSession } from "../liveness/model/session.ts";
 import type { SessionImages } from "../liveness/model/session-images.ts";
 import type { Sessions } from "../liveness/model/sessions.ts";
 import type { StoredRows } from "../liveness/model/stored-rows.ts";
+import type { Users } from "../liveness/model/users.ts";
 import type { StorageTables } from "./azure/connect.ts";
 import { createCreations } from "./stores/creations.ts";
 import { createDevices } from "./stores/devices.ts";
@@ -14,6 +15,7 @@ import { createSchedule } from "./stores/schedule.ts";
 import { createSessionImages } from "./stores/session-images.ts";
 import { createSessions } from "./stores/sessions.ts";
 import { createStoredRows } from "./stores/stored-rows.ts";
+import { createUsers } from "./stores/users.ts";
 import { createWriteCache } from "./stores/write-cache.ts";
 
 export interface TableStores {
@@ -24,6 +26,7 @@ export interface TableStores {
   devices: Devices;
   sessionImages: SessionImages;
   storedRows: StoredRows;
+  users: Users;
 }
 
 /** All stores on tables. They share one cache of sessions that this process has committed. */
@@ -37,5 +40,6 @@ export function createTableStores(tables: StorageTables): TableStores {
     devices: createDevices(tables),
     sessionImages: createSessionImages(tables),
     storedRows: createStoredRows(tables),
+    users: createUsers(tables),
   };
 }

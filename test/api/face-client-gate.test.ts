@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { createFaceService } from "../../src/face/client/face-service.ts";
 import { apiVersions } from "../../src/face/model.ts";
+import { codecs } from "../../src/face/versions/codecs.ts";
 import { startFaceEmulator } from "../local/emulator/emulator.ts";
 import { control, emulatorState, playAttempt } from "./support/app-client.ts";
 
@@ -26,6 +27,7 @@ const request = {
   livenessOperationMode: "Passive",
   deviceCorrelationId: "a-device",
   deviceCorrelationIdSetInClient: false,
+  userCorrelationId: "a-user",
   authTokenTimeToLiveInSeconds: 600,
 } as const;
 
@@ -39,7 +41,8 @@ for (const apiVersion of apiVersions) {
 
     const read = openGate();
     await face.get(session, { gate: read.gate });
-    const requests = apiVersion === "v1.2" ? 1 : 2;
+    const { deletedStatus, paths } = codecs[apiVersion];
+    const requests = paths.audit === undefined ? 1 : 2;
     assert.deepEqual([read.entered(), read.reported], [requests, Array(requests).fill([200, undefined])]);
 
     await control(emulator, "/faults", { operation: "delete", status: 500, times: 1 });
@@ -49,7 +52,7 @@ for (const apiVersion of apiVersions) {
     assert.equal(removed.entered(), 3);
     assert.deepEqual(
       removed.reported.map(([status]) => status),
-      [500, apiVersion === "v1.2" ? 204 : 200],
+      [500, deletedStatus],
     );
 
     await control(emulator, "/faults", { operation: "get", status: 429, retryAfter: 30, times: 1 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { createFaceService } from "../../src/face/client/face-service.ts";
-import { apiVersions, type SessionRequest } from "../../src/face/model.ts";
+import { type ApiVersion, apiVersions, type SessionRequest } from "../../src/face/model.ts";
 import { makeImage } from "../fixtures/images.ts";
 import { at, startStandIn } from "./emulator/stand-in.ts";
 import { ref } from "./support/face-service.ts";
@@ -11,7 +11,9 @@ const request: SessionRequest = {
   livenessOperationMode: "PassiveActive",
   deviceCorrelationId: "a-device",
   deviceCorrelationIdSetInClient: false,
+  userCorrelationId: "a-user",
   authTokenTimeToLiveInSeconds: 600,
+  numberOfClientAttemptsAllowed: 2,
 };
 
 for (const apiVersion of apiVersions) {
@@ -51,3 +53,20 @@ for (const apiVersion of apiVersions) {
     assert.equal(await face.get(opened), undefined);
   });
 }
+
+test("settings and client assets tokens, called in v1.3-preview.1 only", async (t) => {
+  const emulator = await startStandIn(t);
+  const connect = (apiVersion: ApiVersion) =>
+    createFaceService({ endpoint: emulator.url, apiVersion, credential: { key: emulator.key } });
+  const { settings } = connect("v1.3-preview.1");
+  assert.ok(settings);
+  const isOn = async () => (await settings.read()).value.livenessAbuseMonitoring.enabled;
+  assert.equal(await isOn(), true);
+  const { value, requestId } = await settings.change({ livenessAbuseMonitoring: { enabled: false } });
+  assert.deepEqual(value, { livenessAbuseMonitoring: { enabled: false } });
+  assert.match(requestId ?? "", /^[0-9a-f-]{36}$/);
+  assert.equal(await isOn(), false);
+  const { accessToken, base64AccessToken } = (await settings.clientAssetsToken()).value;
+  assert.equal(Buffer.from(base64AccessToken, "base64").toString(), accessToken);
+  for (const version of apiVersions.slice(0, -1)) assert.equal(connect(version).settings, undefined, version);
+});

@@ -10,6 +10,7 @@ import type { DueRow, Schedule } from "../../src/liveness/model/schedule.ts";
 import type { SessionRecord, StoredSession } from "../../src/liveness/model/session.ts";
 import type { SessionImages } from "../../src/liveness/model/session-images.ts";
 import type { Sessions } from "../../src/liveness/model/sessions.ts";
+import type { Users } from "../../src/liveness/model/users.ts";
 import type { MaintainDeps } from "../../src/liveness/retain/maintain.ts";
 import { sessionRow, shardOf } from "../../src/storage/rows/keys.ts";
 import { located, readPlace, writePlace } from "../../src/storage/rows/references.ts";
@@ -154,6 +155,7 @@ export function createTimerWorld({ sessions: total, storageMs, faceMs, concurren
       devices: onlyWith<Devices>({}),
       sessionImages: onlyWith<SessionImages>({}),
       images: onlyWith<Images>({}),
+      users: onlyWith<Users>({}),
       now,
       rules: { requireClientDigest: false },
       limits: {

@@ -6,6 +6,12 @@ import { explainPort } from "./ports.ts";
 /** App settings by name. */
 export type Settings = Record<string, string | undefined>;
 
+/**
+ * Value of `USER_ID_KEY` beside the emulator, where the environment has none. It is public, so it is not used with the real
+ * Face service: device ids could be guessed from the user ids that it derives.
+ */
+export const emulatorUserIdKey = "public key of the local stack, not for a real service";
+
 /** The services that the app uses. */
 export interface Services {
   azurite: Azurite;

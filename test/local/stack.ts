@@ -4,7 +4,7 @@ import type { Azurite } from "./azurite.ts";
 import { StackError } from "./child.ts";
 import type { FaceEmulator } from "./emulator/emulator.ts";
 import { type FunctionsHost, startFunctionsHost } from "./functions-host/launcher.ts";
-import { type Services, type Settings, startServices, stopServices } from "./services.ts";
+import { emulatorUserIdKey, type Services, type Settings, startServices, stopServices } from "./services.ts";
 
 export interface StackOptions {
   /** App settings. They take precedence over those of the stack. With `FACE_ENDPOINT` no emulator starts. */
@@ -135,7 +135,7 @@ function makeSettings(given: Settings, { azurite, emulator }: Services): Setting
   return {
     FUNCTIONS_WORKER_RUNTIME: "node",
     ...(hasOwnStorage ? {} : { AzureWebJobsStorage: azurite.connectionString }),
-    ...(emulator ? { FACE_ENDPOINT: emulator.url, FACE_KEY: emulator.key } : {}),
+    ...(emulator ? { FACE_ENDPOINT: emulator.url, FACE_KEY: emulator.key, USER_ID_KEY: emulatorUserIdKey } : {}),
     // Without client keys the app refuses every caller. On a developer's machine anonymous callers are allowed.
     ...(given.CLIENT_KEYS ? {} : { ALLOW_ANONYMOUS: "true" }),
     ...given,

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { build } from "../../infra/build.ts";
 import { StackError } from "./child.ts";
-import { type Services, type Settings, startServices, stopServices } from "./services.ts";
+import { emulatorUserIdKey, type Services, type Settings, startServices, stopServices } from "./services.ts";
 import { readDataFolder, readPorts } from "./settings.ts";
 import { fail, print, stopOnSignals } from "./terminal.ts";
 
@@ -102,6 +102,7 @@ function serviceSettings(settings: Settings, { azurite, emulator }: Services): S
   return {
     ...(localStorage ? { AzureWebJobsStorage: azurite.connectionString } : {}),
     ...(emulator ? { FACE_ENDPOINT: emulator.url, FACE_KEY: emulator.key } : {}),
+    ...(emulator && !settings.USER_ID_KEY ? { USER_ID_KEY: emulatorUserIdKey } : {}),
   };
 }
 

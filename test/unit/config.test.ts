@@ -131,6 +131,32 @@ describe("VERIFY_CONFIDENCE_FLOOR", () => {
   });
 });
 
+describe("USER_ID_KEY", () => {
+  const setting = "USER_ID_KEY";
+
+  test("has 32 to 256 characters", () => {
+    for (const length of [32, 256]) {
+      const key = "k".repeat(length);
+      assert.equal(configOf({ [setting]: key }).policy.userIdKey, key);
+    }
+    for (const length of [1, 31, 257]) {
+      const fault = { setting, message: "must have 32 to 256 characters" };
+      assert.deepEqual(faultsOf({ [setting]: "k".repeat(length) }), [fault], String(length));
+    }
+  });
+
+  test("is required with v1.3-preview.1, and only there", () => {
+    const fault = { setting, message: "is required with FACE_API_VERSION v1.3-preview.1" };
+    for (const blank of [undefined, "", "  "]) {
+      assert.deepEqual(faultsOf({ FACE_API_VERSION: "v1.3-preview.1", [setting]: blank }), [fault]);
+    }
+    for (const version of ["v1.1-preview.1", "v1.2-preview.1", "v1.2", undefined]) {
+      assert.deepEqual(faultsOf({ FACE_API_VERSION: version }), []);
+      assert.ok(!("userIdKey" in configOf({ FACE_API_VERSION: version }).policy));
+    }
+  });
+});
+
 describe("flags", () => {
   for (const { name, of } of flags) {
     test(`${name}: a boolean, default false`, () => {
@@ -154,10 +180,11 @@ describe("flags", () => {
 
 describe("the Face service", () => {
   test("accepts every supported version", () => {
-    for (const version of ["v1.1-preview.1", "v1.2-preview.1", "v1.2"]) {
-      assert.equal(configOf({ FACE_API_VERSION: version }).face.apiVersion, version);
+    for (const version of ["v1.1-preview.1", "v1.2-preview.1", "v1.2", "v1.3-preview.1"]) {
+      const env = { FACE_API_VERSION: version, USER_ID_KEY: "k".repeat(32) };
+      assert.equal(configOf(env).face.apiVersion, version);
     }
-    const message = "must be one of v1.1-preview.1, v1.2-preview.1, v1.2";
+    const message = "must be one of v1.1-preview.1, v1.2-preview.1, v1.2, v1.3-preview.1";
     for (const wrong of ["v1.3", "V1.2", "1.2"]) {
       assert.deepEqual(faultsOf({ FACE_API_VERSION: wrong }), [{ setting: "FACE_API_VERSION", message }]);
     }

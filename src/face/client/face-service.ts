@@ -1,3 +1,4 @@
+import type * as z from "zod";
 import { compact } from "../../compact.ts";
 import { withRetry } from "../../retry.ts";
 import type { Codec } from "../codec.ts";
@@ -18,6 +19,15 @@ import {
 } from "../model.ts";
 import { numberAttempts } from "../versions/audit-entries.ts";
 import { codecs } from "../versions/codecs.ts";
+import {
+  type ClientAssetsToken,
+  clientAssetsToken,
+  clientAssetsTokenPath,
+  type FaceSettings,
+  type FaceSettingsChange,
+  faceSettings,
+  settingsPath,
+} from "../versions/settings.ts";
 import {
   type Answer,
   type Call,
@@ -40,8 +50,19 @@ export interface FaceService {
   /** Deletes the session, which revokes its token. False if the service did not know the session. */
   revoke(session: SessionRef, options?: FaceCallOptions): Promise<boolean>;
   sessionImage(sessionImageId: string): Promise<Answered<{ bytes: Uint8Array; contentType: string }> | undefined>;
+  /** Absent if the version in which sessions are created has no settings. */
+  readonly settings?: SettingsService;
   /** Requests a session that cannot exist. Throws unless the service answers that it does not exist. */
   probe(): Promise<void>;
+}
+
+/** Settings of the Face resource, which apply to every app that uses it. */
+export interface SettingsService {
+  read(): Promise<Answered<FaceSettings>>;
+  /** Answers the settings after the change. */
+  change(change: FaceSettingsChange): Promise<Answered<FaceSettings>>;
+  /** A new credential for downloading the device SDK. */
+  clientAssetsToken(): Promise<Answered<ClientAssetsToken>>;
 }
 
 /** Identifies a session at the service. */
@@ -95,8 +116,23 @@ export function createFaceService(options: FaceServiceOptions): FaceService {
   /** Undefined if the resource does not exist. */
   const read = (call: Call) => withRetry(retryPolicy, () => unlessAbsent(send(call)), call.signal);
 
+  async function request<T>(schema: z.ZodType<T>, call: Omit<Call, "version">): Promise<Answered<T>> {
+    const answer = await withRetry(retryPolicy, () => send({ version: apiVersion, ...call }));
+    return answered(
+      answer,
+      decodeJson(answer, (json) => schema.parse(json)),
+    );
+  }
+
+  const settings: SettingsService = {
+    read: () => request(faceSettings, { method: "get", path: settingsPath }),
+    change: (value) => request(faceSettings, { method: "patch", path: settingsPath, body: { type: "json", value } }),
+    clientAssetsToken: () => request(clientAssetsToken, { method: "get", path: clientAssetsTokenPath }),
+  };
+
   return {
     version: apiVersion,
+    ...(codecs[apiVersion].hasSettings && { settings }),
 
     async create(kind, request, image) {
       const { paths, createRequest, createResponse } = codecs[apiVersion];

@@ -30,7 +30,7 @@ export interface TransportOptions {
 
 export interface Call extends FaceCallOptions {
   version: ApiVersion;
-  method: "get" | "post" | "delete";
+  method: "get" | "post" | "patch" | "delete";
   /** Below `{endpoint}/face/{version}`. */
   path: string;
   query?: Record<string, string | number>;

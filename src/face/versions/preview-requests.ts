@@ -89,11 +89,6 @@ function imageProblems(hasImage: boolean, hasReference: boolean): ErrorDetail[] 
   return [invalidField(imageName, message)];
 }
 
-/** The rule of `expectationProblems` as JSON Schema. */
-export const namesOneImage = {
-  anyOf: ["referenceImageId", "expectedReferenceImageId"].map((absent) => ({ properties: { [absent]: { not: {} } } })),
-};
-
 /** Schema of a form. Additional fields are documented in one place only, although they may be in `Parameters` or in parts. */
 export function previewForm(version: ApiVersion, parameters: z.ZodRawShape): z.ZodType {
   return z

@@ -103,6 +103,7 @@ export function makePreviewCodec({ version, requests, parameters, hasSessionImag
       encode: (sessionId, attempts, facts) =>
         inOrder(attempts).map((attempt) => encodeAuditEntry(version, sessionId, attempt, facts)),
     },
+    hasSettings: false,
     list: {
       decode: (body) => sessionList.parse(body).map(decodeListItem),
       encode: (items) => items.map(encodeListItem),

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { invalidDeviceCorrelationId, invalidRequestBody, invalidTokenLifetime } from "../../api-errors.ts";
 import { type ApiError, type ErrorDetail, maxDetails } from "../../errors.ts";
 import { invalidLivenessOperationMode } from "../errors.ts";
-import { type ApiVersion, isBoundedText, maxDeviceIdLength, referenceIdPattern } from "../model.ts";
+import { type ApiVersion, isBoundedText, maxAttempts, maxCorrelationIdLength, referenceIdPattern } from "../model.ts";
 
 /**
  * Fields of create requests that several versions share, with the messages for callers. Requests are strict: a misspelt
@@ -21,7 +21,7 @@ export function boundedText(maxLength: number) {
 
 const flag = (description: string) => z.boolean({ error: "Must be true or false." }).describe(description);
 
-export const deviceId = boundedText(maxDeviceIdLength);
+export const deviceId = boundedText(maxCorrelationIdLength);
 
 const deviceCorrelationId = deviceId
   .nullish()
@@ -31,6 +31,27 @@ const deviceCorrelationId = deviceId
 export const deviceCorrelationIdPart = deviceId
   .optional()
   .describe("The end user's device. Required unless deviceCorrelationIdSetInClient is true; then absent.");
+
+/** The end user. Kept with the session; sent to the service in v1.3 only. */
+export const userCorrelationId = boundedText(maxCorrelationIdLength).describe(
+  "The end user: a pseudonym that stays the same.",
+);
+
+export const userCorrelationIdSetInClient = flag("The device sends the user's id when it starts the session.").default(
+  false,
+);
+
+export const numberOfClientAttemptsAllowed = z
+  .int({ error: "Must be an integer." })
+  .min(1, { error: "Must be at least 1." })
+  .max(maxAttempts, { error: `Must be at most ${maxAttempts}.` })
+  .default(1)
+  .describe("Attempts with one token.");
+
+export const expectedClientIpAddress = z
+  .union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], { error: "Must be one IP address or one CIDR block." })
+  .optional()
+  .describe("The IP address or CIDR block that the device must use.");
 
 const authTokenTimeToLiveInSeconds = z
   .int({ error: "Must be an integer." })
@@ -95,6 +116,19 @@ export function requireOneDevice(
   context.addIssue({ code: "custom", message, path: ["deviceCorrelationId"] });
 }
 
+/** Requires exactly one of `userCorrelationId` and `userCorrelationIdSetInClient`. */
+export function requireOneUser(
+  request: { userCorrelationId?: string | null | undefined; userCorrelationIdSetInClient: boolean },
+  context: z.RefinementCtx,
+): void {
+  const isNamed = typeof request.userCorrelationId === "string";
+  if (isNamed !== request.userCorrelationIdSetInClient) return;
+  const message = isNamed
+    ? "Must be absent or null if userCorrelationIdSetInClient is true."
+    : "Required unless userCorrelationIdSetInClient is true.";
+  context.addIssue({ code: "custom", message, path: ["userCorrelationId"] });
+}
+
 /** `requireOneDevice` as JSON Schema. */
 const namesOneDevice = {
   anyOf: [
@@ -110,6 +144,31 @@ const namesOneDevice = {
     },
   ],
 };
+
+/** `requireOneUser` as JSON Schema. */
+export const namesOneUser = {
+  anyOf: [
+    {
+      title: "The request contains the user id",
+      required: ["userCorrelationId"],
+      properties: { userCorrelationId: { type: "string" }, userCorrelationIdSetInClient: { const: false } },
+    },
+    {
+      title: "The device sends the user id",
+      required: ["userCorrelationIdSetInClient"],
+      properties: { userCorrelationId: { type: "null" }, userCorrelationIdSetInClient: { const: true } },
+    },
+  ],
+};
+
+/** JSON Schema: an object has at most one of the properties. */
+export function atMostOne(...names: string[]): object {
+  return { anyOf: names.map((kept) => ({ properties: absent(names.filter((name) => name !== kept)) })) };
+}
+
+function absent(names: readonly string[]): object {
+  return Object.fromEntries(names.map((name) => [name, { not: {} }]));
+}
 
 /**
  * The schema's name in the OpenAPI document, and the rules between its fields as JSON Schema.

@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { namesOneImage } from "./preview-requests.ts";
 import { makePreviewCodec } from "./previews.ts";
 import {
+  atMostOne,
   expectedReferenceImageId,
   referenceImageId,
   requestMeta,
@@ -24,7 +24,9 @@ export const createLivenessRequest = z
 export const createLivenessWithVerifyRequest = z
   .strictObject({ ...livenessFields, referenceImageId, expectedReferenceImageId })
   .superRefine(requireOneDevice)
-  .meta(requestMeta(version, "CreateLivenessWithVerifyRequest", namesOneImage));
+  .meta(
+    requestMeta(version, "CreateLivenessWithVerifyRequest", atMostOne("referenceImageId", "expectedReferenceImageId")),
+  );
 
 export const codec = makePreviewCodec({
   version,

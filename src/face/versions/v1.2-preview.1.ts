@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { namesOneImage } from "./preview-requests.ts";
 import { makePreviewCodec } from "./previews.ts";
 import {
+  atMostOne,
   enableSessionImage,
   expectedReferenceImageId,
   modelVersion,
@@ -34,7 +34,9 @@ export const createLivenessRequest = z
 export const createLivenessWithVerifyRequest = z
   .strictObject({ ...verifyFields, referenceImageId, expectedReferenceImageId })
   .superRefine(requireOneDevice)
-  .meta(requestMeta(version, "CreateLivenessWithVerifyRequest", namesOneImage));
+  .meta(
+    requestMeta(version, "CreateLivenessWithVerifyRequest", atMostOne("referenceImageId", "expectedReferenceImageId")),
+  );
 
 export const codec = makePreviewCodec({
   version,

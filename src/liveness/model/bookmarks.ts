@@ -1,5 +1,5 @@
 /** A walk of the timer that takes several runs. */
-export type WalkName = "images" | "sessions" | "sessionids";
+export type WalkName = "images" | "sessions" | "sessionids" | "users";
 
 /** How far each walk has come. */
 export interface Bookmarks {

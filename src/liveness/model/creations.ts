@@ -9,6 +9,9 @@ export interface CreationKey {
   /** SHA-256 (hex) of the request; absent without an idempotency key. */
   bodyHash?: string;
   owner?: string;
+  /** The user whose entry the creation writes, and the time in the entry. */
+  userCorrelationId?: string;
+  createdOn?: string;
   countedFor: CountedFor;
   /** RFC 3339. A creation without `sessionId` has crashed when its lease is over. */
   leaseUntil: string;

@@ -13,6 +13,8 @@ export interface DueRow extends Placed {
   dueOn: string;
   /** Present once the session has been read. With the phase `prune`, its outcome is recorded. */
   session?: SettledSession;
+  /** The user whose entry names the creation. */
+  userCorrelationId?: string;
   /** Runs of the timer in a row in which it failed. */
   failures?: number;
 }

@@ -1,4 +1,11 @@
-import type { ApiVersion, Attempt, SessionKind, SessionStatus, VerifyReference } from "../../face/model.ts";
+import {
+  type ApiVersion,
+  type Attempt,
+  maxAttempts,
+  type SessionKind,
+  type SessionStatus,
+  type VerifyReference,
+} from "../../face/model.ts";
 import type { CountedFor } from "./caller.ts";
 import type { Place, Placed, RecordRef } from "./references.ts";
 
@@ -12,6 +19,8 @@ export interface SessionRecord {
   sessionId: string;
   kind: SessionKind;
   deviceCorrelationId?: string;
+  /** The end user, as the caller names it. */
+  userCorrelationId?: string;
   clientReferenceId?: string;
   /** The dialect in which it was asked for. */
   apiVersion: ApiVersion;
@@ -29,6 +38,10 @@ export interface SessionRecord {
   status: SessionStatus;
   /** Attempts that have ended, as far as they are recorded. */
   attempts: number;
+  /** Attempts with one token, where the caller has set a limit; see `attemptsAllowed`. */
+  attemptsAllowed?: number;
+  /** The address that the device must use. Personal data. */
+  expectedClientIpAddress?: string;
   final: boolean;
   decision?: Decision;
   reasons: string[];
@@ -55,6 +68,16 @@ export interface SessionRecord {
   owner?: string;
   /** Whose sessions on the device this one counts among. */
   countedFor: CountedFor;
+}
+
+/** Attempts that count with the session's token: further ones are recorded, and change no decision. */
+export function attemptsAllowed(record: Pick<SessionRecord, "attemptsAllowed">): number {
+  return record.attemptsAllowed ?? maxAttempts;
+}
+
+/** Whether the attempts that the caller has allowed are used up. False without such a limit. */
+export function isUsedUp(record: Pick<SessionRecord, "attemptsAllowed" | "attempts">): boolean {
+  return record.attemptsAllowed !== undefined && record.attempts >= record.attemptsAllowed;
 }
 
 /** A record as it was read. */

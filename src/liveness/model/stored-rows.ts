@@ -4,7 +4,7 @@ import type { Page } from "./page.ts";
 import type { Placed, RowRef } from "./references.ts";
 
 /** The tables that a walk goes through. The calendar needs none: each of its rows is looked at when it is due. */
-export type WalkedTable = "sessions" | "sessionids";
+export type WalkedTable = "sessions" | "sessionids" | "users";
 
 /** A row as a walk finds it: what shows whether it is still needed. Times are RFC 3339. */
 export type FoundRow = RowFacts & {
@@ -29,7 +29,7 @@ type RowFacts =
     }
   | { kind: "auditEntry"; sessionCreatedOn: string }
   | { kind: "imageNote"; image: HeldImageName; deviceCorrelationId: string; boundOn?: string }
-  | { kind: "pointer" | "imageLink"; createdOn?: string }
+  | { kind: "pointer" | "imageLink" | "userEntry"; createdOn?: string }
   | { kind: "unreadable"; cause: unknown };
 
 /** What came of removing rows. */

@@ -9,6 +9,7 @@ import type { Reserved } from "../model/creations.ts";
 import type { Images, NewImage } from "../model/images.ts";
 import type { Schedule } from "../model/schedule.ts";
 import type { SessionRecord } from "../model/session.ts";
+import type { Users } from "../model/users.ts";
 import { admission, ignoreErrors, refundDevicePlace, refundPlaces, takeOwnerPlace } from "./places.ts";
 import {
   type CheckedImage,
@@ -23,6 +24,7 @@ import { type RepeatDeps, type Repeated, repeatCreation } from "./repeat-creatio
 export interface OpenSessionDeps extends PlanDeps, RepeatDeps {
   schedule: Schedule;
   images: Images;
+  users: Users;
 }
 
 export interface OpenedSession {
@@ -118,6 +120,7 @@ async function openAtService(
   const { command, creation, request, uploaded } = plan;
   const image = command.image ?? (held && { bytes: held.bytes, contentType: held.facts.contentType });
   const opening = deps.face.create(command.kind, request, image);
+  const user = plan.key.userCorrelationId;
   // The caller waits for the service: what is done beside begins when that request has left.
   const hasLeft = setImmediate();
   const [opened, ...beside] = await Promise.allSettled([
@@ -129,8 +132,11 @@ async function openAtService(
         place: reserved.place,
         phase: "collect",
         dueOn: plan.key.dueOn,
+        ...(user !== undefined && { userCorrelationId: user }),
       }),
     ),
+    user !== undefined &&
+      hasLeft.then(() => deps.users.put(user, { ...creation, place: reserved.place }, command.caller.owner)),
     uploaded && hasLeft.then(() => deps.images.put(`sessions/${creation.creationId}`, newImage(uploaded, command))),
   ]);
   const failed = [opened, ...beside].find((outcome) => outcome.status === "rejected");
@@ -189,6 +195,7 @@ async function undo(
     // A session that cannot be revoked expires by itself: its token was not returned.
     sessionId !== undefined && face.revoke({ kind: command.kind, sessionId, upstreamVersion: face.version }),
     hasUsedPlaces ? endUsed(deps, plan, reserved) : giveUp(deps, plan, reserved),
+    plan.key.userCorrelationId !== undefined && deps.users.remove(plan.key.userCorrelationId, creation),
     uploaded !== undefined && images.delete(`sessions/${creation.creationId}`),
   ]);
   if (taken.every(({ status }) => status === "fulfilled")) await ignoreErrors(schedule.remove([plan.key]));

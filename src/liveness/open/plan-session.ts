@@ -1,9 +1,16 @@
 import { createHash } from "node:crypto";
 import { deviceSetInClientDisabled } from "../../api-errors.ts";
-import { carryOver, carryOverRules } from "../../face/carry-over.ts";
+import { compact } from "../../compact.ts";
+import { carryOver, isCarried } from "../../face/carry-over.ts";
 import type { FaceService } from "../../face/client/face-service.ts";
 import type { CreateRequest } from "../../face/codec.ts";
-import type { ApiVersion, CreatedSession, SessionKind, SessionRequest } from "../../face/model.ts";
+import {
+  type ApiVersion,
+  type CreatedSession,
+  maxAttempts,
+  type SessionKind,
+  type SessionRequest,
+} from "../../face/model.ts";
 import { inspectImage } from "../images/inspect-image.ts";
 import { type Caller, countedFor } from "../model/caller.ts";
 import type { Clock, NewId } from "../model/clock.ts";
@@ -11,6 +18,7 @@ import type { CreationKey } from "../model/creations.ts";
 import type { ImageFacts } from "../model/images.ts";
 import type { SessionRecord } from "../model/session.ts";
 import { collectDueOn, sessionLifeMs } from "../retain/retention.ts";
+import { deriveUserId } from "./derived-user-id.ts";
 
 export interface OpenSessionCommand extends CreateRequest {
   kind: SessionKind;
@@ -26,6 +34,8 @@ export interface OpeningPolicy {
   allowDeviceSetInClient: boolean;
   /** The lowest threshold of match confidence that a session may have. */
   confidenceFloor: number;
+  /** Secret with which user ids are derived. Present where the upstream version requires a user id. Never logged or stored. */
+  userIdKey?: string;
 }
 
 /** How long a creation may be under way before it counts as crashed. */
@@ -75,12 +85,19 @@ export function planSession(deps: PlanDeps, command: OpenSessionCommand): Plan {
   const asked = { ...request, ...(expectsImage && { returnVerifyImageHash: true }) };
   carryOver(deps.face.version, kind, asked, hasImage);
   const uploaded = image && { bytes: image.bytes, facts: inspectImage(image.bytes) };
-  const asksForHash = hasImage && canReturnHash(deps.face.version);
+  // The hash shows which image the service has used. It is requested wherever it can be compared.
+  const asksForHash = hasImage && isCarried("returnVerifyImageHash", deps.face.version);
   const creation = dateCreation(deps, request);
   const { idempotencyKey, caller } = command;
   return {
     command,
-    request: { ...asked, ...(asksForHash && { returnVerifyImageHash: true }) },
+    request: {
+      ...asked,
+      ...nameUser(deps, command, creation.creationId),
+      // Older dialects have no such field: their clients rely on the attempts of the older versions.
+      numberOfClientAttemptsAllowed: request.numberOfClientAttemptsAllowed ?? maxAttempts,
+      ...(asksForHash && { returnVerifyImageHash: true }),
+    },
     uploaded,
     creation,
     threshold: kind === "livenessWithVerify" ? thresholdOf(request, deps.policy) : undefined,
@@ -92,15 +109,25 @@ export function planSession(deps: PlanDeps, command: OpenSessionCommand): Plan {
       countedFor: countedFor(caller),
       ...(idempotencyKey !== undefined && { bodyHash: hashCommand(command, uploaded) }),
       ...(caller.owner !== undefined && { owner: caller.owner }),
+      ...(request.userCorrelationId !== undefined && {
+        userCorrelationId: request.userCorrelationId,
+        createdOn: creation.createdOn,
+      }),
     },
   };
 }
 
-/** The hash shows which image the service has used. It is requested wherever it can be compared. */
-function canReturnHash(version: ApiVersion): boolean {
-  return carryOverRules.some(
-    ({ field, towards }) => field === "returnVerifyImageHash" && towards[version] === "carried",
-  );
+/** A derived user id, if the service requires one that the request does not contain. */
+function nameUser(
+  { face, policy }: PlanDeps,
+  { request, caller }: OpenSessionCommand,
+  creationId: string,
+): Pick<SessionRequest, "userCorrelationId"> {
+  const isNamed = request.userCorrelationId !== undefined || request.userCorrelationIdSetInClient === true;
+  if (isNamed || !isCarried("userCorrelationId", face.version)) return {};
+  if (policy.userIdKey === undefined) throw new TypeError("The settings contain no key for user ids");
+  const { deviceCorrelationId } = request;
+  return { userCorrelationId: deriveUserId(policy.userIdKey, { caller, deviceCorrelationId, creationId }) };
 }
 
 /** Undefined where any match confidence will do. */
@@ -167,6 +194,11 @@ export function recordOf(
     countedFor: plan.key.countedFor,
     ...(deviceCorrelationId !== undefined && { deviceCorrelationId }),
     ...(clientReferenceId !== undefined && { clientReferenceId }),
+    ...compact({
+      userCorrelationId: request.userCorrelationId,
+      attemptsAllowed: request.numberOfClientAttemptsAllowed,
+      expectedClientIpAddress: request.expectedClientIpAddress,
+    }),
     ...(threshold !== undefined && { threshold }),
     ...(created.modelVersion !== undefined && { modelVersion: created.modelVersion }),
     ...(created.verifyReferences.length > 0 && { verifyReferences: created.verifyReferences }),

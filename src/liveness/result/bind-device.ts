@@ -1,5 +1,5 @@
 import { deviceMismatch } from "../../api-errors.ts";
-import { isDeviceId } from "../../face/model.ts";
+import { isCorrelationId } from "../../face/model.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Devices } from "../model/devices.ts";
 import type { StoredSession } from "../model/session.ts";
@@ -33,7 +33,7 @@ export async function bindDevice(
 ): Promise<StoredSession | undefined> {
   const known =
     stored.record.deviceCorrelationId ??
-    (fromService !== undefined && isDeviceId(fromService) ? fromService : undefined);
+    (fromService !== undefined && isCorrelationId(fromService) ? fromService : undefined);
   refuseAnother(known, fromApp);
   const device = known ?? fromApp;
   const isNamed = stored.record.deviceCorrelationId !== undefined;

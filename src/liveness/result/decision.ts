@@ -1,10 +1,12 @@
 import { type Attempt, type AttemptResult, maxAttempts, type SessionKind } from "../../face/model.ts";
 import type { Decision } from "../model/session.ts";
+import { isWithin } from "./client-address.ts";
 
 /** Why a decision fell as it did: a decision has at least one reason. */
 export const reasonCodes = [
   "ClientDigestMismatch",
   "VerifyImageHashMismatch",
+  "ClientIpMismatch",
   "RealFace",
   "FaceMatched",
   "ClientDigestMissing",
@@ -13,6 +15,8 @@ export const reasonCodes = [
   "ConfidenceBelowThreshold",
   "VerifyResultMissing",
   "VerifyImageHashMissing",
+  "ClientIpMissing",
+  "AbuseDetected",
   "LivenessUncertain",
   "AttemptsFailed",
   "ClientError",
@@ -21,7 +25,11 @@ export const reasonCodes = [
 export type Reason = (typeof reasonCodes)[number];
 
 /** What was swapped on the way. It is remembered: whatever comes later, the session stays rejected. */
-const integrityFailures = ["ClientDigestMismatch", "VerifyImageHashMismatch"] as const satisfies Reason[];
+const integrityFailures = [
+  "ClientDigestMismatch",
+  "VerifyImageHashMismatch",
+  "ClientIpMismatch",
+] as const satisfies Reason[];
 
 /** Whether reasons show that something was swapped. */
 export function hasIntegrityFailure(reasons: readonly string[]): boolean {
@@ -32,6 +40,10 @@ export interface Evidence {
   kind: SessionKind;
   /** Those that have ended, ascending by `attemptId`. */
   attempts: readonly Attempt[];
+  /** Attempts that count; further ones are ignored. Default: all that the service allows. */
+  attemptsAllowed?: number;
+  /** The address or the block of addresses that the device must use, if the caller requires one. */
+  expectedClientIpAddress?: string;
   /** Lowest match confidence that is accepted; 0 leaves it to the service's `isIdentical`. */
   threshold: number;
   /** SHA-256 (hex) of the image that the session was opened with, where we know it. */
@@ -66,16 +78,22 @@ export interface Verdict {
  * gave an answer. A pure function: the same evidence gives the same verdict.
  */
 export function decide(evidence: Evidence): Verdict {
+  const attempts = evidence.attempts.slice(0, evidence.attemptsAllowed);
+  return decideOn({ ...evidence, attempts });
+}
+
+function decideOn(evidence: Evidence): Verdict {
   const { attempts, closed } = evidence;
   const latest = attempts.findLast(({ result }) => result !== undefined)?.result;
-  const final = latest !== undefined || closed || attempts.length >= maxAttempts;
+  const final = latest !== undefined || closed || attempts.length >= (evidence.attemptsAllowed ?? maxAttempts);
   const swapped = integrityFailures.filter(
     (failure) => evidence.earlierReasons.includes(failure) || detect[failure](evidence, latest),
   );
   if (swapped.length > 0) return { final, decision: "rejected", reasons: swapped };
-  if (latest !== undefined) return { final, ...judge(evidence, latest) };
+  if (latest !== undefined) return { final, ...withAbuse(evidence, judge(evidence, latest)) };
   const reasons = unanswered(evidence);
-  return reasons.length === 0 ? { final, reasons } : { final, decision: "inconclusive", reasons };
+  if (reasons.length === 0) return { final, reasons };
+  return { final, ...withAbuse(evidence, { decision: "inconclusive", reasons }) };
 }
 
 const detect: Record<
@@ -89,9 +107,28 @@ const detect: Record<
     attempts.some(
       ({ result }) => result?.verifyImageHash !== undefined && !sameDigest(result.verifyImageHash, referenceImageHash),
     ),
+  // A failed attempt from elsewhere proves nothing: with a stolen token, it would reject the user's own session.
+  ClientIpMismatch: ({ attempts, expectedClientIpAddress: expected }) =>
+    expected !== undefined &&
+    attempts.some(
+      ({ result, clientInformation = [] }) =>
+        result !== undefined && clientInformation.some(({ ip }) => !isWithin(ip, expected)),
+    ),
 };
 
-function judge(evidence: Evidence, result: AttemptResult): { decision: Decision; reasons: Reason[] } {
+/** What the service's abuse monitoring has flagged is not accepted without a person. Rejections stay. */
+function withAbuse({ attempts }: Evidence, { decision, reasons }: Judgement): Judgement {
+  if (!attempts.some(({ abuseMonitoringResult }) => abuseMonitoringResult?.isAbuseDetected))
+    return { decision, reasons };
+  return { decision: decision === "rejected" ? decision : "inconclusive", reasons: [...reasons, "AbuseDetected"] };
+}
+
+interface Judgement {
+  decision: Decision;
+  reasons: Reason[];
+}
+
+function judge(evidence: Evidence, result: AttemptResult): Judgement {
   switch (result.livenessDecision?.toLowerCase()) {
     case "realface":
       return judgeRealFace(evidence, result);
@@ -103,7 +140,7 @@ function judge(evidence: Evidence, result: AttemptResult): { decision: Decision;
   }
 }
 
-function judgeRealFace(evidence: Evidence, result: AttemptResult): { decision: Decision; reasons: Reason[] } {
+function judgeRealFace(evidence: Evidence, result: AttemptResult): Judgement {
   const seen: Reason[] = ["RealFace"];
   if (evidence.kind === "livenessWithVerify") {
     const match = result.verifyResult;
@@ -117,6 +154,9 @@ function judgeRealFace(evidence: Evidence, result: AttemptResult): { decision: D
     }
     seen.push("FaceMatched");
   }
+  if (evidence.expectedClientIpAddress !== undefined && !reportsAddress(evidence)) {
+    return { decision: "inconclusive", reasons: ["ClientIpMissing"] };
+  }
   if (sameDigest(result.digest, evidence.clientDigest)) {
     return { decision: "accepted", reasons: seen };
   }
@@ -124,6 +164,12 @@ function judgeRealFace(evidence: Evidence, result: AttemptResult): { decision: D
     decision: evidence.requireClientDigest ? "inconclusive" : "accepted",
     reasons: [...seen, "ClientDigestMissing"],
   };
+}
+
+/** Whether the service returned the address of the latest attempt with a result. */
+function reportsAddress({ attempts }: Evidence): boolean {
+  const { clientInformation = [] } = attempts.findLast(({ result }) => result !== undefined) ?? {};
+  return clientInformation.length > 0;
 }
 
 /** Digests in hex are the same whatever the case of their letters; in any other notation the case counts. */

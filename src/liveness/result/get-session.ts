@@ -1,8 +1,9 @@
 import { sessionNotFound } from "../../api-errors.ts";
+import { compact } from "../../compact.ts";
 import type { SessionKind, SessionState } from "../../face/model.ts";
 import { type Caller, mayUse } from "../model/caller.ts";
 import type { Clock } from "../model/clock.ts";
-import type { SessionRecord, StoredSession } from "../model/session.ts";
+import { isUsedUp, type SessionRecord, type StoredSession } from "../model/session.ts";
 import type { Sessions } from "../model/sessions.ts";
 import { endedAttempts, type RecordResultDeps, recordResult } from "./record-result.ts";
 import { viewSession } from "./session-view.ts";
@@ -54,9 +55,12 @@ export async function getSession(
   { withReceivedTimes = false }: GetSessionOptions = {},
 ): Promise<SessionView> {
   const found = await findLiveSession(deps, caller, kind, sessionId);
-  const { stored, state, requestId } = await recordResult(deps, found);
-  if (state === undefined) throw sessionNotFound();
+  const { stored, isErased, requestId, ...result } = await recordResult(deps, found);
   const { record } = stored;
+  // The app revokes a session whose attempts are used up, so that the service no longer knows it.
+  const isKept = isErased === undefined && isUsedUp(record);
+  const state = result.state ?? (isKept ? await storedState(deps.sessions, stored) : undefined);
+  if (state === undefined) throw sessionNotFound();
   const needsTrail = withReceivedTimes && endedAttempts(state).some(({ audit }) => audit === undefined);
   const trail = needsTrail ? await deps.sessions.auditEntries(stored) : [];
   return {
@@ -64,6 +68,13 @@ export async function getSession(
     ...(requestId !== undefined && { requestId }),
     state: viewSession(caller, record, state, trail, deps.now()),
   };
+}
+
+/** The session as it was recorded. */
+async function storedState(sessions: Sessions, stored: StoredSession): Promise<SessionState> {
+  const { sessionId, status, modelVersion, verifyReferences } = stored.record;
+  const attempts = (await sessions.auditEntries(stored)).map(({ entry }) => entry);
+  return compact({ sessionId, status, attempts, modelVersion, verifyReferences });
 }
 
 /**
@@ -87,8 +98,10 @@ export async function deleteSession(
 /** Records the outcome so far, then revokes and hides the session. False where the service had forgotten it before. */
 export async function cancelSession(deps: RecordResultDeps, stored: StoredSession): Promise<boolean> {
   const { sessionId, revokedOn } = stored.record;
+  // The service no longer knows a session whose attempts are used up: the app has revoked it.
   const wasKnown =
-    revokedOn === undefined && (await recordResult(deps, stored, { revoking: true })).state !== undefined;
+    revokedOn === undefined &&
+    ((await recordResult(deps, stored, { revoking: true })).state !== undefined || isUsedUp(stored.record));
   const [revoked] = await Promise.all([
     deps.face.revoke(stored.record),
     deps.removals.markPruned(sessionId, new Date(deps.now()).toISOString()),

@@ -1,13 +1,7 @@
 import { sessionNotFound } from "../../api-errors.ts";
-import {
-  type Attempt,
-  maxAttempts,
-  type SessionKind,
-  type SessionListItem,
-  type VerifyReference,
-} from "../../face/model.ts";
+import type { Attempt, SessionKind, SessionListItem, VerifyReference } from "../../face/model.ts";
 import type { Caller } from "../model/caller.ts";
-import type { AuditRecord, StoredSession } from "../model/session.ts";
+import { type AuditRecord, attemptsAllowed, isUsedUp, type StoredSession } from "../model/session.ts";
 import type { Sessions } from "../model/sessions.ts";
 import { sessionLifeMs, tokenIsOver } from "../retain/retention.ts";
 import { attemptFor } from "./digest-visibility.ts";
@@ -85,8 +79,8 @@ export async function readStoredEntries(
 async function refreshed(deps: RecordResultDeps, stored: StoredSession): Promise<StoredSession> {
   // A device may use its other attempts after one that had a result.
   const { final, attempts, tokenExpiresOn } = stored.record;
-  if (final && (attempts >= maxAttempts || tokenIsOver(tokenExpiresOn, deps.now()))) return stored;
+  if (final && (attempts >= attemptsAllowed(stored.record) || tokenIsOver(tokenExpiresOn, deps.now()))) return stored;
   const result = await recordResult(deps, stored);
-  if (result.state === undefined) throw sessionNotFound();
+  if (result.state === undefined && !isUsedUp(result.stored.record)) throw sessionNotFound();
   return result.stored;
 }

@@ -1,12 +1,15 @@
+import { compact } from "../../compact.ts";
+import { isCarried } from "../../face/carry-over.ts";
 import type { FaceService } from "../../face/client/face-service.ts";
 import { type Attempt, auditEntryId, byEntryId, type SessionState } from "../../face/model.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Devices } from "../model/devices.ts";
 import type { Removals } from "../model/removals.ts";
-import type { AuditRecord, SessionRecord, StoredSession } from "../model/session.ts";
+import { type AuditRecord, isUsedUp, type SessionRecord, type StoredSession } from "../model/session.ts";
 import type { SessionImages } from "../model/session-images.ts";
 import type { Sessions } from "../model/sessions.ts";
 import { countOutcome, countsForLockout, type Limits } from "../open/limits.ts";
+import { ignoreErrors } from "../open/places.ts";
 import { imagesOf } from "../retain/purge-session.ts";
 import { tokenIsOver } from "../retain/retention.ts";
 import { bindDevice } from "./bind-device.ts";
@@ -101,7 +104,19 @@ export async function recordResult(
   // A concurrent request recorded more attempts than were seen here. Repeat, or this request's context would be lost.
   if (isBound || written.record.attempts > Math.max(attempts.length, record.attempts))
     return recordResult(deps, written, occasion);
+  if (state !== undefined) await revokeUsedUp(deps, written.record, state);
   return { stored: written, state, ...(answered?.requestId !== undefined && { requestId: answered.requestId }) };
+}
+
+/**
+ * Revokes the token once the attempts that the caller allows are used up, if the service would allow more. A session with
+ * images of its attempts is not revoked, since the images would be deleted too; its further attempts count for nothing.
+ */
+async function revokeUsedUp({ face }: RecordResultDeps, record: SessionRecord, state: SessionState): Promise<void> {
+  if (!isUsedUp(record) || isCarried("numberOfClientAttemptsAllowed", record.upstreamVersion)) return;
+  if (state.attempts.some(({ result }) => result?.sessionImageId !== undefined)) return;
+  // A failure does not matter: the next request or the timer revokes the token.
+  await ignoreErrors(face.revoke(record));
 }
 
 /** What the outcome changes in the guard that counts the session. */
@@ -154,6 +169,10 @@ export function settle(record: SessionRecord, seen: Observation): SessionRecord 
   const verdict = decide({
     kind: record.kind,
     attempts: seen.attempts,
+    ...compact({
+      attemptsAllowed: record.attemptsAllowed,
+      expectedClientIpAddress: record.expectedClientIpAddress,
+    }),
     threshold: record.threshold ?? 0,
     imageFromClient: record.imageFromClient === true,
     digestIsNew: seen.digest !== undefined && !isRepeatedDigest(record, seen),
@@ -171,13 +190,16 @@ export function settle(record: SessionRecord, seen: Observation): SessionRecord 
     ...record,
     attempts: seen.attempts.length,
     ...(!isKept && {
-      status: revokedOn !== undefined ? "Canceled" : statusOf(record, state, over),
+      status: revokedOn !== undefined ? "Canceled" : statusOf(record, seen, over),
       final: verdict.final,
       reasons: verdict.reasons,
       ...(verdict.decision !== undefined && { decision: verdict.decision }),
     }),
     ...(revokedOn !== undefined && { revokedOn }),
     ...(startedOn !== undefined && { startedOn }),
+    // Of an image that the device has submitted.
+    ...(record.verifyReferences === undefined &&
+      state?.verifyReferences?.length && { verifyReferences: state.verifyReferences }),
     ...(clientDigest !== undefined && { clientDigest }),
     ...(clientError !== undefined && { clientError }),
   };
@@ -202,9 +224,15 @@ function sameRecord(one: SessionRecord, other: SessionRecord): boolean {
 }
 
 /** `Expired`: the token ended before the session had a result. The service has no such status. */
-function statusOf(record: SessionRecord, state: SessionState | undefined, over: boolean): string {
+function statusOf(record: SessionRecord, { state, attempts }: Observation, over: boolean): string {
   const status = state?.status ?? record.status;
-  return over && (status === "NotStarted" || status === "Running") ? "Expired" : status;
+  const isOpen = status === "NotStarted" || status === "Running";
+  if (isOpen && isUsedUp({ ...record, attempts: attempts.length })) {
+    // The service would allow further attempts.
+    const counted = attempts.slice(0, record.attemptsAllowed);
+    return counted.some(({ result }) => result !== undefined) ? "Succeeded" : "Failed";
+  }
+  return over && isOpen ? "Expired" : status;
 }
 
 /** The attempts of a session that have come to an end, with a result or an error. */

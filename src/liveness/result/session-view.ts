@@ -1,6 +1,6 @@
 import { type Attempt, auditEntryId, type SessionState } from "../../face/model.ts";
 import type { Caller } from "../model/caller.ts";
-import type { AuditRecord, SessionRecord } from "../model/session.ts";
+import { type AuditRecord, isUsedUp, type SessionRecord } from "../model/session.ts";
 import { attemptFor, sessionFieldsFor } from "./digest-visibility.ts";
 
 /**
@@ -24,9 +24,10 @@ export function viewSession(
   return {
     ...sessionFieldsFor(caller, record, state),
     sessionId: record.sessionId,
-    attempts: state.attempts.map((attempt) =>
-      viewAttempt(caller, record, attempt, receivedOn.get(auditEntryId(attempt))),
-    ),
+    ...(isUsedUp(record) && { status: record.status }),
+    attempts: state.attempts
+      .slice(0, record.attemptsAllowed)
+      .map((attempt) => viewAttempt(caller, record, attempt, receivedOn.get(auditEntryId(attempt)))),
     // The list has it from the store, and the two must not differ.
     createdDateTime: record.createdOn,
     sessionExpired: state.sessionExpired ?? nowMs >= Date.parse(record.tokenExpiresOn),
@@ -49,9 +50,12 @@ export function viewAttempt(
   const { result, audit } = attempt;
   const match = result?.verifyResult;
   // `isIdentical` must not be true below the session's own threshold.
+  const { abuseMonitoringResult: abuse } = attempt;
   const isTooWeak = match?.isIdentical && match.matchConfidence < (record.threshold ?? 0);
   return {
     ...attempt,
+    // The flagged sessions may be those of other people.
+    ...(abuse && !caller.trusted && { abuseMonitoringResult: { ...abuse, otherFlaggedSessions: [] } }),
     ...(isTooWeak && { result: { ...result, verifyResult: { ...match, isIdentical: false } } }),
     ...(!audit && receivedOn && { audit: { id: auditEntryId(attempt), receivedDateTime: receivedOn } }),
   };

@@ -10,6 +10,7 @@ import type { DueKey, Schedule } from "../model/schedule.ts";
 import type { StoredSession } from "../model/session.ts";
 import type { SessionImages } from "../model/session-images.ts";
 import type { Sessions } from "../model/sessions.ts";
+import type { Users } from "../model/users.ts";
 import { purgeSession } from "./purge-session.ts";
 import { collectDueOn, pruneDueOn, purgeDueOn, type Retention } from "./retention.ts";
 
@@ -22,6 +23,7 @@ export interface EraseDeps {
   devices: Devices;
   sessionImages: SessionImages;
   images: Images;
+  users: Users;
   now: Clock;
   retention: Retention;
 }
@@ -48,6 +50,9 @@ export async function eraseDevice(deps: EraseDeps, deviceCorrelationId: string):
     const contents = await deps.devices.contentsOf(deviceCorrelationId);
     if (contents.isEmpty) return erased;
     for (const { key, place } of contents.keys) {
+      const { userCorrelationId, creationId, createdOn } = key;
+      if (userCorrelationId !== undefined && createdOn !== undefined)
+        await deps.users.remove(userCorrelationId, { creationId, createdOn });
       await deps.creations.dropKey(place, key.creationId);
       await deps.images.delete(`sessions/${key.creationId}`);
       await unschedule(deps, [key]);
@@ -76,7 +81,12 @@ async function eraseImage({ images }: EraseDeps, device: string, name: HeldImage
   return images.delete(name, { ifMatch: facts.etag }).catch(unlessReplaced(false));
 }
 
-async function eraseSession(deps: EraseDeps, stored: StoredSession): Promise<void> {
+/** Erases a session here and at the service. @param options of `purgeSession`. */
+export async function eraseSession(
+  deps: EraseDeps,
+  stored: StoredSession,
+  options?: { keepsUserEntry: boolean },
+): Promise<void> {
   const { face, images, now, retention } = deps;
   const { record } = stored;
   const { creationId, createdOn } = record;
@@ -88,13 +98,13 @@ async function eraseSession(deps: EraseDeps, stored: StoredSession): Promise<voi
     record.referenceImageId === record.creationId && images.delete(`sessions/${record.creationId}`),
   ]);
   await unschedule(deps, rows);
-  await purgeSession(deps, stored);
+  await purgeSession(deps, stored, options);
   // The timer may have been about to move the row on. Whatever it writes from now on, it takes back by itself.
   await deps.schedule.remove(rows);
 }
 
 /** Removes rows of one creation from the schedule. Rows that failed, or were written under other settings, are due at other times. */
-async function unschedule({ schedule }: EraseDeps, rows: readonly DueKey[]): Promise<void> {
+export async function unschedule({ schedule }: EraseDeps, rows: readonly DueKey[]): Promise<void> {
   const gone = await schedule.remove(rows);
   const [first] = rows;
   if (first !== undefined && gone.length === rows.length) await schedule.removeAll(first.creationId);

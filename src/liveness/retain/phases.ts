@@ -1,6 +1,6 @@
-import { maxAttempts } from "../../face/model.ts";
+import type { Placed } from "../model/references.ts";
 import type { DueRow, Phase, SettledSession } from "../model/schedule.ts";
-import type { SessionRecord, StoredSession } from "../model/session.ts";
+import { attemptsAllowed, type SessionRecord, type StoredSession } from "../model/session.ts";
 import type { Limits } from "../open/limits.ts";
 import { bindDevice } from "../result/bind-device.ts";
 import { type DecisionRules, recordResult } from "../result/record-result.ts";
@@ -55,9 +55,10 @@ async function collect(deps: PhaseDeps, stand: PhaseState): Promise<Step> {
  * Whether no attempt can be missing. While the token lived, one that has its result may have been used again, and one that
  * the service did not know may have been used all the same.
  */
-function isSettled({ final, attempts, revokedOn, settledOn, tokenExpiresOn }: SessionRecord): boolean {
+function isSettled(record: SessionRecord): boolean {
+  const { final, attempts, revokedOn, settledOn, tokenExpiresOn } = record;
   if (!final) return false;
-  if (revokedOn !== undefined || attempts >= maxAttempts) return true;
+  if (revokedOn !== undefined || attempts >= attemptsAllowed(record)) return true;
   return settledOn !== undefined && tokenIsOver(tokenExpiresOn, Date.parse(settledOn));
 }
 
@@ -75,6 +76,7 @@ async function explainAbsence(deps: PhaseDeps, stand: PhaseState): Promise<Step>
   // A creation that stopped before its commit. The pointer that it may have left goes with those of others like it.
   await deps.images.delete(`sessions/${row.creationId}`);
   await deps.creations.dropKey(row.place, row.creationId);
+  if (row.userCorrelationId !== undefined) await deps.users.remove(row.userCorrelationId, row);
   return { did: "abandoned" };
 }
 
@@ -124,12 +126,18 @@ async function purge(deps: PhaseDeps, { row }: PhaseState): Promise<Step> {
 }
 
 /** The session of a due row, also if it has been moved since. */
-export async function find({ sessions }: Pick<PhaseDeps, "sessions">, row: DueRow): Promise<StoredSession | undefined> {
+export async function find(
+  { sessions }: Pick<PhaseDeps, "sessions">,
+  row: Placed & Pick<DueRow, "session">,
+): Promise<StoredSession | undefined> {
   return (await sessions.load(row)) ?? (row.session && (await sessions.find(row.session.sessionId)));
 }
 
 /** The same; one whose move to its device was interrupted is moved first. */
-async function findPlaced(deps: PhaseDeps, row: DueRow): Promise<StoredSession | undefined> {
+export async function findPlaced(
+  deps: PhaseDeps,
+  row: Placed & Pick<DueRow, "session">,
+): Promise<StoredSession | undefined> {
   const found = await find(deps, row);
   if (!found?.isMoving) return found;
   const placed = await bindDevice(deps, found);

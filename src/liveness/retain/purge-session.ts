@@ -4,6 +4,7 @@ import type { Removals } from "../model/removals.ts";
 import type { AuditRecord, StoredSession } from "../model/session.ts";
 import type { SessionImages } from "../model/session-images.ts";
 import type { Sessions } from "../model/sessions.ts";
+import type { Users } from "../model/users.ts";
 import { refundCreation } from "../open/limits.ts";
 
 /** The images of the attempts in these entries. */
@@ -16,14 +17,22 @@ export interface PurgeDeps {
   removals: Removals;
   sessionImages: SessionImages;
   devices: Devices;
+  users: Users;
   now: Clock;
 }
 
-/** Removes a session with everything that points to it. */
+/**
+ * Removes a session with everything that points to it.
+ *
+ * @param keepsUserEntry leaves the entry of its user, by which the erasure of the user finds the rest. Default false.
+ */
 export async function purgeSession(
-  { sessions, removals, sessionImages, devices, now }: PurgeDeps,
+  { sessions, removals, sessionImages, devices, users, now }: PurgeDeps,
   stored: StoredSession,
+  { keepsUserEntry = false } = {},
 ): Promise<void> {
+  const { userCorrelationId } = stored.record;
+  if (userCorrelationId !== undefined && !keepsUserEntry) await users.remove(userCorrelationId, stored.record);
   // Only what belongs to a principal has links from its images.
   const linked = stored.record.owner === undefined ? [] : imagesOf(await sessions.auditEntries(stored));
   for (const sessionImageId of linked) await sessionImages.unlink(sessionImageId);

@@ -17,7 +17,7 @@ export interface SweepRowsDeps {
   onFailure(failure: { table?: WalkedTable; row?: string; cause: unknown }): void;
 }
 
-const tables = ["sessions", "sessionids"] as const satisfies WalkedTable[];
+const tables = ["sessions", "sessionids", "users"] as const satisfies WalkedTable[];
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 /** Rows that are removed before the clock is looked at again. */
@@ -84,6 +84,7 @@ function isOutdated({ now, retention }: SweepRowsDeps, row: FoundRow): boolean {
       return isOlder(row.sessionCreatedOn, keptMs + dayMs, nowMs);
     case "pointer":
     case "imageLink":
+    case "userEntry":
       return isOlder(row.createdOn, keptMs + dayMs, nowMs);
     default:
       return false;

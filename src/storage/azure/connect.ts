@@ -19,6 +19,7 @@ export interface StorageTables {
   sessions: Table;
   sessionIds: Table;
   expiry: Table;
+  users: Table;
   retryPolicy: StorageRetryPolicy;
   now: Clock;
 }
@@ -49,6 +50,7 @@ export function connectStorage(options: StorageOptions): StorageConnection {
     sessions: table("sessions"),
     sessionIds: table("sessionids"),
     expiry: table("expiry"),
+    users: table("users"),
     referenceImages: container("reference-images"),
     retryPolicy,
     now: options.now ?? Date.now,

@@ -19,11 +19,24 @@ const unfit = /[/\\#?!\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
  */
 export function devicePartition(deviceCorrelationId: string): string {
   if (!deviceCorrelationId.isWellFormed()) {
-    throw new ApiError(400, "BadArgument", "The device correlation id is not well-formed Unicode.");
+    throw new ApiError(400, "BadArgument", "The correlation id is not well-formed Unicode.");
   }
   return deviceCorrelationId.replace(unfit, (character) =>
     Array.from(encoder.encode(character), (byte) => `!${byte.toString(16).padStart(2, "0")}`).join(""),
   );
+}
+
+/** Partition of a user, encoded as that of a device. */
+export const userPartition = devicePartition;
+
+/** Row of the entry of a creation that named a user, newest first. */
+export function userEntryRow({ createdOn, creationId }: { createdOn: string; creationId: string }): string {
+  return sessionRow(createdOn, creationId).slice(sessionPrefix.length);
+}
+
+/** The creation in the key of such a row. */
+export function creationOfEntry(row: string): { createdOn: string; creationId: string } {
+  return { createdOn: sessionCreatedOn(`${sessionPrefix}${row}`), creationId: row.slice(14) };
 }
 
 /** The device of a partition; undefined where the partition belongs to a creation whose device is not known yet. */

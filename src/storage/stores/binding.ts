@@ -5,7 +5,7 @@ import type { StoredSession } from "../../liveness/model/session.ts";
 import type { StorageTables } from "../azure/connect.ts";
 import type { Entity, Table } from "../azure/table.ts";
 import { inTransactions, removeRows } from "../azure/transactions.ts";
-import { auditRows, creationKeyRow, devicePartition, guardRowOf } from "../rows/keys.ts";
+import { auditRows, creationKeyRow, devicePartition, guardRowOf, userEntryRow, userPartition } from "../rows/keys.ts";
 import { prunedPointer, writePointer } from "../rows/other-rows.ts";
 import { located, locationOf } from "../rows/references.ts";
 import { readSession, writeSession } from "../rows/session-row.ts";
@@ -17,7 +17,7 @@ import { createGuards } from "./guards.ts";
  * of either record finishes an interrupted move.
  */
 export function createBinding(connection: StorageTables): Devices["bindSession"] {
-  const { sessions, sessionIds, expiry } = connection;
+  const { sessions, sessionIds, expiry, users } = connection;
   const guards = createGuards(connection);
 
   return async (stored, count, refund) => {
@@ -33,7 +33,7 @@ export function createBinding(connection: StorageTables): Devices["bindSession"]
   /** What an earlier move has put there is newer than what is copied. Undefined where the session was erased meanwhile. */
   async function copy(stored: StoredSession, count: Admit, refund: GuardEdit): Promise<StoredSession | undefined> {
     const { record, prunedOn } = stored;
-    const { creationId, sessionId, deviceCorrelationId = "", countedFor } = record;
+    const { creationId, sessionId, deviceCorrelationId = "", userCorrelationId, countedFor } = record;
     const { row, partition: movedFrom, expiryPartition, ...rest } = locationOf(stored);
     const partition = devicePartition(deviceCorrelationId);
     const keyPartition = isKeyed(stored) ? movedFrom : rest.keyPartition;
@@ -56,6 +56,8 @@ export function createBinding(connection: StorageTables): Devices["bindSession"]
     const [, isPointed] = await Promise.all([
       expiry.merge({ partitionKey: expiryPartition, rowKey: creationId, partition }),
       sessionIds.merge({ partitionKey: sessionId, rowKey: sessionId, partition, deviceCorrelationId }),
+      userCorrelationId !== undefined &&
+        users.merge({ partitionKey: userPartition(userCorrelationId), rowKey: userEntryRow(record), partition }),
     ]);
     if (!isPointed) {
       // Either a creation stopped before it wrote the pointer, or the session was moved and erased by others.

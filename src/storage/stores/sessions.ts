@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { TransactionAction } from "@azure/data-tables";
+import { hasLists } from "../../face/model.ts";
 import type { GuardChange } from "../../liveness/model/guard.ts";
 import type { Placed, Version } from "../../liveness/model/references.ts";
 import type { AuditRecord, SessionRecord, StoredSession } from "../../liveness/model/session.ts";
@@ -67,8 +68,8 @@ export function createSessions(
     // What goes first is overwritten by the next try, should this one be lost; the outcome comes with the last entries.
     const last = chunks.pop() ?? [];
     for (const chunk of chunks) await sessions.transact(chunk);
-    // Only the previews' list reads it from the pointer: for sessions of v1.2, this saves a request.
-    const isListed = record.apiVersion !== "v1.2";
+    // Only lists read it from the pointer: for sessions of other versions, this saves a request.
+    const isListed = hasLists(record.apiVersion);
     const starts = isListed && record.startedOn !== undefined && stored.record.startedOn === undefined;
     const [written] = await Promise.all([
       sessions.transact([...actions, ...last]),

@@ -7,6 +7,7 @@ import type { Query } from "../azure/query.ts";
 import type { Entity, Table } from "../azure/table.ts";
 import { removeRows } from "../azure/transactions.ts";
 import {
+  creationOfEntry,
   deviceOfPartition,
   imageOfRow,
   isGuardRow,
@@ -25,8 +26,8 @@ const pageSize = 1000;
 /** Requests at a time. */
 const maxRequests = 8;
 
-export function createStoredRows({ sessions, sessionIds }: StorageTables): StoredRows {
-  const tables: Record<WalkedTable, Table> = { sessions, sessionids: sessionIds };
+export function createStoredRows({ sessions, sessionIds, users }: StorageTables): StoredRows {
+  const tables: Record<WalkedTable, Table> = { sessions, sessionids: sessionIds, users };
   return { page, remove };
 
   async function page(table: WalkedTable, continuationToken?: string): Promise<Page<FoundRow>> {
@@ -34,7 +35,7 @@ export function createStoredRows({ sessions, sessionIds }: StorageTables): Store
     let read = 0;
     for await (const entity of tables[table].query({ ...readToken(continuationToken), select, pageSize })) {
       const { partitionKey: partition, rowKey: row, etag } = entity;
-      const facts = table === "sessions" ? readFacts(entity) : readPointerFacts(entity);
+      const facts = readers[table](entity);
       if (facts !== undefined) items.push({ ...facts, table, row, ref: writeRowRef({ partition, row, etag }) });
       read += 1;
       if (read === pageSize) return { items, continuationToken: JSON.stringify([partition, row]) };
@@ -137,6 +138,20 @@ function readFacts(entity: Entity): Facts | undefined {
     if (image === undefined) return undefined;
     const deviceCorrelationId = deviceOfPartition(partition) ?? "";
     return { kind: "imageNote", image, deviceCorrelationId, ...readRow(noteFacts, entity) };
+  } catch (cause) {
+    return { kind: "unreadable", cause };
+  }
+}
+
+const readers: Record<WalkedTable, (entity: Entity) => Facts | undefined> = {
+  sessions: readFacts,
+  sessionids: readPointerFacts,
+  users: readUserEntryFacts,
+};
+
+function readUserEntryFacts({ rowKey }: Entity): Facts {
+  try {
+    return { kind: "userEntry", createdOn: creationOfEntry(rowKey).createdOn };
   } catch (cause) {
     return { kind: "unreadable", cause };
   }

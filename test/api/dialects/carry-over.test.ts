@@ -28,19 +28,20 @@ interface Case {
 }
 
 const both: SessionKind[] = ["liveness", "livenessWithVerify"];
+const older: ApiVersion[] = ["v1.1-preview.1", "v1.2-preview.1", "v1.2"];
 const cases: Case[] = [
   {
     feature: "sendResultsToClient",
     fields: { sendResultsToClient: true },
     kinds: both,
     dialects: ["v1.1-preview.1", "v1.2-preview.1"],
-    refusedTowards: ["v1.2"],
+    refusedTowards: ["v1.2", "v1.3-preview.1"],
   },
   {
     feature: "enableSessionImage",
     fields: { enableSessionImage: true },
     kinds: both,
-    dialects: ["v1.2-preview.1", "v1.2"],
+    dialects: ["v1.2-preview.1", "v1.2", "v1.3-preview.1"],
     refusedTowards: ["v1.1-preview.1"],
   },
   {
@@ -48,20 +49,20 @@ const cases: Case[] = [
     fields: { livenessSingleModalModel: "2022-10-15-preview.04" },
     kinds: both,
     dialects: ["v1.2-preview.1"],
-    refusedTowards: ["v1.1-preview.1", "v1.2"],
+    refusedTowards: ["v1.1-preview.1", "v1.2", "v1.3-preview.1"],
   },
   {
     feature: "livenessModelVersion",
     fields: { livenessModelVersion: "2024-11-15" },
     kinds: both,
-    dialects: ["v1.2"],
+    dialects: ["v1.2", "v1.3-preview.1"],
     refusedTowards: ["v1.1-preview.1", "v1.2-preview.1"],
   },
   {
     feature: "returnVerifyImageHash",
     fields: { returnVerifyImageHash: true },
     kinds: ["livenessWithVerify"],
-    dialects: ["v1.2-preview.1", "v1.2"],
+    dialects: ["v1.2-preview.1", "v1.2", "v1.3-preview.1"],
     refusedTowards: ["v1.1-preview.1"],
   },
   {
@@ -69,8 +70,36 @@ const cases: Case[] = [
     fields: {},
     kinds: ["livenessWithVerify"],
     withoutImage: true,
-    dialects: ["v1.1-preview.1", "v1.2-preview.1"],
-    refusedTowards: ["v1.2"],
+    dialects: ["v1.1-preview.1", "v1.2-preview.1", "v1.2", "v1.3-preview.1"],
+    refusedTowards: [],
+  },
+  {
+    feature: "userCorrelationId",
+    fields: { userCorrelationId: "a-user" },
+    kinds: both,
+    dialects: ["v1.2", "v1.3-preview.1"],
+    refusedTowards: [],
+  },
+  {
+    feature: "userCorrelationIdSetInClient",
+    fields: { userCorrelationIdSetInClient: true, userCorrelationId: undefined },
+    kinds: both,
+    dialects: ["v1.3-preview.1"],
+    refusedTowards: older,
+  },
+  {
+    feature: "numberOfClientAttemptsAllowed",
+    fields: { numberOfClientAttemptsAllowed: 1 },
+    kinds: both,
+    dialects: ["v1.3-preview.1"],
+    refusedTowards: [],
+  },
+  {
+    feature: "expectedClientIpAddress",
+    fields: { expectedClientIpAddress: "203.0.113.0/24" },
+    kinds: both,
+    dialects: ["v1.3-preview.1"],
+    refusedTowards: older,
   },
 ];
 
@@ -87,7 +116,9 @@ for (const upstream of apiVersions) {
     after(() => stack.stop());
 
     const create = (dialect: Dialect, kind: SessionKind, fields: object, withoutImage = kind === "liveness") => {
-      const body = { livenessOperationMode: "Passive", deviceCorrelationId: randomUUID(), ...fields };
+      const sent = { livenessOperationMode: "Passive", deviceCorrelationId: randomUUID(), ...fields };
+      const entries = Object.entries(dialect.fields(sent)).filter(([, value]) => value !== undefined);
+      const body = Object.fromEntries(entries);
       return app.send(dialect.sessions(kind), withoutImage ? { json: body } : { body: dialect.form(body, image) });
     };
     const creations = async () => (await emulatorState(stack)).calls.create;
@@ -123,7 +154,7 @@ for (const upstream of apiVersions) {
     });
 
     test("applies the caller's threshold in the service or in the app", async () => {
-      for (const dialect of [dialectOf("v1.2-preview.1"), dialectOf("v1.2")]) {
+      for (const dialect of dialects.slice(1)) {
         for (const [matchConfidence, isIdentical, decision] of [
           [0.899, false, "rejected"],
           [0.9, true, "accepted"],
@@ -147,13 +178,17 @@ for (const upstream of apiVersions) {
     if (upstream === "v1.1-preview.1") return;
     test("accepted features show in the result", async () => {
       const fields = { enableSessionImage: true, returnVerifyImageHash: true };
-      for (const dialect of [dialectOf("v1.2-preview.1"), dialectOf("v1.2")]) {
+      for (const dialect of dialects.slice(1)) {
         const opened = await create(dialect, "livenessWithVerify", fields);
         const session = dialect.readCreated("livenessWithVerify", opened.body);
         await playAttempt(stack.emulator, session, { scenario: "realface" });
         const answer = await app.send(`${dialect.sessions("livenessWithVerify")}/${session.sessionId}`);
         const [attempt] = dialect.readSession("livenessWithVerify", answer.body).attempts;
-        for (const images of ["v1.2-preview.1/session/sessionImages", "v1.2/sessionImages"]) {
+        for (const images of [
+          "v1.2-preview.1/session/sessionImages",
+          "v1.2/sessionImages",
+          "v1.3-preview.1/sessionImages",
+        ]) {
           const shown = await app.send(`face/${images}/${attempt?.sessionImageId}`);
           assert.deepEqual([shown.status, shown.headers.get("content-type")], [200, "application/octet-stream"]);
         }

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import type * as z from "zod";
+import { randomUUID } from "node:crypto";
+import * as z from "zod";
 import { parseJson } from "../../../src/face/int64.ts";
 import type { ApiVersion, SessionKind } from "../../../src/face/model.ts";
 import * as preview from "../../../src/face/versions/previews.ts";
-import * as stable from "../../../src/face/versions/v1.2-shapes.ts";
+import * as stable from "../../../src/face/versions/stable-shapes.ts";
 import type { Answer, AppRequest } from "../support/app-client.ts";
 import { checkAnswer } from "../support/described-answers.ts";
 import * as official from "./official-shapes.ts";
@@ -20,7 +21,7 @@ export interface ReadAttempt {
 
 export interface ReadSession {
   status: string;
-  /** All attempts in v1.2; in the previews the latest one that has ended. */
+  /** All attempts, oldest first, in v1.2 and v1.3; in the older previews the latest one that has ended. */
   attempts: ReadAttempt[];
   /** Number of faces in the verify image. */
   references: number;
@@ -32,6 +33,8 @@ export interface Dialect {
   isPreview: boolean;
   sessions(kind: SessionKind): string;
   deletedStatus: number;
+  /** Fields of a creation, with those that only this version requires; three attempts, as older versions allow. */
+  fields<T extends object>(fields: T): T & { userCorrelationId?: string };
   /** The status of a session with a result. */
   doneStatus: string;
   form(fields: object, image: Uint8Array<ArrayBuffer>): FormData;
@@ -47,6 +50,7 @@ function previewDialect(version: ApiVersion): Dialect {
     isPreview: true,
     sessions: (kind) => `face/${version}/${names[kind]}/singleModal/sessions`,
     deletedStatus: 200,
+    fields: (fields) => fields,
     doneStatus: "ResultAvailable",
     form(fields, image) {
       const form = new FormData();
@@ -106,11 +110,16 @@ function assertNoNewFields({ sessionImageId, verifyImageHash }: Entry): void {
   assert.deepEqual([sessionImageId, verifyImageHash], [undefined, undefined]);
 }
 
-const stableDialect: Dialect = {
-  version: "v1.2",
+/** The versions with attempts in the session. */
+const stableDialect = (version: ApiVersion): Dialect => ({
+  version,
   isPreview: false,
-  sessions: (kind) => `face/v1.2/${names[kind]}-sessions`,
+  sessions: (kind) => `face/${version}/${names[kind]}-sessions`,
   deletedStatus: 204,
+  fields: (fields) =>
+    version === "v1.3-preview.1"
+      ? { userCorrelationId: randomUUID(), numberOfClientAttemptsAllowed: 3, ...fields }
+      : fields,
   doneStatus: "Succeeded",
   form(fields, image) {
     const form = new FormData();
@@ -124,8 +133,10 @@ const stableDialect: Dialect = {
     return { sessionId, authToken, references: results?.verifyReferences?.length ?? 0 };
   },
   readSession(kind, body) {
-    (kind === "liveness" ? official.stableSession : official.stableVerifySession).parse(body);
-    const { status, results } = stable.session.parse(body);
+    const { status, results, ...session } = stable.session.parse(body);
+    // The service's own answer in v1.3 has an empty token.
+    const rest = session.authToken === "" ? omitToken(body) : body;
+    (kind === "liveness" ? official.stableSession : official.stableVerifySession).parse(rest);
     const attempts = results.attempts
       .toSorted((one, other) => one.attemptId - other.attemptId)
       .map(({ result, error }) =>
@@ -138,9 +149,20 @@ const stableDialect: Dialect = {
           errorCode: error?.code,
         }),
       );
+    const ids = results.attempts.map(({ attemptId }) => attemptId);
+    assert.deepEqual(
+      ids,
+      ids.toSorted((one, other) => other - one),
+      "the newest attempt is not the first",
+    );
     return { status, attempts, references: results.verifyReferences?.length ?? 0 };
   },
-};
+});
+
+function omitToken(body: unknown): unknown {
+  const { authToken: _, ...rest } = z.record(z.string(), z.unknown()).parse(body);
+  return rest;
+}
 
 function compact(fields: { [Name in keyof ReadAttempt]: ReadAttempt[Name] | null | undefined }): ReadAttempt {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null));
@@ -149,8 +171,14 @@ function compact(fields: { [Name in keyof ReadAttempt]: ReadAttempt[Name] | null
 export const dialects: readonly Dialect[] = [
   previewDialect("v1.1-preview.1"),
   previewDialect("v1.2-preview.1"),
-  stableDialect,
+  stableDialect("v1.2"),
+  stableDialect("v1.3-preview.1"),
 ];
+
+/** Whether a version returns all attempts in the session, and has no audit trail. */
+export function isStable(version: ApiVersion): boolean {
+  return !dialectOf(version).isPreview;
+}
 
 export function dialectOf(version: ApiVersion): Dialect {
   const found = dialects.find((dialect) => dialect.version === version);

@@ -7,7 +7,7 @@ import { makeImage } from "../../fixtures/images.ts";
 import { type Stack, startStack } from "../../local/stack.ts";
 import { type Answer, assertError, control, createAppClient, errorOf } from "../support/app-client.ts";
 import { openStack } from "../support/open-stack.ts";
-import { dialectOf, dialects } from "./dialects.ts";
+import { dialectOf, dialects, isStable } from "./dialects.ts";
 
 /** The app against the literal requests, fields and error texts of the service's documents. */
 
@@ -86,7 +86,7 @@ for (const upstream of apiVersions) {
 
       test(`${document}: the sample with one device id`, async () => {
         const answer = await app.send(path.slice(1), { json: { ...rest, deviceCorrelationId } });
-        const isRefused = upstream === "v1.2" && (rest.sendResultsToClient === true || path.includes("WithVerify"));
+        const isRefused = isStable(upstream) && rest.sendResultsToClient === true;
         if (isRefused) assertError(answer, 400, "NotSupportedByUpstreamVersion");
         else assertLike(answer, response);
       });
@@ -133,7 +133,7 @@ describe("the documents' errors", async () => {
   for (const dialect of dialects) {
     for (const [code, fields] of wrong) {
       test(`${dialect.version}: ${code} has the documented message`, async () => {
-        const answer = await app.send(dialect.sessions("liveness"), { json: { ...good, ...fields } });
+        const answer = await app.send(dialect.sessions("liveness"), { json: dialect.fields({ ...good, ...fields }) });
         assertError(answer, 400, code);
         const documented = errors.messages[code] ?? "";
         // Only the message of v1.1 has the suffix.

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { ApiVersion, SessionKind } from "../../../src/face/model.ts";
+import type { SessionKind } from "../../../src/face/model.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import type { AppRequest } from "../support/app-client.ts";
 import type { Dialect } from "./dialects.ts";
@@ -49,6 +49,3 @@ export const openings: Opening[] = [
     request: (_dialect, json) => ({ json }),
   },
 ];
-
-export const isPossible = ({ image }: Opening, dialect: Dialect, upstream: ApiVersion) =>
-  image !== "later" || (dialect.isPreview && upstream !== "v1.2");

@@ -5,7 +5,7 @@ import { type ApiVersion, apiVersions, type SessionKind } from "../../../src/fac
 import { makeImage } from "../../fixtures/images.ts";
 import { type Stack, startStack } from "../../local/stack.ts";
 import { type AppRequest, control, createAppClient, createClient, playAttempt } from "../support/app-client.ts";
-import { type Dialect, dialects } from "./dialects.ts";
+import { type Dialect, dialects, isStable } from "./dialects.ts";
 
 /**
  * Scripts of a session's device. After each step the app's answer must equal that of the service, called directly in the
@@ -55,11 +55,11 @@ interface Side {
 async function openTwice(stack: Stack, dialect: Dialect, kind: SessionKind): Promise<[ours: Side, truth: Side]> {
   const service = createClient(stack.emulator.url, { "ocp-apim-subscription-key": stack.emulator.key });
   const open = async (send: Side["send"]): Promise<Side> => {
-    const fields = {
+    const fields = dialect.fields({
       livenessOperationMode: "Passive",
       deviceCorrelationId: randomUUID(),
       authTokenTimeToLiveInSeconds: 60,
-    };
+    });
     const request = kind === "liveness" ? { json: fields } : { body: dialect.form(fields, makeImage()) };
     const { body: created } = await send(dialect.sessions(kind), request);
     return { send, created, session: dialect.readCreated(kind, created) };
@@ -74,9 +74,9 @@ async function compareStates(stack: Stack, upstream: ApiVersion, dialect: Dialec
     const { body } = await send(`${dialect.sessions("liveness")}/${sessionId}`);
     const { status, attempts } = dialect.readSession("liveness", body);
     return {
-      status: upstream === "v1.2" ? status : status.replace("Canceled", "Failed"),
+      status: isStable(upstream) ? status : status.replace("Canceled", "Failed"),
       attempts: attempts
-        .filter(({ decision, errorCode }) => upstream === "v1.2" || (decision ?? errorCode) !== undefined)
+        .filter(({ decision, errorCode }) => isStable(upstream) || (decision ?? errorCode) !== undefined)
         .map(({ digest, ...attempt }) => ({ ...attempt, hasDigest: digest !== undefined })),
     };
   };
@@ -93,9 +93,12 @@ async function compareStates(stack: Stack, upstream: ApiVersion, dialect: Dialec
 
 /** Fields that the upstream version does not return. */
 function missing(dialect: Dialect, upstream: ApiVersion): string[] {
-  if (dialect.isPreview && upstream === "v1.2") return ["contentLength", "userAgent"];
-  if (!dialect.isPreview && upstream !== "v1.2") return ["modelVersion", "targets of errors"];
-  return [];
+  if (dialect.isPreview && isStable(upstream)) return ["contentLength", "userAgent"];
+  const ofService = dialect.version === "v1.3-preview.1" ? ["authToken"] : [];
+  const ofAbuse = ["isAbuseMonitoringEnabled", "clientInformation", "abuseMonitoringResult"];
+  const absent = dialect.version === "v1.3-preview.1" && upstream !== "v1.3-preview.1" ? ofAbuse : [];
+  const older = dialect.isPreview || isStable(upstream) ? [] : ["modelVersion", "targets of errors"];
+  return [...older, ...absent, ...ofService];
 }
 
 /** The app requests the hash for its own comparison, so its answers have it as well. */
@@ -129,5 +132,7 @@ function fieldsOf(value: unknown, path = ""): string[] {
 
 function nameOf(field: string): string {
   if (/\/error\/targets\//.test(field)) return "targets of errors";
+  if (/\/clientInformation\//.test(field)) return "clientInformation";
+  if (/\/abuseMonitoringResult\//.test(field)) return "abuseMonitoringResult";
   return /\/(\w+): /.exec(field)?.[1] ?? "";
 }

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { apiVersions } from "../../../src/face/model.ts";
 import { type Answer, assertError, emulatorState, errorOf } from "../support/app-client.ts";
 import { openStack } from "../support/open-stack.ts";
-import { dialectOf, dialects } from "./dialects.ts";
+import { dialectOf, dialects, isStable } from "./dialects.ts";
 
 const sessionKinds = ["liveness", "livenessWithVerify"] as const;
 const unknownId = "b12e033e-bda7-4b83-a211-e721c661f30e";
@@ -23,7 +23,7 @@ describe("unsupported versions and operations", async () => {
         { version, method: "POST", path },
         { version, method: "GET", path: `${path}/${unknownId}` },
         { version, method: "DELETE", path: `${path}/${unknownId}` },
-        ...(version === "v1.2"
+        ...(isStable(version)
           ? []
           : [path, `${path}/${unknownId}/audit`].map((path) => ({ version, method: "GET", path }))),
       ];
@@ -44,11 +44,11 @@ describe("unsupported versions and operations", async () => {
 
   test("operations of one family in a version of the other: 404 that names the versions", async () => {
     for (const { version, method, path } of paths) {
-      const others = version === "v1.2" ? ["v1.1-preview.1", "v1.2-preview.1"] : ["v1.2"];
+      const others = apiVersions.filter((other) => isStable(other) !== isStable(version));
       for (const other of others) {
         const answer = await send(method, path.replace(version, other));
         assertError(answer, 404, "UnsupportedApiVersion");
-        const family = version === "v1.2" ? "v1.2" : "v1.1-preview.1 and v1.2-preview.1";
+        const family = isStable(version) ? "v1.2 and v1.3-preview.1" : "v1.1-preview.1 and v1.2-preview.1";
         assert.ok(messageOf(answer).includes(`exists in ${family};`), messageOf(answer));
       }
     }

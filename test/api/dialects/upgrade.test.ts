@@ -21,7 +21,7 @@ for (const first of apiVersions) {
       const app = createAppClient(stack.url);
       const opened = [];
       for (const dialect of dialects) {
-        const fields = { livenessOperationMode: "Passive", deviceCorrelationId: randomUUID() };
+        const fields = dialect.fields({ livenessOperationMode: "Passive", deviceCorrelationId: randomUUID() });
         const { body } = await app.send(dialect.sessions(kind), { body: dialect.form(fields, makeImage()) });
         opened.push({ dialect, ...dialect.readCreated(kind, body) });
       }
@@ -40,7 +40,7 @@ for (const first of apiVersions) {
       }
       for (const { dialect, sessionId } of opened) {
         const path = `${dialect.sessions(kind)}/${sessionId}`;
-        assert.equal((await app.session(sessionId)).attempts, 2);
+        assert.equal((await app.session(sessionId)).attempts, 3);
         assert.equal((await app.send(path, { method: "DELETE" })).status, dialect.deletedStatus);
         assertError(await app.send(path), 404, "SessionNotFound");
       }

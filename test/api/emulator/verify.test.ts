@@ -62,9 +62,8 @@ test("an image has 1 KB to 6 MB and a known format", async (t) => {
   }
 });
 
-test("a form without an image, or without its file name -> 400", async (t) => {
+test("a form of the previews without an image, or any without its file name -> 400", async (t) => {
   const emulator = await startStandIn(t);
-  assertError(await emulator.face(v12, { body: flatForm(fields) }), 400, "InvalidRequestBody");
   assertError(await emulator.face(v12Preview, { body: previewForm(fields) }), 400, "InvalidRequestBody");
 
   const parts = Object.entries({ ...fields, verifyImage: "x".repeat(2048) }).map(
@@ -102,6 +101,23 @@ test("returnVerifyImageHash", async (t) => {
     const session = await openVerify(emulator, extra, image);
     await emulator.attempt(session, { scenario: "uncertain" });
     assert.equal(at(await resultOf(emulator, session.sessionId), "verifyImageHash"), expected);
+  }
+});
+
+test("since v1.2 the device submits the image where the form had none", async (t) => {
+  const emulator = await startStandIn(t);
+  const verifyImage = makeImage().toString("base64");
+  const user = { userCorrelationId: "a-user" };
+  for (const path of [v12, v12.replace("v1.2", "v1.3-preview.1")]) {
+    const form = flatForm({ ...fields, ...user, returnVerifyImageHash: "true" });
+    const created = await emulator.face(path, { body: form });
+    assert.deepEqual([created.status, at(created.json, "results", "verifyReferences")], [200, []]);
+    const session = asOpenSession(created.json);
+    assertError(await emulator.attempt(session, { scenario: "realface" }), 400, "InvalidRequestBody");
+    assert.equal((await emulator.attempt(session, { scenario: "realface", verifyImage })).status, 200);
+    const { json } = await emulator.face(`${path}/${session.sessionId}`);
+    assert.equal(at(json, "results", "attempts", 0, "result", "verifyImageHash"), sha256(makeImage()));
+    assert.equal(at(json, "results", "verifyReferences", "length"), 1);
   }
 });
 

@@ -19,7 +19,7 @@ const view = viewStorage(azurite.connectionString);
 function openStage(): Stage {
   return createStage((calls, now) => {
     const connection = connectStorage(azurite);
-    const { sessions, sessionIds, expiry } = connection;
+    const { sessions, sessionIds, expiry, users } = connection;
     const images = createImages(connection, { now });
     const watch = <Port extends object>(name: string, port: Port) =>
       new Proxy(port, {
@@ -33,6 +33,7 @@ function openStage(): Stage {
         sessions: watchTable(sessions, calls),
         sessionIds: watchTable(sessionIds, calls),
         expiry: watchTable(expiry, calls),
+        users: watchTable(users, calls),
       },
       images: watch("images", images),
       bookmarks: watch("bookmarks", createBookmarks(connection)),

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { sessionResourceShape } from "../../../src/functions/session-resource.ts";
 import { makeImage } from "../../fixtures/images.ts";
+import { operations } from "../../local/emulator/faults.ts";
 import { checkAnswer } from "./described-answers.ts";
 
 export const sessionsPath = "face/v1.2/detectLiveness-sessions";
@@ -135,7 +136,7 @@ export function digestOf({ body }: Answer): string {
 const emulatorStateShape = z.object({
   now: z.iso.datetime(),
   sessions: z.array(z.object({ sessionId: z.string(), apiVersion: z.string(), kind: z.string() })),
-  calls: z.record(z.enum(["create", "get", "delete", "list", "audit", "image"]), z.int()),
+  calls: z.record(z.enum(operations), z.int()),
 });
 
 /** The clock, the live sessions and the calls by operation of the stack's emulator. */

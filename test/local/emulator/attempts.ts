@@ -2,11 +2,24 @@ import { randomBytes, randomUUID } from "node:crypto";
 import * as z from "zod";
 import { invalidDeviceCorrelationId } from "../../../src/api-errors.ts";
 import { ApiError } from "../../../src/errors.ts";
-import type { Attempt, AttemptError, AttemptResult, AuditFacts } from "../../../src/face/model.ts";
+import {
+  type AbuseMonitoringResult,
+  type Attempt,
+  type AttemptError,
+  type AttemptResult,
+  type AuditFacts,
+  isCorrelationId,
+} from "../../../src/face/model.ts";
 import { checkVerifyImage, hashImage } from "./images.ts";
-import { type EmulatedSession, maxAttempts } from "./sessions.ts";
+import { type EmulatedSession, verifyReference } from "./sessions.ts";
 
 const decisions = ["realface", "spoofface", "uncertain"];
+
+const flaggedSession = z.strictObject({
+  attemptId: z.int().min(1),
+  sessionId: z.string().min(1),
+  sessionImageId: z.string().min(1).optional(),
+});
 
 /** The body of `POST /emulator/sessions/{sessionId}/attempts`. */
 export const attemptSchema = z.strictObject({
@@ -21,6 +34,15 @@ export const attemptSchema = z.strictObject({
   matchConfidence: z.number().min(0).max(1).optional(),
   /** Required at the first attempt of a session whose device is set in the client. A different id is an error. */
   deviceCorrelationId: z.string().optional(),
+  /** Required at the first attempt of a session whose user is set in the client. A different id is an error. */
+  userCorrelationId: z.string().optional(),
+  /** The address of the device. Default: that of the request, on one machine a loopback address. */
+  clientIp: z.union([z.ipv4(), z.ipv6()], { error: "clientIp must be an IP address." }).optional(),
+  /**
+   * The finding of abuse monitoring: whether it detects abuse, or the other sessions that it flags for the same abuse.
+   * Only for sessions that were created while it was on. Default: no abuse in attempts with a decision, no finding in others.
+   */
+  abuse: z.union([z.boolean(), z.strictObject({ otherFlaggedSessions: z.array(flaggedSession).max(100) })]).optional(),
   /** Base64. Required for a session with verify that was created without an image, an error for others. */
   verifyImage: z.base64().optional(),
   /** Whether the device gets a digest other than the service's, as after a man-in-the-middle attack. */
@@ -33,6 +55,8 @@ export interface AttemptCaller {
   requestId: string;
   clientRequestId: string | undefined;
   userAgent: string | undefined;
+  /** Undefined once the connection is closed. */
+  ip: string | undefined;
 }
 
 /** The answer to the device: its digest, the id of a running attempt, or the service's error. */
@@ -50,8 +74,8 @@ export function playAttempt(
   nextAuditId: () => string,
 ): AttemptAnswer {
   const running = session.attempts.at(-1)?.attemptStatus === "Running" ? session.attempts.at(-1) : undefined;
-  if (running === undefined && session.attempts.length >= maxAttempts) {
-    throw new ApiError(403, "MaxAttemptsExceeded", `The session has used up its ${maxAttempts} attempts.`);
+  if (running === undefined && session.attempts.length >= session.attemptsAllowed) {
+    throw new ApiError(403, "MaxAttemptsExceeded", `Attempts of the session: ${session.attemptsAllowed}, all used up.`);
   }
   if (running !== undefined && request.scenario === "running") {
     throw new ApiError(409, "AttemptInProgress", "An attempt of this session is running.");
@@ -59,13 +83,21 @@ export function playAttempt(
   if (request.matchConfidence !== undefined && session.kind !== "livenessWithVerify") {
     throw new ApiError(400, "InvalidRequestBody", "matchConfidence is for sessions with verify.");
   }
+  if (request.abuse !== undefined && !session.isAbuseMonitoringEnabled) {
+    throw new ApiError(400, "InvalidRequestBody", "abuse is for sessions that were created with abuse monitoring on.");
+  }
   const deviceCorrelationId = pickDevice(session, request);
+  const userCorrelationId = pickUser(session, request);
   const verifyImageHash = pickVerifyImage(session, request);
 
   if (deviceCorrelationId !== undefined) session.deviceCorrelationId = deviceCorrelationId;
+  if (userCorrelationId !== undefined) session.userCorrelationId = userCorrelationId;
+  if (request.verifyImage !== undefined) session.verifyReferences = [verifyReference];
   session.startedAt ??= now;
   const attempt: Attempt = running ?? { attemptId: session.attempts.length + 1, attemptStatus: "Running" };
   if (running === undefined) session.attempts.push(attempt);
+  addAddress(attempt, request.clientIp ?? caller.ip);
+  if (request.abuse !== undefined) attempt.abuseMonitoringResult = makeAbuseResult(request.abuse);
   if (request.scenario === "running") return { attemptId: attempt.attemptId };
 
   const digest = randomDigest();
@@ -74,6 +106,7 @@ export function playAttempt(
     attempt.attemptStatus = "Succeeded";
     attempt.audit.body = describeAnswer(session);
     attempt.result = makeResult(session, request, digest, verifyImageHash);
+    if (session.isAbuseMonitoringEnabled) attempt.abuseMonitoringResult ??= makeAbuseResult(false);
     return { digest: request.tamperDigest ? randomDigest() : digest };
   }
   attempt.attemptStatus = request.scenario === "UserCanceledSession" ? "Canceled" : "Failed";
@@ -90,6 +123,35 @@ function pickDevice(session: EmulatedSession, request: AttemptRequest): string |
   if (known === undefined ? given && given.length <= 64 : given === undefined || given === known) return given;
   if (known === undefined) throw invalidDeviceCorrelationId();
   throw new ApiError(400, "InvalidDeviceCorrelationId", "The session has another device correlation id.");
+}
+
+/** The user's id to set. Undefined where it is set already, or the session names no user, as in older versions. */
+function pickUser(session: EmulatedSession, request: AttemptRequest): string | undefined {
+  const known = session.userCorrelationId;
+  const given = request.userCorrelationId;
+  if (known !== undefined) {
+    if (given === undefined || given === known) return undefined;
+    throw new ApiError(400, "InvalidRequestBody", "The session has another user correlation id.");
+  }
+  if (!session.request.userCorrelationIdSetInClient) return undefined;
+  if (given !== undefined && isCorrelationId(given)) return given;
+  throw new ApiError(400, "InvalidRequestBody", "The first attempt of the session needs a user correlation id.");
+}
+
+/**
+ * An attempt that is started from one address and ended from another has both. Addresses outside of
+ * `expectedClientIpAddress` are accepted: it is not documented how the service refuses them.
+ */
+function addAddress(attempt: Attempt, ip: string | undefined): void {
+  if (ip === undefined) return;
+  attempt.clientInformation ??= [];
+  if (!attempt.clientInformation.some((known) => known.ip === ip)) attempt.clientInformation.push({ ip });
+}
+
+function makeAbuseResult(abuse: NonNullable<AttemptRequest["abuse"]>): AbuseMonitoringResult {
+  return typeof abuse === "boolean"
+    ? { isAbuseDetected: abuse, otherFlaggedSessions: [] }
+    : { isAbuseDetected: true, otherFlaggedSessions: abuse.otherFlaggedSessions };
 }
 
 /** The hash of the verify image; undefined for sessions without verify. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import * as z from "zod";
 import { sessionNotFound } from "../../../src/api-errors.ts";
+import { compact } from "../../../src/compact.ts";
 import { ApiError } from "../../../src/errors.ts";
 import { attemptSchema, playAttempt } from "./attempts.ts";
 import { faultSchema } from "./faults.ts";
@@ -77,6 +78,8 @@ async function attempt(
     requestId,
     clientRequestId: headerOf(request, "client-request-id") ?? headerOf(request, "x-ms-client-request-id"),
     userAgent: request.headers["user-agent"],
+    // Sockets for both families of addresses give IPv4 addresses a prefix.
+    ip: request.socket.remoteAddress?.replace(/^::ffff:/, ""),
   };
   const answer = playAttempt(session, played, caller, state.clock.now(), state.nextAuditId);
   if (!("error" in answer)) return { status: 200, json: answer };
@@ -94,13 +97,14 @@ function describeState(state: EmulatorState) {
   return {
     ...describeClock(state),
     settings: state.settings,
+    resourceSettings: state.resource,
     calls: state.calls,
     faults: state.faults.list(),
     sessions: state.sessions.all().map((session) => ({
       sessionId: session.sessionId,
       kind: session.kind,
       apiVersion: session.version,
-      ...(session.deviceCorrelationId === undefined ? {} : { deviceCorrelationId: session.deviceCorrelationId }),
+      ...compact({ deviceCorrelationId: session.deviceCorrelationId, userCorrelationId: session.userCorrelationId }),
       status: sessionStatus(session, now),
       attempts: session.attempts.length,
       createdOn: new Date(session.createdAt).toISOString(),

@@ -103,7 +103,7 @@ async function answer(
   requestId: string,
   closing: AbortSignal,
 ): Promise<Reply | "reset"> {
-  requireLoopbackName(request.headers.host);
+  requireLoopbackName(request.headers);
   const [path = "", query] = (request.url ?? "").split("?", 2);
   const control = handleControl(state, request, path, requestId);
   if (control !== undefined) return control;

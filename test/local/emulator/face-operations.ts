@@ -27,19 +27,20 @@ export async function createSession(kind: SessionKind, { codec, state, request }
   const body = await readCreateBody(codec, kind, request);
   const decoded = codec.createRequest.decode(kind, body);
   // Additions of the app: the service does not know them.
-  if ((decoded.referenceImageId ?? decoded.clientReferenceId) !== undefined) throw invalidRequestBody();
-  // A form must have an image.
-  if (body.type === "multipart" && decoded.image === undefined) throw invalidRequestBody();
+  const { referenceImageId, expectedReferenceImageId, clientReferenceId } = decoded;
+  if ((referenceImageId ?? expectedReferenceImageId ?? clientReferenceId) !== undefined) throw invalidRequestBody();
+  // A form of the previews must have an image. Later versions have forms only: a sample leaves the image to the device.
+  if (body.type === "multipart" && decoded.image === undefined && !isStable(codec)) throw invalidRequestBody();
   if (decoded.image !== undefined) checkVerifyImage(decoded.image.bytes);
   const session = await state.sessions.create(codec.version, kind, decoded.request, decoded.image);
   return { status: 200, json: codec.createResponse.encode(kind, describeCreated(session)) };
 }
 
-/** Sessions with verify take multipart. All sessions take JSON, except those with verify in v1.2. */
+/** Sessions with verify take multipart. All sessions take JSON, except those with verify since v1.2. */
 async function readCreateBody(codec: Codec, kind: SessionKind, request: IncomingMessage): Promise<RequestBody> {
   const withVerify = kind === "livenessWithVerify";
   const type = mediaType(request);
-  if (type === "application/json" && !(withVerify && codec.version === "v1.2")) {
+  if (type === "application/json" && !(withVerify && isStable(codec))) {
     const parsed = parseJson(await readBody(request));
     if (parsed === undefined) throw invalidRequestBody();
     return { type: "json", value: parsed.value };
@@ -56,13 +57,22 @@ export function getSession(kind: SessionKind, call: FaceCall): Reply {
   const { codec, state } = call;
   const session = findSession(kind, call);
   const described = describeSession(session, state.clock.now());
-  if (codec.version !== "v1.2") {
+  if (!isStable(codec)) {
     return { status: 200, json: codec.session.encode(kind, { ...described, status: previewStatus(session) }) };
   }
-  // In the published examples the newest attempt is first, and some have the token. The previews have neither.
-  const body = codec.session.encode(kind, { ...described, attempts: described.attempts.toReversed() });
-  const token = state.settings.tokenInGet ? { authToken: session.authToken } : {};
-  return { status: 200, json: Object.assign({}, body, token) };
+  const body = codec.session.encode(kind, described);
+  return { status: 200, json: Object.assign({}, body, tokenInGet(codec, session, state)) };
+}
+
+/** In v1.3 the field is required, and the service returns an empty text. In the published examples it is the token. */
+function tokenInGet(codec: Codec, { authToken }: EmulatedSession, { settings }: EmulatorState): { authToken?: string } {
+  if (settings.tokenInGet) return { authToken };
+  return codec.version === "v1.2" ? {} : { authToken: "" };
+}
+
+/** Whether a version has the shape of v1.2: flat forms, and attempts in place of lists and audit entries. */
+function isStable(codec: Codec): boolean {
+  return codec.list === undefined;
 }
 
 export function deleteSession(kind: SessionKind, call: FaceCall): Reply {

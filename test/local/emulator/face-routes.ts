@@ -1,5 +1,6 @@
 import type { Codec } from "../../../src/face/codec.ts";
 import { sessionKinds } from "../../../src/face/model.ts";
+import { clientAssetsTokenPath, settingsPath } from "../../../src/face/versions/settings.ts";
 import {
   createSession,
   deleteSession,
@@ -11,6 +12,7 @@ import {
 } from "./face-operations.ts";
 import type { Operation } from "./faults.ts";
 import type { Reply } from "./http.ts";
+import { getClientAssetsToken, getSettings, patchSettings } from "./resource-settings.ts";
 
 export interface FaceRoute {
   codec: Codec;
@@ -46,6 +48,13 @@ export function makeFaceRoutes(codec: Codec): FaceRoute[] {
     }
   }
   if (paths.sessionImage) routes.push(route("GET", paths.sessionImage(anyId), "image", getSessionImage));
+  if (codec.hasSettings) {
+    routes.push(
+      route("GET", settingsPath, "settings", getSettings),
+      route("PATCH", settingsPath, "patchSettings", patchSettings),
+      route("GET", clientAssetsTokenPath, "clientAssetsToken", getClientAssetsToken),
+    );
+  }
   return routes;
 }
 

@@ -1,7 +1,17 @@
 import * as z from "zod";
 
 /** Names of the service's operations in faults and counters. */
-export const operations = ["create", "get", "delete", "list", "audit", "image"] as const;
+export const operations = [
+  "create",
+  "get",
+  "delete",
+  "list",
+  "audit",
+  "image",
+  "settings",
+  "patchSettings",
+  "clientAssetsToken",
+] as const;
 export type Operation = (typeof operations)[number];
 
 /** The body of `POST /emulator/faults`. */

@@ -1,21 +1,24 @@
 import { randomUUID } from "node:crypto";
-import type {
-  ApiVersion,
-  Attempt,
-  CreatedSession,
-  SessionKind,
-  SessionListItem,
-  SessionRequest,
-  SessionState,
-  VerifyImage,
-  VerifyReference,
+import { compact } from "../../../src/compact.ts";
+import {
+  type AbuseFacts,
+  type ApiVersion,
+  type Attempt,
+  type CreatedSession,
+  maxAttempts,
+  type SessionKind,
+  type SessionListItem,
+  type SessionRequest,
+  type SessionState,
+  type VerifyImage,
+  type VerifyReference,
 } from "../../../src/face/model.ts";
+import { codecs } from "../../../src/face/versions/codecs.ts";
+import type { FaceSettings } from "../../../src/face/versions/settings.ts";
 import type { EmulatorClock } from "./clock.ts";
 import { hashImage } from "./images.ts";
 import type { SessionTokens } from "./tokens.ts";
 
-/** Number of attempts of a token. */
-export const maxAttempts = 3;
 const lifeMs = 48 * 3600 * 1000;
 
 /** A session of any version. Times are milliseconds of the emulator's clock. */
@@ -29,11 +32,18 @@ export interface EmulatedSession {
   readonly createdAt: number;
   readonly tokenExpiresAt: number;
   readonly expiresAt: number;
+  /** Attempts of the token: in v1.3 as requested, in older versions always 3. */
+  readonly attemptsAllowed: number;
+  /** Whether abuse monitoring was on at creation. Absent in versions without abuse monitoring. */
+  readonly isAbuseMonitoringEnabled?: boolean;
   /** From the request, or from the device's first attempt. */
   deviceCorrelationId?: string;
+  /** From the request, or from the device's first attempt. */
+  userCorrelationId?: string;
   /** SHA-256 of the image in the creation request. The image itself is not kept. */
   readonly verifyImageHash?: string;
-  readonly verifyReferences: VerifyReference[];
+  /** Of the image in the creation request, or else in the latest attempt that submits one. */
+  verifyReferences: VerifyReference[];
   startedAt?: number;
   /** Ascending by `attemptId`. */
   readonly attempts: Attempt[];
@@ -65,9 +75,10 @@ const defaultModels: Record<ApiVersion, string> = {
   "v1.1-preview.1": "2022-10-15-preview.04",
   "v1.2-preview.1": "2023-12-20-preview.06",
   "v1.2": "2024-11-15",
+  "v1.3-preview.1": "2024-11-15",
 };
 
-export function createSessions(clock: EmulatorClock, tokens: SessionTokens): Sessions {
+export function createSessions(clock: EmulatorClock, tokens: SessionTokens, resource: FaceSettings): Sessions {
   /** In the order of creation. That is the order of expiry too, unless the clock was reset. */
   const sessions = new Map<string, EmulatedSession>();
 
@@ -102,8 +113,13 @@ export function createSessions(clock: EmulatorClock, tokens: SessionTokens): Ses
         createdAt: now,
         tokenExpiresAt: tokenExpires * 1000,
         expiresAt: now + lifeMs,
-        ...(request.deviceCorrelationId === undefined ? {} : { deviceCorrelationId: request.deviceCorrelationId }),
-        ...(image === undefined ? {} : { verifyImageHash: hashImage(image.bytes) }),
+        attemptsAllowed: request.numberOfClientAttemptsAllowed ?? maxAttempts,
+        ...compact({
+          isAbuseMonitoringEnabled: codecs[version].hasSettings ? resource.livenessAbuseMonitoring.enabled : undefined,
+          deviceCorrelationId: request.deviceCorrelationId,
+          userCorrelationId: request.userCorrelationId,
+          verifyImageHash: image && hashImage(image.bytes),
+        }),
         verifyReferences: image === undefined ? [] : [verifyReference],
         attempts: [],
       };
@@ -134,7 +150,8 @@ export function createSessions(clock: EmulatorClock, tokens: SessionTokens): Ses
   };
 }
 
-const verifyReference: VerifyReference = {
+/** The face in every verify image. */
+export const verifyReference: VerifyReference = {
   referenceType: "Color",
   faceRectangle: { top: 316, left: 131, width: 498, height: 677 },
   qualityForRecognition: "high",
@@ -142,7 +159,11 @@ const verifyReference: VerifyReference = {
 
 export function describeCreated(session: EmulatedSession): CreatedSession {
   const { sessionId, authToken, modelVersion, verifyReferences } = session;
-  return { sessionId, authToken, modelVersion, verifyReferences };
+  return { sessionId, authToken, modelVersion, verifyReferences, ...abuseFactsOf(session) };
+}
+
+function abuseFactsOf({ isAbuseMonitoringEnabled, request: { expectedClientIpAddress } }: EmulatedSession): AbuseFacts {
+  return compact({ isAbuseMonitoringEnabled, expectedClientIpAddress });
 }
 
 export function describeSession(session: EmulatedSession, now: number): SessionState {
@@ -153,6 +174,7 @@ export function describeSession(session: EmulatedSession, now: number): SessionS
     attempts: session.attempts,
     modelVersion: session.modelVersion,
     verifyReferences: session.verifyReferences,
+    ...abuseFactsOf(session),
     ...item,
   };
 }
@@ -177,7 +199,7 @@ export function sessionStatus(session: EmulatedSession, now: number): string {
   const last = session.attempts.at(-1);
   if (last === undefined) return "NotStarted";
   if (session.attempts.some((attempt) => attempt.attemptStatus === "Succeeded")) return "Succeeded";
-  const isOver = session.attempts.length >= maxAttempts || now >= session.tokenExpiresAt;
+  const isOver = session.attempts.length >= session.attemptsAllowed || now >= session.tokenExpiresAt;
   return isOver && last.attemptStatus !== "Running" ? last.attemptStatus : "Running";
 }
 

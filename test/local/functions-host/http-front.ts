@@ -50,7 +50,7 @@ export function createHttpFront(options: HttpFrontOptions): Server {
       return;
     }
     try {
-      if (options.loopbackNamesOnly || isAdminPath(path)) requireLoopbackName(message.headers.host);
+      if (options.loopbackNamesOnly || isAdminPath(path)) requireLoopbackName(message.headers);
     } catch (error) {
       message.resume();
       writeAnswer(response, toHttpAnswer(toErrorReply(error)));

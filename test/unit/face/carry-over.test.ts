@@ -11,20 +11,27 @@ const request: SessionRequest = {
   deviceCorrelationIdSetInClient: false,
   authTokenTimeToLiveInSeconds: 600,
 };
+/** What v1.3 also needs. */
+const ofUser = { userCorrelationId: "a-user", userCorrelationIdSetInClient: false, numberOfClientAttemptsAllowed: 3 };
 const image = { bytes: Uint8Array.of(1), filename: "f" };
 
 function carry(version: ApiVersion, fields: Partial<SessionRequest>, kind: SessionKind = "livenessWithVerify") {
   const { createRequest } = codecs[version];
   const picture = kind === "liveness" ? undefined : image;
-  return createRequest.decode(kind, createRequest.encode(kind, { ...request, ...fields }, picture)).request;
+  const sent = { ...request, ...ofUser, ...fields };
+  return createRequest.decode(kind, createRequest.encode(kind, sent, picture)).request;
+}
+
+function requestTo(version: ApiVersion): SessionRequest {
+  return { ...request, ...(version === "v1.3-preview.1" && ofUser) };
 }
 
 function assertLeftOut(version: ApiVersion, fields: Partial<SessionRequest>) {
-  assert.deepEqual(carry(version, fields), request);
+  assert.deepEqual(carry(version, fields), requestTo(version));
 }
 
 function assertCarried(version: ApiVersion, fields: Partial<SessionRequest>) {
-  assert.deepEqual(carry(version, fields), { ...request, ...fields });
+  assert.deepEqual(carry(version, fields), { ...requestTo(version), ...fields });
 }
 
 test("sendResultsToClient: true is refused towards v1.2, false is left out", () => {
@@ -67,13 +74,15 @@ test("a model version is carried to its own version only; the error has the call
     assertRefused(() => carry(version, ofStable), "NotSupportedByUpstreamVersion", "livenessModelVersion");
   }
   assert.equal(carry("v1.2", { modelVersion: "2024-11-15" }).modelVersion, "2024-11-15");
+  // The same field exists in both: the value of the other dialect is sent on.
+  assert.equal(carry("v1.3-preview.1", ofStable).modelVersion, "2024-11-15");
+  assert.equal(carry("v1.2", { ...ofStable, modelVersionOf: "v1.3-preview.1" }).modelVersion, "2024-11-15");
 });
 
-test("a session with verify needs its image towards v1.2", () => {
+test("a session with verify may be created without an image, which the device submits", () => {
   for (const { version, createRequest } of Object.values(codecs)) {
-    const encode = () => createRequest.encode("livenessWithVerify", request);
-    if (version === "v1.2") assertRefused(encode, "NotSupportedByUpstreamVersion", "verifyImage");
-    else assert.equal(encode().type, "json");
+    const isForm = version === "v1.2" || version === "v1.3-preview.1";
+    assert.equal(createRequest.encode("livenessWithVerify", request).type, isForm ? "multipart" : "json");
   }
 });
 
@@ -92,7 +101,7 @@ test("fields of sessions with verify are refused for others, not dropped", () =>
       "NotSupportedByUpstreamVersion",
       "verifyImage",
     );
-    assert.deepEqual(carryWith({ returnVerifyImageHash: false })(), request);
+    assert.deepEqual(carryWith({ returnVerifyImageHash: false })(), requestTo(version));
   }
 });
 
@@ -106,4 +115,25 @@ test("the table has a rule for every optional field and version", () => {
   const named = carryOverRules.map(({ field }) => field);
   assert.equal(new Set(named).size, named.length);
   for (const { towards } of carryOverRules) assert.deepEqual(Object.keys(towards), [...apiVersions]);
+});
+
+test("user id and limit of attempts are left out towards older versions, which know neither", () => {
+  for (const version of apiVersions.filter((version) => version !== "v1.3-preview.1")) {
+    assertLeftOut(version, { userCorrelationId: "u", numberOfClientAttemptsAllowed: 1 });
+  }
+  assertCarried("v1.3-preview.1", { userCorrelationId: "u", numberOfClientAttemptsAllowed: 1 });
+});
+
+test("an expected address and a user id from the device are refused towards older versions", () => {
+  for (const kind of ["liveness", "livenessWithVerify"] as const) {
+    for (const version of apiVersions.filter((version) => version !== "v1.3-preview.1")) {
+      const address = { expectedClientIpAddress: "203.0.113.0/24" };
+      const refused = "NotSupportedByUpstreamVersion";
+      assertRefused(() => carry(version, address, kind), refused, "expectedClientIpAddress");
+      const inClient = { userCorrelationIdSetInClient: true };
+      assertRefused(() => carry(version, inClient, kind), refused, "userCorrelationIdSetInClient");
+    }
+    const { expectedClientIpAddress } = carry("v1.3-preview.1", { expectedClientIpAddress: "203.0.113.0/24" }, kind);
+    assert.equal(expectedClientIpAddress, "203.0.113.0/24");
+  }
 });

@@ -25,6 +25,7 @@ export interface Storage {
   sessions: MemoryTable;
   sessionIds: MemoryTable;
   expiry: MemoryTable;
+  users: MemoryTable;
 }
 
 export function createStorage(): Storage {
@@ -32,6 +33,7 @@ export function createStorage(): Storage {
     sessions: createMemoryTable("sessions"),
     sessionIds: createMemoryTable("sessionids"),
     expiry: createMemoryTable("expiry"),
+    users: createMemoryTable("users"),
   };
 }
 

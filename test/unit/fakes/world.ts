@@ -57,7 +57,7 @@ export const startOfTime = Date.parse("2026-03-01T12:00:00.000Z");
 
 /** The storage of a process. */
 export interface Connected {
-  tables: Pick<StorageTables, "sessions" | "sessionIds" | "expiry">;
+  tables: Pick<StorageTables, "sessions" | "sessionIds" | "expiry" | "users">;
   images: Images;
   bookmarks: Bookmarks;
 }
@@ -84,7 +84,7 @@ export function createStage(connect: (calls: Calls, now: Clock) => Connected): S
         return `c0ffee00-0000-4000-8000-${String(ids).padStart(12, "0")}`;
       },
       rules: { requireClientDigest: false },
-      policy: { allowDeviceSetInClient: false, confidenceFloor: 0 },
+      policy: { allowDeviceSetInClient: false, confidenceFloor: 0, userIdKey: "a-key-for-user-ids-of-32-characters" },
       limits: {
         creations: 10,
         ownerCreations: 20,
@@ -132,6 +132,7 @@ export function createWorld(): World {
       sessions: storage.sessions.open(calls),
       sessionIds: storage.sessionIds.open(calls),
       expiry: storage.expiry.open(calls),
+      users: storage.users.open(calls),
     },
     images: createFakeImages(blobs, calls, now),
     bookmarks: createFakeBookmarks(blobs, calls),

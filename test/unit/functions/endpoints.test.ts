@@ -18,7 +18,7 @@ const errorOf = z
 
 /** A path that matches the route. */
 function pathOf(route: string): string {
-  const version = route.includes("singleModal") || route.includes("session/") ? "v1.2-preview.1" : "v1.2";
+  const version = endpoints.find((endpoint) => endpoint.route === route)?.versions?.at(-1) ?? "";
   return `/${route.replace("{apiVersion}", version).replaceAll(/\{\w+\}/g, "an-id")}`;
 }
 

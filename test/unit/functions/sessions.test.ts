@@ -180,7 +180,7 @@ describe("settling a session", () => {
 });
 
 describe("the audit entries of a session", () => {
-  test("are returned as stored, in ascending order", async () => {
+  test("are returned as stored, newest first", async () => {
     const { world, id } = await seeded();
     assert.deepEqual((await read(world, id, service, "/audit-entries")).json, { value: [] });
     play(world.service, id, failedAttempt("TimedOut"));
@@ -189,8 +189,8 @@ describe("the audit entries of a session", () => {
     const receivedOn = "2026-03-01T12:00:00.000Z";
     assert.deepEqual((await read(world, id, service, "/audit-entries")).json, {
       value: [
-        { entryId: "1", receivedOn, attemptId: 1, attemptStatus: "Failed", ...failedAttempt("TimedOut") },
         { entryId: "2", receivedOn, attemptId: 2, attemptStatus: "Succeeded", ...realFace() },
+        { entryId: "1", receivedOn, attemptId: 1, attemptStatus: "Failed", ...failedAttempt("TimedOut") },
       ],
     });
   });

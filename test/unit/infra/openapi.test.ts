@@ -64,8 +64,8 @@ describe("the OpenAPI document", () => {
       );
     }
     const counted = apiVersions.map((version) => operations.filter(({ path }) => path.includes(`/${version}/`)).length);
-    // Two kinds of session: create, get, delete; the previews' two lists; the session image if supported.
-    assert.deepEqual(counted, [10, 11, 7]);
+    // Two kinds of session: create, get, delete; the previews' two lists; the session image and the settings if supported.
+    assert.deepEqual(counted, [10, 11, 7, 10]);
   });
 
   test("declares exactly the parameters of each path", () => {

@@ -5,7 +5,9 @@ import { describe, test } from "node:test";
 import { endpoints } from "../../../src/endpoints.ts";
 import { maintenanceSchedule } from "../../../src/functions/maintain-sessions.ts";
 import { heldImageName } from "../../../src/liveness/images/image-name.ts";
+import { faultsOf } from "../fakes/settings.ts";
 import { infra, listFiles, type Resource, readBicep } from "./bicep.ts";
+import { choices, chosenSettings } from "./parameters.ts";
 
 const files = listFiles(".bicep").map(readBicep);
 
@@ -134,11 +136,27 @@ describe("access by key is disabled for", () => {
     }
   });
 
-  test("client keys: parameters are secure up to the vault", () => {
-    const isSecure = (path: string) => readBicep(path).params.find(({ name }) => name === "clientKeys")?.secure;
-    assert.equal(isSecure("main.bicep"), true);
-    assert.equal(isSecure("modules/key-vault.bicep"), true);
-    assert.match(readBicep("modules/function-app.bicep").tree.text, /CLIENT_KEYS: '@Microsoft\.KeyVault\(SecretUri=/);
+  for (const [parameter, setting] of [
+    ["clientKeys", "CLIENT_KEYS"],
+    ["userIdKey", "USER_ID_KEY"],
+  ] as const) {
+    test(`${setting}: parameters are secure up to the vault, and the app's setting is a reference`, () => {
+      const isSecure = (path: string) => readBicep(path).params.find(({ name }) => name === parameter)?.secure;
+      assert.equal(isSecure("main.bicep"), true);
+      assert.equal(isSecure("modules/key-vault.bicep"), true);
+      const reference = `${setting}: '@Microsoft.KeyVault(SecretUri=\${${parameter}SecretUri})'`;
+      assert.ok(readBicep("modules/function-app.bicep").tree.text.includes(reference));
+      assert.equal(choices[parameter]?.variable, setting);
+      assert.ok(!(setting in chosenSettings), "the setting would have the secret's value");
+    });
+  }
+
+  test("v1.3-preview.1 without USER_ID_KEY fails before any resource is created", () => {
+    const condition =
+      /var withUserIdKey = !empty\(userIdKey\)\s+\? true\s+: settings\.FACE_API_VERSION == '([^']+)'\s+\? fail\(/;
+    const [, version] = condition.exec(readBicep("main.bicep").tree.text) ?? assert.fail("no such variable");
+    const fault = { setting: "USER_ID_KEY", message: `is required with FACE_API_VERSION ${version}` };
+    assert.deepEqual(faultsOf({ FACE_API_VERSION: version }), [fault], "as in the app");
   });
 });
 
@@ -220,13 +238,12 @@ describe("roles", () => {
     assert.match(readBicep("main.bicep").tree.text, /dependsOn: \[roles, privateEndpoints\]/);
   });
 
-  test("on the vault exist from the first deployment, even without client keys", () => {
+  test("on the vault exist from the first deployment, even without secrets", () => {
     assert.match(readBicep("main.bicep").tree.text, /\nmodule keyVault 'modules\/key-vault\.bicep' = \{/);
-    assert.match(roles.tree.text, /\nresource clientKeys '[^']+' = \{/);
-    assert.match(
-      readBicep("modules/key-vault.bicep").tree.text,
-      /\nresource secret '[^']+' = if \(withClientKeys\) \{/,
-    );
+    assert.match(roles.tree.text, /\nresource secrets '[^']+' = \{/);
+    const vault = readBicep("modules/key-vault.bicep").tree.text;
+    assert.match(vault, /\nresource clientKeysSecret '[^']+' = if \(withClientKeys\) \{/);
+    assert.match(vault, /\nresource userIdKeySecret '[^']+' = if \(withUserIdKey\) \{/);
   });
 
   function isAssignment({ type }: Resource): boolean {

@@ -22,6 +22,7 @@ export const image: fc.Arbitrary<Required<VerifyImage>> = fc.record(
 const threshold = fc.double({ min: 0, max: 1, noNaN: true }).map((value) => (value === 0 ? 0 : value));
 
 const optionalFields = {
+  expectedClientIpAddress: fc.constantFrom("203.0.113.24", "203.0.113.0/24", "2001:db8::7", "2001:db8::/32"),
   sendResultsToClient: fc.boolean(),
   enableSessionImage: fc.boolean(),
   modelVersion: text(128),
@@ -30,6 +31,7 @@ const optionalFields = {
 };
 
 const optionalNames = [
+  "expectedClientIpAddress",
   "sendResultsToClient",
   "enableSessionImage",
   "modelVersion",
@@ -56,6 +58,16 @@ const fieldsByVersion: Record<ApiVersion, Record<SessionKind, (typeof optionalNa
     liveness: ["enableSessionImage", "modelVersion"],
     livenessWithVerify: ["enableSessionImage", "modelVersion", "returnVerifyImageHash", "verifyConfidenceThreshold"],
   },
+  "v1.3-preview.1": {
+    liveness: ["expectedClientIpAddress", "enableSessionImage", "modelVersion"],
+    livenessWithVerify: [
+      "expectedClientIpAddress",
+      "enableSessionImage",
+      "modelVersion",
+      "returnVerifyImageHash",
+      "verifyConfidenceThreshold",
+    ],
+  },
 };
 
 /** A request that `version` supports. */
@@ -68,14 +80,27 @@ export function request(version: ApiVersion, ofKind: SessionKind): fc.Arbitrary<
     fc.record({ deviceCorrelationId: text(64), deviceCorrelationIdSetInClient: fc.constant(false) }),
     fc.record({ deviceCorrelationIdSetInClient: fc.constant(true) }),
   );
+  const user: fc.Arbitrary<Partial<SessionRequest>> =
+    version === "v1.3-preview.1"
+      ? fc
+          .record(
+            {
+              userCorrelationId: text(64),
+              numberOfClientAttemptsAllowed: fc.integer({ min: 1, max: 3 }),
+            },
+            { requiredKeys: ["numberOfClientAttemptsAllowed"], noNullPrototype: true },
+          )
+          .map((fields) => ({ ...fields, userCorrelationIdSetInClient: fields.userCorrelationId === undefined }))
+      : fc.constant({});
   const rest = fc.record({
     livenessOperationMode: fc.constantFrom<SessionRequest["livenessOperationMode"][]>("Passive", "PassiveActive"),
     authTokenTimeToLiveInSeconds: fc.integer({ min: 60, max: 86_400 }),
   });
-  return fc.tuple(rest, device, optional).map(([a, b, c]) => ({
+  return fc.tuple(rest, device, optional, user).map(([a, b, c, d]) => ({
     ...a,
     ...b,
     ...c,
+    ...d,
     ...(c.modelVersion !== undefined && { modelVersionOf: version }),
   }));
 }

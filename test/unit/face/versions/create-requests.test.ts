@@ -12,18 +12,19 @@ import { assertRefused, refusalOf } from "./refusals.ts";
 const json = (value: unknown): RequestBody => ({ type: "json", value });
 const multipart = (...parts: BodyPart[]): RequestBody => ({ type: "multipart", parts });
 
-const minimal = { livenessOperationMode: "Passive", deviceCorrelationId: "a-device" };
-const neutral = {
-  livenessOperationMode: "Passive",
-  deviceCorrelationId: "a-device",
-  deviceCorrelationIdSetInClient: false,
-  authTokenTimeToLiveInSeconds: 600,
-};
-
-/** A complete body with verify for every version. */
-const verifying = { ...minimal, referenceImageId: "held-1" };
+const fieldsOfAll = { livenessOperationMode: "Passive", deviceCorrelationId: "a-device" };
+const defaultsOfAll = { deviceCorrelationIdSetInClient: false, authTokenTimeToLiveInSeconds: 600 };
 
 for (const version of apiVersions) {
+  const hasUsers = version === "v1.3-preview.1";
+  const minimal = { ...fieldsOfAll, ...(hasUsers && { userCorrelationId: "a-user" }) };
+  const neutral = {
+    ...minimal,
+    ...defaultsOfAll,
+    ...(hasUsers && { userCorrelationIdSetInClient: false, numberOfClientAttemptsAllowed: 1 }),
+  };
+  /** A complete body with verify. */
+  const verifying = { ...minimal, referenceImageId: "held-1" };
   const { createRequest } = codecs[version];
   const decode = (value: unknown) => createRequest.decode("liveness", json(value));
   const decodeVerify = (value: unknown) => createRequest.decode("livenessWithVerify", json(value));
@@ -31,12 +32,7 @@ for (const version of apiVersions) {
   describe(`create requests of ${version}`, () => {
     for (const kind of sessionKinds) {
       test(`an encoded request for ${kind} decodes to the same request`, () => {
-        const images =
-          kind === "liveness"
-            ? fc.constant(undefined)
-            : version === "v1.2"
-              ? image
-              : fc.option(image, { nil: undefined });
+        const images = kind === "liveness" ? fc.constant(undefined) : fc.option(image, { nil: undefined });
         fc.assert(
           fc.property(request(version, kind), images, (sent, picture) => {
             const decoded = createRequest.decode(kind, createRequest.encode(kind, sent, picture));
@@ -104,8 +100,8 @@ for (const version of apiVersions) {
     });
 
     test("exactly one of deviceCorrelationId and deviceCorrelationIdSetInClient is required", () => {
-      const inClient = { livenessOperationMode: "Passive", deviceCorrelationIdSetInClient: true };
       const { deviceCorrelationId: _, ...unnamed } = neutral;
+      const inClient = { ...unnamed, deviceCorrelationIdSetInClient: true };
       assert.deepEqual(decode(inClient), { request: { ...unnamed, deviceCorrelationIdSetInClient: true } });
       assert.deepEqual(decode({ ...inClient, deviceCorrelationId: null }), decode(inClient));
       assertRefused(
@@ -132,7 +128,7 @@ for (const version of apiVersions) {
         "verifyConfidenceTreshold",
       );
       assertRefused(
-        () => decode(JSON.parse('{"__proto__":{},"livenessOperationMode":"Passive","deviceCorrelationId":"x"}')),
+        () => decode(JSON.parse(`{"__proto__":{},${JSON.stringify(minimal).slice(1)}`)),
         "InvalidRequestBody",
         "__proto__",
       );
@@ -222,6 +218,7 @@ for (const version of apiVersions) {
         "v1.1-preview.1": ["sendResultsToClient"],
         "v1.2-preview.1": ["sendResultsToClient", "enableSessionImage", "returnVerifyImageHash"],
         "v1.2": ["enableSessionImage", "returnVerifyImageHash"],
+        "v1.3-preview.1": ["enableSessionImage", "returnVerifyImageHash", "userCorrelationIdSetInClient"],
       }[version];
       for (const flag of flags) {
         for (const value of ["true", 1, null]) {
@@ -234,8 +231,9 @@ for (const version of apiVersions) {
 
 test("the error for livenessOperationMode has the message of its version", () => {
   const messageOf = (version: (typeof apiVersions)[number]) =>
-    refusalOf(() => codecs[version].createRequest.decode("liveness", json({ ...minimal, livenessOperationMode: "x" })))
-      .message;
+    refusalOf(() =>
+      codecs[version].createRequest.decode("liveness", json({ ...fieldsOfAll, livenessOperationMode: "x" })),
+    ).message;
   assert.equal(messageOf("v1.1-preview.1"), "Invalid livenessOperationMode specified. Must be 'Passive'.");
   assert.equal(messageOf("v1.2-preview.1"), "Invalid livenessOperationMode specified.");
   assert.equal(messageOf("v1.2"), "Invalid livenessOperationMode specified.");
@@ -245,7 +243,10 @@ for (const version of ["v1.2-preview.1", "v1.2"] as const) {
   const { createRequest } = codecs[version];
   test(`the threshold of ${version} is a number from 0 to 1`, () => {
     const decode = (verifyConfidenceThreshold: unknown) =>
-      createRequest.decode("livenessWithVerify", json({ ...verifying, verifyConfidenceThreshold }));
+      createRequest.decode(
+        "livenessWithVerify",
+        json({ ...fieldsOfAll, referenceImageId: "held-1", verifyConfidenceThreshold }),
+      );
     for (const value of [0, 0.5, 1]) assert.equal(decode(value).request.verifyConfidenceThreshold, value);
     for (const value of [-0.1, 1.01, Number.POSITIVE_INFINITY, "0.5", null]) {
       assertRefused(() => decode(value), "InvalidRequestBody", "verifyConfidenceThreshold");
@@ -254,8 +255,13 @@ for (const version of ["v1.2-preview.1", "v1.2"] as const) {
 
   test(`a model version of ${version} is any text, with the version as its dialect`, () => {
     const name = version === "v1.2" ? "livenessModelVersion" : "livenessSingleModalModel";
-    const decode = (value: unknown) => createRequest.decode("liveness", json({ ...minimal, [name]: value }));
-    assert.deepEqual(decode("2099-01-01").request, { ...neutral, modelVersion: "2099-01-01", modelVersionOf: version });
+    const decode = (value: unknown) => createRequest.decode("liveness", json({ ...fieldsOfAll, [name]: value }));
+    assert.deepEqual(decode("2099-01-01").request, {
+      ...fieldsOfAll,
+      ...defaultsOfAll,
+      modelVersion: "2099-01-01",
+      modelVersionOf: version,
+    });
     for (const value of ["", "x".repeat(129), null, 1]) assertRefused(() => decode(value), "InvalidRequestBody", name);
   });
 }
@@ -271,7 +277,11 @@ test("requests of the documentation are accepted, except those that violate its 
     if ("deviceCorrelationIdSetInClient" in request) {
       assertRefused(decode, "InvalidDeviceCorrelationId", "deviceCorrelationId");
     } else {
-      assert.deepEqual(decode().request, { ...neutral, deviceCorrelationId: request.deviceCorrelationId });
+      assert.deepEqual(decode().request, {
+        ...fieldsOfAll,
+        ...defaultsOfAll,
+        deviceCorrelationId: request.deviceCorrelationId,
+      });
     }
   }
 });
@@ -279,7 +289,7 @@ test("requests of the documentation are accepted, except those that violate its 
 test("the known fields are those of the documentation and the additional ones", () => {
   const additions = { liveness: ["clientReferenceId"], livenessWithVerify: ["clientReferenceId", "referenceImageId"] };
   const documentedNames = fields.requests.flatMap((entry) => entry.fields.filter((name) => name !== "verifyImage"));
-  const candidates = new Set([...documentedNames, ...additions.livenessWithVerify]);
+  const candidates = new Set([...documentedNames, ...additions.livenessWithVerify, "userCorrelationId"]);
   for (const { version, kind, fields: names } of fields.requests) {
     const ofVersion = apiVersions.find((candidate) => candidate === version);
     const ofKind = sessionKinds.find((candidate) => candidate === kind);
@@ -290,7 +300,8 @@ test("the known fields are those of the documentation and the additional ones", 
       const { details = [] } = refusalOf(() => codecs[ofVersion].createRequest.decode(ofKind, body));
       return !details.some(({ code, target }) => code === "UnknownField" && target === name);
     });
-    const expected = [...names.filter((name) => name !== "verifyImage"), ...additions[ofKind]];
+    const ofSamples = version === "v1.2" ? ["userCorrelationId"] : [];
+    const expected = [...names.filter((name) => name !== "verifyImage"), ...additions[ofKind], ...ofSamples];
     assert.deepEqual(known.sort(), expected.sort(), `${version} ${kind}`);
   }
 });

@@ -151,7 +151,6 @@ for (const version of previews) {
       results: {
         verifyReferences,
         attempts: [
-          { attemptId: 1, attemptStatus: "Failed", error: { code: "FaceWithMaskDetected", message: "m" } },
           {
             attemptId: 2,
             attemptStatus: "Succeeded",
@@ -162,6 +161,7 @@ for (const version of previews) {
               verifyResult: { matchConfidence: 0.1, isIdentical: false },
             },
           },
+          { attemptId: 1, attemptStatus: "Failed", error: { code: "FaceWithMaskDetected", message: "m" } },
         ],
       },
     });

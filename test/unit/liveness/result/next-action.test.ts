@@ -20,6 +20,9 @@ describe("the next action of a final session", () => {
   const expected: Record<Reason, NextAction> = {
     ClientDigestMismatch: "done",
     VerifyImageHashMismatch: "done",
+    ClientIpMismatch: "done",
+    ClientIpMissing: "review",
+    AbuseDetected: "review",
     RealFace: "newSession",
     FaceMatched: "newSession",
     ClientDigestMissing: "newSession",

@@ -26,7 +26,12 @@ function arrange() {
       yield* [];
     },
   });
-  const tables = { sessions: table("sessions"), sessionIds: table("sessionids"), expiry: table("expiry") };
+  const tables = {
+    sessions: table("sessions"),
+    sessionIds: table("sessionids"),
+    expiry: table("expiry"),
+    users: table("users"),
+  };
   const connection = { ...tables, retryPolicy: defaultRetryPolicy, now: () => startOfTime };
   return { ...createTableStores(connection), filters, table: tables.sessions };
 }

@@ -1,0 +1,265 @@
+import type * as z from "zod";
+import { invalidMediaType } from "../../api-errors.ts";
+import { compact } from "../../compact.ts";
+import type { ErrorDetail } from "../../errors.ts";
+import { carryOver } from "../carry-over.ts";
+import type { BodyPart, Codec, CreateRequest, RequestBody } from "../codec.ts";
+import type {
+  ApiVersion,
+  Attempt,
+  AttemptError,
+  AttemptResult,
+  Extra,
+  SessionKind,
+  SessionRequest,
+  SessionState,
+  VerifyImage,
+  VerifyReference,
+} from "../model.ts";
+import { extraOf, isRecord } from "../objects.ts";
+import { readBoolean, readForm, readNumber, writeImage, writeNumber } from "./multipart.ts";
+import { invalidField, parseRequest } from "./request-fields.ts";
+import { decodeVerifyReference, segment } from "./shapes.ts";
+import {
+  type attempt,
+  attemptErrorFields,
+  attemptFields,
+  attemptResultFields,
+  createdFields,
+  createdSession,
+  documentedResponses,
+  resultsFields,
+  session,
+  sessionFields,
+} from "./stable-shapes.ts";
+
+/** The codec of v1.2 and v1.3: a form with one part for each field, results as attempts, no lists, no audit trail. */
+
+export const imageName = "verifyImage";
+
+const routes = {
+  liveness: "/detectLiveness-sessions",
+  livenessWithVerify: "/detectLivenessWithVerify-sessions",
+} as const satisfies Record<SessionKind, string>;
+
+/** The fields of a create request of either version and kind, with defaults. */
+export interface StableRequest {
+  livenessOperationMode: SessionRequest["livenessOperationMode"];
+  deviceCorrelationId?: string | null | undefined;
+  deviceCorrelationIdSetInClient: boolean;
+  userCorrelationId?: string | null | undefined;
+  userCorrelationIdSetInClient?: boolean | undefined;
+  authTokenTimeToLiveInSeconds: number;
+  numberOfClientAttemptsAllowed?: number | undefined;
+  expectedClientIpAddress?: string | undefined;
+  enableSessionImage?: boolean | undefined;
+  livenessModelVersion?: string | undefined;
+  returnVerifyImageHash?: boolean | undefined;
+  verifyConfidenceThreshold?: number | undefined;
+  referenceImageId?: string | undefined;
+  expectedReferenceImageId?: string | undefined;
+  clientReferenceId?: string | undefined;
+}
+
+export interface StableOptions {
+  version: ApiVersion;
+  /** Create requests, strict. */
+  requests: Record<SessionKind, z.ZodType<StableRequest>>;
+  /** Names of the fields of a session with verify, which are the parts of a form beside the image. */
+  names: readonly string[];
+  /** Schema of a form. Each call creates a new one. */
+  form(): z.ZodType;
+}
+
+export function makeStableCodec({ version, requests, names, form }: StableOptions): Codec {
+  const hasAbuseMonitoring = version !== "v1.2";
+
+  return {
+    version,
+    paths: {
+      sessions: (kind) => routes[kind],
+      session: (kind, sessionId) => `${routes[kind]}/${segment(sessionId)}`,
+      sessionImage: (sessionImageId) => `/sessionImages/${segment(sessionImageId)}`,
+    },
+    deletedStatus: 204,
+    shapes: (kind) => ({
+      create: { json: requests[kind], ...(kind === "livenessWithVerify" && { multipart: form() }) },
+      ...documentedResponses(version),
+    }),
+    createRequest: {
+      decode: decodeRequest,
+      encode: (kind, request, image) => encodeRequest(version, kind, request, image),
+    },
+    createResponse: {
+      decode(_kind, body) {
+        const wire = createdSession.parse(body);
+        return compact({
+          sessionId: wire.sessionId,
+          authToken: wire.authToken,
+          modelVersion: wire.modelVersion,
+          isAbuseMonitoringEnabled: wire.isAbuseMonitoringEnabled,
+          expectedClientIpAddress: wire.expectedClientIpAddress,
+          verifyReferences: wire.results?.verifyReferences?.map(decodeVerifyReference) ?? [],
+          ...extraOf(wire, createdFields),
+        });
+      },
+      encode(kind, created) {
+        const { sessionId, authToken, modelVersion, verifyReferences, extra } = created;
+        const results = { ...encodeReferences(kind, verifyReferences), attempts: [] };
+        const session = { sessionId, authToken, status: "NotStarted", modelVersion, ...abuseFactsOf(created), results };
+        return { ...extra, ...compact(session) };
+      },
+    },
+    session: { decode: decodeSession, encode: encodeSession },
+    hasSettings: hasAbuseMonitoring,
+  };
+
+  function decodeRequest(kind: SessionKind, body: RequestBody): CreateRequest {
+    if (body.type === "json") {
+      const problems = isRecord(body.value) ? imageProblems(false, body.value) : [];
+      return toCreateRequest(version, parseRequest(version, requests[kind], body.value, problems));
+    }
+    if (kind === "liveness") throw invalidMediaType();
+    const form = readForm(body.parts, names, imageName);
+    const fields = Object.fromEntries([...form.texts].map(([name, text]) => [name, readers.get(name)?.(text) ?? text]));
+    const problems = [...form.problems, ...imageProblems(form.names.has(imageName), fields)];
+    return toCreateRequest(version, parseRequest(version, requests[kind], fields, problems), form.image);
+  }
+
+  /** Attempts are encoded newest first: clients read the first one as the latest. */
+  function encodeSession(kind: SessionKind, state: SessionState): unknown {
+    const { sessionId, status, modelVersion } = state;
+    const { results: below, ...beside } = state.extra ?? {};
+    return {
+      ...beside,
+      ...compact({ sessionId, status, modelVersion, ...abuseFactsOf(state) }),
+      results: {
+        ...(isRecord(below) && below),
+        ...encodeReferences(kind, state.verifyReferences ?? []),
+        attempts: state.attempts.toSorted((a, b) => b.attemptId - a.attemptId).map(encodeAttempt),
+      },
+    };
+  }
+
+  /** Facts that only the older previews return are left out. */
+  function encodeAttempt({ attemptId, attemptStatus, result, error, extra, ...attempt }: Attempt): unknown {
+    const { clientInformation, abuseMonitoringResult } = attempt;
+    return {
+      ...extra,
+      attemptId,
+      attemptStatus,
+      ...(result && { result: spread(result) }),
+      ...(error && { error: spread(error) }),
+      ...(hasAbuseMonitoring && compact({ clientInformation, abuseMonitoringResult })),
+    };
+  }
+
+  function abuseFactsOf({ isAbuseMonitoringEnabled, expectedClientIpAddress }: Partial<SessionState>) {
+    return hasAbuseMonitoring ? { isAbuseMonitoringEnabled, expectedClientIpAddress } : {};
+  }
+}
+
+/** Conversions of the parts of a form to the types of JSON. */
+const readers = new Map<string, (text: string) => unknown>([
+  ["deviceCorrelationIdSetInClient", readBoolean],
+  ["userCorrelationIdSetInClient", readBoolean],
+  ["enableSessionImage", readBoolean],
+  ["returnVerifyImageHash", readBoolean],
+  ["authTokenTimeToLiveInSeconds", readNumber],
+  ["numberOfClientAttemptsAllowed", readNumber],
+  ["verifyConfidenceThreshold", readNumber],
+]);
+
+/** At most one source of the verify image. Without any, the device submits the image. */
+function imageProblems(hasImage: boolean, fields: Record<string, unknown>): ErrorDetail[] {
+  const sources = ["referenceImageId", "expectedReferenceImageId"].filter((name) => Object.hasOwn(fields, name));
+  if (hasImage && sources[0] !== undefined)
+    return [invalidField(imageName, `Must not be combined with ${sources[0]}.`)];
+  if (sources.length < 2) return [];
+  return [invalidField("expectedReferenceImageId", "Only for sessions whose image the device submits.")];
+}
+
+function toCreateRequest(version: ApiVersion, fields: StableRequest, image?: VerifyImage): CreateRequest {
+  const { livenessModelVersion: modelVersion, ...additionsAndRest } = fields;
+  const { referenceImageId, expectedReferenceImageId, clientReferenceId, ...rest } = additionsAndRest;
+  const modelVersionOf = modelVersion === undefined ? undefined : version;
+  const request: SessionRequest = compact({ ...rest, modelVersion, modelVersionOf });
+  return compact({ request, image, referenceImageId, expectedReferenceImageId, clientReferenceId });
+}
+
+/** Sessions with verify are created by a form, also if the device submits the image. */
+function encodeRequest(
+  version: ApiVersion,
+  kind: SessionKind,
+  request: SessionRequest,
+  image?: VerifyImage,
+): RequestBody {
+  const { livenessOperationMode, deviceCorrelationId, deviceCorrelationIdSetInClient } = request;
+  const { authTokenTimeToLiveInSeconds } = request;
+  const { modelVersion, ...carried } = carryOver(version, kind, request, image !== undefined);
+  const fields = compact({
+    livenessOperationMode,
+    deviceCorrelationId,
+    deviceCorrelationIdSetInClient,
+    authTokenTimeToLiveInSeconds,
+    livenessModelVersion: modelVersion,
+    ...carried,
+  });
+  if (kind === "liveness") return { type: "json", value: fields };
+  const parts: BodyPart[] = Object.entries(fields).map(([name, value]) => ({
+    name,
+    content: typeof value === "number" ? writeNumber(value) : String(value),
+  }));
+  return { type: "multipart", parts: image === undefined ? parts : [...parts, writeImage(imageName, image)] };
+}
+
+function decodeSession(_kind: SessionKind, body: unknown): SessionState {
+  const wire = session.parse(body);
+  const { attempts, verifyReferences } = wire.results;
+  const { extra: beside } = extraOf(wire, sessionFields);
+  const { extra: below } = extraOf(wire.results, resultsFields);
+  return compact({
+    sessionId: wire.sessionId,
+    status: wire.status,
+    authToken: wire.authToken,
+    modelVersion: wire.modelVersion,
+    isAbuseMonitoringEnabled: wire.isAbuseMonitoringEnabled,
+    expectedClientIpAddress: wire.expectedClientIpAddress,
+    verifyReferences: verifyReferences?.map(decodeVerifyReference),
+    // The service does not guarantee an order.
+    attempts: attempts.map(decodeAttempt).sort((a, b) => a.attemptId - b.attemptId),
+    extra: beside || below ? { ...beside, ...(below && { results: below }) } : undefined,
+  });
+}
+
+function decodeAttempt(wire: z.output<typeof attempt>): Attempt {
+  return compact({
+    attemptId: wire.attemptId,
+    attemptStatus: wire.attemptStatus,
+    result: wire.result && decodeResult(wire.result),
+    error: wire.error && decodeError(wire.error),
+    clientInformation: wire.clientInformation,
+    abuseMonitoringResult: wire.abuseMonitoringResult,
+    ...extraOf(wire, attemptFields),
+  });
+}
+
+function decodeResult(wire: NonNullable<z.output<typeof attempt>["result"]>): AttemptResult {
+  const { livenessDecision, targets, digest, sessionImageId, verifyResult, verifyImageHash } = wire;
+  const known = { livenessDecision, targets, digest, sessionImageId, verifyResult, verifyImageHash };
+  return compact({ ...known, ...extraOf(wire, attemptResultFields) });
+}
+
+function decodeError(wire: NonNullable<z.output<typeof attempt>["error"]>): AttemptError {
+  const { code, message, targets } = wire;
+  return compact({ code, message, targets, ...extraOf(wire, attemptErrorFields) });
+}
+
+function encodeReferences(kind: SessionKind, references: readonly VerifyReference[]): object {
+  if (kind === "liveness" && references.length === 0) return {};
+  return { verifyReferences: references.map((reference) => ({ referenceType: "Color", ...spread(reference) })) };
+}
+
+function spread<T extends { extra?: Extra }>({ extra, ...known }: T): object {
+  return { ...extra, ...known };
+}

@@ -1,0 +1,37 @@
+import * as z from "zod";
+import type { App } from "../app.ts";
+import type { Caller } from "../liveness/model/caller.ts";
+import type { Page } from "../liveness/model/page.ts";
+import type { SessionRecord } from "../liveness/model/session.ts";
+import { type SessionResource, sessionResource, sessionResourceShape } from "./session-resource.ts";
+
+/** Lists of sessions, page by page. */
+
+/** Query parameters. */
+export const paging = {
+  top: z
+    .string()
+    .regex(/^\d{1,3}$/, "must be a whole number from 1 to 100")
+    .transform(Number)
+    .pipe(z.int().min(1, "must be at least 1").max(100, "must be at most 100"))
+    .default(50),
+  continuationToken: z.string().max(4096).optional(),
+};
+
+export function sessionPage() {
+  return z.object({ value: z.array(sessionResourceShape), nextLink: z.url().optional() }).meta({ id: "SessionPage" });
+}
+
+/** The body of a page. The link has the query of the request. */
+export function pageOf(
+  { now }: Pick<App, "now">,
+  caller: Caller,
+  url: URL,
+  { items, continuationToken }: Page<SessionRecord>,
+): { value: SessionResource[]; nextLink?: string } {
+  const value = items.map((record) => sessionResource(record, caller, now()));
+  if (continuationToken === undefined) return { value };
+  const next = new URL(url);
+  next.searchParams.set("continuationToken", continuationToken);
+  return { value, nextLink: next.href };
+}

@@ -1,0 +1,71 @@
+import * as z from "zod";
+import { badArgument } from "../api-errors.ts";
+import { isCorrelationId, maxCorrelationIdLength } from "../face/model.ts";
+import { defineEndpoint, type Endpoint, resourceNotFound } from "../http/endpoint.ts";
+import { listUserOutcomes } from "../liveness/result/user-outcomes.ts";
+import { eraseUser } from "../liveness/retain/erase-user.ts";
+import { correlationId } from "./correlation-id.ts";
+import { pageOf, paging, sessionPage } from "./session-pages.ts";
+
+const userParams = z.object({
+  userCorrelationId: correlationId.describe("The user, or `-` if the query contains its id."),
+});
+const userQuery = z.object({ userCorrelationId: correlationId.optional().describe("The user, if the path has `-`.") });
+const pageQuery = userQuery.extend(paging);
+
+/** Operations on all data of a user, on whatever device. */
+export const userEndpoints: Endpoint[] = [
+  defineEndpoint({
+    name: "listUserOutcomes",
+    summary: "List a user's sessions on all devices with their outcomes, newest first",
+    methods: ["GET"],
+    route: "api/users/{userCorrelationId}/outcomes",
+    access: "callers",
+    params: userParams,
+    query: pageQuery,
+    describe: () => ({
+      answers: { 200: { description: "A page of sessions. The last page has no `nextLink`.", json: sessionPage() } },
+      errors: { 400: ["BadArgument"], 404: ["ResourceNotFound"] },
+    }),
+    async handle(app, { params, query, caller, url }) {
+      const { top, continuationToken } = query;
+      const page = await listUserOutcomes(app, caller, userOf(params, query), { top, continuationToken });
+      // For a caller that is a user, an id without own sessions and an unknown id are the same.
+      if (!caller.trusted && page.items.length === 0 && continuationToken === undefined) throw resourceNotFound();
+      return { status: 200, json: pageOf(app, caller, url, page) };
+    },
+  }),
+  defineEndpoint({
+    name: "eraseUser",
+    summary: "Erase a user's sessions on all devices, and the live ones at the Face service",
+    methods: ["DELETE"],
+    route: "api/users/{userCorrelationId}",
+    access: "services",
+    params: userParams,
+    query: userQuery,
+    describe: () => ({
+      answers: {
+        200: {
+          description: "The number of erased sessions.",
+          json: z.object({ sessions: z.int().min(0) }).meta({ id: "ErasedUser" }),
+        },
+      },
+      errors: { 400: ["BadArgument"], 503: ["ServerBusy"] },
+      callsFace: true,
+    }),
+    async handle(app, { params, query }) {
+      return { status: 200, json: await eraseUser(app, userOf(params, query)) };
+    },
+  }),
+];
+
+/** The user id of the query if the path has `-`, for ids that a path cannot contain; else that of the path. */
+function userOf(params: z.infer<typeof userParams>, query: z.infer<typeof userQuery>): string {
+  const inPath = params.userCorrelationId;
+  const user = inPath === "-" ? (query.userCorrelationId ?? inPath) : inPath;
+  if (!isCorrelationId(user)) {
+    const message = `Must be 1 to ${maxCorrelationIdLength} characters of well-formed Unicode.`;
+    throw badArgument([{ code: "InvalidValue", message, target: "userCorrelationId" }]);
+  }
+  return user;
+}

@@ -1,0 +1,23 @@
+import type { Page } from "./page.ts";
+import type { Placed, Version } from "./references.ts";
+
+/** Notes that a creation named the user, with the place of its session. Written before the session exists. */
+export interface UserEntry extends Placed {
+  version: Version;
+}
+
+/** Users, as the callers name them: which creations named them. */
+export interface Users {
+  /** @param owner the principal that opens the session. */
+  put(userCorrelationId: string, at: Placed, owner?: string): Promise<void>;
+  /** Removes the entry: in this version only, if there is one. False if it is gone or has changed. */
+  remove(userCorrelationId: string, at: Pick<Placed, "creationId" | "createdOn">, version?: Version): Promise<boolean>;
+  /**
+   * Newest first, 1 to 100 on a page; with an owner, only entries of that principal. Throws `ApiError` 400 for a token that
+   * this service has not issued.
+   */
+  page(
+    userCorrelationId: string,
+    query: { top: number; continuationToken?: string | undefined; owner?: string | undefined },
+  ): Promise<Page<UserEntry>>;
+}

@@ -1,0 +1,30 @@
+import { createHash } from "node:crypto";
+import { ApiError } from "../../errors.ts";
+
+/**
+ * Continuation tokens of lists within a partition: the row after which the next page begins, with a mark of the partition.
+ * The partition itself always comes from the request.
+ */
+export function writePageToken(partition: string, row: string): string {
+  return Buffer.from(`${markOf(partition)}${row}`, "utf8").toString("base64url");
+}
+
+const markLength = 16;
+
+/** Rows that are listed: of sessions, and of the entries of users. */
+const rowShape = /^(s_)?\d{13}_[0-9A-Za-z-]{1,64}$/;
+
+/** The row of the token. Throws `ApiError` 400. */
+export function readPageToken(partition: string, token: string): string {
+  const text = Buffer.from(token, "base64url").toString("utf8");
+  const row = text.slice(markLength);
+  const isIssued = rowShape.test(row) && writePageToken(partition, row) === token;
+  if (!isIssued) {
+    throw new ApiError(400, "BadArgument", "The continuation token is not one that this service has issued.");
+  }
+  return row;
+}
+
+function markOf(partition: string): string {
+  return createHash("sha256").update(partition).digest("hex").slice(0, markLength);
+}
