@@ -46,6 +46,7 @@ for (const STREAMING of ["true", "false"]) {
           ["GET", "/things/one/two"],
           ["GET", "/things"],
           ["GET", "/things//"],
+          ["GET", "//things/special"],
           ["GET", "/other"],
           ["POST", "/throws"],
         ].map(async ([method = "", path = ""]) => {
@@ -60,7 +61,8 @@ for (const STREAMING of ["true", "false"]) {
         ["PUT", "/things/special", 405, '{"rest":"special"}'],
         ["GET", "/things/one/two", 405, '{"rest":"one/two"}'],
         ["GET", "/things", 405, '{"rest":null}'],
-        ["GET", "/things//", 405, '{"rest":null}'],
+        ["GET", "/things//", 404, ""],
+        ["GET", "//things/special", 404, ""],
         ["GET", "/other", 404, ""],
         ["POST", "/throws", 404, ""],
       ]);

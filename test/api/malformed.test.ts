@@ -135,12 +135,19 @@ describe("malformed requests", async () => {
   });
 
   test("broken multipart -> 400", async () => {
-    for (const body of ["", "--b--\r\n", '--b\r\ncontent-disposition: form-data; name="a"\r\n\r\nb\r\n']) {
+    for (const body of ["", "--b-\r\n", '--b\r\ncontent-disposition: form-data; name="a"\r\n\r\nb\r\n']) {
       for (const boundary of ["; boundary=b", '; boundary="b"', ""]) {
         const headers = { "content-type": `multipart/form-data${boundary}` };
         const answer = await app.send(verifySessionsPath, { method: "POST", body, headers });
         assertError(answer, 400, "InvalidRequestBody");
       }
+    }
+  });
+
+  test("a form without parts -> 400 for the first missing field, as JSON without fields", async () => {
+    const headers = { "content-type": "multipart/form-data; boundary=b" };
+    for (const request of [{ method: "POST", body: "--b--\r\n", headers }, { json: {} }]) {
+      assertError(await app.send(verifySessionsPath, request), 400, "InvalidLivenessOperationMode");
     }
   });
 
@@ -167,7 +174,8 @@ describe("malformed requests", async () => {
 
   test("any bytes, media type and path -> 4xx", async () => {
     const type = fc.constantFrom(json["content-type"], form["content-type"], "multipart/form-data", "a/b", "");
-    const segment = fc.string({ unit: "binary", maxLength: 20 }).map(encodeSegment);
+    // The host itself answers paths with an empty segment, with 404 and no body.
+    const segment = fc.string({ unit: "binary", minLength: 1, maxLength: 20 }).map(encodeSegment);
     const path = fc.oneof(
       fc.constantFrom(sessionsPath, verifySessionsPath),
       fc.array(segment, { maxLength: 4 }).map((segments) => ["api", ...segments].join("/")),
