@@ -30,16 +30,15 @@ export function invalidDeviceCorrelationId(details?: ErrorDetail[]): ApiError {
   );
 }
 
-/** @param message for an image that can be decoded, but shows no face or several faces. */
-export function invalidImage(message = "Decoding error, image format unsupported.", details?: ErrorDetail[]): ApiError {
-  return badRequest("InvalidImage", message, details);
+export function invalidImage(): ApiError {
+  return badRequest("InvalidImage", "Decoding error, image format unsupported.");
 }
 
-export function invalidImageSize(details?: ErrorDetail[]): ApiError {
-  return badRequest("InvalidImageSize", "The valid image file size is from 1KB to 6MB.", details);
+export function invalidImageSize(): ApiError {
+  return badRequest("InvalidImageSize", "The valid image file size is from 1KB to 6MB.");
 }
 
-/** For `start` and `top` of the previews' lists. */
+/** For invalid query parameters. */
 export function badArgument(details?: ErrorDetail[]): ApiError {
   return badRequest("BadArgument", "Invalid argument specified.", details);
 }
@@ -57,11 +56,6 @@ export function accessDenied(): ApiError {
     "Access denied due to invalid subscription key. " +
       "Make sure you are subscribed to an API you are trying to call and provide the right key.",
   );
-}
-
-/** 403 of the gateway. */
-export function outOfQuota(days: number): ApiError {
-  return new ApiError(403, "403", `Out of call volume quota. Quota will be replenished in ${days} days.`);
 }
 
 export function sessionNotFound(): ApiError {
@@ -144,6 +138,6 @@ export function rateLimitExceeded(seconds: number): ApiError {
   });
 }
 
-export function badRequest(code: string, message: string, details: ErrorDetail[] | undefined): ApiError {
-  return new ApiError(400, code, message, details === undefined || details.length === 0 ? {} : { details });
+export function badRequest(code: string, message: string, details: ErrorDetail[] = []): ApiError {
+  return new ApiError(400, code, message, details.length === 0 ? {} : { details });
 }

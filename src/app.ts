@@ -3,25 +3,17 @@ import type { FaceService } from "./face/client/face-service.ts";
 import type { Bookmarks } from "./liveness/model/bookmarks.ts";
 import type { Clock, NewId } from "./liveness/model/clock.ts";
 import type { Images } from "./liveness/model/images.ts";
-import type { Limits } from "./liveness/open/limits.ts";
-import type { OpeningPolicy } from "./liveness/open/plan-session.ts";
 import type { Readiness } from "./liveness/readiness.ts";
-import type { DecisionRules } from "./liveness/result/record-result.ts";
-import type { Retention } from "./liveness/retain/retention.ts";
 import type { TableStores } from "./storage/create-stores.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
 
 /** The dependencies of all endpoints, created once by `compose.ts`. */
-export interface App extends TableStores {
+export interface App extends TableStores, Pick<Config, "rules" | "policy" | "limits" | "retention"> {
   config: Config;
   face: FaceService;
   images: Images;
   bookmarks: Bookmarks;
   readiness: Readiness;
-  rules: DecisionRules;
-  policy: OpeningPolicy;
-  limits: Limits;
-  retention: Retention;
   now: Clock;
   newId: NewId;
   /** Absent if telemetry is not configured. */

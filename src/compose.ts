@@ -44,13 +44,12 @@ export async function composeHandlers(): Promise<Handlers> {
 function handlersOf(composition: Composition, telemetry: Telemetry | undefined): Handlers {
   const http = endpoints.map((endpoint): [string, RequestHandler] => {
     const handler = serve(endpoint, composition);
-    return [endpoint.name, telemetry === undefined ? handler : observeHttp(telemetry, handler)];
+    return [endpoint.name, telemetry ? observeHttp(telemetry, handler) : handler];
   });
   const maintain = maintainSessions(composition);
-  const timer = telemetry === undefined ? maintain : observeTimer(telemetry, maintain);
   return {
     http: new Map(http),
-    timer: new Map([["maintainSessions", timer]]),
+    timer: new Map([["maintainSessions", telemetry ? observeTimer(telemetry, maintain) : maintain]]),
     terminate: async () => telemetry?.shutdown(),
   };
 }
@@ -84,7 +83,7 @@ function logToHost(line: object): void {
 }
 
 function compose(config: Config, telemetry: Telemetry | undefined): App {
-  const { face: faceConfig, storage: storageConfig } = config;
+  const { face: faceConfig, storage: storageConfig, rules, policy, limits, retention } = config;
   const storage = connectStorage({
     ...("connectionString" in storageConfig
       ? storageConfig
@@ -97,23 +96,23 @@ function compose(config: Config, telemetry: Telemetry | undefined): App {
       apiVersion: faceConfig.apiVersion,
       credential: faceConfig.key === undefined ? createIdentity(faceConfig.identityClientId) : { key: faceConfig.key },
       timeoutMs: faceConfig.timeoutSeconds * 1000,
-      ...(telemetry && { onRequest: telemetry.observeRequest }),
+      ...compact({ onRequest: telemetry?.observeRequest }),
     }),
     ...createTableStores(storage),
     images: createImages(storage),
     bookmarks: createBookmarks(storage),
   };
-  const services = telemetry === undefined ? connected : observeServices(connected, telemetry);
+  const services = telemetry ? observeServices(connected, telemetry) : connected;
   return {
     ...services,
+    ...compact({ telemetry }),
     config,
+    rules,
+    policy,
+    limits,
+    retention,
     readiness: createReadiness({ ...services, now }),
-    rules: config.rules,
-    policy: config.policy,
-    limits: config.limits,
-    retention: config.retention,
     now,
     newId: randomUUID,
-    ...(telemetry && { telemetry }),
   };
 }

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { compact } from "./compact.ts";
 import { apiVersions } from "./face/model.ts";
+import type { CallerRules } from "./http/callers.ts";
 import type { Limits } from "./liveness/open/limits.ts";
 import type { OpeningPolicy } from "./liveness/open/plan-session.ts";
 import type { DecisionRules } from "./liveness/result/record-result.ts";
@@ -13,6 +14,7 @@ import {
   fractionOr,
   integerOr,
   optional,
+  orDefault,
   secret,
   serviceUri,
 } from "./setting-shapes.ts";
@@ -27,9 +29,9 @@ import {
 export const settings = z.object({
   FACE_ENDPOINT: z.preprocess(emptyIsUnset, z.string("is required").pipe(faceEndpoint)),
   FACE_KEY: optional(z.string()),
-  FACE_API_VERSION: optional(z.enum(apiVersions, `must be one of ${apiVersions.join(", ")}`))
-    .transform((version) => version ?? "v1.2")
-    .meta({ accepts: apiVersions.map((version) => `\`${version}\``).join(", ") }),
+  FACE_API_VERSION: orDefault(z.enum(apiVersions, `must be one of ${apiVersions.join(", ")}`), "v1.2").meta({
+    accepts: apiVersions.map((version) => `\`${version}\``).join(", "),
+  }),
   USER_ID_KEY: secret(32, 256),
   FACE_TIMEOUT_SECONDS: integerOr(30, 1, 200),
   AzureWebJobsStorage: optional(
@@ -44,7 +46,7 @@ export const settings = z.object({
   AzureWebJobsStorage__tableServiceUri: optional(serviceUri),
   AzureWebJobsStorage__clientId: optional(z.string()),
   AZURE_CLIENT_ID: optional(z.string()),
-  CLIENT_KEYS: optional(clientKeys).transform((keys) => keys ?? {}),
+  CLIENT_KEYS: orDefault(clientKeys, {}),
   ALLOW_ANONYMOUS: flag(false),
   WEBSITE_AUTH_ENABLED: flag(false),
   WEBSITE_INSTANCE_ID: optional(z.string()),
@@ -89,13 +91,7 @@ export interface Config {
     identityClientId: string | undefined;
   };
   storage: StorageConfig;
-  callers: {
-    /** Client name → lower-case SHA-256 hex digests of its keys. */
-    clientKeys: ReadonlyMap<string, readonly string[]>;
-    allowAnonymous: boolean;
-    /** App Service Authentication is enabled, so the principal header is trustworthy. */
-    platformAuthentication: boolean;
-  };
+  callers: CallerRules;
   rules: DecisionRules;
   policy: OpeningPolicy;
   limits: Limits;
@@ -144,12 +140,7 @@ export function readConfig(env: Record<string, string | undefined>): { config: C
       },
       storage,
       callers: {
-        clientKeys: new Map(
-          Object.entries(read.CLIENT_KEYS).map(([name, digests]) => [
-            name,
-            digests.map((digest) => digest.toLowerCase()),
-          ]),
-        ),
+        clientKeys: new Map(Object.entries(read.CLIENT_KEYS)),
         allowAnonymous: read.ALLOW_ANONYMOUS,
         platformAuthentication: read.WEBSITE_AUTH_ENABLED,
       },
@@ -170,7 +161,8 @@ export function readConfig(env: Record<string, string | undefined>): { config: C
       retention: {
         sessionHours: read.SESSION_RETENTION_HOURS,
         outcomeDays: read.OUTCOME_RETENTION_DAYS,
-        ...(read.REFERENCE_IMAGE_RETENTION_DAYS > 0 && { referenceImageDays: read.REFERENCE_IMAGE_RETENTION_DAYS }),
+        // 0 means no maximum age.
+        ...compact({ referenceImageDays: read.REFERENCE_IMAGE_RETENTION_DAYS || undefined }),
       },
       maintenance: {
         concurrency: read.MAINTENANCE_CONCURRENCY,

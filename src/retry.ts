@@ -75,7 +75,7 @@ export function retryAfterMs(value: string, nowMs: number): number | undefined {
  * Not built on `AbortSignal.timeout`, whose timer cannot be cleared and does not keep the process alive, nor on
  * `AbortSignal.any`, whose signals stay in memory for as long as the operation leaves a listener on them.
  *
- * @throws what `timeoutError` returns, or the reason of `outer`.
+ * @throws the error of `timeoutError`, or the abort reason of `outer`.
  */
 export async function withTimeout<T>(
   timeoutMs: number,
@@ -87,7 +87,7 @@ export async function withTimeout<T>(
   const deadline = new AbortController();
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const abort = (reason: unknown) => {
-    // Before the abort, which makes the operation fail with an error of its own.
+    // Rejects before the abort, so that the operation's own error does not come first.
     reject(reason);
     deadline.abort(reason);
   };

@@ -10,28 +10,22 @@ export function optional<T extends z.ZodType>(schema: T) {
   return z.preprocess(emptyIsUnset, schema.optional());
 }
 
-/** A boolean, in the spellings of zod's `stringbool`. */
-export function flag(byDefault: boolean) {
-  const schema = z.preprocess(
-    emptyIsUnset,
-    z
-      .stringbool("must be true or false")
-      .optional()
-      .transform((value) => value ?? byDefault),
-  );
-  return schema.meta({ accepts: "`true`, `false`" });
+/** An app setting with a default. */
+export function orDefault<T extends z.ZodType>(schema: T, byDefault: z.output<T>) {
+  return optional(schema).transform((value): z.output<T> => value ?? byDefault);
 }
 
-function integer(min: number, max: number) {
-  const message = `must be a whole number from ${min} to ${max}`;
-  return z.string().regex(/^\d+$/, message).transform(Number).pipe(z.number().min(min, message).max(max, message));
+/** A boolean, in the spellings of zod's `stringbool`. */
+export function flag(byDefault: boolean) {
+  return orDefault(z.stringbool("must be true or false"), byDefault).meta({ accepts: "`true`, `false`" });
 }
 
 /** A whole number between `min` and `max`, both included. */
 export function integerOr(byDefault: number, min: number, max: number) {
-  return optional(integer(min, max))
-    .transform((value) => value ?? byDefault)
-    .meta({ accepts: `${min}–${max}` });
+  const message = `must be a whole number from ${min} to ${max}`;
+  const range = z.number().min(min, message).max(max, message);
+  const schema = z.string().regex(/^\d+$/, message).transform(Number).pipe(range);
+  return orDefault(schema, byDefault).meta({ accepts: `${min}–${max}` });
 }
 
 const fraction = z
@@ -41,9 +35,7 @@ const fraction = z
 
 /** A number from 0 to 1, both included. */
 export function fractionOr(byDefault: number) {
-  return optional(fraction)
-    .transform((value) => value ?? byDefault)
-    .meta({ accepts: "0–1" });
+  return orDefault(fraction, byDefault).meta({ accepts: "0–1" });
 }
 
 /** A secret of `min` to `max` characters, both included. */
@@ -68,7 +60,7 @@ export const faceEndpoint = z
 const clientKeysShape = "must be JSON: client name → list of SHA-256 hex digests";
 const keyDigests = "must be SHA-256 digests of keys, 64 hex digits each";
 
-/** Client name → SHA-256 hex digests of its keys. */
+/** Client name → lower-case SHA-256 hex digests of its keys. */
 export const clientKeys = z
   .string()
   .transform((text, context) => {
@@ -83,7 +75,13 @@ export const clientKeys = z
     z.record(
       z.string().min(1).max(128),
       z
-        .array(z.string(keyDigests).regex(/^[0-9a-fA-F]{64}$/, keyDigests), clientKeysShape)
+        .array(
+          z
+            .string(keyDigests)
+            .regex(/^[0-9a-fA-F]{64}$/, keyDigests)
+            .toLowerCase(),
+          clientKeysShape,
+        )
         .min(1, "each client needs at least one digest"),
       clientKeysShape,
     ),

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { defineEndpoint, type Endpoint, resourceNotFound } from "../http/endpoint.ts";
 import { endLockout } from "../liveness/open/limits.ts";
+import { listDeviceSessions } from "../liveness/result/visibility.ts";
 import { type Erased, eraseDevice } from "../liveness/retain/erase-device.ts";
 import { checkDeviceId, correlationId } from "./correlation-id.ts";
 import { pageOf, paging, sessionPage } from "./session-pages.ts";
@@ -35,12 +36,8 @@ export const deviceEndpoints: Endpoint[] = [
     }),
     async handle(app, { params, query, caller, url }) {
       const device = deviceOf(params, query);
-      const owner = caller.trusted ? undefined : (caller.owner ?? "");
-      const page = await app.sessions.ofDevice(device, query.top, query.continuationToken, owner);
-      // For a user, a device without own sessions and an unknown device are the same.
-      if (owner !== undefined && page.items.length === 0 && query.continuationToken === undefined) {
-        throw resourceNotFound();
-      }
+      const page = await listDeviceSessions(app, caller, device, query);
+      if (page === undefined) throw resourceNotFound();
       return { status: 200, json: pageOf(app, caller, url, page) };
     },
   }),

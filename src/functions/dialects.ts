@@ -48,7 +48,8 @@ export const sessionParams = versionParams.extend({ sessionId: z.string() });
  * @throws ApiError 404 `UnsupportedApiVersion` if the version does not exist or does not have this path.
  */
 export function codecFor(dialect: Dialect, apiVersion: string): Codec {
-  const version = dialect.versions.find((known) => known === apiVersion);
+  // The host compares the other segments of a path without regard to case.
+  const version = dialect.versions.find((known) => known === apiVersion.toLowerCase());
   if (version === undefined) throw unsupportedVersion(dialect);
   return codecs[version];
 }

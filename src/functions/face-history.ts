@@ -1,19 +1,14 @@
 import * as z from "zod";
 import { auditEntryId, type SessionKind, sessionKinds } from "../face/model.ts";
 import { codecs } from "../face/versions/codecs.ts";
-import { defineEndpoint, type Endpoint } from "../http/endpoint.ts";
+import { defineEndpoint, type Endpoint, pageSize } from "../http/endpoint.ts";
 import { listSessions, readAuditTrail } from "../liveness/result/history.ts";
 import { codecFor, operationOf, previews, sessionParams, versionParams } from "./dialects.ts";
 
 /** Paging of the previews: `top` rows after the id `start`. The bounds are those of the service. */
 const pageQuery = z.object({
   start: z.string().max(64, "must be at most 64 characters").optional(),
-  top: z
-    .string()
-    .regex(/^\d{1,4}$/, "must be a whole number from 1 to 1000")
-    .transform(Number)
-    .pipe(z.int().min(1, "must be at least 1").max(1000, "must be at most 1000"))
-    .default(1000),
+  top: pageSize(1000, 1000),
 });
 
 /** Paging of attempts, whose ids are numbers. */

@@ -1,6 +1,6 @@
 import type { TimerHandler } from "@azure/functions";
 import type { App, Composition } from "../app.ts";
-import { createLog, describeError, type Log } from "../http/log.ts";
+import { createLog, describeError, type Log, type LogFields } from "../http/log.ts";
 import { addSummaries, drain } from "../liveness/retain/maintain.ts";
 import { createRateLimiter } from "../liveness/retain/rate-limiter.ts";
 import { sweepImages } from "../liveness/retain/sweep-images.ts";
@@ -35,36 +35,21 @@ async function maintain(tools: Tools, log: Log): Promise<void> {
   const start = tools.now();
   const deadline = start + tools.budgetSeconds * 1000;
   let [imagesFailed, rowsFailed] = [0, 0];
-  const drainDue = () =>
-    drain(
-      {
-        ...tools,
-        onFailure: ({ cause, ...ids }) => log.error("MaintenanceFailed", { ...ids, ...describeError(cause) }),
-      },
-      deadline,
-    );
+  const logFailure = (ids: LogFields, cause: unknown) =>
+    log.error("MaintenanceFailed", { ...ids, ...describeError(cause) });
+  const drainDue = () => drain({ ...tools, onFailure: ({ cause, ...ids }) => logFailure(ids, cause) }, deadline);
   const drained = [await drainDue()];
-  const imagesSwept = await sweepImages(
-    {
-      ...tools,
-      onFailure({ cause, ...ids }) {
-        imagesFailed += 1;
-        log.error("MaintenanceFailed", { ...ids, ...describeError(cause) });
-      },
-    },
-    deadline,
-  );
+  const onImageFailure: Parameters<typeof sweepImages>[0]["onFailure"] = ({ cause, ...ids }) => {
+    imagesFailed += 1;
+    logFailure(ids, cause);
+  };
+  const imagesSwept = await sweepImages({ ...tools, onFailure: onImageFailure }, deadline);
+  const onRowFailure: Parameters<typeof sweepRows>[0]["onFailure"] = ({ cause, ...ids }) => {
+    rowsFailed += 1;
+    logFailure(ids, cause);
+  };
   // After the due sessions, so that a late session is not treated as lost.
-  const { swept: rowsSwept, scheduled } = await sweepRows(
-    {
-      ...tools,
-      onFailure({ cause, ...ids }) {
-        rowsFailed += 1;
-        log.error("MaintenanceFailed", { ...ids, ...describeError(cause) });
-      },
-    },
-    deadline,
-  );
+  const { swept: rowsSwept, scheduled } = await sweepRows({ ...tools, onFailure: onRowFailure }, deadline);
   if (scheduled > 0) drained.push(await drainDue());
   const { oldestDueOn, ...summary } = addSummaries(...drained);
   const figures = {

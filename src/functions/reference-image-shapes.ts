@@ -1,9 +1,11 @@
 import * as z from "zod";
-import { conditionShape } from "../etag.ts";
 import type { BodyShape } from "../http/operation.ts";
 import { imageLimits, imageTypes } from "../liveness/images/inspect-image.ts";
 
 /** Bodies and headers of the reference images' routes. */
+
+/** Allowed values of `If-Match` and `If-None-Match`: `*`, or one ETag without a comma, which would begin another ETag. */
+export const conditionShape = /^(\*|(W\/)?"[\x21\x23-\x2b\x2d-\x7e]*")$/;
 
 const factsOf = {
   referenceImageId: z.string(),

@@ -1,16 +1,17 @@
 import * as z from "zod";
 import { compact } from "../compact.ts";
 import { ApiError } from "../errors.ts";
-import { conditionShape } from "../etag.ts";
 import { referenceId } from "../face/versions/request-fields.ts";
 import { readBytes } from "../http/body.ts";
 import { defineEndpoint, type Endpoint, noQuery, resourceNotFound } from "../http/endpoint.ts";
 import { findImage } from "../liveness/images/find-image.ts";
 import { imageLimits, imageTypes } from "../liveness/images/inspect-image.ts";
 import { keepImage, type Refused, removeImage } from "../liveness/images/keep-image.ts";
-import type { Conditions, StoredImageFacts } from "../liveness/model/images.ts";
+import type { Permits, StoredImageFacts } from "../liveness/model/images.ts";
+import type { Version } from "../liveness/model/references.ts";
 import { checkDeviceId, correlationId } from "./correlation-id.ts";
 import {
+  conditionShape,
   deleteConditions,
   etagHeader,
   type ImageMetadata,
@@ -66,17 +67,17 @@ export const referenceImageEndpoints: Endpoint[] = [
       const { referenceImageId } = params;
       const { deviceCorrelationId } = query;
       if (deviceCorrelationId !== undefined) checkDeviceId(deviceCorrelationId);
-      const conditions = conditionsOf(request.headers);
-      if (conditions.ifMatch === undefined && (conditions.ifNoneMatch ?? "*") !== "*") {
+      const permits = conditionsOf(request.headers);
+      if (!request.headers.has("If-Match") && (conditionIn(request.headers, "If-None-Match") ?? "*") !== "*") {
         throw new ApiError(400, "BadArgument", "If-None-Match must be *.");
       }
       const bytes = await readBytes(request, bodyLimit);
-      const image = compact({ referenceImageId, bytes, conditions, deviceCorrelationId });
+      const image = compact({ referenceImageId, bytes, permits, deviceCorrelationId });
       const kept = await keepImage(app, caller, image);
       if ("refusal" in kept) throw refusals[kept.refusal]();
-      const { etag, created, facts, ...bound } = kept;
+      const { version, created, facts, ...bound } = kept;
       const json: KeptImage = { referenceImageId, ...facts, ...bound };
-      return { status: created ? 201 : 200, headers: { etag }, json };
+      return { status: created ? 201 : 200, headers: { etag: etagOf(version) }, json };
     },
   }),
   defineEndpoint({
@@ -96,7 +97,8 @@ export const referenceImageEndpoints: Endpoint[] = [
     async handle(app, { params, caller, headers }) {
       const found = await findImage(app.images, caller, params.referenceImageId, app.images.get);
       if (found === undefined) throw resourceNotFound();
-      const { etag, contentType } = found.facts;
+      const { version, contentType } = found.facts;
+      const etag = etagOf(version);
       if (matches(headers.get("if-none-match"), etag)) return { status: 304, headers: { etag } };
       return { status: 200, bytes: found.bytes, headers: { etag, "content-type": contentType } };
     },
@@ -120,7 +122,7 @@ export const referenceImageEndpoints: Endpoint[] = [
     async handle(app, { params, caller }) {
       const facts = await findImage(app.images, caller, params.referenceImageId, app.images.facts);
       if (facts === undefined) throw resourceNotFound();
-      return { status: 200, headers: { etag: facts.etag }, json: metadata(params.referenceImageId, facts) };
+      return { status: 200, headers: { etag: etagOf(facts.version) }, json: metadata(params.referenceImageId, facts) };
     },
   }),
   defineEndpoint({
@@ -141,7 +143,7 @@ export const referenceImageEndpoints: Endpoint[] = [
     }),
     async handle(app, { params, caller, headers }) {
       const { referenceImageId } = params;
-      const removed = await removeImage(app, caller, { referenceImageId, conditions: conditionsOf(headers) });
+      const removed = await removeImage(app, caller, { referenceImageId, permits: conditionsOf(headers) });
       if (typeof removed === "object") throw refusals[removed.refusal]();
       if (!removed) throw resourceNotFound();
       return { status: 204 };
@@ -150,14 +152,15 @@ export const referenceImageEndpoints: Endpoint[] = [
 ];
 
 const refusals: Record<Refused["refusal"], () => ApiError> = {
-  ConditionNotMet: () => new ApiError(412, "ConditionNotMet", "The condition in the request's headers is not met."),
-  TooManyReferenceImages: () =>
+  conditionNotMet: () => new ApiError(412, "ConditionNotMet", "The condition in the request's headers is not met."),
+  tooManyImages: () =>
     new ApiError(
       429,
       "TooManyReferenceImages",
       "The user has reached the limit of reference images. Delete one first.",
     ),
-  ServerBusy: () => new ApiError(503, "ServerBusy", "The image is being changed concurrently.", { retryAfter: "1" }),
+  changedConcurrently: () =>
+    new ApiError(503, "ServerBusy", "The image is being changed concurrently.", { retryAfter: "1" }),
 };
 
 /**
@@ -165,11 +168,15 @@ const refusals: Record<Refused["refusal"], () => ApiError> = {
  *
  * @throws ApiError 400 `BadArgument` for a header that is neither one ETag nor `*`.
  */
-function conditionsOf(headers: Headers): Conditions {
+function conditionsOf(headers: Headers): Permits {
   const ifMatch = conditionIn(headers, "If-Match");
-  // RFC 9110: `If-None-Match` uses the weak comparison.
-  const ifNoneMatch = conditionIn(headers, "If-None-Match")?.replace(/^W\//, "");
-  return compact({ ifMatch, ifNoneMatch });
+  const ifNoneMatch = conditionIn(headers, "If-None-Match");
+  return (version) => {
+    const etag = version && etagOf(version);
+    // RFC 9110: `If-Match` uses the strong comparison, `If-None-Match` the weak one.
+    const isExpected = ifMatch === undefined || (etag !== undefined && (ifMatch === "*" || ifMatch === etag));
+    return isExpected && !(ifNoneMatch !== undefined && etag !== undefined && matches(ifNoneMatch, etag));
+  };
 }
 
 function conditionIn(headers: Headers, name: string): string | undefined {
@@ -178,11 +185,15 @@ function conditionIn(headers: Headers, name: string): string | undefined {
   throw new ApiError(400, "BadArgument", `${name} must be one quoted ETag or *.`);
 }
 
-/** Whether `If-None-Match` contains the ETag: then the image in the caller's cache is current. */
+/** An image's ETag is its version in quotes. */
+function etagOf(version: Version): string {
+  return `"${version}"`;
+}
+
+/** Whether `If-None-Match` contains the ETag, by the weak comparison. */
 function matches(ifNoneMatch: string | null, etag: string): boolean {
-  const weak = (tag: string) => tag.trim().replace(/^W\//, "");
-  const tags = ifNoneMatch === null ? [] : ifNoneMatch.split(",").map(weak);
-  return tags.includes("*") || tags.includes(weak(etag));
+  const tags = ifNoneMatch?.split(",").map((tag) => tag.trim().replace(/^W\//, "")) ?? [];
+  return tags.includes("*") || tags.includes(etag);
 }
 
 function metadata(referenceImageId: string, facts: StoredImageFacts): ImageMetadata {

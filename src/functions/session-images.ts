@@ -1,26 +1,16 @@
 import * as z from "zod";
 import { sessionImageNotFound } from "../api-errors.ts";
-import type { App } from "../app.ts";
 import { compact } from "../compact.ts";
 import type { ApiVersion } from "../face/model.ts";
 import { codecs } from "../face/versions/codecs.ts";
 import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
-import { type Caller, mayUse } from "../liveness/model/caller.ts";
+import { maySeeImage } from "../liveness/result/visibility.ts";
 import { codecFor, type Dialect, previews, stable, unsupportedVersion, versionParams } from "./dialects.ts";
 
 const imageParams = versionParams.extend({ sessionImageId: z.string() });
 
 /** The image of an attempt, stored by the Face service for sessions with `enableSessionImage`, and never by the app. */
 export const sessionImageEndpoints: Endpoint[] = [stable, previews].map(getSessionImage);
-
-/** Throws 404 unless the caller is a trusted service or the user who opened the image's session. */
-async function assertMaySeeImage(app: App, caller: Caller, sessionImageId: string): Promise<void> {
-  if (!imageIdShape.test(sessionImageId)) throw sessionImageNotFound();
-  if (caller.trusted) return;
-  const sessionId = await app.sessionImages.sessionOf(sessionImageId);
-  const stored = sessionId === undefined ? undefined : await app.sessions.find(sessionId);
-  if (stored === undefined || !mayUse(caller, stored.record)) throw sessionImageNotFound();
-}
 
 /** Wider than the ids that the service assigns. Other ids are answered without a call. */
 const imageIdShape = /^[\w.-]{1,128}$/;
@@ -55,8 +45,11 @@ function getSessionImage(dialect: Dialect): Endpoint {
       if (codec.paths.sessionImage === undefined) {
         throw unsupportedVersion(dialect, versionsWithImages(dialect));
       }
-      await assertMaySeeImage(app, caller, params.sessionImageId);
-      const image = await app.face.sessionImage(params.sessionImageId);
+      const { sessionImageId } = params;
+      if (!imageIdShape.test(sessionImageId) || !(await maySeeImage(app, caller, sessionImageId))) {
+        throw sessionImageNotFound();
+      }
+      const image = await app.face.sessionImage(sessionImageId);
       if (image === undefined) throw sessionImageNotFound();
       const { bytes, contentType } = image.value;
       return {

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { App } from "../app.ts";
+import { pageSize } from "../http/endpoint.ts";
 import type { Caller } from "../liveness/model/caller.ts";
 import type { Page } from "../liveness/model/page.ts";
 import type { SessionRecord } from "../liveness/model/session.ts";
@@ -9,12 +10,7 @@ import { type SessionResource, sessionResource, sessionResourceShape } from "./s
 
 /** Query parameters. */
 export const paging = {
-  top: z
-    .string()
-    .regex(/^\d{1,3}$/, "must be a whole number from 1 to 100")
-    .transform(Number)
-    .pipe(z.int().min(1, "must be at least 1").max(100, "must be at most 100"))
-    .default(50),
+  top: pageSize(100, 50),
   continuationToken: z.string().max(4096).optional(),
 };
 

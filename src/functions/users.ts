@@ -2,7 +2,7 @@ import * as z from "zod";
 import { badArgument } from "../api-errors.ts";
 import { isCorrelationId, maxCorrelationIdLength } from "../face/model.ts";
 import { defineEndpoint, type Endpoint, resourceNotFound } from "../http/endpoint.ts";
-import { listUserOutcomes } from "../liveness/result/user-outcomes.ts";
+import { listUserSessions } from "../liveness/result/visibility.ts";
 import { eraseUser } from "../liveness/retain/erase-user.ts";
 import { correlationId } from "./correlation-id.ts";
 import { pageOf, paging, sessionPage } from "./session-pages.ts";
@@ -28,10 +28,8 @@ export const userEndpoints: Endpoint[] = [
       errors: { 400: ["BadArgument"], 404: ["ResourceNotFound"] },
     }),
     async handle(app, { params, query, caller, url }) {
-      const { top, continuationToken } = query;
-      const page = await listUserOutcomes(app, caller, userOf(params, query), { top, continuationToken });
-      // For a caller that is a user, an id without own sessions and an unknown id are the same.
-      if (!caller.trusted && page.items.length === 0 && continuationToken === undefined) throw resourceNotFound();
+      const page = await listUserSessions(app, caller, userOf(params, query), query);
+      if (page === undefined) throw resourceNotFound();
       return { status: 200, json: pageOf(app, caller, url, page) };
     },
   }),

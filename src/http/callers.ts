@@ -5,8 +5,10 @@ import { compact } from "../compact.ts";
 import type { Caller } from "../liveness/model/caller.ts";
 
 export interface CallerRules {
+  /** Client name → lower-case SHA-256 hex digests of its keys. */
   clientKeys: ReadonlyMap<string, readonly string[]>;
   allowAnonymous: boolean;
+  /** App Service Authentication is enabled, so the principal header is trustworthy. */
   platformAuthentication: boolean;
 }
 

@@ -140,10 +140,29 @@ function notConfigured(faults: readonly SettingFault[]): ApiError {
  */
 function parseParams<Params>({ route, params: schema }: Endpoint<Params>, params: FunctionRequest["params"]): Params {
   const names = [...route.matchAll(/\{\*?(\w+)\}/g)].map(([, name = ""]) => name);
-  const values = new Map(Object.entries(params).map(([name, value]) => [name.toLowerCase(), value]));
-  const parsed = schema.safeParse(Object.fromEntries(names.map((name) => [name, values.get(name.toLowerCase())])));
+  const parsed = schema.safeParse(Object.fromEntries(names.map((name) => [name, findParam(params, name)])));
   if (!parsed.success) throw resourceNotFound();
   return parsed.data;
+}
+
+/** Compares lengths first: a body can add thousands of names, each of which would cost a conversion to lower case. */
+function findParam(params: FunctionRequest["params"], name: string): string | undefined {
+  if (params[name] !== undefined) return params[name];
+  const lowerCase = name.toLowerCase();
+  for (const key in params) {
+    if (key.length === name.length && key.toLowerCase() === lowerCase) return params[key];
+  }
+  return undefined;
+}
+
+/** Query parameter with the number of rows of a page, 1 to `max`. */
+export function pageSize(max: number, byDefault: number) {
+  return z
+    .string()
+    .regex(new RegExp(`^\\d{1,${String(max).length}}$`), `must be a whole number from 1 to ${max}`)
+    .transform(Number)
+    .pipe(z.int().min(1, "must be at least 1").max(max, `must be at most ${max}`))
+    .default(byDefault);
 }
 
 function parseQuery<Query>(schema: z.ZodType<Query>, query: URLSearchParams): Query {

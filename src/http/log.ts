@@ -1,4 +1,5 @@
 import type { InvocationContext } from "@azure/functions";
+import { compact } from "../compact.ts";
 
 export type LogFields = Record<string, string | number | boolean | undefined>;
 
@@ -40,8 +41,8 @@ function describeCause(cause: unknown): string {
 
 function codesOf(error: Error): { code?: string; statusCode?: number } {
   const { code, statusCode } = error as { code?: unknown; statusCode?: unknown };
-  return {
-    ...(typeof code === "string" && { code }),
-    ...(typeof statusCode === "number" && { statusCode }),
-  };
+  return compact({
+    code: typeof code === "string" ? code : undefined,
+    statusCode: typeof statusCode === "number" ? statusCode : undefined,
+  });
 }

@@ -11,14 +11,6 @@ export interface Reply {
   cacheSeconds?: number;
 }
 
-/** Most responses contain personal data: they must not be cached, and browsers must not guess their type. */
-function securityHeaders({ cacheSeconds }: Reply) {
-  return {
-    "cache-control": cacheSeconds === undefined ? "no-store" : `public, max-age=${cacheSeconds}`,
-    "x-content-type-options": "nosniff",
-  };
-}
-
 /** Status, headers and body as sent. Assignable to `HttpResponseInit` of the Functions library. */
 export interface HttpAnswer {
   status: number;
@@ -34,7 +26,9 @@ export function toHttpAnswer(reply: Reply): HttpAnswer {
       ...(reply.json !== undefined && { "content-type": "application/json; charset=utf-8" }),
       ...(body !== undefined && { "content-length": String(body.byteLength) }),
       ...reply.headers,
-      ...securityHeaders(reply),
+      // Most responses contain personal data: they must not be cached, and browsers must not guess their type.
+      "cache-control": reply.cacheSeconds === undefined ? "no-store" : `public, max-age=${reply.cacheSeconds}`,
+      "x-content-type-options": "nosniff",
     },
     ...compact({ body }),
   };

@@ -1,3 +1,4 @@
+import { compact } from "../compact.ts";
 import { ApiError } from "../errors.ts";
 import type { FaceService } from "../face/client/face-service.ts";
 import type { Clock } from "./model/clock.ts";
@@ -13,27 +14,27 @@ export interface NotReady {
 }
 
 export interface Findings {
-  /** What the app needs and does not reach; empty when all is well. */
+  /** Dependencies that are not reachable; empty if all are. */
   failures: NotReady[];
   /**
-   * Since when a session has been due that the timer should have looked at long ago: it does not run, or cannot keep up.
-   * Absent where it is in time, or where that cannot be found out. RFC 3339.
+   * The due time of the oldest overdue session: the timer does not run, or is too slow. Absent if no session is overdue, or
+   * if that is unknown. RFC 3339.
    */
   overdueSince?: string;
 }
 
 export interface Readiness {
-  /** Anyone may ask, as often as they like: what was found is remembered for ten seconds. Never rejects. */
+  /** Checks the dependencies. Findings are cached for ten seconds, so that public calls are cheap. Never rejects. */
   look(): Promise<Findings>;
 }
 
 const rememberMs = 10_000;
-/** The service counts every call, so its answer is remembered for longer. */
+/** The service limits the rate of calls, so its result is cached for longer. */
 const rememberFaceMs = 30_000;
 
-/** The timer runs every five minutes: what is due for longer was missed more than twice. */
+/** The timer runs every five minutes: an overdue session was missed at least twice. */
 const overdueMs = 15 * 60_000;
-/** Sixteen small queries; that all is well is remembered for so long. */
+/** The check takes sixteen small queries, so that no session is overdue is cached for longer. */
 const rememberInTimeMs = 60_000;
 
 export function createReadiness(deps: {
@@ -49,7 +50,7 @@ export function createReadiness(deps: {
   async function oldestOverdue(): Promise<string | undefined> {
     const nowMs = deps.now();
     if (nowMs - wasInTime < rememberInTimeMs) return undefined;
-    // Tables that cannot be reached are found by the check that is theirs.
+    // An unreachable storage is reported by its own check.
     const since = await deps.schedule.oldestDue(new Date(nowMs - overdueMs).toISOString()).catch(() => undefined);
     if (since === undefined) wasInTime = nowMs;
     return since;
@@ -63,7 +64,7 @@ export function createReadiness(deps: {
       askFace(),
     ]);
     const failures = checks.filter((outcome) => outcome !== undefined);
-    return { failures, ...(overdueSince !== undefined && { overdueSince }) };
+    return compact({ failures, overdueSince });
   }
 
   return { look: remember(look, rememberMs, deps.now) };
@@ -82,7 +83,7 @@ async function check(part: NotReady["part"], probe: Promise<void>): Promise<NotR
   }
 }
 
-/** Repeats the last answer while it is young. One question at a time: callers meanwhile share its answer. */
+/** Caches the last result. Concurrent callers share one call. */
 function remember<T>(ask: () => Promise<T>, forMs: number, now: Clock): () => Promise<T> {
   let last: { answer: Promise<T>; until: number } | undefined;
   return () => {

@@ -1,23 +1,16 @@
 import type { InvocationContext, TimerHandler } from "@azure/functions";
-import type { FaceService } from "../face/client/face-service.ts";
+import type { App } from "../app.ts";
 import type { RequestHandler } from "../http/endpoint.ts";
-import type { Bookmarks } from "../liveness/model/bookmarks.ts";
 import type { Creations } from "../liveness/model/creations.ts";
-import type { Images } from "../liveness/model/images.ts";
 import type { SessionRecord } from "../liveness/model/session.ts";
 import type { Sessions } from "../liveness/model/sessions.ts";
 import type { MaintenanceSummary } from "../liveness/retain/maintain.ts";
 import type { TableStores } from "../storage/create-stores.ts";
 import type { Invocation, ServiceCall, Telemetry } from "./telemetry.ts";
 
-/** The services that the rules call. */
-interface Services extends TableStores {
-  face: FaceService;
-  images: Images;
-  bookmarks: Bookmarks;
-}
+type Services = Pick<App, keyof TableStores | "face" | "images" | "bookmarks">;
 
-/** The same services. Each call is a span `{service}.{method}`, and what they record is counted. */
+/** Wraps the services: each call is a span `{service}.{method}`, and creations, attempts and decisions are counted. */
 export function observeServices<T extends Services>(services: T, telemetry: Telemetry): T {
   const tables = <Port extends object>(name: string, port: Port) => named(telemetry, name, "tables", port);
   return {
@@ -35,7 +28,7 @@ export function observeServices<T extends Services>(services: T, telemetry: Tele
   };
 }
 
-/** Every method of a service as a call `{prefix}.{method}`; of one that answers row by row, each step that asks for more. */
+/** Wraps every method of a service in a span `{prefix}.{method}`. For an async iterable, each of its steps has a span. */
 function named<T extends object>(telemetry: Telemetry, prefix: string, service: ServiceCall["service"], port: T): T {
   const observed = new Map<string, unknown>();
   return new Proxy(port, {
@@ -121,12 +114,11 @@ export function observeHttp(telemetry: Telemetry, handler: RequestHandler): Requ
   return (request, context) =>
     telemetry.invocation(invocationOf(context, true), async () => {
       const response = await handler(request, context);
-      const headers = new Headers(response.headers);
-      const { status } = response;
+      const { status, headers } = response;
       const facts = {
         "response.status": status,
-        "error.code": headers.get("x-ms-error-code") ?? undefined,
-        "face.request_id": headers.get("apim-request-id") ?? undefined,
+        "error.code": headers["x-ms-error-code"],
+        "face.request_id": headers["apim-request-id"],
       };
       telemetry.note(facts, status >= 500);
       return response;
@@ -142,7 +134,7 @@ function invocationOf(context: InvocationContext, isRequest: boolean): Invocatio
   return { functionName, isRequest, invocationId, traceParent: traceContext?.traceParent };
 }
 
-/** What the timer may have done with a session. */
+/** Actions of the timer on a session, and failures. */
 const results = ["collected", "pruned", "purged", "abandoned", "failed", "left"] as const;
 
 /** @param figures of a run, as its log line has them. */

@@ -17,7 +17,7 @@ export interface Invocation {
 
 /** A call of a service by one of the app's operations. */
 export interface ServiceCall {
-  /** Such as `face.create` or `sessions.reserve`. */
+  /** Such as `face.create` or `sessions.update`. */
   name: string;
   service: "face" | "tables" | "blobs";
 }

@@ -1,16 +1,10 @@
 import assert from "node:assert/strict";
-import { createHash, randomUUID } from "node:crypto";
-import { after, before, describe, test } from "node:test";
+import { randomUUID } from "node:crypto";
+import { describe, test } from "node:test";
 import { apiVersions } from "../../src/face/model.ts";
-import { type Stack, startStack } from "../local/stack.ts";
-import { assertError, createAppClient, playAttempt } from "./support/app-client.ts";
-
-const key = "the key of a service";
-const user = {
-  "x-ms-client-principal": Buffer.from(
-    JSON.stringify({ auth_typ: "aad", claims: [{ typ: "oid", val: "alice" }] }),
-  ).toString("base64"),
-};
+import { clientKey, principal } from "../unit/fakes/principals.ts";
+import { assertError, createAppClient, digestOf } from "./support/app-client.ts";
+import { openStack } from "./support/open-stack.ts";
 
 /** Every way in which a signed-in user can read attempts of a session. */
 const readers = (sessionId: string) => [
@@ -24,29 +18,18 @@ const readers = (sessionId: string) => [
   `api/sessions/${sessionId}/audit-entries`,
 ];
 
-for (const upstream of apiVersions) {
-  describe(`the digest that a device proves its attempt with, towards ${upstream}`, () => {
-    let stack: Stack;
-    let app: ReturnType<typeof createAppClient>;
-    let service: ReturnType<typeof createAppClient>;
-    before(async () => {
-      stack = await startStack({
-        env: {
-          FACE_API_VERSION: upstream,
-          ALLOW_DEVICE_SET_IN_CLIENT: "true",
-          WEBSITE_AUTH_ENABLED: "true",
-          CLIENT_KEYS: JSON.stringify({ service: [createHash("sha256").update(key).digest("hex")] }),
-        },
-      });
-      app = createAppClient(stack.url, user);
-      service = createAppClient(stack.url, { "ocp-apim-subscription-key": key });
-    });
-    after(() => stack.stop());
+const { stack, play } = await openStack({
+  env: { ...clientKey.settings, ALLOW_DEVICE_SET_IN_CLIENT: "true", OWNER_CREATION_LIMIT: "100" },
+});
 
-    const play = async (session: { sessionId: string; authToken: string }, scenario = "realface") => {
-      const { body } = await playAttempt(stack.emulator, session, { scenario });
-      return (body as { digest: string }).digest;
-    };
+for (const upstream of apiVersions) {
+  describe(`the digest that a device proves its attempt with, towards ${upstream}`, async () => {
+    const { url } = await stack.startAnotherApp({ FACE_API_VERSION: upstream });
+    const app = createAppClient(url, principal("alice"));
+    const service = createAppClient(url, clientKey.headers);
+
+    const playDigest = async (session: { sessionId: string; authToken: string }, scenario = "realface") =>
+      digestOf(await play(session, { scenario }));
     const settle = (sessionId: string, json: object) => app.send(`api/sessions/${sessionId}/settle`, { json });
     const outcomeOf = ({ body }: { body: unknown }) => {
       const { decision, reasons } = body as { decision: string; reasons: string[] };
@@ -64,18 +47,18 @@ for (const upstream of apiVersions) {
       return new Set([...text.matchAll(/"digest":"([0-9A-F]{64})"/g)].map(([, digest = ""]) => digest));
     };
 
-    test("is shown to a user once the user has sent it, attempt by attempt", async () => {
+    test("a user can read the digest of an attempt after sending it", async () => {
       const session = await app.openSession();
       const { sessionId } = session;
-      await playAttempt(stack.emulator, session, { scenario: "TimedOut" });
-      const first = await play(session, "uncertain");
+      await play(session, { scenario: "TimedOut" });
+      const first = await playDigest(session, "uncertain");
       assert.ok((await digestsOf(sessionId)).has(first));
       const unsettled = await textOf(app, sessionId);
       for (const digest of await digestsOf(sessionId)) assert.equal(unsettled.includes(digest), false);
 
       assert.equal((await settle(sessionId, { digest: first })).status, 200);
       assert.ok((await textOf(app, sessionId)).includes(first));
-      const second = await play(session);
+      const second = await playDigest(session);
       const later = await textOf(app, sessionId);
       assert.ok(later.includes(first));
       for (const digest of await digestsOf(sessionId)) assert.equal(later.includes(digest), digest === first);
@@ -84,29 +67,29 @@ for (const upstream of apiVersions) {
       assert.ok((await textOf(app, sessionId)).includes(second));
     });
 
-    test("rejects for good where the first one sent is wrong, whatever is sent with it or after it", async () => {
+    test("a wrong first digest rejects the session for good, whatever follows", async () => {
       for (const guess of [
         { digest: "0".repeat(64) },
         { digest: "0".repeat(64), clientError: "CameraDenied" },
         { digest: " " },
       ]) {
         const session = await app.openSession();
-        const digest = await play(session);
+        const digest = await playDigest(session);
         const swapped = ["rejected", ["ClientDigestMismatch"]];
         assert.deepEqual(outcomeOf(await settle(session.sessionId, guess)), swapped);
         assert.ok((await textOf(app, session.sessionId)).includes(digest), "it proves nothing any more");
         for (const retry of [{ digest }, { digest, clientError: "none" }, {}]) {
           assert.deepEqual(outcomeOf(await settle(session.sessionId, retry)), swapped);
         }
-        await play(session);
+        await playDigest(session);
         assert.deepEqual(outcomeOf(await settle(session.sessionId, {})), swapped);
       }
     });
 
-    test("is compared with nothing before there is a result, and nothing is learned by that", async () => {
+    test("no comparison before a result, and the same answer for a right and a wrong digest", async () => {
       const session = await app.openSession();
       assertError(await settle(session.sessionId, { digest: "0" }), 409, "SessionNotFinished");
-      await playAttempt(stack.emulator, session, { scenario: "TimedOut" });
+      await play(session, { scenario: "TimedOut" });
       const [digest = "0"] = await digestsOf(session.sessionId);
       const guesses = [digest, "1"].map((guess) => settle(session.sessionId, { digest: guess }));
       const [right, wrong] = await Promise.all(guesses);
@@ -114,9 +97,9 @@ for (const upstream of apiVersions) {
       assert.deepEqual(outcomeOf(await settle(session.sessionId, {})), ["inconclusive", ["AttemptsFailed"]]);
     });
 
-    test("rejects where several are sent at the same time, unless all are right", async () => {
+    test("concurrent digests reject the session unless all are right", async () => {
       const session = await app.openSession();
-      const digest = await play(session);
+      const digest = await playDigest(session);
       const guesses = [digest, "1", digest, "2"];
       await Promise.all(guesses.map((guess) => settle(session.sessionId, { digest: guess })));
       assert.deepEqual(outcomeOf(await app.send(`api/sessions/${session.sessionId}`)), [
@@ -125,14 +108,14 @@ for (const upstream of apiVersions) {
       ]);
     });
 
-    test("rejects where the device is set in the client and named with a wrong one", async () => {
+    test("a wrong digest together with the device set in the client rejects the session", async () => {
       const deviceCorrelationId = randomUUID();
       const session = await app.openSession(undefined, {
         deviceCorrelationId: undefined,
         deviceCorrelationIdSetInClient: true,
       });
       const attempt = { scenario: "realface", deviceCorrelationId };
-      const { digest } = (await playAttempt(stack.emulator, session, attempt)).body as { digest: string };
+      const digest = digestOf(await play(session, attempt));
       assert.equal((await textOf(app, session.sessionId)).includes(digest), false);
       const swapped = ["rejected", ["ClientDigestMismatch"]];
       assert.deepEqual(outcomeOf(await settle(session.sessionId, { digest: "0", deviceCorrelationId })), swapped);

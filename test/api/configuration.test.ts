@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { assertError, control, createAppClient, errorOf } from "./support/app-client.ts";
+import { clientKey } from "../unit/fakes/principals.ts";
+import { assertError, createAppClient, creation, errorOf, sessionsPath } from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
 
 const secret = "a-secret-that-is-no-digest";
+const wrongKey = "a wrong key of the Face service";
 
 describe("an app with invalid settings", async () => {
   const settings = ["CLIENT_KEYS", "FACE_API_VERSION", "SESSION_RETENTION_HOURS"];
@@ -31,28 +33,56 @@ describe("an app with invalid settings", async () => {
   });
 });
 
-describe("readiness", async () => {
-  const { stack, app } = await openStack();
+describe("the key of the Face service, and readiness", async () => {
+  const { headers } = clientKey;
+  const { stack, control, emulatorState } = await openStack({ env: clientKey.settings });
+  const app = createAppClient(stack.url, headers);
   const targetsOf = (answer: Awaited<ReturnType<typeof app.send>>) =>
     errorOf(answer).details?.map(({ code, target }) => [target, code]);
 
-  test("names Face where the app's key is wrong", async () => {
-    const other = await stack.startAnotherApp({ FACE_KEY: "wrong" });
-    const answer = await createAppClient(other.url).send("api/health/ready");
-    assertError(answer, 503, "NotReady");
-    assert.deepEqual(targetsOf(answer), [["face", "FaceCredentialsRejected"]]);
+  test("a wrong key of the app: readiness names Face, 502 on every route that calls the service; 401 is for the caller's own key only", async () => {
+    const { sessionId } = await app.openSession();
+    const host = await stack.startAnotherApp({ FACE_KEY: wrongKey });
+    const wrong = createAppClient(host.url, headers);
+    const unready = await wrong.send("api/health/ready");
+    assertError(unready, 503, "NotReady");
+    assert.deepEqual(targetsOf(unready), [["face", "FaceCredentialsRejected"]]);
+    const before = (await emulatorState()).calls;
+    for (const answer of [
+      await wrong.send(sessionsPath, creation()),
+      await wrong.send(`${sessionsPath}/${sessionId}`),
+      await wrong.send(`api/sessions/${sessionId}/settle`, { json: {} }),
+      await wrong.send(`${sessionsPath}/${sessionId}`, { method: "DELETE" }),
+    ]) {
+      assertError(answer, 502, "FaceCredentialsRejected");
+      assert.doesNotMatch(errorOf(answer).message, /subscription|wrong/i);
+      assert.match(answer.headers.get("apim-request-id") ?? "", /^[0-9a-f-]{36}$/);
+      assert.equal(answer.headers.get("retry-after"), null);
+    }
+    const expected = { ...before, create: before.create + 1, get: before.get + 3 };
+    assert.deepEqual((await emulatorState()).calls, expected, "no retries");
+    assertError(await createAppClient(host.url).send(sessionsPath, creation()), 401, "Unspecified");
+    const lines = host.output().split("\n");
+    assert.ok(lines.some((line) => line.includes("RequestFailed") && line.includes("FaceCredentialsRejected")));
+    assert.equal(host.output().includes(wrongKey), false);
+  });
+
+  test("failed creations do not count against the device's limit", async () => {
+    const host = await stack.startAnotherApp({ FACE_KEY: wrongKey, CREATION_LIMIT: "2" });
+    const wrong = createAppClient(host.url, headers);
+    for (let count = 0; count < 3; count += 1) {
+      assertError(await wrong.send(sessionsPath, creation("a-device")), 502, "FaceCredentialsRejected");
+    }
   });
 
   test("200 while all dependencies answer, else 503 with the names of the others", async () => {
     const ready = await app.send("api/health/ready");
     assert.deepEqual([ready.status, ready.body], [200, { status: "ready" }]);
     await stack.azurite.stop();
-    await control(stack.emulator, "/clock", { advanceSeconds: 10 });
+    await control("/clock", { advanceSeconds: 10 });
     const answer = await app.send("api/health/ready");
     assertError(answer, 503, "NotReady");
-    assert.deepEqual(
-      targetsOf(answer)?.map(([target]) => target),
-      ["tables", "blobs"],
-    );
+    const targets = targetsOf(answer)?.map(([target]) => target);
+    assert.deepEqual(targets, ["tables", "blobs"]);
   });
 });

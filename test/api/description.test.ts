@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { get } from "node:http";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { describe, test } from "node:test";
 import { brotliDecompressSync } from "node:zlib";
-import * as z from "zod";
 import { describeApi } from "../../infra/openapi/document.ts";
 import { endpoints } from "../../src/endpoints.ts";
 import { errorGuide } from "../../src/error-guide/guide.ts";
@@ -20,9 +21,7 @@ describe("the description of the API", async () => {
   });
 
   test("needs no authentication and is the generated document", async () => {
-    const { version } = z
-      .object({ version: z.string() })
-      .parse(JSON.parse(await readFile(join(root, "package.json"), "utf8")));
+    const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
     const expected = describeApi(endpoints, version);
     const answer = await app.send("api/openapi.json");
     assert.equal(answer.status, 200);
@@ -79,15 +78,8 @@ describe("the description of the API", async () => {
   });
 
   test("no other file -> 404", async () => {
-    for (const name of [
-      "main.cjs",
-      "page.html",
-      "openapi.json",
-      "package.json",
-      "..%2fmain.cjs",
-      "swagger-ui.css.br",
-      "__proto__",
-    ]) {
+    const names = "main.cjs page.html openapi.json package.json ..%2fmain.cjs swagger-ui.css.br __proto__";
+    for (const name of names.split(" ")) {
       assertError(await app.send(`api/docs/${name}`), 404, "ResourceNotFound");
     }
     for (const path of ["api/docs", "api/openapi.json", "api/docs/start.js", "api/error-codes"]) {
@@ -97,12 +89,7 @@ describe("the description of the API", async () => {
 });
 
 /** The body before decompression. */
-function fetchRaw(url: string, accepted: string): Promise<{ encoding: string | undefined; bytes: Buffer }> {
-  return new Promise((resolve, reject) => {
-    get(url, { headers: { "accept-encoding": accepted } }, async (response) => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of response) chunks.push(chunk);
-      resolve({ encoding: response.headers["content-encoding"], bytes: Buffer.concat(chunks) });
-    }).on("error", reject);
-  });
+async function fetchRaw(url: string, accepted: string) {
+  const [response] = await once(get(url, { headers: { "accept-encoding": accepted } }), "response");
+  return { encoding: response.headers["content-encoding"], bytes: await buffer(response) };
 }

@@ -2,15 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, test } from "node:test";
 import { makeImage } from "../fixtures/images.ts";
-import {
-  assertError,
-  control,
-  emulatorState,
-  playAttempt,
-  sessionsPath,
-  verifyCreation,
-  verifySessionsPath,
-} from "./support/app-client.ts";
+import { assertError, sessionsPath, verifyCreation, verifySessionsPath } from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
 import { viewStorage } from "./support/storage-view.ts";
 import { until } from "./support/until.ts";
@@ -18,7 +10,7 @@ import { until } from "./support/until.ts";
 const hour = 3600;
 
 describe("erasing a device", async () => {
-  const { stack, app } = await openStack();
+  const { stack, app, play, control, emulatorState } = await openStack();
   const storage = viewStorage(stack.azurite.connectionString);
 
   const erase = (device: string) => app.send(`api/devices/${device}`, { method: "DELETE" });
@@ -36,7 +28,7 @@ describe("erasing a device", async () => {
     await put("moved-on", other);
 
     const finished = await app.openVerify(device);
-    await playAttempt(stack.emulator, finished, { scenario: "realface" });
+    await play(finished, { scenario: "realface" });
     await app.send(`${verifySessionsPath}/${finished.sessionId}`);
     const open = await app.openSession(device);
     await app.openSession(device);
@@ -48,7 +40,7 @@ describe("erasing a device", async () => {
     for (const trace of [device, finished.sessionId, open.sessionId, "of-the-device"]) {
       assert.equal(everything.includes(trace), false, trace);
     }
-    const live = (await emulatorState(stack)).sessions.map(({ sessionId }) => sessionId);
+    const live = (await emulatorState()).sessions.map(({ sessionId }) => sessionId);
     assert.deepEqual(live, [bystander.sessionId]);
     assert.equal((await app.send("api/reference-images/moved-on")).status, 200, "bound to the other device");
     assert.equal((await app.outcomes(device)).value.length, 0);
@@ -60,10 +52,10 @@ describe("erasing a device", async () => {
 
   test("a creation in flight -> 409, and leaves nothing", async () => {
     const device = randomUUID();
-    const { create } = (await emulatorState(stack)).calls;
-    await control(stack.emulator, "/faults", { operation: "create", delayMs: 1500, times: 1 });
+    const { create } = (await emulatorState()).calls;
+    await control("/faults", { operation: "create", delayMs: 1500, times: 1 });
     const creation = app.send(verifySessionsPath, verifyCreation(device));
-    await until(async () => (await emulatorState(stack)).calls.create > create);
+    await until(async () => (await emulatorState()).calls.create > create);
     assert.equal((await erase(device)).status, 200);
     assertError(await creation, 409, "CreationConflict");
     assert.equal((await storage.everything()).includes(device), false);
@@ -73,10 +65,10 @@ describe("erasing a device", async () => {
   test("a retry completes an erasure that failed halfway at the service", async () => {
     const device = randomUUID();
     for (let count = 0; count < 4; count += 1) await app.openSession(device);
-    await control(stack.emulator, "/faults", { operation: "delete", status: 500, rate: 0.7 });
+    await control("/faults", { operation: "delete", status: 500, rate: 0.7 });
     let answer = await erase(device);
     for (let tries = 0; answer.status !== 200 && tries < 40; tries += 1) answer = await erase(device);
-    await control(stack.emulator, "/faults", undefined, "DELETE");
+    await control("/faults", undefined, "DELETE");
     assert.equal((await erase(device)).status, 200);
     assert.equal((await storage.everything()).includes(device), false);
   });
@@ -85,7 +77,7 @@ describe("erasing a device", async () => {
     const device = randomUUID();
     const session = await app.openSession(device);
     for (const seconds of [1 * hour, 50 * hour]) {
-      await control(stack.emulator, "/clock", { advanceSeconds: seconds });
+      await control("/clock", { advanceSeconds: seconds });
       assert.equal((await stack.app.runFunction("maintainSessions")).status, "Succeeded");
     }
     assert.equal((await storage.everything()).includes(session.sessionId), true);

@@ -1,45 +1,64 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { createFaceService } from "../../src/face/client/face-service.ts";
 import { type ApiVersion, apiVersions, type SessionRequest } from "../../src/face/model.ts";
+import { codecs } from "../../src/face/versions/codecs.ts";
 import { makeImage } from "../fixtures/images.ts";
-import { at, startStandIn } from "./emulator/stand-in.ts";
-import { ref } from "./support/face-service.ts";
+import { startFaceEmulator } from "../local/emulator/emulator.ts";
+import { control, digestOf, emulatorState, playAttempt } from "./support/app-client.ts";
+import { ref, request } from "./support/face-service.ts";
 
-const request: SessionRequest = {
-  livenessOperationMode: "PassiveActive",
-  deviceCorrelationId: "a-device",
-  deviceCorrelationIdSetInClient: false,
-  userCorrelationId: "a-user",
-  authTokenTimeToLiveInSeconds: 600,
-  numberOfClientAttemptsAllowed: 2,
-};
+/** The client of the Face service, in each version, with the emulator as the service. */
+
+async function startClient(t: TestContext, apiVersion: ApiVersion) {
+  const emulator = await startFaceEmulator();
+  t.after(() => emulator.close());
+  return {
+    emulator,
+    face: createFaceService({ endpoint: emulator.url, apiVersion, credential: { key: emulator.key } }),
+  };
+}
+
+/** A gate that admits every request and records the reported results. */
+function openGate() {
+  const reported: [number, string | undefined][] = [];
+  let entered = 0;
+  const gate = async () => {
+    entered += 1;
+    return (status: number, retryAfter?: string) => void reported.push([status, retryAfter]);
+  };
+  return { gate, reported, entered: () => entered };
+}
 
 for (const apiVersion of apiVersions) {
   test(`a whole check with verify, called in ${apiVersion}`, async (t) => {
-    const emulator = await startStandIn(t);
-    const face = createFaceService({ endpoint: emulator.url, apiVersion, credential: { key: emulator.key } });
+    const { emulator, face } = await startClient(t, apiVersion);
     await face.probe();
 
     const bytes = makeImage();
     const isOldest = apiVersion === "v1.1-preview.1";
-    const asked = isOldest ? request : { ...request, enableSessionImage: true, returnVerifyImageHash: true };
+    const common: SessionRequest = {
+      ...request,
+      livenessOperationMode: "PassiveActive",
+      numberOfClientAttemptsAllowed: 2,
+    };
+    const asked = isOldest ? common : { ...common, enableSessionImage: true, returnVerifyImageHash: true };
     const { value: session, requestId } = await face.create("livenessWithVerify", asked, { bytes });
     const opened = ref("livenessWithVerify", session.sessionId, apiVersion);
     assert.match(requestId ?? "", /^[0-9a-f-]{36}$/);
     assert.equal(session.verifyReferences.length, 1);
     assert.equal((await face.get(opened))?.value.status, "NotStarted");
 
-    await emulator.attempt(session, { scenario: "FaceWithMaskDetected" });
-    const played = await emulator.attempt(session, { scenario: "realface", matchConfidence: 0.8 });
+    await playAttempt(emulator, session, { scenario: "FaceWithMaskDetected" });
+    const played = await playAttempt(emulator, session, { scenario: "realface", matchConfidence: 0.8 });
     const state = (await face.get(opened))?.value;
     assert.equal(state?.status, "Succeeded");
     assert.equal(state.attempts.length, 2);
     const [failed, succeeded] = state.attempts;
     assert.equal(failed?.error?.code, "FaceWithMaskDetected");
     assert.equal(succeeded?.result?.livenessDecision, "realface");
-    assert.equal(succeeded.result.digest, at(played.json, "digest"));
+    assert.equal(succeeded.result.digest, digestOf(played));
     assert.deepEqual(succeeded.result.verifyResult, { matchConfidence: 0.8, isIdentical: true });
 
     const { sessionImageId, verifyImageHash } = succeeded.result;
@@ -54,11 +73,47 @@ for (const apiVersion of apiVersions) {
   });
 }
 
+for (const apiVersion of apiVersions) {
+  test(`every request of a call passes the gate, in ${apiVersion}`, async (t) => {
+    const { emulator, face } = await startClient(t, apiVersion);
+    const { value } = await face.create("liveness", request);
+    const session = ref("liveness", value.sessionId, apiVersion);
+    await playAttempt(emulator, value, { scenario: "realface" });
+
+    const read = openGate();
+    await face.get(session, { gate: read.gate });
+    const { deletedStatus, paths } = codecs[apiVersion];
+    const requests = paths.audit === undefined ? 1 : 2;
+    assert.deepEqual([read.entered(), read.reported], [requests, Array(requests).fill([200, undefined])]);
+
+    await control(emulator, "/faults", { operation: "delete", status: 500, times: 1 });
+    await control(emulator, "/faults", { operation: "delete", reset: true, times: 1 });
+    const removed = openGate();
+    assert.equal(await face.revoke(session, { gate: removed.gate }), true);
+    assert.equal(removed.entered(), 3);
+    const statuses = removed.reported.map(([status]) => status);
+    assert.deepEqual(statuses, [500, deletedStatus]);
+
+    await control(emulator, "/faults", { operation: "get", status: 429, retryAfter: 30, times: 1 });
+    const refused = openGate();
+    await assert.rejects(face.get(session, { gate: refused.gate }), { status: 429 });
+    assert.deepEqual(refused.reported, [[429, "30"]]);
+    await control(emulator, "/faults", { operation: "get", status: 429, times: 1 });
+    await assert.rejects(face.get(session, { gate: refused.gate }), { status: 429 });
+    assert.deepEqual(refused.reported[1], [429, undefined], "a delay in the message alone is not reported");
+  });
+}
+
+test("a gate that rejects ends the call before its request", async (t) => {
+  const { emulator, face } = await startClient(t, "v1.2");
+  const closed = new Error("closed");
+  await assert.rejects(face.get(ref("liveness", "unknown"), { gate: () => Promise.reject(closed) }), closed);
+  assert.equal((await emulatorState({ emulator })).calls.get, 0);
+});
+
 test("settings and client assets tokens, called in v1.3-preview.1 only", async (t) => {
-  const emulator = await startStandIn(t);
-  const connect = (apiVersion: ApiVersion) =>
-    createFaceService({ endpoint: emulator.url, apiVersion, credential: { key: emulator.key } });
-  const { settings } = connect("v1.3-preview.1");
+  const { face } = await startClient(t, "v1.3-preview.1");
+  const { settings } = face;
   assert.ok(settings);
   const isOn = async () => (await settings.read()).value.livenessAbuseMonitoring.enabled;
   assert.equal(await isOn(), true);
@@ -68,5 +123,7 @@ test("settings and client assets tokens, called in v1.3-preview.1 only", async (
   assert.equal(await isOn(), false);
   const { accessToken, base64AccessToken } = (await settings.clientAssetsToken()).value;
   assert.equal(Buffer.from(base64AccessToken, "base64").toString(), accessToken);
-  for (const version of apiVersions.slice(0, -1)) assert.equal(connect(version).settings, undefined, version);
+  for (const version of apiVersions.slice(0, -1)) {
+    assert.equal((await startClient(t, version)).face.settings, undefined, version);
+  }
 });

@@ -72,6 +72,19 @@ async function invoke(
   return invocation.getResponse(own, result);
 }
 
+/** Sends a request, runs its invocation, and resolves with the answer. */
+async function exchange(
+  { model, url }: { model: ProgrammingModel; url: URL },
+  handler: Parameters<typeof invoke>[2],
+  sent?: Sent,
+  context?: Partial<CoreInvocationContext>,
+) {
+  const invocationId = randomUUID();
+  const answering = send(url, invocationId, sent);
+  await invoke(model, invocationId, handler, context);
+  return { invocationId, ...(await answering) };
+}
+
 const echo = async ({ method, url, headers, query, params, body }: FunctionRequest) => ({
   status: 201,
   headers: { "x-answered-by": "echo" },
@@ -125,44 +138,35 @@ describe("a forwarded request", () => {
   }
 
   test("the library receives no data of the caller", async () => {
-    const { model, url } = await start();
-    const invocationId = randomUUID();
     let given: unknown;
-    const answering = send(url, invocationId);
-    const triggerMetadata = { Headers: { json: "{" } };
     const handler = (_request: FunctionRequest, context: unknown) => {
       given = context;
       return { status: 200, headers: {}, body: Buffer.from("{}") };
     };
-    await invoke(model, invocationId, handler, { request: { inputData: [{ name: "request" }], triggerMetadata } });
-    await answering;
+    const request = { inputData: [{ name: "request" }], triggerMetadata: { Headers: { json: "{" } } };
+    await exchange(await start(), handler, {}, { request });
     assert.deepEqual(given, { given: { inputData: [], triggerMetadata: {} } });
   });
 
   test("an invalid forwarded host does not prevent an answer", async () => {
     const { model, url } = await start();
     for (const host of ["a b", "1.2.3.4.5", "", "a:99999"]) {
-      const invocationId = randomUUID();
-      const answering = send(new URL("/x?y=1", url), invocationId, { headers: { "x-forwarded-host": host } });
-      await invoke(model, invocationId, echo);
-      const { body } = await answering;
+      const forwarded = { headers: { "x-forwarded-host": host } };
+      const { body } = await exchange({ model, url: new URL("/x?y=1", url) }, echo, forwarded);
       const seen = new URL(z.looseObject({ url: z.url() }).parse(body).url);
       assert.deepEqual([seen.hostname, seen.pathname, seen.search], ["localhost", "/x", "?y=1"], host);
     }
   });
 
   test("more headers than Node's default, or an unknown Expect -> served", async () => {
-    const { model, url } = await start();
+    const started = await start();
     for (const headers of [{ "x-large": "x".repeat(33_000) }, { expect: "something" }]) {
-      const invocationId = randomUUID();
-      const answering = send(url, invocationId, { headers });
-      await invoke(model, invocationId, echo);
-      assert.equal((await answering).status, 201);
+      assert.equal((await exchange(started, echo, { headers })).status, 201);
     }
   });
 
   test("a handler that throws or returns an invalid response -> the error shape", async () => {
-    const { model, url } = await start();
+    const started = await start();
     const handlers = [
       () => {
         throw new TypeError("on purpose");
@@ -172,11 +176,9 @@ describe("a forwarded request", () => {
       () => undefined,
     ];
     for (const handler of handlers) {
-      const invocationId = randomUUID();
       const logged: string[] = [];
-      const answering = send(url, invocationId);
-      await invoke(model, invocationId, handler, { log: (_level, _category, message) => logged.push(message) });
-      const { status, headers, body } = await answering;
+      const log: CoreInvocationContext["log"] = (_level, _category, message) => logged.push(message);
+      const { invocationId, status, headers, body } = await exchange(started, handler, {}, { log });
       assert.deepEqual([status, headers["x-ms-error-code"]], [500, "InternalServerError"]);
       assert.match(errorShape.parse(body).error.message, new RegExp(invocationId));
       assert.equal(logged.length, 1);

@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, test } from "node:test";
-import { assertError, control, creation, emulatorState, playAttempt, sessionsPath } from "./support/app-client.ts";
+import { assertError, creation, sessionsPath } from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
 import { until } from "./support/until.ts";
 
 type Session = { sessionId: string; authToken: string };
 
 describe("idempotent creation", async () => {
-  const { stack, app } = await openStack({ env: { CREATION_LIMIT: "3", ALLOW_DEVICE_SET_IN_CLIENT: "true" } });
+  const { stack, app, play, control, emulatorState } = await openStack({
+    env: { CREATION_LIMIT: "3", ALLOW_DEVICE_SET_IN_CLIENT: "true" },
+  });
 
   const create = (key: string, device: string | undefined, fields: Record<string, unknown> = {}) => {
     const inClient = { deviceCorrelationId: undefined, deviceCorrelationIdSetInClient: true };
@@ -17,19 +19,19 @@ describe("idempotent creation", async () => {
       headers: { "repeatability-request-id": key, "repeatability-first-sent": new Date().toUTCString() },
     });
   };
-  const live = async () => (await emulatorState(stack)).sessions.map(({ sessionId }) => sessionId);
+  const live = async () => (await emulatorState()).sessions.map(({ sessionId }) => sessionId);
   /** Starts a creation that the service delays, and waits until the service has received it. */
   const createDelayed = async (key: string, device: string, delayMs: number) => {
-    await control(stack.emulator, "/faults", { operation: "create", delayMs, times: 1 });
-    const { calls } = await emulatorState(stack);
+    await control("/faults", { operation: "create", delayMs, times: 1 });
+    const { calls } = await emulatorState();
     const answer = create(key, device);
     answer.catch(() => undefined);
-    await until(async () => (await emulatorState(stack)).calls.create > calls.create);
+    await until(async () => (await emulatorState()).calls.create > calls.create);
     return { answer };
   };
 
   test("a repeat gets the same session while the service returns the token", async () => {
-    await control(stack.emulator, "/settings", { tokenInGet: true });
+    await control("/settings", { tokenInGet: true });
     const [key, device] = [randomUUID(), randomUUID()];
     const first = await create(key, device);
     assert.equal(first.headers.get("repeatability-result"), "accepted");
@@ -38,7 +40,7 @@ describe("idempotent creation", async () => {
       assert.deepEqual([again.status, again.body], [200, first.body]);
       assert.equal(again.headers.get("x-session-expires-on"), first.headers.get("x-session-expires-on"));
     }
-    await control(stack.emulator, "/settings", { tokenInGet: false });
+    await control("/settings", { tokenInGet: false });
   });
 
   test("otherwise a repeat revokes the session and opens another, which counts against the limit", async () => {
@@ -51,14 +53,14 @@ describe("idempotent creation", async () => {
       assert.notEqual(next.sessionId, latest.sessionId);
       assert.equal((await app.session(latest.sessionId)).status, "Canceled");
       assert.ok(!(await live()).includes(latest.sessionId));
-      assert.equal((await playAttempt(stack.emulator, latest, { scenario: "realface" })).status, 404);
+      assert.equal((await play(latest, { scenario: "realface" })).status, 404);
       latest = next;
     }
     assertError(await create(key, device), 429, "429");
     assertError(await create(randomUUID(), device), 429, "429");
     assert.ok((await live()).includes(latest.sessionId), "a refused repeat does not revoke the session");
     assert.equal((await app.session(latest.sessionId)).status, "NotStarted");
-    await control(stack.emulator, "/clock", { advanceSeconds: 601 });
+    await control("/clock", { advanceSeconds: 601 });
     assert.equal((await create(key, device)).status, 200);
     assert.equal((await app.session(latest.sessionId)).status, "Canceled");
   });
@@ -69,7 +71,7 @@ describe("idempotent creation", async () => {
     const other = await create(key, device, { authTokenTimeToLiveInSeconds: 700 });
     assertError(other, 422, "IdempotencyKeyReused");
     assert.equal(other.headers.get("repeatability-result"), "rejected");
-    await playAttempt(stack.emulator, session, { scenario: "realface" });
+    await play(session, { scenario: "realface" });
     assertError(await create(key, device), 409, "SessionAlreadyUsed");
     const otherDevice = randomUUID();
     const deleted = (await create(key, otherDevice)).body as Session;
@@ -95,26 +97,26 @@ describe("idempotent creation", async () => {
     await first.catch(() => undefined);
     await stack.restartApp();
     assertError(await create(key, device), 409, "CreationInProgress");
-    await control(stack.emulator, "/clock", { advanceSeconds: 31 });
+    await control("/clock", { advanceSeconds: 31 });
     const again = await create(key, device);
     assert.equal(again.status, 200, JSON.stringify(again.body));
     assert.equal((await app.outcomes(device)).value.length, 1);
   });
 
   test("a key is scoped to the caller where the device is set in the client", async () => {
-    await control(stack.emulator, "/settings", { tokenInGet: true });
+    await control("/settings", { tokenInGet: true });
     const key = randomUUID();
     const first = await create(key, undefined);
     assert.equal(first.status, 200, JSON.stringify(first.body));
     assert.deepEqual((await create(key, undefined)).body, first.body);
     const session = first.body as Session;
     const device = randomUUID();
-    await playAttempt(stack.emulator, session, { scenario: "realface", deviceCorrelationId: device });
+    await play(session, { scenario: "realface", deviceCorrelationId: device });
     const settled = await app.settle(session.sessionId, { deviceCorrelationId: device });
     assert.equal(settled.deviceCorrelationId, device);
     assert.equal((await app.outcomes(device)).value.length, 1);
     assertError(await create(key, undefined), 409, "SessionAlreadyUsed");
-    await control(stack.emulator, "/settings", { tokenInGet: false });
+    await control("/settings", { tokenInGet: false });
   });
 
   test("invalid idempotency headers -> 400", async () => {

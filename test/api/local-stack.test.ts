@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
@@ -9,51 +9,36 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, type TestContext, test } from "node:test";
-import { z } from "zod";
-import { stopRequest, watchChild } from "../local/child.ts";
+import { stopRequest } from "../local/child.ts";
 import { findFreePorts } from "../local/ports.ts";
 import { type Stack, startStack } from "../local/stack.ts";
+import { control, createAppClient } from "./support/app-client.ts";
+import { type Command, runCommand } from "./support/commands.ts";
 import { until } from "./support/until.ts";
 
 /** The commands of the local stack, and the stack that the other API tests use. */
 
-const root = resolve(import.meta.dirname, "../..");
+const key = "the mobile team's key";
+const clientKeys = JSON.stringify({ mobile: [createHash("sha256").update(key).digest("hex")] });
 const onWindows = process.platform === "win32";
-const outcomesShape = z.object({ value: z.array(z.object({ createdOn: z.string() })) });
 const portNames = ["PORT", "FACE_EMULATOR_PORT", "AZURITE_BLOB_PORT", "AZURITE_QUEUE_PORT", "AZURITE_TABLE_PORT"];
-
-interface Command {
-  process: ChildProcess;
-  output(): string;
-  /** Waits until the output contains `text`. */
-  seen(text: string): Promise<void>;
-  exited: Promise<number | null>;
-}
 
 /** Runs a command of the local stack, like a terminal in a process group of its own (not on Windows). */
 function run(t: TestContext, script: string, env: NodeJS.ProcessEnv = {}, args: string[] = []): Command {
   const { PATH, HOME } = process.env;
-  const child = spawn(process.execPath, [join("test/local", script), ...args], {
-    cwd: root,
-    env: { PATH, HOME, ...env },
-    detached: !onWindows,
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
-  });
-  const { output, exited } = watchChild(child);
-  t.after(() => {
-    child.kill("SIGKILL");
-    return exited;
-  });
-  return {
-    process: child,
-    output,
-    exited,
-    seen: (text) =>
-      until(() => {
-        assert.equal(child.exitCode, null, output());
-        return output().includes(text);
-      }),
+  return runCommand(t, script, { env: { PATH, HOME, ...env }, args, detached: !onWindows });
+}
+
+/** `npm start` on free ports, once it is ready. */
+async function start(t: TestContext, env: NodeJS.ProcessEnv = {}) {
+  const ports = await choosePorts();
+  const command = run(t, "start.ts", { ...ports, ...env });
+  await command.seen("Ctrl-C ends everything");
+  const urls = {
+    APP_URL: `http://127.0.0.1:${ports.PORT}`,
+    FACE_EMULATOR_URL: `http://127.0.0.1:${ports.FACE_EMULATOR_PORT}`,
   };
+  return { ports, command, urls };
 }
 
 /** Sends SIGINT to the process group, as Ctrl-C does. Windows has no such signal: there the command gets a stop request. */
@@ -107,15 +92,7 @@ async function answerTo(url: string, host: string, method = "GET"): Promise<stri
 
 describe("host names (DNS rebinding)", () => {
   const own = ["localhost", "LOCALHOST:1", "127.0.0.1", "127.8.9.10:80", "[::1]", "[::1]:7071"];
-  const others = [
-    "rebound.example",
-    "rebound.example:7071",
-    "127.0.0.1.example",
-    "127.example",
-    "192.168.0.1",
-    "0.0.0.0",
-  ];
-  const clientKeys = JSON.stringify({ shop: [createHash("sha256").update("a key").digest("hex")] });
+  const others = "rebound.example rebound.example:7071 127.0.0.1.example 127.example 192.168.0.1 0.0.0.0".split(" ");
 
   test("without client keys: loopback names only, in app and emulator", async (t) => {
     const stack = await startStack();
@@ -140,11 +117,8 @@ describe("host names (DNS rebinding)", () => {
 
 describe("npm start", () => {
   test("prints commands that work in bash; Ctrl-C ends all processes", async (t) => {
-    const ports = await choosePorts();
-    const start = run(t, "start.ts", ports);
-    await start.seen("Ctrl-C ends everything");
-
-    const calls = /# 1\.[\s\S]*?(?=\n\nnpm run demo)/.exec(start.output())?.[0] ?? "";
+    const { ports, command, urls } = await start(t);
+    const calls = /# 1\.[\s\S]*?(?=\n\nnpm run demo)/.exec(command.output())?.[0] ?? "";
     const pasted = paste(calls);
     if (pasted) {
       assert.equal(pasted.status, 0, pasted.stderr);
@@ -156,45 +130,32 @@ describe("npm start", () => {
       t.diagnostic("skipped the printed commands: no bash");
     }
 
-    const demo = run(t, "demo.ts", {
-      APP_URL: `http://127.0.0.1:${ports.PORT}`,
-      FACE_EMULATOR_URL: `http://127.0.0.1:${ports.FACE_EMULATOR_PORT}`,
-    });
+    const demo = run(t, "demo.ts", urls);
     assert.equal(await demo.exited, 0, demo.output());
     assert.match(demo.output(), /realface[\s\S]*Done\./);
     assert.doesNotMatch(demo.output(), /eyJ[\w-]{20}/, "no complete token in the output");
 
-    pressCtrlC(start);
-    assert.equal(await start.exited, 0, start.output());
+    pressCtrlC(command);
+    assert.equal(await command.exited, 0, command.output());
     await allGone(ports);
   });
 
   test("with client keys: the printed commands and the demo use CLIENT_KEY", async (t) => {
-    const ports = await choosePorts();
-    const key = "the mobile team's key";
-    const digest = createHash("sha256").update(key).digest("hex");
-    const start = run(t, "start.ts", { ...ports, CLIENT_KEYS: JSON.stringify({ mobile: [digest] }) });
-    await start.seen("Ctrl-C ends everything");
-    assert.match(start.output(), /curl [^\n]* -H "Ocp-Apim-Subscription-Key: \$CLIENT_KEY"/);
-    const urls = {
-      APP_URL: `http://127.0.0.1:${ports.PORT}`,
-      FACE_EMULATOR_URL: `http://127.0.0.1:${ports.FACE_EMULATOR_PORT}`,
-    };
+    const { ports, command, urls } = await start(t, { CLIENT_KEYS: clientKeys });
+    assert.match(command.output(), /curl [^\n]* -H "Ocp-Apim-Subscription-Key: \$CLIENT_KEY"/);
     const [stranger, client] = [run(t, "demo.ts", urls), run(t, "demo.ts", { ...urls, CLIENT_KEY: key })];
     assert.deepEqual(await Promise.all([stranger.exited, client.exited]), [1, 0], client.output());
     assert.match(stranger.output(), /Not as expected: could not create the session: 401/);
-    start.process.send(stopRequest);
-    assert.equal(await start.exited, 0);
+    command.process.send(stopRequest);
+    assert.equal(await command.exited, 0);
     await allGone(ports);
   });
 
   const noSignals = onWindows && "on Windows SIGTERM cannot be handled";
   test("SIGTERM ends all processes", { skip: noSignals }, async (t) => {
-    const ports = await choosePorts();
-    const start = run(t, "start.ts", ports);
-    await start.seen("Ctrl-C ends everything");
-    start.process.kill("SIGTERM");
-    assert.equal(await start.exited, 0);
+    const { ports, command } = await start(t);
+    command.process.kill("SIGTERM");
+    assert.equal(await command.exited, 0);
     await allGone(ports);
   });
 
@@ -203,20 +164,18 @@ describe("npm start", () => {
       const ports = await choosePorts();
       const holder = createServer().listen(Number(ports[name]), "127.0.0.1");
       t.after(() => holder.close());
-      const start = run(t, "start.ts", ports);
-      assert.equal(await start.exited, 1);
-      assert.match(start.output(), new RegExp(`Port ${ports[name]} for the .* is taken. .* set ${name} `));
-      assert.doesNotMatch(start.output(), /^\s+at /m);
+      const command = run(t, "start.ts", ports);
+      assert.equal(await command.exited, 1);
+      assert.match(command.output(), new RegExp(`Port ${ports[name]} for the .* is taken. .* set ${name} `));
+      assert.doesNotMatch(command.output(), /^\s+at /m);
       const { [name]: _, ...others } = ports;
       await allGone(others);
     });
   }
 
   test("SIGKILL ends its children as well", async (t) => {
-    const ports = await choosePorts();
-    const start = run(t, "start.ts", ports);
-    await start.seen("Ctrl-C ends everything");
-    start.process.kill("SIGKILL");
+    const { ports, command } = await start(t);
+    command.process.kill("SIGKILL");
     await allGone(ports);
   });
 
@@ -229,9 +188,9 @@ describe("npm start", () => {
 });
 
 test("npm run start:func without Core Tools prints where to get them", async (t) => {
-  const start = run(t, "start-func.ts", { PATH: "/nonexistent" });
-  assert.equal(await start.exited, 1);
-  assert.match(start.output(), /^`func` is not on the PATH\. Get Azure Functions Core Tools 4 from https:\S+ .*\n$/);
+  const command = run(t, "start-func.ts", { PATH: "/nonexistent" });
+  assert.equal(await command.exited, 1);
+  assert.match(command.output(), /^`func` is not on the PATH\. Get Azure Functions Core Tools 4 from https:\S+ .*\n$/);
 });
 
 test("npm run demo without a stack -> one line, exit code 1", async (t) => {
@@ -242,41 +201,23 @@ test("npm run demo without a stack -> one line, exit code 1", async (t) => {
 });
 
 describe("the stack", () => {
-  async function createSession(url: string, deviceCorrelationId: string): Promise<void> {
-    const response = await fetch(`${url}/face/v1.2/detectLiveness-sessions`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ livenessOperationMode: "Passive", deviceCorrelationId }),
-    });
-    assert.equal(response.status, 200, await response.text());
-  }
-
-  async function readCreationTimes(url: string, deviceCorrelationId: string): Promise<number[]> {
-    const response = await fetch(`${url}/api/devices/${deviceCorrelationId}/outcomes`);
-    const { value } = outcomesShape.parse(await response.json());
-    return value.map(({ createdOn }) => Date.parse(createdOn));
-  }
-
   test("all its apps share one storage and one clock, also after a restart", async (t) => {
     const stack = await startStack();
     t.after(() => stack.stop());
-    const another = await stack.startAnotherApp({ CREATION_LIMIT: "3" });
-    await createSession(stack.url, "device");
+    const another = createAppClient((await stack.startAnotherApp({ CREATION_LIMIT: "3" })).url);
+    const app = createAppClient(stack.url);
+    await app.openSession("device");
 
     const advanceSeconds = 86_400;
-    const moved = await fetch(`${stack.emulator.url}/emulator/clock`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ advanceSeconds }),
-    });
-    assert.equal(moved.status, 200);
-    await createSession(another.url, "device");
+    await control(stack.emulator, "/clock", { advanceSeconds });
+    await another.openSession("device");
     stack.app.kill("SIGKILL");
     await stack.app.exited;
     await stack.restartApp();
-    await createSession(stack.url, "device");
+    await app.openSession("device");
 
-    const [third = 0, second = 0, first = 0, ...others] = await readCreationTimes(another.url, "device");
+    const { value } = await another.outcomes("device");
+    const [third = 0, second = 0, first = 0, ...others] = value.map(({ createdOn }) => Date.parse(createdOn));
     assert.equal(others.length, 0);
     assert.ok(second - first >= advanceSeconds * 1000, "the other app's clock has moved");
     assert.ok(third >= second, "and the restarted one's");
@@ -291,12 +232,12 @@ describe("the stack", () => {
     });
     const first = await startStack({ dataFolder });
     stacks.push(first);
-    await createSession(first.url, "device");
+    await createAppClient(first.url).openSession("device");
     await first.stop();
 
     const second = await startStack({ dataFolder, env: { FACE_ENDPOINT: "http://127.0.0.1:9", FACE_KEY: "unused" } });
     stacks.push(second);
-    assert.equal((await readCreationTimes(second.url, "device")).length, 1);
+    assert.equal((await createAppClient(second.url).outcomes("device")).value.length, 1);
     assert.equal(second.settings.FACE_ENDPOINT, "http://127.0.0.1:9");
     assert.throws(() => second.emulator, /The real Face service is used/);
   });

@@ -9,12 +9,16 @@ import { control, emulatorState } from "./support/app-client.ts";
 import { assertAllIsDone, assertNothingIsLost, seedBacklog } from "./support/backlog.ts";
 import { until } from "./support/until.ts";
 
-/** A stack that prunes sessions an hour after their creation, before the service deletes them. */
-async function startShortStack(t: TestContext, options: StackOptions = {}): Promise<Stack> {
+const hour = { advanceSeconds: 3600 };
+
+/** A stack that prunes sessions an hour after their creation, before the service deletes them; these sessions are due. */
+async function startWithBacklog(t: TestContext, count: number, options: StackOptions = {}) {
   const env = { SESSION_RETENTION_HOURS: "1", MAINTENANCE_FACE_CALLS_PER_SECOND: "1000" };
   const stack = await startStack({ ...options, env: { ...env, ...options.env } });
   t.after(() => stack.stop());
-  return stack;
+  const seeded = await seedBacklog(stack, count);
+  await control(stack.emulator, "/clock", hour);
+  return { stack, seeded };
 }
 
 async function runTimer({ runFunction, output }: Stack["app"]) {
@@ -26,10 +30,8 @@ async function runTimer({ runFunction, output }: Stack["app"]) {
 }
 
 test("two concurrent runs have the result of one", async (t) => {
-  const stack = await startShortStack(t);
+  const { stack, seeded } = await startWithBacklog(t, 300);
   const other = await stack.startAnotherApp();
-  const seeded = await seedBacklog(stack, 300);
-  await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
   const runs = await Promise.all([stack.app, other].map(runTimer));
   for (const { status, error } of runs) assert.equal(status, "Succeeded", error);
   await assertAllIsDone(stack, seeded);
@@ -37,9 +39,7 @@ test("two concurrent runs have the result of one", async (t) => {
 });
 
 test("rate limits, errors and resets of the service lose nothing, and each failure is logged once", async (t) => {
-  const stack = await startShortStack(t);
-  const seeded = await seedBacklog(stack, 300);
-  await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
+  const { stack, seeded } = await startWithBacklog(t, 300);
   for (const operation of ["get", "delete"]) {
     await control(stack.emulator, "/faults", { operation, status: 429, rate: 0.09 });
     await control(stack.emulator, "/faults", { operation, status: 429, retryAfter: 1, rate: 0.01 });
@@ -57,16 +57,14 @@ test("rate limits, errors and resets of the service lose nothing, and each failu
   let due = failures.length;
   for (let again = 0; due > 0 && again < 4; again += 1) {
     // The longest delay of the backoff.
-    await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
+    await control(stack.emulator, "/clock", hour);
     due = (await runTimer(stack.app)).done.failed;
   }
   await assertAllIsDone(stack, seeded);
 });
 
 test("a Retry-After beyond the run's deadline pauses all calls, also in the next run of the process", async (t) => {
-  const stack = await startShortStack(t, { env: { MAINTENANCE_BUDGET_SECONDS: "5" } });
-  const seeded = await seedBacklog(stack, 20);
-  await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
+  const { stack, seeded } = await startWithBacklog(t, 20, { env: { MAINTENANCE_BUDGET_SECONDS: "5" } });
   await control(stack.emulator, "/faults", { operation: "get", status: 429, retryAfter: 60, times: 1 });
   const { status, done } = await runTimer(stack.app);
   assert.deepEqual([status, done.due, done.failed], ["Succeeded", 20, 0]);
@@ -82,9 +80,7 @@ test("a Retry-After beyond the run's deadline pauses all calls, also in the next
 
 test("an outage of storage during a run loses nothing", async (t) => {
   const dataFolder = await mkdtemp(join(tmpdir(), "maintenance-"));
-  const stack = await startShortStack(t, { dataFolder });
-  const seeded = await seedBacklog(stack, 400);
-  await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
+  const { stack, seeded } = await startWithBacklog(t, 400, { dataFolder });
   const run = runTimer(stack.app);
   await until(async () => (await emulatorState(stack)).calls.delete >= 60);
   await stack.azurite.stop();
@@ -103,4 +99,22 @@ test("an outage of storage during a run loses nothing", async (t) => {
   const again = await runTimer(stack.app);
   assert.equal(again.status, "Succeeded", again.error);
   await assertAllIsDone(stack, seeded);
+});
+
+test("runs that are killed lose none of 2,000 due sessions", async (t) => {
+  const { stack, seeded } = await startWithBacklog(t, 2000);
+
+  for (const deleted of [200, 900]) {
+    const run = stack.app.runFunction("maintainSessions").catch(() => "killed");
+    await until(async () => (await emulatorState(stack)).calls.delete >= deleted);
+    stack.app.kill("SIGKILL");
+    assert.equal(await run, "killed");
+    await assertNothingIsLost(stack, seeded);
+    await stack.restartApp();
+  }
+  const { status, error } = await stack.app.runFunction("maintainSessions");
+  assert.equal(status, "Succeeded", error);
+  await assertAllIsDone(stack, seeded);
+  const { calls } = await emulatorState(stack);
+  assert.ok(calls.get < 2400, `recorded sessions are not read again: ${calls.get}`);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, test } from "node:test";
 import { makeImage } from "../fixtures/images.ts";
-import { assertError, control, playAttempt } from "./support/app-client.ts";
+import { assertError } from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
 import { viewStorage } from "./support/storage-view.ts";
 
@@ -10,16 +10,16 @@ const hours = 3600;
 const days = 24 * hours;
 
 describe("the timer", async () => {
-  const { stack, app } = await openStack({ env: { MAINTENANCE_FACE_CALLS_PER_SECOND: "1000" } });
+  const { stack, app, play, control } = await openStack({ env: { MAINTENANCE_FACE_CALLS_PER_SECOND: "1000" } });
 
-  const advance = (advanceSeconds: number) => control(stack.emulator, "/clock", { advanceSeconds });
+  const advance = (advanceSeconds: number) => control("/clock", { advanceSeconds });
   const runTimer = async () => {
     const run = await stack.app.runFunction("maintainSessions");
     assert.equal(run.status, "Succeeded", run.error);
   };
   test("collects unread results, prunes after two days, purges after ninety", async () => {
     const finished = await app.openSession();
-    await playAttempt(stack.emulator, finished, { scenario: "realface" });
+    await play(finished, { scenario: "realface" });
     const unused = await app.openSession();
     const verify = await app.openVerify(undefined, { authTokenTimeToLiveInSeconds: "86400" });
     const imageId = verify.referenceImageId;
@@ -55,16 +55,16 @@ describe("the timer", async () => {
 
   test("a failure of some sessions fails the run, not the other sessions, and the next run retries them", async () => {
     const sessions = await Promise.all(Array.from({ length: 8 }, () => app.openSession()));
-    for (const session of sessions) await playAttempt(stack.emulator, session, { scenario: "realface" });
+    for (const session of sessions) await play(session, { scenario: "realface" });
     await advance(1000);
-    await control(stack.emulator, "/faults", { operation: "get", status: 500, times: 20 });
+    await control("/faults", { operation: "get", status: 500, times: 20 });
     const run = await stack.app.runFunction("maintainSessions");
     assert.equal(run.status, "Failed");
     assert.match(stack.app.output(), /"event":"MaintenanceFailed"/);
     const decisions = async () =>
       (await Promise.all(sessions.map(({ sessionId }) => app.session(sessionId)))).map(({ decision }) => decision);
     assert.ok((await decisions()).includes("accepted"), "the other sessions are collected");
-    await control(stack.emulator, "/faults", undefined, "DELETE");
+    await control("/faults", undefined, "DELETE");
     await advance(300);
     await runTimer();
     assert.deepEqual(await decisions(), Array(8).fill("accepted"));
@@ -74,7 +74,7 @@ describe("the timer", async () => {
     const tried = await stack.restartApp({ SESSION_RETENTION_HOURS: "1" });
     const { sessionId, referenceImageId: imageId } = await app.openVerify();
     await advance(1000);
-    await control(stack.emulator, "/faults", { operation: "get", status: 500, rate: 1 });
+    await control("/faults", { operation: "get", status: 500, rate: 1 });
     assert.equal((await tried.runFunction("maintainSessions")).status, "Failed");
     await runTimer();
     await advance(300);
@@ -88,7 +88,7 @@ describe("the timer", async () => {
     assert.equal((await app.send(`api/reference-images/${imageId}`)).status, 200);
     assert.equal((await tried.runFunction("maintainSessions")).status, "Failed");
     assert.equal((await app.send(`api/reference-images/${imageId}`)).status, 404);
-    await control(stack.emulator, "/faults", undefined, "DELETE");
+    await control("/faults", undefined, "DELETE");
     await advance(1 * hours);
     await runTimer();
     const closed = await app.session(sessionId);
@@ -98,7 +98,7 @@ describe("the timer", async () => {
   test("removes orphaned images and held images past their retention", async () => {
     await stack.restartApp({ REFERENCE_IMAGE_RETENTION_DAYS: "30", SESSION_RETENTION_HOURS: "48" });
     // Storage dates uploads of the test by the machine's clock.
-    await control(stack.emulator, "", undefined, "DELETE");
+    await control("", undefined, "DELETE");
     const storage = viewStorage(stack.azurite.connectionString);
     await app.send("api/reference-images/alice?deviceCorrelationId=a-phone", { method: "PUT", body: makeImage() });
     await storage.images.getBlockBlobClient(`sessions/${randomUUID()}`).upload("orphan", 6);
@@ -112,10 +112,8 @@ describe("the timer", async () => {
     await runTimer();
     assert.deepEqual(await storage.imageNames(), []);
     const rows = await storage.rows("sessions");
-    assert.deepEqual(
-      rows.filter(({ partitionKey }) => partitionKey === "a-phone"),
-      [],
-    );
+    const ofPhone = rows.filter(({ partitionKey }) => partitionKey === "a-phone");
+    assert.deepEqual(ofPhone, []);
     assert.match(stack.app.output(), /"event":"MaintenanceDone".*"imagesSwept":2/);
   });
 

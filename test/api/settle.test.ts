@@ -2,71 +2,72 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, test } from "node:test";
 import { makeImage } from "../fixtures/images.ts";
-import { assertError, control, playAttempt } from "./support/app-client.ts";
+import {
+  assertError,
+  createAppClient,
+  creation,
+  digestOf,
+  sessionsPath,
+  verifySessionsPath,
+} from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
 
-describe("settling", async () => {
-  const { stack, app } = await openStack();
+const { stack, app, play, control } = await openStack();
 
+describe("settling", () => {
   const settle = (sessionId: string, json: Record<string, unknown> = {}) =>
     app.send(`api/sessions/${sessionId}/settle`, { json });
-  const digestOf = (played: { body: unknown }) => (played.body as { digest: string }).digest;
 
-  test("answers 409 with a time to come back until an attempt has ended", async () => {
+  test("409 with Retry-After until an attempt has ended", async () => {
     const session = await app.openSession();
     const early = await settle(session.sessionId, { digest: "00" });
     assertError(early, 409, "SessionNotFinished");
     assert.ok(Number(early.headers.get("retry-after")) > 0);
-    const digest = digestOf(await playAttempt(stack.emulator, session, { scenario: "realface" }));
-    const settled = await settle(session.sessionId, { digest });
-    assert.equal(settled.status, 200, JSON.stringify(settled.body));
-    const { decision, reasons, final } = settled.body as Record<string, unknown>;
-    assert.deepEqual({ decision, reasons, final }, { decision: "accepted", reasons: ["RealFace"], final: true });
-    assert.deepEqual((await settle(session.sessionId, { digest })).body, settled.body);
-    assert.deepEqual((await settle(session.sessionId)).body, settled.body);
+    const digest = digestOf(await play(session, { scenario: "realface" }));
+    const settled = await app.settle(session.sessionId, { digest });
+    assert.deepEqual([settled.decision, settled.reasons, settled.final], ["accepted", ["RealFace"], true]);
+    assert.deepEqual(await app.settle(session.sessionId, { digest }), settled);
+    assert.deepEqual(await app.settle(session.sessionId), settled);
     const silent = await app.send(`api/sessions/${session.sessionId}/settle`, { method: "POST" });
-    assert.deepEqual(silent.body, settled.body);
-    assert.deepEqual(await app.session(session.sessionId), settled.body);
+    assert.deepEqual(silent.body, settled);
+    assert.deepEqual(await app.session(session.sessionId), settled);
   });
 
   test("rejects for good when the digest was swapped, before or after the outcome was recorded", async () => {
     for (const recordedBefore of [false, true]) {
       const session = await app.openSession();
-      const played = await playAttempt(stack.emulator, session, { scenario: "realface", tamperDigest: true });
+      const played = await play(session, { scenario: "realface", tamperDigest: true });
       if (recordedBefore) {
-        await app.send(`face/v1.2/detectLiveness-sessions/${session.sessionId}`);
+        await app.send(`${sessionsPath}/${session.sessionId}`);
         assert.equal((await app.session(session.sessionId)).decision, "accepted");
       }
-      const settled = await settle(session.sessionId, { digest: digestOf(played) });
       const expected = ["rejected", ["ClientDigestMismatch"]];
-      const { decision, reasons } = settled.body as Record<string, unknown>;
+      const { decision, reasons } = await app.settle(session.sessionId, { digest: digestOf(played) });
       assert.deepEqual([decision, reasons], expected);
       await settle(session.sessionId);
-      await app.send(`face/v1.2/detectLiveness-sessions/${session.sessionId}`);
+      await app.send(`${sessionsPath}/${session.sessionId}`);
       const stored = await app.session(session.sessionId);
       assert.deepEqual([stored.decision, stored.reasons], expected);
     }
   });
 
-  test("takes the client's error down and counts it as no spoof", async () => {
+  test("records the client's error and does not count it as a rejection", async () => {
     const session = await app.openSession();
-    const settled = await settle(session.sessionId, { clientError: "CameraPermissionDenied" });
-    const { decision, reasons, final } = settled.body as Record<string, unknown>;
+    const { decision, reasons, final } = await app.settle(session.sessionId, { clientError: "CameraPermissionDenied" });
     assert.deepEqual([decision, reasons, final], ["inconclusive", ["ClientError"], false]);
-    await playAttempt(stack.emulator, session, { scenario: "realface" });
-    assert.equal(((await settle(session.sessionId)).body as { decision: string }).decision, "accepted");
+    await play(session, { scenario: "realface" });
+    assert.equal((await app.settle(session.sessionId)).decision, "accepted");
   });
 
-  test("settles after the service has forgotten the session, by what was recorded", async () => {
+  test("settles from the stored outcome after the session is deleted at the service", async () => {
     const session = await app.openSession();
-    const digest = digestOf(await playAttempt(stack.emulator, session, { scenario: "realface" }));
+    const digest = digestOf(await play(session, { scenario: "realface" }));
     await settle(session.sessionId);
-    await app.send(`face/v1.2/detectLiveness-sessions/${session.sessionId}`, { method: "DELETE" });
-    const late = await settle(session.sessionId, { digest });
-    assert.deepEqual((late.body as { reasons: string[] }).reasons, ["RealFace"]);
+    await app.send(`${sessionsPath}/${session.sessionId}`, { method: "DELETE" });
+    assert.deepEqual((await app.settle(session.sessionId, { digest })).reasons, ["RealFace"]);
   });
 
-  test("refuses what it does not know, and another device", async () => {
+  test("refuses unknown fields, invalid values and another device", async () => {
     const session = await app.openSession();
     assertError(await settle(session.sessionId, { digets: "x" }), 400, "InvalidRequestBody");
     assertError(await settle(session.sessionId, { digest: 1 }), 400, "InvalidRequestBody");
@@ -76,23 +77,19 @@ describe("settling", async () => {
     assertError(await app.send(`api/sessions/${session.sessionId}/settle`, untyped), 415, "BadArgument");
   });
 
-  test("compares the image that the service used with the one that was held", async () => {
+  test("compares the hash of the image that the service used with the stored one", async () => {
     const id = randomUUID();
     await app.send(`api/reference-images/${id}`, { method: "PUT", body: makeImage({}, 1) });
-    const path = "face/v1.2/detectLivenessWithVerify-sessions";
-    const opened = await app.send(path, {
-      json: { livenessOperationMode: "Passive", deviceCorrelationId: randomUUID(), referenceImageId: id },
-    });
+    const opened = await app.send(verifySessionsPath, creation(randomUUID(), { referenceImageId: id }));
     const session = opened.body as { sessionId: string; authToken: string };
-    await playAttempt(stack.emulator, session, { scenario: "realface", matchConfidence: 0.99 });
-    const result = await app.send(`${path}/${session.sessionId}`);
+    await play(session, { scenario: "realface", matchConfidence: 0.99 });
+    const result = await app.send(`${verifySessionsPath}/${session.sessionId}`);
     assert.match(JSON.stringify(result.body), /verifyImageHash/, "the hash is asked for without being asked");
     assert.equal((await app.session(session.sessionId)).decision, "accepted");
   });
 });
 
-describe("the next action", async () => {
-  const { stack, app } = await openStack();
+describe("the next action", () => {
   const nextOf = ({ attemptsLeft, nextAction }: Awaited<ReturnType<typeof app.session>>) => [attemptsLeft, nextAction];
 
   test("leads through failed attempts to a new session, and is the same in every answer", async () => {
@@ -103,14 +100,14 @@ describe("the next action", async () => {
       [1, "retry"],
       [0, "newSession"],
     ]) {
-      await playAttempt(stack.emulator, session, { scenario: "FaceWithMaskDetected" });
+      await play(session, { scenario: "FaceWithMaskDetected" });
       const settled = await app.settle(session.sessionId);
       assert.deepEqual(nextOf(settled), expected);
       assert.deepEqual(await app.session(session.sessionId), settled);
       assert.deepEqual((await app.outcomes(session.deviceCorrelationId)).value, [settled]);
     }
     const next = await app.openSession(session.deviceCorrelationId);
-    await playAttempt(stack.emulator, next, { scenario: "realface" });
+    await play(next, { scenario: "realface" });
     assert.deepEqual(nextOf(await app.settle(next.sessionId)), [0, "done"]);
   });
 
@@ -121,73 +118,62 @@ describe("the next action", async () => {
       [{ scenario: "realface", tamperDigest: true }, "done"],
     ] as const) {
       const session = await app.openSession();
-      const { body } = await playAttempt(stack.emulator, session, attempt);
+      const { body } = await play(session, attempt);
       assert.deepEqual(nextOf(await app.settle(session.sessionId, body)), [0, expected]);
     }
   });
 
   test("after the end of the token or a deletion is a new session", async () => {
     const [deleted, unused, failed] = [await app.openSession(), await app.openSession(), await app.openSession()];
-    await app.send(`face/v1.2/detectLiveness-sessions/${deleted.sessionId}`, { method: "DELETE" });
-    await playAttempt(stack.emulator, failed, { scenario: "TimedOut" });
+    await app.send(`${sessionsPath}/${deleted.sessionId}`, { method: "DELETE" });
+    await play(failed, { scenario: "TimedOut" });
     assert.deepEqual(nextOf(await app.settle(failed.sessionId)), [2, "retry"]);
-    await control(stack.emulator, "/clock", { advanceSeconds: 601 });
+    await control("/clock", { advanceSeconds: 601 });
     assert.deepEqual(nextOf(await app.session(failed.sessionId)), [0, "newSession"]);
     assert.deepEqual(nextOf(await app.session(deleted.sessionId)), [0, "newSession"]);
     assert.deepEqual(nextOf(await app.session(unused.sessionId)), [0, "wait"]);
-    await control(stack.emulator, "/clock", { advanceSeconds: 120 });
+    await control("/clock", { advanceSeconds: 120 });
     assert.deepEqual(nextOf(await app.session(unused.sessionId)), [0, "newSession"]);
     assert.deepEqual(nextOf(await app.settle(unused.sessionId)), [0, "newSession"]);
   });
 });
 
 describe("an operator's rules", async () => {
-  const { stack, app } = await openStack({
-    env: {
-      REQUIRE_CLIENT_DIGEST: "true",
-      VERIFY_CONFIDENCE_FLOOR: "0.9",
-      LOCKOUT_REJECTIONS: "2",
-      LOCKOUT_SECONDS: "60",
-    },
+  const host = await stack.startAnotherApp({
+    REQUIRE_CLIENT_DIGEST: "true",
+    VERIFY_CONFIDENCE_FLOOR: "0.9",
+    LOCKOUT_REJECTIONS: "2",
+    LOCKOUT_SECONDS: "60",
   });
+  const app = createAppClient(host.url);
 
-  test("accepts nothing without a digest where one is required", async () => {
+  test("no session is accepted without a digest where one is required", async () => {
     const session = await app.openSession();
-    const played = await playAttempt(stack.emulator, session, { scenario: "realface" });
-    const path = `api/sessions/${session.sessionId}/settle`;
-    const without = (await app.send(path, { json: {} })).body as Record<string, unknown>;
+    const played = await play(session, { scenario: "realface" });
+    const without = await app.settle(session.sessionId);
     assert.deepEqual([without.decision, without.reasons], ["inconclusive", ["RealFace", "ClientDigestMissing"]]);
-    const settled = (await app.send(path, { json: played.body })).body as Record<string, unknown>;
-    assert.equal(settled.decision, "accepted");
+    assert.equal((await app.settle(session.sessionId, played.body)).decision, "accepted");
   });
 
-  test("holds every session to the floor", async () => {
-    const form = new FormData();
-    form.set("livenessOperationMode", "Passive");
-    form.set("deviceCorrelationId", randomUUID());
-    form.set("verifyConfidenceThreshold", "0.2");
-    form.set("verifyImage", new File([makeImage()], "me.jpg"));
-    const opened = await app.send("face/v1.2/detectLivenessWithVerify-sessions", { method: "POST", body: form });
-    const session = opened.body as { sessionId: string; authToken: string };
-    const played = await playAttempt(stack.emulator, session, { scenario: "realface", matchConfidence: 0.8 });
-    const settled = await app.send(`api/sessions/${session.sessionId}/settle`, { json: played.body });
-    assert.deepEqual((settled.body as { reasons: string[] }).reasons, ["ConfidenceBelowThreshold"]);
+  test("the confidence floor applies to every session", async () => {
+    const session = await app.openVerify(randomUUID(), { verifyConfidenceThreshold: "0.2" });
+    const played = await play(session, { scenario: "realface", matchConfidence: 0.8 });
+    assert.deepEqual((await app.settle(session.sessionId, played.body)).reasons, ["ConfidenceBelowThreshold"]);
   });
 
-  test("locks a device out after rejections in a row, for a while or until it is lifted", async () => {
+  test("rejections in a row lock a device out, until the lockout ends or is lifted", async () => {
     const device = randomUUID();
-    const create = { json: { livenessOperationMode: "Passive", deviceCorrelationId: device } };
     const check = async (scenario: string) => {
       const session = await app.openSession(device);
-      const played = await playAttempt(stack.emulator, session, { scenario });
-      await app.send(`api/sessions/${session.sessionId}/settle`, { json: played.body });
+      const played = await play(session, { scenario });
+      await app.settle(session.sessionId, played.body);
     };
     await check("spoofface");
     await check("realface");
     await check("spoofface");
     await app.openSession(device);
     await check("spoofface");
-    const refused = await app.send("face/v1.2/detectLiveness-sessions", create);
+    const refused = await app.send(sessionsPath, creation(device));
     assertError(refused, 403, "DeviceLockedOut");
     assert.equal(refused.headers.get("retry-after"), null);
     assert.match(JSON.stringify(refused.body), /\d{4}-\d\d-\d\dT/);
@@ -195,8 +181,8 @@ describe("an operator's rules", async () => {
     assert.equal(lift.status, 204);
     await check("spoofface");
     await check("spoofface");
-    assertError(await app.send("face/v1.2/detectLiveness-sessions", create), 403, "DeviceLockedOut");
-    await control(stack.emulator, "/clock", { advanceSeconds: 61 });
+    assertError(await app.send(sessionsPath, creation(device)), 403, "DeviceLockedOut");
+    await control("/clock", { advanceSeconds: 61 });
     await app.openSession(device);
   });
 });

@@ -2,15 +2,7 @@ import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
 import { describe, test } from "node:test";
 import { makeImage } from "../fixtures/images.ts";
-import {
-  control,
-  createAppClient,
-  creation,
-  playAttempt,
-  sessionsPath,
-  verifyCreation,
-  verifySessionsPath,
-} from "./support/app-client.ts";
+import { createAppClient, creation, sessionsPath, verifyCreation, verifySessionsPath } from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
 import { viewStorage } from "./support/storage-view.ts";
 
@@ -24,7 +16,7 @@ const claims = [
 const principal = Buffer.from(JSON.stringify({ auth_typ: "aad", claims })).toString("base64");
 
 describe("logs, errors and tables", async () => {
-  const { stack } = await openStack({
+  const { stack, play, control } = await openStack({
     env: {
       CLIENT_KEYS: JSON.stringify({ shop: [createHash("sha256").update(clientKey).digest("hex")] }),
       WEBSITE_AUTH_ENABLED: "true",
@@ -46,8 +38,8 @@ describe("logs, errors and tables", async () => {
       const opened = await app.openVerify(randomUUID(), {}, image);
       const path = `${verifySessionsPath}/${opened.sessionId}`;
       tokens.push(opened.authToken);
-      await control(stack.emulator, "/settings", { tokenInGet: true });
-      await playAttempt(stack.emulator, opened, { scenario: "realface" });
+      await control("/settings", { tokenInGet: true });
+      await play(opened, { scenario: "realface" });
       await send(path);
       await send(`api/sessions/${opened.sessionId}/settle`, { json: { digest: "00", clientError: "none" } });
       for (const fault of [
@@ -57,18 +49,18 @@ describe("logs, errors and tables", async () => {
         { operation: "get", status: 500, times: 5 },
         { operation: "delete", reset: true, times: 5 },
       ]) {
-        await control(stack.emulator, "/faults", fault);
+        await control("/faults", fault);
         await send(verifySessionsPath, verifyCreation(randomUUID(), {}, image));
         await send(path);
         await send(path, { method: "DELETE" });
-        await control(stack.emulator, "/faults", undefined, "DELETE");
+        await control("/faults", undefined, "DELETE");
       }
       await send(verifySessionsPath, { method: "POST", body: image, headers: { "content-type": "application/json" } });
       await send(sessionsPath, creation(clientKey.repeat(3), { livenessOperationMode: opened.authToken }));
       await send("api/reference-images/me", { method: "PUT", body: image });
     }
-    await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
-    await control(stack.emulator, "/faults", { operation: "get", status: 500, times: 50 });
+    await control("/clock", { advanceSeconds: 3600 });
+    await control("/faults", { operation: "get", status: 500, times: 50 });
     await stack.app.runFunction("maintainSessions");
     const tables = await viewStorage(stack.azurite.connectionString).everything();
     assert.match(tables, /"kind":"livenessWithVerify"/);

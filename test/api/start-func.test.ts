@@ -1,19 +1,16 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join, resolve } from "node:path";
+import { delimiter, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { z } from "zod";
-import { stopRequest, watchChild } from "../local/child.ts";
-import { until } from "./support/until.ts";
+import { stopRequest } from "../local/child.ts";
+import { root, runCommand } from "./support/commands.ts";
 
 /*
  * `npm run start:func` with a stand-in for Azure Functions Core Tools. It reads the files of its working folder, its
  * environment, and the services of the settings, and prints them. Then it exits, or keeps running if FUNC_STAYS is set.
  */
-
-const root = resolve(import.meta.dirname, "../..");
 
 const standIn = `
 import { existsSync, readFileSync } from "node:fs";
@@ -49,7 +46,7 @@ test("npm run start:func starts func with build, settings and services, and ends
   const command = startFunc(t, project, tools);
 
   assert.equal(await command.exited, 0, command.output());
-  const { pid: _, ...seen } = await command.seen();
+  const { pid: _, ...seen } = await command.funcOutput();
   assert.deepEqual(seen, {
     args: ["start", "--port", "0"],
     runtime: "node",
@@ -67,7 +64,7 @@ test("npm run start:func starts func with build, settings and services, and ends
 test("npm run start:func stops func when it is stopped", async (t) => {
   const { project, tools } = await copyProject();
   const command = startFunc(t, project, tools, { FUNC_STAYS: "true" });
-  const { pid } = await command.seen();
+  const { pid } = await command.funcOutput();
   command.process.send(stopRequest);
   assert.equal(await command.exited, 0, command.output());
   assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
@@ -89,45 +86,23 @@ async function copyProject(): Promise<{ project: string; tools: string }> {
   return { project, tools };
 }
 
-interface Command {
-  process: ChildProcess;
-  output(): string;
-  exited: Promise<number | null>;
-  /** The output of `func`. */
-  seen(): Promise<z.infer<typeof seenShape>>;
-}
-
 /** Runs the command in that folder; the folder is removed after the test. */
-function startFunc(t: TestContext, project: string, tools: string, env: NodeJS.ProcessEnv = {}): Command {
+function startFunc(t: TestContext, project: string, tools: string, env: NodeJS.ProcessEnv = {}) {
   const pathName = Object.keys(process.env).find((name) => name.toUpperCase() === "PATH") ?? "PATH";
   const ports = ["PORT", "FACE_EMULATOR_PORT", "AZURITE_BLOB_PORT", "AZURITE_QUEUE_PORT", "AZURITE_TABLE_PORT"];
-  const child = spawn(process.execPath, [join(project, "test/local/start-func.ts")], {
-    cwd: project,
-    env: {
-      ...process.env,
-      ...env,
-      ...Object.fromEntries(ports.map((name) => [name, "0"])),
-      [pathName]: `${tools}${delimiter}${process.env[pathName]}`,
-    },
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
+  const freePorts = Object.fromEntries(ports.map((name) => [name, "0"]));
+  const path = { [pathName]: `${tools}${delimiter}${process.env[pathName]}` };
+  const command = runCommand(t, "start-func.ts", {
+    root: project,
+    env: { ...process.env, ...env, ...freePorts, ...path },
   });
-  const { output, exited } = watchChild(child);
-  t.after(async () => {
-    child.kill("SIGKILL");
-    await exited;
-    await rm(project, { recursive: true, force: true, maxRetries: 5 });
-  });
+  t.after(() => rm(project, { recursive: true, force: true, maxRetries: 5 }));
   return {
-    process: child,
-    output,
-    exited,
-    seen: async () => {
-      const line = () => /^\{.*\}$/m.exec(output())?.[0];
-      await until(() => {
-        if (line() === undefined) assert.equal(child.exitCode, null, output());
-        return line() !== undefined;
-      });
-      return seenShape.parse(JSON.parse(line() ?? ""));
+    ...command,
+    /** The output of `func`. */
+    async funcOutput() {
+      await command.seen(/^\{.*\}$/m);
+      return seenShape.parse(JSON.parse(/^\{.*\}$/m.exec(command.output())?.[0] ?? ""));
     },
   };
 }

@@ -1,34 +1,21 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { makeImage } from "../fixtures/images.ts";
-import { type Stack, startStack } from "../local/stack.ts";
-import { createAppClient, playAttempt } from "./support/app-client.ts";
+import { assertError, creation, digestOf, sessionsPath, verifySessionsPath } from "./support/app-client.ts";
+import { openStack } from "./support/open-stack.ts";
 import { viewStorage } from "./support/storage-view.ts";
 
-describe("what is stored", () => {
-  let stack: Stack;
-  let app: ReturnType<typeof createAppClient>;
-  let storage: ReturnType<typeof viewStorage>;
-  before(async () => {
-    stack = await startStack();
-    storage = viewStorage(stack.azurite.connectionString);
-    app = createAppClient(stack.url);
-  });
-  after(() => stack.stop());
+const { stack, app, play } = await openStack();
+const storage = viewStorage(stack.azurite.connectionString);
 
+describe("what is stored", () => {
   test("has the names, keys and properties that the design fixes, and no token", async () => {
     const image = makeImage();
-    const form = new FormData();
-    form.set("livenessOperationMode", "Passive");
-    form.set("deviceCorrelationId", "a/b!");
-    form.set("clientReferenceId", "order 7");
-    form.set("verifyImage", new File([image], "me.png"));
-    const opened = await app.send("face/v1.2/detectLivenessWithVerify-sessions", { method: "POST", body: form });
-    const session = opened.body as { sessionId: string; authToken: string };
-    const creationId = opened.headers.get("x-reference-image-id") ?? "";
-    await playAttempt(stack.emulator, session, { scenario: "realface" });
-    await app.send(`face/v1.2/detectLivenessWithVerify-sessions/${session.sessionId}`);
+    const session = await app.openVerify("a/b!", { clientReferenceId: "order 7" }, image);
+    const creationId = session.referenceImageId;
+    await play(session, { scenario: "realface" });
+    await app.send(`${verifySessionsPath}/${session.sessionId}`);
 
     const device = await storage.rows("sessions");
     const inverted = (createdOn: unknown) =>
@@ -44,36 +31,20 @@ describe("what is stored", () => {
         ["a!2fb!21", `s_${inverted(row.createdOn)}_${creationId}`],
       ].sort(),
     );
-    assert.deepEqual(
-      {
-        sessionId: row.sessionId,
-        kind: row.kind,
-        deviceCorrelationId: row.deviceCorrelationId,
-        clientReferenceId: row.clientReferenceId,
-        apiVersion: row.apiVersion,
-        upstreamVersion: row.upstreamVersion,
-        status: row.status,
-        final: row.final,
-        decision: row.decision,
-        attempts: row.attempts,
-        referenceImageId: row.referenceImageId,
-        idempotencyRowKey: row.idempotencyRowKey,
-      },
-      {
-        sessionId: session.sessionId,
-        kind: "livenessWithVerify",
-        deviceCorrelationId: "a/b!",
-        clientReferenceId: "order 7",
-        apiVersion: "v1.2",
-        upstreamVersion: "v1.2",
-        status: "Succeeded",
-        final: true,
-        decision: "accepted",
-        attempts: 1,
-        referenceImageId: creationId,
-        idempotencyRowKey: `k_${creationId}`,
-      },
-    );
+    assert.partialDeepStrictEqual(row, {
+      sessionId: session.sessionId,
+      kind: "livenessWithVerify",
+      deviceCorrelationId: "a/b!",
+      clientReferenceId: "order 7",
+      apiVersion: "v1.2",
+      upstreamVersion: "v1.2",
+      status: "Succeeded",
+      final: true,
+      decision: "accepted",
+      attempts: 1,
+      referenceImageId: creationId,
+      idempotencyRowKey: `k_${creationId}`,
+    });
     const [pointer] = await storage.rows("sessionids");
     assert.deepEqual(
       [pointer?.partitionKey, pointer?.rowKey, pointer?.partition, pointer?.row, pointer?.ttlSeconds],
@@ -96,11 +67,50 @@ describe("what is stored", () => {
 
   test("leaves nothing of a creation that the service refused", async () => {
     const before = (await storage.rows("sessions")).length;
-    const device = randomUUID();
-    const answer = await app.send("face/v1.2/detectLiveness-sessions", {
-      json: { livenessOperationMode: "Passive", deviceCorrelationId: device, livenessModelVersion: "" },
-    });
-    assert.ok(answer.status >= 400);
+    const answer = await app.send(sessionsPath, creation(randomUUID(), { livenessModelVersion: "" }));
+    assertError(answer, 400, "InvalidRequestBody");
     assert.equal((await storage.rows("sessions")).length, before);
   });
+});
+
+const separators = {
+  "line separator": "\u2028",
+  "paragraph separator": "\u2029",
+  "next line": "\u0085",
+  "byte order mark": "\ufeff",
+  "several, with CR, LF and controls": "\u2028\u2029\u0085\ufeff\u00a0\u200b\u3000\r\n\v\f\u001c",
+};
+
+describe("text with line separators and control characters", () => {
+  const path = "face/v1.2-preview.1/detectLiveness/singleModal/sessions";
+
+  for (const [name, separator] of Object.entries(separators)) {
+    test(`survives the life of a session: ${name}`, async () => {
+      for (const device of [`a${separator}b`, separator, `${separator}!2028`]) {
+        const clientReferenceId = `order${separator}${separator}1`;
+        const session = await app.openSession(device, { clientReferenceId });
+        const digest = digestOf(await play(session, { scenario: "realface" }));
+        const report = { digest, deviceCorrelationId: device, clientError: `no${separator}camera` };
+        assert.partialDeepStrictEqual(await app.settle(session.sessionId, report), {
+          deviceCorrelationId: device,
+          clientReferenceId,
+          decision: "accepted",
+          reasons: ["RealFace"],
+        });
+        const { value } = await app.outcomes(device);
+        const found = value.map(({ sessionId, clientReferenceId: reference }) => [sessionId, reference]);
+        assert.deepEqual(found, [[session.sessionId, clientReferenceId]]);
+        const listed = (await app.send(path)).body as { id: string; deviceCorrelationId: string }[];
+        assert.equal(listed.find(({ id }) => id === session.sessionId)?.deviceCorrelationId, device);
+
+        const query = `?deviceCorrelationId=${encodeURIComponent(device)}`;
+        const image = await app.send(`api/reference-images/an-image${query}`, { method: "PUT", body: makeImage() });
+        assert.equal(image.status, 201, JSON.stringify(image.body));
+        const erased = await app.send(`api/devices/${encodeURIComponent(device)}`, { method: "DELETE" });
+        assert.deepEqual([erased.status, erased.body], [200, { sessions: 1, referenceImages: 1 }]);
+        assertError(await app.send(`api/sessions/${session.sessionId}`), 404, "SessionNotFound");
+        assert.deepEqual((await app.outcomes(device)).value, []);
+      }
+    });
+  }
 });

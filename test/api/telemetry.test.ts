@@ -6,14 +6,14 @@ import { type TestContext, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { metrics } from "../../src/telemetry/telemetry.ts";
 import { makeImage } from "../fixtures/images.ts";
-import { type Stack, startStack } from "../local/stack.ts";
+import { startStack } from "../local/stack.ts";
 import { control, createAppClient, playAttempt, verifyCreation, verifySessionsPath } from "./support/app-client.ts";
 import { startTelemetryIntake } from "./support/telemetry-intake.ts";
 
 const clientKey = `client-key-${randomUUID()}`;
 const probe = pathToFileURL(join(import.meta.dirname, "support/outward-probe.ts")).href;
 
-async function start(t: TestContext, env: Record<string, string>): Promise<Stack> {
+async function start(t: TestContext, env: Record<string, string>) {
   const stack = await startStack({
     env: {
       CLIENT_KEYS: JSON.stringify({ shop: [createHash("sha256").update(clientKey).digest("hex")] }),
@@ -22,7 +22,7 @@ async function start(t: TestContext, env: Record<string, string>): Promise<Stack
     },
   });
   t.after(() => stack.stop());
-  return stack;
+  return { stack, host: stack.app, app: createAppClient(stack.url, { "ocp-apim-subscription-key": clientKey }) };
 }
 
 const traceParent = () => {
@@ -32,11 +32,10 @@ const traceParent = () => {
 
 test("spans and metrics of a check and of the timer", async (t) => {
   const intake = await startTelemetryIntake(t);
-  const stack = await start(t, {
+  const { stack, host, app } = await start(t, {
     APPLICATIONINSIGHTS_CONNECTION_STRING: intake.connectionString,
     WEBSITE_SITE_NAME: "func-liveness",
   });
-  const app = createAppClient(stack.url, { "ocp-apim-subscription-key": clientKey });
   const deviceCorrelationId = `device-${randomUUID()}`;
   const image = makeImage({ sizeInBytes: 4096 }, 3);
   const creation = traceParent();
@@ -71,7 +70,6 @@ test("spans and metrics of a check and of the timer", async (t) => {
   await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
   await control(stack.emulator, "/faults", { operation: "get", status: 500, times: 1 });
   await stack.app.runFunction("maintainSessions");
-  const { app: host } = stack;
   await stack.stop();
 
   const spans = intake.spans();
@@ -134,10 +132,8 @@ test("spans and metrics of a check and of the timer", async (t) => {
   ]);
   const reasons = measured("liveness.reasons").map(([{ reason }]) => reason);
   assert.ok(reasons.includes("RealFace") && reasons.includes("SpoofDetected"), String(reasons));
-  assert.equal(
-    measured("liveness.attempts").reduce((sum, [, value]) => sum + value, 0),
-    2,
-  );
+  const attempts = measured("liveness.attempts").reduce((sum, [, value]) => sum + value, 0);
+  assert.equal(attempts, 2);
   const durations = intake.measurements("face.duration");
   assert.deepEqual(durations.map(({ facts, count }) => [facts.operation, facts.status, count]).sort(), [
     ["face.create", "200", 2],
@@ -170,21 +166,20 @@ test("spans and metrics of a check and of the timer", async (t) => {
 });
 
 test("no connection string -> the telemetry code is not loaded", async (t) => {
-  const stack = await start(t, {});
-  await createAppClient(stack.url, { "ocp-apim-subscription-key": clientKey }).openSession();
-  const { app } = stack;
+  const { stack, host, app } = await start(t, {});
+  await app.openSession();
   await stack.stop();
-  assert.match(app.output(), /^loaded .*compose/m);
-  assert.doesNotMatch(app.output(), /^loaded .*telemetry/m);
+  assert.match(host.output(), /^loaded .*compose/m);
+  assert.doesNotMatch(host.output(), /^loaded .*telemetry/m);
 });
 
 test("TELEMETRY_SAMPLING_RATIO applies to spans, not to metrics", async (t) => {
   const intake = await startTelemetryIntake(t);
-  const stack = await start(t, {
+  const { stack, app } = await start(t, {
     APPLICATIONINSIGHTS_CONNECTION_STRING: intake.connectionString,
     TELEMETRY_SAMPLING_RATIO: "0",
   });
-  await createAppClient(stack.url, { "ocp-apim-subscription-key": clientKey }).openSession();
+  await app.openSession();
   await stack.stop();
   assert.deepEqual(intake.spans(), []);
   assert.equal(intake.measurements("liveness.creations").length, 1);
@@ -193,12 +188,11 @@ test("TELEMETRY_SAMPLING_RATIO applies to spans, not to metrics", async (t) => {
 for (const status of [403, 503]) {
   test(`Application Insights answers ${status} -> one log line`, async (t) => {
     const intake = await startTelemetryIntake(t, status);
-    const stack = await start(t, { APPLICATIONINSIGHTS_CONNECTION_STRING: intake.connectionString });
-    await createAppClient(stack.url, { "ocp-apim-subscription-key": clientKey }).openSession();
-    const { app } = stack;
+    const { stack, host, app } = await start(t, { APPLICATIONINSIGHTS_CONNECTION_STRING: intake.connectionString });
+    await app.openSession();
     await stack.stop();
-    assert.equal(app.output().match(/"event":"TelemetryFailed"/g)?.length, 1, app.output());
-    assert.ok(app.output().includes(`Application Insights answered ${status}.`));
+    assert.equal(host.output().match(/"event":"TelemetryFailed"/g)?.length, 1, host.output());
+    assert.ok(host.output().includes(`Application Insights answered ${status}.`));
   });
 }
 
@@ -210,11 +204,9 @@ for (const [fault, connectionString] of [
   ],
 ] as const) {
   test(`requests succeed where the connection string ${fault}`, async (t) => {
-    const stack = await start(t, { APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString });
-    const app = createAppClient(stack.url, { "ocp-apim-subscription-key": clientKey });
+    const { stack, host, app } = await start(t, { APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString });
     await app.openSession();
     assert.equal((await app.send("api/health/ready")).status, 200);
-    const { app: host } = stack;
     await stack.stop();
     assert.match(host.output(), /"event":"TelemetryFailed"/);
     if (fault !== "is invalid") assert.match(host.output(), /cannot be reached: RestError, ECONNREFUSED\./);

@@ -6,7 +6,7 @@ import type { Devices } from "../../src/liveness/model/devices.ts";
 import type { Images } from "../../src/liveness/model/images.ts";
 import type { Place } from "../../src/liveness/model/references.ts";
 import type { Removals } from "../../src/liveness/model/removals.ts";
-import type { DueRow, Schedule } from "../../src/liveness/model/schedule.ts";
+import type { Schedule, ScheduleEntry } from "../../src/liveness/model/schedule.ts";
 import type { SessionRecord, StoredSession } from "../../src/liveness/model/session.ts";
 import type { SessionImages } from "../../src/liveness/model/session-images.ts";
 import type { Sessions } from "../../src/liveness/model/sessions.ts";
@@ -84,7 +84,7 @@ export function createTimerWorld({ sessions: total, storageMs, faceMs, concurren
     };
   }
 
-  function dueRow(number: number): DueRow {
+  function dueRow(number: number): ScheduleEntry {
     const { creationId, createdOn, tokenExpiresOn } = recordOf(number);
     const dueOn = iso(Date.parse(tokenExpiresOn) + 2 * minute);
     return { creationId, createdOn, place: placeOf(number), phase: "collect", dueOn };

@@ -1,8 +1,11 @@
 import * as z from "zod";
+import { invalidRequestBody } from "../../api-errors.ts";
 import { compact } from "../../compact.ts";
-import type { ErrorDetail } from "../../errors.ts";
+import type { ApiError, ErrorDetail } from "../../errors.ts";
 import type { BodyPart } from "../codec.ts";
+import { parseJson } from "../json-text.ts";
 import type { VerifyImage } from "../model.ts";
+import { isRecord } from "../objects.ts";
 import { duplicateField, invalidField } from "./request-fields.ts";
 
 /** A parsed form. */
@@ -14,6 +17,9 @@ export interface Form {
   /** Errors in the parts. */
   problems: ErrorDetail[];
 }
+
+/** The part of the previews' forms that contains the other fields as a JSON object. */
+export const parametersName = "Parameters";
 
 /** Whether a part has the name of the verify image in any version. */
 export function isImageName(name: string): boolean {
@@ -60,6 +66,37 @@ function readText(part: BodyPart, name: string, form: Form): void {
   }
 }
 
+/**
+ * The fields of a form: those in `Parameters`, if present, and the texts of the other parts. A field in both is a problem.
+ *
+ * @throws ApiError 400 if `Parameters` is not a JSON object.
+ */
+export function readFields({ texts }: Form): { fields: Record<string, unknown>; problems: ErrorDetail[] } {
+  const text = texts.get(parametersName);
+  const parameters = text === undefined ? {} : parseParameters(text);
+  const beside = [...texts].filter(([name]) => name !== parametersName);
+  const twice = beside.filter(([name]) => Object.hasOwn(parameters, name));
+  return {
+    fields: { ...parameters, ...Object.fromEntries(beside) },
+    problems: twice.map(([name]) => duplicateField(name, `Must occur once, in ${parametersName} or as a part.`)),
+  };
+}
+
+function parseParameters(text: string): Record<string, unknown> {
+  try {
+    const parameters = parseJson(text);
+    if (isRecord(parameters)) return parameters;
+  } catch {
+    // Invalid JSON gets the same error as JSON that is not an object.
+  }
+  throw invalidParameters();
+}
+
+/** 400 for a form whose `Parameters` is missing or not a JSON object. */
+export function invalidParameters(): ApiError {
+  return invalidRequestBody([invalidField(parametersName, "Must be a part with a JSON object.")]);
+}
+
 // A byte order mark is content like any other.
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -79,17 +116,6 @@ export function imageFile(): z.ZodType {
 /** JSON Schema: a form contains an image or the id of a stored one. */
 export function formMeta(imageName: string): { oneOf: object[] } {
   return { oneOf: [{ required: [imageName] }, { required: ["referenceImageId"] }] };
-}
-
-/** Parses a boolean. Returns the text itself if it is not one, which the schema then refuses. */
-export function readBoolean(text: string): boolean | string {
-  const lower = text.toLowerCase();
-  return lower === "true" || (lower === "false" ? false : text);
-}
-
-/** Parses a decimal number without sign and exponent. Returns the text itself if it is not one. */
-export function readNumber(text: string): number | string {
-  return /^\d+(\.\d+)?$/.test(text) ? Number(text) : text;
 }
 
 /** Formats a non-negative number without an exponent, which parts of a form must not have. */

@@ -1,18 +1,25 @@
 import * as z from "zod";
-import { invalidMediaType, invalidRequestBody } from "../../api-errors.ts";
+import { invalidMediaType } from "../../api-errors.ts";
 import { compact } from "../../compact.ts";
 import type { ErrorDetail } from "../../errors.ts";
 import { carryOver, modelVersionFields } from "../carry-over.ts";
 import type { CreateRequest, RequestBody } from "../codec.ts";
-import { parseJson } from "../json-text.ts";
 import type { ApiVersion, SessionKind, SessionRequest, VerifyImage } from "../model.ts";
 import { isRecord } from "../objects.ts";
-import { type Form, formMeta, imageFile, readForm, writeImage } from "./multipart.ts";
-import { duplicateField, invalidField, parseRequest, referenceImageId, requestMeta } from "./request-fields.ts";
+import {
+  type Form,
+  formMeta,
+  imageFile,
+  invalidParameters,
+  parametersName,
+  readFields,
+  readForm,
+  writeImage,
+} from "./multipart.ts";
+import { invalidField, parseRequest, referenceImageId, requestMeta } from "./request-fields.ts";
 
 /** Create requests of the previews: JSON, or a form with the same JSON in one part and the image in another. */
 
-const parametersName = "Parameters";
 const imageName = "VerifyImage";
 /** The app's additional fields, which may also be parts of their own. */
 const additionNames = ["referenceImageId", "expectedReferenceImageId", "clientReferenceId"];
@@ -51,33 +58,19 @@ export function decodePreviewRequest(
 }
 
 /** The fields of a form: those in `Parameters` and the additional fields that are parts of their own. */
-function readParameters({ names, texts, problems }: Form): { value: unknown; problems: ErrorDetail[] } {
-  const parameters = parseParameters(texts.get(parametersName));
-  const beside = [...texts].filter(([name]) => name !== parametersName);
-  const twice = beside.filter(([name]) => Object.hasOwn(parameters, name));
-  const value = { ...parameters, ...Object.fromEntries(beside) };
+function readParameters(form: Form): { value: unknown; problems: ErrorDetail[] } {
+  if (!form.texts.has(parametersName)) throw invalidParameters();
+  const { fields, problems } = readFields(form);
+  const hasImage = form.names.has(imageName);
   return {
-    value,
+    value: fields,
     problems: [
+      ...form.problems,
       ...problems,
-      ...twice.map(([name]) => duplicateField(name, `Must occur once, in ${parametersName} or as a part.`)),
-      ...imageProblems(names.has(imageName), Object.hasOwn(value, "referenceImageId")),
-      ...(names.has(imageName)
-        ? expectationProblems({ ...value, referenceImageId: true })
-        : expectationProblems(value)),
+      ...imageProblems(hasImage, Object.hasOwn(fields, "referenceImageId")),
+      ...expectationProblems(hasImage ? { ...fields, referenceImageId: true } : fields),
     ],
   };
-}
-
-/** Throws `ApiError` 400 unless the text is a JSON object. */
-function parseParameters(text = ""): Record<string, unknown> {
-  try {
-    const parameters = parseJson(text);
-    if (isRecord(parameters)) return parameters;
-  } catch {
-    // Invalid JSON gets the same error as JSON that is not an object.
-  }
-  throw invalidRequestBody([invalidField(parametersName, "Must be a part with a JSON object.")]);
 }
 
 /** A form must contain an image or the id of one: creations whose image the device submits are sent as JSON. */

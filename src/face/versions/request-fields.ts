@@ -3,6 +3,7 @@ import { invalidDeviceCorrelationId, invalidRequestBody, invalidTokenLifetime } 
 import { type ApiError, type ErrorDetail, maxDetails } from "../../errors.ts";
 import { invalidLivenessOperationMode } from "../errors.ts";
 import { type ApiVersion, isBoundedText, maxAttempts, maxCorrelationIdLength, referenceIdPattern } from "../model.ts";
+import { readTexts } from "./field-texts.ts";
 
 /**
  * Fields of create requests that several versions share, with the messages for callers. Requests are strict: a misspelt
@@ -180,7 +181,7 @@ export function requestMeta(version: ApiVersion, name: string, ...rules: object[
 }
 
 /**
- * Parses the fields of a request.
+ * Parses the fields of a request, in which booleans, numbers and modes may be texts in any case.
  *
  * @param problems errors found before, such as those of a form's parts.
  * @throws ApiError 400 with the code of the first kind of error in the order of the service's table, and all details.
@@ -191,7 +192,7 @@ export function parseRequest<Fields>(
   value: unknown,
   problems: readonly ErrorDetail[] = [],
 ): Fields {
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(readTexts(value));
   if (!parsed.success) throw refusal(version, [...problems, ...parsed.error.issues.flatMap(toDetails)]);
   if (problems.length > 0) throw refusal(version, problems);
   return parsed.data;

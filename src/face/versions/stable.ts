@@ -17,7 +17,7 @@ import type {
   VerifyReference,
 } from "../model.ts";
 import { extraOf, isRecord } from "../objects.ts";
-import { readBoolean, readForm, readNumber, writeImage, writeNumber } from "./multipart.ts";
+import { parametersName, readFields, readForm, writeImage, writeNumber } from "./multipart.ts";
 import { invalidField, parseRequest } from "./request-fields.ts";
 import { decodeVerifyReference, segment } from "./shapes.ts";
 import {
@@ -120,9 +120,10 @@ export function makeStableCodec({ version, requests, names, form }: StableOption
       return toCreateRequest(version, parseRequest(version, requests[kind], body.value, problems));
     }
     if (kind === "liveness") throw invalidMediaType();
-    const form = readForm(body.parts, names, imageName);
-    const fields = Object.fromEntries([...form.texts].map(([name, text]) => [name, readers.get(name)?.(text) ?? text]));
-    const problems = [...form.problems, ...imageProblems(form.names.has(imageName), fields)];
+    // The .NET client and the service's tutorial send the layout of the previews to these versions, too.
+    const form = readForm(body.parts, [...names, parametersName], imageName);
+    const { fields, problems: duplicates } = readFields(form);
+    const problems = [...form.problems, ...duplicates, ...imageProblems(form.names.has(imageName), fields)];
     return toCreateRequest(version, parseRequest(version, requests[kind], fields, problems), form.image);
   }
 
@@ -158,17 +159,6 @@ export function makeStableCodec({ version, requests, names, form }: StableOption
     return hasAbuseMonitoring ? { isAbuseMonitoringEnabled, expectedClientIpAddress } : {};
   }
 }
-
-/** Conversions of the parts of a form to the types of JSON. */
-const readers = new Map<string, (text: string) => unknown>([
-  ["deviceCorrelationIdSetInClient", readBoolean],
-  ["userCorrelationIdSetInClient", readBoolean],
-  ["enableSessionImage", readBoolean],
-  ["returnVerifyImageHash", readBoolean],
-  ["authTokenTimeToLiveInSeconds", readNumber],
-  ["numberOfClientAttemptsAllowed", readNumber],
-  ["verifyConfidenceThreshold", readNumber],
-]);
 
 /** At most one source of the verify image. Without any, the device submits the image. */
 function imageProblems(hasImage: boolean, fields: Record<string, unknown>): ErrorDetail[] {

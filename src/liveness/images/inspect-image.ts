@@ -3,7 +3,7 @@ import { disableTypes, imageSize, types } from "image-size";
 import { invalidImage, invalidImageSize } from "../../api-errors.ts";
 import type { ImageFacts } from "../model/images.ts";
 
-/** What the service takes: 1 KB to 6 MB, and at least the 36 pixels that its smallest face has. */
+/** The service's limits: 1 KB to 6 MB, and at least 36 pixels, the size of the smallest face. */
 export const imageLimits = {
   minBytes: 1024,
   maxBytes: 6 * 1024 * 1024,
@@ -25,20 +25,20 @@ export type ImageType = (typeof imageTypes)[number];
 
 const contentTypes = new Map<string | undefined, ImageType>(formats);
 
-// The library reads a dozen more formats; their parsers have no business with what strangers send.
+// The parsers of the library's other formats stay away from untrusted input.
 disableTypes(types.filter((type) => !contentTypes.has(type)));
 
-/** What the library gets to see. It walks through a broken JPEG byte by byte, and through metadata entry by entry. */
+/** Bytes for the library to parse. It scans a broken JPEG byte by byte, and metadata entry by entry. */
 const headerBytes = 16 * 1024;
 
-/** Most segments before a JPEG's frame, and where it begins at the latest. A colour profile alone may have 255. */
+/** Limits of the segments before a JPEG's frame, and of its offset in bytes. A colour profile alone may have 255 segments. */
 const maxSegments = 1024;
 const maxFrameStart = 1024 * 1024;
 
 /**
- * Looks at an image's own bytes; what the sender called it does not count.
+ * Derives an image's facts from its bytes, without regard to the declared type.
  *
- * @throws ApiError 400 `InvalidImageSize` or `InvalidImage`.
+ * @throws ApiError `InvalidImageSize` or `InvalidImage`.
  */
 export function inspectImage(bytes: Uint8Array): ImageFacts {
   if (bytes.byteLength < imageLimits.minBytes || bytes.byteLength > imageLimits.maxBytes) throw invalidImageSize();
@@ -53,7 +53,7 @@ function readHeader(bytes: Uint8Array) {
   const start = frame === undefined ? [] : [emptyJpeg];
   const header = Buffer.concat([...start, bytes.subarray(frame ?? 0, (frame ?? 0) + headerBytes)]);
   try {
-    // In memory of its own, as the library reads on behind what it is given.
+    // A copy, since the library reads past the end of a view on a larger buffer.
     return imageSize(new Uint8Array(header));
   } catch {
     throw invalidImage();
@@ -63,7 +63,7 @@ function readHeader(bytes: Uint8Array) {
 /** The start of a JPEG with an empty comment, which a frame may follow. */
 const emptyJpeg = Uint8Array.of(0xff, 0xd8, 0xff, 0xfe, 0, 2);
 
-/** Where a JPEG's frame begins, which has its size: behind all metadata. Undefined where there is none. */
+/** Offset of a JPEG's frame, which has the size and follows all metadata. Undefined if there is none. */
 function frameStart(bytes: Uint8Array): number | undefined {
   if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return undefined;
   let start = 2;

@@ -1,7 +1,7 @@
-/** A walk of the timer that takes several runs. */
+/** A scan by the timer that takes several runs. */
 export type WalkName = "images" | "sessions" | "sessionids" | "users";
 
-/** How far each walk has come. */
+/** The position of each scan. */
 export interface Bookmarks {
   read(walk: WalkName): Promise<string | undefined>;
   /** Undefined removes the bookmark. */

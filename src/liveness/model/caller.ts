@@ -1,16 +1,16 @@
-/** Who is asking, once it is known. */
+/** The authenticated caller of a request. */
 export interface Caller {
-  /** A service that may see and do everything: by a client key, by the role, or on a stack that lets everyone in. */
+  /** A service with access to everything: by a client key, by its role, or in a deployment without authentication. */
   trusted: boolean;
-  /** The name under which the client's key is configured. */
+  /** Name of the configured client key. */
   clientName?: string;
-  /** SHA-256 (hex) of identity provider and principal id: what this caller opens belongs to it. */
+  /** SHA-256 (hex) of identity provider and principal id: the owner of the sessions and images that the caller creates. */
   owner?: string;
 }
 
 /**
- * Whose sessions on a device count together for its limits and its lock-out: those of all trusted services, or those of
- * one user, named by `Caller.owner`. A user who knows the id of another's device thus uses up none of its places.
+ * The sessions on a device that count together for its limits and its lock-out: those of all trusted services, or those
+ * of one user, by `Caller.owner`. A user who knows the id of another user's device thus cannot use up its places.
  */
 export type CountedFor = string;
 
@@ -20,7 +20,7 @@ export function countedFor({ trusted, owner = services }: Caller): CountedFor {
   return trusted ? services : owner;
 }
 
-/** What belongs to a principal is there for that principal and for trusted services; for others it does not exist. */
+/** Principals may use their own resources, trusted services all. For other callers a resource does not exist. */
 export function mayUse(caller: Caller, resource: { owner?: string }): boolean {
   return caller.trusted || (resource.owner !== undefined && resource.owner === caller.owner);
 }

@@ -3,7 +3,7 @@ import type { Admit, GuardEdit } from "./guard.ts";
 import type { Place, Version } from "./references.ts";
 import type { SessionRecord, StoredSession } from "./session.ts";
 
-/** The key row of a creation, in progress or done. */
+/** The key of a creation, in progress or committed. */
 export interface CreationKey {
   creationId: string;
   /** SHA-256 (hex) of the request; absent without an idempotency key. */
@@ -13,12 +13,12 @@ export interface CreationKey {
   userCorrelationId?: string;
   createdOn?: string;
   countedFor: CountedFor;
-  /** RFC 3339. A creation without `sessionId` has crashed when its lease is over. */
+  /** RFC 3339. A creation without `sessionId` has crashed if its lease has ended. */
   leaseUntil: string;
   sessionId?: string;
   /** The earlier session of the same key, which is revoked before this creation opens another. */
   replaces?: string;
-  /** When the timer first visits the creation, so that an erasure finds that row; read back to within five minutes. */
+  /** When the timer first visits the creation, to find its schedule entry. Stored with a precision of five minutes. */
   dueOn: string;
 }
 
@@ -27,11 +27,11 @@ export interface Reservation extends CreationKey {
   deviceCorrelationId?: string;
   /** SHA-256 (hex) of the idempotency key; absent without one. */
   keyHash?: string;
-  /** Names the partition until the device is known, if it is set in the client. Default: the creation's id. */
+  /** Determines the place if the device is set in the client. Default: the creation's id. */
   anchor?: string;
 }
 
-/** A place taken in the device's partition. */
+/** A place taken among the device's sessions. */
 export interface Reserved {
   place: Place;
   version: Version;
@@ -43,28 +43,28 @@ export type ReserveOutcome = { reserved: Reserved } | { existing: Reserved };
 /** The life of a creation: a place is reserved, then committed or released. */
 export interface Creations {
   /**
-   * Writes the key row and the guard in one transaction, and repeats it after concurrent writes of the guard. If the key
-   * exists, it is returned as `existing` and nothing is written.
+   * Writes the key and the guard atomically, and repeats that after concurrent writes of the guard. If the key exists, it
+   * is returned as `existing` and nothing is written.
    */
   reserve(reservation: Reservation, admit: Admit): Promise<ReserveOutcome>;
   /**
-   * Writes a new creation to an existing key row, and the guard, in one transaction. Undefined if the key row has changed.
-   * Nothing is written if `admit` throws.
+   * Writes a new creation to an existing key, and the guard, atomically. Undefined if the key has changed. Nothing is
+   * written if `admit` throws.
    */
   takeOver(existing: Reserved, key: CreationKey, admit: Admit): Promise<Reserved | undefined>;
-  /** Whether the key row has not changed since it was read. */
+  /** Whether the key is unchanged since it was read. */
   isCurrent(existing: Reserved): Promise<boolean>;
-  /** Removes the key row, not the guard. False if the row is gone or belongs to another creation. */
+  /** Removes the key, not the guard. False if the key is gone, is committed or belongs to another creation. */
   release(reserved: Reserved): Promise<boolean>;
   /** Edits the guard that counts the creation, repeatedly after concurrent writes. */
   editGuard(reserved: Reserved, edit: GuardEdit): Promise<void>;
   /**
-   * Writes the session's record and completes the key row in one transaction, and the pointer beside it. False if the key
-   * row has changed: then nothing was written.
+   * Writes the session's record and completes the key atomically, and writes the pointer. False if the key has changed:
+   * then nothing was written.
    */
   commit(reserved: Reserved, record: SessionRecord): Promise<boolean>;
   /** The session of a committed creation; restores a pointer that a crash has left unwritten. */
   sessionOf(committed: Reserved): Promise<StoredSession | undefined>;
-  /** Removes the key row of a creation that was never committed, unless another creation has taken it over. */
+  /** Removes the key of a creation that was never committed, unless another creation has taken it over. */
   dropKey(place: Place, creationId: string): Promise<void>;
 }

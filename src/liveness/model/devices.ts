@@ -4,9 +4,9 @@ import type { HeldImageName } from "./images.ts";
 import type { Place, RowRef, Version } from "./references.ts";
 import type { StoredSession } from "./session.ts";
 
-/** Everything in a device's partition that an erasure removes. */
+/** Everything stored for a device that an erasure removes. */
 export interface DeviceContents {
-  /** Key rows without a session: creations in progress, crashed or taken over. */
+  /** Keys without a session: creations in progress, crashed or taken over. */
   keys: { key: CreationKey; place: Place }[];
   sessions: StoredSession[];
   /** Held images that have been bound to the device, with the versions of these notes. */
@@ -25,7 +25,7 @@ export interface Devices {
   /** Edits the principal's own guard in the same way. */
   editOwnerGuard(owner: string, edit: GuardEdit): Promise<void>;
   /**
-   * Moves a session with `isMoving` to the partition of its device, which its record names; `count` adds it to its guard
+   * Moves a session with `isMoving` to its device, which its record names; `count` adds it to its guard
    * once. Undefined if the session was erased concurrently: then `refund` has removed it from the guard. Repeatable.
    */
   bindSession(stored: StoredSession, count: Admit, refund: GuardEdit): Promise<StoredSession | undefined>;
@@ -34,6 +34,6 @@ export interface Devices {
   /** Removes this version of the note. */
   unbindImage(deviceCorrelationId: string, name: HeldImageName, version: Version): Promise<void>;
   contentsOf(deviceCorrelationId: string): Promise<DeviceContents>;
-  /** Removes the guards, and the rows that an interrupted purge or move has left. */
+  /** Removes the guards, and the remains of an interrupted purge or move. */
   dropRest(contents: DeviceContents): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * What the creation limits and the lock-out count: for the services' sessions on a device, for a user's sessions on a
- * device, or for a user whatever the devices are.
+ * Counts for the creation limits and the lock-out: of the services' sessions on a device, of a user's sessions on a
+ * device, or of a user's sessions on all devices.
  */
 export interface Guard {
   /** Times of the last creations, ascending, RFC 3339. */
@@ -11,10 +11,10 @@ export interface Guard {
   changedOn: string;
 }
 
-/** Gets the guard (undefined: there is none yet) and answers the new one, or throws to refuse. */
+/** Receives the guard (undefined: none is stored) and returns the new one, or throws to refuse. */
 export type Admit = (guard: Guard | undefined) => Guard;
-/** The same; where it answers undefined, the guard stays as it is. */
+/** The same; the guard is unchanged if it returns undefined. */
 export type GuardEdit = (guard: Guard | undefined) => Guard | undefined;
 
-/** What a new outcome changes in its guard. */
+/** A new outcome's change to its guard. */
 export type GuardChange = Omit<Guard, "recent">;

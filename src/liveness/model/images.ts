@@ -1,6 +1,7 @@
 import type { Page } from "./page.ts";
+import type { Version } from "./references.ts";
 
-/** What is known of an image by looking at its bytes. */
+/** Facts derived from an image's bytes. */
 export interface ImageFacts {
   contentType: "image/jpeg" | "image/png" | "image/gif" | "image/bmp";
   width: number;
@@ -11,15 +12,15 @@ export interface ImageFacts {
 
 export interface StoredImageFacts extends ImageFacts {
   createdOn: string;
-  etag: string;
+  version: Version;
   sizeInBytes: number;
   deviceCorrelationId?: string;
-  /** Whose creation the image came with. A held image has its owner in its name. */
+  /** Owner of the session that the image was uploaded for. The name of a held image contains its owner. */
   owner?: string;
 }
 
 /** An image in a list. */
-export interface ListedImage extends Pick<StoredImageFacts, "createdOn" | "etag" | "deviceCorrelationId"> {
+export interface ListedImage extends Pick<StoredImageFacts, "createdOn" | "version" | "deviceCorrelationId"> {
   name: ImageName;
 }
 
@@ -30,31 +31,33 @@ export interface NewImage {
   owner?: string;
 }
 
-/** ETags as HTTP has them, or `*`. */
-export interface Conditions {
-  ifMatch?: string;
-  ifNoneMatch?: string;
-}
+/** Whether the caller's conditions permit a change of the current version. Undefined: no image is stored. */
+export type Permits = (current: Version | undefined) => boolean;
 
 /** The images of one user, as the beginning of their names: `held-by/{owner}/`. */
 export type OwnFolder = `held-by/${string}/`;
 /** Images that callers keep: `held/{id}` by services, `held-by/{owner}/{id}` by users. */
 export type HeldImageName = `held/${string}` | `${OwnFolder}${string}`;
-/** Reference images: held ones, and `sessions/{creationId}`, which come with a creation. */
+/** Reference images: held ones, and `sessions/{creationId}`, which are uploaded with a creation. */
 export type ImageName = HeldImageName | `sessions/${string}`;
 
 /** Reference images. */
 export interface Images {
-  /** Throws `ApiError` 412 `ConditionNotMet` where the conditions do not hold. */
-  put(name: ImageName, image: NewImage, conditions?: Conditions): Promise<{ etag: string; created: boolean }>;
+  /**
+   * Stores an image and returns its version.
+   *
+   * @param replaces the version to replace, or `none` to create the image. Default: either.
+   * @returns undefined if the stored image is not the one to replace; nothing is written then.
+   */
+  put(name: ImageName, image: NewImage, replaces?: Version | "none"): Promise<Version | undefined>;
   get(name: ImageName): Promise<{ bytes: Uint8Array; facts: StoredImageFacts } | undefined>;
   facts(name: ImageName): Promise<StoredImageFacts | undefined>;
-  /** False where there was none. Throws `ApiError` 412 `ConditionNotMet` where the conditions do not hold. */
-  delete(name: ImageName, conditions?: Conditions): Promise<boolean>;
-  /** One page of images by name, from the beginning or from where the last page ended. */
+  /** False if there is no image, or another version than the given one; nothing is removed then. */
+  delete(name: ImageName, version?: Version): Promise<boolean>;
+  /** One page of images by name, from the beginning or after the last page. */
   list(prefix: "sessions/" | "", continuationToken?: string): Promise<Page<ListedImage>>;
-  /** How many images a user has. Counts no further than `upTo`, from 1. */
+  /** Number of a user's images, at most `upTo` (from 1). */
   count(folder: OwnFolder, upTo: number): Promise<number>;
-  /** One cheap read of the container. Throws where it cannot be reached. */
+  /** One cheap read. Throws if the images cannot be reached. */
   probe(): Promise<void>;
 }

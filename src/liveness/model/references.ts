@@ -1,9 +1,9 @@
 declare const kind: unique symbol;
 
-/** Where the rows of a creation and of its session are. Only storage makes and reads it; rules may compare it. */
+/** Where a creation and its session are stored. Only storage makes and reads it; rules may compare it. */
 export type Place = string & { readonly [kind]: "place" };
 
-/** The version of a row that was read. Only storage makes and reads it. */
+/** The version of a stored record or image. Only storage makes and reads it; rules may compare it. */
 export type Version = string & { readonly [kind]: "version" };
 
 /** The stored record that was read, in its version. Only storage makes and reads it. */
@@ -11,10 +11,10 @@ export interface RecordRef {
   readonly [kind]: "record";
 }
 
-/** Any row that was read, in its version. Only storage makes and reads it. */
+/** Any stored item that was read, in its version. Only storage makes and reads it. */
 export type RowRef = string & { readonly [kind]: "row" };
 
-/** Enough to find a session's record: its place, and what names its row. */
+/** Locates a session's record. */
 export interface Placed {
   place: Place;
   creationId: string;

@@ -3,11 +3,11 @@ import type { Placed } from "./references.ts";
 
 export type Phase = "collect" | "prune" | "purge";
 
-/** Identifies a row of the schedule. */
-export type DueKey = Pick<DueRow, "creationId" | "dueOn">;
+/** Identifies a schedule entry. */
+export type EntryKey = Pick<ScheduleEntry, "creationId" | "dueOn">;
 
-/** A session, and when the timer visits it. */
-export interface DueRow extends Placed {
+/** A schedule entry: a session, and when the timer visits it. */
+export interface ScheduleEntry extends Placed {
   phase: Phase;
   /** RFC 3339. */
   dueOn: string;
@@ -15,47 +15,47 @@ export interface DueRow extends Placed {
   session?: SettledSession;
   /** The user whose entry names the creation. */
   userCorrelationId?: string;
-  /** Runs of the timer in a row in which it failed. */
+  /** Successive runs of the timer in which it failed. */
   failures?: number;
 }
 
-/** A due row that cannot be read. */
-export interface UnreadableRow {
+/** A due entry that cannot be read. */
+export interface UnreadableEntry {
   creationId: string;
   cause: unknown;
 }
 
-/** What pruning needs of a session, so that it need not be read again; and what finds it after a move. */
+/** The facts of a session by which it is pruned without reading its record, and found after a move. */
 export interface SettledSession extends SessionRef {
-  /** Its image was uploaded with its creation, and is removed with it. */
+  /** Its image was uploaded with its creation, and is removed with the session. */
   uploaded: boolean;
 }
 
-/** Which session the timer visits when. */
+/** The timer's schedule of sessions. */
 export interface Schedule {
-  /** Inserts or replaces rows. */
-  put(...rows: readonly DueRow[]): Promise<void>;
+  /** Inserts or replaces entries. */
+  put(...entries: readonly ScheduleEntry[]): Promise<void>;
   /**
-   * Writes each `next`, then removes the rows that were due. Stopped in between, both are there, and the old one is
-   * repeated. Returns the moves whose old row was already gone.
+   * Writes each `next`, then removes the due entries. After an interruption both exist, and the due one is repeated.
+   * Returns the moves whose due entry was already gone.
    */
   move<T extends Move>(moves: readonly T[]): Promise<T[]>;
-  /** Rows of one shard (0 to 15) that are due at `now`, oldest first to within five minutes, read page by page. */
-  dueRows(shard: number, now: string): AsyncIterable<DueRow | UnreadableRow>;
-  /** The current row; undefined if it is gone. */
-  get(row: DueKey): Promise<DueRow | undefined>;
-  /** When the oldest of the rows that are due at `now` was due; undefined if none is. */
+  /** Entries of one shard (0 to 15) that are due at `now`, oldest first to within five minutes, read page by page. */
+  dueRows(shard: number, now: string): AsyncIterable<ScheduleEntry | UnreadableEntry>;
+  /** The current entry; undefined if it is gone. */
+  get(entry: EntryKey): Promise<ScheduleEntry | undefined>;
+  /** The due time of the oldest entry that is due at `now`; undefined if there is none. */
   oldestDue(now: string): Promise<string | undefined>;
-  /** Which of the creations have no row that is due until then. */
+  /** The creations without an entry that is due until then. */
   missing(creationIds: readonly string[], until: string): Promise<Set<string>>;
-  /** Removes rows. Returns those that were already gone. */
-  remove(rows: readonly DueKey[]): Promise<DueKey[]>;
-  /** Removes all rows of the creation. Reads its whole shard. */
+  /** Removes entries. Returns those that were already gone. */
+  remove(entries: readonly EntryKey[]): Promise<EntryKey[]>;
+  /** Removes all entries of the creation. Reads its whole shard. */
   removeAll(creationId: string): Promise<void>;
 }
 
-/** A row that was due, and the row that follows it, if any. */
+/** An entry that was due, and the entry that follows it, if any. */
 export interface Move {
-  due: DueRow;
-  next?: DueRow;
+  due: ScheduleEntry;
+  next?: ScheduleEntry;
 }

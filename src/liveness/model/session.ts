@@ -12,9 +12,9 @@ import type { Place, Placed, RecordRef } from "./references.ts";
 export const decisions = ["accepted", "rejected", "inconclusive"] as const;
 export type Decision = (typeof decisions)[number];
 
-/** A session as it is kept: one `s_` row of its device's partition. Times are RFC 3339 with milliseconds, UTC. */
+/** The record of a session. Times are RFC 3339 with milliseconds, UTC. */
 export interface SessionRecord {
-  /** UUID of the creation; names the row, the uploaded image and the expiry row before the service has named the session. */
+  /** UUID of the creation; names the record, the uploaded image and the schedule entry before the session has an id. */
   creationId: string;
   sessionId: string;
   kind: SessionKind;
@@ -22,9 +22,9 @@ export interface SessionRecord {
   /** The end user, as the caller names it. */
   userCorrelationId?: string;
   clientReferenceId?: string;
-  /** The dialect in which it was asked for. */
+  /** The caller's API version. */
   apiVersion: ApiVersion;
-  /** The version that the service was called with. */
+  /** The API version of the call of the service. */
   upstreamVersion: ApiVersion;
   createdOn: string;
   /** End of the token's life. */
@@ -32,11 +32,11 @@ export interface SessionRecord {
   /** End of the session's life at the service: 48 hours after its creation. */
   expiresOn: string;
   ttlSeconds: number;
-  /** When the service or we first saw an attempt. */
+  /** Start of the first attempt by the service, or when an attempt was first recorded. */
   startedOn?: string;
   /** The service's status, or `Expired`. */
   status: SessionStatus;
-  /** Attempts that have ended, as far as they are recorded. */
+  /** Recorded attempts that have ended. */
   attempts: number;
   /** Attempts with one token, where the caller has set a limit; see `attemptsAllowed`. */
   attemptsAllowed?: number;
@@ -45,7 +45,7 @@ export interface SessionRecord {
   final: boolean;
   decision?: Decision;
   reasons: string[];
-  /** When it was deleted through this app. The service's own `Canceled` means that the user gave up. */
+  /** When the session was deleted through this app. The service's `Canceled` means that the user gave up. */
   revokedOn?: string;
   /** When the outcome was last recorded. */
   settledOn?: string;
@@ -60,13 +60,13 @@ export interface SessionRecord {
   /** The client's own error message. */
   clientError?: string;
   modelVersion?: string;
-  /** Faces that the service found in the verify image at creation; not every version returns them later. */
+  /** Faces in the verify image, by the service at creation; some versions do not return them later. */
   verifyReferences?: VerifyReference[];
   /** Lowest match confidence that is accepted, 0 to 1. */
   threshold?: number;
   clientName?: string;
   owner?: string;
-  /** Whose sessions on the device this one counts among. */
+  /** The sessions on the device with which this one counts. */
   countedFor: CountedFor;
 }
 
@@ -80,16 +80,16 @@ export function isUsedUp(record: Pick<SessionRecord, "attemptsAllowed" | "attemp
   return record.attemptsAllowed !== undefined && record.attempts >= record.attemptsAllowed;
 }
 
-/** A record as it was read. */
+/** A record that was read. */
 export interface StoredSession {
   record: SessionRecord;
   place: Place;
   ref: RecordRef;
-  /** Set on the pointer when the session was pruned: the dialects then answer 404. */
+  /** When the session was pruned, which hides it from the Face routes. */
   prunedOn?: string;
-  /** Its device is known, and and it is not yet, or not wholly, stored with its device: `bindSession` moves it. */
+  /** Its device is known, but it is not yet, or not completely, stored with its device: `bindSession` moves it. */
   isMoving?: true;
-  /** From the cache of this process: it may be outdated, which a conditional write or a read detects. */
+  /** From the cache of this process: possibly outdated, which an update or a read detects. */
   recalled?: true;
 }
 

@@ -30,13 +30,13 @@ export interface ListQuery {
 export interface Sessions {
   /** By the service's id, through the pointer. */
   find(sessionId: string): Promise<StoredSession | undefined>;
-  /** The session as this process has written it a short time ago. Nothing is read. */
+  /** The session from the cache of this process, which recently wrote it. Nothing is read. */
   recall(sessionId: string): StoredSession | undefined;
   /** By its place; without `prunedOn`. */
   load(at: Placed): Promise<StoredSession | undefined>;
   /**
-   * Replaces the record and writes audit entries, in one transaction if they fit, else the entries first. Undefined after a
-   * concurrent write.
+   * Replaces the record and writes audit entries, atomically unless they are too many, else the entries first. Undefined
+   * after a concurrent write.
    *
    * @param guard is written with the record: only in the given version, if there is one.
    */
@@ -47,8 +47,8 @@ export interface Sessions {
     guard?: { change: GuardChange; version?: Version },
   ): Promise<StoredSession | undefined>;
   /**
-   * Newest first, 1 to 100 on a page; with an owner, only sessions of that principal. Throws `ApiError` 400 for a token
-   * that this service has not issued.
+   * Newest first, 1 to 100 on a page; with an owner, only sessions of that principal. Throws an `ApiError` for a token
+   * that this app has not issued.
    */
   ofDevice(
     deviceCorrelationId: string,
@@ -60,6 +60,6 @@ export interface Sessions {
   list(query: ListQuery): Promise<SessionPointer[]>;
   /** Ascending by entry id. */
   auditEntries(stored: StoredSession): Promise<AuditRecord[]>;
-  /** One cheap read of the tables. Throws if they cannot be reached. */
+  /** One cheap read. Throws if the sessions cannot be reached. */
   probe(): Promise<void>;
 }

@@ -3,10 +3,10 @@ import type { HeldImageName } from "./images.ts";
 import type { Page } from "./page.ts";
 import type { Placed, RowRef } from "./references.ts";
 
-/** The tables that a walk goes through. The calendar needs none: each of its rows is looked at when it is due. */
+/** The collections that are scanned. The schedule is not: each of its entries is visited when it is due. */
 export type WalkedTable = "sessions" | "sessionids" | "users";
 
-/** A row as a walk finds it: what shows whether it is still needed. Times are RFC 3339. */
+/** A stored item with the facts that show whether it is still needed. Times are RFC 3339. */
 export type FoundRow = RowFacts & {
   table: WalkedTable;
   /** Its key, for the log. */
@@ -32,16 +32,16 @@ type RowFacts =
   | { kind: "pointer" | "imageLink" | "userEntry"; createdOn?: string }
   | { kind: "unreadable"; cause: unknown };
 
-/** What came of removing rows. */
+/** Result of a removal. */
 export interface Removal {
   removed: number;
   failures: { row: FoundRow; cause: unknown }[];
 }
 
-/** All rows, whatever they belong to: for the walk that removes those that nothing else finds. */
+/** All stored items: for the scan that removes those that no other part of the app finds. */
 export interface StoredRows {
-  /** Up to 1,000 rows in the order of their keys, from the beginning or from where the last page ended. */
+  /** Up to 1,000 items in the order of their keys, from the beginning or after the last page. */
   page(table: WalkedTable, continuationToken?: string): Promise<Page<FoundRow>>;
-  /** Removes rows in the version that was read: one that has been changed since stays. One that fails stops no other. */
+  /** Removes items in the version that was read: changed ones stay. A failure does not affect the other items. */
   remove(rows: readonly FoundRow[]): Promise<Removal>;
 }

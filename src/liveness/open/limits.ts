@@ -1,12 +1,17 @@
 import { deviceLockedOut, rateLimitExceeded } from "../../api-errors.ts";
-import type { Guard, GuardChange } from "../model/guard.ts";
+import { type Caller, countedFor, services } from "../model/caller.ts";
+import type { Clock } from "../model/clock.ts";
+import type { Creations, Reserved } from "../model/creations.ts";
+import type { Devices } from "../model/devices.ts";
+import type { Admit, Guard, GuardChange } from "../model/guard.ts";
 import type { Decision } from "../model/session.ts";
+import type { Plan } from "./plan-session.ts";
 
-/** How often sessions may be opened, and what a row of rejections leads to. */
+/** Creation limits, and the lock-out after successive rejections. */
 export interface Limits {
-  /** Creations that a device may have within the window. */
+  /** Creations per device within the window. */
   creations: number;
-  /** The same for a principal, whatever its devices. */
+  /** Creations per principal within the window, on all its devices. */
   ownerCreations: number;
   /** Reference images that a user may keep. */
   ownerImages: number;
@@ -17,22 +22,22 @@ export interface Limits {
 }
 
 /**
- * Lets a creation in and notes it in the guard.
+ * Admits a creation and records it in the guard.
  *
- * @throws ApiError 429 with the seconds after which a place is free; 403 `DeviceLockedOut` with the time at which that ends.
+ * @throws ApiError `RateLimitExceeded` with the seconds until a place is free; `DeviceLockedOut` with the end of the lock-out.
  */
 export function admit(guard: Guard | undefined, nowMs: number, limits: Limits): Guard {
   const { recent = [], rejectionsInARow = 0, lockedUntil } = guard ?? {};
   if (lockedUntil !== undefined && Date.parse(lockedUntil) > nowMs) throw deviceLockedOut(lockedUntil);
   return {
     recent: admitOne(recent, nowMs, limits.creations, limits.windowSeconds),
-    // A lock-out that is over has been served: the count begins anew.
+    // The count starts at zero after a lock-out.
     rejectionsInARow: lockedUntil === undefined ? rejectionsInARow : 0,
     changedOn: iso(nowMs),
   };
 }
 
-/** The same for a principal, who has a number of creations and nothing else to guard. */
+/** The same for a principal, for whom only creations are limited. */
 export function admitOwner(guard: Guard | undefined, nowMs: number, limits: Limits): Guard {
   return {
     recent: admitOne(guard?.recent ?? [], nowMs, limits.ownerCreations, limits.windowSeconds),
@@ -52,8 +57,8 @@ function admitOne(recent: readonly string[], nowMs: number, limit: number, windo
 }
 
 /**
- * Notes a session that turns out to be the device's after it was opened. It exists, so it is never refused. Of more
- * creations than the limit, only the latest bear on what is let in, and only they are kept.
+ * Records a session whose device became known after the session was opened. The session exists, so it is never refused.
+ * Only the latest creations, as many as the limit, affect later admissions; older ones are dropped.
  */
 export function countBound(guard: Guard | undefined, createdOn: string, nowMs: number, limits: Limits): Guard {
   return {
@@ -64,14 +69,14 @@ export function countBound(guard: Guard | undefined, createdOn: string, nowMs: n
   };
 }
 
-/** The guard without a creation that came to nothing, or whose session is gone. Undefined where it does not hold it. */
+/** The guard without a creation that failed or whose session is erased. Undefined if the guard does not contain it. */
 export function refundCreation(guard: Guard | undefined, createdOn: string, nowMs: number): Guard | undefined {
   const index = guard?.recent.indexOf(createdOn) ?? -1;
   if (guard === undefined || index < 0) return undefined;
   return { ...guard, recent: guard.recent.toSpliced(index, 1), changedOn: iso(nowMs) };
 }
 
-/** The guard without its lock-out, and without the rejections that led to it. Undefined where it has neither. */
+/** The guard without its lock-out and the rejections that led to it. Undefined if it has neither. */
 export function endLockout(guard: Guard | undefined, nowMs: number): Guard | undefined {
   if (guard === undefined) return undefined;
   const { recent, rejectionsInARow, lockedUntil } = guard;
@@ -79,18 +84,70 @@ export function endLockout(guard: Guard | undefined, nowMs: number): Guard | und
   return { recent, rejectionsInARow: 0, changedOn: iso(nowMs) };
 }
 
-/** Whether an outcome bears on the lock-out: only a change to or from a row of rejections does. */
+/** Whether an outcome affects the lock-out: only a change to `rejected` or `accepted` does. */
 export function countsForLockout(before: Decision | undefined, after: Decision | undefined): boolean {
   return before !== after && (after === "rejected" || after === "accepted");
 }
 
-/** The guard after an outcome: a rejection counts, and enough of them lock; an acceptance ends the row. */
+/** The guard after an outcome: enough successive rejections lock the device out, an acceptance resets the count. */
 export function countOutcome(guard: Guard | undefined, decision: Decision, nowMs: number, limits: Limits): GuardChange {
   const changedOn = iso(nowMs);
   if (decision === "accepted") return { rejectionsInARow: 0, changedOn };
   const rejectionsInARow = (guard?.rejectionsInARow ?? 0) + 1;
   if (rejectionsInARow < limits.lockoutRejections) return { rejectionsInARow, changedOn };
   return { rejectionsInARow, lockedUntil: iso(nowMs + limits.lockoutSeconds * 1000), changedOn };
+}
+
+/** The places of a creation: among the sessions of its device, and for a user among all of the user's sessions. */
+export interface PlaceDeps {
+  creations: Creations;
+  devices: Devices;
+  now: Clock;
+  limits: Limits;
+}
+
+/** Admits the creation to its device. */
+export function admission({ limits }: Pick<PlaceDeps, "limits">, { creation }: Plan): Admit {
+  return (guard) => admit(guard, Date.parse(creation.createdOn), limits);
+}
+
+/** Takes the place among the user's sessions, or throws what `admitOwner` throws. Trusted services have no such limit. */
+export async function takeOwnerPlace({ devices, limits }: PlaceDeps, { command, creation }: Plan): Promise<void> {
+  const owner = limitedOwner(command.caller);
+  if (owner === undefined) return;
+  await devices.editOwnerGuard(owner, (guard) => admitOwner(guard, Date.parse(creation.createdOn), limits));
+}
+
+/** Refunds the place among the user's sessions. */
+export async function refundOwnerPlace({ devices, now }: PlaceDeps, { command, creation }: Plan): Promise<void> {
+  const owner = limitedOwner(command.caller);
+  if (owner === undefined) return;
+  await devices.editOwnerGuard(owner, (guard) => refundCreation(guard, creation.createdOn, now()));
+}
+
+/** Refunds the place among the sessions of the device. */
+export async function refundDevicePlace(
+  { creations, now }: PlaceDeps,
+  { creation }: Plan,
+  reserved: Reserved,
+): Promise<void> {
+  await creations.editGuard(reserved, (guard) => refundCreation(guard, creation.createdOn, now()));
+}
+
+/** Refunds all places of a creation. */
+export async function refundPlaces(deps: PlaceDeps, plan: Plan, reserved: Reserved): Promise<void> {
+  await Promise.all([refundDevicePlace(deps, plan, reserved), refundOwnerPlace(deps, plan)]);
+}
+
+/** For undo steps: the caller receives the error that caused them, not theirs. */
+export async function ignoreErrors(step: Promise<unknown>): Promise<void> {
+  await step.catch(() => undefined);
+}
+
+/** Undefined for trusted services: they open sessions on behalf of many users. */
+function limitedOwner(caller: Caller): string | undefined {
+  const counted = countedFor(caller);
+  return counted === services ? undefined : counted;
 }
 
 function iso(ms: number): string {

@@ -1,16 +1,17 @@
 import { setImmediate } from "node:timers/promises";
 import { creationConflict, referenceImageNotFound } from "../../api-errors.ts";
+import { compact } from "../../compact.ts";
 import type { Answered } from "../../face/client/face-service.ts";
 import { isRefusal } from "../../face/errors.ts";
 import type { CreatedSession } from "../../face/model.ts";
-import { heldImageName } from "../images/image-name.ts";
+import { heldImageName } from "../images/find-image.ts";
 import type { Caller } from "../model/caller.ts";
 import type { Reserved } from "../model/creations.ts";
 import type { Images, NewImage } from "../model/images.ts";
 import type { Schedule } from "../model/schedule.ts";
 import type { SessionRecord } from "../model/session.ts";
 import type { Users } from "../model/users.ts";
-import { admission, ignoreErrors, refundDevicePlace, refundPlaces, takeOwnerPlace } from "./places.ts";
+import { admission, ignoreErrors, refundDevicePlace, refundPlaces, takeOwnerPlace } from "./limits.ts";
 import {
   type CheckedImage,
   type OpenSessionCommand,
@@ -35,13 +36,13 @@ export interface OpenedSession {
 }
 
 /**
- * Opens a session in three steps: reserve a place for the device (the stored image is read concurrently); create the
- * session at the service (the due row and the uploaded image are written concurrently); commit. The token is returned only
- * after the commit, so an interruption leaves a session without a delivered token, and rows that the timer removes. A
- * creation that the service refuses because of its content keeps its places; any other failure refunds them.
+ * Opens a session in three steps: reserve a place for the device (a held image is read concurrently); create the session
+ * at the service (the schedule entry and an uploaded image are written concurrently); commit. The token is returned only
+ * after the commit, so an interruption leaves a session whose token was not delivered, and records that the timer removes.
+ * A creation that the service refuses because of its content keeps its places; any other failure refunds them.
  *
- * @throws ApiError what `planSession`, `admit` and `repeatCreation` throw; 400 `ReferenceImageNotFound`; 409
- *   `CreationConflict` if the device was erased concurrently; errors of the service.
+ * @throws ApiError from `planSession`, `admit` and `repeatCreation`; `ReferenceImageNotFound`; `CreationConflict` if the
+ *   device was erased concurrently; errors of the service.
  */
 export async function openSession(deps: OpenSessionDeps, command: OpenSessionCommand): Promise<OpenedSession> {
   const plan = planSession(deps, command);
@@ -49,11 +50,9 @@ export async function openSession(deps: OpenSessionDeps, command: OpenSessionCom
   if ("answer" in place) return place.answer;
   const { reserved } = place;
   const { value: created, requestId } = await openAtService(deps, plan, reserved, held);
-  const record = recordOf(plan, deps.face.version, created, {
-    facts: (plan.uploaded ?? held ?? expected)?.facts,
-  });
+  const record = recordOf(plan, deps.face.version, created, (plan.uploaded ?? held ?? expected)?.facts);
   await commit(deps, plan, reserved, record);
-  return { created, record, ...(requestId !== undefined && { requestId }) };
+  return compact({ created, record, requestId });
 }
 
 async function takePlace(
@@ -75,15 +74,11 @@ async function takePlace(
 }
 
 async function reserve(deps: OpenSessionDeps, plan: Plan): Promise<Repeated> {
-  const { request } = plan.command;
-  const outcome = await deps.creations.reserve(
-    {
-      ...plan.key,
-      ...(request.deviceCorrelationId !== undefined && { deviceCorrelationId: request.deviceCorrelationId }),
-      ...(plan.keyHash !== undefined && { keyHash: plan.keyHash, anchor: anchorOf(plan.keyHash) }),
-    },
-    admission(deps, plan),
-  );
+  const { key, keyHash } = plan;
+  const { deviceCorrelationId } = plan.command.request;
+  // Without a device, a repeat must find the same place: the idempotency key determines it.
+  const reservation = compact({ ...key, deviceCorrelationId, keyHash, anchor: keyHash?.slice(0, 32) });
+  const outcome = await deps.creations.reserve(reservation, admission(deps, plan));
   if ("existing" in outcome) return repeatCreation(deps, plan, outcome.existing);
   const { reserved } = outcome;
   await takeOwnerPlace(deps, plan).catch(async (refusal: unknown) => {
@@ -98,16 +93,9 @@ async function giveUp(deps: OpenSessionDeps, plan: Plan, reserved: Reserved): Pr
   await Promise.all([deps.creations.release(reserved), refundPlaces(deps, plan, reserved)]);
 }
 
-/** Where no device names the partition, a repeat must find the same one: the key does. */
-function anchorOf(keyHash: string): string {
-  return keyHash.slice(0, 32);
-}
-
 async function readHeldImage(images: Images, caller: Caller, referenceImageId: string): Promise<CheckedImage> {
   const held = await images.get(heldImageName(caller, referenceImageId));
-  if (held === undefined) {
-    throw referenceImageNotFound();
-  }
+  if (held === undefined) throw referenceImageNotFound();
   return held;
 }
 
@@ -117,29 +105,26 @@ async function openAtService(
   reserved: Reserved,
   held: CheckedImage | undefined,
 ): Promise<Answered<CreatedSession>> {
-  const { command, creation, request, uploaded } = plan;
+  const { command, request, uploaded } = plan;
+  const { creationId, createdOn } = plan.creation;
   const image = command.image ?? (held && { bytes: held.bytes, contentType: held.facts.contentType });
   const opening = deps.face.create(command.kind, request, image);
   const user = plan.key.userCorrelationId;
-  // The caller waits for the service: what is done beside begins when that request has left.
+  // The service's response takes longest: the concurrent writes start after its request is sent.
   const hasLeft = setImmediate();
-  const [opened, ...beside] = await Promise.allSettled([
+  const [opened, ...writes] = await Promise.allSettled([
     opening,
     hasLeft.then(() =>
       deps.schedule.put({
-        creationId: creation.creationId,
-        createdOn: creation.createdOn,
-        place: reserved.place,
-        phase: "collect",
-        dueOn: plan.key.dueOn,
-        ...(user !== undefined && { userCorrelationId: user }),
+        ...{ creationId, createdOn, place: reserved.place, phase: "collect", dueOn: plan.key.dueOn },
+        ...compact({ userCorrelationId: user }),
       }),
     ),
     user !== undefined &&
-      hasLeft.then(() => deps.users.put(user, { ...creation, place: reserved.place }, command.caller.owner)),
-    uploaded && hasLeft.then(() => deps.images.put(`sessions/${creation.creationId}`, newImage(uploaded, command))),
+      hasLeft.then(() => deps.users.put(user, { creationId, createdOn, place: reserved.place }, command.caller.owner)),
+    uploaded && hasLeft.then(() => deps.images.put(`sessions/${creationId}`, newImage(uploaded, command))),
   ]);
-  const failed = [opened, ...beside].find((outcome) => outcome.status === "rejected");
+  const failed = [opened, ...writes].find((outcome) => outcome.status === "rejected");
   if (opened.status === "fulfilled" && failed === undefined) return opened.value;
   const hasUsedPlaces = opened.status === "rejected" && isRefusal(opened.reason);
   const sessionId = opened.status === "fulfilled" ? opened.value.value.sessionId : undefined;
@@ -148,18 +133,12 @@ async function openAtService(
 }
 
 function newImage({ bytes, facts }: CheckedImage, { request, caller }: OpenSessionCommand): NewImage {
-  const { deviceCorrelationId } = request;
-  return {
-    bytes,
-    facts,
-    ...(deviceCorrelationId !== undefined && { deviceCorrelationId }),
-    ...(caller.owner !== undefined && { owner: caller.owner }),
-  };
+  return compact({ bytes, facts, deviceCorrelationId: request.deviceCorrelationId, owner: caller.owner });
 }
 
 async function commit(deps: OpenSessionDeps, plan: Plan, reserved: Reserved, record: SessionRecord): Promise<void> {
   const committed = await deps.creations.commit(reserved, record).catch(async (error: unknown) => {
-    // Unknown whether it was written, but the token is not returned. The key row shows it: only its commit changes it.
+    // The record may have been written, but the token is not returned. `release` succeeds only if it was not.
     await ignoreErrors(deps.face.revoke(record));
     await ignoreErrors(releaseUncommitted(deps, plan, reserved));
     throw error;
@@ -169,7 +148,7 @@ async function commit(deps: OpenSessionDeps, plan: Plan, reserved: Reserved, rec
   throw creationConflict();
 }
 
-/** Ends a creation that has used its places. Where the device is not known, there is none whose next creation could count it. */
+/** Ends a creation that keeps its places. Without a device no later creation would count the place, so it is refunded. */
 async function endUsed(deps: OpenSessionDeps, plan: Plan, reserved: Reserved): Promise<void> {
   const isDeviceKnown = plan.request.deviceCorrelationId !== undefined;
   await Promise.all([deps.creations.release(reserved), !isDeviceKnown && refundDevicePlace(deps, plan, reserved)]);
@@ -180,8 +159,8 @@ async function releaseUncommitted(deps: OpenSessionDeps, plan: Plan, reserved: R
 }
 
 /**
- * Takes back what a failed creation has left, as far as that works now. The expiry row goes last, and only when the rest
- * is gone: by it the timer finds what could not be taken back.
+ * Undoes a failed creation as far as possible. The schedule entry is removed last, and only after everything else: by it
+ * the timer finds anything that could not be removed.
  */
 async function undo(
   deps: OpenSessionDeps,
@@ -192,7 +171,7 @@ async function undo(
   const { face, schedule, images } = deps;
   const { command, creation, uploaded } = plan;
   const [, ...taken] = await Promise.allSettled([
-    // A session that cannot be revoked expires by itself: its token was not returned.
+    // If the revocation fails, the session expires: its token was not returned.
     sessionId !== undefined && face.revoke({ kind: command.kind, sessionId, upstreamVersion: face.version }),
     hasUsedPlaces ? endUsed(deps, plan, reserved) : giveUp(deps, plan, reserved),
     plan.key.userCorrelationId !== undefined && deps.users.remove(plan.key.userCorrelationId, creation),

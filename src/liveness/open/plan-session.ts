@@ -22,35 +22,35 @@ import { deriveUserId } from "./derived-user-id.ts";
 
 export interface OpenSessionCommand extends CreateRequest {
   kind: SessionKind;
-  /** The dialect of the caller. */
+  /** The caller's API version. */
   apiVersion: ApiVersion;
   caller: Caller;
-  /** A repeat with the same key answers the same session. */
+  /** A repeat with the same key returns the same session. */
   idempotencyKey?: string;
 }
 
-/** What an operator allows and asks of every session. */
+/** Operator's rules for every session. */
 export interface OpeningPolicy {
   allowDeviceSetInClient: boolean;
-  /** The lowest threshold of match confidence that a session may have. */
+  /** Lowest match confidence that a session may accept, 0 to 1. */
   confidenceFloor: number;
   /** Secret with which user ids are derived. Present where the upstream version requires a user id. Never logged or stored. */
   userIdKey?: string;
 }
 
-/** How long a creation may be under way before it counts as crashed. */
+/** A creation in progress for longer counts as crashed. */
 const leaseMs = 30_000;
 
-/** An image whose bytes were looked at. */
+/** An image with the facts derived from its bytes. */
 export interface CheckedImage {
   bytes: Uint8Array;
   facts: ImageFacts;
 }
 
-/** A creation before anything of it has been written: checked, named and dated. */
+/** A checked creation with its ids and times, before anything is written. */
 export interface Plan {
   command: OpenSessionCommand;
-  /** As the service is to get it. */
+  /** The request for the service. */
   request: SessionRequest;
   uploaded: CheckedImage | undefined;
   creation: Pick<SessionRecord, "creationId" | "createdOn" | "tokenExpiresOn" | "expiresOn" | "ttlSeconds">;
@@ -58,7 +58,6 @@ export interface Plan {
   threshold: number | undefined;
   /** SHA-256 (hex) of the idempotency key and its owner; undefined if the request has no key. */
   keyHash: string | undefined;
-  /** The key row of the creation. */
   key: CreationKey;
 }
 
@@ -70,9 +69,9 @@ export interface PlanDeps {
 }
 
 /**
- * Checks all that can be checked without asking anybody.
+ * Checks a creation and plans it. Nothing is read or written.
  *
- * @throws ApiError 400 `DeviceSetInClientDisabled`, `NotSupportedByUpstreamVersion`, `InvalidImage`, `InvalidImageSize`.
+ * @throws ApiError `DeviceSetInClientDisabled`, `NotSupportedByUpstreamVersion`, `InvalidImage`, `InvalidImageSize`.
  */
 export function planSession(deps: PlanDeps, command: OpenSessionCommand): Plan {
   const { kind, request, image, referenceImageId } = command;
@@ -82,7 +81,7 @@ export function planSession(deps: PlanDeps, command: OpenSessionCommand): Plan {
   const hasImage = image !== undefined || referenceImageId !== undefined;
   const expectsImage = command.expectedReferenceImageId !== undefined;
   // Only the hash shows which image the client has submitted.
-  const asked = { ...request, ...(expectsImage && { returnVerifyImageHash: true }) };
+  const asked = expectsImage ? { ...request, returnVerifyImageHash: true } : request;
   carryOver(deps.face.version, kind, asked, hasImage);
   const uploaded = image && { bytes: image.bytes, facts: inspectImage(image.bytes) };
   // The hash shows which image the service has used. It is requested wherever it can be compared.
@@ -102,18 +101,16 @@ export function planSession(deps: PlanDeps, command: OpenSessionCommand): Plan {
     creation,
     threshold: kind === "livenessWithVerify" ? thresholdOf(request, deps.policy) : undefined,
     keyHash: idempotencyKey === undefined ? undefined : sha256(`${holderOf(caller, request)}${idempotencyKey}`),
-    key: {
+    key: compact({
       creationId: creation.creationId,
       leaseUntil: new Date(Date.parse(creation.createdOn) + leaseMs).toISOString(),
       dueOn: collectDueOn(creation.tokenExpiresOn),
       countedFor: countedFor(caller),
-      ...(idempotencyKey !== undefined && { bodyHash: hashCommand(command, uploaded) }),
-      ...(caller.owner !== undefined && { owner: caller.owner }),
-      ...(request.userCorrelationId !== undefined && {
-        userCorrelationId: request.userCorrelationId,
-        createdOn: creation.createdOn,
-      }),
-    },
+      bodyHash: idempotencyKey === undefined ? undefined : hashCommand(command, uploaded),
+      owner: caller.owner,
+      userCorrelationId: request.userCorrelationId,
+      createdOn: request.userCorrelationId === undefined ? undefined : creation.createdOn,
+    }),
   };
 }
 
@@ -130,7 +127,7 @@ function nameUser(
   return { userCorrelationId: deriveUserId(policy.userIdKey, { caller, deviceCorrelationId, creationId }) };
 }
 
-/** Undefined where any match confidence will do. */
+/** Undefined: any match confidence is accepted. */
 function thresholdOf({ verifyConfidenceThreshold = 0 }: SessionRequest, { confidenceFloor }: OpeningPolicy) {
   const threshold = Math.max(verifyConfidenceThreshold, confidenceFloor);
   return threshold > 0 ? threshold : undefined;
@@ -148,7 +145,7 @@ function dateCreation({ now, newId }: PlanDeps, request: SessionRequest): Plan["
   };
 }
 
-/** SHA-256 (hex) of all that a repeat must have in common with the first request. */
+/** SHA-256 (hex) of everything in which a repeat must equal the first request. */
 function hashCommand(command: OpenSessionCommand, uploaded: CheckedImage | undefined): string {
   const { kind, request, referenceImageId, expectedReferenceImageId, clientReferenceId } = command;
   const asked = Object.entries(request).sort(([one], [other]) => (one < other ? -1 : 1));
@@ -157,8 +154,9 @@ function hashCommand(command: OpenSessionCommand, uploaded: CheckedImage | undef
 }
 
 /**
- * Whose a key is, as a prefix. A principal's is its own: it neither meets nor reveals another's. Services share the keys
- * of a device; where no device is named, each client has its own.
+ * Prefix of the idempotency key that separates its owners. Each principal has keys of its own, so that a key neither
+ * collides with nor reveals another principal's. Services share the keys of a device; without a named device, each client
+ * has its own.
  */
 function holderOf({ owner, clientName }: Caller, { deviceCorrelationIdSetInClient }: SessionRequest): string {
   if (owner !== undefined) return `${owner}:`;
@@ -174,14 +172,11 @@ export function recordOf(
   plan: Plan,
   upstreamVersion: ApiVersion,
   created: CreatedSession,
-  { facts }: { facts: ImageFacts | undefined },
+  image: ImageFacts | undefined,
 ): SessionRecord {
-  const { command, creation, threshold } = plan;
-  const { request, caller, clientReferenceId } = command;
-  const { deviceCorrelationId } = request;
-  const { expectedReferenceImageId } = command;
-  const referenceImageId = plan.uploaded ? creation.creationId : (command.referenceImageId ?? expectedReferenceImageId);
-  return {
+  const { command, creation } = plan;
+  const { caller, expectedReferenceImageId } = command;
+  return compact({
     ...creation,
     sessionId: created.sessionId,
     kind: command.kind,
@@ -192,20 +187,18 @@ export function recordOf(
     final: false,
     reasons: [],
     countedFor: plan.key.countedFor,
-    ...(deviceCorrelationId !== undefined && { deviceCorrelationId }),
-    ...(clientReferenceId !== undefined && { clientReferenceId }),
-    ...compact({
-      userCorrelationId: request.userCorrelationId,
-      attemptsAllowed: request.numberOfClientAttemptsAllowed,
-      expectedClientIpAddress: request.expectedClientIpAddress,
-    }),
-    ...(threshold !== undefined && { threshold }),
-    ...(created.modelVersion !== undefined && { modelVersion: created.modelVersion }),
-    ...(created.verifyReferences.length > 0 && { verifyReferences: created.verifyReferences }),
-    ...(referenceImageId !== undefined && { referenceImageId }),
-    ...(facts !== undefined && { referenceImageHash: facts.sha256 }),
-    ...(expectedReferenceImageId !== undefined && { imageFromClient: true }),
-    ...(caller.clientName !== undefined && { clientName: caller.clientName }),
-    ...(caller.owner !== undefined && { owner: caller.owner }),
-  };
+    deviceCorrelationId: command.request.deviceCorrelationId,
+    userCorrelationId: command.request.userCorrelationId,
+    attemptsAllowed: command.request.numberOfClientAttemptsAllowed,
+    expectedClientIpAddress: command.request.expectedClientIpAddress,
+    clientReferenceId: command.clientReferenceId,
+    threshold: plan.threshold,
+    modelVersion: created.modelVersion,
+    verifyReferences: created.verifyReferences.length > 0 ? created.verifyReferences : undefined,
+    referenceImageId: plan.uploaded ? creation.creationId : (command.referenceImageId ?? expectedReferenceImageId),
+    referenceImageHash: image?.sha256,
+    imageFromClient: expectedReferenceImageId === undefined ? undefined : true,
+    clientName: caller.clientName,
+    owner: caller.owner,
+  });
 }

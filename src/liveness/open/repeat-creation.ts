@@ -1,67 +1,65 @@
 import { creationInProgress, idempotencyKeyReused, sessionAlreadyUsed } from "../../api-errors.ts";
+import { compact } from "../../compact.ts";
 import type { CreatedSession, SessionState } from "../../face/model.ts";
 import type { Creations, Reserved } from "../model/creations.ts";
 import type { SessionRecord, StoredSession } from "../model/session.ts";
 import { cancelSession } from "../result/get-session.ts";
 import type { RecordResultDeps } from "../result/record-result.ts";
-import { admission, ignoreErrors, refundOwnerPlace, refundPlaces, takeOwnerPlace } from "./places.ts";
+import { admission, ignoreErrors, refundOwnerPlace, refundPlaces, takeOwnerPlace } from "./limits.ts";
 import type { Plan } from "./plan-session.ts";
 
 export interface RepeatDeps extends RecordResultDeps {
   creations: Creations;
 }
 
-/** Either the session of the first request again, or the place in which to open another one. */
+/** Either the session of the first request, or a place in which to open another one. */
 export type Repeated =
   | { answer: { created: CreatedSession; record: SessionRecord; requestId?: string } }
   | { reserved: Reserved };
 
 /**
  * Handles a creation whose idempotency key exists. An unused session is returned again. The token is not stored: if the
- * service does not return it, the session is revoked and replaced, so that never two sessions are alive whose tokens were
- * delivered for one key. The key contains the session that is being replaced, so that a retry after a crash continues. A
- * replacement takes places like any creation; returning the same session takes none.
+ * service does not return it, the session is revoked and replaced, so that at most one session of a key has a valid token.
+ * The key names the session that is being replaced, so that a retry after a crash continues. A replacement takes places
+ * like any creation; returning the same session takes none.
  *
- * @throws ApiError what `admit` and `admitOwner` throw, without a change to the session and its key; `IdempotencyKeyReused`
- *   for another body; `CreationInProgress` while the first request is in progress; `SessionAlreadyUsed` after an attempt, a
+ * @throws ApiError from `admit` and `admitOwner`, without a change to the session and its key; `IdempotencyKeyReused` for
+ *   another body; `CreationInProgress` while the first request is in progress; `SessionAlreadyUsed` after an attempt, a
  *   deletion or the expiry.
  */
 export async function repeatCreation(deps: RepeatDeps, plan: Plan, existing: Reserved): Promise<Repeated> {
   const { key } = existing;
-  if (key.bodyHash !== plan.key.bodyHash) {
-    throw idempotencyKeyReused();
-  }
-  // The lease of a crashed request ends.
+  if (key.bodyHash !== plan.key.bodyHash) throw idempotencyKeyReused();
+  // A crashed request never completes its key, so a repeat waits for the end of the lease only.
   if (key.sessionId === undefined && deps.now() < Date.parse(key.leaseUntil)) throw creationInProgress();
   const stored = await previousOf(deps, existing);
   if (stored === undefined) return takeOver(deps, plan, existing, undefined);
   const { record } = stored;
   const isReplaced = key.sessionId === undefined && record.revokedOn !== undefined;
   if (isReplaced) return replace(deps, plan, existing, stored);
-  // Revoked by its owner, or a moment ago by another repeat: that one has changed the key's row.
+  // The session was revoked by its owner, or by a concurrent repeat, which has changed the key.
   if (record.revokedOn !== undefined && !(await deps.creations.isCurrent(existing))) throw creationInProgress();
   if (record.status !== "NotStarted") throw sessionAlreadyUsed();
-  // If the service does not know the session, its own creation revoked it after a failed commit: no caller has its token.
+  // A session unknown to the service was revoked after its commit failed: its token was not delivered, so it is replaced.
   const current = await deps.face.get(record);
-  if (current !== undefined && (current.value.status !== "NotStarted" || current.value.attempts.length > 0))
+  if (current !== undefined && (current.value.status !== "NotStarted" || current.value.attempts.length > 0)) {
     throw sessionAlreadyUsed();
+  }
   const { authToken } = current?.value ?? {};
   if (current !== undefined && authToken !== undefined && deps.now() < Date.parse(record.tokenExpiresOn)) {
-    const { requestId } = current;
-    return {
-      answer: { created: sameSession(current.value, authToken), record, ...(requestId !== undefined && { requestId }) },
-    };
+    const created = sameSession(current.value, authToken);
+    return { answer: compact({ created, record, requestId: current.requestId }) };
   }
   return replace(deps, plan, existing, stored);
 }
 
-/** Revokes the replaced session in any case: an earlier request may have recorded that and stopped before the call. */
+/** Revokes the session even if its record has `revokedOn`: an earlier request may have stopped before the call. */
 async function replace(deps: RepeatDeps, plan: Plan, existing: Reserved, stored: StoredSession): Promise<Repeated> {
   const place = await takeOver(deps, plan, existing, stored.record.sessionId);
   try {
     await cancelSession(deps, stored);
   } catch (error) {
-    // The key row stays: by it a later repeat finds the session that is still to be revoked.
+    // The key stays: by it a later repeat finds the session that is still to be revoked.
     await ignoreErrors(refundPlaces(deps, plan, place.reserved));
     throw error;
   }
@@ -79,7 +77,7 @@ function sameSession(
   { sessionId, modelVersion, verifyReferences = [] }: SessionState,
   authToken: string,
 ): CreatedSession {
-  return { sessionId, authToken, verifyReferences, ...(modelVersion !== undefined && { modelVersion }) };
+  return compact({ sessionId, authToken, verifyReferences, modelVersion });
 }
 
 async function takeOver(
@@ -88,8 +86,8 @@ async function takeOver(
   existing: Reserved,
   replaces: string | undefined,
 ): Promise<{ reserved: Reserved }> {
-  const key = { ...plan.key, ...(replaces !== undefined && { replaces }) };
-  // The user's limit first: once the key is taken over, a refusal could not leave it as it was.
+  const key = compact({ ...plan.key, replaces });
+  // The user's limit is checked first: a refusal after the takeover could not restore the key.
   await takeOwnerPlace(deps, plan);
   try {
     const reserved = await deps.creations.takeOver(existing, key, admission(deps, plan));

@@ -15,15 +15,14 @@ export interface BindDeviceDeps {
 }
 
 /**
- * Moves a session whose device was set in the client to that device, as soon as the device is known: by the service's
- * result, or else from the app. From then on it counts among the device's sessions. The device is written to the record
- * first. Of two callers with different devices one succeeds, and a move that was interrupted is finished by the next
- * caller.
+ * Moves a session whose device was set in the client to that device, as soon as the service's result or the app names it.
+ * The session then counts among the device's sessions. The device is written to the record first: of two callers with
+ * different devices one succeeds, and the next caller finishes an interrupted move.
  *
  * @param fromService the device that the service reports.
  * @param fromApp the device that the app sends.
- * @returns undefined where the session was erased meanwhile.
- * @throws ApiError 409 `DeviceMismatch` where the app means another device than the session's.
+ * @returns undefined if the session was erased concurrently.
+ * @throws ApiError `DeviceMismatch` if the app names another device than the session's.
  */
 export async function bindDevice(
   { sessions, devices, now, limits }: BindDeviceDeps,
@@ -49,7 +48,7 @@ export async function bindDevice(
   );
 }
 
-/** The session with its device on record, which another caller may have written; wherever it has been moved since. */
+/** Writes the device to the record, unless a concurrent caller has named one. Finds the session also after its move. */
 async function nameDevice(
   sessions: Sessions,
   stored: StoredSession,
@@ -62,7 +61,5 @@ async function nameDevice(
 }
 
 function refuseAnother(device: string | undefined, fromApp: string | undefined): void {
-  if (fromApp !== undefined && device !== undefined && fromApp !== device) {
-    throw deviceMismatch();
-  }
+  if (fromApp !== undefined && device !== undefined && fromApp !== device) throw deviceMismatch();
 }

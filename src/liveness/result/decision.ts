@@ -2,7 +2,7 @@ import { type Attempt, type AttemptResult, maxAttempts, type SessionKind } from 
 import type { Decision } from "../model/session.ts";
 import { isWithin } from "./client-address.ts";
 
-/** Why a decision fell as it did: a decision has at least one reason. */
+/** Reasons of decisions. Every decision has at least one. */
 export const reasonCodes = [
   "ClientDigestMismatch",
   "VerifyImageHashMismatch",
@@ -24,21 +24,21 @@ export const reasonCodes = [
 ] as const;
 export type Reason = (typeof reasonCodes)[number];
 
-/** What was swapped on the way. It is remembered: whatever comes later, the session stays rejected. */
+/** The result or the image was replaced in transit, or came from elsewhere. The session stays rejected, whatever comes later. */
 const integrityFailures = [
   "ClientDigestMismatch",
   "VerifyImageHashMismatch",
   "ClientIpMismatch",
 ] as const satisfies Reason[];
 
-/** Whether reasons show that something was swapped. */
+/** Whether the reasons contain an integrity failure. */
 export function hasIntegrityFailure(reasons: readonly string[]): boolean {
   return integrityFailures.some((failure) => reasons.includes(failure));
 }
 
 export interface Evidence {
   kind: SessionKind;
-  /** Those that have ended, ascending by `attemptId`. */
+  /** Attempts that have ended, ascending by `attemptId`. */
   attempts: readonly Attempt[];
   /** Attempts that count; further ones are ignored. Default: all that the service allows. */
   attemptsAllowed?: number;
@@ -46,36 +46,35 @@ export interface Evidence {
   expectedClientIpAddress?: string;
   /** Lowest match confidence that is accepted; 0 leaves it to the service's `isIdentical`. */
   threshold: number;
-  /** SHA-256 (hex) of the image that the session was opened with, where we know it. */
+  /** SHA-256 (hex) of the image that the session was opened with, if known. */
   referenceImageHash?: string;
   /** The device submitted the image itself, so that only the hash identifies it. */
   imageFromClient: boolean;
   /** The client's digest, from this settle request or an earlier one. */
   clientDigest?: string;
-  /** The digest comes with this request, so it must be that of the latest attempt. */
+  /** The digest was sent with this request, so it must be that of the latest attempt. */
   digestIsNew: boolean;
-  /** Without the client's digest nothing is accepted. */
+  /** A session is accepted only with the client's digest. */
   requireClientDigest: boolean;
-  /** The client reported that it could not go on. */
+  /** The client reported an error. */
   clientFailed: boolean;
-  /** The token has ended or was revoked: no further attempt can come. */
+  /** The token has ended or was revoked: no further attempt is possible. */
   closed: boolean;
   /** Reasons recorded before. */
   earlierReasons: readonly string[];
 }
 
 export interface Verdict {
-  /** No further attempt is to be expected. */
+  /** No further attempt is expected. */
   final: boolean;
-  /** Absent while no attempt has ended and one still can. */
+  /** Absent while no attempt has ended and one is still possible. */
   decision?: Decision;
   reasons: string[];
 }
 
 /**
- * Decides on the latest attempt that has a result: `accepted` when a real face was seen and (with verify) it is the
- * expected one; `rejected` when it was not, or when something was swapped on the way; `inconclusive` when no attempt
- * gave an answer. A pure function: the same evidence gives the same verdict.
+ * Decides on the latest attempt that has a result. `accepted`: a real face, and with verify the expected one. `rejected`:
+ * not so, or an integrity failure. `inconclusive`: no attempt has a usable result. A pure function of the evidence.
  */
 export function decide(evidence: Evidence): Verdict {
   const attempts = evidence.attempts.slice(0, evidence.attemptsAllowed);
@@ -86,10 +85,10 @@ function decideOn(evidence: Evidence): Verdict {
   const { attempts, closed } = evidence;
   const latest = attempts.findLast(({ result }) => result !== undefined)?.result;
   const final = latest !== undefined || closed || attempts.length >= (evidence.attemptsAllowed ?? maxAttempts);
-  const swapped = integrityFailures.filter(
+  const failures = integrityFailures.filter(
     (failure) => evidence.earlierReasons.includes(failure) || detect[failure](evidence, latest),
   );
-  if (swapped.length > 0) return { final, decision: "rejected", reasons: swapped };
+  if (failures.length > 0) return { final, decision: "rejected", reasons: failures };
   if (latest !== undefined) return { final, ...withAbuse(evidence, judge(evidence, latest)) };
   const reasons = unanswered(evidence);
   if (reasons.length === 0) return { final, reasons };
@@ -157,9 +156,7 @@ function judgeRealFace(evidence: Evidence, result: AttemptResult): Judgement {
   if (evidence.expectedClientIpAddress !== undefined && !reportsAddress(evidence)) {
     return { decision: "inconclusive", reasons: ["ClientIpMissing"] };
   }
-  if (sameDigest(result.digest, evidence.clientDigest)) {
-    return { decision: "accepted", reasons: seen };
-  }
+  if (sameDigest(result.digest, evidence.clientDigest)) return { decision: "accepted", reasons: seen };
   return {
     decision: evidence.requireClientDigest ? "inconclusive" : "accepted",
     reasons: [...seen, "ClientDigestMissing"],
@@ -172,7 +169,7 @@ function reportsAddress({ attempts }: Evidence): boolean {
   return clientInformation.length > 0;
 }
 
-/** Digests in hex are the same whatever the case of their letters; in any other notation the case counts. */
+/** Compares hex digests without regard to case, and others exactly. A missing digest equals none. */
 export function sameDigest(one: string | undefined, other: string | undefined): boolean {
   if (one === undefined || other === undefined) return false;
   const isHex = /^[0-9a-f]+$/i;

@@ -4,20 +4,20 @@ import type { SessionRecord } from "../model/session.ts";
 import { sameDigest } from "./decision.ts";
 
 /*
- * The digest that a device sends is evidence only while its sender cannot read the service's: a caller that is not a
- * trusted service sees a digest after its own was recorded, and not before.
+ * A digest from a device is evidence only if its sender cannot read the digest from the service. A caller that is not a
+ * trusted service therefore sees a digest only after the same digest from its device was recorded.
  */
 
 /**
- * The attempt as the caller may see it: with its digest where the caller sent the same one, or where a wrong one has
- * rejected the session for good; otherwise without any property that could hold a digest, at whatever depth.
+ * The attempt as the caller may see it: with its digest if the caller sent the same one, or if a wrong one has rejected
+ * the session; otherwise without any property named like a digest, at any depth.
  */
 export function attemptFor(caller: Caller, record: SessionRecord, attempt: Attempt): Attempt {
   if (seesAll(caller, record) || sameDigest(attempt.result?.digest, record.clientDigest)) return attempt;
   return withoutDigests(attempt);
 }
 
-/** The fields of a session that no attempt has, as the caller may see them. */
+/** The session with only the digests outside of its attempts removed that the caller may not see. */
 export function sessionFieldsFor(caller: Caller, record: SessionRecord, state: SessionState): SessionState {
   const { attempts, ...fields } = state;
   return seesAll(caller, record) ? state : { ...withoutDigests(fields), attempts };
@@ -27,7 +27,7 @@ function seesAll(caller: Caller, { reasons }: SessionRecord): boolean {
   return caller.trusted || reasons.includes("ClientDigestMismatch");
 }
 
-/** The model requires no property of such a name, so what is left is of the same type. */
+/** The model requires no property of such a name, so the result has the same type. */
 function withoutDigests<T extends object>(value: T): T {
   return JSON.parse(JSON.stringify(value), (name, inner) => (/digest/i.test(name) ? undefined : inner)) as T;
 }

@@ -8,13 +8,13 @@ import type { Sessions } from "../model/sessions.ts";
 import { endedAttempts, type RecordResultDeps, recordResult } from "./record-result.ts";
 import { viewSession } from "./session-view.ts";
 
-/** Wider than the UUIDs that the service gives, and narrow enough to be a key. */
+/** The service's ids are UUIDs; any other short word is permitted too. */
 const sessionIdShape = /^[\w-]{1,64}$/;
 
 /**
- * The session for a caller who may see it, from the store alone.
+ * Finds a session's record that the caller may see. The service is not called.
  *
- * @throws ApiError 404 `SessionNotFound`, the same for what is not there and for what is another's.
+ * @throws ApiError `SessionNotFound`, also for sessions of other principals.
  */
 export async function findSession(
   { sessions }: { sessions: Sessions },
@@ -28,7 +28,7 @@ export async function findSession(
 
 export interface SessionView {
   record: SessionRecord;
-  /** As the service returns it, completed from the store. */
+  /** As the service returns it, completed from the record. */
   state: SessionState;
   /** The service's `apim-request-id`. */
   requestId?: string;
@@ -43,9 +43,9 @@ export interface GetSessionOptions {
 }
 
 /**
- * Asks the service for a session's state and records what is new of it.
+ * Fetches a session's state from the service and records its changes.
  *
- * @throws ApiError 404 `SessionNotFound`, for deleted, pruned and expired sessions too; errors of the service.
+ * @throws ApiError `SessionNotFound`, also for deleted, pruned and expired sessions; errors of the service.
  */
 export async function getSession(
   deps: RecordResultDeps,
@@ -63,11 +63,7 @@ export async function getSession(
   if (state === undefined) throw sessionNotFound();
   const needsTrail = withReceivedTimes && endedAttempts(state).some(({ audit }) => audit === undefined);
   const trail = needsTrail ? await deps.sessions.auditEntries(stored) : [];
-  return {
-    record,
-    ...(requestId !== undefined && { requestId }),
-    state: viewSession(caller, record, state, trail, deps.now()),
-  };
+  return compact({ record, requestId, state: viewSession(caller, record, state, trail, deps.now()) });
 }
 
 /** The session as it was recorded. */
@@ -78,10 +74,10 @@ async function storedState(sessions: Sessions, stored: StoredSession): Promise<S
 }
 
 /**
- * Revokes a session at the service. Its outcome is collected first and its record stays, as `Canceled`. A repeat after
- * the record was written and before the call to the service still revokes it.
+ * Revokes a session at the service. Its outcome is recorded first and its record stays, as `Canceled`. A repeat after an
+ * interruption between the record and the call of the service still revokes the session.
  *
- * @throws ApiError 404 `SessionNotFound` where neither we nor the service have it (any more).
+ * @throws ApiError `SessionNotFound` if the session has no record or the service no longer has it.
  */
 export async function deleteSession(
   deps: RecordResultDeps,
@@ -95,7 +91,7 @@ export async function deleteSession(
   if (!(await cancelSession(deps, stored))) throw sessionNotFound();
 }
 
-/** Records the outcome so far, then revokes and hides the session. False where the service had forgotten it before. */
+/** Records the outcome so far, then revokes and hides the session. False if the service did not have it any more. */
 export async function cancelSession(deps: RecordResultDeps, stored: StoredSession): Promise<boolean> {
   const { sessionId, revokedOn } = stored.record;
   // The service no longer knows a session whose attempts are used up: the app has revoked it.
@@ -106,11 +102,11 @@ export async function cancelSession(deps: RecordResultDeps, stored: StoredSessio
     deps.face.revoke(stored.record),
     deps.removals.markPruned(sessionId, new Date(deps.now()).toISOString()),
   ]);
-  // Known before and gone now: revoked by the first try of the same call, whose response was lost, or concurrently.
+  // If it was known before, the first try of this call revoked it and its response was lost, or a concurrent call did.
   return revoked || wasKnown;
 }
 
-/** @throws ApiError 404 `SessionNotFound`, as the service answers for what was deleted or has expired there. */
+/** @throws ApiError `SessionNotFound`, as the service does for sessions that were deleted or have expired. */
 export async function findLiveSession(
   deps: { sessions: Sessions; now: Clock },
   caller: Caller,

@@ -1,4 +1,5 @@
 import { sessionNotFound } from "../../api-errors.ts";
+import { compact } from "../../compact.ts";
 import type { Attempt, SessionKind, SessionListItem, VerifyReference } from "../../face/model.ts";
 import type { Caller } from "../model/caller.ts";
 import { type AuditRecord, attemptsAllowed, isUsedUp, type StoredSession } from "../model/session.ts";
@@ -9,28 +10,30 @@ import { findLiveSession, findSession } from "./get-session.ts";
 import { type RecordResultDeps, recordResult } from "./record-result.ts";
 import { viewAttempt } from "./session-view.ts";
 
-/** Sessions of one kind that the service would still know and the caller may see, ascending by id, after `start`. */
+/** Sessions of one kind that have not expired at the service and that the caller may see, ascending by id, after `start`. */
 export async function listSessions(
   { sessions, now }: Pick<RecordResultDeps, "sessions" | "now">,
   caller: Caller,
   kind: SessionKind,
   page: { start?: string | undefined; top: number },
 ): Promise<SessionListItem[]> {
-  const pointers = await sessions.list({
+  const query = compact({
     kind,
     top: page.top,
     createdAfter: new Date(now() - sessionLifeMs).toISOString(),
-    ...(page.start !== undefined && { after: page.start }),
-    ...(!caller.trusted && { owner: caller.owner ?? "" }),
+    after: page.start,
+    owner: caller.trusted ? undefined : (caller.owner ?? ""),
   });
-  return pointers.map((pointer) => ({
-    sessionId: pointer.sessionId,
-    createdDateTime: pointer.createdOn,
-    sessionExpired: now() >= Date.parse(pointer.createdOn) + pointer.ttlSeconds * 1000,
-    authTokenTimeToLiveInSeconds: pointer.ttlSeconds,
-    ...(pointer.startedOn !== undefined && { sessionStartDateTime: pointer.startedOn }),
-    ...(pointer.deviceCorrelationId !== undefined && { deviceCorrelationId: pointer.deviceCorrelationId }),
-  }));
+  return (await sessions.list(query)).map(({ sessionId, createdOn, startedOn, ttlSeconds, deviceCorrelationId }) =>
+    compact({
+      sessionId,
+      createdDateTime: createdOn,
+      sessionExpired: now() >= Date.parse(createdOn) + ttlSeconds * 1000,
+      authTokenTimeToLiveInSeconds: ttlSeconds,
+      sessionStartDateTime: startedOn,
+      deviceCorrelationId,
+    }),
+  );
 }
 
 export interface AuditTrail {
@@ -43,7 +46,7 @@ export interface AuditTrail {
 /**
  * The attempts of a session. New attempts are recorded first.
  *
- * @throws ApiError 404 `SessionNotFound`.
+ * @throws ApiError `SessionNotFound`.
  */
 export async function readAuditTrail(
   deps: RecordResultDeps,
@@ -54,17 +57,14 @@ export async function readAuditTrail(
   const stored = await refreshed(deps, await findLiveSession(deps, caller, kind, sessionId));
   const entries = await deps.sessions.auditEntries(stored);
   const { modelVersion, verifyReferences } = stored.record;
-  return {
-    attempts: entries.map(({ entry, receivedOn }) => viewAttempt(caller, stored.record, entry, receivedOn)),
-    ...(modelVersion !== undefined && { modelVersion }),
-    ...(verifyReferences !== undefined && { verifyReferences }),
-  };
+  const attempts = entries.map(({ entry, receivedOn }) => viewAttempt(caller, stored.record, entry, receivedOn));
+  return compact({ attempts, modelVersion, verifyReferences });
 }
 
 /**
- * The stored entries of a session, ascending by id, with the digests that the caller may see. Only the store is read.
+ * The stored entries of a session, ascending by id, with the digests that the caller may see. The service is not called.
  *
- * @throws ApiError 404 `SessionNotFound`.
+ * @throws ApiError `SessionNotFound`.
  */
 export async function readStoredEntries(
   deps: { sessions: Sessions },

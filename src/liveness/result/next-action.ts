@@ -40,7 +40,7 @@ const curable: ReadonlySet<string> = new Set<Reason>([
 ]);
 
 /**
- * Derives the next step from the record and the time. The first row that applies decides:
+ * Derives the next step from the record and the time. The first case that applies decides:
  *
  * | session | action |
  * |---|---|

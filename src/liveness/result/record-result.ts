@@ -8,12 +8,11 @@ import type { Removals } from "../model/removals.ts";
 import { type AuditRecord, isUsedUp, type SessionRecord, type StoredSession } from "../model/session.ts";
 import type { SessionImages } from "../model/session-images.ts";
 import type { Sessions } from "../model/sessions.ts";
-import { countOutcome, countsForLockout, type Limits } from "../open/limits.ts";
-import { ignoreErrors } from "../open/places.ts";
+import { countOutcome, countsForLockout, ignoreErrors, type Limits } from "../open/limits.ts";
 import { imagesOf } from "../retain/purge-session.ts";
 import { tokenIsOver } from "../retain/retention.ts";
 import { bindDevice } from "./bind-device.ts";
-import { decide, hasIntegrityFailure, sameDigest } from "./decision.ts";
+import { decide, type Evidence, hasIntegrityFailure, sameDigest } from "./decision.ts";
 import { updateRecord } from "./update-record.ts";
 
 export interface RecordResultDeps {
@@ -27,17 +26,17 @@ export interface RecordResultDeps {
   limits: Limits;
 }
 
-/** What an operator decides for all sessions. */
+/** Operator's rules for every decision. */
 export interface DecisionRules {
-  /** Without the client's digest nothing is accepted. */
+  /** A session is accepted only with the client's digest. */
   requireClientDigest: boolean;
 }
 
 export interface RecordedResult {
   stored: StoredSession;
-  /** The service's response; undefined if it no longer knows the session. */
+  /** The service's response; undefined if the service no longer has the session. */
   state: SessionState | undefined;
-  /** The record itself has gone meanwhile. */
+  /** The record was erased concurrently. */
   isErased?: true;
   /** The service's `apim-request-id`. */
   requestId?: string;
@@ -54,15 +53,15 @@ export interface RecordContext {
   /** The client's own error message. */
   clientError?: string;
   /**
-   * Further attempts of a session that has its result are recorded, and its decision stays: unless the image turns out to
-   * have been swapped. Default: the latest attempt with a result decides.
+   * Records further attempts without changing an earlier decision, except after an integrity failure. Default: the latest
+   * attempt with a result decides.
    */
   keepsDecision?: boolean;
 }
 
 /**
- * Fetches a session's result from the service and records it with its audit entries: the one path for GET, settle,
- * delete and the timer. Writes only what is news.
+ * Fetches a session's result from the service and records it with its audit entries, for reads, settle, deletion and the
+ * timer. Writes nothing if the result is already recorded.
  */
 export async function recordResult(
   deps: RecordResultDeps,
@@ -74,7 +73,7 @@ export async function recordResult(
   const answered = isGone ? undefined : await deps.face.get(record);
   const state = answered?.value;
   const ended = endedAttempts(state);
-  // Attempts may end in another order than they began, and the service may forget some: the audit trail has all recorded ones.
+  // Attempts may end in another order than they began, and the service may drop some: the audit trail has all recorded ones.
   const isKnown = record.attempts === 0 || ended.length === record.attempts;
   const trail = isKnown ? [] : (await deps.sessions.auditEntries(stored)).map(({ entry }) => entry);
   const attempts = inOrder([...trail, ...ended]);
@@ -84,28 +83,28 @@ export async function recordResult(
   const linked: string[] = [];
   let isBound = false;
   const written = await updateRecord(deps.sessions, placed, async (current) => {
-    // Bound by another process in between: it is moved before anything is written.
+    // Another process has named the session's device: the session is moved before anything is written.
     isBound = current.deviceCorrelationId !== placed.record.deviceCorrelationId;
     const next = isBound ? undefined : settle(current, seen);
     if (next === undefined) return undefined;
     const entries = newEntries(current, seen, trail);
     linked.push(...(await linkImages(deps.sessionImages, current, entries)));
     const guard = await guardChange(deps, placed, current, next);
-    return { record: next, entries, ...(guard && { guard }) };
+    return compact({ record: next, entries, guard });
   });
-  // Erased concurrently.
   if (written === undefined) {
-    // Or moved to its device, as long as that was not known here.
+    // The session was erased concurrently, or moved to a device that was not known here.
     const moved = placed.record.deviceCorrelationId === undefined && (await deps.sessions.find(record.sessionId));
     if (moved) return recordResult(deps, moved, occasion);
     for (const sessionImageId of linked) await deps.sessionImages.unlink(sessionImageId);
     return { stored, state: undefined, isErased: true };
   }
-  // A concurrent request recorded more attempts than were seen here. Repeat, or this request's context would be lost.
-  if (isBound || written.record.attempts > Math.max(attempts.length, record.attempts))
+  // If a concurrent request recorded more attempts than this one has, this request's context is not yet recorded.
+  if (isBound || written.record.attempts > Math.max(attempts.length, record.attempts)) {
     return recordResult(deps, written, occasion);
+  }
   if (state !== undefined) await revokeUsedUp(deps, written.record, state);
-  return { stored: written, state, ...(answered?.requestId !== undefined && { requestId: answered.requestId }) };
+  return { ...compact({ stored: written, requestId: answered?.requestId }), state };
 }
 
 /**
@@ -119,7 +118,7 @@ async function revokeUsedUp({ face }: RecordResultDeps, record: SessionRecord, s
   await ignoreErrors(face.revoke(record));
 }
 
-/** What the outcome changes in the guard that counts the session. */
+/** The outcome's change to the guard that counts the session. */
 async function guardChange(
   { devices, now, limits }: RecordResultDeps,
   stored: StoredSession,
@@ -128,13 +127,13 @@ async function guardChange(
 ) {
   if (deviceCorrelationId === undefined || decision === undefined) return undefined;
   if (!countsForLockout(before.decision, decision)) return undefined;
-  // An acceptance ends the row whatever its length was; a rejection must know it.
+  // A rejection adds to the guard's count, an acceptance resets it whatever it is.
   const known = decision === "rejected" ? await devices.guardOf(stored) : undefined;
   const change = countOutcome(known?.guard, decision, now(), limits);
-  return { change, ...(known !== undefined && { version: known.version }) };
+  return compact({ change, version: known?.version });
 }
 
-/** Lets a principal find the session that an image of an attempt belongs to. Trusted services need not ask. */
+/** Links images of attempts to the session of a principal, whose access to them is checked by it. Returns the images' ids. */
 async function linkImages(
   sessionImages: SessionImages,
   { owner, sessionId }: SessionRecord,
@@ -145,9 +144,9 @@ async function linkImages(
   return sessionImageIds;
 }
 
-/** All that bears on a session's outcome at one moment. */
+/** The input of a decision at one moment. */
 export interface Observation extends RecordContext {
-  /** Undefined where the service no longer knows the session. */
+  /** Undefined if the service no longer has the session. */
   state: SessionState | undefined;
   /** Attempts that have ended, ascending: from the service or the audit trail. */
   attempts: readonly Attempt[];
@@ -155,24 +154,22 @@ export interface Observation extends RecordContext {
   rules: DecisionRules;
 }
 
-/** The record as it should be by what was seen, or undefined where nothing of it is new. Nothing recorded is ever lost. */
+/** The record with the observation applied; undefined if that changes nothing. Recorded evidence is never removed. */
 export function settle(record: SessionRecord, seen: Observation): SessionRecord | undefined {
   // A concurrent request recorded more attempts: this observation is outdated.
   if (seen.attempts.length < record.attempts) return undefined;
   const { state, nowMs } = seen;
   const over = state === undefined || tokenIsOver(record.tokenExpiresOn, nowMs);
   const revokedOn = record.revokedOn ?? (seen.revoking ? iso(nowMs) : undefined);
-  // A digest is an attempt's: without a result there is nothing that it could belong to.
+  // A digest belongs to an attempt with a result; without one it is not recorded.
   const hasResult = seen.attempts.some(({ result }) => result !== undefined);
   const clientDigest = (hasResult ? seen.digest : undefined) ?? record.clientDigest;
   const clientError = seen.clientError ?? record.clientError;
-  const verdict = decide({
+  const evidence: Evidence = compact({
     kind: record.kind,
     attempts: seen.attempts,
-    ...compact({
-      attemptsAllowed: record.attemptsAllowed,
-      expectedClientIpAddress: record.expectedClientIpAddress,
-    }),
+    attemptsAllowed: record.attemptsAllowed,
+    expectedClientIpAddress: record.expectedClientIpAddress,
     threshold: record.threshold ?? 0,
     imageFromClient: record.imageFromClient === true,
     digestIsNew: seen.digest !== undefined && !isRepeatedDigest(record, seen),
@@ -180,39 +177,33 @@ export function settle(record: SessionRecord, seen: Observation): SessionRecord 
     clientFailed: clientError !== undefined,
     closed: record.final || revokedOn !== undefined || over,
     earlierReasons: record.reasons,
-    ...(record.referenceImageHash !== undefined && { referenceImageHash: record.referenceImageHash }),
-    ...(clientDigest !== undefined && { clientDigest }),
+    referenceImageHash: record.referenceImageHash,
+    clientDigest,
   });
+  const verdict = decide(evidence);
   const startedOn =
     record.startedOn ?? state?.sessionStartDateTime ?? (seen.attempts.length > 0 ? iso(nowMs) : undefined);
   const isKept = seen.keepsDecision && hasOwnResult(record) && !hasIntegrityFailure(verdict.reasons);
+  const status = revokedOn !== undefined ? "Canceled" : statusOf(record, seen, over);
+  // Of an image that the device has submitted.
+  const found = state?.verifyReferences?.length ? state.verifyReferences : undefined;
+  const verifyReferences = record.verifyReferences ?? found;
   const next: SessionRecord = {
     ...record,
+    ...compact({ revokedOn, startedOn, clientDigest, clientError, verifyReferences }),
+    ...(!isKept && { ...verdict, status }),
     attempts: seen.attempts.length,
-    ...(!isKept && {
-      status: revokedOn !== undefined ? "Canceled" : statusOf(record, seen, over),
-      final: verdict.final,
-      reasons: verdict.reasons,
-      ...(verdict.decision !== undefined && { decision: verdict.decision }),
-    }),
-    ...(revokedOn !== undefined && { revokedOn }),
-    ...(startedOn !== undefined && { startedOn }),
-    // Of an image that the device has submitted.
-    ...(record.verifyReferences === undefined &&
-      state?.verifyReferences?.length && { verifyReferences: state.verifyReferences }),
-    ...(clientDigest !== undefined && { clientDigest }),
-    ...(clientError !== undefined && { clientError }),
   };
   if (sameRecord(next, record)) return undefined;
-  return { ...next, ...(verdict.final && { settledOn: iso(nowMs) }) };
+  return verdict.final ? { ...next, settledOn: iso(nowMs) } : next;
 }
 
-/** Whether it was decided on a result. One that the service did not know has only expired for us. */
+/** Whether the session was decided on a result. `Expired` is also recorded if only the service has lost the session. */
 function hasOwnResult({ final, status, decision }: SessionRecord): boolean {
   return final && status !== "Expired" && decision !== undefined;
 }
 
-/** A repeated settle request has the digest of its own attempt, even if a further attempt has ended since. */
+/** Whether the digest was recorded before. It then belongs to its own attempt, even if a further attempt has ended since. */
 function isRepeatedDigest({ clientDigest }: SessionRecord, { digest, attempts }: Observation): boolean {
   return digest === clientDigest && attempts.some(({ result }) => sameDigest(result?.digest, digest));
 }
@@ -223,7 +214,7 @@ function sameRecord(one: SessionRecord, other: SessionRecord): boolean {
   return ordered(one) === ordered(other);
 }
 
-/** `Expired`: the token ended before the session had a result. The service has no such status. */
+/** `Expired`: the token ended before the session had a result. The service has no equivalent status. */
 function statusOf(record: SessionRecord, { state, attempts }: Observation, over: boolean): string {
   const status = state?.status ?? record.status;
   const isOpen = status === "NotStarted" || status === "Running";
@@ -235,7 +226,7 @@ function statusOf(record: SessionRecord, { state, attempts }: Observation, over:
   return over && isOpen ? "Expired" : status;
 }
 
-/** The attempts of a session that have come to an end, with a result or an error. */
+/** The attempts that have a result or an error. */
 export function endedAttempts(state: SessionState | undefined): Attempt[] {
   return (state?.attempts ?? []).filter(({ result, error }) => result !== undefined || error !== undefined);
 }
@@ -245,7 +236,7 @@ function inOrder(attempts: readonly Attempt[]): Attempt[] {
   return [...new Map(attempts.map((attempt) => [auditEntryId(attempt), attempt])).values()].sort(byEntryId);
 }
 
-/** @param trail what had been recorded before. */
+/** Audit entries of the attempts that are not in the recorded trail. */
 function newEntries(record: SessionRecord, { attempts, nowMs }: Observation, trail: readonly Attempt[]): AuditRecord[] {
   if (attempts.length === record.attempts) return [];
   const known = new Set(trail.map(auditEntryId));

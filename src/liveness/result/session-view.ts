@@ -1,13 +1,14 @@
+import { compact } from "../../compact.ts";
 import { type Attempt, auditEntryId, type SessionState } from "../../face/model.ts";
 import type { Caller } from "../model/caller.ts";
 import { type AuditRecord, isUsedUp, type SessionRecord } from "../model/session.ts";
 import { attemptFor, sessionFieldsFor } from "./digest-visibility.ts";
 
 /**
- * A session as the dialects return it: the state from the service, completed from the store. The caller sees only the
+ * A session as the Face routes return it: the state from the service, completed from the record. The caller sees only the
  * digests that `attemptFor` allows.
  *
- * @param trail the stored entries, for the times of attempts without a time from the service.
+ * @param trail audit entries, for the times of attempts without a time from the service.
  */
 export function viewSession(
   caller: Caller,
@@ -17,10 +18,6 @@ export function viewSession(
   nowMs: number,
 ): SessionState {
   const receivedOn = new Map(trail.map((entry) => [entry.entryId, entry.receivedOn]));
-  const sessionStartDateTime = state.sessionStartDateTime ?? record.startedOn;
-  const deviceCorrelationId = state.deviceCorrelationId ?? record.deviceCorrelationId;
-  const modelVersion = state.modelVersion ?? record.modelVersion;
-  const verifyReferences = state.verifyReferences?.length ? state.verifyReferences : record.verifyReferences;
   return {
     ...sessionFieldsFor(caller, record, state),
     sessionId: record.sessionId,
@@ -28,14 +25,16 @@ export function viewSession(
     attempts: state.attempts
       .slice(0, record.attemptsAllowed)
       .map((attempt) => viewAttempt(caller, record, attempt, receivedOn.get(auditEntryId(attempt)))),
-    // The list has it from the store, and the two must not differ.
+    // From the record, like in the list of sessions.
     createdDateTime: record.createdOn,
     sessionExpired: state.sessionExpired ?? nowMs >= Date.parse(record.tokenExpiresOn),
     authTokenTimeToLiveInSeconds: record.ttlSeconds,
-    ...(sessionStartDateTime !== undefined && { sessionStartDateTime }),
-    ...(deviceCorrelationId !== undefined && { deviceCorrelationId }),
-    ...(modelVersion !== undefined && { modelVersion }),
-    ...(verifyReferences !== undefined && { verifyReferences }),
+    ...compact({
+      sessionStartDateTime: state.sessionStartDateTime ?? record.startedOn,
+      deviceCorrelationId: state.deviceCorrelationId ?? record.deviceCorrelationId,
+      modelVersion: state.modelVersion ?? record.modelVersion,
+      verifyReferences: state.verifyReferences?.length ? state.verifyReferences : record.verifyReferences,
+    }),
   };
 }
 

@@ -4,7 +4,7 @@ import type { SessionRecord } from "../model/session.ts";
 import { findSession } from "./get-session.ts";
 import { type RecordResultDeps, recordResult } from "./record-result.ts";
 
-/** What the app reports from its device. */
+/** The app's report from its device. */
 export interface ClientReport {
   digest?: string;
   deviceCorrelationId?: string;
@@ -15,11 +15,11 @@ export interface ClientReport {
 const retryAfterSeconds = 5;
 
 /**
- * Fetches the result, checks it against the app's report, and records outcome and audit entries.
- * Repeating it gives the same answer, and never takes back what was found out before.
+ * Fetches the result, checks it against the app's report, and records outcome and audit entries. A repeat returns the
+ * same outcome and removes no recorded evidence.
  *
- * @throws ApiError 404 `SessionNotFound`; 409 `DeviceMismatch` where the session is another device's; 409
- *   `SessionNotFinished` while no attempt has ended and the client has not given up.
+ * @throws ApiError `SessionNotFound`; `DeviceMismatch` if the session belongs to another device; `SessionNotFinished`
+ *   while no attempt has ended and the client has reported no error.
  */
 export async function settleSession(
   deps: RecordResultDeps,
@@ -27,7 +27,7 @@ export async function settleSession(
   sessionId: string,
   report: ClientReport,
 ): Promise<SessionRecord> {
-  // Most often the process that created it settles it too, and need not read what it has written.
+  // The process that created the session often settles it too, and has its record in the cache.
   const recalled = deps.sessions.recall(sessionId);
   const stored = recalled && mayUse(caller, recalled.record) ? recalled : await findSession(deps, caller, sessionId);
   const recorded = await recordResult(deps, stored, report);

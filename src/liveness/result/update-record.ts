@@ -1,10 +1,11 @@
 import { serverBusy } from "../../api-errors.ts";
+import { compact } from "../../compact.ts";
 import type { GuardChange } from "../model/guard.ts";
 import type { Version } from "../model/references.ts";
 import { type AuditRecord, placed, type SessionRecord, type StoredSession } from "../model/session.ts";
 import type { Sessions } from "../model/sessions.ts";
 
-/** What to write: the record as it should be, and what goes with it in the same transaction. Undefined: nothing. */
+/** The new record, and the audit entries and guard to write with it. Undefined: no change. */
 export type RecordUpdate =
   | { record: SessionRecord; entries?: readonly AuditRecord[]; guard?: { change: GuardChange; version?: Version } }
   | undefined;
@@ -15,8 +16,8 @@ const maxRounds = 50;
 /**
  * Changes the stored record, and computes the change again after each concurrent write.
  *
- * @returns what is stored now, or undefined where the record is gone.
- * @throws ApiError 503 `ServerBusy` where others are quicker again and again.
+ * @returns the stored session; undefined if the record is gone.
+ * @throws ApiError `ServerBusy` after too many concurrent writes.
  */
 export async function updateRecord(
   sessions: Sessions,
@@ -28,11 +29,11 @@ export async function updateRecord(
     const amendment = await amend(current.record);
     if (amendment === undefined && !current.recalled) return current;
     const written = amendment && (await sessions.update(current, amendment.record, amendment.entries, amendment.guard));
-    // A write by the ETag proves that what was remembered was still so.
+    // A write succeeds only on the current version, which confirms a record from the cache.
     if (written !== undefined) return confirmed(written);
     const reread = await sessions.load(placed(current));
     if (reread === undefined) return undefined;
-    current = { ...reread, ...(stored.prunedOn !== undefined && { prunedOn: stored.prunedOn }) };
+    current = compact({ ...reread, prunedOn: stored.prunedOn });
   }
   throw serverBusy(`The record changed ${maxRounds} times while it was being written.`);
 }

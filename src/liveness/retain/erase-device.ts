@@ -1,12 +1,11 @@
 import { serverBusy } from "../../api-errors.ts";
 import type { FaceService } from "../../face/client/face-service.ts";
-import { unlessReplaced } from "../images/bound-images.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Creations } from "../model/creations.ts";
 import type { Devices } from "../model/devices.ts";
 import type { HeldImageName, Images } from "../model/images.ts";
 import type { Removals } from "../model/removals.ts";
-import type { DueKey, Schedule } from "../model/schedule.ts";
+import type { EntryKey, Schedule } from "../model/schedule.ts";
 import type { StoredSession } from "../model/session.ts";
 import type { SessionImages } from "../model/session-images.ts";
 import type { Sessions } from "../model/sessions.ts";
@@ -28,21 +27,21 @@ export interface EraseDeps {
   retention: Retention;
 }
 
-/** What an erasure removed, this time. */
+/** Numbers of removed items, of this call. */
 export interface Erased {
   sessions: number;
   referenceImages: number;
 }
 
-/** Creations may be under way while a device is erased; more rounds than this are no chance. */
+/** Rounds that concurrent creations may cause. More of them are a sign of continuous creations. */
 const maxRounds = 10;
 
 /**
- * Erases all that is known of a device: sessions that are alive at the service, images, rows. What a row points to goes
- * before the row itself, so that an erasure that was cut short finds the rest when it is repeated. Key rows go first:
- * a creation under way then fails at its commit.
+ * Erases everything about a device: sessions at the service, images, records. The target of a reference is removed before
+ * the reference, so that a repeat after an interruption finds the rest. Keys are removed first, so that creations in
+ * progress fail at their commit.
  *
- * @throws errors of the service and of storage; a repeat continues where it stopped.
+ * @throws errors of the service and of storage, and `ServerBusy`; a repeat continues where the erasure stopped.
  */
 export async function eraseDevice(deps: EraseDeps, deviceCorrelationId: string): Promise<Erased> {
   const erased: Erased = { sessions: 0, referenceImages: 0 };
@@ -57,7 +56,7 @@ export async function eraseDevice(deps: EraseDeps, deviceCorrelationId: string):
       await deps.images.delete(`sessions/${key.creationId}`);
       await unschedule(deps, [key]);
     }
-    // A creation that stopped at its commit may have left a pointer without a row.
+    // A creation that stopped at its commit may have left a pointer without a record.
     if (contents.keys.some(({ key }) => key.sessionId === undefined)) {
       await deps.removals.dropPointers({ deviceCorrelationId });
     }
@@ -74,11 +73,11 @@ export async function eraseDevice(deps: EraseDeps, deviceCorrelationId: string):
   throw serverBusy("Sessions are being created for this device at once.");
 }
 
-/** A replaced image may be bound to another device now; otherwise the next round removes it. */
+/** False if a concurrent request replaced the image: it is bound to another device, or the next round removes it. */
 async function eraseImage({ images }: EraseDeps, device: string, name: HeldImageName): Promise<boolean> {
   const facts = await images.facts(name);
   if (facts?.deviceCorrelationId !== device) return false;
-  return images.delete(name, { ifMatch: facts.etag }).catch(unlessReplaced(false));
+  return images.delete(name, facts.version);
 }
 
 /** Erases a session here and at the service. @param options of `purgeSession`. */
@@ -89,23 +88,23 @@ export async function eraseSession(
 ): Promise<void> {
   const { face, images, now, retention } = deps;
   const { record } = stored;
-  const { creationId, createdOn } = record;
+  const { creationId, createdOn, referenceImageId } = record;
   const following = [pruneDueOn, purgeDueOn].map((dueOn) => dueOn(createdOn, retention));
-  const rows = [collectDueOn(record.tokenExpiresOn), ...following].map((dueOn) => ({ creationId, dueOn }));
+  const entries = [collectDueOn(record.tokenExpiresOn), ...following].map((dueOn) => ({ creationId, dueOn }));
   const mayLive = now() < Date.parse(record.expiresOn);
   await Promise.all([
     mayLive && face.revoke(record),
-    record.referenceImageId === record.creationId && images.delete(`sessions/${record.creationId}`),
+    referenceImageId === creationId && images.delete(`sessions/${creationId}`),
   ]);
-  await unschedule(deps, rows);
+  await unschedule(deps, entries);
   await purgeSession(deps, stored, options);
-  // The timer may have been about to move the row on. Whatever it writes from now on, it takes back by itself.
-  await deps.schedule.remove(rows);
+  // The timer may have moved the entry on concurrently. After the purge it removes what it writes by itself.
+  await deps.schedule.remove(entries);
 }
 
-/** Removes rows of one creation from the schedule. Rows that failed, or were written under other settings, are due at other times. */
-export async function unschedule({ schedule }: EraseDeps, rows: readonly DueKey[]): Promise<void> {
-  const gone = await schedule.remove(rows);
-  const [first] = rows;
-  if (first !== undefined && gone.length === rows.length) await schedule.removeAll(first.creationId);
+/** Removes one creation from the schedule. After failures, or under other settings, its entry is due at another time. */
+export async function unschedule({ schedule }: EraseDeps, entries: readonly EntryKey[]): Promise<void> {
+  const gone = await schedule.remove(entries);
+  const [first] = entries;
+  if (first !== undefined && gone.length === entries.length) await schedule.removeAll(first.creationId);
 }

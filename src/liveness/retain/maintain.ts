@@ -1,4 +1,5 @@
-import type { DueRow, Phase } from "../model/schedule.ts";
+import { compact } from "../../compact.ts";
+import type { Phase, ScheduleEntry } from "../model/schedule.ts";
 import { beginRun, isInfrastructureFailure, type Run, type RunLimits } from "./maintenance-run.ts";
 import {
   find,
@@ -16,45 +17,45 @@ export interface MaintainDeps extends PhaseDeps, RunLimits {
   onFailure(failure: MaintenanceFailure): void;
 }
 
-/** What failed, as far as that is known, and why. */
+/** A failure, with its session if known. */
 export interface MaintenanceFailure {
   creationId?: string;
   sessionId?: string;
   phase?: Phase;
-  /** Runs in a row in which the session has failed. */
+  /** Successive runs in which the session has failed. */
   failures?: number;
-  /** Of 16, where its rows could not be read. */
+  /** The shard, 0 to 15, whose entries could not be read. */
   shard?: number;
   cause: unknown;
 }
 
-/** What became of the sessions that were due. One that was due for several things at once counts for each of them. */
+/** Numbers of due sessions by their outcome. A session counts once for each phase that was due. */
 export interface MaintenanceSummary {
   due: number;
   collected: number;
   pruned: number;
   purged: number;
-  /** Creations that never got as far as their commit. */
+  /** Creations that were never committed. */
   abandoned: number;
   failed: number;
-  /** There was no time for these, and they are due still. Only those that there was time to count. */
+  /** Sessions that are still due for want of time, as far as they were counted. */
   left: number;
-  /** When the oldest row was due; absent where none was. */
+  /** When the oldest entry was due; absent if none was. */
   oldestDueOn?: string;
 }
 
 const shards = Array.from({ length: 16 }, (_, shard) => shard);
-/** So many rows are written or removed with one request; what is done for them is not waited for longer than that. */
+/** Entries that are moved with one request, and the longest wait for them to fill a batch. */
 const maxBatch = 100;
 const maxBatchMs = 30_000;
-/** Backoff of a session that fails: doubled with each further run in which it fails, up to the longest. */
+/** Backoff of a session that fails: doubled with each successive failure, up to the longest. */
 const firstDelayMs = 5 * 60_000;
 const longestDelayMs = 60 * 60_000;
 
 /**
- * Works on all that is due, the oldest first whatever its shard, until nothing is or until the deadline (milliseconds
- * since the epoch). Rerunning it, running it twice at once and ending it anywhere are harmless: a session's row moves on
- * when all is done that it asks for, and whatever is done twice changes nothing the second time.
+ * Visits all due sessions, the oldest first across shards, until the deadline (milliseconds since the epoch). Repeated,
+ * concurrent and interrupted runs are harmless: a session's entry moves on after its phase is done, and all phases are
+ * idempotent.
  */
 export async function drain(deps: MaintainDeps, deadline: number): Promise<MaintenanceSummary> {
   const run = beginRun(deps, deadline);
@@ -66,9 +67,10 @@ export async function drain(deps: MaintainDeps, deadline: number): Promise<Maint
 }
 
 /**
- * One shard, the oldest bucket first. A session that fails is reported to `onFailure`, stays due, and stops no other.
+ * Visits one shard, the oldest entries first. A session that fails is reported to `onFailure`, stays due, and does not
+ * affect others.
  *
- * @param run of which this is a part. Default: one of its own.
+ * @param run the run of which this is a part. Default: a run of its own.
  */
 export async function drainShard(
   deps: MaintainDeps,
@@ -83,11 +85,11 @@ export async function drainShard(
   const summary = addSummaries();
   const tools = { ...deps, face: run.face };
   const closing = new Set<Promise<void>>();
-  let batch: { since: number; visits: Promise<RowResult>[] } | undefined;
+  let batch: { since: number; visits: Promise<VisitResult>[] } | undefined;
   const isFull = ({ visits, since }: NonNullable<typeof batch>) =>
     visits.length === maxBatch || deps.now() - since >= maxBatchMs;
 
-  /** A batch is closed in the background: one slow session keeps only the rows beside it waiting. */
+  /** Closes a batch in the background: a slow session delays only the entries of its batch. */
   function close({ visits }: NonNullable<typeof batch>): void {
     const closed = Promise.all(visits)
       .then((ended) => commitBatch(tools, ended))
@@ -100,7 +102,7 @@ export async function drainShard(
     for await (const due of deps.schedule.dueRows(shard, run.startedOn)) {
       summary.due += 1;
       if ("cause" in due) {
-        // The row stays, and each run reports it until an operator repairs it.
+        // The entry stays, and each run reports it until an operator repairs it.
         summary.failed += 1;
         deps.onFailure({ creationId: due.creationId, cause: due.cause });
         continue;
@@ -127,67 +129,74 @@ export async function drainShard(
   return summary;
 }
 
-/** What came of one row. */
-interface RowResult {
-  due: DueRow;
+/** Result of the visit of one entry. */
+interface VisitResult {
+  due: ScheduleEntry;
   did: PhaseOutcome[];
-  /** What takes its place; absent: nothing does. */
-  next?: DueRow;
-  /** The row is left as it was: for want of time, or because of trouble that is not the session's. */
+  /** The entry that follows; absent: none. */
+  next?: ScheduleEntry;
+  /** The entry is unchanged, for want of time or after a failure that affects all sessions. */
   stays?: true;
   failure?: MaintenanceFailure;
 }
 
 /** Runs all phases of a session that are due, one after the other. Never rejects. */
-async function visit(deps: MaintainDeps, due: DueRow, run: Run): Promise<RowResult> {
-  const stand: PhaseState = { row: due };
+async function visit(deps: MaintainDeps, due: ScheduleEntry, run: Run): Promise<VisitResult> {
+  const state: PhaseState = { entry: due };
   const did: PhaseOutcome[] = [];
   let cause: unknown;
   try {
-    return { due, did, ...(await runPhases(deps, stand, did)) };
+    return { due, did, ...(await runPhases(deps, state, did)) };
   } catch (error) {
     if (error instanceof DeadlineReached) return { due, did: [], stays: true };
     cause = error;
-    return { due, did, ...(await fail(deps, stand.row, error)) };
+    return { due, did, ...(await fail(deps, state.entry, error)) };
   } finally {
     run.leave(cause);
   }
 }
 
-async function runPhases(deps: MaintainDeps, stand: PhaseState, did: PhaseOutcome[]): Promise<Pick<RowResult, "next">> {
+async function runPhases(
+  deps: MaintainDeps,
+  state: PhaseState,
+  did: PhaseOutcome[],
+): Promise<Pick<VisitResult, "next">> {
   for (;;) {
-    const step = await phases[stand.row.phase](deps, stand);
+    const step = await phases[state.entry.phase](deps, state);
     if (step.did !== undefined) did.push(step.did);
     if (step.next === undefined) return {};
-    stand.row = step.next;
+    state.entry = step.next;
     if (Date.parse(step.next.dueOn) > deps.now()) break;
   }
-  return { next: stand.row };
+  return { next: state.entry };
 }
 
 /**
- * The row by which a failed session is due again, after a delay that doubles with each failure; but no later than its
- * image is to be removed, which happens even if everything else fails. A failure of the infrastructure is not the
- * session's: its row stays as it is.
+ * Schedules a failed session again, after a delay that doubles with each failure, but not later than its image is due for
+ * removal, which is tried even if everything else fails. After a failure of the infrastructure the entry is unchanged.
  */
-async function fail(deps: MaintainDeps, row: DueRow, cause: unknown): Promise<Omit<RowResult, "due" | "did">> {
-  const failure = { ...nameOf(row), cause };
+async function fail(
+  deps: MaintainDeps,
+  entry: ScheduleEntry,
+  cause: unknown,
+): Promise<Omit<VisitResult, "due" | "did">> {
+  const failure = { ...nameOf(entry), cause };
   const nowMs = deps.now();
-  const pruneMs = Date.parse(pruneTime(deps, row));
+  const pruneMs = Date.parse(pruneTime(deps, entry));
   // If the removal fails as well, the next try repeats it.
-  if (pruneMs <= nowMs) await removeImage(deps, row).catch(() => undefined);
+  if (pruneMs <= nowMs) await removeImage(deps, entry).catch(() => undefined);
   if (isInfrastructureFailure(cause)) return { stays: true, failure };
-  const failures = (row.failures ?? 0) + 1;
+  const failures = (entry.failures ?? 0) + 1;
   const retryMs = nowMs + Math.min(firstDelayMs * 2 ** (failures - 1), longestDelayMs);
   const dueMs = pruneMs > nowMs ? Math.min(retryMs, pruneMs) : retryMs;
-  return { next: follow(row, row.phase, iso(dueMs), failures), failure: { ...failure, failures } };
+  return { next: follow(entry, entry.phase, iso(dueMs), failures), failure: { ...failure, failures } };
 }
 
 /**
- * Replaces the rows that were due by those that follow. If an old row is already gone, another run has visited the
+ * Replaces the entries that were due by those that follow. If an old entry is already gone, another run has visited the
  * session and leaves the same; but after an erasure, nothing may be left.
  */
-async function commitBatch(deps: MaintainDeps, visits: RowResult[]): Promise<RowResult[]> {
+async function commitBatch(deps: MaintainDeps, visits: VisitResult[]): Promise<VisitResult[]> {
   const moving = visits.filter(({ stays }) => !stays);
   try {
     const abandoned = moving.filter(({ did }) => did.includes("abandoned"));
@@ -203,11 +212,11 @@ async function commitBatch(deps: MaintainDeps, visits: RowResult[]): Promise<Row
   }
 }
 
-function nameOf({ creationId, phase, session }: DueRow): Omit<MaintenanceFailure, "cause"> {
+function nameOf({ creationId, phase, session }: ScheduleEntry): Omit<MaintenanceFailure, "cause"> {
   return { creationId, phase, ...(session && { sessionId: session.sessionId }) };
 }
 
-function count(deps: MaintainDeps, summary: MaintenanceSummary, visits: readonly RowResult[]): void {
+function count(deps: MaintainDeps, summary: MaintenanceSummary, visits: readonly VisitResult[]): void {
   for (const { did, stays, failure } of visits) {
     for (const done of did) summary[done] += 1;
     if (failure === undefined) {
@@ -219,14 +228,14 @@ function count(deps: MaintainDeps, summary: MaintenanceSummary, visits: readonly
   }
 }
 
-/** The sum of several summaries; without any, an empty one. */
+/** The sum of summaries; without any, an empty summary. */
 export function addSummaries(...parts: readonly MaintenanceSummary[]): MaintenanceSummary {
   const total = { due: 0, collected: 0, pruned: 0, purged: 0, abandoned: 0, failed: 0, left: 0 };
   for (const name of Object.keys(total) as (keyof typeof total)[]) {
     for (const part of parts) total[name] += part[name];
   }
   const oldestDueOn = parts.flatMap((part) => part.oldestDueOn ?? []).sort()[0];
-  return { ...total, ...(oldestDueOn !== undefined && { oldestDueOn }) };
+  return compact({ ...total, oldestDueOn });
 }
 
 function iso(ms: number): string {

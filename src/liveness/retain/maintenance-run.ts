@@ -5,39 +5,39 @@ import { createSemaphore } from "../../semaphore.ts";
 import type { Clock } from "../model/clock.ts";
 import { createRateLimiter, DeadlineReached, type RateLimiter } from "./rate-limiter.ts";
 
-/** What bounds a run of the timer. */
+/** Limits of a run of the timer. */
 export interface RunLimits {
   face: FaceService;
   now: Clock;
-  /** Sessions that the service is asked for at the same time; as many more are being read or written meanwhile. */
+  /** Concurrent calls of the service. Twice as many sessions are processed concurrently. */
   concurrency: number;
   faceCallsPerSecond: number;
   /** Shared by runs in one process, so that they keep the limits together. Default: one for this run. */
   rateLimiter?: RateLimiter;
 }
 
-/** One run of the timer: how much it may do at once, how fast, and until when. */
+/** One run of the timer with its limits of concurrency, rate and time. */
 export interface Run {
   startedOn: string;
-  /** The service, at the run's rateLimiter and up to its end. Throws `DeadlineReached` where that leaves no time. */
+  /** The service, behind the run's rate limiter and until its end. Throws `DeadlineReached` if there is no time left. */
   face: FaceService;
-  /** Waits for a place to work on a session, the oldest first. False where no session may be begun any more. */
+  /** Waits for a slot for a session, the oldest first. False if no further session may begin. */
   admit(dueOn: string): Promise<boolean>;
-  /** Releases the place. `cause`: what the session failed with, if it did. */
+  /** Releases the slot. `cause`: the session's failure, if any. */
   leave(cause: unknown): void;
-  /** Whether nothing is to be done any more, not even what comes last. */
+  /** Whether the run must stop, including the final work. */
   isOver(): boolean;
   end(): void;
 }
 
-/** Share of the time that is kept for what comes last: to count what is left, and to look for images. */
+/** Share of the time for the final work: to count the remaining sessions, and to scan images. */
 const lastShare = 0.05;
-/** Refusals of one call before it is left for the next run. */
+/** Throttled tries of one call before it is left to the next run. */
 const maxRefusals = 5;
-/** Sessions in a row for which storage was out of reach: it is for all of them then, and the run ends. */
+/** Successive sessions that fail because storage is unavailable before the run ends. */
 const maxOutages = 20;
 
-/** @param deadline milliseconds since the epoch. Calls of the service that last until then are broken off. */
+/** @param deadline milliseconds since the epoch. Calls of the service in progress are aborted then. */
 export function beginRun(limits: RunLimits, deadline: number): Run {
   const { face, now, concurrency } = limits;
   const { rateLimiter = createRateLimiter({ callsPerSecond: limits.faceCallsPerSecond, now }) } = limits;
@@ -53,7 +53,7 @@ export function beginRun(limits: RunLimits, deadline: number): Run {
 
   const mayBegin = () => now() < lastBegin && outages < maxOutages;
 
-  /** A throttled call is not a failure: the rate limiter has recorded it, and the call waits for its next turn. */
+  /** Repeats throttled calls: the rate limiter has recorded the refusal and delays the next try. */
   async function call<T>(ask: () => Promise<T>): Promise<T> {
     await faceCallSlots.acquire();
     try {
@@ -98,10 +98,10 @@ function isStorageOutage(cause: unknown): boolean {
   return cause instanceof ApiError && cause.code === "StorageUnavailable";
 }
 
-/** With these the app itself cannot ask, whichever session it asks for. */
+/** Errors of the app's credentials, which affect all sessions. */
 const credentialCodes = new Set(["FaceCredentialsRejected", "FaceCredentialFailed"]);
 
-/** Whether it is no session's fault: storage is out of reach, or the service refuses the app, its quota or its approval. */
+/** Whether a failure affects all sessions: storage is unavailable, or the service refuses the app, its quota or approval. */
 export function isInfrastructureFailure(cause: unknown): boolean {
   if (!(cause instanceof ApiError)) return false;
   return isStorageOutage(cause) || credentialCodes.has(cause.code) || isForbidden(cause);

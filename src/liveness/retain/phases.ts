@@ -1,5 +1,6 @@
+import { compact } from "../../compact.ts";
 import type { Placed } from "../model/references.ts";
-import type { DueRow, Phase, SettledSession } from "../model/schedule.ts";
+import type { Phase, ScheduleEntry, SettledSession } from "../model/schedule.ts";
 import { attemptsAllowed, type SessionRecord, type StoredSession } from "../model/session.ts";
 import type { Limits } from "../open/limits.ts";
 import { bindDevice } from "../result/bind-device.ts";
@@ -9,7 +10,7 @@ import type { EraseDeps } from "./erase-device.ts";
 import { purgeSession } from "./purge-session.ts";
 import { collectDueOn, pruneDueOn, purgeDueOn, sessionLifeMs, tokenIsOver } from "./retention.ts";
 
-/** What is to be done for a session whose time has come, and in which order. */
+/** The phases of a due session. */
 
 export interface PhaseDeps extends EraseDeps {
   rules: DecisionRules;
@@ -18,42 +19,42 @@ export interface PhaseDeps extends EraseDeps {
 
 export type PhaseOutcome = "collected" | "pruned" | "purged" | "abandoned";
 
-/** What came of a phase. */
+/** Result of a phase. */
 export interface Step {
   did?: PhaseOutcome;
-  /** The row that is to take the place of the one that was due; absent: nothing is. */
-  next?: DueRow;
+  /** The entry that follows the due one; absent: none. */
+  next?: ScheduleEntry;
 }
 
-/** A row as it is worked on, with what has been learned since it was read. */
+/** The entry in progress, with the facts found since it was read. */
 export interface PhaseState {
-  row: DueRow;
+  entry: ScheduleEntry;
 }
 
-/** Phases may be repeated, and run concurrently. They throw errors of the service and of storage. */
-export const phases: Record<Phase, (deps: PhaseDeps, stand: PhaseState) => Promise<Step>> = { collect, prune, purge };
+/** Phases are idempotent and may run concurrently. They throw errors of the service and of storage. */
+export const phases: Record<Phase, (deps: PhaseDeps, state: PhaseState) => Promise<Step>> = { collect, prune, purge };
 
-/** Records outcome and audit entries, by the same path as settling. Nothing is removed anywhere before that is done. */
-async function collect(deps: PhaseDeps, stand: PhaseState): Promise<Step> {
-  const { row } = stand;
-  const stored = await findPlaced(deps, row);
-  if (stored === undefined) return explainAbsence(deps, stand);
-  stand.row = { ...row, session: settledSession(stored.record) };
+/** Records outcome and audit entries like `settleSession`. Nothing is removed before that. */
+async function collect(deps: PhaseDeps, state: PhaseState): Promise<Step> {
+  const { entry } = state;
+  const stored = await findPlaced(deps, entry);
+  if (stored === undefined) return explainAbsence(deps, state);
+  state.entry = { ...entry, session: settledSession(stored.record) };
   const { place, record } = isSettled(stored.record)
     ? stored
     : (await recordResult(deps, stored, { keepsDecision: true })).stored;
-  const known = { ...row, place, session: settledSession(record) };
-  if (record.final) return { did: "collected", next: follow(known, "prune", pruneTime(deps, row)) };
+  const known = { ...entry, place, session: settledSession(record) };
+  if (record.final) return { did: "collected", next: follow(known, "prune", pruneTime(deps, entry)) };
   if (!tokenIsOver(record.tokenExpiresOn, deps.now())) {
     return { next: follow(known, "collect", collectDueOn(record.tokenExpiresOn)) };
   }
-  // It was erased or moved while its result was fetched.
-  return explainAbsence(deps, stand);
+  // The session was erased or moved while its result was fetched.
+  return explainAbsence(deps, state);
 }
 
 /**
- * Whether no attempt can be missing. While the token lived, one that has its result may have been used again, and one that
- * the service did not know may have been used all the same.
+ * Whether no attempt can be missing. Before the token's end, further attempts are possible after a result, and also if the
+ * service did not have the session.
  */
 function isSettled(record: SessionRecord): boolean {
   const { final, attempts, revokedOn, settledOn, tokenExpiresOn } = record;
@@ -62,109 +63,114 @@ function isSettled(record: SessionRecord): boolean {
   return settledOn !== undefined && tokenIsOver(tokenExpiresOn, Date.parse(settledOn));
 }
 
-async function explainAbsence(deps: PhaseDeps, stand: PhaseState): Promise<Step> {
-  const { row } = stand;
-  const current = await deps.schedule.get(row);
-  // Another run or an erasure has finished with it.
+async function explainAbsence(deps: PhaseDeps, state: PhaseState): Promise<Step> {
+  const { entry } = state;
+  const current = await deps.schedule.get(entry);
+  // Another run or an erasure has removed it.
   if (current === undefined) return {};
-  if (current.place !== row.place) {
-    // It was bound to its device meanwhile.
-    stand.row = { ...row, place: current.place };
-    return collect(deps, stand);
+  if (current.place !== entry.place) {
+    // The session was moved to its device concurrently.
+    state.entry = { ...entry, place: current.place };
+    return collect(deps, state);
   }
-  if ((await find(deps, row)) !== undefined) throw new Error("The session's outcome could not be recorded.");
-  // A creation that stopped before its commit. The pointer that it may have left goes with those of others like it.
-  await deps.images.delete(`sessions/${row.creationId}`);
-  await deps.creations.dropKey(row.place, row.creationId);
-  if (row.userCorrelationId !== undefined) await deps.users.remove(row.userCorrelationId, row);
+  if ((await find(deps, entry)) !== undefined) throw new Error("The session's outcome could not be recorded.");
+  // The creation stopped before its commit. The caller removes a pointer that it may have left, for a batch at once.
+  await deps.images.delete(`sessions/${entry.creationId}`);
+  await deps.creations.dropKey(entry.place, entry.creationId);
+  if (entry.userCorrelationId !== undefined) await deps.users.remove(entry.userCorrelationId, entry);
   return { did: "abandoned" };
 }
 
-/** Removes what belongs to the session at the service and its image, and hides it from the dialects. */
-async function prune(deps: PhaseDeps, stand: PhaseState): Promise<Step> {
-  const { row } = stand;
-  const { session } = row;
+/** Revokes the session at the service, removes its uploaded image and hides it from the Face routes. */
+async function prune(deps: PhaseDeps, state: PhaseState): Promise<Step> {
+  const { entry } = state;
+  const { session } = entry;
   if (session === undefined) {
-    // The row does not show that the outcome is recorded.
-    stand.row = { ...row, phase: "collect" };
-    return collect(deps, stand);
+    // The entry does not show that the outcome is recorded.
+    state.entry = { ...entry, phase: "collect" };
+    return collect(deps, state);
   }
-  const dueOn = pruneTime(deps, row);
-  if (Date.parse(dueOn) > deps.now()) return { next: follow(row, "prune", dueOn) };
-  const expiresMs = Date.parse(row.createdOn) + sessionLifeMs;
+  const dueOn = pruneTime(deps, entry);
+  if (Date.parse(dueOn) > deps.now()) return { next: follow(entry, "prune", dueOn) };
+  const expiresMs = Date.parse(entry.createdOn) + sessionLifeMs;
   const [hidden, ...removed] = await Promise.allSettled([
-    hide(deps, row, session.sessionId),
-    removeImage(deps, row),
+    hide(deps, entry, session.sessionId),
+    removeImage(deps, entry),
     deps.now() < expiresMs && deps.face.revoke(session),
   ]);
   if (hidden.status === "rejected") throw hidden.reason;
   for (const removal of removed) if (removal.status === "rejected") throw removal.reason;
   if (!hidden.value) return { did: "pruned" };
-  return { did: "pruned", next: follow(row, "purge", purgeTime(deps, row)) };
+  return { did: "pruned", next: follow(entry, "purge", purgeTime(deps, entry)) };
 }
 
-/** False where the session is gone, so that nothing of it is left to purge. */
-async function hide({ sessions, removals, now }: PhaseDeps, row: DueRow, sessionId: string): Promise<boolean> {
+/** False if the session is erased, so that nothing is left to purge. */
+async function hide({ sessions, removals, now }: PhaseDeps, entry: ScheduleEntry, sessionId: string): Promise<boolean> {
   const prunedOn = new Date(now()).toISOString();
   if (await removals.markPruned(sessionId, prunedOn)) return true;
-  // Erased, or created by a process that stopped between the commit and the pointer.
-  const stored = await sessions.load(row);
+  // The session was erased, or its creation stopped between the commit and the pointer.
+  const stored = await sessions.load(entry);
   if (stored === undefined) return false;
   await removals.restorePointer(stored, prunedOn);
-  if ((await sessions.load(row)) !== undefined) return true;
-  await removals.dropPointers({ records: [row] });
+  if ((await sessions.load(entry)) !== undefined) return true;
+  await removals.dropPointers({ records: [entry] });
   return false;
 }
 
-async function purge(deps: PhaseDeps, { row }: PhaseState): Promise<Step> {
-  const dueOn = purgeTime(deps, row);
-  if (Date.parse(dueOn) > deps.now()) return { next: follow(row, "purge", dueOn) };
-  const stored = await findPlaced(deps, row);
+async function purge(deps: PhaseDeps, { entry }: PhaseState): Promise<Step> {
+  const dueOn = purgeTime(deps, entry);
+  if (Date.parse(dueOn) > deps.now()) return { next: follow(entry, "purge", dueOn) };
+  const stored = await findPlaced(deps, entry);
   if (stored === undefined) return {};
   await purgeSession(deps, stored);
   return { did: "purged" };
 }
 
-/** The session of a due row, also if it has been moved since. */
+/** The session of an entry, also if it has been moved since. */
 export async function find(
   { sessions }: Pick<PhaseDeps, "sessions">,
-  row: Placed & Pick<DueRow, "session">,
+  entry: Placed & Pick<ScheduleEntry, "session">,
 ): Promise<StoredSession | undefined> {
-  return (await sessions.load(row)) ?? (row.session && (await sessions.find(row.session.sessionId)));
+  return (await sessions.load(entry)) ?? (entry.session && (await sessions.find(entry.session.sessionId)));
 }
 
-/** The same; one whose move to its device was interrupted is moved first. */
+/** The same; an interrupted move to its device is finished first. */
 export async function findPlaced(
   deps: PhaseDeps,
-  row: Placed & Pick<DueRow, "session">,
+  entry: Placed & Pick<ScheduleEntry, "session">,
 ): Promise<StoredSession | undefined> {
-  const found = await find(deps, row);
+  const found = await find(deps, entry);
   if (!found?.isMoving) return found;
   const placed = await bindDevice(deps, found);
-  // The record is written without its note of the place that it was moved from.
+  // Writing the record removes its reference to the place that it was moved from.
   return placed && updateRecord(deps.sessions, placed, (record) => ({ record }));
 }
 
-/** When the session is to be pruned by the settings as they are now. */
-export function pruneTime({ retention }: Pick<PhaseDeps, "retention">, { createdOn }: DueRow): string {
+/** When the session is pruned by the current settings. */
+export function pruneTime({ retention }: Pick<PhaseDeps, "retention">, { createdOn }: ScheduleEntry): string {
   return pruneDueOn(createdOn, retention);
 }
 
-function purgeTime({ retention }: PhaseDeps, { createdOn }: DueRow): string {
+function purgeTime({ retention }: PhaseDeps, { createdOn }: ScheduleEntry): string {
   return purgeDueOn(createdOn, retention);
 }
 
-/** Removes the image that was uploaded with the creation, if there is one. */
+/** Removes the image that was uploaded with the creation, if any. */
 export async function removeImage(
   { images }: Pick<PhaseDeps, "images">,
-  { creationId, session }: DueRow,
+  { creationId, session }: ScheduleEntry,
 ): Promise<void> {
   if (session?.uploaded !== false) await images.delete(`sessions/${creationId}`);
 }
 
-/** The row by which the session is due again. @param failures runs in a row that failed; default: none. */
-export function follow({ failures: _, ...row }: DueRow, phase: Phase, dueOn: string, failures?: number): DueRow {
-  return { ...row, phase, dueOn, ...(failures !== undefined && { failures }) };
+/** The session's next entry. @param failures successive runs that failed; default: none. */
+export function follow(
+  { failures: _, ...entry }: ScheduleEntry,
+  phase: Phase,
+  dueOn: string,
+  failures?: number,
+): ScheduleEntry {
+  return compact({ ...entry, phase, dueOn, failures });
 }
 
 function settledSession(record: SessionRecord): SettledSession {

@@ -22,7 +22,7 @@ export interface PurgeDeps {
 }
 
 /**
- * Removes a session with everything that points to it.
+ * Removes a session with all references to it.
  *
  * @param keepsUserEntry leaves the entry of its user, by which the erasure of the user finds the rest. Default false.
  */
@@ -33,7 +33,7 @@ export async function purgeSession(
 ): Promise<void> {
   const { userCorrelationId } = stored.record;
   if (userCorrelationId !== undefined && !keepsUserEntry) await users.remove(userCorrelationId, stored.record);
-  // Only what belongs to a principal has links from its images.
+  // Only sessions of principals have links from their images.
   const linked = stored.record.owner === undefined ? [] : imagesOf(await sessions.auditEntries(stored));
   for (const sessionImageId of linked) await sessionImages.unlink(sessionImageId);
   await removals.purge(stored);

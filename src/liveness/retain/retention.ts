@@ -1,38 +1,38 @@
-/** Sessions live so long at the service, whatever their token's life is: 48 hours after creation. */
+/** Sessions expire at the service 48 hours after their creation, whatever the life of their token. */
 export const sessionLifeMs = 48 * 3_600_000;
 
-/** The longest life that a token can be given. */
+/** Longest life of a token. */
 export const longestTokenMs = 86_400_000;
 
-/** An attempt that began with the token's last breath may still come in; after this nothing can. */
+/** An attempt that began just before the token's end may end until then. */
 const lastAttemptMs = 2 * 60_000;
 
-/** How long an operator wants things kept. */
+/** Operator's retention settings. */
 export interface Retention {
-  /** Age of a session at which the service's session and an uploaded image go. */
+  /** Age of a session at which the service's session and an uploaded image are removed. */
   sessionHours: number;
-  /** Age of a session at which its outcome and audit entries go. */
+  /** Age of a session at which its outcome and audit entries are removed. */
   outcomeDays: number;
-  /** Age at which held reference images go. Default: never. */
+  /** Age at which held reference images are removed. Default: never. */
   referenceImageDays?: number;
 }
 
-/** When a session's result is fetched by the timer at the latest. RFC 3339, as all times here. */
+/** When the timer fetches a session's result. RFC 3339, as all times here. */
 export function collectDueOn(tokenExpiresOn: string): string {
   return later(tokenExpiresOn, lastAttemptMs);
 }
 
-/** When the service's session and the uploaded image go: with the outcome, where that is kept for a shorter time. */
+/** When the service's session and the uploaded image are removed: not later than the outcome. */
 export function pruneDueOn(createdOn: string, { sessionHours, outcomeDays }: Retention): string {
   return later(createdOn, Math.min(sessionHours, outcomeDays * 24) * 3_600_000);
 }
 
-/** When the outcome and its audit trail go. */
+/** When the outcome and its audit trail are removed. */
 export function purgeDueOn(createdOn: string, { outcomeDays }: Retention): string {
   return later(createdOn, outcomeDays * 86_400_000);
 }
 
-/** Whether no attempt can come any more, by the clock alone. */
+/** Whether no further attempt can end, by the clock alone. */
 export function tokenIsOver(tokenExpiresOn: string, nowMs: number): boolean {
   return nowMs >= Date.parse(collectDueOn(tokenExpiresOn));
 }

@@ -1,5 +1,5 @@
 import { ApiError } from "../../errors.ts";
-import { type BoundImageDeps, removeVersion, unlessReplaced } from "../images/bound-images.ts";
+import { type BoundImageDeps, removeVersion } from "../images/bound-images.ts";
 import type { Bookmarks } from "../model/bookmarks.ts";
 import type { HeldImageName, ImageName, Images, ListedImage } from "../model/images.ts";
 import { longestTokenMs, type Retention } from "./retention.ts";
@@ -11,12 +11,12 @@ export interface SweepDeps extends BoundImageDeps {
   onFailure(failure: { image?: string; cause: unknown }): void;
 }
 
-/** By then the timer has removed an image together with its session, unless it does not know of it. */
+/** The timer removes the image of a scheduled session earlier than this. */
 const graceMs = 10 * 60_000;
 
 /**
- * Removes images by their age alone: those that came with a creation of which nothing else was ever written, and held
- * ones that are older than the operator wants them. A session whose token may be alive keeps its image.
+ * Removes images by their age alone: uploaded ones whose creation stored nothing else, and held ones beyond the retention.
+ * A session whose token may be valid keeps its image.
  *
  * @returns the number of removed images. Failures are reported to `onFailure`.
  */
@@ -37,7 +37,7 @@ export function sweepImages(deps: SweepDeps, deadline: number): Promise<number> 
   );
 }
 
-/** A place that storage does not know any more: from the beginning then. */
+/** Starts from the beginning if the bookmark is no longer valid. */
 async function listFrom(images: Images, prefix: "sessions/" | "", place: string | undefined) {
   try {
     return await images.list(prefix, place);
@@ -55,12 +55,11 @@ function isOutdated({ now, retention }: SweepDeps, { name, createdOn }: ListedIm
   return retention.referenceImageDays !== undefined && ageMs >= retention.referenceImageDays * 86_400_000;
 }
 
-/** False after a concurrent removal or replacement. */
+/** False after a concurrent removal or replacement, or a failure, which is reported. */
 async function remove(deps: SweepDeps, image: ListedImage): Promise<boolean> {
-  const { name, etag } = image;
+  const { name, version } = image;
   try {
-    if (isHeld(name)) return await removeVersion(deps, name, image);
-    return await deps.images.delete(name, { ifMatch: etag }).catch(unlessReplaced(false));
+    return await (isHeld(name) ? removeVersion(deps, name, image) : deps.images.delete(name, version));
   } catch (cause) {
     deps.onFailure({ image: name, cause });
     return false;

@@ -20,18 +20,18 @@ export interface SweepRowsDeps {
 const tables = ["sessions", "sessionids", "users"] as const satisfies WalkedTable[];
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
-/** Rows that are removed before the clock is looked at again. */
+/** Items that are removed between two checks of the deadline. */
 const chunkSize = 100;
-/** Images that are asked for at a time. */
-const maxQuestions = 8;
+/** Concurrent reads of images. */
+const maxImageReads = 8;
 
 /**
- * Finds the rows that nothing else finds, because whatever wrote or removed them ended halfway: those that have no use any
- * more are removed, and sessions that the calendar has lost are set down there for the next run. Each row is judged by
- * itself and by its age, later than any other part of the app would have removed it.
+ * Finds the remains of interrupted writes and removals: items without a use are removed, and sessions missing from the
+ * schedule are scheduled for the next run. Each item is judged alone, by an age at which any other part of the app would have
+ * removed it.
  *
- * @returns how many rows were removed or scheduled, and how many of these were scheduled, which are due at once. Failures are
- *   reported to `onFailure`.
+ * @returns how many items were removed or scheduled, and how many of these were scheduled; they are due at once. Failures
+ *   are reported to `onFailure`.
  */
 export async function sweepRows(deps: SweepRowsDeps, deadline: number): Promise<{ swept: number; scheduled: number }> {
   let swept = 0;
@@ -39,10 +39,8 @@ export async function sweepRows(deps: SweepRowsDeps, deadline: number): Promise<
   for (const table of tables) {
     const list = (place: string | undefined) => deps.storedRows.page(table, place);
     const visit = async (rows: FoundRow[]) => {
-      const lost = await setDown(
-        deps,
-        rows.filter((row) => row.kind === "session"),
-      );
+      const sessions = rows.filter((row) => row.kind === "session");
+      const lost = await scheduleLost(deps, sessions);
       scheduled += lost;
       return lost + (await sweepPage(deps, rows, deadline));
     };
@@ -71,7 +69,7 @@ function isOutdated({ now, retention }: SweepRowsDeps, row: FoundRow): boolean {
   const keptMs = retention.outcomeDays * dayMs;
   switch (row.kind) {
     case "key":
-      // Without a session: the service has forgotten any that was opened, and the tokens of the one before have ended.
+      // Without a session: any session that was opened has expired, and so has the token of the replaced one.
       return isOlder(row.leaseUntil, row.isCommitted ? keptMs + dayMs : sessionLifeMs + hourMs, nowMs);
     case "guard": {
       const { recent, rejectionsInARow, lockedUntil, changedOn } = row;
@@ -91,18 +89,18 @@ function isOutdated({ now, retention }: SweepRowsDeps, row: FoundRow): boolean {
   }
 }
 
-/** What has no time on it is as old as can be. */
+/** An item without a time counts as older. */
 function isOlder(time: string | undefined, ms: number, nowMs: number): boolean {
   return time === undefined || nowMs - Date.parse(time) > ms;
 }
 
-/** Notes of images that are gone, or bound to another device. One that is young may be about to get its image. */
+/** Notes of images that are gone, or bound to another device. A young note precedes its image. */
 async function withoutImage(
   deps: SweepRowsDeps,
   notes: readonly RowOf<"imageNote">[],
   deadline: number,
 ): Promise<FoundRow[]> {
-  const semaphore = createSemaphore(maxQuestions);
+  const semaphore = createSemaphore(maxImageReads);
   const old = notes.filter(({ boundOn }) => isOlder(boundOn, hourMs, deps.now()));
   const found = await Promise.all(
     old.map(async (note) => {
@@ -122,8 +120,8 @@ async function withoutImage(
   return found.flat();
 }
 
-/** Sets down the sessions that the timer should have finished, or moved, and that the calendar does not know. */
-async function setDown(deps: SweepRowsDeps, sessions: readonly RowOf<"session">[]): Promise<number> {
+/** Schedules the sessions that the timer should have finished or moved, and that have no schedule entry. */
+async function scheduleLost(deps: SweepRowsDeps, sessions: readonly RowOf<"session">[]): Promise<number> {
   const nowMs = deps.now();
   const keptMs = deps.retention.outcomeDays * dayMs;
   const late = sessions.filter(
@@ -132,12 +130,10 @@ async function setDown(deps: SweepRowsDeps, sessions: readonly RowOf<"session">[
       ((!isFinal || isMoving) && isOlder(tokenExpiresOn, hourMs, nowMs)),
   );
   if (late.length === 0) return 0;
-  // One that fails is due again within the hour.
+  // A session that fails is due again within the hour, and so is not missing.
   const until = new Date(nowMs + 2 * hourMs).toISOString();
-  const lost = await deps.schedule.missing(
-    late.map(({ placed }) => placed.creationId),
-    until,
-  );
+  const creationIds = late.map(({ placed }) => placed.creationId);
+  const lost = await deps.schedule.missing(creationIds, until);
   const dueOn = new Date(nowMs).toISOString();
   const rows = late
     .filter(({ placed }) => lost.has(placed.creationId))

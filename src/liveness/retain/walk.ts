@@ -2,23 +2,23 @@ import type { Bookmarks, WalkName } from "../model/bookmarks.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Page } from "../model/page.ts";
 
-/** A walk through more than one run of the timer has time for. */
+/** A scan that takes several runs of the timer. */
 export interface Walk<T> {
   /** Names the bookmark. */
   name: WalkName;
   list(place: string | undefined): Promise<Page<T>>;
-  /** Answers how many items it has done something about. */
+  /** Returns the number of items that were changed. */
   visit(items: T[]): Promise<number>;
 }
 
-/** Pages in one run; the next run goes on from there. */
+/** Pages in one run; the next run continues after them. */
 const maxPages = 5;
 
 /**
- * Goes through the next pages of a walk, until the deadline (milliseconds since the epoch). No bookmark is left when the
- * end is reached.
+ * Visits the next pages of a scan, until the deadline (milliseconds since the epoch). The bookmark is removed at the end
+ * of the list.
  *
- * @returns the sum of what `visit` answered. What fails is reported to `onFailure`, and ends the run of the walk.
+ * @returns the sum of the results of `visit`. A failure is reported to `onFailure` and ends this run of the scan.
  */
 export async function walkOn<T>(
   deps: { bookmarks: Bookmarks; now: Clock; onFailure(failure: { cause: unknown }): void },

@@ -4,12 +4,12 @@ import type { StorageOptions } from "./connect.ts";
 import type { ConnectedTable } from "./table.ts";
 import { createTableWrites } from "./table-writes.ts";
 
-/** For all tables, so that they share its kept connections. */
+/** Shared by all tables, so that they share its open connections. */
 const httpClient = createDefaultHttpClient();
 
-/** A table's client, without what none of our requests needs; and the writes on its pipeline. */
+/** A table's client without needless pipeline policies, and the writes on its pipeline. */
 export function connectTable(options: StorageOptions, name: string): ConnectedTable {
-  // Whether the line is encrypted is the connection string's own choice: Azurite speaks plain HTTP.
+  // A connection string may choose plain HTTP, as Azurite's does.
   const allowInsecureConnection = "connectionString" in options;
   const clientOptions = { allowInsecureConnection, httpClient };
   const client =
@@ -21,8 +21,8 @@ export function connectTable(options: StorageOptions, name: string): ConnectedTa
 }
 
 /**
- * What the library does around every request and no request of ours has a use for; a creation makes four. Answers are
- * small, redirects there are none, and retries are `sendRequest`'s.
+ * Policies that cost time in each request and that this app does not need: responses are small, the service sends no
+ * redirects, and `sendRequest` does the retries.
  */
 const needlessPolicies = [
   "decompressResponsePolicy",

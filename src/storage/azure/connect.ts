@@ -1,20 +1,20 @@
 import type { TokenCredential } from "@azure/identity";
+import type { ContainerClient } from "@azure/storage-blob";
 import type { Clock } from "../../liveness/model/clock.ts";
-import { type Container, openContainer } from "./container.ts";
-import { defaultRetryPolicy, type StorageRetryPolicy } from "./send-request.ts";
+import { defaultRetryPolicy, type StorageRetryPolicy, sendOrCreate } from "./send-request.ts";
 import { openTable, type Table } from "./table.ts";
 
-/** Where tables and blobs are and as whom to ask; and, where they differ from the defaults, the limits of a request. */
+/** Addresses and credentials of the storage account, and settings that differ from the defaults. */
 export type StorageOptions = (
   | { connectionString: string }
   | { tableUri: string; blobUri: string; credential: TokenCredential }
 ) & {
   retryPolicy?: Partial<StorageRetryPolicy>;
-  /** Time of what is written. Default: the system's. */
+  /** Clock for the times in rows. Default: the system's. */
   now?: Clock;
 };
 
-/** The tables of the app, how long to wait for them, and the time. Nothing is sent before the first use. */
+/** The tables of the app. No request is sent before the first use. */
 export interface StorageTables {
   sessions: Table;
   sessionIds: Table;
@@ -24,14 +24,20 @@ export interface StorageTables {
   now: Clock;
 }
 
+/** A container of blobs, created when a request finds it missing. */
+export interface Container {
+  /** Runs one request with a time limit and bounded retries; see `sendRequest`. */
+  call<T>(operation: (client: ContainerClient, abortSignal: AbortSignal, repeated: boolean) => Promise<T>): Promise<T>;
+}
+
 /** The tables and the container of the app. */
 export interface StorageConnection extends StorageTables {
   referenceImages: Container;
 }
 
 /**
- * Builds every client once. The libraries are loaded when they are first needed: together they take longer to load than
- * all the rest of the app, and most requests never touch a blob.
+ * Connects to storage. Each SDK is loaded at its first use: together they take longer to load than the rest of the app,
+ * and most requests need no blob.
  */
 export function connectStorage(options: StorageOptions): StorageConnection {
   const retryPolicy = { ...defaultRetryPolicy, ...options.retryPolicy };
@@ -41,11 +47,19 @@ export function connectStorage(options: StorageOptions): StorageConnection {
       once(async () => (await import("./connect-table.ts")).connectTable(options, name)),
       retryPolicy,
     );
-  const container = (name: string) =>
-    openContainer(
-      once(async () => (await import("./connect-container.ts")).connectContainer(options, name)),
-      retryPolicy,
-    );
+  const container = (name: string): Container => {
+    const connect = once(async () => (await import("./connect-container.ts")).connectContainer(options, name));
+    return {
+      async call(operation) {
+        const client = await connect();
+        const missing = {
+          missingCode: "ContainerNotFound",
+          create: (abortSignal: AbortSignal) => client.createIfNotExists({ abortSignal }),
+        };
+        return sendOrCreate(retryPolicy, missing, (abortSignal, repeated) => operation(client, abortSignal, repeated));
+      },
+    };
+  };
   return {
     sessions: table("sessions"),
     sessionIds: table("sessionids"),
@@ -59,8 +73,5 @@ export function connectStorage(options: StorageOptions): StorageConnection {
 
 function once<T>(build: () => Promise<T>): () => Promise<T> {
   let built: Promise<T> | undefined;
-  return () => {
-    built ??= build();
-    return built;
-  };
+  return () => (built ??= build());
 }

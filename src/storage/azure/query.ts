@@ -1,23 +1,27 @@
-/** What a query of a table looks for: every condition must hold. A row without a property meets no condition on it. */
+/** A query of a table. A row that lacks a property meets no condition on it. */
 export interface Query {
+  /** Every one of these conditions must hold. */
   where: Conditions;
-  /** And one of these, where they are given. */
+  /** If given, all conditions of at least one element must hold too. */
   anyOf?: readonly Conditions[];
   /** Properties to read, the keys among them. Default: all. */
   select?: string[];
   /** Rows per request, 1 to 1,000. Default 1,000. */
   pageSize?: number;
   /**
-   * Asked before each further page, with the number of pages so far: false ends the query there. Storage may answer any
-   * number of pages that are partly filled or empty. Default: every page is read.
+   * Called before each further page with the number of pages read; false ends the query. Storage may return any number of
+   * pages that are partly filled or empty. Default: every page is read.
    */
   mayContinue?: (pages: number) => boolean;
 }
 
-/** The most rows that storage answers in one page. */
+/** The most rows that storage returns in one page. */
 export const maxPageSize = 1000;
 
-/** By name of the property, `PartitionKey` and `RowKey` included. Only strings and flags can be asked for. */
+/** `select` of a query that needs no properties. */
+export const keysOnly = ["PartitionKey", "RowKey"];
+
+/** Conditions by property name, `PartitionKey` and `RowKey` included. Only strings and booleans are supported. */
 export interface Conditions {
   readonly [property: string]: string | boolean | Bounds;
 }
@@ -35,7 +39,13 @@ const operators = { from: "ge", after: "gt", before: "lt", through: "le" } as co
   string
 >;
 
-/** The OData filter of a query, in which every text is a quoted string, whatever it holds. */
+export async function readAll<T, R>(rows: AsyncIterable<T>, read: (row: T) => R): Promise<R[]> {
+  const results: R[] = [];
+  for await (const row of rows) results.push(read(row));
+  return results;
+}
+
+/** The OData filter of a query. Every text is quoted, so that no value can add a condition. */
 export function writeFilter({ where, anyOf = [] }: Pick<Query, "where" | "anyOf">): string {
   const all = comparisons(where);
   if (anyOf.length > 0) all.push(`(${anyOf.map((conditions) => comparisons(conditions).join(" and ")).join(" or ")})`);

@@ -57,3 +57,26 @@ export async function sendRequest<T>(
     throw isTransient(error) ? storageUnavailable(error) : error;
   }
 }
+
+/** A table or container that is created when a request finds it missing. */
+export interface Creatable {
+  /** Error code of a request to a missing table or container. */
+  missingCode: string;
+  /** Must succeed after a concurrent creation. */
+  create(abortSignal: AbortSignal): Promise<unknown>;
+}
+
+/** `sendRequest`, repeated after `create` if the table or container is missing. */
+export async function sendOrCreate<T>(
+  policy: StorageRetryPolicy,
+  { missingCode, create }: Creatable,
+  operation: (abortSignal: AbortSignal, repeated: boolean) => Promise<T>,
+): Promise<T> {
+  try {
+    return await sendRequest(policy, operation);
+  } catch (error) {
+    if (readFailure(error)?.code !== missingCode) throw error;
+  }
+  await sendRequest(policy, create);
+  return sendRequest(policy, operation);
+}

@@ -2,21 +2,21 @@ import { ApiError } from "../../errors.ts";
 
 /** Status and code of a failed request. */
 export interface StorageFailure {
-  /** Absent: there was no answer. */
+  /** Undefined: no response. */
   status: number | undefined;
   /** The service's own code, such as `EntityAlreadyExists`. */
   code: string | undefined;
 }
 
-/** A body that broke off while it was read, or an answer that did not come in time. Worth another try. */
+/** Connection lost while a body was read, incomplete response, or timeout. Transient. */
 export class TransportError extends Error {
   override readonly name = "TransportError";
 }
 
 /**
- * Reads status and code of what an SDK threw; undefined where it is no failed request. The code stands in
- * `details.odataError` after a single operation on a table, in `code` after a transaction and after a blob operation,
- * and in `details.errorCode` after a HEAD of a blob, which has no body.
+ * Status and code of an SDK's error; undefined if it is not a failed request. The code is in `details.odataError` after a
+ * single operation on a table, in `code` after a transaction or a blob operation, and in `details.errorCode` after a HEAD
+ * of a blob, whose response has no body.
  */
 export function readFailure(error: unknown): StorageFailure | undefined {
   if (!(error instanceof Error) || error.name !== "RestError") return undefined;
@@ -29,7 +29,7 @@ export function readFailure(error: unknown): StorageFailure | undefined {
   };
 }
 
-/** Whether the same request may do better in a moment: no answer, throttling, a time-out, or a fault of the service. */
+/** Whether a retry may succeed: no response, throttling, timeout, or a failure of the service. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof TransportError) return true;
   const failure = readFailure(error);

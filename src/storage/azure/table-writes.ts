@@ -9,15 +9,15 @@ import { RestError, type TableClient, type TableEntity, type TransactionAction }
 import { TransportError } from "./storage-errors.ts";
 
 /**
- * The writes that every creation makes, as requests of our own on the library's pipeline: its credentials, headers and
- * transport. The library itself builds a client and a pipeline for each transaction, and finds its way through the answer
- * by text search, so that a key can be taken for a boundary.
+ * Writes that are sent on the pipeline of the SDK's client, and so with its credentials and headers, but not by the client.
+ * The client builds a new client and pipeline for each transaction, and parses the response by text search, which can
+ * mistake a key for a boundary.
  * The format: https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions
  */
 export interface TableWrites {
-  /** Inserts the row or replaces it whole, and answers its ETag. Throws `RestError`. */
+  /** Inserts the row or replaces all of it. Returns the new ETag, `*` if there is none. Throws `RestError`. */
   put(entity: TableEntity, abortSignal: AbortSignal): Promise<string>;
-  /** All or nothing, and answers the ETags in the order of the actions, `*` where there is none. Throws `RestError`. */
+  /** One transaction. Returns the ETags in the order of the actions, `*` for a missing one. Throws `RestError`. */
   transact(actions: readonly TransactionAction[], abortSignal: AbortSignal): Promise<string[]>;
 }
 
@@ -31,7 +31,7 @@ interface WriteRequest {
 const version = { "x-ms-version": "2019-02-02", DataServiceVersion: "3.0" };
 const json = { "Content-Type": "application/json", Accept: "application/json", DataServiceVersion: "3.0" };
 const eol = "\r\n";
-// No line of a body begins like these: JSON and URLs have no line breaks in them.
+// No line of a body begins like these: the JSON and the URLs contain no line breaks.
 const batchBoundary = "batch_writes";
 const changesetBoundary = "changeset_writes";
 
@@ -39,7 +39,7 @@ export function createTableWrites(
   client: TableClient,
   { httpClient, allowInsecureConnection }: { httpClient: HttpClient; allowInsecureConnection: boolean },
 ): TableWrites {
-  // A shared access signature, where the connection string has one, stands behind the account's address.
+  // The query of the address is a shared access signature, if the connection string has one.
   const { origin, pathname, search } = new URL(client.url);
   const account = `${origin}${pathname.replace(/\/$/, "")}`;
   const table = `${account}/${client.tableName}`;
@@ -59,18 +59,18 @@ export function createTableWrites(
       };
       const body = writeBatch(actions.map(describe));
       const response = await send({ method: "POST", url: `${account}/$batch`, headers, body }, abortSignal);
-      const answers = readBatch(response.bodyAsText ?? "");
-      const refused = answers.find(({ status }) => status >= 300);
+      const responses = readBatch(response.bodyAsText ?? "");
+      const refused = responses.find(({ status }) => status >= 300);
       if (refused !== undefined) throw failure(response, refused.status, refused.body);
-      // Unknown whether it was written: the retry finds out.
-      if (answers.length !== actions.length) throw new TransportError("The answer to a transaction is not whole.");
-      return answers.map(({ etag }) => etag);
+      // The outcome is unknown; a retry detects it.
+      if (responses.length !== actions.length) throw new TransportError("The answer to a transaction is not whole.");
+      return responses.map(({ etag }) => etag);
     },
   };
 
   async function send(request: Required<WriteRequest>, abortSignal: AbortSignal): Promise<PipelineResponse> {
     const { method, url, headers, body } = request;
-    // ClientReport here, because the transport would encode the whole body once more to learn it.
+    // Set here, because the transport would encode the whole body again to compute it.
     headers["Content-Length"] = String(Buffer.byteLength(body));
     const options = { method, url: `${url}${search}`, headers: createHttpHeaders(headers), body, abortSignal };
     const pipelineRequest = createPipelineRequest({ ...options, allowInsecureConnection });
@@ -100,10 +100,10 @@ function inUrl(key: string | undefined): string {
   return encodeURIComponent((key ?? "").replaceAll("'", "''"));
 }
 
-/** The keys go under their other names; what the service itself sets comes with rows that were read. */
+/** Keys are written under the service's own names; `etag` and `timestamp` are set by the service. */
 const notProperties = new Set(["partitionKey", "rowKey", "etag", "timestamp"]);
 
-/** Strings, booleans and numbers are what they are in JSON; a bigint is an Int64. */
+/** The JSON of a row. Strings, booleans and numbers are plain JSON; a bigint becomes an Int64. */
 function writeEntity(entity: TableEntity): string {
   const properties: Record<string, unknown> = { PartitionKey: entity.partitionKey, RowKey: entity.rowKey };
   for (const name in entity) {
@@ -123,8 +123,8 @@ function writeEntity(entity: TableEntity): string {
 }
 
 /**
- * Line and paragraph separators, controls, spaces other than U+0020, and marks that some parsers take for a space. JSON
- * may hold them as they are, but parsers of a multipart body end a line there: Azurite's does, at U+2028 and U+2029.
+ * Line and paragraph separators, controls, spaces other than U+0020, and invisible marks. They are escaped because a parser
+ * of a multipart body may end a line at them, as Azurite does at U+2028 and U+2029.
  */
 const separators = /[\u007f-\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]/g;
 
@@ -144,32 +144,32 @@ function writeBatch(requests: readonly WriteRequest[]): string {
   return lines.join(eol);
 }
 
-interface BatchAnswer {
+interface ActionResponse {
   status: number;
   etag: string;
-  /** JSON, of a refusal. */
+  /** JSON of an error. */
   body?: string;
 }
 
-/** One answer for each action; or a single one, where one of the actions was refused. */
-function readBatch(text: string): BatchAnswer[] {
-  const answers: BatchAnswer[] = [];
-  let answer: BatchAnswer | undefined;
+/** One response per action, or a single one if an action failed. */
+function readBatch(text: string): ActionResponse[] {
+  const responses: ActionResponse[] = [];
+  let response: ActionResponse | undefined;
   for (const line of text.split(/\r?\n/)) {
     const status = /^HTTP\/1\.1 (\d{3})/.exec(line)?.[1];
     if (status !== undefined) {
-      answer = { status: Number(status), etag: "*" };
-      answers.push(answer);
-    } else if (answer !== undefined && line.startsWith("{")) {
-      answer.body = line;
-    } else if (answer !== undefined && /^etag:/i.test(line)) {
-      answer.etag = line.slice("etag:".length).trim();
+      response = { status: Number(status), etag: "*" };
+      responses.push(response);
+    } else if (response !== undefined && line.startsWith("{")) {
+      response.body = line;
+    } else if (response !== undefined && /^etag:/i.test(line)) {
+      response.etag = line.slice("etag:".length).trim();
     }
   }
-  return answers;
+  return responses;
 }
 
-/** In the library's own shape: `code` is the service's, such as `EntityAlreadyExists`. */
+/** An error of the SDK's shape, whose `code` is the service's, such as `EntityAlreadyExists`. */
 function failure(response: PipelineResponse, statusCode: number, body: string | null | undefined): RestError {
   let code: unknown;
   try {
@@ -177,9 +177,5 @@ function failure(response: PipelineResponse, statusCode: number, body: string | 
   } catch {
     // Not a response of the service, but for example a proxy's page: only the status is used.
   }
-  return new RestError("The write was refused", {
-    statusCode,
-    response,
-    ...(typeof code === "string" && { code }),
-  });
+  return new RestError("The write was refused", { statusCode, response, ...(typeof code === "string" && { code }) });
 }

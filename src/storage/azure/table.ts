@@ -1,10 +1,11 @@
 import type { TableClient, TableEntity, TransactionAction } from "@azure/data-tables";
+import { compact } from "../../compact.ts";
 import { maxPageSize, type Query, writeFilter } from "./query.ts";
-import { type StorageRetryPolicy, sendRequest } from "./send-request.ts";
+import { type StorageRetryPolicy, sendOrCreate } from "./send-request.ts";
 import { readFailure } from "./storage-errors.ts";
 import type { TableWrites } from "./table-writes.ts";
 
-/** A row as the SDK reads it: keys, `etag`, and properties not yet looked at. */
+/** A row as the SDK returns it: keys, `etag`, and properties that are not validated yet. */
 export interface Entity {
   readonly [property: string]: unknown;
   readonly partitionKey: string;
@@ -15,7 +16,7 @@ export interface Entity {
 /** Why a write was refused. */
 export interface Conflict {
   reason: "exists" | "changed" | "missing";
-  /** The write was sent more than once, so that the conflict may be with itself. */
+  /** The write was sent more than once: an earlier attempt of the same write may be the cause. */
   repeated: boolean;
 }
 
@@ -23,21 +24,21 @@ export interface Conflict {
 export type Written = { etags: string[]; conflict?: never } | { conflict: Conflict };
 
 /**
- * One table, made when it is found missing. Absence and conflicts are values; what storage cannot do at the moment is
- * `ApiError` 503; anything else is the SDK's error.
+ * One table, created when a request finds it missing. Missing rows and conflicts are return values. Methods throw
+ * `ApiError` 503 while storage is unavailable, and the SDK's error after any other failure.
  */
 export interface Table {
   readonly name: string;
   get(partitionKey: string, rowKey: string): Promise<Entity | undefined>;
-  /** Inserts the row or replaces it whole, and answers its ETag. */
+  /** Inserts the row or replaces all of it. Returns the new ETag. */
   put(entity: TableEntity): Promise<string>;
-  /** Sets the given properties and leaves the others. False where there is no such row. */
+  /** Sets the given properties and keeps the others. False if the row is missing. */
   merge(entity: TableEntity): Promise<boolean>;
-  /** Removes the row in the given version, or in any. */
+  /** Removes the row if its ETag is `etag`. Default: whatever its ETag is. */
   remove(partitionKey: string, rowKey: string, etag?: string): Promise<"removed" | Conflict["reason"]>;
-  /** All or nothing: up to 100 rows of one partition. A delete in here goes by no ETag. */
+  /** One transaction of up to 100 rows of one partition. Deletions are unconditional. */
   transact(actions: TransactionAction[]): Promise<Written>;
-  /** In the order of the keys, fetched page by page as they are asked for. */
+  /** Rows in the order of their keys. Each page is fetched when the iteration reaches it. */
   query(query: Query): AsyncIterable<Entity>;
 }
 
@@ -49,7 +50,7 @@ const reasons: Record<string, Conflict["reason"]> = {
   EntityNotFound: "missing",
 };
 
-/** The library's client for a table, and what is sent on its pipeline beside. */
+/** The SDK's client of a table, and the writes that are sent on its pipeline without the client. */
 export interface ConnectedTable {
   client: TableClient;
   writes: TableWrites;
@@ -60,20 +61,16 @@ export function openTable(
   connect: () => Promise<ConnectedTable>,
   retryPolicy: StorageRetryPolicy,
 ): Table {
-  /** The request as it is; only where the table turns out to be missing, the table is made and the request repeated. */
   async function call<T>(
     operation: (table: ConnectedTable, abortSignal: AbortSignal, repeated: boolean) => Promise<T>,
   ): Promise<T> {
     const table = await connect();
-    const request = () => sendRequest(retryPolicy, (abortSignal, repeated) => operation(table, abortSignal, repeated));
-    try {
-      return await request();
-    } catch (error) {
-      if (readFailure(error)?.code !== "TableNotFound") throw error;
-    }
-    // After a concurrent creation, the SDK treats "already exists" as success.
-    await sendRequest(retryPolicy, (abortSignal) => table.client.createTable({ abortSignal }));
-    return request();
+    const missing = {
+      missingCode: "TableNotFound",
+      // After a concurrent creation, the SDK treats "already exists" as success.
+      create: (abortSignal: AbortSignal) => table.client.createTable({ abortSignal }),
+    };
+    return sendOrCreate(retryPolicy, missing, (abortSignal, repeated) => operation(table, abortSignal, repeated));
   }
 
   return {
@@ -121,11 +118,11 @@ export function openTable(
       }),
     async *query({ select, pageSize = maxPageSize, mayContinue = () => true, ...conditions }) {
       const filter = writeFilter(conditions);
-      const queryOptions = { ...(filter !== "" && { filter }), ...(select !== undefined && { select }) };
+      const queryOptions = compact({ filter: filter || undefined, select });
       let continuationToken: string | undefined;
       let pages = 0;
       do {
-        const settings = { maxPageSize: pageSize, ...(continuationToken !== undefined && { continuationToken }) };
+        const settings = compact({ maxPageSize: pageSize, continuationToken });
         const page = await call(async ({ client }, abortSignal) => {
           const { value } = await client.listEntities({ queryOptions, abortSignal }).byPage(settings).next();
           return value;
@@ -146,7 +143,6 @@ function reasonOf(error: unknown): Conflict["reason"] | undefined {
 function withKeys(entity: { etag: string; partitionKey?: string; rowKey?: string }): Entity {
   const { partitionKey, rowKey } = entity;
   if (partitionKey === undefined || rowKey === undefined) throw new TypeError("The row was selected without its keys");
-  // Azure answers a selected property that the row does not have as null; no column can hold one.
-  const values = Object.entries(entity).filter(([, value]) => value !== null);
-  return { ...Object.fromEntries(values), etag: entity.etag, partitionKey, rowKey };
+  // Azure returns null for a selected property that the row lacks.
+  return { ...compact(entity), etag: entity.etag, partitionKey, rowKey };
 }

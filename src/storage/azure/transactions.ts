@@ -1,12 +1,13 @@
 import type { TransactionAction } from "@azure/data-tables";
+import { keysOnly, readAll } from "./query.ts";
 import type { Table } from "./table.ts";
 
-/** The most that Tables take in one transaction. */
+/** The limit of Azure Tables. */
 export const maxTransactionRows = 100;
-/** A transaction's payload may have 4 MiB; headers and encoding need some of it. */
+/** A transaction's payload may have 4 MiB, including headers and encoding. */
 const maxCharacters = 2 * 1024 * 1024;
 
-/** Cuts actions into lists that fit into a transaction each, in their order. */
+/** Splits actions into lists, in the same order, that each fit into one transaction. */
 export function inTransactions<T extends TransactionAction>(
   actions: readonly T[],
   maxRows: number = maxTransactionRows,
@@ -47,10 +48,10 @@ export async function removeRows(table: Table, partitionKey: string, rowKeys: re
   for (const chunk of inTransactions(rowKeys.map((rowKey): Deletion => ["delete", { partitionKey, rowKey }]))) {
     if (await removeAll(chunk)) continue;
     const keys = chunk.map(([, { rowKey }]) => rowKey);
-    const there = chunk.length > 1 ? await whichAreThere(table, partitionKey, keys) : new Set(keys);
-    gone.push(...keys.filter((rowKey) => !there.has(rowKey)));
-    if (await removeAll(chunk.filter(([, { rowKey }]) => there.has(rowKey)))) continue;
-    const left = keys.filter((rowKey) => there.has(rowKey));
+    const existing = chunk.length > 1 ? await existingKeys(table, partitionKey, keys) : new Set(keys);
+    gone.push(...keys.filter((rowKey) => !existing.has(rowKey)));
+    if (await removeAll(chunk.filter(([, { rowKey }]) => existing.has(rowKey)))) continue;
+    const left = keys.filter((rowKey) => existing.has(rowKey));
     const queue = left.slice(0, -1).values();
     const worker = async () => {
       for (const rowKey of queue) await removeOne(rowKey);
@@ -63,11 +64,9 @@ export async function removeRows(table: Table, partitionKey: string, rowKeys: re
 
 type Deletion = ["delete", { partitionKey: string; rowKey: string }];
 
-async function whichAreThere(table: Table, partitionKey: string, rowKeys: readonly string[]): Promise<Set<string>> {
+async function existingKeys(table: Table, partitionKey: string, rowKeys: readonly string[]): Promise<Set<string>> {
   const sorted = rowKeys.toSorted();
   const [first = "", last = first] = [sorted[0], sorted.at(-1)];
   const where = { PartitionKey: partitionKey, RowKey: { from: first, through: last } };
-  const there = new Set<string>();
-  for await (const { rowKey } of table.query({ where, select: ["PartitionKey", "RowKey"] })) there.add(rowKey);
-  return there;
+  return new Set(await readAll(table.query({ where, select: keysOnly }), ({ rowKey }) => rowKey));
 }

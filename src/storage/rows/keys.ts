@@ -3,25 +3,25 @@ import { ApiError } from "../../errors.ts";
 import { type CountedFor, services } from "../../liveness/model/caller.ts";
 import type { HeldImageName } from "../../liveness/model/images.ts";
 
-/** Keys of the rows, and ranges of them. All pure. */
+/** Keys of rows, and ranges of keys. */
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-// What Azure Tables forbid in keys, the sign that marks an encoded byte, and separators at which a parser of transactions
-// may end a line.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
-const unfit = /[/\\#?!\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
+// Characters that Azure Tables forbid in keys, the `!` that marks an encoded byte, and the separators at which a parser of
+// transactions may end a line.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are forbidden in keys
+const forbidden = /[/\\#?!\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
 
 /**
- * Partition of a device: its id as it is, but for each character that is unfit the bytes of its UTF-8 as `!xx`. Two ids never
- * share a partition. Throws `ApiError` 400 for a lone surrogate, which no key can hold.
+ * Partition of a device: its id, in which the UTF-8 bytes of forbidden characters are encoded as `!xx`. Different ids have
+ * different partitions. Throws `ApiError` 400 for a lone surrogate, which no key can contain.
  */
 export function devicePartition(deviceCorrelationId: string): string {
   if (!deviceCorrelationId.isWellFormed()) {
     throw new ApiError(400, "BadArgument", "The correlation id is not well-formed Unicode.");
   }
-  return deviceCorrelationId.replace(unfit, (character) =>
+  return deviceCorrelationId.replace(forbidden, (character) =>
     Array.from(encoder.encode(character), (byte) => `!${byte.toString(16).padStart(2, "0")}`).join(""),
   );
 }
@@ -39,7 +39,7 @@ export function creationOfEntry(row: string): { createdOn: string; creationId: s
   return { createdOn: sessionCreatedOn(`${sessionPrefix}${row}`), creationId: row.slice(14) };
 }
 
-/** The device of a partition; undefined where the partition belongs to a creation whose device is not known yet. */
+/** The device of a partition; undefined for a partition of a creation without a device, or of a principal. */
 export function deviceOfPartition(partition: string): string | undefined {
   if (/^!(session|owner)_/.test(partition)) return undefined;
   return partition.replace(/(?:![0-9a-f]{2})+/g, (bytes) =>
@@ -47,7 +47,7 @@ export function deviceOfPartition(partition: string): string | undefined {
   );
 }
 
-/** Partition of a creation whose device is named later, by the client. No device's partition begins like this. */
+/** Partition of a creation whose device the client sets later. Device partitions cannot begin with this prefix. */
 export function sessionPartition(creationId: string): string {
   return `!session_${creationId}`;
 }
@@ -56,14 +56,14 @@ export function isSessionPartition(partition: string): boolean {
   return partition.startsWith("!session_");
 }
 
-/** Partition of a principal's own guard. No device's partition begins like this either. */
+/** Partition of a principal's own guard. Device partitions cannot begin with this prefix. */
 export function ownerPartition(owner: string): string {
   return `!owner_${owner}`;
 }
 
 /**
- * Key, among the pointers to sessions, of the link from an image of an attempt to its session. The image's id is the
- * service's, so it may be anything; hashed, it is a key, and with the prefix never a session's id.
+ * Key, in the table of the pointers, of the link from an attempt's image to its session. The image's id comes from the
+ * service and may contain any character, so it is hashed. The prefix keeps it apart from the ids of sessions.
  */
 export function imageLinkKey(sessionImageId: string): string {
   return `!image_${createHash("sha256").update(sessionImageId).digest("hex")}`;
@@ -85,26 +85,29 @@ export function guardRowOf(countedFor: CountedFor): string {
 const sessionPrefix = "s_";
 const keyPrefix = "k_";
 const imagePrefix = "i_";
-/** The character after `_`: what begins with a prefix is at least the prefix and less than the prefix ended by this. */
-const afterUnderscore = "`";
 
-/** Row keys from `from` up to, but without, `before`. */
+/** Row keys from `from` up to, but not including, `before`. */
 export interface RowRange {
   from: string;
   before: string;
 }
 
-export const sessionRows: RowRange = { from: sessionPrefix, before: `s${afterUnderscore}` };
-/** All creation keys and all sessions of a partition: neighbours in the order of the rows. */
+/** All keys that begin with a prefix that ends in `_`: the character after `_` in the order of the keys is "`". */
+function keysWith(prefix: string): RowRange {
+  return { from: prefix, before: `${prefix.slice(0, -1)}\`` };
+}
+
+export const sessionRows = keysWith(sessionPrefix);
+/** All creation keys and sessions of a partition. Only these rows have keys within the range. */
 export const keyAndSessionRows: RowRange = { from: keyPrefix, before: sessionRows.before };
 
-/** For whom the guard in such a row counts. */
+/** Inverse of `guardRowOf`. */
 export function guardHolder(row: string): CountedFor {
   return row === guardRow ? services : row.slice(guardPrefix.length);
 }
 
 /** All guards of a partition. */
-export const guardRows: RowRange = { from: guardRow, before: `g${afterUnderscore}` };
+export const guardRows: RowRange = { ...keysWith(guardPrefix), from: guardRow };
 
 export function isGuardRow(rowKey: string): boolean {
   return rowKey === guardRow || rowKey.startsWith(guardPrefix);
@@ -114,30 +117,29 @@ export function isSessionRow(rowKey: string): boolean {
   return rowKey.startsWith(sessionPrefix);
 }
 
-/** Newest first: Tables sort ascending, so the milliseconds are counted down. */
+/** Row of a session. Tables sort ascending, so the inverted time puts the newest session first. */
 export function sessionRow(createdOn: string, creationId: string): string {
   return `${sessionPrefix}${invertedTime(createdOn)}_${creationId}`;
 }
 
-/** The time of creation in the key of a session's row. */
+/** The time of creation in a session's row key, RFC 3339. */
 export function sessionCreatedOn(row: string): string {
   const inverted = /^s_(\d{13})_/.exec(row)?.[1];
   if (inverted === undefined) throw new TypeError("The row is not a session's");
   return new Date(latestTime - Number(inverted)).toISOString();
 }
 
-/** Audit entries of the session in `row`, in the order of their ids. */
+/** Row of an audit entry of the session in `row`. Rows sort by the entries' ids. */
 export function auditRow(row: string, entryId: string): string {
   if (!/^\d{1,19}$/.test(entryId)) throw new TypeError("An audit entry's id must be 1 to 19 decimal digits");
   return `${auditPrefix(row)}${entryId.padStart(19, "0")}`;
 }
 
 export function auditRows(row: string): RowRange {
-  const prefix = auditPrefix(row);
-  return { from: prefix, before: `${prefix.slice(0, -1)}${afterUnderscore}` };
+  return keysWith(auditPrefix(row));
 }
 
-/** Row of a creation's key: named by the hash of what the caller sent, or by the creation where nothing was sent. */
+/** Key row of a creation: named by the hash of the idempotency key, or by the creation's id without one. */
 export function creationKeyRow(creationId: string, keyHash?: string): string {
   return `${keyPrefix}${keyHash ?? creationId}`;
 }
@@ -147,15 +149,15 @@ export function isKeyRow(rowKey: string): boolean {
 }
 
 /**
- * Row that notes that a held image is bound to the device: `i_{id}` for a service's, `i_{owner}:{id}` for a user's. No id
- * has a colon, so no two images share a row.
+ * Row of a device's bound image: `i_{id}` for a service's image, `i_{owner}:{id}` for a user's. Ids contain no colon, so
+ * different images have different rows.
  */
 export function boundImageRow(name: HeldImageName): string {
   const [, ...place] = name.split("/");
   return `${imagePrefix}${place.join(":")}`;
 }
 
-/** The image of such a row; undefined for any other row. */
+/** Inverse of `boundImageRow`; undefined for any other row. */
 export function imageOfRow(rowKey: string): HeldImageName | undefined {
   if (!rowKey.startsWith(imagePrefix)) return undefined;
   const [first = "", second] = rowKey.slice(imagePrefix.length).split(":");
@@ -168,12 +170,12 @@ export function sessionRowOfAudit(rowKey: string): string | undefined {
   return match === null ? undefined : `${sessionPrefix}${match[1]}`;
 }
 
-/** `{shard}_{bucket}`: the 5-minute bucket, UTC, in which the time falls, in the creation's shard. */
+/** Partition in `expiry`: `{shard}_{bucket}`, with the creation's shard and the 5-minute bucket (UTC) of the time. */
 export function expiryPartition(creationId: string, dueOn: string): string {
   return `${shardOf(creationId)}_${bucketOf(dueOn)}`;
 }
 
-/** Partitions of a shard (0 to 15) whose bucket has begun at `now`: from the first up to, and with, the last. */
+/** Partitions of a shard (0 to 15) whose bucket has begun at `now`, including `through`. */
 export function duePartitions(shard: number, now: string): { from: string; through: string } {
   if (!Number.isInteger(shard) || shard < 0 || shard > 15)
     throw new RangeError("A shard is a whole number from 0 to 15");
@@ -181,7 +183,7 @@ export function duePartitions(shard: number, now: string): { from: string; throu
   return { from: `${digit}_`, through: `${digit}_${bucketOf(now)}` };
 }
 
-/** The shard of a creation: one hex digit, spread evenly whatever the ids look like. */
+/** The shard of a creation: one hex digit. The hash spreads any kind of ids evenly. */
 export function shardOf(creationId: string): string {
   return createHash("sha256").update(creationId).digest("hex").slice(0, 1);
 }
@@ -201,10 +203,9 @@ export function bucketStart(partition: string): string {
   return new Date(`${year}-${month}-${day}T${hour}:${minute}:00.000Z`).toISOString();
 }
 
-/** All partitions of the creation's shard: from the first up to, but without, the last. */
+/** All partitions of the creation's shard. */
 export function shardPartitions(creationId: string): RowRange {
-  const digit = shardOf(creationId);
-  return { from: `${digit}_`, before: `${digit}${afterUnderscore}` };
+  return keysWith(`${shardOf(creationId)}_`);
 }
 
 function auditPrefix(row: string): string {
@@ -215,12 +216,12 @@ function invertedTime(time: string): string {
   return String(latestTime - milliseconds(time)).padStart(13, "0");
 }
 
-/** In the year 2286: the last with 13 digits. */
+/** The last time in milliseconds with 13 digits, in the year 2286. */
 const latestTime = 9_999_999_999_999;
 
 function milliseconds(time: string): number {
   const value = Date.parse(time);
-  // Beyond these bounds, keys would lose their order.
+  // Keys of times beyond these bounds would not sort by time.
   if (!(value >= 0 && value <= latestTime)) throw new RangeError(`Not a usable time: ${time}`);
   return value;
 }

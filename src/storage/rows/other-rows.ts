@@ -4,19 +4,20 @@ import { type Attempt, apiVersions, sessionKinds } from "../../face/model.ts";
 import { services } from "../../liveness/model/caller.ts";
 import type { CreationKey } from "../../liveness/model/creations.ts";
 import type { Guard, GuardChange } from "../../liveness/model/guard.ts";
-import type { DueRow, SettledSession } from "../../liveness/model/schedule.ts";
+import type { ScheduleEntry, SettledSession } from "../../liveness/model/schedule.ts";
 import type { AuditRecord, SessionRecord } from "../../liveness/model/session.ts";
 import type { SessionPointer } from "../../liveness/model/sessions.ts";
+import { keysOnly } from "../azure/query.ts";
 import type { Entity } from "../azure/table.ts";
 import { auditRow, bucketStart, expiryPartition, sessionCreatedOn } from "./keys.ts";
 import { readPlace, recordKeys, writePlace } from "./references.ts";
 import { json, readRow, wholeNumber, writeRow } from "./row.ts";
 
-/** The rows beside the session's own: guard, creation key, id pointer, due row and audit entry. */
+/** Rows other than the session's: guard, creation key, pointer, due row and audit entry. */
 
 const text = z.string();
 
-// A guard that an outcome has made counts no creations.
+// A guard that was created by an outcome has no `recent`.
 const guardSchema: z.ZodType<Guard> = z.object({
   recent: json(z.array(text)).default([]),
   rejectionsInARow: wholeNumber,
@@ -26,7 +27,7 @@ const guardSchema: z.ZodType<Guard> = z.object({
 
 export const writeGuard = (partition: string, row: string, guard: Guard): TableEntity =>
   writeRow(partition, row, guard);
-/** Only what an outcome changes. */
+/** For a merge: the properties that an outcome changes. */
 export const writeGuardChange = (partition: string, row: string, change: GuardChange): TableEntity =>
   writeRow(partition, row, change);
 export const readGuard = (entity: Entity): Guard => readRow(guardSchema, entity);
@@ -53,7 +54,7 @@ export function readKey(entity: Entity): CreationKey {
   return { ...key, dueOn: expiryPartition === undefined ? key.leaseUntil : bucketStart(expiryPartition) };
 }
 
-/** The row of `sessionids`: where a session is, and what the dialects' list shows of it. */
+/** A row of `sessionids`: the location of a session, and the fields that the previews' list shows. */
 export interface Pointer extends Omit<SessionPointer, "sessionId"> {
   partition: string;
   row: string;
@@ -73,17 +74,17 @@ const listed = {
 const listedSchema = z.object(listed);
 const pointerSchema: z.ZodType<Pointer> = z.object({ ...listed, partition: text, row: text });
 
-/** What a list selects of a pointer. */
-export const listedProperties = ["PartitionKey", "RowKey", ...Object.keys(listed)];
+/** The properties of a pointer that a list reads. */
+export const listedProperties = [...keysOnly, ...Object.keys(listed)];
 
-/** A pointer also has the property `listed`, by which storage skips the pruned ones in a list, and which is never read. */
+/** Writes a pointer, with the property `listed`, by which the filter of a list skips pruned sessions. */
 export function writePointer(partition: string, row: string, record: SessionRecord): TableEntity {
   const { sessionId, kind, owner, deviceCorrelationId, createdOn, startedOn, ttlSeconds } = record;
   const values = { kind, owner, deviceCorrelationId, createdOn, startedOn, ttlSeconds };
   return writeRow(sessionId, sessionId, { partition, row, ...values, listed: true });
 }
 
-/** What pruning changes in a pointer. */
+/** For a merge: the properties of a pointer that pruning changes. */
 export function prunedPointer(sessionId: string, prunedOn: string): TableEntity {
   return writeRow(sessionId, sessionId, { prunedOn, listed: false });
 }
@@ -114,13 +115,13 @@ const dueSchema = z.object({
   idempotencyRowKey: text,
 });
 
-export function writeDue({ creationId, createdOn, place, ...due }: DueRow): TableEntity {
+export function writeDue({ creationId, createdOn, place, ...due }: ScheduleEntry): TableEntity {
   const keys = { ...recordKeys({ creationId, createdOn, place }), ...readPlace(place) };
   return writeRow(expiryPartition(creationId, due.dueOn), creationId, { ...due, ...keys });
 }
 
 /** A row without a time is due from the beginning of its bucket. */
-export function readDue(entity: Entity): DueRow {
+export function readDue(entity: Entity): ScheduleEntry {
   const { partition, row, idempotencyRowKey, ...values } = readRow(dueSchema, entity);
   const { dueOn = bucketStart(entity.partitionKey), ...due } = values;
   const place = writePlace({ partition, idempotencyRowKey });

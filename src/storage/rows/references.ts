@@ -2,7 +2,7 @@ import type { Place, Placed, RecordRef, RowRef, Version } from "../../liveness/m
 import type { StoredSession } from "../../liveness/model/session.ts";
 import { sessionRow } from "./keys.ts";
 
-/** What the references contain that rules pass around. No partition or key row has a slash. */
+/** Contents of the opaque references in `src/liveness`. Keys contain no slash, so a slash separates them in a place. */
 
 export interface KeyLocation {
   partition: string;
@@ -28,10 +28,10 @@ export function recordKeys({ place, creationId, createdOn }: Placed): RowKeys {
   return { partition: readPlace(place).partition, row: sessionRow(createdOn, creationId) };
 }
 
-/** Where a record was read, in which version, and the columns that only storage uses. */
+/** Keys and version of a record, and the columns that only storage uses. */
 export interface RecordLocation extends KeyLocation, RowKeys {
   etag: string;
-  /** Partition of the first row of `expiry` that leads here; the rows that follow are in partitions of their own times. */
+  /** Partition of the first row in `expiry` that points to the record. Later rows are in the partitions of their times. */
   expiryPartition: string;
   /** Partition of the key row if it is not the session's: the session was bound to its device later. */
   keyPartition?: string | undefined;

@@ -2,12 +2,12 @@ import type { TableEntity } from "@azure/data-tables";
 import * as z from "zod";
 import type { Entity } from "../azure/table.ts";
 
-/** What all rows share: how values become properties and are read again. */
+/** Conversion between values and the properties of a row. */
 
-/** A whole number; one stored as Int64 comes back as a bigint. */
+/** An integer. The SDK returns Int64 properties as bigint. */
 export const wholeNumber = z.union([z.int(), z.bigint().transform(Number)]);
 
-/** A nested shape, kept as JSON in one string property. */
+/** A nested shape, stored as JSON in one string property. */
 export function json<T extends z.ZodType>(schema: T) {
   return z
     .string()
@@ -22,12 +22,12 @@ export function json<T extends z.ZodType>(schema: T) {
     .pipe(schema);
 }
 
-/** A string property may have 64 KiB in UTF-16. Longer texts go on in `{name}__2`, `{name}__3`, … */
+/** A string property may have 64 KiB in UTF-16. Longer texts continue in `{name}__2`, `{name}__3`, … */
 const maxTextLength = 32 * 1024;
 
 /**
- * Scalars become plain properties, so that an operator can read and filter them; anything nested becomes JSON. What is
- * undefined is left out.
+ * Writes scalars as plain properties, which an operator can read and filter, and nested values as JSON. Undefined values are
+ * left out.
  */
 export function writeRow(partitionKey: string, rowKey: string, values: object): TableEntity {
   const entity: TableEntity = { partitionKey, rowKey };
@@ -41,7 +41,7 @@ export function writeRow(partitionKey: string, rowKey: string, values: object): 
   return entity;
 }
 
-/** Reads a row by its schema. Properties that the schema does not know are ignored. Throws where the row does not fit. */
+/** Reads a row by its schema. Other properties are ignored. Throws `Error` if the row does not match the schema. */
 export function readRow<T>(schema: z.ZodType<T>, entity: Entity): T {
   const parsed = schema.safeParse(joinTexts(entity));
   if (parsed.success) return parsed.data;
@@ -58,7 +58,7 @@ function cutText(text: string): string[] {
   let start = 0;
   while (text.length - start > maxTextLength) {
     let end = start + maxTextLength;
-    // The halves of a surrogate pair must not be parted: neither could be stored.
+    // A surrogate pair is not split, because storage rejects lone surrogates.
     if (/[\ud800-\udbff]/.test(text.charAt(end - 1))) end--;
     pieces.push(text.slice(start, end));
     start = end;

@@ -20,7 +20,7 @@ export interface SessionRow
   extends SessionRecord,
     Pick<RecordLocation, "idempotencyRowKey" | "expiryPartition" | "keyPartition" | "movedFrom"> {}
 
-/** Every column by its name: a missing one does not compile. */
+/** All columns by name. The compiler rejects a missing one. */
 const fields = {
   creationId: text,
   sessionId: text,
@@ -86,7 +86,7 @@ export function readSession(entity: Entity): StoredSession {
   return { record, ...located(location), ...movingOf(partition, { deviceCorrelationId, movedFrom }) };
 }
 
-/** Whether a session is not, or not wholly, where its device's are. */
+/** Whether the move of a session to its device's partition is still to be made or finished. */
 export function movingOf(
   partition: string,
   record: { deviceCorrelationId?: string | undefined; movedFrom?: string | undefined },

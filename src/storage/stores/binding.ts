@@ -1,8 +1,10 @@
 import type { TransactionAction } from "@azure/data-tables";
+import { compact } from "../../compact.ts";
 import type { Devices } from "../../liveness/model/devices.ts";
 import type { Admit, GuardEdit } from "../../liveness/model/guard.ts";
 import type { StoredSession } from "../../liveness/model/session.ts";
 import type { StorageTables } from "../azure/connect.ts";
+import { keysOnly, readAll } from "../azure/query.ts";
 import type { Entity, Table } from "../azure/table.ts";
 import { inTransactions, removeRows } from "../azure/transactions.ts";
 import { auditRows, creationKeyRow, devicePartition, guardRowOf, userEntryRow, userPartition } from "../rows/keys.ts";
@@ -13,8 +15,8 @@ import { createGuards } from "./guards.ts";
 
 /**
  * Moves a session to the partition of its device, which its record already contains. The new rows are written before the
- * pointers change, and the old rows are removed last; until then the new record contains their location. The next reader
- * of either record finishes an interrupted move.
+ * pointers change, and the old rows are removed last; until then the new record contains their location. After a crash,
+ * the next reader of either record finishes the move.
  */
 export function createBinding(connection: StorageTables): Devices["bindSession"] {
   const { sessions, sessionIds, expiry, users } = connection;
@@ -30,7 +32,7 @@ export function createBinding(connection: StorageTables): Devices["bindSession"]
     return { ...rest, ...located({ ...locationOf(moved), movedFrom: undefined }) };
   };
 
-  /** What an earlier move has put there is newer than what is copied. Undefined where the session was erased meanwhile. */
+  /** Keeps a record that an earlier move has written, as it is newer. Undefined if the session was erased concurrently. */
   async function copy(stored: StoredSession, count: Admit, refund: GuardEdit): Promise<StoredSession | undefined> {
     const { record, prunedOn } = stored;
     const { creationId, sessionId, deviceCorrelationId = "", userCorrelationId, countedFor } = record;
@@ -51,7 +53,7 @@ export function createBinding(connection: StorageTables): Devices["bindSession"]
       known: await guards.read(partition, guardRow),
       count,
       action: ["create", writeSession(record, location)],
-      settle: () => load(partition, row),
+      resolveConflict: () => load(partition, row),
     });
     const [, isPointed] = await Promise.all([
       expiry.merge({ partitionKey: expiryPartition, rowKey: creationId, partition }),
@@ -60,7 +62,7 @@ export function createBinding(connection: StorageTables): Devices["bindSession"]
         users.merge({ partitionKey: userPartition(userCorrelationId), rowKey: userEntryRow(record), partition }),
     ]);
     if (!isPointed) {
-      // Either a creation stopped before it wrote the pointer, or the session was moved and erased by others.
+      // Either the creation crashed before it wrote the pointer, or the session was moved and erased concurrently.
       if ((await sessions.get(movedFrom, row)) !== undefined) {
         const prunedToo = prunedOn === undefined ? {} : prunedPointer(sessionId, prunedOn);
         await sessionIds.put({ ...writePointer(partition, row, record), ...prunedToo });
@@ -71,7 +73,7 @@ export function createBinding(connection: StorageTables): Devices["bindSession"]
       }
     }
     const moved = "written" in outcome ? { ...stored, ...located({ ...location, etag: outcome.etag }) } : outcome;
-    return { ...moved, ...(prunedOn !== undefined && { prunedOn }) };
+    return compact({ ...moved, prunedOn });
   }
 
   async function load(partition: string, row: string): Promise<StoredSession | undefined> {
@@ -80,23 +82,22 @@ export function createBinding(connection: StorageTables): Devices["bindSession"]
   }
 }
 
-/** Removes the rows that a move has left in the partition where the session was before, the record last. */
+/** Removes the rows that a move has left in the session's earlier partition, the record last. */
 export async function removeMovedRows(sessions: Table, stored: StoredSession, movedFrom: string): Promise<void> {
   const { row, idempotencyRowKey } = locationOf(stored);
-  const audits = await readAudits(sessions, movedFrom, row, ["PartitionKey", "RowKey"]);
+  const audits = await readAudits(sessions, movedFrom, row, keysOnly);
   const keyRows = isKeyed(stored) ? [] : [idempotencyRowKey];
   const rowKeys = [...audits.map(({ rowKey }) => rowKey), guardRowOf(stored.record.countedFor), ...keyRows, row];
   await removeRows(sessions, movedFrom, rowKeys);
 }
 
-/** Whether the caller sent an idempotency key. Its row stays where repeats look for it. */
+/** Whether the caller sent an idempotency key. A move leaves its row in place, where repeats of the request read it. */
 function isKeyed(stored: StoredSession): boolean {
   return locationOf(stored).idempotencyRowKey !== creationKeyRow(stored.record.creationId);
 }
 
-async function readAudits(sessions: Table, partition: string, row: string, select?: string[]): Promise<Entity[]> {
-  const entities: Entity[] = [];
-  const query = { where: { PartitionKey: partition, RowKey: auditRows(row) }, ...(select && { select }) };
-  for await (const entity of sessions.query(query)) entities.push(entity);
-  return entities;
+/** Rows of a session's audit entries, with the selected properties. Default: all properties. */
+export function readAudits(sessions: Table, partition: string, row: string, select?: string[]): Promise<Entity[]> {
+  const where = { PartitionKey: partition, RowKey: auditRows(row) };
+  return readAll(sessions.query(compact({ where, select })), (entity) => entity);
 }

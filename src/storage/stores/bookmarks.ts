@@ -3,7 +3,7 @@ import type { StorageConnection } from "../azure/connect.ts";
 import { readFailure } from "../azure/storage-errors.ts";
 import { readBody } from "./blob-body.ts";
 
-/** Not the name of an image: those are in other folders. */
+/** A folder of its own, so that no bookmark has the name of an image. */
 const nameOf = (walk: WalkName) => `bookmarks/${walk}`;
 
 /** Bookmarks as blobs beside the images. */

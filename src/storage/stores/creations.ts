@@ -1,9 +1,9 @@
-import type { CountedFor } from "../../liveness/model/caller.ts";
 import type { CreationKey, Creations, Reservation, Reserved, ReserveOutcome } from "../../liveness/model/creations.ts";
 import type { Admit } from "../../liveness/model/guard.ts";
 import type { Place } from "../../liveness/model/references.ts";
 import type { SessionRecord, StoredSession } from "../../liveness/model/session.ts";
 import type { StorageTables } from "../azure/connect.ts";
+import { keysOnly, readAll } from "../azure/query.ts";
 import type { Entity } from "../azure/table.ts";
 import {
   creationKeyRow,
@@ -17,29 +17,31 @@ import {
   sessionRows,
 } from "../rows/keys.ts";
 import { readKey, writeKey, writePointer } from "../rows/other-rows.ts";
-import { located, locationOf, readPlace, recordKeys, versionOf, writePlace } from "../rows/references.ts";
+import {
+  type KeyLocation,
+  located,
+  locationOf,
+  readPlace,
+  recordKeys,
+  versionOf,
+  writePlace,
+} from "../rows/references.ts";
 import { readSession, writeSession } from "../rows/session-row.ts";
-import { followPointer } from "./find-session.ts";
-import { createGuards, type KnownGuard } from "./guards.ts";
-import { keysOnly, ownKey, removeIdleGuard } from "./idle-guards.ts";
+import { createGuards, type KnownGuard, ownKey, removeIdleGuard } from "./guards.ts";
+import { followPointer } from "./sessions.ts";
 import { createWriteCache, type WriteCache } from "./write-cache.ts";
 
-/** The key row that a creation writes together with its place in the guard. */
-interface Claim {
-  partition: string;
-  idempotencyRowKey: string;
+/** The key row that a creation writes in one transaction with the guard. */
+interface Claim extends KeyLocation {
   key: CreationKey;
-  /** ETag of the row that is replaced; absent: there is to be none. */
+  /** ETag of the row that is replaced; absent: the row must not exist. */
   replacedEtag?: string;
-  /** Only this creation can have written the row: its key row bears the creation's own name. */
+  /** The row key is the creation's id, not an idempotency key: no other creation can write the row. */
   isUnshared?: boolean;
 }
 
-/** @param cache for sessions that this process has committed. */
-export function createCreations(
-  connection: StorageTables,
-  cache: WriteCache<StoredSession> = createWriteCache(),
-): Creations {
+/** @param cache sessions that this process has committed. */
+export function createCreations(connection: StorageTables, cache: WriteCache<StoredSession>): Creations {
   const { sessions, sessionIds } = connection;
   const guards = createGuards(connection);
   const guardCache = createWriteCache<KnownGuard>();
@@ -57,7 +59,7 @@ export function createCreations(
 
   async function reserve(reservation: Reservation, admit: Admit): Promise<ReserveOutcome> {
     const { deviceCorrelationId, keyHash, anchor, ...key } = reservation;
-    const { creationId } = reservation;
+    const { creationId } = key;
     const partition =
       deviceCorrelationId === undefined ? sessionPartition(anchor ?? creationId) : devicePartition(deviceCorrelationId);
     const claim: Claim = {
@@ -80,18 +82,18 @@ export function createCreations(
   /**
    * Writes the key row and the guard.
    *
-   * @param settle sees the key row as it stands after a conflict (undefined: there is none) and answers what ends the
-   *   matter; undefined: only the guard stood in the way.
+   * @param resolveConflict called with the current key row after a conflict. Returns the result if the key row caused the
+   *   conflict, or undefined if only the guard did: then the write is repeated.
    */
   async function take<T extends object>(
     claim: Claim,
     admit: Admit,
-    settle: (held: Entity | undefined) => T | undefined,
+    resolveConflict: (held: Entity | undefined) => T | undefined,
   ): Promise<{ reserved: Reserved } | T> {
     const { partition, idempotencyRowKey, key, replacedEtag, isUnshared = false } = claim;
     const guardRow = guardRowOf(key.countedFor);
     const keyEntity = writeKey(partition, idempotencyRowKey, key);
-    // No partition's name has a slash.
+    // Unambiguous, as partition keys contain no slash.
     const guardName = `${partition}/${guardRow}`;
     const outcome = await guards.writeCounted<{ reserved: Reserved } | T>({
       partition,
@@ -100,15 +102,15 @@ export function createCreations(
       count: admit,
       action:
         replacedEtag === undefined ? ["create", keyEntity] : ["update", keyEntity, "Replace", { etag: replacedEtag }],
-      async settle(repeated) {
-        // An unshared key can only be met by ourselves: by a write whose answer was lost.
+      async resolveConflict(repeated) {
+        // An unshared row can exist only if an earlier attempt wrote it and its response was lost.
         const held = isUnshared && !repeated ? undefined : await sessions.get(partition, idempotencyRowKey);
-        const isWritten = repeated && held !== undefined && isOurs(readKey(held), key);
-        return isWritten ? { reserved: placeOf(claim, held.etag, key) } : settle(held);
+        const isWritten = repeated && held !== undefined && isSameReservation(readKey(held), key);
+        return isWritten ? { reserved: placeOf(claim, held.etag, key) } : resolveConflict(held);
       },
     });
     if (!("written" in outcome)) return outcome;
-    // Without an ETag it cannot be cached; and if no device is known, no later creation uses it.
+    // A guard without an ETag cannot be replaced conditionally. A guard without a device is not used by later creations.
     if (outcome.written.etag !== "*" && deviceOfPartition(partition) !== undefined) {
       guardCache.remember(guardName, outcome.written);
     }
@@ -116,8 +118,9 @@ export function createCreations(
   }
 
   /**
-   * What to begin with. Without a guard the write is right for a new device, and the cheapest way to learn of a known
-   * one. A remembered guard may let in, because the write is conditional; it does not refuse, since it may be outdated.
+   * The guard that the first attempt replaces. A cached guard may admit, because the write is conditional, but must not
+   * refuse, because it may be outdated. Without one, the first attempt creates the guard, as for a new device; for any
+   * other device that attempt fails, and the guard is then read.
    */
   function rememberedGuard(guardName: string, admit: Admit): KnownGuard | undefined {
     const known = guardCache.recall(guardName);
@@ -139,7 +142,7 @@ export function createCreations(
     return (await sessions.remove(partition, idempotencyRowKey, version)) === "removed";
   }
 
-  /** Without an ETag, or before the session is moved to its device, it cannot be cached. */
+  /** Caches a session, unless it has no ETag or is still to be moved to its device. */
   function remember(stored: StoredSession): void {
     if (locationOf(stored).etag === "*" || stored.record.deviceCorrelationId === undefined) return;
     cache.remember(stored.record.sessionId, { ...stored, recalled: true });
@@ -151,21 +154,18 @@ export function createCreations(
     const keys = { ...recordKeys({ place, creationId, createdOn }), ...readPlace(place) };
     const location = { ...keys, expiryPartition: expiryPartition(creationId, key.dueOn) };
     const { partition, row, idempotencyRowKey } = location;
-    // The pointer leaves first: an erasure that comes after the commit then finds it, and one before it refuses the commit.
+    const committedKey = writeKey(partition, idempotencyRowKey, { ...key, creationId, sessionId });
+    // The pointer is sent first, so that an erasure after the commit finds it. An erasure before the commit removes the key
+    // row and so makes the commit fail.
     const [pointed, written] = await Promise.allSettled([
       sessionIds.put(writePointer(partition, row, record)),
       sessions.transact([
         ["create", writeSession(record, location)],
-        [
-          "update",
-          writeKey(partition, idempotencyRowKey, { ...key, creationId, sessionId }),
-          "Replace",
-          { etag: version },
-        ],
+        ["update", committedKey, "Replace", { etag: version }],
       ]),
     ]);
     if (written.status === "rejected" || written.value.conflict !== undefined) {
-      // The answer of a write that did succeed may have been lost: the row itself knows.
+      // The transaction may have succeeded although its response was lost: read the row.
       const entity = await sessions.get(partition, row).catch((error: unknown) => {
         throw written.status === "rejected" ? written.reason : error;
       });
@@ -200,16 +200,13 @@ export function createCreations(
     const { partition, idempotencyRowKey } = readPlace(place);
     const key = await ownKey(sessions, partition, idempotencyRowKey, creationId);
     if (key !== undefined) await sessions.remove(partition, idempotencyRowKey, key.etag);
-    // Without the key row, any guard may have counted the creation.
-    const counted = key === undefined ? await readGuardHolders(partition) : [readKey(key).countedFor];
-    for (const countedFor of counted) await removeIdleGuard(sessions, partition, countedFor);
-  }
-
-  async function readGuardHolders(partition: string): Promise<CountedFor[]> {
+    // Without the key row, any guard of the partition may have counted the creation.
     const where = { PartitionKey: partition, RowKey: guardRows };
-    const holders: CountedFor[] = [];
-    for await (const { rowKey } of sessions.query({ where, select: keysOnly })) holders.push(guardHolder(rowKey));
-    return holders;
+    const counted =
+      key === undefined
+        ? await readAll(sessions.query({ where, select: keysOnly }), ({ rowKey }) => guardHolder(rowKey))
+        : [readKey(key).countedFor];
+    for (const countedFor of counted) await removeIdleGuard(sessions, partition, countedFor);
   }
 }
 
@@ -217,7 +214,7 @@ function placeOf(claim: Claim, etag: string, key: CreationKey): Reserved {
   return { place: writePlace(claim), version: versionOf(etag), key };
 }
 
-/** Whether a key row holds what a request wrote whose answer was lost, and no commit since. */
-function isOurs(held: CreationKey, { creationId, leaseUntil }: CreationKey): boolean {
+/** Whether a stored key row is the reservation itself, not yet committed. */
+function isSameReservation(held: CreationKey, { creationId, leaseUntil }: CreationKey): boolean {
   return held.creationId === creationId && held.leaseUntil === leaseUntil && held.sessionId === undefined;
 }

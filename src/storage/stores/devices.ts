@@ -1,6 +1,6 @@
 import type { DeviceContents, Devices } from "../../liveness/model/devices.ts";
-import type { GuardEdit } from "../../liveness/model/guard.ts";
 import type { StorageTables } from "../azure/connect.ts";
+import { readAll } from "../azure/query.ts";
 import { removeRows } from "../azure/transactions.ts";
 import {
   boundImageRow,
@@ -21,7 +21,7 @@ import { readSession } from "../rows/session-row.ts";
 import { createBinding } from "./binding.ts";
 import { createGuards } from "./guards.ts";
 
-/** What concerns a device, or a principal, as a whole. */
+/** Guards, bound images and erasure: operations on all rows of a device or of a principal. */
 export function createDevices(connection: StorageTables): Devices {
   const { sessions } = connection;
   const guards = createGuards(connection);
@@ -30,7 +30,13 @@ export function createDevices(connection: StorageTables): Devices {
       const known = await guards.read(locationOf(stored).partition, guardRowOf(stored.record.countedFor));
       return known && { guard: known.guard, version: versionOf(known.etag) };
     },
-    editGuards,
+    async editGuards(deviceCorrelationId, edit) {
+      const partition = devicePartition(deviceCorrelationId);
+      const where = { PartitionKey: partition, RowKey: guardRows };
+      for await (const entity of sessions.query({ where })) {
+        if (edit(readGuard(entity)) !== undefined) await guards.update(partition, entity.rowKey, edit);
+      }
+    },
     editOwnerGuard: (owner, edit) => guards.update(ownerPartition(owner), guardRow, edit),
     bindSession: createBinding(connection),
     async bindImage(deviceCorrelationId, name, boundOn) {
@@ -43,27 +49,16 @@ export function createDevices(connection: StorageTables): Devices {
     contentsOf,
     async dropRest({ leftovers }) {
       const byPartition = Map.groupBy(leftovers.map(readRowRef), ({ partition }) => partition);
-      for (const [partition, rows] of byPartition)
-        await removeRows(
-          sessions,
-          partition,
-          rows.map(({ row }) => row),
-        );
+      for (const [partition, rows] of byPartition) {
+        const rowKeys = rows.map(({ row }) => row);
+        await removeRows(sessions, partition, rowKeys);
+      }
     },
   };
 
-  async function editGuards(deviceCorrelationId: string, edit: GuardEdit): Promise<void> {
-    const partition = devicePartition(deviceCorrelationId);
-    const where = { PartitionKey: partition, RowKey: guardRows };
-    for await (const entity of sessions.query({ where })) {
-      if (edit(readGuard(entity)) !== undefined) await guards.update(partition, entity.rowKey, edit);
-    }
-  }
-
   async function contentsOf(deviceCorrelationId: string): Promise<DeviceContents> {
     const partition = devicePartition(deviceCorrelationId);
-    const rows = [];
-    for await (const entity of sessions.query({ where: { PartitionKey: partition } })) rows.push(entity);
+    const rows = await readAll(sessions.query({ where: { PartitionKey: partition } }), (entity) => entity);
     const found = rows.filter(({ rowKey }) => isSessionRow(rowKey)).map(readSession);
     const sessionOfKey = new Map(
       found.map((stored) => [locationOf(stored).idempotencyRowKey, stored.record.creationId]),

@@ -1,14 +1,18 @@
 import { isDeepStrictEqual } from "node:util";
 import type { TransactionAction } from "@azure/data-tables";
 import { ApiError } from "../../errors.ts";
+import type { CountedFor } from "../../liveness/model/caller.ts";
 import type { Admit, Guard, GuardEdit } from "../../liveness/model/guard.ts";
 import { backoff } from "../../retry.ts";
 import type { StorageTables } from "../azure/connect.ts";
-import { readGuard, writeGuard } from "../rows/other-rows.ts";
+import { keysOnly } from "../azure/query.ts";
+import type { Entity, Table } from "../azure/table.ts";
+import { guardRowOf, keyAndSessionRows } from "../rows/keys.ts";
+import { readGuard, readKey, writeGuard } from "../rows/other-rows.ts";
 
-/** Rounds of the race for a guard before the caller is sent away. Each lost round is another's success. */
-const maxGuardRounds = 50;
-/** Bounds of the pause between two rounds. */
+/** Attempts to write a guard that others write concurrently. Whenever an attempt fails, another writer's has succeeded. */
+const maxAttempts = 50;
+/** Bounds of the pause between two attempts. */
 const firstPauseMs = 5;
 const maxPauseMs = 200;
 
@@ -17,36 +21,34 @@ export interface KnownGuard {
   etag: string;
 }
 
-/** The guards of devices and of principals, for which many may race. */
+/** The guards of devices and of principals. Their writes are conditional and repeated after concurrent writes. */
 export interface Guards {
   read(partition: string, row: string): Promise<KnownGuard | undefined>;
   /**
-   * Replaces a guard by its ETag, as often as others get in between; one that counts nothing any more is removed, so that
-   * it leaves no trace. Where `change` answers undefined, all stays as it is. Throws `ApiError` 503 after too many rounds.
+   * Changes a guard, or removes it if it counts nothing any more. Nothing is written if `change` returns undefined. Throws
+   * `ApiError` 503 after too many attempts.
    */
   update(partition: string, row: string, change: GuardEdit): Promise<void>;
-  /**
-   * Writes another row of the partition together with the guard, in one transaction, as often as others change the guard
-   * in between. Throws `ApiError` 503 after too many rounds.
-   */
+  /** Writes another row of the partition and the guard in one transaction. Throws `ApiError` 503 after too many attempts. */
   writeCounted<T extends object>(write: CountedWrite<T>): Promise<{ etag: string; written: KnownGuard } | T>;
 }
 
 export interface CountedWrite<T> {
   partition: string;
   guardRow: string;
-  /** How the guard is expected to stand; undefined: it is not there. */
+  /** The guard that the first attempt replaces; undefined: the first attempt creates the guard. */
   known: KnownGuard | undefined;
-  /** What the guard becomes; may throw to refuse. */
+  /** Returns the new guard, or throws to refuse the write. */
   count: Admit;
   /** Writes the row that is counted. */
   action: TransactionAction;
   /**
-   * After a conflict: what ends the matter; undefined: only the guard stood in the way.
+   * Called after a conflict. Returns the result if the other row caused the conflict, or undefined if only the guard did:
+   * then the write is repeated.
    *
-   * @param repeated the write went out more than once, so that the conflict may be with itself.
+   * @param repeated the transaction was sent more than once: an earlier attempt of it may be the cause.
    */
-  settle(repeated: boolean): Promise<T | undefined>;
+  resolveConflict(repeated: boolean): Promise<T | undefined>;
 }
 
 export function createGuards({ sessions, retryPolicy }: StorageTables): Guards {
@@ -57,17 +59,19 @@ export function createGuards({ sessions, retryPolicy }: StorageTables): Guards {
     return entity && { guard: readGuard(entity), etag: entity.etag };
   }
 
-  async function pause(round: number): Promise<void> {
+  async function pause(attempt: number): Promise<void> {
     const { random } = retryPolicy;
-    await retryPolicy.sleep(backoff(round, { firstDelayMs: firstPauseMs, maxDelayMs: maxPauseMs, random }) * random());
+    await retryPolicy.sleep(
+      backoff(attempt, { firstDelayMs: firstPauseMs, maxDelayMs: maxPauseMs, random }) * random(),
+    );
   }
 
   async function update(partition: string, row: string, change: GuardEdit): Promise<void> {
-    for (let round = 1; round <= maxGuardRounds; round++) {
+    for (let attempt = 1; attempt <= maxAttempts; attempt++) {
       const known = await read(partition, row);
       const changed = change(known?.guard);
       if (changed === undefined || (await write(partition, row, changed, known?.etag))) return;
-      await pause(round);
+      await pause(attempt);
     }
     throw new ApiError(503, "ServerBusy", "Too much is being done for this caller at once.", { retryAfter: "1" });
   }
@@ -78,10 +82,10 @@ export function createGuards({ sessions, retryPolicy }: StorageTables): Guards {
     known: assumed,
     count,
     action,
-    settle,
+    resolveConflict,
   }: CountedWrite<T>): Promise<{ etag: string; written: KnownGuard } | T> {
     let known = assumed;
-    for (let round = 1; round <= maxGuardRounds; round++) {
+    for (let attempt = 1; attempt <= maxAttempts; attempt++) {
       const guard = count(known?.guard);
       const entity = writeGuard(partition, guardRow, guard);
       const outcome = await sessions.transact([
@@ -92,9 +96,12 @@ export function createGuards({ sessions, retryPolicy }: StorageTables): Guards {
         const [etag = "*", guardEtag = "*"] = outcome.etags;
         return { etag, written: { guard, etag: guardEtag } };
       }
-      if (round > 1) await pause(round - 1);
-      const [settled, current] = await Promise.all([settle(outcome.conflict.repeated), read(partition, guardRow)]);
-      if (settled !== undefined) return settled;
+      if (attempt > 1) await pause(attempt - 1);
+      const [resolved, current] = await Promise.all([
+        resolveConflict(outcome.conflict.repeated),
+        read(partition, guardRow),
+      ]);
+      if (resolved !== undefined) return resolved;
       known = current;
     }
     throw new ApiError(503, "ServerBusy", "Too many sessions are being created for this device at once.", {
@@ -110,11 +117,47 @@ export function createGuards({ sessions, retryPolicy }: StorageTables): Guards {
       etag === undefined ? ["create", entity] : ["update", entity, "Replace", { etag }],
     ]);
     if (conflict === undefined || !conflict.repeated) return conflict === undefined;
-    // The answer of a write that did succeed may have been lost: then the row holds just what was to be written.
+    // An earlier attempt may have succeeded although its response was lost: then the row contains this guard.
     return isDeepStrictEqual((await read(partition, row))?.guard, guard);
   }
 }
 
 function countsNothing({ recent, rejectionsInARow, lockedUntil }: Guard): boolean {
   return recent.length === 0 && rejectionsInARow === 0 && lockedUntil === undefined;
+}
+
+/** The key row, unless a later creation has taken it over. */
+export async function ownKey(
+  sessions: Table,
+  partition: string,
+  rowKey: string,
+  creationId: string,
+): Promise<Entity | undefined> {
+  const key = await sessions.get(partition, rowKey);
+  return key !== undefined && readKey(key).creationId === creationId ? key : undefined;
+}
+
+/** Removes the guard if no key or session is left that it counts. */
+export async function removeIdleGuard(sessions: Table, partition: string, countedFor: CountedFor): Promise<void> {
+  const guard = await readIdleGuard(sessions, partition, countedFor, []);
+  if (guard !== undefined) await sessions.remove(partition, guard.rowKey, guard.etag);
+}
+
+/**
+ * The guard, if no key or session is left that it counts, apart from the rows in `removing`. The guard is read before
+ * those, so that a concurrent creation changes its ETag and prevents its removal.
+ */
+export async function readIdleGuard(
+  sessions: Table,
+  partition: string,
+  countedFor: CountedFor,
+  removing: readonly string[],
+): Promise<Entity | undefined> {
+  const guard = await sessions.get(partition, guardRowOf(countedFor));
+  if (guard === undefined) return undefined;
+  const where = { PartitionKey: partition, RowKey: keyAndSessionRows, countedFor };
+  for await (const { rowKey } of sessions.query({ where, select: keysOnly, pageSize: removing.length + 1 })) {
+    if (!removing.includes(rowKey)) return undefined;
+  }
+  return guard;
 }

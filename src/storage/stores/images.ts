@@ -1,18 +1,11 @@
 import type { ContainerClient } from "@azure/storage-blob";
 import * as z from "zod";
-import { ApiError } from "../../errors.ts";
-import { conditionShape } from "../../etag.ts";
+import { compact } from "../../compact.ts";
 import { imageTypes } from "../../liveness/images/inspect-image.ts";
 import type { Clock } from "../../liveness/model/clock.ts";
-import type {
-  Conditions,
-  ImageName,
-  Images,
-  ListedImage,
-  NewImage,
-  StoredImageFacts,
-} from "../../liveness/model/images.ts";
+import type { ImageName, Images, ListedImage, NewImage, StoredImageFacts } from "../../liveness/model/images.ts";
 import type { Page } from "../../liveness/model/page.ts";
+import type { Version } from "../../liveness/model/references.ts";
 import type { StorageConnection } from "../azure/connect.ts";
 import { readFailure } from "../azure/storage-errors.ts";
 import { readBody } from "./blob-body.ts";
@@ -22,56 +15,26 @@ export interface ImagesOptions {
   now?: Clock;
 }
 
-/** Reference images in Azure Blob Storage. What is known of an image is kept as the blob's metadata. */
+/** Reference images in Azure Blob Storage. Facts about an image are stored as the blob's metadata. */
 export function createImages({ referenceImages }: StorageConnection, { now = Date.now }: ImagesOptions = {}): Images {
   return { put, get, facts, delete: remove, list, count, probe };
 
-  async function put(
-    name: ImageName,
-    image: NewImage,
-    conditions: Conditions = {},
-  ): Promise<{ etag: string; created: boolean }> {
-    const checked = checkConditions(conditions);
-    if ((checked.ifNoneMatch ?? "*") !== "*") throw new ApiError(400, "BadArgument", "If-None-Match must be *.");
-    const createdOn = new Date(now()).toISOString();
-    if (checked.ifMatch !== undefined || checked.ifNoneMatch !== undefined) {
-      const etag = await upload(name, image, createdOn, checked);
-      if (etag === undefined) throw conditionNotMet();
-      return { etag, created: checked.ifMatch === undefined };
-    }
-    // Blob Storage does not report whether a blob was replaced. Most are new, so that is tried first.
-    const created = await upload(name, image, createdOn, { ifNoneMatch: "*" });
-    if (created !== undefined) return { etag: created, created: true };
-    const replaced = await upload(name, image, createdOn, {});
-    if (replaced === undefined) throw conditionNotMet();
-    return { etag: replaced, created: false };
-  }
-
-  /** The new ETag, or undefined where the conditions do not hold. */
-  async function upload(
-    name: ImageName,
-    image: NewImage,
-    createdOn: string,
-    conditions: Conditions,
-  ): Promise<string | undefined> {
+  async function put(name: ImageName, image: NewImage, replaces?: Version | "none"): Promise<Version | undefined> {
     const { bytes } = image;
-    const metadata = writeMetadata(image, createdOn);
+    const metadata = writeMetadata(image, new Date(now()).toISOString());
+    const conditions = replaces === "none" ? { ifNoneMatch: "*" } : onlyVersion(replaces);
     return referenceImages.call(async (container, abortSignal, repeated) => {
       const blob = container.getBlockBlobClient(name);
+      const blobHTTPHeaders = { blobContentType: image.facts.contentType };
       try {
-        const options = {
-          abortSignal,
-          conditions,
-          metadata,
-          blobHTTPHeaders: { blobContentType: image.facts.contentType },
-        };
-        return (await blob.upload(bytes, bytes.byteLength, options)).etag ?? "";
+        const options = { abortSignal, conditions, metadata, blobHTTPHeaders };
+        return versionOf((await blob.upload(bytes, bytes.byteLength, options)).etag);
       } catch (error) {
         if (!conditionFailed(error)) throw error;
         if (!repeated) return undefined;
-        // The first try may have been the one that was stored: then the blob bears the metadata that we sent.
+        // The first try may have stored the image although its response was lost: then the blob has this metadata.
         const stored = await propertiesOf(container, name, abortSignal);
-        return stored !== undefined && sameMetadata(stored.metadata, metadata) ? stored.etag : undefined;
+        return stored !== undefined && sameMetadata(stored.metadata, metadata) ? versionOf(stored.etag) : undefined;
       }
     });
   }
@@ -96,31 +59,26 @@ export function createImages({ referenceImages }: StorageConnection, { now = Dat
     return properties && readFacts(name, properties);
   }
 
-  async function remove(name: ImageName, conditions: Conditions = {}): Promise<boolean> {
-    const checked = checkConditions(conditions);
+  async function remove(name: ImageName, version?: Version): Promise<boolean> {
     return referenceImages.call(async (container, abortSignal, repeated) => {
       try {
-        await container.getBlobClient(name).delete({ abortSignal, conditions: checked });
+        await container.getBlobClient(name).delete({ abortSignal, conditions: onlyVersion(version) });
         return true;
       } catch (error) {
-        // Gone after a lost answer: that was us.
-        if (repeated && conditionFailed(error) && !(await propertiesOf(container, name, abortSignal))) return true;
-        // Azure and Azurite do not agree on which it is, where a blob that must match is missing.
-        if (readFailure(error)?.code === "BlobNotFound" && checked.ifMatch === undefined) return false;
-        if (conditionFailed(error)) throw conditionNotMet();
-        throw error;
+        if (!conditionFailed(error)) throw error;
+        // The first try removed the image if its response was lost and the image is gone.
+        return repeated && !(await propertiesOf(container, name, abortSignal));
       }
     });
   }
 
   function list(prefix: string, continuationToken?: string): Promise<Page<ListedImage>> {
     return referenceImages.call(async (container, abortSignal) => {
-      const settings = { maxPageSize: listPageSize, ...(continuationToken !== undefined && { continuationToken }) };
+      const settings = compact({ maxPageSize: listPageSize, continuationToken });
       const pages = container.listBlobsFlat({ prefix, includeMetadata: true, abortSignal }).byPage(settings);
       const { value } = await pages.next();
       const items: Blob[] = value?.segment.blobItems ?? [];
-      const next: string | undefined = value?.continuationToken;
-      return { items: items.flatMap(readListed), ...(next && { continuationToken: next }) };
+      return compact({ items: items.flatMap(readListed), continuationToken: value?.continuationToken || undefined });
     });
   }
 
@@ -158,9 +116,7 @@ function readListed({ name, properties, metadata }: Blob): ListedImage[] {
   if (!isImageName(name)) return [];
   const { createdon, device } = metadataSchema.partial().safeParse(metadata ?? {}).data ?? {};
   const createdOn = createdon ?? (properties.createdOn ?? properties.lastModified).toISOString();
-  // In a list, Azure leaves the quotes out.
-  const etag = properties.etag.startsWith('"') ? properties.etag : `"${properties.etag}"`;
-  return [{ name, createdOn, etag, ...(device !== undefined && { deviceCorrelationId: decodeURIComponent(device) }) }];
+  return [compact({ name, createdOn, version: versionOf(properties.etag), deviceCorrelationId: decode(device) })];
 }
 
 function isImageName(name: string): name is ImageName {
@@ -188,15 +144,15 @@ const metadataSchema = z.object({
 
 /** Metadata travels in headers, so whatever an app may have chosen is percent-encoded. */
 function writeMetadata({ facts, deviceCorrelationId, owner }: NewImage, createdOn: string): Record<string, string> {
-  return {
+  return compact({
     sha256: facts.sha256,
     type: facts.contentType,
     width: String(facts.width),
     height: String(facts.height),
     createdon: createdOn,
-    ...(deviceCorrelationId !== undefined && { device: encodeURIComponent(deviceCorrelationId) }),
-    ...(owner !== undefined && { owner: encodeURIComponent(owner) }),
-  };
+    device: deviceCorrelationId === undefined ? undefined : encodeURIComponent(deviceCorrelationId),
+    owner: owner === undefined ? undefined : encodeURIComponent(owner),
+  }) as Record<string, string>;
 }
 
 interface BlobProperties {
@@ -211,33 +167,23 @@ function readFacts(name: ImageName, { metadata, etag, contentLength }: BlobPrope
     throw new Error(`The blob ${name} has not the metadata of a reference image`, { cause: parsed.error });
   }
   const { device, owner, type, createdon, ...facts } = parsed.data;
-  return {
+  return compact({
     ...facts,
     contentType: type,
     createdOn: createdon,
-    etag,
+    version: versionOf(etag),
     sizeInBytes: contentLength,
-    ...(device !== undefined && { deviceCorrelationId: decodeURIComponent(device) }),
-    ...(owner !== undefined && { owner: decodeURIComponent(owner) }),
-  };
+    deviceCorrelationId: decode(device),
+    owner: decode(owner),
+  });
+}
+
+function decode(value: string | undefined): string | undefined {
+  return value === undefined ? undefined : decodeURIComponent(value);
 }
 
 function sameMetadata(stored: Record<string, string> | undefined, sent: Record<string, string>): boolean {
   return Object.entries(sent).every(([name, value]) => stored?.[name] === value);
-}
-
-/** One ETag or `*` each: more than that the service cannot check. Throws `ApiError` 400. */
-function checkConditions({ ifMatch, ifNoneMatch }: Conditions): Conditions {
-  return {
-    ...(ifMatch !== undefined && { ifMatch: checkTag("If-Match", ifMatch) }),
-    ...(ifNoneMatch !== undefined && { ifNoneMatch: checkTag("If-None-Match", ifNoneMatch) }),
-  };
-}
-
-function checkTag(header: string, value: string): string {
-  const tag = value.trim();
-  if (conditionShape.test(tag)) return tag;
-  throw new ApiError(400, "BadArgument", `${header} must be one quoted ETag, or *.`);
 }
 
 /** A missing blob answers 404 to `If-Match` in some places, and an existing one 409 to `If-None-Match: *`. */
@@ -246,6 +192,11 @@ function conditionFailed(error: unknown): boolean {
   return failure?.status === 412 || failure?.code === "BlobAlreadyExists" || failure?.code === "BlobNotFound";
 }
 
-function conditionNotMet(): ApiError {
-  return new ApiError(412, "ConditionNotMet", "The condition specified in the request's headers is not met.");
+/** A version is the ETag without its quotes: in a list, Azure leaves them out. */
+function versionOf(etag = ""): Version {
+  return etag.replaceAll('"', "") as Version;
+}
+
+function onlyVersion(version: Version | undefined) {
+  return version === undefined ? {} : { ifMatch: `"${version}"` };
 }

@@ -2,20 +2,18 @@ import type { Placed } from "../../liveness/model/references.ts";
 import type { Removals } from "../../liveness/model/removals.ts";
 import type { StoredSession } from "../../liveness/model/session.ts";
 import type { StorageTables } from "../azure/connect.ts";
-import type { Conditions } from "../azure/query.ts";
+import { type Conditions, keysOnly } from "../azure/query.ts";
+import type { Entity } from "../azure/table.ts";
 import { removeRows } from "../azure/transactions.ts";
-import { auditRows, devicePartition } from "../rows/keys.ts";
+import { devicePartition } from "../rows/keys.ts";
 import { prunedPointer, writePointer } from "../rows/other-rows.ts";
 import { locationOf, recordKeys } from "../rows/references.ts";
-import { removeMovedRows } from "./binding.ts";
-import { keysOnly, ownKey, readIdleGuard, removeIdleGuard } from "./idle-guards.ts";
-import { createWriteCache, type WriteCache } from "./write-cache.ts";
+import { readAudits, removeMovedRows } from "./binding.ts";
+import { ownKey, readIdleGuard, removeIdleGuard } from "./guards.ts";
+import type { WriteCache } from "./write-cache.ts";
 
-/** @param cache of sessions that this process has committed. */
-export function createRemovals(
-  { sessions, sessionIds }: StorageTables,
-  cache: WriteCache<StoredSession> = createWriteCache(),
-): Removals {
+/** @param cache sessions that this process has committed. */
+export function createRemovals({ sessions, sessionIds }: StorageTables, cache: WriteCache<StoredSession>): Removals {
   return {
     markPruned: (sessionId, prunedOn) => sessionIds.merge(prunedPointer(sessionId, prunedOn)),
     async restorePointer(stored, prunedOn) {
@@ -36,7 +34,7 @@ export function createRemovals(
     const [idle, key, audits] = await Promise.all([
       readIdleGuard(sessions, partition, countedFor, removing),
       ownKey(sessions, keyPartition, idempotencyRowKey, creationId),
-      readAuditRows(partition, row),
+      readAudits(sessions, partition, row, keysOnly),
     ]);
     // A key that a later creation has taken over stays, and with it the guard.
     const guard = key === undefined && keyPartition === partition ? undefined : idle;
@@ -48,34 +46,34 @@ export function createRemovals(
       sessionIds.remove(sessionId, sessionId),
     ]);
     if (movedFrom !== undefined) await removeMovedRows(sessions, stored, movedFrom);
-    await removeRows(sessions, partition, [...audits, row]);
+    await removeRows(sessions, partition, [...audits.map(({ rowKey }) => rowKey), row]);
     // The sessions that kept the guard may have been purged at the same time.
     if (guard === undefined) await removeIdleGuard(sessions, partition, countedFor);
     if (keyPartition !== partition) await removeIdleGuard(sessions, keyPartition, countedFor);
   }
 
-  async function readAuditRows(partition: string, row: string): Promise<string[]> {
-    const where = { PartitionKey: partition, RowKey: auditRows(row) };
-    const rowKeys: string[] = [];
-    for await (const { rowKey } of sessions.query({ where, select: keysOnly })) rowKeys.push(rowKey);
-    return rowKeys;
+  async function dropPointers(of: { deviceCorrelationId: string } | { records: readonly Placed[] }): Promise<void> {
+    if ("deviceCorrelationId" in of) {
+      await dropWhere({ partition: devicePartition(of.deviceCorrelationId) }, () => true);
+      return;
+    }
+    const places = of.records.map(recordKeys);
+    await dropWhere(conditionsOf(of.records), (pointer) =>
+      places.some(({ partition, row }) => partition === pointer.partition && row === pointer.row),
+    );
   }
 
-  async function dropPointers(of: { deviceCorrelationId: string } | { records: readonly Placed[] }): Promise<void> {
-    const select = ["PartitionKey", "RowKey", "partition", "row"];
-    const partition = "records" in of ? undefined : devicePartition(of.deviceCorrelationId);
-    const places = "records" in of ? of.records.map(recordKeys) : [];
-    const where = "records" in of ? conditionsOf(of.records) : { partition: partition ?? "" };
-    for await (const pointer of sessionIds.query({ where, select })) {
-      const leadsThere =
-        partition === pointer.partition ||
-        places.some(({ partition, row }) => partition === pointer.partition && row === pointer.row);
-      if (leadsThere) await sessionIds.remove(pointer.partitionKey, pointer.rowKey);
+  async function dropWhere(where: Conditions, isConcerned: (pointer: Entity) => boolean): Promise<void> {
+    for await (const pointer of sessionIds.query({ where, select: [...keysOnly, "partition", "row"] })) {
+      if (isConcerned(pointer)) await sessionIds.remove(pointer.partitionKey, pointer.rowKey);
     }
   }
 }
 
-/** Conditions that the pointers to these records meet, and few others: a query allows no more than fifteen comparisons. */
+/**
+ * Conditions that the pointers to these records meet, and few other pointers. One condition per record is not possible, as
+ * a query allows at most fifteen comparisons.
+ */
 function conditionsOf(records: readonly Placed[]): Conditions {
   const [only, ...others] = records;
   if (only !== undefined && others.length === 0) return { ...recordKeys(only) };

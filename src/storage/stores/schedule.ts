@@ -1,26 +1,26 @@
 import type { TransactionAction } from "@azure/data-tables";
-import type { DueKey, DueRow, Move, Schedule, UnreadableRow } from "../../liveness/model/schedule.ts";
+import type { EntryKey, Move, Schedule, ScheduleEntry, UnreadableEntry } from "../../liveness/model/schedule.ts";
 import type { StorageTables } from "../azure/connect.ts";
-import type { Query } from "../azure/query.ts";
+import { keysOnly, type Query } from "../azure/query.ts";
 import type { Entity } from "../azure/table.ts";
 import { inTransactions, removeRows } from "../azure/transactions.ts";
 import { bucketStart, duePartitions, expiryPartition, shardOf, shardPartitions } from "../rows/keys.ts";
 import { readDue, writeDue } from "../rows/other-rows.ts";
 
-/** Rows of a shard that are read at a time: sixteen shards are read at once. */
+/** Rows per page. All sixteen shards may be read concurrently. */
 const pageSize = 500;
 const shards = Array.from({ length: 16 }, (_, shard) => shard);
 
-/** The schedule in the table `expiry`: with as few requests as there are buckets. */
+/** The schedule in the table `expiry`. Rows of one bucket are written and removed in as few transactions as possible. */
 export function createSchedule({ expiry }: StorageTables): Schedule {
   return { put, move, dueRows, get, oldestDue, missing, remove, removeAll };
 
-  async function put(...rows: readonly DueRow[]): Promise<void> {
+  async function put(...rows: readonly ScheduleEntry[]): Promise<void> {
     await Promise.all(
       Map.groupBy(rows, bucketOf)
         .values()
         .map(async (bucket) => {
-          // A transaction cannot hold a row twice: of several rows of a creation, the last one counts.
+          // A transaction cannot contain a row twice: the last row of a creation wins.
           const rowOf = new Map(bucket.map((row) => [row.creationId, writeDue(row)]));
           const entities = [...rowOf.values()];
           const [only] = entities;
@@ -42,14 +42,14 @@ export function createSchedule({ expiry }: StorageTables): Schedule {
     if (conflict !== undefined) throw new Error(`Rows could not be written to ${expiry.name}: ${conflict.reason}`);
   }
 
-  async function* dueRows(shard: number, now: string): AsyncIterable<DueRow | UnreadableRow> {
+  async function* dueRows(shard: number, now: string): AsyncIterable<ScheduleEntry | UnreadableEntry> {
     for await (const entity of expiry.query({ ...dueAt(shard, now), pageSize })) {
       // A row that cannot be read must not hide the rows after it.
       yield readOrReport(entity);
     }
   }
 
-  async function get(row: DueKey): Promise<DueRow | undefined> {
+  async function get(row: EntryKey): Promise<ScheduleEntry | undefined> {
     const entity = await expiry.get(bucketOf(row), row.creationId);
     return entity && readDue(entity);
   }
@@ -57,7 +57,7 @@ export function createSchedule({ expiry }: StorageTables): Schedule {
   async function oldestDue(now: string): Promise<string | undefined> {
     const times = await Promise.all(
       shards.map(async (shard) => {
-        const select = ["PartitionKey", "RowKey", "dueOn"];
+        const select = [...keysOnly, "dueOn"];
         for await (const entity of expiry.query({ ...dueAt(shard, now), select, pageSize: 1 })) {
           return typeof entity.dueOn === "string" ? entity.dueOn : bucketStart(entity.partitionKey);
         }
@@ -72,14 +72,14 @@ export function createSchedule({ expiry }: StorageTables): Schedule {
     const concerned = new Set(creationIds.map((creationId) => shardOf(creationId)));
     await Promise.all(
       concerned.values().map(async (shard) => {
-        const query = { ...dueAt(Number.parseInt(shard, 16), until), select: ["PartitionKey", "RowKey"] };
+        const query = { ...dueAt(Number.parseInt(shard, 16), until), select: keysOnly };
         for await (const { rowKey } of expiry.query(query)) lost.delete(rowKey);
       }),
     );
     return lost;
   }
 
-  async function remove<T extends DueKey>(rows: readonly T[]): Promise<T[]> {
+  async function remove<T extends EntryKey>(rows: readonly T[]): Promise<T[]> {
     const gone = await Promise.all(
       Map.groupBy(rows, bucketOf)
         .entries()
@@ -93,13 +93,13 @@ export function createSchedule({ expiry }: StorageTables): Schedule {
 
   async function removeAll(creationId: string): Promise<void> {
     const where = { PartitionKey: shardPartitions(creationId), RowKey: creationId };
-    for await (const { partitionKey, rowKey } of expiry.query({ where, select: ["PartitionKey", "RowKey"] })) {
+    for await (const { partitionKey, rowKey } of expiry.query({ where, select: keysOnly })) {
       await expiry.remove(partitionKey, rowKey);
     }
   }
 }
 
-function readOrReport(entity: Entity): DueRow | UnreadableRow {
+function readOrReport(entity: Entity): ScheduleEntry | UnreadableEntry {
   try {
     return readDue(entity);
   } catch (cause) {
@@ -107,7 +107,7 @@ function readOrReport(entity: Entity): DueRow | UnreadableRow {
   }
 }
 
-/** In the bucket of `now`, only rows that are due already: times of this form sort as text. */
+/** Rows of a shard that are due at `now`. Times in this format sort as text. */
 function dueAt(shard: number, now: string): Query {
   const { from, through } = duePartitions(shard, now);
   return {
@@ -116,7 +116,7 @@ function dueAt(shard: number, now: string): Query {
   };
 }
 
-function bucketOf({ creationId, dueOn }: DueKey): string {
+function bucketOf({ creationId, dueOn }: EntryKey): string {
   return expiryPartition(creationId, dueOn);
 }
 

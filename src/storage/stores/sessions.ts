@@ -1,35 +1,39 @@
 import { isDeepStrictEqual } from "node:util";
 import type { TransactionAction } from "@azure/data-tables";
+import { compact } from "../../compact.ts";
 import { hasLists } from "../../face/model.ts";
 import type { GuardChange } from "../../liveness/model/guard.ts";
+import type { Page } from "../../liveness/model/page.ts";
 import type { Placed, Version } from "../../liveness/model/references.ts";
 import type { AuditRecord, SessionRecord, StoredSession } from "../../liveness/model/session.ts";
 import type { ListQuery, SessionPointer, Sessions } from "../../liveness/model/sessions.ts";
 import type { StorageTables } from "../azure/connect.ts";
-import { maxPageSize } from "../azure/query.ts";
+import { maxPageSize, readAll } from "../azure/query.ts";
 import { inTransactions, maxTransactionRows } from "../azure/transactions.ts";
-import { auditRows, guardRowOf } from "../rows/keys.ts";
-import { listedProperties, readAuditEntry, readListed, writeAuditEntry, writeGuardChange } from "../rows/other-rows.ts";
+import { auditRows, devicePartition, guardRowOf, sessionRows } from "../rows/keys.ts";
+import {
+  listedProperties,
+  readAuditEntry,
+  readListed,
+  readPointer,
+  writeAuditEntry,
+  writeGuardChange,
+} from "../rows/other-rows.ts";
+import { readPageToken, writePageToken } from "../rows/page-token.ts";
 import { located, locationOf, recordKeys } from "../rows/references.ts";
 import { movingOf, readSession, readSessionRow, writeSession, writeSessionRow } from "../rows/session-row.ts";
-import { createDeviceSessions } from "./device-sessions.ts";
-import { followPointer } from "./find-session.ts";
-import { createWriteCache, type WriteCache } from "./write-cache.ts";
+import type { WriteCache } from "./write-cache.ts";
 
-/** Rows asked for at least, as one that an older version of the app has pruned is dropped only after it was read. */
+/** Minimum page size of a list: pointers that an older version of the app has pruned are dropped only after they are read. */
 const minListPageSize = 100;
 
 /**
  * Sessions in the tables `sessions` and `sessionids`. The device's partition is authoritative; all other rows point to it.
  *
- * @param cache of sessions that this process has committed.
+ * @param cache sessions that this process has committed.
  */
-export function createSessions(
-  connection: StorageTables,
-  cache: WriteCache<StoredSession> = createWriteCache(),
-): Sessions {
+export function createSessions(connection: StorageTables, cache: WriteCache<StoredSession>): Sessions {
   const { sessions, sessionIds } = connection;
-  const { ofDevice } = createDeviceSessions(connection);
   return { find, recall: cache.recall, load, update, ofDevice, list, auditEntries, probe };
 
   async function find(sessionId: string): Promise<StoredSession | undefined> {
@@ -39,7 +43,7 @@ export function createSessions(
   async function load(at: Placed): Promise<StoredSession | undefined> {
     const { partition, row } = recordKeys(at);
     const entity = await sessions.get(partition, row);
-    return entity === undefined ? undefined : readSession(entity);
+    return entity && readSession(entity);
   }
 
   async function update(
@@ -65,7 +69,8 @@ export function createSessions(
       entries.map((entry) => ["upsert", writeAuditEntry(partition, row, entry), "Replace"]),
       maxTransactionRows - actions.length,
     );
-    // What goes first is overwritten by the next try, should this one be lost; the outcome comes with the last entries.
+    // Entries that are written early are harmless after a crash, as a retry overwrites them. The record is written with the
+    // last ones.
     const last = chunks.pop() ?? [];
     for (const chunk of chunks) await sessions.transact(chunk);
     // Only lists read it from the pointer: for sessions of other versions, this saves a request.
@@ -80,30 +85,49 @@ export function createSessions(
     const writtenAs = (etag: string) => ({ ...stored, record, ...located({ ...location, etag }), ...moving });
     if (written.conflict === undefined) return writtenAs(written.etags[0] ?? "*");
     if (!written.conflict.repeated) return undefined;
-    // An earlier try may have been the one that wrote: then the row holds just what we meant to write.
+    // An earlier attempt may have succeeded although its response was lost: then the row contains this record.
     const entity = await sessions.get(partition, row);
-    const ours =
+    const isWritten =
       entity !== undefined && isDeepStrictEqual(writeSessionRow(partition, row, readSessionRow(entity)), session);
-    return ours ? writtenAs(entity.etag) : undefined;
+    return isWritten ? writtenAs(entity.etag) : undefined;
   }
 
   async function markStarted(sessionId: string, startedOn: string | undefined): Promise<void> {
     await sessionIds.merge({ partitionKey: sessionId, rowKey: sessionId, startedOn });
   }
 
+  async function ofDevice(
+    deviceCorrelationId: string,
+    top: number,
+    continuationToken?: string,
+    owner?: string,
+  ): Promise<Page<SessionRecord>> {
+    const partition = devicePartition(deviceCorrelationId);
+    const { from, before } = sessionRows;
+    const after = continuationToken === undefined ? from : readPageToken(partition, continuationToken);
+    const where = compact({ PartitionKey: partition, RowKey: { after, before }, owner });
+    // One row more than requested shows whether there is a next page.
+    const found = [];
+    for await (const entity of sessions.query({ where, pageSize: top + 1 })) {
+      found.push(readSession(entity));
+      if (found.length > top) break;
+    }
+    const items = found.slice(0, top);
+    const last = found.length > top ? items.at(-1) : undefined;
+    return compact({
+      items: items.map(({ record }) => record),
+      continuationToken: last && writePageToken(partition, locationOf(last).row),
+    });
+  }
+
   async function auditEntries(stored: StoredSession): Promise<AuditRecord[]> {
     const { partition, row } = locationOf(stored);
     const where = { PartitionKey: partition, RowKey: auditRows(row) };
-    const entries: AuditRecord[] = [];
-    for await (const entity of sessions.query({ where })) entries.push(readAuditEntry(entity));
-    return entries;
+    return readAll(sessions.query({ where }), readAuditEntry);
   }
 
   async function list({ kind, top, after = "", owner, createdAfter }: ListQuery): Promise<SessionPointer[]> {
-    const where = {
-      ...{ PartitionKey: { after }, kind, createdOn: { after: createdAfter }, listed: true },
-      ...(owner !== undefined && { owner }),
-    };
+    const where = compact({ PartitionKey: { after }, kind, createdOn: { after: createdAfter }, listed: true, owner });
     const found: SessionPointer[] = [];
     const pageSize = Math.max(top, minListPageSize);
     const mayContinue = (pages: number) => pages < 2 + Math.ceil(found.length / maxPageSize);
@@ -116,7 +140,29 @@ export function createSessions(
   }
 
   async function probe(): Promise<void> {
-    // No device has this partition: its `!` would have been encoded.
+    // No row: a device's partition has its `!` encoded.
     await sessions.get("!probe", "probe");
+  }
+}
+
+/**
+ * Finds a session by the pointer of its id. Follows the pointer again if it leads to a missing row and has changed: the
+ * session has been moved concurrently.
+ */
+export async function followPointer(
+  { sessions, sessionIds }: Pick<StorageTables, "sessions" | "sessionIds">,
+  sessionId: string,
+): Promise<{ isPointed: boolean; stored?: StoredSession }> {
+  let seen: string | undefined;
+  for (;;) {
+    const pointer = await sessionIds.get(sessionId, sessionId);
+    if (pointer === undefined) return { isPointed: false };
+    const { partition, row, prunedOn } = readPointer(pointer);
+    if (partition === seen) return { isPointed: true };
+    const entity = await sessions.get(partition, row);
+    if (entity !== undefined) {
+      return { isPointed: true, stored: compact({ ...readSession(entity), prunedOn }) };
+    }
+    seen = partition;
   }
 }

@@ -3,7 +3,7 @@ import type { Page } from "../../liveness/model/page.ts";
 import type { FoundRow, Removal, StoredRows, WalkedTable } from "../../liveness/model/stored-rows.ts";
 import { createSemaphore } from "../../semaphore.ts";
 import type { StorageTables } from "../azure/connect.ts";
-import type { Query } from "../azure/query.ts";
+import { keysOnly, type Query } from "../azure/query.ts";
 import type { Entity, Table } from "../azure/table.ts";
 import { removeRows } from "../azure/transactions.ts";
 import {
@@ -23,7 +23,7 @@ import { readRow } from "../rows/row.ts";
 import { movingOf } from "../rows/session-row.ts";
 
 const pageSize = 1000;
-/** Requests at a time. */
+/** Concurrent requests. */
 const maxRequests = 8;
 
 export function createStoredRows({ sessions, sessionIds, users }: StorageTables): StoredRows {
@@ -49,6 +49,7 @@ export function createStoredRows({ sessions, sessionIds, users }: StorageTables)
     const attempt = async (concerned: readonly FoundRow[], work: () => Promise<number>) => {
       await semaphore.acquire();
       try {
+        // Not `+= await`, which would lose the additions of concurrent requests.
         const removed = await work();
         result.removed += removed;
       } catch (cause) {
@@ -57,7 +58,7 @@ export function createStoredRows({ sessions, sessionIds, users }: StorageTables)
         semaphore.release();
       }
     };
-    // Audit entries are never changed, so that those of a partition can go without their ETags, in one request.
+    // Audit entries never change: those of a partition are removed in one transaction, without their ETags.
     const entries = Map.groupBy(
       rows.filter(({ kind }) => kind === "auditEntry"),
       ({ ref }) => readRowRef(ref).partition,
@@ -82,7 +83,7 @@ export function createStoredRows({ sessions, sessionIds, users }: StorageTables)
   }
 }
 
-/** A page begins after the row at which the last one ended. */
+/** Conditions of a page: all rows after the last row of the page before. */
 function readToken(token: string | undefined): Pick<Query, "where" | "anyOf"> {
   if (token === undefined) return { where: {} };
   const [partition, row] = placeShape.parse(JSON.parse(token));
@@ -106,15 +107,16 @@ const sessionFacts = z.object({
 const noteFacts = z.object({ boundOn: text.exactOptional() });
 const pointerFacts = z.object({ createdOn: text.exactOptional() });
 
-/** What the walk reads, of all kinds of rows. */
+/** Properties of all kinds of rows that the maintenance walk reads. */
 const select = [
-  ...["PartitionKey", "RowKey", "recent", "rejectionsInARow", "lockedUntil", "changedOn"],
+  ...keysOnly,
+  ...["recent", "rejectionsInARow", "lockedUntil", "changedOn"],
   ...[keyFacts, sessionFacts, noteFacts, pointerFacts].flatMap((facts) => Object.keys(facts.shape)),
 ];
 
 type Facts = FoundRow extends infer Row ? (Row extends FoundRow ? Omit<Row, "table" | "row" | "ref"> : never) : never;
 
-/** Undefined for a row of a kind that is not known here. */
+/** Undefined for a row of an unknown kind. */
 function readFacts(entity: Entity): Facts | undefined {
   const { partitionKey: partition, rowKey: row } = entity;
   try {

@@ -1,6 +1,6 @@
 /**
- * What this process has written last, by key; beyond so many the oldest goes. In memory only, and never believed without a
- * write by its ETag or a look: what has been changed or erased since is found to be so.
+ * The latest values that this process has written, by key; the oldest are evicted. Values may be outdated: callers use them
+ * only for conditional writes, or read the row before they rely on it.
  */
 export interface WriteCache<T> {
   remember(key: string, value: T): void;
@@ -8,18 +8,18 @@ export interface WriteCache<T> {
   forget(key: string): void;
 }
 
-/** As many as are used soon: a session is settled, or tried again, within a minute or two. */
-const maxKept = 1000;
+/** Enough for a minute or two, within which most sessions are settled or tried again. */
+const maxValues = 1000;
 
 export function createWriteCache<T>(): WriteCache<T> {
   const cache = new Map<string, T>();
   return {
     remember(key, value) {
-      // Newest last.
+      // Deleted first, so that the key becomes the newest one.
       cache.delete(key);
       cache.set(key, value);
       const [oldest] = cache.keys();
-      if (cache.size > maxKept && oldest !== undefined) cache.delete(oldest);
+      if (cache.size > maxValues && oldest !== undefined) cache.delete(oldest);
     },
     recall: (key) => cache.get(key),
     forget(key) {

@@ -66,7 +66,7 @@ test("unknown paths, versions and methods -> 404", async (t) => {
     ["POST", "/face/v1.1-preview.1/detectLiveness-sessions"],
     ["PUT", `${v12}/x`],
     ["GET", `${v12}/`],
-    ["GET", "//face/v1.2/detectLiveness-sessions/x"],
+    ["GET", "/face//v1.2/detectLiveness-sessions/x"],
     ["GET", "//"],
   ] as const) {
     assertError(await emulator.face(path, { method }), 404, "404");

@@ -1,41 +1,35 @@
 import assert from "node:assert/strict";
-import { after, describe, test } from "node:test";
-import { ApiError } from "../../../src/errors.ts";
-import type { Guard } from "../../../src/liveness/model/guard.ts";
+import { describe, test } from "node:test";
 import { expiryPartition, sessionRow } from "../../../src/storage/rows/keys.ts";
+import { readKey } from "../../../src/storage/rows/other-rows.ts";
 import { readPlace, writePlace } from "../../../src/storage/rows/references.ts";
-import { startAzurite } from "../../local/azurite.ts";
 import {
   admitAll,
-  createSessionStore,
-  giveUp,
+  admitUpTo,
   newRecord,
   openRig,
+  openTwo,
+  processOn,
+  refusal,
+  refuseKnown,
   reservation,
   reserved,
-  rowKeysOf,
-  rowsOf,
-  someDevice,
 } from "./storage-rig.ts";
-
-const azurite = await startAzurite();
-after(() => azurite.stop());
 
 describe("reserve", () => {
   test("a new device: key and guard in one request", async (t) => {
-    const { sessions, connection, proxy } = await openRig(t, azurite);
+    const { sessions, proxy, device, reservation, reserved, rows } = await openRig(t);
     await sessions.probe();
     proxy.take();
-    const deviceCorrelationId = someDevice();
-    const request = reservation({ deviceCorrelationId, bodyHash: "ff", owner: "o" });
+    const request = reservation({ bodyHash: "ff", owner: "o" });
 
-    const place = await reserved(sessions, request);
+    const place = await reserved(request);
     assert.deepEqual(proxy.take(), ["POST /$batch"]);
 
     const { creationId, leaseUntil, dueOn } = request;
     const key = { creationId, bodyHash: "ff", owner: "o", countedFor: "services", leaseUntil };
-    const [guard, keyRow] = await rowsOf(connection.sessions, deviceCorrelationId);
-    const keys = { partition: deviceCorrelationId, idempotencyRowKey: `k_${creationId}` };
+    const [guard, keyRow] = await rows();
+    const keys = { partition: device, idempotencyRowKey: `k_${creationId}` };
     assert.deepEqual(place, {
       ...keys,
       place: writePlace(keys),
@@ -50,13 +44,13 @@ describe("reserve", () => {
   });
 
   test("a device last written by another process: three requests, and admit gets its guard", async (t) => {
-    const { sessions, connection, proxy } = await openRig(t, azurite);
-    const deviceCorrelationId = someDevice();
-    const first = await reserved(createSessionStore(connection), reservation({ deviceCorrelationId }));
+    const rig = await openRig(t);
+    const { sessions, proxy, reservation } = rig;
+    const first = await processOn(rig).reserved();
     proxy.take();
 
     const guards: unknown[] = [];
-    const outcome = await sessions.reserve(reservation({ deviceCorrelationId }), (guard) => {
+    const outcome = await sessions.reserve(reservation(), (guard) => {
       guards.push(guard);
       return admitAll(guard);
     });
@@ -66,91 +60,64 @@ describe("reserve", () => {
   });
 
   test("a device last written by the same process: one request", async (t) => {
-    const { sessions, connection, proxy } = await openRig(t, azurite);
-    const deviceCorrelationId = someDevice();
-    const first = await reserved(sessions, reservation({ deviceCorrelationId }));
+    const { proxy, reserved, storedGuard } = await openRig(t);
+    const first = await reserved();
     proxy.take();
-    const second = await reserved(sessions, reservation({ deviceCorrelationId }));
-    const third = await reserved(sessions, reservation({ deviceCorrelationId }));
+    const second = await reserved();
+    const third = await reserved();
     assert.deepEqual(proxy.take(), ["POST /$batch", "POST /$batch"]);
-    const [guard] = await rowsOf(connection.sessions, deviceCorrelationId);
-    assert.equal(guard?.recent, JSON.stringify([first.taken, second.taken, third.taken]));
+    assert.deepEqual((await storedGuard())?.recent, [first.taken, second.taken, third.taken]);
   });
 
   test("counts creations that other processes wrote after the cached guard", async (t) => {
-    const { sessions, connection } = await openRig(t, azurite);
-    const deviceCorrelationId = someDevice();
-    const atMost = (limit: number) => (guard: Guard | undefined) => {
-      if ((guard?.recent.length ?? 0) >= limit) throw new ApiError(429, "429", "too many");
-      return admitAll(guard);
-    };
-    const others = createSessionStore(connection);
-    await sessions.reserve(reservation({ deviceCorrelationId }), atMost(2));
-    const another = await reserved(others, reservation({ deviceCorrelationId }));
-    await assert.rejects(sessions.reserve(reservation({ deviceCorrelationId }), atMost(2)), { status: 429 });
+    const rig = await openRig(t);
+    const { sessions, reservation, storedGuard } = rig;
+    const others = processOn(rig);
+    await sessions.reserve(reservation(), admitUpTo(2));
+    const another = await others.reserved();
+    await assert.rejects(sessions.reserve(reservation(), admitUpTo(2)), { status: 429 });
 
-    await giveUp({ sessions: others }, another);
-    await sessions.reserve(reservation({ deviceCorrelationId }), atMost(2));
-    const [guard] = await rowsOf(connection.sessions, deviceCorrelationId);
-    assert.equal(JSON.parse(String(guard?.recent)).length, 2);
+    await others.giveUp(another);
+    await sessions.reserve(reservation(), admitUpTo(2));
+    assert.equal((await storedGuard())?.recent.length, 2);
   });
 
   test("admits in spite of the cached guard where places were released or the device was removed", async (t) => {
-    const { sessions, connection } = await openRig(t, azurite);
-    const deviceCorrelationId = someDevice();
-    const onlyOne = (guard: Guard | undefined, taken: string) => {
-      if (guard !== undefined && guard.recent.length > 0) throw new ApiError(429, "429", "too many");
-      return admitAll(guard, taken);
-    };
-    const others = createSessionStore(connection);
+    const rig = await openRig(t);
+    const { connection, sessions, reservation, rowKeys } = rig;
     const make = async () => {
       const taken = new Date().toISOString();
-      const outcome = await sessions.reserve(reservation({ deviceCorrelationId }), (guard) => onlyOne(guard, taken));
+      const outcome = await sessions.reserve(reservation(), admitUpTo(1, taken));
       assert.ok("reserved" in outcome);
       return { ...outcome.reserved, ...readPlace(outcome.reserved.place), taken };
     };
-    await giveUp({ sessions: others }, await make());
+    await processOn(rig).giveUp(await make());
     const place = await make();
     await assert.rejects(make(), { status: 429 });
     await connection.sessions.remove(place.partition, "g");
     await make();
-    const rows = await rowKeysOf(connection.sessions, deviceCorrelationId);
-    assert.equal(rows.filter((row) => row === "g").length, 1);
+    assert.equal((await rowKeys()).filter((row) => row === "g").length, 1);
   });
 
   test("an existing key is returned, also where admit would refuse", async (t) => {
-    const { sessions } = await openRig(t, azurite);
-    const deviceCorrelationId = someDevice();
-    const keyHash = "abc";
-    const place = await reserved(sessions, reservation({ deviceCorrelationId, keyHash, bodyHash: "1" }));
-
-    const outcome = await sessions.reserve(reservation({ deviceCorrelationId, keyHash, bodyHash: "2" }), (guard) => {
-      if (guard !== undefined) throw new ApiError(429, "429", "too many");
-      return admitAll(guard);
-    });
-    const { taken, partition, idempotencyRowKey, ...held } = place;
+    const { sessions, device, reservation, reserved } = await openRig(t);
+    const { taken, partition, idempotencyRowKey, ...held } = await reserved({ keyHash: "abc", bodyHash: "1" });
+    const outcome = await sessions.reserve(reservation({ keyHash: "abc", bodyHash: "2" }), refuseKnown);
     assert.deepEqual(outcome, { existing: held });
-    assert.equal(partition, deviceCorrelationId);
+    assert.equal(partition, device);
     assert.equal(idempotencyRowKey, "k_abc");
   });
 
   test("a refusal of admit writes nothing", async (t) => {
-    const { sessions, connection } = await openRig(t, azurite);
-    const deviceCorrelationId = someDevice();
-    await reserved(sessions, reservation({ deviceCorrelationId }));
-    const before = await rowsOf(connection.sessions, deviceCorrelationId);
-
-    const refusal = new ApiError(429, "429", "too many");
-    const refused = sessions.reserve(reservation({ deviceCorrelationId }), (guard) => {
-      if (guard !== undefined) throw refusal;
-      return admitAll(guard);
-    });
-    await assert.rejects(refused, (error) => error === refusal);
-    assert.deepEqual(await rowsOf(connection.sessions, deviceCorrelationId), before);
+    const { sessions, reservation, reserved, rows } = await openRig(t);
+    await reserved();
+    const before = await rows();
+    await assert.rejects(sessions.reserve(reservation(), refuseKnown), (error) => error === refusal);
+    assert.deepEqual(await rows(), before);
   });
 
   test("the device is set in the client: the creation's own partition", async (t) => {
-    const { sessions } = await openRig(t, azurite);
+    const { sessions } = await openRig(t);
     const request = reservation();
     const place = await reserved(sessions, request);
     assert.equal(place.partition, `!session_${request.creationId}`);
@@ -159,53 +126,42 @@ describe("reserve", () => {
 
 describe("release", () => {
   test("removes the key row and keeps the place", async (t) => {
-    const { sessions, connection } = await openRig(t, azurite);
-    const deviceCorrelationId = someDevice();
-    const place = await reserved(sessions, reservation({ deviceCorrelationId }));
+    const { sessions, reserved, rows } = await openRig(t);
+    const place = await reserved();
     assert.equal(await sessions.release(place), true);
-    const [guard, ...rest] = await rowsOf(connection.sessions, deviceCorrelationId);
+    const [guard, ...rest] = await rows();
     assert.deepEqual([guard?.recent, rest], [JSON.stringify([place.taken]), []]);
   });
 
   test("with a refund of the place leaves no row of a device without sessions", async (t) => {
-    const { sessions, connection } = await openRig(t, azurite);
-    const deviceCorrelationId = someDevice();
-    const one = await reserved(sessions, reservation({ deviceCorrelationId }));
-    const other = await reserved(sessions, reservation({ deviceCorrelationId }));
+    const { sessions, reserved, giveUp, rows, rowKeys, storedGuard } = await openRig(t);
+    const one = await reserved();
+    const other = await reserved();
 
-    await giveUp({ sessions }, one);
-    const [guard, ...rest] = await rowsOf(connection.sessions, deviceCorrelationId);
-    assert.equal(guard?.recent, JSON.stringify([other.taken]));
-    assert.deepEqual(
-      rest.map(({ rowKey }) => rowKey),
-      [other.idempotencyRowKey],
-    );
+    await giveUp(one);
+    assert.deepEqual((await storedGuard())?.recent, [other.taken]);
+    assert.deepEqual(await rowKeys(), ["g", other.idempotencyRowKey]);
 
     assert.equal(await sessions.release(one), false);
-    await giveUp({ sessions }, other);
-    assert.deepEqual(await rowsOf(connection.sessions, deviceCorrelationId), []);
+    await giveUp(other);
+    assert.deepEqual(await rows(), []);
   });
 
   test("does not change a place that was committed or taken over", async (t) => {
-    const { sessions, connection } = await openRig(t, azurite);
-    const deviceCorrelationId = someDevice();
-    const request = reservation({ deviceCorrelationId });
-    const place = await reserved(sessions, request);
-    assert.ok(await sessions.commit(place, newRecord(request)));
-    const before = await rowsOf(connection.sessions, deviceCorrelationId);
+    const { sessions, begun, rows } = await openRig(t);
+    const { place, record } = await begun();
+    assert.ok(await sessions.commit(place, record));
+    const before = await rows();
 
     assert.equal(await sessions.release(place), false);
-    assert.deepEqual(await rowsOf(connection.sessions, deviceCorrelationId), before);
+    assert.deepEqual(await rows(), before);
   });
 });
 
 describe("commit", () => {
   test("session, key and pointer in two requests", async (t) => {
-    const { sessions, connection, proxy } = await openRig(t, azurite);
-    const deviceCorrelationId = someDevice();
-    const request = reservation({ deviceCorrelationId, owner: "o" });
-    const place = await reserved(sessions, request);
-    const record = newRecord(request, { owner: "o", reasons: ["A", "B"], threshold: 0.25 });
+    const { connection, sessions, proxy, device, begun } = await openRig(t);
+    const { place, record } = await begun({ owner: "o" }, { owner: "o", reasons: ["A", "B"], threshold: 0.25 });
     await connection.sessionIds.get("none", "none");
     proxy.take();
 
@@ -213,22 +169,14 @@ describe("commit", () => {
     assert.deepEqual(proxy.take(), ["POST /$batch", "PUT /sessionids"]);
 
     const row = sessionRow(record.createdOn, record.creationId);
-    const stored = await connection.sessions.get(deviceCorrelationId, row);
+    const stored = await connection.sessions.get(device, row);
     assert.deepEqual({ ...stored, ...record, reasons: '["A","B"]' }, stored, "every field is a property");
-    const key = await connection.sessions.get(deviceCorrelationId, place.idempotencyRowKey);
+    const key = await connection.sessions.get(device, place.idempotencyRowKey);
     assert.deepEqual([key?.creationId, key?.sessionId], [record.creationId, record.sessionId]);
     const pointer = await connection.sessionIds.get(record.sessionId, record.sessionId);
     const { kind, createdOn, ttlSeconds } = record;
-    const listed = {
-      partition: deviceCorrelationId,
-      row,
-      kind,
-      owner: "o",
-      deviceCorrelationId,
-      createdOn,
-      ttlSeconds,
-    };
-    assert.deepEqual({ ...pointer, ...listed }, pointer);
+    const keys = { partition: device, row, owner: "o", deviceCorrelationId: device };
+    assert.deepEqual({ ...pointer, ...keys, kind, createdOn, ttlSeconds }, pointer);
     assert.ok(!("startedOn" in (pointer ?? {})) && !("prunedOn" in (pointer ?? {})));
   });
 
@@ -237,37 +185,89 @@ describe("commit", () => {
     ["taken over", "merge"],
   ] as const) {
     test(`the key is ${name} -> nothing is written`, async (t) => {
-      const { sessions, connection } = await openRig(t, azurite);
-      const deviceCorrelationId = someDevice();
-      const request = reservation({ deviceCorrelationId });
-      const place = await reserved(sessions, request);
+      const { connection, sessions, device, begun, rowKeys, pointersOf } = await openRig(t);
+      const { place, record } = await begun();
       const rowKey = place.idempotencyRowKey;
-      if (interfere === "remove") await connection.sessions.remove(deviceCorrelationId, rowKey);
-      else await connection.sessions.merge({ partitionKey: deviceCorrelationId, rowKey, creationId: "another" });
-
-      const record = newRecord(request);
+      if (interfere === "remove") await connection.sessions.remove(device, rowKey);
+      else await connection.sessions.merge({ partitionKey: device, rowKey, creationId: "another" });
       assert.equal(await sessions.commit(place, record), false);
-      assert.deepEqual(
-        (await rowKeysOf(connection.sessions, deviceCorrelationId)).filter((key) => key.startsWith("s_")),
-        [],
-      );
-      assert.deepEqual(await rowsOf(connection.sessionIds, record.sessionId), []);
+      const hasSession = (await rowKeys()).some((key) => key.startsWith("s_"));
+      assert.equal(hasSession, false);
+      assert.deepEqual(await pointersOf(record.sessionId), []);
     });
   }
 
   test("a key can be taken over by another creation", async (t) => {
-    const { sessions } = await openRig(t, azurite);
-    const deviceCorrelationId = someDevice();
-    const first = reservation({ deviceCorrelationId, keyHash: "abc" });
-    const place = await reserved(sessions, first);
-    const second = reservation({ deviceCorrelationId, keyHash: "abc" });
+    const { sessions, reservation, begun } = await openRig(t);
+    const { place, record } = await begun({ keyHash: "abc" });
+    const second = reservation({ keyHash: "abc" });
     const outcome = await sessions.reserve(second, admitAll);
     assert.ok("existing" in outcome);
 
     assert.equal(await sessions.commit(outcome.existing, newRecord(second)), true);
-    assert.equal(await sessions.commit(place, newRecord(first)), false);
-    const third = await sessions.reserve(reservation({ deviceCorrelationId, keyHash: "abc" }), admitAll);
+    assert.equal(await sessions.commit(place, record), false);
+    const third = await sessions.reserve(reservation({ keyHash: "abc" }), admitAll);
     assert.ok("existing" in third);
     assert.equal(third.existing.key.creationId, second.creationId);
+  });
+});
+
+describe("taking a key over", () => {
+  test("key and guard in one request where the guard is cached", async (t) => {
+    const { sessions, proxy, reserved, rows, storedGuard } = await openRig(t);
+    const first = await reserved({ keyHash: "abc" });
+    const key = reservation({ replaces: "s1" });
+    proxy.take();
+    const taken = "2026-01-01T00:00:00.000Z";
+    const place = await sessions.takeOver(first, key, (guard) => admitAll(guard, taken));
+    assert.deepEqual(proxy.take(), ["POST /$batch"]);
+    assert.deepEqual((await storedGuard())?.recent, [first.taken, taken]);
+    const [, row] = await rows();
+    assert.deepEqual(row && readKey(row), key);
+    assert.deepEqual(place, { place: first.place, version: row?.etag, key });
+  });
+
+  test("a refusal of admit changes neither key nor guard", async (t) => {
+    const { sessions, reserved, rows } = await openRig(t);
+    const first = await reserved({ keyHash: "abc" });
+    const before = await rows();
+    await assert.rejects(sessions.takeOver(first, reservation(), refuseKnown), (error) => error === refusal);
+    assert.deepEqual(await rows(), before);
+    assert.equal(await sessions.isCurrent(first), true);
+  });
+
+  test("one of many concurrent take-overs succeeds, and takes one place", async (t) => {
+    const rigs = await openTwo(t);
+    const [{ sessions, reserved, rows, storedGuard }] = rigs;
+    const first = await reserved({ keyHash: "abc" });
+    const outcomes = await Promise.all(
+      Array.from({ length: 10 }, (_, n) => rigs[n % 2]?.sessions.takeOver(first, reservation(), admitAll)),
+    );
+    const [winner, ...others] = outcomes.filter((outcome) => outcome !== undefined);
+    assert.deepEqual(others, []);
+    const [, row] = await rows();
+    assert.ok(row && winner);
+    assert.equal((await storedGuard())?.recent.length, 2);
+    assert.equal(readKey(row).creationId, winner.key.creationId);
+    assert.equal(await sessions.isCurrent(first), false);
+    assert.equal(await sessions.isCurrent(winner), true);
+  });
+
+  test("succeeds after a concurrent change of the guard alone", async (t) => {
+    const [{ sessions, reserved, storedGuard }, other] = await openTwo(t);
+    const first = await reserved({ keyHash: "abc" });
+    const second = await other.reserved();
+    const taken = "2026-01-01T00:00:00.000Z";
+    assert.ok(await sessions.takeOver(first, reservation(), (guard) => admitAll(guard, taken)));
+    assert.deepEqual((await storedGuard())?.recent, [first.taken, second.taken, taken]);
+  });
+
+  test("an erased key is not written again", async (t) => {
+    const { connection, sessions, device, reserved, rows, rowKeys } = await openRig(t);
+    const first = await reserved({ keyHash: "abc" });
+    for (const rowKey of await rowKeys()) await connection.sessions.remove(device, rowKey);
+    assert.equal(await sessions.takeOver(first, reservation(), admitAll), undefined);
+    assert.deepEqual(await rows(), []);
+    assert.equal(await sessions.isCurrent(first), false);
   });
 });

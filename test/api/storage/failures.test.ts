@@ -1,16 +1,12 @@
 import assert from "node:assert/strict";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
 import { placed } from "../../../src/liveness/model/session.ts";
 import { connectStorage } from "../../../src/storage/azure/connect.ts";
 import { writePlace } from "../../../src/storage/rows/references.ts";
 import { createImages } from "../../../src/storage/stores/images.ts";
-import { startAzurite } from "../../local/azurite.ts";
 import { findFreePorts } from "../../local/ports.ts";
-import { committed, createSessionStore, openRig, someDevice } from "./storage-rig.ts";
-
-const azurite = await startAzurite();
-after(() => azurite.stop());
+import { createSessionStore, openRig, sharedAzurite, someDevice } from "./storage-rig.ts";
 
 function unavailable(error: unknown): boolean {
   return (
@@ -24,9 +20,9 @@ function unavailable(error: unknown): boolean {
 describe("transient failures of storage", () => {
   for (const fault of ["break", { status: 500 }, { status: 503 }, { status: 429 }] as const) {
     test(`are retried: ${JSON.stringify(fault)}`, async (t) => {
-      const { sessions, images, proxy } = await openRig(t, azurite);
+      const { sessions, images, proxy, committed } = await openRig(t);
       proxy.inject(fault, undefined, 3);
-      const stored = await committed(sessions);
+      const stored = await committed();
       assert.deepEqual(await sessions.load(placed(stored)), stored);
       proxy.inject(fault, undefined, 3);
       assert.equal(await images.facts("held/nothing"), undefined);
@@ -35,7 +31,7 @@ describe("transient failures of storage", () => {
   }
 
   test("a stalled request is retried", async (t) => {
-    const { sessions, images, proxy } = await openRig(t, azurite, { timeoutMs: 300 });
+    const { sessions, images, proxy } = await openRig(t, { retryPolicy: { timeoutMs: 300 } });
     await images.probe();
     await sessions.probe();
     proxy.inject("stall");
@@ -48,7 +44,7 @@ describe("transient failures of storage", () => {
 
 describe("lasting failures of storage", () => {
   test("503 StorageUnavailable with Retry-After, after four tries", async (t) => {
-    const { sessions, images, proxy } = await openRig(t, azurite);
+    const { sessions, images, proxy } = await openRig(t);
     for (const probe of [
       sessions.probe,
       images.probe,
@@ -67,7 +63,7 @@ describe("lasting failures of storage", () => {
   });
 
   test("stalled requests -> 503 in bounded time", async (t) => {
-    const { sessions, proxy } = await openRig(t, azurite, { timeoutMs: 100 });
+    const { sessions, proxy } = await openRig(t, { retryPolicy: { timeoutMs: 100 } });
     proxy.inject("stall", undefined, 10);
     await assert.rejects(sessions.probe(), unavailable);
     assert.equal(proxy.strikes(), 2);
@@ -75,7 +71,10 @@ describe("lasting failures of storage", () => {
 
   test("connection refused -> 503", async () => {
     const [port] = await findFreePorts(1);
-    const connectionString = azurite.connectionString.replaceAll(/(?<=127\.0\.0\.1:)\d+/g, String(port));
+    const connectionString = (await sharedAzurite()).connectionString.replaceAll(
+      /(?<=127\.0\.0\.1:)\d+/g,
+      String(port),
+    );
     const connection = connectStorage({ connectionString, retryPolicy: { firstDelayMs: 1 } });
     await assert.rejects(createSessionStore(connection).probe(), unavailable);
     await assert.rejects(createImages(connection).probe(), unavailable);
@@ -84,15 +83,16 @@ describe("lasting failures of storage", () => {
 
 describe("refusals of storage", () => {
   test("are not retried, and their message does not reach the caller", async (t) => {
-    const wrongKey = azurite.connectionString.replace(/AccountKey=[^;]+/, `AccountKey=${btoa("wrong")}`);
+    const wrongKey = (await sharedAzurite()).connectionString.replace(
+      /AccountKey=[^;]+/,
+      `AccountKey=${btoa("wrong")}`,
+    );
     const { sessions, images, proxy } = await openRig(t, { connectionString: wrongKey });
     for (const probe of [sessions.probe, images.probe]) {
       await assert.rejects(probe(), (error) => !(error instanceof ApiError));
     }
-    assert.deepEqual(
-      proxy.seen.map(({ status }) => status),
-      [403, 403],
-    );
+    const statuses = proxy.seen.map(({ status }) => status);
+    assert.deepEqual(statuses, [403, 403]);
   });
 });
 
@@ -117,7 +117,7 @@ describe("an identity in place of a key", () => {
   });
 
   test("sends no token over plain HTTP", async (t) => {
-    const { proxy } = await openRig(t, azurite);
+    const { proxy } = await openRig(t);
     const [blobUri = "", tableUri = ""] = proxy.connectionString.match(/(?<=(?:Blob|Table)Endpoint=)[^;]+/g) ?? [];
     const connection = connectStorage({ tableUri, blobUri, credential: { getToken: async () => token } });
     await assert.rejects(createSessionStore(connection).probe(), (error) => !(error instanceof ApiError));

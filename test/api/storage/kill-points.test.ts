@@ -1,18 +1,16 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { connectStorage } from "../../../src/storage/azure/connect.ts";
 import type { Table } from "../../../src/storage/azure/table.ts";
 import { createBookmarks } from "../../../src/storage/stores/bookmarks.ts";
 import { createImages } from "../../../src/storage/stores/images.ts";
-import { startAzurite } from "../../local/azurite.ts";
 import { type Calls, stopAt } from "../../unit/fakes/calls.ts";
 import { callsOf, deeds, outlive, passAges } from "../../unit/fakes/kill-points.ts";
 import { createStage, type Stage } from "../../unit/fakes/world.ts";
 import { viewStorage } from "../support/storage-view.ts";
-import { collect } from "./storage-rig.ts";
+import { collect, sharedAzurite } from "./storage-rig.ts";
 
-const azurite = await startAzurite();
-after(() => azurite.stop());
+const azurite = await sharedAzurite();
 const view = viewStorage(azurite.connectionString);
 
 /** Processes on Azurite, with their own Face service and clock. */

@@ -1,94 +1,80 @@
 import assert from "node:assert/strict";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
+import { placed } from "../../../src/liveness/model/session.ts";
 import { sessionRow } from "../../../src/storage/rows/keys.ts";
 import { locationOf, writePlace } from "../../../src/storage/rows/references.ts";
 import { writeSessionRow } from "../../../src/storage/rows/session-row.ts";
-import { startAzurite } from "../../local/azurite.ts";
-import { committed, newRecord, openRig, reservation, reserved, rowKeysOf, rowsOf, someDevice } from "./storage-rig.ts";
-
-const azurite = await startAzurite();
-after(() => azurite.stop());
+import {
+  audit,
+  newRecord,
+  openRig,
+  openTwo,
+  openWithSession,
+  reservation,
+  reserved,
+  someDevice,
+  type Taken,
+} from "./storage-rig.ts";
 
 describe("purge", () => {
   test("removes all rows of a device's last session", async (t) => {
-    const { sessions, connection } = await openRig(t, azurite);
-    const stored = await committed(sessions);
-    const { sessionId } = stored.record;
-    const entries = Array.from({ length: 205 }, (_, n) => ({
-      entryId: String(n),
-      sessionId,
-      entry: { attemptId: n + 1, attemptStatus: "Failed" },
-    }));
+    const { sessions, rows, pointersOf, stored } = await openWithSession(t);
+    const entries = Array.from({ length: 205 }, (_, n) => audit(stored, String(n)));
     assert.ok(await sessions.update(stored, stored.record, entries));
     await sessions.purge(stored);
-    assert.deepEqual(await rowsOf(connection.sessions, locationOf(stored).partition), []);
-    assert.deepEqual(await rowsOf(connection.sessionIds, sessionId), []);
+    assert.deepEqual(await rows(), []);
+    assert.deepEqual(await pointersOf(stored.record.sessionId), []);
     await sessions.purge(stored);
   });
 
   test("keeps the device's other sessions, their entries, keys and the guard", async (t) => {
-    const { sessions, connection } = await openRig(t, azurite);
-    const device = someDevice();
-    const [one, other] = [await committed(sessions, device), await committed(sessions, device)];
-    const { sessionId } = other.record;
-    await sessions.update(other, other.record, [
-      { entryId: "1", sessionId, entry: { attemptId: 1, attemptStatus: "x" } },
-    ]);
+    const { sessions, committed, rowKeys } = await openRig(t);
+    const [one, other] = [await committed(), await committed()];
+    await sessions.update(other, other.record, [audit(other)]);
     await sessions.purge(one);
-    const keys = await rowKeysOf(connection.sessions, device);
-    assert.deepEqual(keys, [
-      `a_${locationOf(other).row.slice(2)}_${"1".padStart(19, "0")}`,
-      "g",
-      locationOf(other).idempotencyRowKey,
-      locationOf(other).row,
-    ]);
-    assert.ok(await sessions.find(sessionId));
+    const { row, idempotencyRowKey } = locationOf(other);
+    const entry = `a_${row.slice(2)}_${"1".padStart(19, "0")}`;
+    assert.deepEqual(await rowKeys(), [entry, "g", idempotencyRowKey, row]);
+    assert.ok(await sessions.find(other.record.sessionId));
   });
 
   test("keeps the guard while a creation is in flight", async (t) => {
-    const { sessions, connection } = await openRig(t, azurite);
-    const device = someDevice();
-    const stored = await committed(sessions, device);
-    const place = await reserved(sessions, reservation({ deviceCorrelationId: device }));
+    const { sessions, reserved, rowKeys, stored } = await openWithSession(t);
+    const place = await reserved();
     await sessions.purge(stored);
-    assert.deepEqual(await rowKeysOf(connection.sessions, device), ["g", place.idempotencyRowKey]);
+    assert.deepEqual(await rowKeys(), ["g", place.idempotencyRowKey]);
   });
 
   test("a concurrent creation keeps the guard", async (t) => {
-    const { sessions, connection, proxy } = await openRig(t, azurite);
-    const rival = (await openRig(t, azurite)).sessions;
-    const device = someDevice();
-    const stored = await committed(sessions, device);
+    const [{ connection, sessions, proxy, committed, rowKeys }, rival] = await openTwo(t);
+    const stored = await committed();
     // The answers of the purge's reads are delayed until the concurrent creation has its place.
     const isGuardDelete = ({ method, path }: { method: string; path: string }) =>
       method === "DELETE" && path.endsWith("RowKey='g')");
     proxy.inject({ status: 503 }, isGuardDelete);
     const sleep = connection.retryPolicy.sleep;
-    let place: Awaited<ReturnType<typeof reserved>> | undefined;
+    let place: Taken | undefined;
     connection.retryPolicy.sleep = async (ms) => {
-      place ??= await reserved(rival, reservation({ deviceCorrelationId: device }));
+      place ??= await rival.reserved();
       await sleep(ms);
     };
     await sessions.purge(stored);
     assert.ok(place !== undefined);
-    assert.deepEqual(await rowKeysOf(connection.sessions, device), ["g", place.idempotencyRowKey]);
+    assert.deepEqual(await rowKeys(), ["g", place.idempotencyRowKey]);
   });
 
   test("keeps a key that a later creation has taken over", async (t) => {
-    const { sessions, connection } = await openRig(t, azurite);
-    const device = someDevice();
-    const stored = await committed(sessions, device);
+    const { connection, sessions, device, rowKeys, stored } = await openWithSession(t);
     const rowKey = locationOf(stored).idempotencyRowKey;
     await connection.sessions.merge({ partitionKey: device, rowKey, creationId: "another" });
     await sessions.purge(stored);
-    assert.deepEqual(await rowKeysOf(connection.sessions, device), ["g", rowKey]);
+    assert.deepEqual(await rowKeys(), ["g", rowKey]);
   });
 });
 
 describe("purge of a session that was bound to its device later", () => {
   test("removes the key from its own partition", async (t) => {
-    const { sessions, connection } = await openRig(t, azurite);
-    const device = someDevice();
+    const { connection, sessions, device, rowKeys } = await openRig(t);
     const request = reservation();
     const place = await reserved(sessions, request);
     const record = newRecord(request, { deviceCorrelationId: device });
@@ -101,33 +87,45 @@ describe("purge of a session that was bound to its device later", () => {
     const stored = await sessions.load({ place: at, creationId, createdOn });
     assert.ok(stored);
     await sessions.purge(stored);
-    assert.deepEqual(await rowKeysOf(connection.sessions, device), []);
-    assert.deepEqual(await rowKeysOf(connection.sessions, place.partition), []);
+    assert.deepEqual(await rowKeys(), []);
+    assert.deepEqual(await rowKeys(place.partition), []);
   });
 });
 
 describe("dropKey", () => {
   test("removes the rows of a creation without a commit", async (t) => {
-    const { sessions, connection } = await openRig(t, azurite);
-    const deviceCorrelationId = someDevice();
-    const { idempotencyRowKey, key, place } = await reserved(sessions, reservation({ deviceCorrelationId }));
+    const { sessions, reserved, rowKeys } = await openRig(t);
+    const { idempotencyRowKey, key, place } = await reserved();
     await sessions.dropKey(place, "another");
-    assert.deepEqual(await rowKeysOf(connection.sessions, deviceCorrelationId), ["g", idempotencyRowKey]);
+    assert.deepEqual(await rowKeys(), ["g", idempotencyRowKey]);
     await sessions.dropKey(place, key.creationId);
-    assert.deepEqual(await rowKeysOf(connection.sessions, deviceCorrelationId), []);
+    assert.deepEqual(await rowKeys(), []);
     await sessions.dropKey(place, key.creationId);
   });
 
   test("keeps the guard of a device with sessions", async (t) => {
-    const { sessions, connection } = await openRig(t, azurite);
-    const device = someDevice();
-    const stored = await committed(sessions, device);
-    const place = await reserved(sessions, reservation({ deviceCorrelationId: device }));
+    const { sessions, reserved, rowKeys, stored } = await openWithSession(t);
+    const place = await reserved();
     await sessions.dropKey(place.place, place.key.creationId);
-    assert.deepEqual(await rowKeysOf(connection.sessions, device), [
-      "g",
-      locationOf(stored).idempotencyRowKey,
-      locationOf(stored).row,
-    ]);
+    assert.deepEqual(await rowKeys(), ["g", locationOf(stored).idempotencyRowKey, locationOf(stored).row]);
+  });
+});
+
+describe("pointers of creations without a commit", () => {
+  test("are found by their target, many with one query", async (t) => {
+    const { sessions, proxy, device, committed } = await openRig(t);
+    const elsewhere = () => committed({ deviceCorrelationId: someDevice() });
+    const lost = [await committed(), await committed(), await elsewhere()];
+    const [kept, other] = [await committed(), await elsewhere()];
+    proxy.take();
+    await sessions.dropPointers({ records: lost.map(placed) });
+    assert.deepEqual(proxy.take(), [...Array(3).fill("DELETE /sessionids"), "GET /sessionids"]);
+    for (const { record } of lost) assert.equal(await sessions.find(record.sessionId), undefined);
+    assert.ok((await sessions.find(kept.record.sessionId)) && (await sessions.find(other.record.sessionId)));
+    await sessions.dropPointers({ deviceCorrelationId: device });
+    assert.equal(await sessions.find(kept.record.sessionId), undefined);
+    assert.ok(await sessions.find(other.record.sessionId));
+    await sessions.dropPointers({ records: [kept, other].map(placed) });
+    assert.equal(await sessions.find(other.record.sessionId), undefined);
   });
 });

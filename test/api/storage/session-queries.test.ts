@@ -1,13 +1,9 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
 import { writePointer } from "../../../src/storage/rows/other-rows.ts";
-import { startAzurite } from "../../local/azurite.ts";
-import { committed, newRecord, openRig, type Rig, reservation, someDevice } from "./storage-rig.ts";
-
-const azurite = await startAzurite();
-after(() => azurite.stop());
+import { newRecord, openRig, type Rig, reservation, someDevice } from "./storage-rig.ts";
 
 const minutes = (n: number) => new Date(Date.UTC(2026, 0, 1, 0, n)).toISOString();
 const badArgument = (error: unknown) =>
@@ -15,23 +11,19 @@ const badArgument = (error: unknown) =>
 
 describe("sessionsOfDevice", () => {
   test("newest first, in pages of the requested size", async (t) => {
-    const { sessions, proxy } = await openRig(t, azurite);
-    const device = someDevice();
-    for (const n of [3, 1, 6, 0, 2, 5, 4]) await committed(sessions, device, { createdOn: minutes(n) });
+    const { sessions, proxy, device, committed } = await openRig(t);
+    for (const n of [3, 1, 6, 0, 2, 5, 4]) await committed({ createdOn: minutes(n) });
     proxy.take();
 
-    const seen: string[] = [];
-    const sizes: number[] = [];
+    const pages: string[][] = [];
     let continuationToken: string | undefined;
     do {
       const page = await sessions.sessionsOfDevice(device, 3, continuationToken);
-      seen.push(...page.items.map(({ createdOn }) => createdOn));
-      sizes.push(page.items.length);
+      pages.push(page.items.map(({ createdOn }) => createdOn));
       continuationToken = page.continuationToken;
     } while (continuationToken !== undefined);
 
-    assert.deepEqual(seen, [6, 5, 4, 3, 2, 1, 0].map(minutes));
-    assert.deepEqual(sizes, [3, 3, 1]);
+    assert.deepEqual(pages, [[6, 5, 4].map(minutes), [3, 2, 1].map(minutes), [minutes(0)]]);
     assert.deepEqual(proxy.take(), ["GET /sessions", "GET /sessions", "GET /sessions"]);
     const all = await sessions.sessionsOfDevice(device, 7);
     assert.deepEqual([all.items.length, all.continuationToken], [7, undefined]);
@@ -39,7 +31,7 @@ describe("sessionsOfDevice", () => {
   });
 
   test("queries the device's sessions only", async (t) => {
-    const { sessions, proxy } = await openRig(t, azurite);
+    const { sessions, proxy } = await openRig(t);
     await sessions.sessionsOfDevice("O'Hara/1", 5);
     const query = proxy.seen.at(-1)?.query;
     assert.equal(query?.get("$filter"), "PartitionKey eq 'O''Hara!2f1' and RowKey gt 's_' and RowKey lt 's`'");
@@ -47,26 +39,22 @@ describe("sessionsOfDevice", () => {
   });
 
   test("continues after a page, also after concurrent additions and removals", async (t) => {
-    const { sessions } = await openRig(t, azurite);
-    const device = someDevice();
-    for (const n of [0, 1, 2, 3]) await committed(sessions, device, { createdOn: minutes(n) });
+    const { sessions, device, committed } = await openRig(t);
+    for (const n of [0, 1, 2, 3]) await committed({ createdOn: minutes(n) });
     const first = await sessions.sessionsOfDevice(device, 2);
-    await committed(sessions, device, { createdOn: minutes(9) });
+    await committed({ createdOn: minutes(9) });
     for (const { sessionId } of first.items) {
       const stored = await sessions.find(sessionId);
       if (stored) await sessions.purge(stored);
     }
     const second = await sessions.sessionsOfDevice(device, 2, first.continuationToken);
-    assert.deepEqual(
-      second.items.map(({ createdOn }) => createdOn),
-      [minutes(1), minutes(0)],
-    );
+    const times = second.items.map(({ createdOn }) => createdOn);
+    assert.deepEqual(times, [minutes(1), minutes(0)]);
   });
 
   test("refuses tokens that were not issued for the device", async (t) => {
-    const { sessions, proxy } = await openRig(t, azurite);
-    const device = someDevice();
-    for (const n of [0, 1]) await committed(sessions, device, { createdOn: minutes(n) });
+    const { sessions, proxy, device, committed } = await openRig(t);
+    for (const n of [0, 1]) await committed({ createdOn: minutes(n) });
     const { continuationToken } = await sessions.sessionsOfDevice(device, 1);
     assert.ok(continuationToken !== undefined);
     proxy.take();
@@ -85,14 +73,14 @@ describe("sessionsOfDevice", () => {
 
 describe("list", () => {
   test("by kind and owner, ascending by id, after `start`, without pruned and expired sessions", async (t) => {
-    const { sessions } = await openRig(t, azurite);
+    const { sessions, committed } = await openRig(t);
     const owner = `o'${randomUUID()}`;
     const createdOn = minutes(10);
     const stored = await Promise.all([
-      ...Array.from({ length: 5 }, () => committed(sessions, someDevice(), { owner, createdOn })),
-      committed(sessions, someDevice(), { owner, createdOn, kind: "livenessWithVerify" }),
-      committed(sessions, someDevice(), { owner, createdOn: minutes(5) }),
-      committed(sessions, someDevice(), { createdOn }),
+      ...Array.from({ length: 5 }, () => committed({ owner, createdOn })),
+      committed({ owner, createdOn, kind: "livenessWithVerify" }),
+      committed({ owner, createdOn: minutes(5) }),
+      committed({ createdOn }),
     ]);
     const ids = stored
       .slice(0, 5)
@@ -110,17 +98,9 @@ describe("list", () => {
     assert.deepEqual(await listed({ top: 2, after: "' or '1' eq '1" }), [ids[0], ids[1]]);
 
     const everyones = await sessions.list({ kind: "liveness", createdAfter: minutes(5), top: 1000 });
-    const record = stored[7]?.record;
-    assert.deepEqual(
-      everyones.find(({ sessionId }) => sessionId === record?.sessionId),
-      {
-        sessionId: record?.sessionId,
-        kind: "liveness",
-        deviceCorrelationId: record?.deviceCorrelationId,
-        createdOn,
-        ttlSeconds: 600,
-      },
-    );
+    const { sessionId, deviceCorrelationId } = stored[7]?.record ?? assert.fail();
+    const found = everyones.find((each) => each.sessionId === sessionId);
+    assert.deepEqual(found, { sessionId, kind: "liveness", deviceCorrelationId, createdOn, ttlSeconds: 600 });
   });
 });
 
@@ -130,6 +110,17 @@ describe("requests of a list", () => {
   /** The maximum number of requests for a number of sessions. */
   const bound = (count: number) => 2 + Math.ceil(count / 1000);
 
+  /** A page of storage that continues at the row with this id. */
+  const pageBefore = (id = "", value: object[] = []) => {
+    const continued = Buffer.from(id).toString("base64");
+    const headers = {
+      "content-type": "application/json;odata=minimalmetadata",
+      "x-ms-continuation-nextpartitionkey": continued,
+      "x-ms-continuation-nextrowkey": continued,
+    };
+    return { status: 200, headers, body: JSON.stringify({ value }) };
+  };
+
   /** Writes pointers only, because a list reads nothing else. Resolves with their ids, ascending. */
   async function pointers({ connection }: Rig, owner: string, count: number): Promise<string[]> {
     const records = Array.from({ length: count }, () => newRecord(reservation(), { owner, createdOn: minutes(10) }));
@@ -138,7 +129,7 @@ describe("requests of a list", () => {
   }
 
   test("one, also after many pruned sessions", async (t) => {
-    const rig = await openRig(t, azurite);
+    const rig = await openRig(t);
     const query = ownersQuery();
     const ids = await pointers(rig, query.owner, 400);
     const left = [ids[150], ids[399]];
@@ -150,10 +141,8 @@ describe("requests of a list", () => {
     ] as const) {
       rig.proxy.take();
       const listed = await rig.sessions.list({ ...query, top });
-      assert.deepEqual(
-        listed.map(({ sessionId }) => sessionId),
-        expected,
-      );
+      const found = listed.map(({ sessionId }) => sessionId);
+      assert.deepEqual(found, expected);
       assert.deepEqual(rig.proxy.take(), ["GET /sessionids"], `top=${top}`);
     }
     rig.proxy.take();
@@ -163,19 +152,10 @@ describe("requests of a list", () => {
   });
 
   test("few, also where storage returns empty pages, and the sessions found so far are returned", async (t) => {
-    const rig = await openRig(t, azurite);
+    const rig = await openRig(t);
     const query = ownersQuery();
     const ids = await pointers(rig, query.owner, 3);
-    const continued = Buffer.from(ids[0] ?? "").toString("base64");
-    const emptyPage = {
-      status: 200,
-      headers: {
-        "content-type": "application/json;odata=minimalmetadata",
-        "x-ms-continuation-nextpartitionkey": continued,
-        "x-ms-continuation-nextrowkey": continued,
-      },
-      body: '{"value":[]}',
-    };
+    const emptyPage = pageBefore(ids[0]);
     rig.proxy.inject(emptyPage, isList, 1);
     rig.proxy.take();
     const [afterEmptyPage] = await rig.sessions.list({ ...query, top: 1 });
@@ -190,45 +170,35 @@ describe("requests of a list", () => {
   });
 
   test("continue while pages contain sessions", async (t) => {
-    const rig = await openRig(t, azurite);
+    const rig = await openRig(t);
     const query = ownersQuery();
     const [first = "", ...others] = await pointers(rig, query.owner, 3);
     const entity = await rig.connection.sessionIds.get(first, first);
     assert.ok(entity);
     const { partitionKey: PartitionKey, rowKey: RowKey, etag: _etag, timestamp: _timestamp, ...values } = entity;
-    const continued = Buffer.from(others[0] ?? "").toString("base64");
-    const headers = {
-      "content-type": "application/json;odata=minimalmetadata",
-      "x-ms-continuation-nextpartitionkey": continued,
-      "x-ms-continuation-nextrowkey": continued,
-    };
-    const page = { status: 200, headers, body: JSON.stringify({ value: [{ PartitionKey, RowKey, ...values }] }) };
-    rig.proxy.inject(page, isList, 2);
+    rig.proxy.inject(pageBefore(others[0], [{ PartitionKey, RowKey, ...values }]), isList, 2);
     rig.proxy.take();
     const listed = await rig.sessions.list({ ...query, top: 1000 });
-    assert.deepEqual(
-      listed.map(({ sessionId }) => sessionId),
-      [first, first, ...others],
-    );
+    const found = listed.map(({ sessionId }) => sessionId);
+    assert.deepEqual(found, [first, first, ...others]);
     assert.equal(rig.proxy.take().length, bound(listed.length));
   });
 
   test("one for a device's sessions of one owner, also among those of other owners", async (t) => {
-    const rig = await openRig(t, azurite);
-    const device = someDevice();
+    const rig = await openRig(t);
     const owner = randomUUID();
     for (let count = 0; count < 12; count++) {
-      await committed(rig.sessions, device, { owner: count % 6 === 0 ? owner : "another", createdOn: minutes(count) });
+      await rig.committed({ owner: count % 6 === 0 ? owner : "another", createdOn: minutes(count) });
     }
     for (const [top, count] of [
       [1, 1],
       [5, 2],
     ] as const) {
       rig.proxy.take();
-      assert.equal((await rig.sessions.sessionsOfDevice(device, top, undefined, owner)).items.length, count);
+      assert.equal((await rig.sessions.sessionsOfDevice(rig.device, top, undefined, owner)).items.length, count);
       assert.deepEqual(rig.proxy.take(), ["GET /sessions"]);
     }
-    assert.deepEqual(await rig.sessions.sessionsOfDevice(device, 1, undefined, "unknown"), { items: [] });
+    assert.deepEqual(await rig.sessions.sessionsOfDevice(rig.device, 1, undefined, "unknown"), { items: [] });
     assert.deepEqual(rig.proxy.take(), ["GET /sessions"]);
   });
 });

@@ -1,26 +1,16 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, describe, test } from "node:test";
-import type { AuditRecord, StoredSession } from "../../../src/liveness/model/session.ts";
+import { describe, test } from "node:test";
 import { placed } from "../../../src/liveness/model/session.ts";
 import { sessionCreatedOn } from "../../../src/storage/rows/keys.ts";
 import { readGuard } from "../../../src/storage/rows/other-rows.ts";
 import { locationOf, versionOf, writePlace } from "../../../src/storage/rows/references.ts";
-import { startAzurite } from "../../local/azurite.ts";
-import { committed, openRig, rowsOf, someDevice } from "./storage-rig.ts";
-
-const azurite = await startAzurite();
-after(() => azurite.stop());
-
-function audit({ record }: StoredSession, entryId: string, message = "x"): AuditRecord {
-  const entry = { attemptId: 1, attemptStatus: "Failed", error: { code: "TimedOut", message } };
-  return { entryId, sessionId: record.sessionId, receivedOn: record.createdOn, entry };
-}
+import { createSessionImages } from "../../../src/storage/stores/session-images.ts";
+import { audit, openRig, openWithSession } from "./storage-rig.ts";
 
 describe("find and load", () => {
   test("two requests through the pointer, one by partition and row", async (t) => {
-    const { sessions, proxy } = await openRig(t, azurite);
-    const stored = await committed(sessions);
+    const { sessions, proxy, stored } = await openWithSession(t);
     proxy.take();
     assert.deepEqual(await sessions.find(stored.record.sessionId), stored);
     assert.deepEqual(proxy.take(), ["GET /sessionids", "GET /sessions"]);
@@ -29,23 +19,18 @@ describe("find and load", () => {
   });
 
   test("missing -> undefined", async (t) => {
-    const { sessions, connection } = await openRig(t, azurite);
+    const { connection, sessions, device, committed } = await openRig(t);
     assert.equal(await sessions.find(randomUUID()), undefined);
     const place = writePlace({ partition: "unknown", idempotencyRowKey: "k_1" });
-    assert.equal(
-      await sessions.load({ place, creationId: randomUUID(), createdOn: new Date().toISOString() }),
-      undefined,
-    );
-    const stored = await committed(sessions);
-    const { partition, row } = locationOf(stored);
-    const { record } = stored;
-    await connection.sessions.remove(partition, row);
-    assert.equal(await sessions.find(record.sessionId), undefined);
+    const missing = { place, creationId: randomUUID(), createdOn: new Date().toISOString() };
+    assert.equal(await sessions.load(missing), undefined);
+    const stored = await committed();
+    await connection.sessions.remove(device, locationOf(stored).row);
+    assert.equal(await sessions.find(stored.record.sessionId), undefined);
   });
 
   test("a pruned session is marked", async (t) => {
-    const { sessions } = await openRig(t, azurite);
-    const stored = await committed(sessions);
+    const { sessions, stored } = await openWithSession(t);
     const prunedOn = new Date().toISOString();
     assert.equal(await sessions.markPruned(stored.record.sessionId, prunedOn), true);
     assert.deepEqual(await sessions.find(stored.record.sessionId), { ...stored, prunedOn });
@@ -53,8 +38,7 @@ describe("find and load", () => {
   });
 
   test("a session without a pointer is found again", async (t) => {
-    const { sessions, connection } = await openRig(t, azurite);
-    const stored = await committed(sessions);
+    const { connection, sessions, stored } = await openWithSession(t);
     const { sessionId, createdOn } = stored.record;
     assert.equal(sessionCreatedOn(locationOf(stored).row), createdOn);
     await connection.sessionIds.remove(sessionId, sessionId);
@@ -67,8 +51,7 @@ describe("find and load", () => {
 
 describe("update", () => {
   test("record and audit entries in one request", async (t) => {
-    const { sessions, proxy } = await openRig(t, azurite);
-    const stored = await committed(sessions, someDevice(), { referenceImageHash: "to be dropped" });
+    const { sessions, proxy, stored } = await openWithSession(t, { referenceImageHash: "to be dropped" });
     proxy.take();
 
     const { referenceImageHash, ...rest } = stored.record;
@@ -82,9 +65,9 @@ describe("update", () => {
   });
 
   test("marks the start of a preview's session in the pointer, once", async (t) => {
-    const { sessions, connection, proxy } = await openRig(t, azurite);
-    const stable = await committed(sessions);
-    const stored = await committed(sessions, someDevice(), { apiVersion: "v1.2-preview.1" });
+    const { sessions, proxy, committed, pointersOf } = await openRig(t);
+    const stable = await committed();
+    const stored = await committed({ apiVersion: "v1.2-preview.1" });
     proxy.take();
     await sessions.update(stable, { ...stable.record, startedOn: stable.record.createdOn });
     assert.deepEqual(proxy.take(), ["POST /$batch"]);
@@ -94,13 +77,11 @@ describe("update", () => {
     assert.deepEqual(proxy.take(), ["PATCH /sessionids", "POST /$batch"]);
     assert.ok(await sessions.update(started, { ...started.record, status: "Running" }));
     assert.deepEqual(proxy.take(), ["POST /$batch"]);
-    const { sessionId } = stored.record;
-    assert.equal((await connection.sessionIds.get(sessionId, sessionId))?.startedOn, startedOn);
+    assert.equal((await pointersOf(stored.record.sessionId))[0]?.startedOn, startedOn);
   });
 
   test("ETag conflict -> nothing is written", async (t) => {
-    const { sessions } = await openRig(t, azurite);
-    const stored = await committed(sessions);
+    const { sessions, stored } = await openWithSession(t);
     const winner = await sessions.update(stored, { ...stored.record, status: "Running" });
     const loser = await sessions.update(stored, { ...stored.record, status: "Failed" }, [audit(stored, "1")]);
     assert.equal(loser, undefined);
@@ -109,18 +90,16 @@ describe("update", () => {
   });
 
   test("a removed record is not written again", async (t) => {
-    const { sessions, connection } = await openRig(t, azurite);
-    const stored = await committed(sessions);
+    const { sessions, rows, pointersOf, stored } = await openWithSession(t);
     await sessions.purge(stored);
     const startedOn = new Date().toISOString();
     assert.equal(await sessions.update(stored, { ...stored.record, startedOn }, [audit(stored, "1")]), undefined);
-    assert.deepEqual(await rowsOf(connection.sessions, locationOf(stored).partition), []);
-    assert.deepEqual(await rowsOf(connection.sessionIds, stored.record.sessionId), []);
+    assert.deepEqual(await rows(), []);
+    assert.deepEqual(await pointersOf(stored.record.sessionId), []);
   });
 
   test("more entries than one transaction holds, and long ones", async (t) => {
-    const { sessions } = await openRig(t, azurite);
-    const stored = await committed(sessions);
+    const { sessions, stored } = await openWithSession(t);
     const entries = Array.from({ length: 250 }, (_, n) =>
       audit(stored, String(n + 1), "y".repeat(n === 7 ? 70_000 : 9)),
     );
@@ -135,10 +114,9 @@ describe("update", () => {
   });
 
   test("guard and record change together or not at all", async (t) => {
-    const { sessions, connection, proxy } = await openRig(t, azurite);
-    const stored = await committed(sessions);
+    const { connection, sessions, proxy, device, stored } = await openWithSession(t);
     const guardOf = async () => {
-      const entity = await connection.sessions.get(locationOf(stored).partition, "g");
+      const entity = await connection.sessions.get(device, "g");
       assert.ok(entity);
       return { ...readGuard(entity), etag: entity.etag };
     };
@@ -165,12 +143,45 @@ describe("update", () => {
   });
 
   test("creates a missing guard", async (t) => {
-    const { sessions, connection } = await openRig(t, azurite);
-    const stored = await committed(sessions);
-    await connection.sessions.remove(locationOf(stored).partition, "g");
+    const { connection, sessions, device, storedGuard, stored } = await openWithSession(t);
+    await connection.sessions.remove(device, "g");
     const change = { rejectionsInARow: 1, changedOn: "2026-01-01T00:00:00.000Z" };
     assert.ok(await sessions.update(stored, stored.record, [], { change }));
-    const guard = await connection.sessions.get(locationOf(stored).partition, "g");
-    assert.deepEqual(guard && readGuard(guard), { recent: [], ...change });
+    assert.deepEqual(await storedGuard(), { recent: [], ...change });
+  });
+});
+
+describe("the link from an image of an attempt to its session", () => {
+  test("is found by the image's id, and is no session", async (t) => {
+    const { connection, sessions, committed } = await openRig(t);
+    const links = createSessionImages(connection);
+    const { record } = await committed();
+    const image = randomUUID();
+    await links.link(image, record.sessionId);
+    assert.equal(await links.sessionOf(image), record.sessionId);
+    assert.equal(await sessions.find(image), undefined);
+    await links.unlink(image);
+    assert.equal(await links.sessionOf(image), undefined);
+  });
+
+  test("neither overwrites nor removes a session of the same id", async (t) => {
+    const { connection, sessions, committed } = await openRig(t);
+    const links = createSessionImages(connection);
+    const stored = await committed();
+    const { sessionId } = stored.record;
+    await links.link(sessionId, randomUUID());
+    assert.deepEqual(await sessions.find(sessionId), stored);
+    await links.unlink(sessionId);
+    assert.deepEqual(await sessions.find(sessionId), stored);
+  });
+
+  test("any image id of the service", async (t) => {
+    const { connection } = await openRig(t);
+    const links = createSessionImages(connection);
+    for (const image of ["a/b+c==", "a\\b", "?#%", "'", "é", "x".repeat(2000)]) {
+      await links.link(image, "a-session");
+      assert.equal(await links.sessionOf(image), "a-session", image);
+      await links.unlink(image);
+    }
   });
 });

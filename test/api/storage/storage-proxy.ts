@@ -1,6 +1,7 @@
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
+import { buffer } from "node:stream/consumers";
 import type { TestContext } from "node:test";
-import { listen } from "../../local/ports.ts";
+import { listenFor } from "../support/listen-for.ts";
 
 /** A request to storage. */
 export interface SeenRequest {
@@ -23,19 +24,8 @@ export type Fault =
   | "stall"
   | { status: number; headers?: Record<string, string>; body?: string };
 
-export interface StorageProxy {
-  connectionString: string;
-  seen: SeenRequest[];
-  /** Method and path of all requests since the last call, without keys and queries. */
-  take(): string[];
-  /** Applies the fault to the next `times` (default 1) requests for which `matches` holds. */
-  inject(fault: Fault, matches?: (request: SeenRequest) => boolean, times?: number): void;
-  /** Number of requests that had a fault. */
-  strikes(): number;
-}
-
 /** A proxy between the stores and Azurite that counts requests and injects faults. */
-export async function startProxy(t: TestContext, connectionString: string): Promise<StorageProxy> {
+export async function startProxy(t: TestContext, connectionString: string) {
   const seen: SeenRequest[] = [];
   const plans: { fault: Fault; matches: (request: SeenRequest) => boolean; times: number }[] = [];
   let strikes = 0;
@@ -43,16 +33,11 @@ export async function startProxy(t: TestContext, connectionString: string): Prom
 
   const forward = async (target: string): Promise<string> => {
     const server = createServer((incoming, outgoing) => void handle(new URL(target), incoming, outgoing));
-    const port = await listen(server);
-    t.after(() => {
-      server.closeAllConnections();
-      server.close();
-    });
-    return `http://127.0.0.1:${port}${new URL(target).pathname}`;
+    return `http://127.0.0.1:${await listenFor(t, server)}${new URL(target).pathname}`;
   };
 
   async function handle(target: URL, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-    const body = await readAll(incoming);
+    const body = await buffer(incoming);
     const url = new URL(incoming.url ?? "/", target);
     const request: SeenRequest = {
       method: incoming.method ?? "",
@@ -76,7 +61,7 @@ export async function startProxy(t: TestContext, connectionString: string): Prom
     const { method, headers } = incoming;
     const options = { host: target.hostname, port: target.port, path: incoming.url, method, headers };
     const upstream = httpRequest(options, async (answer) => {
-      const content = await readAll(answer);
+      const content = await buffer(answer);
       request.status = answer.statusCode ?? 0;
       if (plan !== undefined) return void incoming.socket.destroy();
       outgoing.writeHead(request.status, answer.rawHeaders).end(content);
@@ -92,20 +77,16 @@ export async function startProxy(t: TestContext, connectionString: string): Prom
   return {
     connectionString: proxied,
     seen,
-    take() {
+    /** Method and path of all requests since the last call, without keys and queries. */
+    take(): string[] {
       const names = seen.slice(taken).map(({ method, path }) => `${method} ${path.replace(/\(.*\)$/s, "")}`);
       taken = seen.length;
       return names.sort();
     },
-    inject: (fault, matches = () => true, times = 1) => {
-      plans.push({ fault, matches, times });
-    },
+    /** Applies the fault to the next `times` requests for which `matches` holds. */
+    inject: (fault: Fault, matches: (request: SeenRequest) => boolean = () => true, times = 1) =>
+      void plans.push({ fault, matches, times }),
+    /** Number of requests that had a fault. */
     strikes: () => strikes,
   };
-}
-
-async function readAll(stream: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(Buffer.from(chunk));
-  return Buffer.concat(chunks);
 }

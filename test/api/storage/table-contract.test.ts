@@ -1,16 +1,12 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import type { TableEntity, TransactionAction } from "@azure/data-tables";
 import fc from "fast-check";
 import type { Query } from "../../../src/storage/azure/query.ts";
 import type { Table } from "../../../src/storage/azure/table.ts";
-import { startAzurite } from "../../local/azurite.ts";
 import { createCalls } from "../../unit/fakes/calls.ts";
 import { createMemoryTable } from "../../unit/fakes/memory-table.ts";
 import { collect, openRig } from "./storage-rig.ts";
-
-const azurite = await startAzurite();
-after(() => azurite.stop());
 
 // The in-memory table of the unit tests against Azurite: the same requests get the same answers.
 
@@ -145,7 +141,7 @@ function shown(row: { etag: string } | undefined): unknown {
 }
 
 test("the in-memory table answers like Azurite", async (t) => {
-  const { connection } = await openRig(t, azurite);
+  const { connection } = await openRig(t);
   const real = connection.sessions;
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 25 }), async (steps) => {

@@ -37,7 +37,7 @@ const errorShape = z.object({
     details: z.array(z.object({ code: z.string(), message: z.string().optional(), target: z.string() })).optional(),
   }),
 });
-const openSessionShape = z.object({ sessionId: z.string(), authToken: z.string() });
+export const openSessionShape = z.object({ sessionId: z.string(), authToken: z.string() });
 
 /** The body of a creation without verify. */
 export function creation(deviceCorrelationId: string = randomUUID(), fields: Record<string, unknown> = {}): AppRequest {
@@ -79,39 +79,39 @@ export function createClient(
   };
 }
 
-/** Calls a running app over HTTP. Every answer is checked against the API's description. */
+/**
+ * Calls a running app over HTTP. Every answer is checked against the API's description. All functions but `send` fail
+ * unless the status is 200.
+ */
 export function createAppClient(baseUrl: string, commonHeaders: Record<string, string> = {}) {
   const send = createClient(baseUrl, commonHeaders, checkAnswer);
+  const succeed = async (...request: Parameters<typeof send>) => {
+    const answer = await send(...request);
+    assert.equal(answer.status, 200, JSON.stringify(answer.body));
+    return answer;
+  };
   return {
     send,
-    /** Opens a liveness session in v1.2. Fails unless the answer is 200. */
+    /** Opens a liveness session in v1.2. */
     async openSession(deviceCorrelationId: string = randomUUID(), fields: Record<string, unknown> = {}) {
-      const answer = await send(sessionsPath, creation(deviceCorrelationId, fields));
-      assert.equal(answer.status, 200, JSON.stringify(answer.body));
-      return { ...openSessionShape.parse(answer.body), deviceCorrelationId };
+      const { body } = await succeed(sessionsPath, creation(deviceCorrelationId, fields));
+      return { ...openSessionShape.parse(body), deviceCorrelationId };
     },
-    /** Opens a session with verify in v1.2 with an uploaded image. Fails unless the answer is 200. */
+    /** Opens a session with verify in v1.2 with an uploaded image. */
     async openVerify(...request: Parameters<typeof verifyCreation>) {
-      const answer = await send(verifySessionsPath, verifyCreation(...request));
-      assert.equal(answer.status, 200, JSON.stringify(answer.body));
+      const answer = await succeed(verifySessionsPath, verifyCreation(...request));
       const referenceImageId = answer.headers.get("x-reference-image-id") ?? assert.fail("no x-reference-image-id");
       return { ...openSessionShape.parse(answer.body), referenceImageId };
     },
-    /** Settles a session. Fails unless the answer is 200. */
     async settle(sessionId: string, json: unknown = {}) {
-      const answer = await send(`api/sessions/${sessionId}/settle`, { json });
-      assert.equal(answer.status, 200, JSON.stringify(answer.body));
-      return sessionResourceShape.parse(answer.body);
+      return sessionResourceShape.parse((await succeed(`api/sessions/${sessionId}/settle`, { json })).body);
     },
     async session(sessionId: string) {
-      const answer = await send(`api/sessions/${sessionId}`);
-      assert.equal(answer.status, 200, JSON.stringify(answer.body));
-      return sessionResourceShape.parse(answer.body);
+      return sessionResourceShape.parse((await succeed(`api/sessions/${sessionId}`)).body);
     },
     async outcomes(deviceCorrelationId: string, query = "") {
-      const answer = await send(`api/devices/${encodeURIComponent(deviceCorrelationId)}/outcomes${query}`);
-      assert.equal(answer.status, 200, JSON.stringify(answer.body));
-      return z.object({ value: z.array(sessionResourceShape), nextLink: z.url().optional() }).parse(answer.body);
+      const { body } = await succeed(`api/devices/${encodeURIComponent(deviceCorrelationId)}/outcomes${query}`);
+      return z.object({ value: z.array(sessionResourceShape), nextLink: z.url().optional() }).parse(body);
     },
   };
 }

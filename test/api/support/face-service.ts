@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
+import { buffer } from "node:stream/consumers";
 import type { TestContext } from "node:test";
 import { inspect } from "node:util";
 import { ApiError } from "../../../src/errors.ts";
 import { createFaceService, type FaceServiceOptions, type SessionRef } from "../../../src/face/client/face-service.ts";
 import type { ApiVersion, SessionKind, SessionRequest } from "../../../src/face/model.ts";
-import { listen } from "../../local/ports.ts";
+import { listenFor } from "./listen-for.ts";
 
 interface Received {
   method: string;
@@ -29,10 +30,8 @@ export const key = "key-of-the-test";
 export async function startService(t: TestContext, handle: Handler, options: Partial<FaceServiceOptions> = {}) {
   const received: Received[] = [];
   const server = createServer(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk);
     const { method = "", url = "", headers } = request;
-    const one = { method, url, headers, body: Buffer.concat(chunks) };
+    const one = { method, url, headers, body: await buffer(request) };
     received.push(one);
     const reply = handle(one, response, received.length);
     if (reply === undefined) return;
@@ -40,12 +39,7 @@ export async function startService(t: TestContext, handle: Handler, options: Par
     response.writeHead(reply.status ?? 200, { "content-type": "application/json", ...reply.headers });
     response.end(body);
   });
-  const port = await listen(server);
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const endpoint = `http://127.0.0.1:${port}`;
+  const endpoint = `http://127.0.0.1:${await listenFor(t, server)}`;
   const face = createFaceService({ endpoint, apiVersion: "v1.2", credential: { key }, ...options });
   return { face, received, endpoint };
 }
@@ -58,6 +52,7 @@ export const request: SessionRequest = {
   livenessOperationMode: "Passive",
   deviceCorrelationId: "a-device",
   deviceCorrelationIdSetInClient: false,
+  userCorrelationId: "a-user",
   authTokenTimeToLiveInSeconds: 600,
 };
 export const token = "eyJhbGciOiJFUzI1NiIsIm";

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { Agent, request as openRequest } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -5,6 +6,7 @@ import { text } from "node:stream/consumers";
 import { pathToFileURL } from "node:url";
 import * as z from "zod";
 import type { FunctionsHost } from "../../local/functions-host/launcher.ts";
+import { inParallel } from "./in-parallel.ts";
 import { until } from "./until.ts";
 
 const probe = pathToFileURL(join(import.meta.dirname, "heap-probe.ts")).href;
@@ -53,7 +55,7 @@ export interface Sent {
 export async function sendMany(host: FunctionsHost, count: number, sent: Sent): Promise<Map<string, number>> {
   const agent = new Agent({ keepAlive: true, maxSockets: 32 });
   const answers = new Map<string, number>();
-  await inParallel(count, async () => {
+  await inParallel(count, 32, async () => {
     const answer = await sendOnce(host, agent, sent);
     answers.set(answer, (answers.get(answer) ?? 0) + 1);
   });
@@ -63,7 +65,7 @@ export async function sendMany(host: FunctionsHost, count: number, sent: Sent): 
 
 /** Sends an incomplete request `count` times, and closes each connection. */
 export async function hangUpMany(host: FunctionsHost, count: number, begun: string): Promise<void> {
-  await inParallel(count, async () => {
+  await inParallel(count, 32, async () => {
     const socket = connect(host.port, "127.0.0.1");
     socket.on("error", () => undefined);
     await new Promise((resolve) => socket.write(begun, resolve));
@@ -71,28 +73,12 @@ export async function hangUpMany(host: FunctionsHost, count: number, begun: stri
   });
 }
 
-async function inParallel(count: number, work: () => Promise<void>): Promise<void> {
-  let left = count;
-  const worker = async () => {
-    while (left > 0) {
-      left -= 1;
-      await work();
-    }
-  };
-  await Promise.all(Array.from({ length: 32 }, worker));
-}
-
 /** Resolves with the status, and with the error code or, where there is none, the body. */
-function sendOnce(host: FunctionsHost, agent: Agent, { method = "GET", path, headers, body }: Sent): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const length = body === undefined ? {} : { "content-length": Buffer.byteLength(body) };
-    const request = openRequest(host.url + path, { method, agent, headers: { ...headers, ...length } });
-    request.on("error", reject);
-    request.on("response", async (response) => {
-      const answer = await text(response);
-      const code = /^\{"error":\{"code":"(\w+)"/.exec(answer)?.[1];
-      resolve(`${response.statusCode} ${code ?? answer}`.trim());
-    });
-    request.end(body);
-  });
+async function sendOnce(host: FunctionsHost, agent: Agent, { method = "GET", path, headers, body }: Sent) {
+  const length = body === undefined ? {} : { "content-length": Buffer.byteLength(body) };
+  const request = openRequest(host.url + path, { method, agent, headers: { ...headers, ...length } }).end(body);
+  const [response] = await once(request, "response");
+  const answer = await text(response);
+  const code = /^\{"error":\{"code":"(\w+)"/.exec(answer)?.[1];
+  return `${response.statusCode} ${code ?? answer}`.trim();
 }

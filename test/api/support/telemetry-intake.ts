@@ -1,8 +1,9 @@
 import { createServer } from "node:http";
+import { buffer } from "node:stream/consumers";
 import type { TestContext } from "node:test";
 import { gunzipSync } from "node:zlib";
 import * as z from "zod";
-import { listen } from "../../local/ports.ts";
+import { listenFor } from "./listen-for.ts";
 
 const item = z.looseObject({
   name: z.string(),
@@ -10,8 +11,8 @@ const item = z.looseObject({
   data: z.looseObject({
     baseType: z.string(),
     baseData: z.looseObject({
-      name: z.string().optional(),
-      id: z.string().optional(),
+      name: z.string().default(""),
+      id: z.string().default(""),
       type: z.string().optional(),
       target: z.string().optional(),
       success: z.boolean().optional(),
@@ -24,81 +25,38 @@ const item = z.looseObject({
   }),
 });
 
-export interface Span {
-  name: string;
-  id: string;
-  trace: string;
-  parent: string | undefined;
-  type: string | undefined;
-  target: string | undefined;
-  success: boolean | undefined;
-  resultCode: string | undefined;
-  role: string | undefined;
-  facts: Record<string, string>;
-}
-
-export interface Measurement {
-  name: string;
-  value: number;
-  count: number | undefined;
-  facts: Record<string, string>;
-}
-
-/** A stand-in for the ingestion endpoint of Application Insights. */
-export interface TelemetryIntake {
-  connectionString: string;
-  requests(): number;
-  /** All received bodies. */
-  text(): string;
-  spans(): Span[];
-  measurements(name: string): Measurement[];
-}
-
-export async function startTelemetryIntake(t: TestContext, status = 200): Promise<TelemetryIntake> {
+/** A stand-in for the ingestion endpoint of Application Insights, which answers each request with `status`. */
+export async function startTelemetryIntake(t: TestContext, status = 200) {
   const bodies: string[] = [];
   const server = createServer(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk);
-    const body = Buffer.concat(chunks);
+    const body = await buffer(request);
     const text = (request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body).toString("utf8");
     bodies.push(text);
     const received = items(text).length;
     response.writeHead(status, { "content-type": "application/json" });
     response.end(JSON.stringify({ itemsReceived: received, itemsAccepted: status === 200 ? received : 0, errors: [] }));
   });
-  const port = await listen(server);
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const all = () => bodies.flatMap(items);
+  const port = await listenFor(t, server);
+  const ofType = (type: string) => bodies.flatMap(items).filter(({ data }) => data.baseType === type);
   return {
     connectionString: `InstrumentationKey=11111111-2222-3333-4444-555555555555;IngestionEndpoint=http://127.0.0.1:${port}/`,
     requests: () => bodies.length,
+    /** All received bodies. */
     text: () => bodies.join("\n"),
     spans: () =>
-      all()
-        .filter(({ data }) => data.baseType === "RemoteDependencyData")
-        .map(({ tags, data: { baseData } }) => ({
-          name: baseData.name ?? "",
-          id: baseData.id ?? "",
-          trace: tags["ai.operation.id"] ?? "",
-          parent: tags["ai.operation.parentId"],
-          type: baseData.type,
-          target: baseData.target,
-          success: baseData.success,
-          resultCode: baseData.resultCode,
-          role: tags["ai.cloud.role"],
-          facts: baseData.properties,
-        })),
-    measurements: (name) =>
-      all()
-        .filter(({ data }) => data.baseType === "MetricData")
-        .flatMap(({ data: { baseData } }) =>
-          baseData.metrics
-            .filter((metric) => metric.name === name)
-            .map(({ value, count }) => ({ name, value, count, facts: baseData.properties })),
-        ),
+      ofType("RemoteDependencyData").map(({ tags, data: { baseData } }) => ({
+        ...baseData,
+        trace: tags["ai.operation.id"] ?? "",
+        parent: tags["ai.operation.parentId"],
+        role: tags["ai.cloud.role"],
+        facts: baseData.properties,
+      })),
+    measurements: (name: string) =>
+      ofType("MetricData").flatMap(({ data: { baseData } }) =>
+        baseData.metrics
+          .filter((metric) => metric.name === name)
+          .map(({ value, count }) => ({ name, value, count, facts: baseData.properties })),
+      ),
   };
 }
 

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { request as openRequest } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { after, before, type TestContext } from "node:test";
 import { z } from "zod";
 import { build } from "../../../infra/build.ts";
@@ -54,37 +55,22 @@ export async function startTinyApp(t: TestContext, options?: Partial<FunctionsHo
   return host;
 }
 
-export interface RawAnswer {
-  status: number;
-  headers: NodeJS.Dict<string[]>;
-  body: string;
-}
-
 /** Sends a request unchanged: `fetch` normalises the path and refuses some headers. */
 export function send(
   host: FunctionsHost,
   method: string,
   path: string,
   options: { headers?: Record<string, string>; body?: string; chunked?: boolean } = {},
-): Promise<RawAnswer> {
+): Promise<{ status: number; headers: NodeJS.Dict<string[]>; body: string }> {
   return new Promise((resolve, reject) => {
     const length = options.body === undefined || options.chunked ? {} : { "content-length": `${options.body.length}` };
     const request = openRequest(host.url, { method, path, headers: { ...options.headers, ...length }, agent: false });
     request.on("error", reject);
     request.on("response", async (response) => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of response) {
-        chunks.push(chunk);
-      }
-      const body = Buffer.concat(chunks).toString();
-      resolve({ status: response.statusCode ?? 0, headers: response.headersDistinct, body });
+      resolve({ status: response.statusCode ?? 0, headers: response.headersDistinct, body: await text(response) });
     });
-    if (options.chunked) {
-      request.write(options.body ?? "");
-      request.end();
-    } else {
-      request.end(options.body);
-    }
+    if (options.chunked) request.write(options.body ?? "");
+    request.end(options.chunked ? undefined : options.body);
   });
 }
 
@@ -94,8 +80,8 @@ export async function echo(host: FunctionsHost, method: string, path: string, op
   return echoShape.parse(JSON.parse(answer.body));
 }
 
-/** Waits until the host's output contains or matches `text`. */
-export function seen(host: FunctionsHost, text: string | RegExp): Promise<void> {
-  const isSeen = () => (typeof text === "string" ? host.output().includes(text) : text.test(host.output()));
+/** Waits until the host's output contains or matches `expected`. */
+export function seen(host: FunctionsHost, expected: string | RegExp): Promise<void> {
+  const isSeen = () => (typeof expected === "string" ? host.output().includes(expected) : expected.test(host.output()));
   return until(isSeen, { state: host.output });
 }

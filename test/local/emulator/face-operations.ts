@@ -46,9 +46,7 @@ async function readCreateBody(codec: Codec, kind: SessionKind, request: Incoming
     return { type: "json", value: parsed.value };
   }
   if (type === "multipart/form-data" && withVerify) {
-    const parsed = await parseMultipart(await readBody(request), request.headers["content-type"] ?? "");
-    if (parsed === undefined) throw invalidRequestBody();
-    return parsed;
+    return await parseMultipart(await readBody(request), request.headers["content-type"] ?? "");
   }
   throw invalidMediaType();
 }

@@ -61,19 +61,24 @@ export function makeFaceRoutes(codec: Codec): FaceRoute[] {
 /** Placeholder of the id in a path of a codec. */
 const anyId = "00000000-0000-0000-0000-000000000000";
 
-/** The route of a request, and the id in its path. Slashes are not normalised. */
+/**
+ * The route of a request, and the id in its path. The case of the other segments does not matter, and a path may begin with
+ * two slashes: the service's samples send both.
+ */
 export function matchRoute(
   routes: readonly FaceRoute[],
   method: string,
   path: string,
 ): { route: FaceRoute; id: string } | undefined {
-  const given = path.split("/");
+  const given = path.replace(/^\/\//, "/").split("/");
   for (const route of routes) {
     const { segments } = route;
     const isMatch =
       route.method === method &&
       segments.length === given.length &&
-      segments.every((segment, index) => (segment === undefined ? given[index] !== "" : segment === given[index]));
+      segments.every((segment, index) =>
+        segment === undefined ? given[index] !== "" : segment.toLowerCase() === given[index]?.toLowerCase(),
+      );
     if (isMatch) return { route, id: decodeSegment(given[segments.indexOf(undefined)] ?? "") };
   }
   return undefined;

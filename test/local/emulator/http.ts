@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { ReadableStream } from "node:stream/web";
 import { ApiError } from "../../../src/errors.ts";
-import type { BodyPart, RequestBody } from "../../../src/face/codec.ts";
+import type { RequestBody } from "../../../src/face/codec.ts";
+import { readRequestBody } from "../../../src/http/body.ts";
 
 /** Above the largest image of the service, so that a larger image has its own error. */
 const maxBodyBytes = 16 * 1024 * 1024;
@@ -76,26 +78,8 @@ export function parseJson(bytes: Uint8Array): { value: unknown } | undefined {
   }
 }
 
-/** Undefined for anything but a multipart body. */
-export async function parseMultipart(bytes: Buffer, contentType: string): Promise<RequestBody | undefined> {
-  let form: FormData;
-  try {
-    form = await new Response(new Uint8Array(bytes), { headers: { "content-type": contentType } }).formData();
-  } catch {
-    return undefined;
-  }
-  const parts: BodyPart[] = [];
-  for (const [name, value] of form) {
-    parts.push(
-      typeof value === "string"
-        ? { name, content: value }
-        : {
-            name,
-            filename: value.name,
-            contentType: value.type,
-            content: new Uint8Array(await value.arrayBuffer()),
-          },
-    );
-  }
-  return { type: "multipart", parts };
+/** Parses a form with the app's parser, which reads what official clients send. Throws `ApiError` 400. */
+export function parseMultipart(bytes: Buffer, contentType: string): Promise<RequestBody> {
+  const headers = new Headers({ "content-type": contentType });
+  return readRequestBody({ headers, body: ReadableStream.from([new Uint8Array(bytes)]) }, ["multipart"]);
 }

@@ -83,9 +83,8 @@ function compareRoutes(left: Route, right: Route): number {
  * another method is skipped, so that a catch-all gets requests with a wrong method.
  */
 export function matchRoute(sorted: readonly Route[], method: string, path: string): RouteMatch | undefined {
-  // One slash at the end is ignored; an empty segment anywhere else matches nothing but a catch-all.
-  const segments = path.slice(1).replace(/\/$/, "").split("/");
-  const pathSegments = segments.length === 1 && segments[0] === "" ? [] : segments;
+  // One slash at the end is ignored.
+  const pathSegments = path === "/" ? [] : path.slice(1).replace(/\/$/, "").split("/");
   for (const route of sorted) {
     if (route.methods.length === 0 || route.methods.includes(method.toUpperCase())) {
       const parameters = matchSegments(route.segments, pathSegments);
@@ -97,11 +96,16 @@ export function matchRoute(sorted: readonly Route[], method: string, path: strin
   return undefined;
 }
 
+/**
+ * An empty segment matches only after the first segment of a catch-all, as in the real host's `RoutePatternMatcher`: a path
+ * that begins with `//` matches no route at all.
+ */
 function matchSegments(segments: readonly Segment[], path: readonly string[]): Record<string, string> | undefined {
   const parameters: Record<string, string> = {};
   for (const [index, segment] of segments.entries()) {
     const value = path[index];
     if (segment.kind === "catchAll") {
+      if (value === "") return undefined;
       const rest = path.slice(index).join("/");
       if (rest !== "") {
         parameters[segment.name] = rest;

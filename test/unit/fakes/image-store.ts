@@ -1,7 +1,8 @@
-import { ApiError } from "../../../src/errors.ts";
+import { compact } from "../../../src/compact.ts";
 import type { Bookmarks, WalkName } from "../../../src/liveness/model/bookmarks.ts";
 import type { Clock } from "../../../src/liveness/model/clock.ts";
-import type { Conditions, ImageName, Images, StoredImageFacts } from "../../../src/liveness/model/images.ts";
+import type { ImageName, Images, StoredImageFacts } from "../../../src/liveness/model/images.ts";
+import type { Version } from "../../../src/liveness/model/references.ts";
 import type { Calls } from "./calls.ts";
 
 /** Contents of a fake container. */
@@ -10,7 +11,7 @@ export interface Blobs {
   bookmarks: Map<WalkName, string>;
   /** Images per page of a list. */
   pageSize: number;
-  /** Number of the latest ETag. */
+  /** Number of the latest version. */
   version: number;
 }
 
@@ -22,41 +23,22 @@ export function createBlobs(): Blobs {
 export function createFakeImages(blobs: Blobs, calls: Calls, now: Clock): Images {
   const { images } = blobs;
 
-  function check(name: ImageName, { ifMatch, ifNoneMatch }: Conditions = {}): void {
-    if (ifMatch !== undefined && ifNoneMatch !== undefined) throw new TypeError("storage supports one condition only");
-    const etag = images.get(name)?.facts.etag;
-    const matches = (condition: string) => etag !== undefined && (condition === "*" || condition === etag);
-    if ((ifMatch !== undefined && !matches(ifMatch)) || (ifNoneMatch !== undefined && matches(ifNoneMatch))) {
-      throw new ApiError(412, "ConditionNotMet", "The condition does not hold.");
-    }
-  }
-
   return {
-    put: (name, { bytes, facts, deviceCorrelationId, owner }, conditions) =>
+    put: (name, { bytes, facts, deviceCorrelationId, owner }, replaces) =>
       calls.run("images.put", () => {
-        check(name, conditions);
-        const created = !images.has(name);
+        if (replaces !== undefined && replaces !== (images.get(name)?.facts.version ?? "none")) return undefined;
         blobs.version += 1;
-        const etag = `"${blobs.version}"`;
-        images.set(name, {
-          bytes: Uint8Array.from(bytes),
-          facts: {
-            ...facts,
-            createdOn: new Date(now()).toISOString(),
-            etag,
-            sizeInBytes: bytes.byteLength,
-            ...(deviceCorrelationId !== undefined && { deviceCorrelationId }),
-            ...(owner !== undefined && { owner }),
-          },
-        });
-        return { etag, created };
+        const version = String(blobs.version) as Version;
+        const createdOn = new Date(now()).toISOString();
+        const stored = { ...facts, createdOn, version, sizeInBytes: bytes.byteLength, deviceCorrelationId, owner };
+        images.set(name, { bytes: Uint8Array.from(bytes), facts: compact(stored) });
+        return version;
       }),
     get: (name) => calls.run("images.get", () => structuredClone(images.get(name))),
     facts: (name) => calls.run("images.facts", () => structuredClone(images.get(name)?.facts)),
-    delete: (name, conditions) =>
+    delete: (name, version) =>
       calls.run("images.delete", () => {
-        if (!images.has(name)) return false;
-        check(name, conditions);
+        if (version !== undefined && version !== images.get(name)?.facts.version) return false;
         return images.delete(name);
       }),
     list: (prefix, after = "") =>

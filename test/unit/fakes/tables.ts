@@ -1,7 +1,7 @@
 import type { TableEntity } from "@azure/data-tables";
 import type { CreationKey } from "../../../src/liveness/model/creations.ts";
 import type { Guard } from "../../../src/liveness/model/guard.ts";
-import type { DueRow } from "../../../src/liveness/model/schedule.ts";
+import type { ScheduleEntry } from "../../../src/liveness/model/schedule.ts";
 import type { AuditRecord } from "../../../src/liveness/model/session.ts";
 import type { Entity } from "../../../src/storage/azure/table.ts";
 import { isGuardRow, isKeyRow, isSessionRow, sessionRowOfAudit } from "../../../src/storage/rows/keys.ts";
@@ -53,7 +53,7 @@ export interface Tables {
   guards: Rows<Guard>;
   keys: Rows<CreationKey>;
   pointers: Rows<Pointer>;
-  expiry: Rows<DueRow>;
+  expiry: Rows<ScheduleEntry>;
 }
 
 export function viewTables({ sessions, sessionIds, expiry }: Storage): Tables {

@@ -153,7 +153,7 @@ export function createWorld(): World {
         .sort(([a], [b]) => (a < b ? -1 : 1))
         .map(([name, { facts, bytes }]) => [
           name,
-          { ...facts, etag: "", bytes: Buffer.from(bytes).toString("base64") },
+          { ...facts, version: "", bytes: Buffer.from(bytes).toString("base64") },
         ]),
       bookmarks: [...blobs.bookmarks],
     }),

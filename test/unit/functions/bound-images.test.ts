@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as z from "zod";
-import { heldImageName } from "../../../src/liveness/images/image-name.ts";
+import { heldImageName } from "../../../src/liveness/images/find-image.ts";
 import { keepImage } from "../../../src/liveness/images/keep-image.ts";
 import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { sweepImages } from "../../../src/liveness/retain/sweep-images.ts";
@@ -148,7 +148,7 @@ describe("a device has a note of exactly the images that are bound to it", () =>
 });
 
 describe("the erasure of a device finds an image", async () => {
-  const image = { referenceImageId: "a-face", bytes: makeImage(), deviceCorrelationId: device, conditions: {} };
+  const image = { referenceImageId: "a-face", bytes: makeImage(), deviceCorrelationId: device, permits: () => true };
   const caller = { trusted: false, owner: ownerOf("alice") };
   const keep = ({ deps }: Process) => keepImage(deps, caller, image);
   for (const { name, hook } of await interruptionsOf(emptyWorld, keep)) {

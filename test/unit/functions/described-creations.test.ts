@@ -4,6 +4,7 @@ import fc from "fast-check";
 import * as z from "zod";
 import type { App } from "../../../src/app.ts";
 import { type ApiVersion, apiVersions, type SessionKind, sessionKinds } from "../../../src/face/model.ts";
+import { readTexts } from "../../../src/face/versions/field-texts.ts";
 import { inspectImage } from "../../../src/liveness/images/inspect-image.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { apiDocument, createValidator } from "../fakes/api-document.ts";
@@ -94,7 +95,10 @@ const changes: Field[] = [
 const jsonChanges: Field[] = [
   ...changes,
   ["deviceCorrelationId", null],
+  ["livenessOperationMode", "passiveACTIVE"],
+  ["enableSessionImage", "TRUE"],
   ["authTokenTimeToLiveInSeconds", "600"],
+  ["authTokenTimeToLiveInSeconds", "59"],
   ["referenceImageId", "alice"],
   ["referenceImageId", "alice"],
   ["referenceImageId", "a b"],
@@ -176,7 +180,7 @@ function createTally() {
   };
 }
 
-test("JSON is valid in the document exactly if some deployment accepts it", async () => {
+test("JSON, its texts read as the contract's types, is valid in the document exactly if some deployment accepts it", async () => {
   const tally = createTally();
   const property = fc.asyncProperty(
     deployment,
@@ -187,7 +191,7 @@ test("JSON is valid in the document exactly if some deployment accepts it", asyn
       const json = withUser(spoken, fields);
       const path = pathOf(spoken, of);
       const place = ["paths", path, "post", "requestBody", "content", "application/json", "schema"];
-      await tally.compare(at, spoken, path, { json }, faultOf(place, json));
+      await tally.compare(at, spoken, path, { json }, faultOf(place, readTexts(json)));
     },
   );
   await fc.assert(property, { numRuns: 3000 });

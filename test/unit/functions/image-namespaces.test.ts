@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { HttpMethod } from "@azure/functions";
-import { heldImageName } from "../../../src/liveness/images/image-name.ts";
+import { heldImageName } from "../../../src/liveness/images/find-image.ts";
 import { inspectImage } from "../../../src/liveness/images/inspect-image.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { call, createApp, type Sent } from "../fakes/app.ts";

@@ -124,6 +124,14 @@ describe("conditions", () => {
     assert.equal((await both(etag, '"another"')).status, 200);
   });
 
+  test("only an unquoted * matches any image", async () => {
+    const world = createWorld();
+    await put(world);
+    for (const tag of ['"*"', '"any"', '"none"', '""', 'W/"1"']) {
+      assert.equal((await put(world, withHeaders(service, { "if-match": tag }))).status, 412, tag);
+    }
+  });
+
   test("apply to a user's own image in the same way", async () => {
     const world = createWorld();
     const putIf = (headers: Record<string, string>) => put(world, withHeaders(alice, headers));

@@ -49,6 +49,18 @@ describe("a request", () => {
     assert.deepEqual(answer.lines, []);
   });
 
+  test("gets its route value under any spelling of the name, and no other value", async () => {
+    const { endpoint } = countingEndpoint();
+    const others = { idd: "1", di: "2", other: "3" };
+    for (const params of [
+      { ...others, id: "7" },
+      { ...others, ID: "7" },
+    ]) {
+      assert.deepEqual((await ask(endpoint, { app: openApp() }, { params })).json, { id: "7", top: "9" });
+    }
+    assert.equal((await ask(endpoint, { app: openApp() }, { params: others })).status, 404);
+  });
+
   test("with HEAD gets the response of GET without the body", async () => {
     const unconfigured = { faults: [{ setting: "FACE_ENDPOINT", message: "is required" }] };
     for (const composition of [{ app: openApp() }, { app: strictApp() }, unconfigured]) {

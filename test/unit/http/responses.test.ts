@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { accessDenied, outOfQuota, rateLimitExceeded, sessionNotFound } from "../../../src/api-errors.ts";
+import { accessDenied, rateLimitExceeded, sessionNotFound } from "../../../src/api-errors.ts";
 import { ApiError } from "../../../src/errors.ts";
 import { type Reply, toErrorReply, toHttpAnswer } from "../../../src/http/responses.ts";
 import { readAnswer } from "../fakes/invocation.ts";
@@ -100,14 +100,8 @@ describe("an error", () => {
   });
 
   test("of the service's gateway has statusCode", () => {
-    const answer = errorAnswer(outOfQuota(2));
-    assert.deepEqual(answer.json, {
-      error: {
-        code: "403",
-        statusCode: 403,
-        message: "Out of call volume quota. Quota will be replenished in 2 days.",
-      },
-    });
+    const answer = errorAnswer(new ApiError(403, "403", "Out of quota."));
+    assert.deepEqual(answer.json, { error: { code: "403", statusCode: 403, message: "Out of quota." } });
     assert.equal(answer.headers.has("retry-after"), false);
   });
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { endpoints } from "../../../src/endpoints.ts";
 import { maintenanceSchedule } from "../../../src/functions/maintain-sessions.ts";
-import { heldImageName } from "../../../src/liveness/images/image-name.ts";
+import { heldImageName } from "../../../src/liveness/images/find-image.ts";
 import { faultsOf } from "../fakes/settings.ts";
 import { infra, listFiles, type Resource, readBicep } from "./bicep.ts";
 import { choices, chosenSettings } from "./parameters.ts";

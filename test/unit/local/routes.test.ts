@@ -24,13 +24,25 @@ describe("routes", () => {
     ["/a/1/C", "a/{x}/c", { x: "1" }],
     ["/a/b/c", "a/b/{z}", { z: "c" }],
     ["/a/1/2/3", "a/{*rest}", { rest: "1/2/3" }],
-    ["/a//2", "a/{*rest}", { rest: "/2" }],
+    ["/a/1//2", "a/{*rest}", { rest: "1//2" }],
     ["/b/a", "{*all}", { all: "b/a" }],
   ];
   for (const [path, template, parameters] of matches) {
     test(`${path} goes to ${template}`, () => {
       const match = matchRoute(routes, "GET", path);
       assert.deepEqual([match?.route.template, match?.parameters], [template, parameters]);
+    });
+  }
+
+  const emptySegments: [path: string, template: string | undefined][] = [
+    ["//", undefined],
+    ["//a/b", undefined],
+    ["/a//", "{*all}"],
+    ["/a//2", "{*all}"],
+  ];
+  for (const [path, template] of emptySegments) {
+    test(`${path}: no catch-all begins with an empty segment`, () => {
+      assert.equal(matchRoute(routes, "GET", path)?.route.template, template);
     });
   }
 

@@ -46,8 +46,18 @@ for (const version of apiVersions) {
       assert.deepEqual(decode(minimal), { request: neutral });
     });
 
-    test("livenessOperationMode is required and one of two values", () => {
-      for (const mode of ["passive", "Active", "", null, 1, ["Passive"], undefined]) {
+    test("livenessOperationMode is required and one of two values, in any case", () => {
+      for (const mode of [
+        "passive ",
+        "Active",
+        "Passive Active",
+        "Pa\u017f\u017five",
+        "",
+        null,
+        1,
+        ["Passive"],
+        undefined,
+      ]) {
         assertRefused(
           () => decode({ ...minimal, livenessOperationMode: mode }),
           "InvalidLivenessOperationMode",
@@ -67,7 +77,23 @@ for (const version of apiVersions) {
           seconds,
         );
       }
-      for (const seconds of [59, 86_401, 0, -60, 60.5, 1e300, "600", null, true, [600]]) {
+      for (const seconds of [
+        59,
+        86_401,
+        0,
+        -60,
+        60.5,
+        1e300,
+        "",
+        " 60",
+        "6e1",
+        "0x3c",
+        "59",
+        "60.5",
+        null,
+        true,
+        [600],
+      ]) {
         assertRefused(
           () => decode({ ...minimal, authTokenTimeToLiveInSeconds: seconds }),
           "InvalidTokenLifetime",
@@ -116,6 +142,11 @@ for (const version of apiVersions) {
       );
       assertRefused(
         () => decode({ ...minimal, deviceCorrelationIdSetInClient: "true" }),
+        "InvalidDeviceCorrelationId",
+        "deviceCorrelationId",
+      );
+      assertRefused(
+        () => decode({ ...minimal, deviceCorrelationIdSetInClient: "yes" }),
         "InvalidDeviceCorrelationId",
         "deviceCorrelationIdSetInClient",
       );
@@ -221,7 +252,7 @@ for (const version of apiVersions) {
         "v1.3-preview.1": ["enableSessionImage", "returnVerifyImageHash", "userCorrelationIdSetInClient"],
       }[version];
       for (const flag of flags) {
-        for (const value of ["true", 1, null]) {
+        for (const value of ["yes", "", "true ", "1", 1, null, ["true"]]) {
           assertRefused(() => decodeVerify({ ...verifying, [flag]: value }), "InvalidRequestBody", flag);
         }
       }
@@ -247,8 +278,11 @@ for (const version of ["v1.2-preview.1", "v1.2"] as const) {
         "livenessWithVerify",
         json({ ...fieldsOfAll, referenceImageId: "held-1", verifyConfidenceThreshold }),
       );
-    for (const value of [0, 0.5, 1]) assert.equal(decode(value).request.verifyConfidenceThreshold, value);
-    for (const value of [-0.1, 1.01, Number.POSITIVE_INFINITY, "0.5", null]) {
+    for (const value of [0, 0.5, 1]) {
+      assert.equal(decode(value).request.verifyConfidenceThreshold, value);
+      assert.equal(decode(String(value)).request.verifyConfidenceThreshold, value);
+    }
+    for (const value of [-0.1, 1.01, Number.POSITIVE_INFINITY, "1.01", "-0.5", "5e-1", null]) {
       assertRefused(() => decode(value), "InvalidRequestBody", "verifyConfidenceThreshold");
     }
   });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { heldImageName } from "../../../../src/liveness/images/image-name.ts";
+import { heldImageName } from "../../../../src/liveness/images/find-image.ts";
 import { inspectImage } from "../../../../src/liveness/images/inspect-image.ts";
 import type { Caller } from "../../../../src/liveness/model/caller.ts";
 import { openSession } from "../../../../src/liveness/open/open-session.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { outOfQuota } from "../../../../src/api-errors.ts";
+import { ApiError } from "../../../../src/errors.ts";
 import { drain, type MaintainDeps, type MaintenanceFailure } from "../../../../src/liveness/retain/maintain.ts";
 import { failOn, type Hook } from "../../fakes/calls.ts";
 import { play, realFace } from "../../fakes/face-service.ts";
@@ -110,7 +110,7 @@ describe("image of a session that fails", () => {
     const world = await arrange();
     world.advance({ hours: 24 });
     const due = row(world);
-    const outOfCalls = outOfQuota(2);
+    const outOfCalls = new ApiError(403, "403", "Out of quota.");
     const { summary } = await run(world, ({ name }) => (name === "face.get" ? outOfCalls : undefined), options);
     assert.equal(summary.failed, 1);
     assert.equal(world.blobs.images.size, 0);

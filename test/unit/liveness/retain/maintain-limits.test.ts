@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { accessDenied, outOfQuota } from "../../../../src/api-errors.ts";
+import { accessDenied } from "../../../../src/api-errors.ts";
 import { ApiError } from "../../../../src/errors.ts";
 import type { FaceService, SessionRef } from "../../../../src/face/client/face-service.ts";
 import { faceCredentialsRejected, faceTimeout, faceUnreachable } from "../../../../src/face/errors.ts";
@@ -182,7 +182,7 @@ describe("call that the service refuses", () => {
     const refusals = [
       faceCredentialsRejected(accessDenied()),
       new ApiError(502, "FaceCredentialFailed", "The app could not get a token for the Face service."),
-      outOfQuota(2),
+      new ApiError(403, "403", "Out of quota."),
     ];
     for (const refusal of refusals) {
       const { world } = await backlog(2);

@@ -138,9 +138,9 @@ describe("sweepImages", () => {
     const { removed, failures } = await sweep(world, {
       images: {
         ...images,
-        delete: async (name, conditions) => {
+        delete: async (name, version) => {
           if (name === "sessions/12") throw new ApiError(503, "StorageUnavailable", "Out of reach.");
-          return images.delete(name, conditions);
+          return images.delete(name, version);
         },
       },
     });

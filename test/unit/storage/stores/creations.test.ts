@@ -5,6 +5,7 @@ import { services } from "../../../../src/liveness/model/caller.ts";
 import { connectStorage } from "../../../../src/storage/azure/connect.ts";
 import type { Table } from "../../../../src/storage/azure/table.ts";
 import { createCreations } from "../../../../src/storage/stores/creations.ts";
+import { createWriteCache } from "../../../../src/storage/stores/write-cache.ts";
 
 const changedOn = "2026-01-01T00:00:00.000Z";
 
@@ -36,7 +37,7 @@ describe("reserve", () => {
       connectionString: "unused",
       retryPolicy: { random: () => 1, sleep: async (ms) => void pauses.push(ms) },
     });
-    const { reserve } = createCreations({ ...connection, sessions: contestedTable(counts) });
+    const { reserve } = createCreations({ ...connection, sessions: contestedTable(counts) }, createWriteCache());
     let admitted = 0;
     const outcome = reserve(
       { creationId: "c1", countedFor: services, deviceCorrelationId: "d", leaseUntil: changedOn, dueOn: changedOn },
@@ -61,7 +62,10 @@ describe("reserve", () => {
         return { etags: actions.map(() => "*") };
       },
     };
-    const { reserve } = createCreations({ ...connectStorage({ connectionString: "unused" }), sessions: table });
+    const { reserve } = createCreations(
+      { ...connectStorage({ connectionString: "unused" }), sessions: table },
+      createWriteCache(),
+    );
     for (const creationId of ["c1", "c2"]) {
       const reservation = {
         creationId,

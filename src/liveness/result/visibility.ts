@@ -1,0 +1,68 @@
+import { compact } from "../../compact.ts";
+import { createSemaphore } from "../../semaphore.ts";
+import { type Caller, mayUse } from "../model/caller.ts";
+import type { Page } from "../model/page.ts";
+import type { SessionRecord } from "../model/session.ts";
+import type { SessionImages } from "../model/session-images.ts";
+import type { Sessions } from "../model/sessions.ts";
+import type { Users } from "../model/users.ts";
+
+/** Whether the caller is a trusted service or the user who opened the image's session. */
+export async function maySeeImage(
+  { sessions, sessionImages }: { sessions: Sessions; sessionImages: SessionImages },
+  caller: Caller,
+  sessionImageId: string,
+): Promise<boolean> {
+  if (caller.trusted) return true;
+  const sessionId = await sessionImages.sessionOf(sessionImageId);
+  const stored = sessionId === undefined ? undefined : await sessions.find(sessionId);
+  return stored !== undefined && mayUse(caller, stored.record);
+}
+
+/**
+ * A page of the device's sessions that the caller may see, newest first. Undefined for a user without sessions on the device,
+ * so that users cannot distinguish an unknown device from one of other users.
+ */
+export async function listDeviceSessions(
+  { sessions }: { sessions: Sessions },
+  caller: Caller,
+  device: string,
+  { top, continuationToken }: { top: number; continuationToken?: string | undefined },
+): Promise<Page<SessionRecord> | undefined> {
+  const page = await sessions.ofDevice(device, top, continuationToken, ownerOf(caller));
+  return unlessUnknown(caller, page, continuationToken);
+}
+
+/** Records that are read concurrently. */
+const maxReads = 16;
+
+/**
+ * The same for a user: sessions on all devices. Creations that have no session, or none yet, are left out, so that a page may
+ * be shorter than `top`.
+ */
+export async function listUserSessions(
+  { users, sessions }: { users: Users; sessions: Sessions },
+  caller: Caller,
+  userCorrelationId: string,
+  query: { top: number; continuationToken?: string | undefined },
+): Promise<Page<SessionRecord> | undefined> {
+  const { items, continuationToken } = await users.page(userCorrelationId, { ...query, owner: ownerOf(caller) });
+  const semaphore = createSemaphore(maxReads);
+  const stored = await Promise.all(
+    items.map(async (entry) => {
+      await semaphore.acquire();
+      return sessions.load(entry).finally(() => semaphore.release());
+    }),
+  );
+  const page = compact({ items: stored.flatMap((each) => each?.record ?? []), continuationToken });
+  return unlessUnknown(caller, page, query.continuationToken);
+}
+
+/** Whose sessions a caller may see; undefined: all. */
+function ownerOf({ trusted, owner }: Caller): string | undefined {
+  return trusted ? undefined : (owner ?? "");
+}
+
+function unlessUnknown<T>({ trusted }: Caller, page: Page<T>, token: string | undefined): Page<T> | undefined {
+  return trusted || token !== undefined || page.items.length > 0 ? page : undefined;
+}
