@@ -1,4 +1,5 @@
 import { creationInProgress, idempotencyKeyReused, sessionAlreadyUsed } from "../../api-errors.ts";
+import { compact } from "../../compact.ts";
 import type { CreatedSession, SessionState } from "../../face/model.ts";
 import type { Creations, Reserved } from "../model/creations.ts";
 import type { SessionRecord, StoredSession } from "../model/session.ts";
@@ -75,11 +76,10 @@ function previousOf({ creations, sessions }: RepeatDeps, existing: Reserved): Pr
   return replaces === undefined ? Promise.resolve(undefined) : sessions.find(replaces);
 }
 
-function sameSession(
-  { sessionId, modelVersion, verifyReferences = [] }: SessionState,
-  authToken: string,
-): CreatedSession {
-  return { sessionId, authToken, verifyReferences, ...(modelVersion !== undefined && { modelVersion }) };
+function sameSession(state: SessionState, authToken: string): CreatedSession {
+  const { sessionId, modelVersion, verifyReferences = [], isAbuseMonitoringEnabled, expectedClientIpAddress } = state;
+  const facts = compact({ modelVersion, isAbuseMonitoringEnabled, expectedClientIpAddress });
+  return { sessionId, authToken, verifyReferences, ...facts };
 }
 
 async function takeOver(
