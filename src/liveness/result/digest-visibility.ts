@@ -10,11 +10,20 @@ import { sameDigest } from "./decision.ts";
 
 /**
  * The attempt as the caller may see it: with its digest where the caller sent the same one, or where a wrong one has
- * rejected the session for good; otherwise without any property that could hold a digest, at whatever depth.
+ * rejected the session for good; otherwise without any property that could hold a digest, at whatever depth. Only trusted
+ * services see which other sessions abuse monitoring has flagged.
  */
-export function attemptFor(caller: Caller, record: SessionRecord, attempt: Attempt): Attempt {
+export function attemptFor(caller: Caller, record: SessionRecord, original: Attempt): Attempt {
+  const attempt = caller.trusted ? original : withoutFlaggedSessions(original);
   if (seesAll(caller, record) || sameDigest(attempt.result?.digest, record.clientDigest)) return attempt;
   return withoutDigests(attempt);
+}
+
+/** The flagged sessions may be those of other people. */
+function withoutFlaggedSessions(attempt: Attempt): Attempt {
+  if (attempt.abuseMonitoringResult === undefined) return attempt;
+  const { isAbuseDetected } = attempt.abuseMonitoringResult;
+  return { ...attempt, abuseMonitoringResult: { isAbuseDetected, otherFlaggedSessions: [] } };
 }
 
 /** The fields of a session that no attempt has, as the caller may see them. */

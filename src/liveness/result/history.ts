@@ -62,7 +62,7 @@ export async function readAuditTrail(
 }
 
 /**
- * The stored entries of a session, ascending by id, with the digests that the caller may see. Only the store is read.
+ * The stored entries of a session, ascending by id, with what the caller may see of them. Only the store is read.
  *
  * @throws ApiError 404 `SessionNotFound`.
  */
