@@ -3,9 +3,10 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { createFaceService } from "../../src/face/client/face-service.ts";
 import { type ApiVersion, apiVersions, type SessionRequest } from "../../src/face/model.ts";
+import { describeError } from "../../src/http/log.ts";
 import { makeImage } from "../fixtures/images.ts";
 import { at, startStandIn } from "./emulator/stand-in.ts";
-import { ref } from "./support/face-service.ts";
+import { failureOf, ref, startService } from "./support/face-service.ts";
 
 const request: SessionRequest = {
   livenessOperationMode: "PassiveActive",
@@ -69,4 +70,20 @@ test("settings and client assets tokens, called in v1.3-preview.1 only", async (
   const { accessToken, base64AccessToken } = (await settings.clientAssetsToken()).value;
   assert.equal(Buffer.from(base64AccessToken, "base64").toString(), accessToken);
   for (const version of apiVersions.slice(0, -1)) assert.equal(connect(version).settings, undefined, version);
+});
+
+test("a client assets token in an answer of another shape -> 502, and not in the error as it is logged", async (t) => {
+  const secret = "secret-credential";
+  for (const body of [
+    JSON.stringify({ accessToken: secret, base64AccessToken: secret }),
+    JSON.stringify({ expiry: 5, accessToken: [secret], base64AccessToken: secret }),
+    JSON.stringify(secret),
+    `{ "accessToken": "${secret}"`,
+  ]) {
+    const { face } = await startService(t, () => ({ body }), { apiVersion: "v1.3-preview.1" });
+    const { settings = assert.fail("no settings") } = face;
+    const failure = await failureOf(settings.clientAssetsToken());
+    assert.deepEqual([failure.status, failure.code], [502, "FaceResponseInvalid"]);
+    assert.equal(JSON.stringify([failure.message, describeError(failure)]).includes(secret), false);
+  }
 });
