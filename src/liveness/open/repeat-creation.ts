@@ -73,11 +73,12 @@ function previousOf({ creations, sessions }: RepeatDeps, existing: Reserved): Pr
   return replaces === undefined ? Promise.resolve(undefined) : sessions.find(replaces);
 }
 
-function sameSession(
-  { sessionId, modelVersion, verifyReferences = [] }: SessionState,
-  authToken: string,
-): CreatedSession {
-  return compact({ sessionId, authToken, verifyReferences, modelVersion });
+function sameSession(state: SessionState, authToken: string): CreatedSession {
+  const { sessionId, modelVersion, verifyReferences = [], isAbuseMonitoringEnabled, expectedClientIpAddress } = state;
+  return compact({
+    ...{ sessionId, authToken, verifyReferences },
+    ...{ modelVersion, isAbuseMonitoringEnabled, expectedClientIpAddress },
+  });
 }
 
 async function takeOver(
