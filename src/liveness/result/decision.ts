@@ -88,7 +88,7 @@ function decideOn(evidence: Evidence): Verdict {
   const failures = integrityFailures.filter(
     (failure) => evidence.earlierReasons.includes(failure) || detect[failure](evidence, latest),
   );
-  if (failures.length > 0) return { final, decision: "rejected", reasons: failures };
+  if (failures.length > 0) return { final, ...withAbuse(evidence, { decision: "rejected", reasons: failures }) };
   if (latest !== undefined) return { final, ...withAbuse(evidence, judge(evidence, latest)) };
   const reasons = unanswered(evidence);
   if (reasons.length === 0) return { final, reasons };
@@ -115,10 +115,15 @@ const detect: Record<
     ),
 };
 
-/** What the service's abuse monitoring has flagged is not accepted without a person. Rejections stay. */
-function withAbuse({ attempts }: Evidence, { decision, reasons }: Judgement): Judgement {
-  if (!attempts.some(({ abuseMonitoringResult }) => abuseMonitoringResult?.isAbuseDetected))
-    return { decision, reasons };
+/**
+ * What the service's abuse monitoring has flagged is not accepted without a person. Rejections stay. A finding is
+ * remembered: it may be newer than the recorded attempt, which is all that is left once the service forgets the session.
+ */
+function withAbuse({ attempts, earlierReasons }: Evidence, { decision, reasons }: Judgement): Judgement {
+  const isFlagged =
+    earlierReasons.includes("AbuseDetected") ||
+    attempts.some(({ abuseMonitoringResult }) => abuseMonitoringResult?.isAbuseDetected);
+  if (!isFlagged) return { decision, reasons };
   return { decision: decision === "rejected" ? decision : "inconclusive", reasons: [...reasons, "AbuseDetected"] };
 }
 
