@@ -217,13 +217,12 @@ function sameRecord(one: SessionRecord, other: SessionRecord): boolean {
 /** `Expired`: the token ended before the session had a result. The service has no equivalent status. */
 function statusOf(record: SessionRecord, { state, attempts }: Observation, over: boolean): string {
   const status = state?.status ?? record.status;
-  const isOpen = status === "NotStarted" || status === "Running";
-  if (isOpen && isUsedUp({ ...record, attempts: attempts.length })) {
-    // The service would allow further attempts.
+  // `Canceled`: the user gave up. Otherwise the service's status may be that of an attempt which does not count.
+  if (status !== "Canceled" && isUsedUp({ ...record, attempts: attempts.length })) {
     const counted = attempts.slice(0, record.attemptsAllowed);
     return counted.some(({ result }) => result !== undefined) ? "Succeeded" : "Failed";
   }
-  return over && isOpen ? "Expired" : status;
+  return over && (status === "NotStarted" || status === "Running") ? "Expired" : status;
 }
 
 /** The attempts that have a result or an error. */
