@@ -75,10 +75,8 @@ function previousOf({ creations, sessions }: RepeatDeps, existing: Reserved): Pr
 
 function sameSession(state: SessionState, authToken: string): CreatedSession {
   const { sessionId, modelVersion, verifyReferences = [], isAbuseMonitoringEnabled, expectedClientIpAddress } = state;
-  return compact({
-    ...{ sessionId, authToken, verifyReferences },
-    ...{ modelVersion, isAbuseMonitoringEnabled, expectedClientIpAddress },
-  });
+  const facts = { modelVersion, isAbuseMonitoringEnabled, expectedClientIpAddress };
+  return compact({ sessionId, authToken, verifyReferences, ...facts });
 }
 
 async function takeOver(
