@@ -31,7 +31,8 @@ export const userEndpoints: Endpoint[] = [
       const { top, continuationToken } = query;
       const page = await listUserOutcomes(app, caller, userOf(params, query), { top, continuationToken });
       // For a caller that is a user, an id without own sessions and an unknown id are the same.
-      if (!caller.trusted && page.items.length === 0 && continuationToken === undefined) throw resourceNotFound();
+      const isEmpty = page.items.length === 0 && page.continuationToken === undefined;
+      if (!caller.trusted && isEmpty && continuationToken === undefined) throw resourceNotFound();
       return { status: 200, json: pageOf(app, caller, url, page) };
     },
   }),
