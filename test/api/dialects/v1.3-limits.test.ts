@@ -201,7 +201,7 @@ for (const upstream of apiVersions) {
       }
     });
 
-    test("numbers outside of 1 to 3, and texts -> 400 that names the field", async () => {
+    test("numbers outside of 1 to 3, and other texts -> 400 that names the field", async () => {
       for (const kind of kinds) {
         for (const numberOfClientAttemptsAllowed of [
           0,
@@ -209,7 +209,7 @@ for (const upstream of apiVersions) {
           -1,
           1.5,
           "two",
-          ...(kind === "liveness" ? ["1", null] : [""]),
+          ...(kind === "liveness" ? ["0", "4", null] : [""]),
         ]) {
           const answer = await create(kind, { numberOfClientAttemptsAllowed });
           assertError(answer, 400, "InvalidRequestBody");
