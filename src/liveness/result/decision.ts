@@ -111,7 +111,7 @@ const detect: Record<
     expected !== undefined &&
     attempts.some(
       ({ result, clientInformation = [] }) =>
-        result !== undefined && clientInformation.some(({ ip }) => !isWithin(ip, expected)),
+        result !== undefined && clientInformation.some(({ ip }) => isWithin(ip, expected) === false),
     ),
 };
 
@@ -158,7 +158,8 @@ function judgeRealFace(evidence: Evidence, result: AttemptResult): Judgement {
     }
     seen.push("FaceMatched");
   }
-  if (evidence.expectedClientIpAddress !== undefined && !reportsAddress(evidence)) {
+  const { expectedClientIpAddress } = evidence;
+  if (expectedClientIpAddress !== undefined && !comesFrom(expectedClientIpAddress, evidence)) {
     return { decision: "inconclusive", reasons: ["ClientIpMissing"] };
   }
   if (sameDigest(result.digest, evidence.clientDigest)) return { decision: "accepted", reasons: seen };
@@ -168,10 +169,10 @@ function judgeRealFace(evidence: Evidence, result: AttemptResult): Judgement {
   };
 }
 
-/** Whether the service returned the address of the latest attempt with a result. */
-function reportsAddress({ attempts }: Evidence): boolean {
+/** Whether the service returned only expected addresses, and at least one, for the latest attempt with a result. */
+function comesFrom(expected: string, { attempts }: Evidence): boolean {
   const { clientInformation = [] } = attempts.findLast(({ result }) => result !== undefined) ?? {};
-  return clientInformation.length > 0;
+  return clientInformation.length > 0 && clientInformation.every(({ ip }) => isWithin(ip, expected));
 }
 
 /** Compares hex digests without regard to case, and others exactly. A missing digest equals none. */

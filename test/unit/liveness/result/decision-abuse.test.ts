@@ -80,7 +80,7 @@ describe("decide with the address of the device", () => {
   });
 
   test("outside, also one of several -> rejected, whatever the result is", () => {
-    for (const facts of [outside, from("203.0.113.24", "198.51.100.7"), from("not an address")]) {
+    for (const facts of [outside, from("203.0.113.24", "198.51.100.7")]) {
       for (const result of [real, spoof, uncertain])
         assert.deepEqual(verdictOn([[result, facts]], expected), ["rejected", "ClientIpMismatch"]);
     }
@@ -126,6 +126,13 @@ describe("decide with the address of the device", () => {
     assert.deepEqual(verdictOn([], { ...earlier, closed: true }), ["rejected", "ClientIpMismatch"]);
     const other = verdictOn([[real, inside]], { ...earlier, clientDigest: "other", digestIsNew: true });
     assert.deepEqual(other, ["rejected", "ClientDigestMismatch", "ClientIpMismatch"]);
+  });
+
+  test("text that is no address, also beside an expected one -> a real face is not accepted", () => {
+    for (const facts of [from("203.0.113.24:443"), from("203.0.113.24", "unknown")]) {
+      assert.deepEqual(verdictOn([[real, facts]], expected), ["inconclusive", "ClientIpMissing"]);
+      assert.deepEqual(verdictOn([[spoof, facts]], expected), ["rejected", "SpoofDetected"]);
+    }
   });
 
   test("no address of the latest result -> a real face is not accepted; rejections stay", () => {

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Attempt } from "../../../../src/face/model.ts";
 import { getSession } from "../../../../src/liveness/result/get-session.ts";
 import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
 import { drain } from "../../../../src/liveness/retain/maintain.ts";
-import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
+import { failedAttempt, type Outcome, play, realFace } from "../../fakes/face-service.ts";
 import { interruptionsOf } from "../../fakes/moments.ts";
 import { seedSession } from "../../fakes/seed.ts";
 import { createWorld, type Process, trusted, type World } from "../../fakes/world.ts";
@@ -12,7 +11,7 @@ import { createWorld, type Process, trusted, type World } from "../../fakes/worl
 const spoof = realFace({ livenessDecision: "spoofface" });
 
 /** A session settled after its first attempt, with further attempts until its token ended. */
-async function usedAgain(further: Pick<Attempt, "result" | "error">[], first = realFace()): Promise<World> {
+async function usedAgain(further: Outcome[], first = realFace()): Promise<World> {
   const world = createWorld();
   const { record } = await seedSession(world, { uploads: true, owner: "alice" });
   play(world.service, record.sessionId, first);
@@ -46,6 +45,14 @@ describe("collecting a settled session with further attempts", () => {
       assert.equal(done.entries.length, 1 + further.length);
       assert.deepEqual(world.tables.guards.all()[0]?.value.rejectionsInARow, 0);
     }
+  });
+
+  test("further attempt flagged by abuse monitoring -> a person decides", async () => {
+    const abuseMonitoringResult = { isAbuseDetected: true, otherFlaggedSessions: [] };
+    const world = await usedAgain([{ ...realFace(), abuseMonitoringResult }]);
+    const [decision, reasons] = outcome(await collected(world));
+    assert.equal(decision, "inconclusive");
+    assert.ok(Array.isArray(reasons) && reasons.includes("AbuseDetected"), String(reasons));
   });
 
   test("rejected before, accepted in a further attempt -> stays rejected, counted once", async () => {
