@@ -20,10 +20,12 @@ export const sessionRequests: Part = {
       count(rig);
       report(`${sessions} sessions that the client settles`);
       const settled = await live(rig, sessions, true);
-      report(`${sessions} sessions that the timer collects`);
-      const collected = await live(rig, sessions, false);
       report(`${sessions} sessions that name a user and that the client settles`);
       const withUser = await live(rig, sessions, true, aUser);
+      report(`${sessions} sessions that the client settles, again`);
+      const settledAgain = await live(rig, sessions, true);
+      report(`${sessions} sessions that the timer collects`);
+      const collected = await live(rig, sessions, false);
       const common = { unit: "requests", bound: "at most", target: 8 } as const;
       return [
         { figure: "storage: create, settle, prune", ...common, ...summarise(settled) },
@@ -33,7 +35,8 @@ export const sessionRequests: Part = {
           ...common,
           target: 1,
           ...summarise(withUser),
-          measured: summarise(withUser).measured - summarise(settled).measured,
+          // Every later step of a run has a few more shared requests of the timer, so the runs before and after are the base.
+          measured: summarise(withUser).measured - (summarise(settled).measured + summarise(settledAgain).measured) / 2,
         },
       ];
     } finally {
