@@ -101,34 +101,30 @@ describe("telemetry", () => {
   });
 });
 
-describe("the retention of reference images", () => {
-  test("is a number of days; 0 and default: unlimited", () => {
-    const daysOf = (text: string) => configOf({ REFERENCE_IMAGE_RETENTION_DAYS: text }).retention.referenceImageDays;
-    for (const [text, days] of Object.entries({ "": undefined, "0": undefined, "1": 1, "3650": 3650 })) {
-      assert.equal(daysOf(text), days);
-    }
-    const fault = {
-      setting: "REFERENCE_IMAGE_RETENTION_DAYS",
-      message: "must be a whole number from 0 to 3650",
-    };
-    for (const wrong of ["-1", "3651", "never"]) {
-      assert.deepEqual(faultsOf({ REFERENCE_IMAGE_RETENTION_DAYS: wrong }), [fault], wrong);
-    }
-  });
+test("the retention of reference images is a number of days; 0 and default: unlimited", () => {
+  const daysOf = (text: string) => configOf({ REFERENCE_IMAGE_RETENTION_DAYS: text }).retention.referenceImageDays;
+  for (const [text, days] of Object.entries({ "": undefined, "0": undefined, "1": 1, "3650": 3650 })) {
+    assert.equal(daysOf(text), days);
+  }
+  const fault = {
+    setting: "REFERENCE_IMAGE_RETENTION_DAYS",
+    message: "must be a whole number from 0 to 3650",
+  };
+  for (const wrong of ["-1", "3651", "never"]) {
+    assert.deepEqual(faultsOf({ REFERENCE_IMAGE_RETENTION_DAYS: wrong }), [fault], wrong);
+  }
 });
 
-describe("VERIFY_CONFIDENCE_FLOOR", () => {
-  test("is a number from 0 to 1, default 0", () => {
-    const floorOf = (text: string) => configOf({ VERIFY_CONFIDENCE_FLOOR: text }).policy.confidenceFloor;
-    for (const [text, floor] of Object.entries({ "0": 0, "0.85": 0.85, "1": 1, "1.0": 1, "": 0 })) {
-      assert.equal(floorOf(text), floor);
-    }
-    const message = "must be a number from 0 to 1";
-    for (const wrong of ["-0.1", "1.01", "0,5", "high", "1e-1", "NaN", ".5"]) {
-      const setting = "VERIFY_CONFIDENCE_FLOOR";
-      assert.deepEqual(faultsOf({ [setting]: wrong }), [{ setting, message }], wrong);
-    }
-  });
+test("VERIFY_CONFIDENCE_FLOOR is a number from 0 to 1, default 0", () => {
+  const floorOf = (text: string) => configOf({ VERIFY_CONFIDENCE_FLOOR: text }).policy.confidenceFloor;
+  for (const [text, floor] of Object.entries({ "0": 0, "0.85": 0.85, "1": 1, "1.0": 1, "": 0 })) {
+    assert.equal(floorOf(text), floor);
+  }
+  const message = "must be a number from 0 to 1";
+  for (const wrong of ["-0.1", "1.01", "0,5", "high", "1e-1", "NaN", ".5"]) {
+    const setting = "VERIFY_CONFIDENCE_FLOOR";
+    assert.deepEqual(faultsOf({ [setting]: wrong }), [{ setting, message }], wrong);
+  }
 });
 
 describe("USER_ID_KEY", () => {

@@ -55,9 +55,9 @@ const required: Record<string, Record<string, string | undefined>> = {
   },
 };
 for (const [resource, properties] of Object.entries(required)) {
-  const [module, type = ""] = resource.split(" ");
   for (const [path, value] of Object.entries(properties)) {
     test(`${resource}: ${path} is ${value}`, () => {
+      const [module, type = ""] = resource.split(" ");
       assert.equal(find(`modules/${module}.bicep`, type).get("properties", ...path.split(".")), value);
     });
   }
@@ -92,15 +92,13 @@ describe("erased data", () => {
   });
 });
 
-describe("logs", () => {
-  test("have the chosen retention in every table with device ids", () => {
-    const names = /for table in \[([^\]]+)\]/.exec(readBicep("modules/monitoring.bicep").tree.text)?.[1];
-    assert.deepEqual(
-      names?.replaceAll("'", "").split(", "),
-      // Tables with a default of 90 days.
-      ["AppRequests", "AppDependencies", "AppTraces", "AppExceptions", "AppMetrics"],
-    );
-  });
+test("logs have the chosen retention in every table with device ids", () => {
+  const names = /for table in \[([^\]]+)\]/.exec(readBicep("modules/monitoring.bicep").tree.text)?.[1];
+  assert.deepEqual(
+    names?.replaceAll("'", "").split(", "),
+    // Tables with a default of 90 days.
+    ["AppRequests", "AppDependencies", "AppTraces", "AppExceptions", "AppMetrics"],
+  );
 });
 
 describe("access by key is disabled for", () => {
@@ -236,15 +234,13 @@ describe("roles", () => {
   }
 });
 
-describe("App Service Authentication", () => {
-  test("validates tokens, stores none, and passes requests without token to the app", () => {
-    const { resources } = readBicep("modules/function-app.bicep");
-    const authentication = resources.find(({ symbol }) => symbol === "authentication");
-    assert.equal(authentication?.get("properties", "login", "tokenStore", "enabled"), "false");
-    const validation = authentication?.get("properties", "globalValidation") ?? "";
-    assert.match(validation, /requireAuthentication: false/);
-    assert.match(validation, /unauthenticatedClientAction: 'AllowAnonymous'/);
-  });
+test("App Service Authentication validates tokens, stores none, and passes requests without token to the app", () => {
+  const { resources } = readBicep("modules/function-app.bicep");
+  const authentication = resources.find(({ symbol }) => symbol === "authentication");
+  assert.equal(authentication?.get("properties", "login", "tokenStore", "enabled"), "false");
+  const validation = authentication?.get("properties", "globalValidation") ?? "";
+  assert.match(validation, /requireAuthentication: false/);
+  assert.match(validation, /unauthenticatedClientAction: 'AllowAnonymous'/);
 });
 
 describe("alerts", () => {
