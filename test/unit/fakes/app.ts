@@ -20,15 +20,16 @@ export function createApp({ deps }: Process, env: Record<string, string> = { ALL
   return { ...deps, config: read.config, readiness: createReadiness(deps) };
 }
 
+/** The argument of the timer function. */
+export const timer: Timer = {
+  ...{ isPastDue: false, schedule: { adjustForDST: false } },
+  scheduleStatus: { last: "", next: "", lastUpdated: "" },
+};
+
 /** Runs the timer function once. Returns its log lines. */
 export async function runTimer(process: Process): Promise<LogLine[]> {
   const { context, lines } = createInvocation("maintainSessions");
   const app = createApp(process, { ALLOW_ANONYMOUS: "true", MAINTENANCE_FACE_CALLS_PER_SECOND: "1000" });
-  const timer: Timer = {
-    isPastDue: false,
-    schedule: { adjustForDST: false },
-    scheduleStatus: { last: "", next: "", lastUpdated: "" },
-  };
   await maintainSessions({ app })(timer, context);
   return lines;
 }
