@@ -40,7 +40,11 @@ async function eraseCreation(deps: PhaseDeps, entry: UserEntry): Promise<boolean
     await deps.images.delete(`sessions/${creationId}`);
     // The commit may have come first.
     stored = await findPlaced(deps, entry);
-    if (stored === undefined) await deps.removals.dropPointers({ records: [entry] });
+    if (stored === undefined) {
+      await deps.removals.dropPointers({ records: [entry] });
+      // When the creation is due depends on its token, which no row contains now. The row in the schedule names the user.
+      await deps.schedule.removeAll(creationId);
+    }
   }
   if (stored === undefined) return false;
   await eraseSession(deps, stored, { keepsUserEntry: true });
