@@ -4,32 +4,24 @@ import { eraseUser } from "../../../../src/liveness/retain/erase-user.ts";
 import { runTimer } from "../../fakes/app.ts";
 import { userDeeds } from "../../fakes/kill-points.ts";
 import { interruptionsOf } from "../../fakes/moments.ts";
+import { tracesOf } from "../../fakes/traces.ts";
 import { createWorld, type Process, type World } from "../../fakes/world.ts";
 
 const user = "a-user";
-
-/** Rows that name the user, by table; and images. */
-function tracesOf(world: World): Record<string, object[]> {
-  const found = Object.entries(world.everything() as Record<string, object[]>).map(([table, rows]) => [
-    table,
-    table === "images" ? rows : rows.filter((row) => JSON.stringify(row).includes(user)),
-  ]);
-  return Object.fromEntries(found.filter(([, rows]) => rows?.length));
-}
 
 /**
  * Asserts that nothing is left of the user; but for the key and the due row of a creation that was interrupted before it
  * wrote its entry, which the timer removes when the token would have ended. No session was delivered then.
  */
 async function assertErased(world: World): Promise<void> {
-  const { sessions = [], expiry = [], ...others } = tracesOf(world);
+  const { sessions = [], expiry = [], ...others } = tracesOf(world, user);
   assert.deepEqual(others, {});
   for (const row of [...sessions, ...expiry]) assert.equal("sessionId" in row || "session" in row, false);
-  for (let days = 0; days < 3 && Object.keys(tracesOf(world)).length > 0; days += 1) {
+  for (let days = 0; days < 3 && Object.keys(tracesOf(world, user)).length > 0; days += 1) {
     world.advance({ days: 1 });
     await runTimer(world.start());
   }
-  assert.deepEqual(tracesOf(world), {});
+  assert.deepEqual(tracesOf(world, user), {});
 }
 
 // The timer itself completes what it has begun.
