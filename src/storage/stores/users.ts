@@ -24,7 +24,9 @@ export function createUsers({ users }: StorageTables): Users {
     },
     async page(userCorrelationId, { top, continuationToken, owner }) {
       const partition = userPartition(userCorrelationId);
-      const after = continuationToken === undefined ? "" : readPageToken(partition, continuationToken);
+      // No partition has a slash: tokens of a device's list are not valid here.
+      const list = `users/${partition}`;
+      const after = continuationToken === undefined ? "" : readPageToken(list, continuationToken);
       const where = { PartitionKey: partition, RowKey: { after }, ...(owner !== undefined && { owner }) };
       const found: Entity[] = [];
       // One more row shows whether there is a next page.
@@ -37,7 +39,7 @@ export function createUsers({ users }: StorageTables): Users {
       const hasMore = found.length > top && last !== undefined;
       return {
         items: items.map(readEntry),
-        ...(hasMore && { continuationToken: writePageToken(partition, last.rowKey) }),
+        ...(hasMore && { continuationToken: writePageToken(list, last.rowKey) }),
       };
     },
   };
