@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { OpenedSession } from "../../../../src/liveness/open/open-session.ts";
+import { type OpenedSession, openSession } from "../../../../src/liveness/open/open-session.ts";
 import { eraseUser } from "../../../../src/liveness/retain/erase-user.ts";
 import { type Deed, userDeeds } from "../../fakes/kill-points.ts";
-import { interleavingsOf } from "../../fakes/moments.ts";
+import { emptyWorld, interleavingsOf } from "../../fakes/moments.ts";
 import { tracesOf } from "../../fakes/traces.ts";
-import { createWorld, type Process, type World } from "../../fakes/world.ts";
+import { command, createWorld, type Process, type World } from "../../fakes/world.ts";
 
 const user = "a-user";
 
@@ -56,3 +56,48 @@ for (const deed of userDeeds) {
     }
   });
 }
+
+/**
+ * Runs a creation up to its call `paused`, then an erasure of the user up to its call `number`, then the creation and
+ * the erasure to their ends.
+ */
+async function interlock(world: World, paused: number, number: number) {
+  const [reached, resumed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const creating = world.start(({ number: call, when }) => {
+    if (call !== paused || when !== "before") return undefined;
+    reached.resolve();
+    return resumed.promise.then(() => undefined);
+  });
+  const creation = creating.attempt((deps) => openSession(deps, command({ request: { userCorrelationId: user } })));
+  await reached.promise;
+  let isPast = true;
+  const erasing = world.start(({ number: call, when }) => {
+    if (call !== number || when !== "before") return undefined;
+    isPast = false;
+    resumed.resolve();
+    return creation.then(() => undefined);
+  });
+  const { sessions } = await eraseUser(erasing.deps, user);
+  resumed.resolve();
+  return { outcome: await creation, sessions, isPast };
+}
+
+describe("a creation and an erasure of its user, each stopped at each of its calls while the other continues", async () => {
+  const open = ({ deps }: Process) => openSession(deps, command({ request: { userCorrelationId: user } }));
+  for (const [index, { name }] of (await interleavingsOf(emptyWorld, open)).entries()) {
+    test(`creation stopped ${name} -> CreationConflict, or a session that this erasure or the next one removes`, async () => {
+      for (let number = 1, isPast = false; !isPast; number += 1) {
+        const world = createWorld();
+        const result = await interlock(world, index + 1, number);
+        ({ isPast } = result);
+        const { outcome, sessions } = result;
+        if ("error" in outcome) assert.equal((outcome.error as { code?: string }).code, "CreationConflict");
+        else assert.ok(deliveredOf(outcome));
+        const left = (await eraseUser(world.start().deps, user)).sessions;
+        assert.equal(sessions + left, "error" in outcome ? 0 : 1, `erasure stopped at its call ${number}`);
+        assert.equal(world.service.live.size, 0);
+        assert.deepEqual(tracesOf(world, user), {});
+      }
+    });
+  }
+});
