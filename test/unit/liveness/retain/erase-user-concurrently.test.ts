@@ -9,6 +9,8 @@ import { command, createWorld, type Process, type World } from "../../fakes/worl
 
 const user = "a-user";
 
+type Operate = (process: Process, world: World) => Promise<unknown>;
+
 async function arranged(deed: Deed): Promise<World> {
   const world = createWorld();
   await deed.arrange(world);
@@ -58,37 +60,39 @@ for (const deed of userDeeds) {
 }
 
 /**
- * Runs a creation up to its call `paused`, then an erasure of the user up to its call `number`, then the creation and
+ * Runs an operation up to its call `paused`, then an erasure of the user up to its call `number`, then the operation and
  * the erasure to their ends.
+ *
+ * @returns `isPast`: whether the erasure has fewer calls than `number`.
  */
-async function interlock(world: World, paused: number, number: number) {
+async function interlock(world: World, operate: Operate, paused: number, number: number) {
   const [reached, resumed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const creating = world.start(({ number: call, when }) => {
+  const operating = world.start(({ number: call, when }) => {
     if (call !== paused || when !== "before") return undefined;
     reached.resolve();
     return resumed.promise.then(() => undefined);
   });
-  const creation = creating.attempt((deps) => openSession(deps, command({ request: { userCorrelationId: user } })));
+  const operation = operating.attempt(() => operate(operating, world));
   await reached.promise;
   let isPast = true;
   const erasing = world.start(({ number: call, when }) => {
     if (call !== number || when !== "before") return undefined;
     isPast = false;
     resumed.resolve();
-    return creation.then(() => undefined);
+    return operation.then(() => undefined);
   });
   const { sessions } = await eraseUser(erasing.deps, user);
   resumed.resolve();
-  return { outcome: await creation, sessions, isPast };
+  return { outcome: await operation, sessions, isPast };
 }
 
-describe("a creation and an erasure of its user, each stopped at each of its calls while the other continues", async () => {
-  const open = ({ deps }: Process) => openSession(deps, command({ request: { userCorrelationId: user } }));
+describe("a creation and an erasure of its user, interleaved at every pair of their calls", async () => {
+  const open: Operate = ({ deps }) => openSession(deps, command({ request: { userCorrelationId: user } }));
   for (const [index, { name }] of (await interleavingsOf(emptyWorld, open)).entries()) {
     test(`creation stopped ${name} -> CreationConflict, or a session that this erasure or the next one removes`, async () => {
       for (let number = 1, isPast = false; !isPast; number += 1) {
         const world = createWorld();
-        const result = await interlock(world, index + 1, number);
+        const result = await interlock(world, open, index + 1, number);
         ({ isPast } = result);
         const { outcome, sessions } = result;
         if ("error" in outcome) assert.equal((outcome.error as { code?: string }).code, "CreationConflict");
@@ -101,3 +105,22 @@ describe("a creation and an erasure of its user, each stopped at each of its cal
     });
   }
 });
+
+// What changes the entries of existing sessions. The delivered tokens are older than the erasure, which has to find them.
+for (const deed of userDeeds.filter(({ changesEntries }) => changesEntries)) {
+  const operate: Operate = ({ deps }, world) => deed.operate(deps, world);
+  describe(`${deed.what}, interleaved with an erasure of the user at every pair of their calls`, async () => {
+    for (const [index, { name }] of (await interleavingsOf(() => arranged(deed), operate)).entries()) {
+      test(`stopped ${name} -> leaves nothing of the user and no session at the service`, async () => {
+        for (let number = 1, isPast = false; !isPast; number += 1) {
+          const world = await arranged(deed);
+          const earlier = [...world.service.live.keys()].filter((id) => world.tables.pointers.get(id, id));
+          ({ isPast } = await interlock(world, operate, index + 1, number));
+          const situation = `erasure stopped at its call ${number}`;
+          for (const sessionId of earlier) assert.equal(world.service.live.has(sessionId), false, situation);
+          assert.deepEqual(tracesOf(world, user), {}, situation);
+        }
+      });
+    }
+  });
+}
