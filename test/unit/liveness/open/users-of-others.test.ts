@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Caller } from "../../../../src/liveness/model/caller.ts";
 import { openSession } from "../../../../src/liveness/open/open-session.ts";
-import { listUserOutcomes } from "../../../../src/liveness/result/user-outcomes.ts";
+import { listUserSessions } from "../../../../src/liveness/result/visibility.ts";
 import { eraseUser } from "../../../../src/liveness/retain/erase-user.ts";
 import { command, createWorld, trusted, type World } from "../../fakes/world.ts";
 
@@ -30,8 +30,12 @@ async function fill(world: World, caller: Caller): Promise<string[]> {
   }
 }
 
-const listed = async (world: World, caller: Caller) =>
-  (await listUserOutcomes(world.start().deps, caller, victim, { top: 100 })).items.map(({ sessionId }) => sessionId);
+async function listed(world: World, caller: Caller) {
+  const { items } = (await listUserSessions(world.start().deps, caller, victim, { top: 100 })) ?? assert.fail();
+  return items;
+}
+
+const idsOf = (items: { sessionId: string }[]) => items.map(({ sessionId }) => sessionId);
 
 describe("creations of a principal that name another's user id", () => {
   test("are limited as all its creations: an entry is written only for those that are admitted", async () => {
@@ -53,20 +57,19 @@ describe("creations of a principal that name another's user id", () => {
     const first = await open(world, alice, "alices-device");
     const strange = await fill(world, mallory);
     const second = await open(world, alice, "alices-device");
-    assert.deepEqual(await listed(world, alice), [second, first]);
+    assert.deepEqual(idsOf(await listed(world, alice)), [second, first]);
     const { users } = world.start().deps;
     const { items } = await users.page(victim, { top: 2, owner: "alice" });
     assert.equal(items.length, 2);
-    assert.deepEqual(await listed(world, mallory), strange.toReversed());
+    assert.deepEqual(idsOf(await listed(world, mallory)), strange.toReversed());
   });
 
-  test("are visible to services with their owner, by which services tell them from the user's", async () => {
+  test("are visible to services with their owner, by which services distinguish them from the user's", async () => {
     const world = createWorld();
     await open(world, mallory, "a-device");
     await open(world, alice, "a-device");
-    const { items } = await listUserOutcomes(world.start().deps, trusted, victim, { top: 100 });
     assert.deepEqual(
-      items.map(({ owner }) => owner),
+      (await listed(world, trusted)).map(({ owner }) => owner),
       ["alice", "mallory"],
     );
   });

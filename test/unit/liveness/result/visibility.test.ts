@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Caller } from "../../../../src/liveness/model/caller.ts";
 import { openSession } from "../../../../src/liveness/open/open-session.ts";
-import { listUserOutcomes } from "../../../../src/liveness/result/user-outcomes.ts";
+import { listUserSessions } from "../../../../src/liveness/result/visibility.ts";
 import { purgeSession } from "../../../../src/liveness/retain/purge-session.ts";
 import { command, createWorld, type Process, trusted, type World } from "../../fakes/world.ts";
 
@@ -19,17 +19,21 @@ async function open(world: World, device: string, caller = trusted, process = wo
   return "value" in outcome ? outcome.value.record.sessionId : "none";
 }
 
+async function pageOf(deps: Process["deps"], caller: Caller, query: { top: number; continuationToken?: string }) {
+  return (await listUserSessions(deps, caller, user, query)) ?? assert.fail("the user is unknown");
+}
+
 async function list(world: World, caller = trusted, query: { top?: number; continuationToken?: string } = {}) {
-  const { items, ...rest } = await listUserOutcomes(world.start().deps, caller, user, { top: 50, ...query });
+  const { items, ...rest } = await pageOf(world.start().deps, caller, { top: 50, ...query });
   return { ids: items.map(({ sessionId }) => sessionId), ...rest };
 }
 
-describe("listUserOutcomes", () => {
+describe("listUserSessions", () => {
   test("sessions of several devices -> newest first, with the user", async () => {
     const world = createWorld();
     const ids = [await open(world, "one"), await open(world, "two"), await open(world, "one")];
     assert.deepEqual(await list(world), { ids: ids.toReversed() });
-    const { items } = await listUserOutcomes(world.start().deps, trusted, user, { top: 1 });
+    const { items } = await pageOf(world.start().deps, trusted, { top: 1 });
     assert.equal(items[0]?.userCorrelationId, user);
   });
 
@@ -39,7 +43,9 @@ describe("listUserOutcomes", () => {
     assert.deepEqual((await list(world, alice)).ids, [ids[0]]);
     assert.deepEqual((await list(world, bob)).ids, [ids[1]]);
     assert.deepEqual((await list(world)).ids, ids.toReversed());
-    assert.deepEqual((await list(world, { trusted: false })).ids, []);
+    for (const caller of [{ trusted: false }, { trusted: false, owner: "carol" }]) {
+      assert.equal(await listUserSessions(world.start().deps, caller, user, { top: 50 }), undefined);
+    }
     assert.deepEqual((await list(world, { trusted: true, owner: "alice" })).ids, ids.toReversed());
   });
 
@@ -63,7 +69,7 @@ describe("listUserOutcomes", () => {
     const { deps: reading } = world.start(({ name, when }) =>
       name === "users.query" && when === "after" ? purgeSession(deps, stored).then(() => undefined) : undefined,
     );
-    const { items } = await listUserOutcomes(reading, trusted, user, { top: 50 });
+    const { items } = await pageOf(reading, trusted, { top: 50 });
     assert.deepEqual(
       items.map(({ sessionId }) => sessionId),
       [kept],
@@ -82,7 +88,7 @@ describe("listUserOutcomes", () => {
       await Promise.resolve();
       return undefined;
     });
-    const { items } = await listUserOutcomes(process.deps, trusted, user, { top: 100 });
+    const { items } = await pageOf(process.deps, trusted, { top: 100 });
     assert.equal(items.length, 100);
     assert.deepEqual([process.calls.names.length, most], [101, 16]);
   });
@@ -91,7 +97,7 @@ describe("listUserOutcomes", () => {
     const world = createWorld();
     await open(world, "one");
     const { deps } = world.start(({ name }) => (name === "sessions.get" ? new Error("no storage") : undefined));
-    await assert.rejects(listUserOutcomes(deps, trusted, user, { top: 50 }), /no storage/);
+    await assert.rejects(pageOf(deps, trusted, { top: 50 }), /no storage/);
   });
 });
 
