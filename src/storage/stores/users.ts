@@ -18,6 +18,10 @@ export function createUsers({ users }: StorageTables): Users {
       const values = { ...recordKeys(at), idempotencyRowKey, owner };
       await users.put(writeRow(userPartition(userCorrelationId), userEntryRow(at), values));
     },
+    async get(userCorrelationId, at) {
+      const entity = await users.get(userPartition(userCorrelationId), userEntryRow(at));
+      return entity && readEntry(entity);
+    },
     async remove(userCorrelationId, at, version) {
       const removed = await users.remove(userPartition(userCorrelationId), userEntryRow(at), version);
       return removed === "removed";

@@ -18,6 +18,8 @@ export interface Deed {
   /** A run of the timer. */
   isTimer?: boolean;
   erasesDevice?: boolean;
+  /** It moves or removes entries of users whose sessions exist. */
+  changesEntries?: boolean;
   arrange(stage: Stage): Promise<unknown>;
   operate(deps: Process["deps"], stage: Stage): Promise<unknown>;
 }
@@ -122,6 +124,7 @@ export const userDeeds: Deed[] = [
       const { record } = await openInClient(stage.start());
       play(stage.service, record.sessionId, realFace());
     },
+    changesEntries: true,
     operate: bind,
   },
   {
@@ -131,6 +134,7 @@ export const userDeeds: Deed[] = [
       play(stage.service, record.sessionId, realFace());
       await settle(stage.start().deps, stage);
     },
+    changesEntries: true,
     operate: bind,
   },
   {
@@ -146,6 +150,7 @@ export const userDeeds: Deed[] = [
       await crashAtEntry(stage);
     },
     erasesDevice: true,
+    changesEntries: true,
     operate: (deps) => eraseDevice(deps, device),
   },
   {
