@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { describe } from "node:test";
+import { describe, test } from "node:test";
+import { openSession } from "../../../../src/liveness/open/open-session.ts";
 import { deleteSession, getSession } from "../../../../src/liveness/result/get-session.ts";
 import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../../src/liveness/retain/erase-device.ts";
@@ -7,7 +8,7 @@ import { failedAttempt, realFace } from "../../fakes/face-service.ts";
 import { drainOnce } from "../../fakes/maintenance.ts";
 import { testInterleavings } from "../../fakes/moments.ts";
 import { seedWorld } from "../../fakes/seed.ts";
-import { assertNothingStored, type Process, sessionAt, trusted, type World } from "../../fakes/world.ts";
+import { assertNothingStored, command, type Process, sessionAt, trusted, type World } from "../../fakes/world.ts";
 
 /** A session owned by alice with two attempts, due for collecting. */
 async function arrange(): Promise<World> {
@@ -36,3 +37,23 @@ for (const [what, operate] of operations) {
     });
   });
 }
+
+test("eraseDevice ends although a user opens sessions for the device continuously", async () => {
+  const world = await arrange();
+  const stranger = { trusted: false, owner: "mallory" } as const;
+  const opened: string[] = [];
+  const { deps } = world.start(async ({ name, when }) => {
+    // One session at a time: the next one as soon as the last one is erased.
+    const isErased = opened.length === 0 || !world.service.live.has(opened.at(-1) ?? "");
+    if (name !== "sessions.query" || when !== "before" || !isErased) return undefined;
+    world.advance({ minutes: 2 });
+    const { record } = await openSession(world.start().deps, command({ caller: stranger }));
+    opened.push(record.sessionId);
+    return undefined;
+  });
+  const before = sessionAt(world);
+  await eraseDevice(deps, "a-device");
+  assert.ok(opened.length >= 10, `${opened.length} sessions`);
+  assert.equal(await world.start().deps.sessions.find(before), undefined);
+  assert.equal(world.service.live.has(before), false);
+});
