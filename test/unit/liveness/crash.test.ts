@@ -21,6 +21,8 @@ import {
 
 const device = "a-device";
 const image = { bytes: makeImage() };
+/** The id of the first session at the service. */
+const firstSessionId = "5e551011-0000-4000-8000-000000000001";
 
 /** Runs the timer until the longest retention has ended. */
 async function outlive(world: World): Promise<void> {
@@ -86,11 +88,10 @@ describe("openSession repeated with the same idempotency key, interrupted", asyn
     arrange,
     create,
     async (world, second) => {
-      const first = "5e551011-0000-4000-8000-000000000001";
       world.advance({ seconds: 31 });
       const last = await create(world.start());
       await assertOnlyOpen(world, last);
-      const delivered = [first, ...("value" in second ? [second.value.created.sessionId] : [])];
+      const delivered = [firstSessionId, ...("value" in second ? [second.value.created.sessionId] : [])];
       for (const sessionId of delivered) assert.equal(world.service.live.has(sessionId), false);
       await outlive(world);
       assertNothingIsLeft(world);
