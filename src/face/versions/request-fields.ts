@@ -104,63 +104,47 @@ export const verifyConfidenceThreshold = z
 /** Model versions are an open set. */
 export const modelVersion = boundedText(128).optional().describe("The model version. Default: the latest.");
 
-/** Requires exactly one of `deviceCorrelationId` and `deviceCorrelationIdSetInClient`. */
-export function requireOneDevice(
-  request: { deviceCorrelationId?: string | null | undefined; deviceCorrelationIdSetInClient: boolean },
-  context: z.RefinementCtx,
-): void {
-  const isNamed = typeof request.deviceCorrelationId === "string";
-  if (isNamed !== request.deviceCorrelationIdSetInClient) return;
-  const message = isNamed
-    ? "Must be absent or null if deviceCorrelationIdSetInClient is true."
-    : "Required unless deviceCorrelationIdSetInClient is true.";
-  context.addIssue({ code: "custom", message, path: ["deviceCorrelationId"] });
+/** Requires exactly one of a correlation id and the flag that the device sends it. */
+function requireOne(name: "deviceCorrelationId" | "userCorrelationId") {
+  const flagName = `${name}SetInClient`;
+  return (request: Readonly<Record<string, unknown>>, context: z.RefinementCtx): void => {
+    const isNamed = typeof request[name] === "string";
+    if (isNamed !== request[flagName]) return;
+    const message = isNamed ? `Must be absent or null if ${flagName} is true.` : `Required unless ${flagName} is true.`;
+    context.addIssue({ code: "custom", message, path: [name] });
+  };
 }
 
-/** Requires exactly one of `userCorrelationId` and `userCorrelationIdSetInClient`. */
-export function requireOneUser(
-  request: { userCorrelationId?: string | null | undefined; userCorrelationIdSetInClient: boolean },
-  context: z.RefinementCtx,
-): void {
-  const isNamed = typeof request.userCorrelationId === "string";
-  if (isNamed !== request.userCorrelationIdSetInClient) return;
-  const message = isNamed
-    ? "Must be absent or null if userCorrelationIdSetInClient is true."
-    : "Required unless userCorrelationIdSetInClient is true.";
-  context.addIssue({ code: "custom", message, path: ["userCorrelationId"] });
+export const requireOneDevice = requireOne("deviceCorrelationId");
+export const requireOneUser = requireOne("userCorrelationId");
+
+/** `requireOne` as JSON Schema. */
+function namesOne(name: string, titles: { named: string; inClient: string }): object {
+  const flagName = `${name}SetInClient`;
+  return {
+    anyOf: [
+      {
+        title: titles.named,
+        required: [name],
+        properties: { [name]: { type: "string" }, [flagName]: { const: false } },
+      },
+      {
+        title: titles.inClient,
+        required: [flagName],
+        properties: { [name]: { type: "null" }, [flagName]: { const: true } },
+      },
+    ],
+  };
 }
 
-/** `requireOneDevice` as JSON Schema. */
-const namesOneDevice = {
-  anyOf: [
-    {
-      title: "The request contains the device id",
-      required: ["deviceCorrelationId"],
-      properties: { deviceCorrelationId: { type: "string" }, deviceCorrelationIdSetInClient: { const: false } },
-    },
-    {
-      title: "The device sends its id",
-      required: ["deviceCorrelationIdSetInClient"],
-      properties: { deviceCorrelationId: { type: "null" }, deviceCorrelationIdSetInClient: { const: true } },
-    },
-  ],
-};
-
-/** `requireOneUser` as JSON Schema. */
-export const namesOneUser = {
-  anyOf: [
-    {
-      title: "The request contains the user id",
-      required: ["userCorrelationId"],
-      properties: { userCorrelationId: { type: "string" }, userCorrelationIdSetInClient: { const: false } },
-    },
-    {
-      title: "The device sends the user id",
-      required: ["userCorrelationIdSetInClient"],
-      properties: { userCorrelationId: { type: "null" }, userCorrelationIdSetInClient: { const: true } },
-    },
-  ],
-};
+const namesOneDevice = namesOne("deviceCorrelationId", {
+  named: "The request contains the device id",
+  inClient: "The device sends its id",
+});
+export const namesOneUser = namesOne("userCorrelationId", {
+  named: "The request contains the user id",
+  inClient: "The device sends the user id",
+});
 
 /** JSON Schema: an object has at most one of the properties. */
 export function atMostOne(...names: string[]): object {

@@ -104,6 +104,18 @@ describe("reading a session whose attempts are used up", () => {
     assert.equal(world.record().decision, undefined);
   });
 
+  test("an attempt that ended before an earlier one -> the ended one is shown, before and after the revocation", async () => {
+    for (const sessionImageId of [undefined, "an-image"]) {
+      const world = await played(1, []);
+      world.service.live.get(idOf(world))?.state.attempts.push({ attemptId: 1, attemptStatus: "Running" });
+      play(world.service, idOf(world), realFace({ ...(sessionImageId !== undefined && { sessionImageId }) }));
+      for (const { state } of [await get(world), await get(world)]) {
+        assert.deepEqual([state.status, state.attempts.map(({ attemptId }) => attemptId)], ["Succeeded", [2]]);
+      }
+      assert.deepEqual(outcomeOf(world), { ...acceptedOutcome, attempts: 1 });
+    }
+  });
+
   test("an upstream version that has the limit -> not revoked", async () => {
     const world = await played(1, [realFace()], { upstreamVersion: "v1.3-preview.1" });
     const { state } = await get(world);
