@@ -83,6 +83,19 @@ describe("a user id for older dialects", () => {
     );
   });
 
+  test("a signed-in user names another's id -> the service gets the one derived from the owner", async () => {
+    const world = createWorld();
+    await open(world, { ...device("device-one"), caller: alice });
+    const named = { userCorrelationId: "of-bob", deviceCorrelationId: "device-two" };
+    const { record } = await open(world, { request: named, caller: alice });
+    const [derived, replaced] = sent(world).map(({ userCorrelationId }) => userCorrelationId);
+    assert.equal(replaced, derived);
+    assert.equal(record.userCorrelationId, "of-bob");
+    const inClient = { userCorrelationIdSetInClient: true };
+    await assert.rejects(open(world, { request: inClient, caller: alice }), { code: "InvalidRequestBody" });
+    assert.equal(sent(world).length, 2);
+  });
+
   test("upstream versions without users -> none is derived", async () => {
     const world = createWorld();
     await openSession(start(world, "v1.2"), command());
