@@ -1,6 +1,6 @@
 import type { Plugin } from "esbuild";
 
-/** A module of a library that the bundle does not contain, and its replacement. */
+/** A module of a library that the bundle replaces. */
 interface Stub {
   /** End of the import's path, with slashes. */
   path: string;
@@ -12,8 +12,24 @@ const throwNotIncluded = (name: string) => `throw new Error("${name} is not part
 
 const throwingFunction = (name: string) => `export function ${name}() { ${throwNotIncluded(name)} }`;
 
+/** Loads the library with the first proxy. */
+const lazyAgent = (name: string, library: string) => `
+  export class ${name} {
+    constructor(...options) { return new (require("${library}").${name})(...options); }
+  }`;
+
 /** The build fails if one of them is not imported: then a library has changed, and the stub must be reviewed. */
 const stubs: readonly Stub[] = [
+  {
+    path: "https-proxy-agent",
+    reason: "every start would load it with its logger, and few deployments have a proxy",
+    contents: lazyAgent("HttpsProxyAgent", "https-proxy-agent"),
+  },
+  {
+    path: "http-proxy-agent",
+    reason: "every start would load it, and few deployments have a proxy",
+    contents: lazyAgent("HttpProxyAgent", "http-proxy-agent"),
+  },
   {
     path: "apache-arrow",
     reason: "storage-blob uses it for blob lists in Arrow format, which the app does not request",
@@ -64,7 +80,9 @@ export function stubDependencies(expectAll: boolean): Plugin {
     name: "stubDependencies",
     setup({ onResolve, onLoad, onEnd }) {
       const imported = new Set<string>();
-      onResolve({ filter: /^apache-arrow$|\.js$/ }, ({ path }) => {
+      onResolve({ filter: /^apache-arrow$|^https?-proxy-agent$|\.js$/ }, ({ path, namespace }) => {
+        // A stub may load the module that it replaces.
+        if (namespace === "stub") return undefined;
         const stub = stubs.find((candidate) => path === candidate.path || path.endsWith(candidate.path));
         if (stub === undefined) return undefined;
         imported.add(stub.path);
@@ -72,6 +90,7 @@ export function stubDependencies(expectAll: boolean): Plugin {
       });
       onLoad({ filter: /.*/, namespace: "stub" }, ({ path }) => ({
         contents: stubs.find((stub) => stub.path === path)?.contents ?? "",
+        resolveDir: import.meta.dirname,
       }));
       onEnd(() => {
         const unused = expectAll ? stubs.filter(({ path }) => !imported.has(path)) : [];

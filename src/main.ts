@@ -1,4 +1,4 @@
-import { app as functions } from "@azure/functions";
+import { app as functions, output } from "@azure/functions";
 // biome-ignore lint/correctness/noUndeclaredDependencies: the worker provides it; no package of that name exists.
 import { getProgrammingModel, setProgrammingModel } from "@azure/functions-core";
 import { createForwardedRequests } from "./http/forwarded-requests.ts";
@@ -26,12 +26,16 @@ async function loadHandlers() {
   return composeHandlers();
 }
 
+/** One for all functions: the library computes a hash for each. */
+const response = output.http({});
+
 for (const { name, methods, route } of httpFunctions) {
   // The app authenticates, not the host: the host's 401 has no body, and it ignores the key header of Face clients.
   functions.http(name, {
     methods,
     route,
     authLevel: "anonymous",
+    return: response,
     handler: async (request, context) => found((await handlers()).http, name)(request, context),
   });
 }

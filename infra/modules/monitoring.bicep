@@ -23,8 +23,8 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
   }
 }
 
-// By default these tables keep data for 90 days regardless of the workspace's setting, and they contain device ids in paths,
-// messages and properties. They exist as soon as the workspace does. Deployed one by one, since the workspace rejects
+// By default these tables keep data for 90 days regardless of the workspace's setting, and they contain ids of devices and
+// users in paths, messages and properties. They exist as soon as the workspace does. Deployed one by one, since the workspace rejects
 // concurrent changes.
 @batchSize(1)
 resource tables 'Microsoft.OperationalInsights/workspaces/tables@2023-09-01' = [

@@ -40,7 +40,7 @@ export const decisionReasons: Record<Reason, Guidance> = {
     VerifyImageHashMismatch: { meaning: "The service compared the face with another image than the expected one." },
   }),
   ...advise(false, "Have a person decide, because the next session is likely to end in the same way.", {
-    AbuseDetected: { meaning: "The service's abuse monitoring flagged an attempt; the audit entry has the finding." },
+    AbuseDetected: { meaning: "The service's abuse monitoring flagged an attempt." },
     ClientIpMissing: { meaning: "The service did not return the device's address, so it could not be checked." },
     VerifyImageHashMissing: {
       meaning: "The device submitted the image, and the service returned no hash of it. Set `returnVerifyImageHash`.",

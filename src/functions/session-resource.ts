@@ -96,6 +96,19 @@ export function auditEntryShape(): z.ZodType<AuditEntryResource> {
         })
         .exactOptional(),
       error: z.looseObject({ code: z.string(), message: z.string(), targets, extra }).exactOptional(),
+      clientInformation: z
+        .array(z.looseObject({ ip: z.string() }))
+        .describe("The IP addresses that the device used. Only with v1.3-preview.1 upstream.")
+        .exactOptional(),
+      abuseMonitoringResult: z
+        .looseObject({
+          isAbuseDetected: z.boolean(),
+          otherFlaggedSessions: z
+            .array(z.looseObject({ attemptId: z.int(), sessionId: z.string(), sessionImageId: text }))
+            .describe("Empty in responses to users."),
+        })
+        .describe("The finding of abuse monitoring. Only with v1.3-preview.1 upstream.")
+        .exactOptional(),
       audit: z
         .looseObject({
           id: z.string(),

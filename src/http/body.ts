@@ -2,7 +2,6 @@ import { MIMEType } from "node:util";
 import { invalidMediaType, invalidRequestBody } from "../api-errors.ts";
 import type { RequestBody } from "../face/codec.ts";
 import { parseJson } from "../face/json-text.ts";
-import { createFormSink, invalidForm } from "./form-sink.ts";
 import { type BodySink, type BodySource, readBody } from "./read-body.ts";
 
 export type { BodySource };
@@ -33,10 +32,19 @@ export async function readRequestBody(
   if (mediaType === "json") {
     return { type: "json", value: decodeJson(await readBytes(request, jsonLimit, timeoutMs)) };
   }
+  // The parser of forms is loaded with the first form: most creations have no image.
+  const loading = import("./form-sink.ts");
   const boundary = boundaryOf(contentType);
+  if (boundary === undefined) throw (await loading).invalidForm();
+  const createSink = () => sinkOf(loading.then(({ createFormSink }) => createFormSink(boundary)));
+  return { type: "multipart", parts: await readBody(request, multipartLimit, createSink, timeoutMs) };
+}
+
+/** The timeout of the body includes the time until the sink is ready. */
+function sinkOf<T>(created: Promise<BodySink<T>>): BodySink<T> {
   return {
-    type: "multipart",
-    parts: await readBody(request, multipartLimit, () => createFormSink(boundary), timeoutMs),
+    take: async (chunk) => (await created).take(chunk),
+    end: async () => (await created).end(),
   };
 }
 
@@ -48,11 +56,10 @@ function mediaTypeOf(contentType: string): MediaType | undefined {
   return essence === "application/json" && isUtf8 ? "json" : undefined;
 }
 
-function boundaryOf(contentType: string): string {
+/** Undefined if it is missing or invalid: RFC 2046 allows 1 to 70 characters. */
+function boundaryOf(contentType: string): string | undefined {
   const boundary = new MIMEType(contentType).params.get("boundary") ?? "";
-  // RFC 2046: at most 70 characters.
-  if (!/^[\x20-\x7e]{1,70}$/.test(boundary)) throw invalidForm();
-  return boundary;
+  return /^[\x20-\x7e]{1,70}$/.test(boundary) ? boundary : undefined;
 }
 
 /**

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from "node:http";
-import { ReadableStream } from "node:stream/web";
 import type { HttpRequest } from "@azure/functions";
 // biome-ignore lint/correctness/noUndeclaredDependencies: the worker provides it; no package of that name exists.
 import type * as worker from "@azure/functions-core";
@@ -107,6 +106,7 @@ function textValues({ triggerMetadata }: worker.InvocationRequest): Record<strin
 function toFunctionRequest(message: IncomingMessage, params: Record<string, string>): FunctionRequest {
   const { method = "GET" } = message;
   const url = urlOf(message);
+  // The global one: Node.js loads it when it is first read, and `node:stream/web` at the start of the process.
   const body = method === "GET" || method === "HEAD" ? null : ReadableStream.from<Uint8Array>(message);
   return { method, url: url.href, headers: headersOf(message), query: url.searchParams, params, body };
 }

@@ -4,10 +4,11 @@ import { type TestContext, test } from "node:test";
 import { createFaceService } from "../../src/face/client/face-service.ts";
 import { type ApiVersion, apiVersions, type SessionRequest } from "../../src/face/model.ts";
 import { codecs } from "../../src/face/versions/codecs.ts";
+import { describeError } from "../../src/http/log.ts";
 import { makeImage } from "../fixtures/images.ts";
 import { startFaceEmulator } from "../local/emulator/emulator.ts";
 import { control, digestOf, emulatorState, playAttempt } from "./support/app-client.ts";
-import { ref, request } from "./support/face-service.ts";
+import { failureOf, ref, request, startService } from "./support/face-service.ts";
 
 /** The client of the Face service, in each version, with the emulator as the service. */
 
@@ -125,5 +126,21 @@ test("settings and client assets tokens, called in v1.3-preview.1 only", async (
   assert.equal(Buffer.from(base64AccessToken, "base64").toString(), accessToken);
   for (const version of apiVersions.slice(0, -1)) {
     assert.equal((await startClient(t, version)).face.settings, undefined, version);
+  }
+});
+
+test("a client assets token in an answer of another shape -> 502, and not in the error as it is logged", async (t) => {
+  const secret = "secret-credential";
+  for (const body of [
+    JSON.stringify({ accessToken: secret, base64AccessToken: secret }),
+    JSON.stringify({ expiry: 5, accessToken: [secret], base64AccessToken: secret }),
+    JSON.stringify(secret),
+    `{ "accessToken": "${secret}"`,
+  ]) {
+    const { face } = await startService(t, () => ({ body }), { apiVersion: "v1.3-preview.1" });
+    const { settings = assert.fail("no settings") } = face;
+    const failure = await failureOf(settings.clientAssetsToken());
+    assert.deepEqual([failure.status, failure.code], [502, "FaceResponseInvalid"]);
+    assert.equal(JSON.stringify([failure.message, describeError(failure)]).includes(secret), false);
   }
 });

@@ -7,6 +7,7 @@ import { fail, print } from "../local/terminal.ts";
 import { creationCpu } from "./creation-cpu.ts";
 import { creationLatency } from "./creation-latency.ts";
 import { type Figure, formatTable, isMet } from "./figures.ts";
+import { firstAnswer } from "./first-answer.ts";
 import { hostileBodyCpu } from "./hostile-bodies.ts";
 import { loadTime } from "./load-time.ts";
 import { sessionRequests } from "./session-requests.ts";
@@ -14,7 +15,7 @@ import { timerRate } from "./timer-rate.ts";
 
 /**
  * `npm run bench [-- <part> …] [--sessions N]`: measures the figures that have targets, prints them as a table, and writes
- * them to `bench/results.json`. Parts: latency, requests, cpu, bodies, load, timer. `--sessions` is the number of due
+ * them to `bench/results.json`. Parts: latency, requests, cpu, bodies, load, start, timer. `--sessions` is the number of due
  * sessions of the timer part (default 100,000). A missed target is no failure.
  */
 const resultsFile = resolve(import.meta.dirname, "../../bench/results.json");
@@ -26,7 +27,15 @@ try {
   });
   const sessions = Number(values.sessions);
   if (!Number.isInteger(sessions) || sessions < 1) throw new StackError("--sessions must be a whole number from 1.");
-  const parts = [creationLatency, sessionRequests, creationCpu, hostileBodyCpu, loadTime, timerRate(sessions)];
+  const parts = [
+    creationLatency,
+    sessionRequests,
+    creationCpu,
+    hostileBodyCpu,
+    loadTime,
+    firstAnswer,
+    timerRate(sessions),
+  ];
   const names = parts.map(({ name }) => name);
   const unknown = positionals.find((name) => !names.includes(name));
   if (unknown !== undefined) throw new StackError(`There is no part "${unknown}". Parts: ${names.join(", ")}.`);

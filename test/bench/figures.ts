@@ -1,7 +1,7 @@
 /** A measured figure and its target. */
 export interface Figure {
   figure: string;
-  unit: "ms" | "requests" | "x" | "MB" | "MiB" | "%" | "rows" | "files";
+  unit: "ms" | "requests" | "trips" | "x" | "MB" | "MiB" | "%" | "rows" | "files";
   /** The direction in which the target is a bound. */
   bound: "at most" | "at least";
   target: number;

@@ -17,6 +17,9 @@ export interface SeenRequest {
   path: string;
   status: number;
   body: string;
+  /** On the clock of `performance.now()`. */
+  arrivedAt: number;
+  answeredAt: number;
 }
 
 /** A proxy in front of a service that counts requests and delays answers. */
@@ -27,7 +30,7 @@ export async function startProxy(target: string): Promise<ServiceProxy> {
   let answerAfterMs = 0;
 
   async function pass(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-    const arrived = performance.now();
+    const arrivedAt = performance.now();
     const body = await readAll(incoming);
     const { method = "", url = "/", headers } = incoming;
     const upstream = openRequest({ host: hostname, port: targetPort, path: url, method, headers, agent });
@@ -35,8 +38,10 @@ export async function startProxy(target: string): Promise<ServiceProxy> {
     upstream.on("response", async (answer) => {
       const content = await readAll(answer);
       const status = answer.statusCode ?? 502;
-      seen.push({ method, path: new URL(url, target).pathname, status, body: body.toString("latin1") });
-      await waitUntil(arrived + answerAfterMs);
+      await waitUntil(arrivedAt + answerAfterMs);
+      const { pathname: path } = new URL(url, target);
+      const answeredAt = performance.now();
+      seen.push({ method, path, status, body: body.toString("latin1"), arrivedAt, answeredAt });
       outgoing.writeHead(status, answer.rawHeaders).end(content);
     });
     upstream.end(body);

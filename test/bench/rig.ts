@@ -22,6 +22,8 @@ export interface Rig {
   startApp(appFolder: string, env?: Record<string, string>): Promise<FunctionsHost>;
   /** Starts an app on the same Face service that only forwards creations, with the same client library. */
   startBareApp(): Promise<FunctionsHost>;
+  /** Builds an app of `fixtures/` and returns its folder. */
+  buildFixture(name: "bare-app" | "empty-app"): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -61,13 +63,14 @@ export async function startRig(): Promise<Rig> {
     return host;
   }
 
-  async function startBareApp(): Promise<FunctionsHost> {
+  async function buildFixture(name: string): Promise<string> {
     const folder = await mkdtemp(join(tmpdir(), "bench-"));
     folders.push(folder);
-    const entry = join(import.meta.dirname, "fixtures/bare-app.ts");
-    const { outFolder } = await build({ entry, outFolder: join(folder, "bare-app") });
-    return startApp(outFolder);
+    const entry = join(import.meta.dirname, `fixtures/${name}.ts`);
+    return (await build({ entry, outFolder: join(folder, name) })).outFolder;
   }
+
+  const startBareApp = async () => startApp(await buildFixture("bare-app"));
 
   async function stop(): Promise<void> {
     await Promise.all(apps.map((host) => host.stop()));
@@ -78,7 +81,7 @@ export async function startRig(): Promise<Rig> {
 
   try {
     const app = await startApp(appFolder);
-    return { app, appFolder, emulator, storage, face, startApp, startBareApp, stop };
+    return { app, appFolder, emulator, storage, face, startApp, startBareApp, buildFixture, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -122,11 +125,12 @@ export function send(url: string, json?: unknown, headers: Record<string, string
   });
 }
 
-/** Opens a liveness session. Throws unless the answer is 200. */
-export async function createSession(host: { url: string }, deviceCorrelationId: string) {
+/** Opens a liveness session. `fields` are added to the request. Throws unless the answer is 200. */
+export async function createSession(host: { url: string }, deviceCorrelationId: string, fields: object = {}) {
   const answer = await send(`${host.url}/face/v1.2/detectLiveness-sessions`, {
     livenessOperationMode: "Passive",
     deviceCorrelationId,
+    ...fields,
   });
   if (answer.status !== 200) throw new Error(`The session was not created: ${answer.status} ${answer.body}`);
   const { sessionId, authToken } = JSON.parse(answer.body);

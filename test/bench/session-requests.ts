@@ -16,16 +16,28 @@ export const sessionRequests: Part = {
     const rig = await startRig();
     try {
       // The first use of a table creates it.
-      await live(rig, 1, true);
+      await live(rig, 1, true, aUser);
       count(rig);
       report(`${sessions} sessions that the client settles`);
       const settled = await live(rig, sessions, true);
+      report(`${sessions} sessions that name a user and that the client settles`);
+      const withUser = await live(rig, sessions, true, aUser);
+      report(`${sessions} sessions that the client settles, again`);
+      const settledAgain = await live(rig, sessions, true);
       report(`${sessions} sessions that the timer collects`);
       const collected = await live(rig, sessions, false);
       const common = { unit: "requests", bound: "at most", target: 8 } as const;
       return [
         { figure: "storage: create, settle, prune", ...common, ...summarise(settled) },
         { figure: "storage: create, collect, prune", ...common, ...summarise(collected) },
+        {
+          figure: "storage: create for a user, settle, prune, less without a user",
+          ...common,
+          target: 1,
+          ...summarise(withUser),
+          // Every later step of a run has a few more shared requests of the timer, so the runs before and after are the base.
+          measured: summarise(withUser).measured - (summarise(settled).measured + summarise(settledAgain).measured) / 2,
+        },
       ];
     } finally {
       await rig.stop();
@@ -34,9 +46,14 @@ export const sessionRequests: Part = {
 };
 
 /** Requests per step of the sessions' lives. */
-async function live(rig: Rig, number: number, settles: boolean): Promise<Map<string, number>> {
+async function live(
+  rig: Rig,
+  number: number,
+  settles: boolean,
+  fields: () => object = () => ({}),
+): Promise<Map<string, number>> {
   const steps = new Map<string, number>();
-  const opened = await together(number, async () => createSession(rig.app, randomUUID()));
+  const opened = await together(number, async () => createSession(rig.app, randomUUID(), fields()));
   steps.set("create", count(rig));
   await together(number, async (index) => play(rig, opened[index]));
   if (settles) {
@@ -48,6 +65,10 @@ async function live(rig: Rig, number: number, settles: boolean): Promise<Map<str
   await advance(rig, 48 * hour);
   steps.set("prune", count(rig));
   return steps;
+}
+
+function aUser(): object {
+  return { userCorrelationId: randomUUID() };
 }
 
 type Opened = Awaited<ReturnType<typeof createSession>>;

@@ -36,12 +36,12 @@ describe("storage", () => {
       AzureWebJobsStorage__tableServiceUri: "https://tables.example/",
       AzureWebJobsStorage__blobServiceUri: "http://127.0.0.1:10000/devstoreaccount1//",
     };
-    const expected = { tableUri: "https://tables.example", blobUri: "http://127.0.0.1:10000/devstoreaccount1" };
-    assert.deepEqual(byIdentity(uris), { ...expected, identityClientId: undefined });
-    assert.deepEqual(byIdentity({ ...uris, AzureWebJobsStorage__accountName: "anaccount" }), {
-      ...expected,
+    const expected = {
+      ...{ tableUri: "https://tables.example", blobUri: "http://127.0.0.1:10000/devstoreaccount1" },
       identityClientId: undefined,
-    });
+    };
+    assert.deepEqual(byIdentity(uris), expected);
+    assert.deepEqual(byIdentity({ ...uris, AzureWebJobsStorage__accountName: "anaccount" }), expected);
     for (const setting of Object.keys(uris)) {
       assert.deepEqual(faultsOf({ [setting]: "tables" }), [{ setting, message: "must be an http(s) URL" }]);
       // Both are required.

@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import * as z from "zod";
 import { carryOverRules } from "../../src/face/carry-over.ts";
 import { apiVersions } from "../../src/face/model.ts";
-import { documents, namesIn, readDocument, readRows } from "./documents.ts";
+import { documents, missing, namesIn, readDocument, readRows } from "./documents.ts";
 
 const root = join(import.meta.dirname, "../..");
 const manifest = z
@@ -32,10 +32,8 @@ test("the README has a reason for every dependency", () => {
   const has = (name: string) =>
     named.some((entry) => entry === name || (entry.endsWith("*") && name.startsWith(entry.slice(0, -1))));
   const all = { ...manifest.dependencies, ...manifest.devDependencies, ...manifest.optionalDependencies };
-  assert.deepEqual(
-    Object.keys(all).filter((name) => !has(name)),
-    [],
-  );
+  const undocumented = Object.keys(all).filter((name) => !has(name));
+  assert.deepEqual(undocumented, []);
 });
 
 test("the table of unsupported fields is that of the code", () => {
@@ -65,10 +63,7 @@ for (const path of [...documents, ".github/CONTRIBUTING.md", ".github/SECURITY.m
 
     test("uses existing npm scripts", () => {
       const called = [...text.matchAll(/npm run ([\w:]+)/g)].map(([, script = ""]) => script);
-      assert.deepEqual(
-        called.filter((script) => !(script in manifest.scripts)),
-        [],
-      );
+      assert.deepEqual(missing(called, Object.keys(manifest.scripts)), []);
     });
   });
 }

@@ -43,6 +43,11 @@ export function namesIn(cell: string | undefined): string[] {
   return [...(cell ?? "").matchAll(/`(\w+)`/g)].map(([, name = ""]) => name);
 }
 
+/** The names that are not among the known ones. */
+export function missing(names: readonly string[], known: readonly string[]): string[] {
+  return names.filter((name) => !known.includes(name));
+}
+
 function cellsOf(line: string): string[] {
   return line
     .split("|")

@@ -64,13 +64,11 @@ describe("withRetry", () => {
   });
 });
 
-describe("backoff", () => {
-  test("doubles up to its cap, and keeps within half of it", () => {
-    const delays = [1, 2, 3, 10].map((retry) => backoff(retry, { ...policy, random: () => 0 }));
-    assert.deepEqual(delays, [50, 100, 200, 1000]);
-    const longest = [1, 2, 3, 10].map((retry) => backoff(retry, { ...policy, random: () => 1 }));
-    assert.deepEqual(longest, [100, 200, 400, 2000]);
-  });
+test("backoff doubles up to its cap, and keeps within half of it", () => {
+  const delays = [1, 2, 3, 10].map((retry) => backoff(retry, { ...policy, random: () => 0 }));
+  assert.deepEqual(delays, [50, 100, 200, 1000]);
+  const longest = [1, 2, 3, 10].map((retry) => backoff(retry, { ...policy, random: () => 1 }));
+  assert.deepEqual(longest, [100, 200, 400, 2000]);
 });
 
 describe("retryAfterMs", () => {

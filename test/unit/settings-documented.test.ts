@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import * as z from "zod";
 import { settings } from "../../src/config.ts";
 import { endpoints } from "../../src/endpoints.ts";
-import { documents, namesIn, readDocument, readSettingRows } from "./documents.ts";
+import { documents, missing, namesIn, readDocument, readSettingRows } from "./documents.ts";
 
 const root = join(import.meta.dirname, "../..");
 const sample = z
@@ -22,10 +22,7 @@ function schemaOf(name: string): z.ZodType | undefined {
 
 test("every setting has its row in infra/README.md", () => {
   const documented = readSettingRows("infra/README.md").flatMap((row) => namesIn(row.name));
-  assert.deepEqual(
-    names.filter((name) => !documented.includes(name)),
-    [],
-  );
+  assert.deepEqual(missing(names, documented), []);
 });
 
 for (const path of documents) {
@@ -36,12 +33,9 @@ for (const path of documents) {
       const schema = schemaOf(name);
       if (schema === undefined) continue;
 
-      test(`${name}: the range is that of the code`, () => {
+      test(`${name}: range and default are those of the code`, () => {
         const accepts = schema.meta()?.accepts;
         if (accepts !== undefined) assert.equal(row.range, accepts);
-      });
-
-      test(`${name}: the default is that of the code`, () => {
         const parsed = schema.safeParse(undefined);
         const byDefault = parsed.success ? parsed.data : undefined;
         if (typeof byDefault === "object" || byDefault === undefined) return;
@@ -66,8 +60,7 @@ test("the sample settings contain every local setting with its default", () => {
 test("every route of the app is in the README", () => {
   const readme = readDocument("README.md");
   for (const { route, name } of endpoints.filter(({ name }) => !name.endsWith("Fallback"))) {
-    const words = route.split("/").filter((segment) => !segment.startsWith("{"));
-    const last = words.at(-1) ?? assert.fail();
+    const last = route.split("/").findLast((segment) => !segment.startsWith("{")) ?? assert.fail();
     assert.ok(readme.includes(last), `${name}: ${route}`);
   }
 });

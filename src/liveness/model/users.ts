@@ -10,6 +10,7 @@ export interface UserEntry extends Placed {
 export interface Users {
   /** @param owner the principal that opens the session. */
   put(userCorrelationId: string, at: Placed, owner?: string): Promise<void>;
+  get(userCorrelationId: string, at: Pick<Placed, "creationId" | "createdOn">): Promise<UserEntry | undefined>;
   /** Removes the entry: in this version only, if there is one. False if it is gone or has changed. */
   remove(userCorrelationId: string, at: Pick<Placed, "creationId" | "createdOn">, version?: Version): Promise<boolean>;
   /**

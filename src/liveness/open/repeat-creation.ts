@@ -73,11 +73,10 @@ function previousOf({ creations, sessions }: RepeatDeps, existing: Reserved): Pr
   return replaces === undefined ? Promise.resolve(undefined) : sessions.find(replaces);
 }
 
-function sameSession(
-  { sessionId, modelVersion, verifyReferences = [] }: SessionState,
-  authToken: string,
-): CreatedSession {
-  return compact({ sessionId, authToken, verifyReferences, modelVersion });
+function sameSession(state: SessionState, authToken: string): CreatedSession {
+  const { sessionId, modelVersion, verifyReferences = [], isAbuseMonitoringEnabled, expectedClientIpAddress } = state;
+  const facts = { modelVersion, isAbuseMonitoringEnabled, expectedClientIpAddress };
+  return compact({ sessionId, authToken, verifyReferences, ...facts });
 }
 
 async function takeOver(

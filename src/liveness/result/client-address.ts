@@ -2,13 +2,13 @@ import { BlockList, isIP } from "node:net";
 
 /**
  * Whether an address is the expected one, or within the expected CIDR block. IPv4 addresses in IPv6 notation are IPv4
- * addresses. False for text that is no address.
+ * addresses. Undefined for text that is no address.
  */
-export function isWithin(address: string, expected: string): boolean {
+export function isWithin(address: string, expected: string): boolean | undefined {
   const [base = "", prefix] = expected.split("/");
   const family = familyOf(base);
   const of = familyOf(address);
-  if (family === undefined || of === undefined) return false;
+  if (family === undefined || of === undefined) return undefined;
   const allowed = new BlockList();
   if (prefix === undefined) allowed.addAddress(base, family);
   else allowed.addSubnet(base, Number(prefix), family);

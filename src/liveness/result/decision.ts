@@ -88,7 +88,7 @@ function decideOn(evidence: Evidence): Verdict {
   const failures = integrityFailures.filter(
     (failure) => evidence.earlierReasons.includes(failure) || detect[failure](evidence, latest),
   );
-  if (failures.length > 0) return { final, decision: "rejected", reasons: failures };
+  if (failures.length > 0) return { final, ...withAbuse(evidence, { decision: "rejected", reasons: failures }) };
   if (latest !== undefined) return { final, ...withAbuse(evidence, judge(evidence, latest)) };
   const reasons = unanswered(evidence);
   if (reasons.length === 0) return { final, reasons };
@@ -111,14 +111,19 @@ const detect: Record<
     expected !== undefined &&
     attempts.some(
       ({ result, clientInformation = [] }) =>
-        result !== undefined && clientInformation.some(({ ip }) => !isWithin(ip, expected)),
+        result !== undefined && clientInformation.some(({ ip }) => isWithin(ip, expected) === false),
     ),
 };
 
-/** What the service's abuse monitoring has flagged is not accepted without a person. Rejections stay. */
-function withAbuse({ attempts }: Evidence, { decision, reasons }: Judgement): Judgement {
-  if (!attempts.some(({ abuseMonitoringResult }) => abuseMonitoringResult?.isAbuseDetected))
-    return { decision, reasons };
+/**
+ * What the service's abuse monitoring has flagged is not accepted without a person. Rejections stay. A finding is
+ * remembered: it may be newer than the recorded attempt, which is all that is left once the service forgets the session.
+ */
+function withAbuse({ attempts, earlierReasons }: Evidence, { decision, reasons }: Judgement): Judgement {
+  const isFlagged =
+    earlierReasons.includes("AbuseDetected") ||
+    attempts.some(({ abuseMonitoringResult }) => abuseMonitoringResult?.isAbuseDetected);
+  if (!isFlagged) return { decision, reasons };
   return { decision: decision === "rejected" ? decision : "inconclusive", reasons: [...reasons, "AbuseDetected"] };
 }
 
@@ -153,7 +158,8 @@ function judgeRealFace(evidence: Evidence, result: AttemptResult): Judgement {
     }
     seen.push("FaceMatched");
   }
-  if (evidence.expectedClientIpAddress !== undefined && !reportsAddress(evidence)) {
+  const { expectedClientIpAddress } = evidence;
+  if (expectedClientIpAddress !== undefined && !comesFrom(expectedClientIpAddress, evidence)) {
     return { decision: "inconclusive", reasons: ["ClientIpMissing"] };
   }
   if (sameDigest(result.digest, evidence.clientDigest)) return { decision: "accepted", reasons: seen };
@@ -163,10 +169,10 @@ function judgeRealFace(evidence: Evidence, result: AttemptResult): Judgement {
   };
 }
 
-/** Whether the service returned the address of the latest attempt with a result. */
-function reportsAddress({ attempts }: Evidence): boolean {
+/** Whether the service returned only expected addresses, and at least one, for the latest attempt with a result. */
+function comesFrom(expected: string, { attempts }: Evidence): boolean {
   const { clientInformation = [] } = attempts.findLast(({ result }) => result !== undefined) ?? {};
-  return clientInformation.length > 0;
+  return clientInformation.length > 0 && clientInformation.every(({ ip }) => isWithin(ip, expected));
 }
 
 /** Compares hex digests without regard to case, and others exactly. A missing digest equals none. */

@@ -10,11 +10,20 @@ import { sameDigest } from "./decision.ts";
 
 /**
  * The attempt as the caller may see it: with its digest if the caller sent the same one, or if a wrong one has rejected
- * the session; otherwise without any property named like a digest, at any depth.
+ * the session; otherwise without any property named like a digest, at any depth. Only trusted services see which other
+ * sessions abuse monitoring has flagged.
  */
-export function attemptFor(caller: Caller, record: SessionRecord, attempt: Attempt): Attempt {
+export function attemptFor(caller: Caller, record: SessionRecord, original: Attempt): Attempt {
+  const attempt = caller.trusted ? original : withoutFlaggedSessions(original);
   if (seesAll(caller, record) || sameDigest(attempt.result?.digest, record.clientDigest)) return attempt;
   return withoutDigests(attempt);
+}
+
+/** The flagged sessions may be those of other people. */
+function withoutFlaggedSessions(attempt: Attempt): Attempt {
+  if (attempt.abuseMonitoringResult === undefined) return attempt;
+  const { isAbuseDetected } = attempt.abuseMonitoringResult;
+  return { ...attempt, abuseMonitoringResult: { isAbuseDetected, otherFlaggedSessions: [] } };
 }
 
 /** The session with only the digests outside of its attempts removed that the caller may not see. */

@@ -93,11 +93,11 @@ export async function deleteSession(
 
 /** Records the outcome so far, then revokes and hides the session. False if the service did not have it any more. */
 export async function cancelSession(deps: RecordResultDeps, stored: StoredSession): Promise<boolean> {
-  const { sessionId, revokedOn } = stored.record;
+  const { sessionId, revokedOn, expiresOn } = stored.record;
   // The service no longer knows a session whose attempts are used up: the app has revoked it.
+  const isUsed = isUsedUp(stored.record) && deps.now() < Date.parse(expiresOn);
   const wasKnown =
-    revokedOn === undefined &&
-    ((await recordResult(deps, stored, { revoking: true })).state !== undefined || isUsedUp(stored.record));
+    revokedOn === undefined && ((await recordResult(deps, stored, { revoking: true })).state !== undefined || isUsed);
   const [revoked] = await Promise.all([
     deps.face.revoke(stored.record),
     deps.removals.markPruned(sessionId, new Date(deps.now()).toISOString()),

@@ -62,7 +62,7 @@ export async function readAuditTrail(
 }
 
 /**
- * The stored entries of a session, ascending by id, with the digests that the caller may see. The service is not called.
+ * The stored entries of a session, ascending by id, with what the caller may see of them. The service is not called.
  *
  * @throws ApiError `SessionNotFound`.
  */

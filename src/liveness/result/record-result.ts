@@ -53,8 +53,8 @@ export interface RecordContext {
   /** The client's own error message. */
   clientError?: string;
   /**
-   * Records further attempts without changing an earlier decision, except after an integrity failure. Default: the latest
-   * attempt with a result decides.
+   * Records further attempts without changing an earlier decision, except after an integrity failure or a finding of abuse
+   * monitoring. Default: the latest attempt with a result decides.
    */
   keepsDecision?: boolean;
 }
@@ -183,7 +183,8 @@ export function settle(record: SessionRecord, seen: Observation): SessionRecord 
   const verdict = decide(evidence);
   const startedOn =
     record.startedOn ?? state?.sessionStartDateTime ?? (seen.attempts.length > 0 ? iso(nowMs) : undefined);
-  const isKept = seen.keepsDecision && hasOwnResult(record) && !hasIntegrityFailure(verdict.reasons);
+  const isAlarming = hasIntegrityFailure(verdict.reasons) || verdict.reasons.includes("AbuseDetected");
+  const isKept = seen.keepsDecision && hasOwnResult(record) && !isAlarming;
   const status = revokedOn !== undefined ? "Canceled" : statusOf(record, seen, over);
   // Of an image that the device has submitted.
   const found = state?.verifyReferences?.length ? state.verifyReferences : undefined;
@@ -217,13 +218,12 @@ function sameRecord(one: SessionRecord, other: SessionRecord): boolean {
 /** `Expired`: the token ended before the session had a result. The service has no equivalent status. */
 function statusOf(record: SessionRecord, { state, attempts }: Observation, over: boolean): string {
   const status = state?.status ?? record.status;
-  const isOpen = status === "NotStarted" || status === "Running";
-  if (isOpen && isUsedUp({ ...record, attempts: attempts.length })) {
-    // The service would allow further attempts.
+  // `Canceled`: the user gave up. Otherwise the service's status may be that of an attempt which does not count.
+  if (status !== "Canceled" && isUsedUp({ ...record, attempts: attempts.length })) {
     const counted = attempts.slice(0, record.attemptsAllowed);
     return counted.some(({ result }) => result !== undefined) ? "Succeeded" : "Failed";
   }
-  return over && isOpen ? "Expired" : status;
+  return over && (status === "NotStarted" || status === "Running") ? "Expired" : status;
 }
 
 /** The attempts that have a result or an error. */

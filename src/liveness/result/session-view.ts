@@ -49,12 +49,9 @@ export function viewAttempt(
   const { result, audit } = attempt;
   const match = result?.verifyResult;
   // `isIdentical` must not be true below the session's own threshold.
-  const { abuseMonitoringResult: abuse } = attempt;
   const isTooWeak = match?.isIdentical && match.matchConfidence < (record.threshold ?? 0);
   return {
     ...attempt,
-    // The flagged sessions may be those of other people.
-    ...(abuse && !caller.trusted && { abuseMonitoringResult: { ...abuse, otherFlaggedSessions: [] } }),
     ...(isTooWeak && { result: { ...result, verifyResult: { ...match, isIdentical: false } } }),
     ...(!audit && receivedOn && { audit: { id: auditEntryId(attempt), receivedDateTime: receivedOn } }),
   };

@@ -64,5 +64,7 @@ function ownerOf({ trusted, owner }: Caller): string | undefined {
 }
 
 function unlessUnknown<T>({ trusted }: Caller, page: Page<T>, token: string | undefined): Page<T> | undefined {
-  return trusted || token !== undefined || page.items.length > 0 ? page : undefined;
+  // A page without sessions may link to sessions: those of crashed creations are left out.
+  const isEmpty = page.items.length === 0 && page.continuationToken === undefined;
+  return trusted || token !== undefined || !isEmpty ? page : undefined;
 }

@@ -33,18 +33,20 @@ export interface Erased {
   referenceImages: number;
 }
 
-/** Rounds that concurrent creations may cause. More of them are a sign of continuous creations. */
+/** Rounds in which creations are erased that began after the erasure. */
 const maxRounds = 10;
 
 /**
  * Erases everything about a device: sessions at the service, images, records. The target of a reference is removed before
  * the reference, so that a repeat after an interruption finds the rest. Keys are removed first, so that creations in
- * progress fail at their commit.
+ * progress fail at their commit. After the last round, sessions that began after the erasure may be left, so that
+ * continuous creations cannot prevent it.
  *
  * @throws errors of the service and of storage, and `ServerBusy`; a repeat continues where the erasure stopped.
  */
 export async function eraseDevice(deps: EraseDeps, deviceCorrelationId: string): Promise<Erased> {
   const erased: Erased = { sessions: 0, referenceImages: 0 };
+  const startedMs = deps.now();
   for (let round = 0; round < maxRounds; round += 1) {
     const contents = await deps.devices.contentsOf(deviceCorrelationId);
     if (contents.isEmpty) return erased;
@@ -70,7 +72,10 @@ export async function eraseDevice(deps: EraseDeps, deviceCorrelationId: string):
     }
     await deps.devices.dropRest(contents);
   }
-  throw serverBusy("Sessions are being created for this device at once.");
+  const { sessions } = await deps.devices.contentsOf(deviceCorrelationId);
+  const isComplete = sessions.every(({ record }) => Date.parse(record.createdOn) >= startedMs);
+  if (!isComplete) throw serverBusy("Sessions are being bound to this device continuously.");
+  return erased;
 }
 
 /** False if a concurrent request replaced the image: it is bound to another device, or the next round removes it. */

@@ -3,31 +3,43 @@ import type { UserEntry } from "../model/users.ts";
 import { type Erased, eraseSession } from "./erase-device.ts";
 import { findPlaced, type PhaseDeps } from "./phases.ts";
 
-/** Entries that are erased in one round. */
-const roundSize = 100;
-/** Rounds without an end: more than this are caused by concurrent creations. */
-const maxRounds = 1000;
+/** Entries that are read at a time. */
+const pageSize = 100;
+/** A session is moved to its device once. */
+const maxMoves = 10;
 
 /**
  * Erases the user's sessions on all devices, with the images that were uploaded with them, and the live sessions at the
- * service. The entry of a creation is removed after everything else of it, so that a repeat finds what an interrupted
- * erasure has left.
+ * service: all whose tokens were delivered before the erasure began. Later ones need not be found, so that creations cannot
+ * keep it from its end. The entry of a creation is removed after everything else of it, so that a repeat finds what an
+ * interrupted erasure has left.
  *
- * @throws ApiError `ServerBusy` if sessions are created concurrently again and again; errors of the service and of
- *   storage: a repeat continues.
+ * @throws ApiError `ServerBusy` if an entry changes again and again; errors of the service and of storage: a repeat
+ *   continues.
  */
 export async function eraseUser(deps: PhaseDeps, userCorrelationId: string): Promise<Pick<Erased, "sessions">> {
   let sessions = 0;
-  for (let round = 0; round < maxRounds; round += 1) {
-    const { items } = await deps.users.page(userCorrelationId, { top: roundSize });
-    if (items.length === 0) return { sessions };
-    for (const entry of items) {
-      if (await eraseCreation(deps, entry)) sessions += 1;
-      // An entry that has changed points to the place to which the session was moved: the next round erases it there.
-      await deps.users.remove(userCorrelationId, entry, entry.version);
-    }
+  let continuationToken: string | undefined;
+  do {
+    const page = await deps.users.page(userCorrelationId, { top: pageSize, continuationToken });
+    for (const entry of page.items) sessions += await eraseEntry(deps, userCorrelationId, entry);
+    ({ continuationToken } = page);
+  } while (continuationToken !== undefined);
+  return { sessions };
+}
+
+/** Erases the creation of an entry, then the entry. Returns the number of erased sessions. */
+async function eraseEntry(deps: PhaseDeps, userCorrelationId: string, found: UserEntry): Promise<number> {
+  let sessions = 0;
+  let entry: UserEntry | undefined = found;
+  for (let moves = 0; moves < maxMoves && entry !== undefined; moves += 1) {
+    if (await eraseCreation(deps, entry)) sessions += 1;
+    if (await deps.users.remove(userCorrelationId, entry, entry.version)) return sessions;
+    // An entry that has changed leads to the place to which the session was moved.
+    entry = await deps.users.get(userCorrelationId, entry);
   }
-  throw serverBusy("Sessions are being created for this user at once.");
+  if (entry === undefined) return sessions;
+  throw serverBusy("A session of this user is being changed at once.");
 }
 
 /** Erases the session of an entry. False if there is none: the creation is in progress, or has crashed. */
@@ -40,7 +52,11 @@ async function eraseCreation(deps: PhaseDeps, entry: UserEntry): Promise<boolean
     await deps.images.delete(`sessions/${creationId}`);
     // The commit may have come first.
     stored = await findPlaced(deps, entry);
-    if (stored === undefined) await deps.removals.dropPointers({ records: [entry] });
+    if (stored === undefined) {
+      await deps.removals.dropPointers({ records: [entry] });
+      // When the creation is due depends on its token, which no row contains now. The row in the schedule names the user.
+      await deps.schedule.removeAll(creationId);
+    }
   }
   if (stored === undefined) return false;
   await eraseSession(deps, stored, { keepsUserEntry: true });

@@ -27,6 +27,8 @@ export function createBinding(connection: StorageTables): Devices["bindSession"]
     const { partition, movedFrom } = locationOf(stored);
     const moved = movedFrom === undefined ? await copy(stored, count, refund) : stored;
     if (moved === undefined) return undefined;
+    // An interrupted move may have changed only some of the pointers, and the old rows are where the others lead.
+    if (movedFrom !== undefined) await repoint(moved);
     await removeMovedRows(sessions, moved, movedFrom ?? partition);
     const { isMoving: _, ...rest } = moved;
     return { ...rest, ...located({ ...locationOf(moved), movedFrom: undefined }) };
@@ -35,7 +37,7 @@ export function createBinding(connection: StorageTables): Devices["bindSession"]
   /** Keeps a record that an earlier move has written, as it is newer. Undefined if the session was erased concurrently. */
   async function copy(stored: StoredSession, count: Admit, refund: GuardEdit): Promise<StoredSession | undefined> {
     const { record, prunedOn } = stored;
-    const { creationId, sessionId, deviceCorrelationId = "", userCorrelationId, countedFor } = record;
+    const { sessionId, deviceCorrelationId = "", countedFor } = record;
     const { row, partition: movedFrom, expiryPartition, ...rest } = locationOf(stored);
     const partition = devicePartition(deviceCorrelationId);
     const keyPartition = isKeyed(stored) ? movedFrom : rest.keyPartition;
@@ -55,12 +57,7 @@ export function createBinding(connection: StorageTables): Devices["bindSession"]
       action: ["create", writeSession(record, location)],
       resolveConflict: () => load(partition, row),
     });
-    const [, isPointed] = await Promise.all([
-      expiry.merge({ partitionKey: expiryPartition, rowKey: creationId, partition }),
-      sessionIds.merge({ partitionKey: sessionId, rowKey: sessionId, partition, deviceCorrelationId }),
-      userCorrelationId !== undefined &&
-        users.merge({ partitionKey: userPartition(userCorrelationId), rowKey: userEntryRow(record), partition }),
-    ]);
+    const isPointed = await repoint({ record, ...located({ ...location, etag: "*" }) });
     if (!isPointed) {
       // Either the creation crashed before it wrote the pointer, or the session was moved and erased concurrently.
       if ((await sessions.get(movedFrom, row)) !== undefined) {
@@ -74,6 +71,19 @@ export function createBinding(connection: StorageTables): Devices["bindSession"]
     }
     const moved = "written" in outcome ? { ...stored, ...located({ ...location, etag: outcome.etag }) } : outcome;
     return compact({ ...moved, prunedOn });
+  }
+
+  /** Changes the rows that lead to the session. False where the pointer of its id is missing. */
+  async function repoint({ record, ref }: StoredSession): Promise<boolean> {
+    const { creationId, sessionId, deviceCorrelationId, userCorrelationId } = record;
+    const { partition, expiryPartition } = locationOf({ ref });
+    const [isPointed] = await Promise.all([
+      sessionIds.merge({ partitionKey: sessionId, rowKey: sessionId, partition, deviceCorrelationId }),
+      expiry.merge({ partitionKey: expiryPartition, rowKey: creationId, partition }),
+      userCorrelationId !== undefined &&
+        users.merge({ partitionKey: userPartition(userCorrelationId), rowKey: userEntryRow(record), partition }),
+    ]);
+    return isPointed;
   }
 
   async function load(partition: string, row: string): Promise<StoredSession | undefined> {

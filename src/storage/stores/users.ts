@@ -18,13 +18,19 @@ export function createUsers({ users }: StorageTables): Users {
       const values = { ...recordKeys(at), idempotencyRowKey, owner };
       await users.put(writeRow(userPartition(userCorrelationId), userEntryRow(at), values));
     },
+    async get(userCorrelationId, at) {
+      const entity = await users.get(userPartition(userCorrelationId), userEntryRow(at));
+      return entity && readEntry(entity);
+    },
     async remove(userCorrelationId, at, version) {
       const removed = await users.remove(userPartition(userCorrelationId), userEntryRow(at), version);
       return removed === "removed";
     },
     async page(userCorrelationId, { top, continuationToken, owner }) {
       const partition = userPartition(userCorrelationId);
-      const after = continuationToken === undefined ? "" : readPageToken(partition, continuationToken);
+      // No partition has a slash: tokens of a device's list are not valid here.
+      const list = `users/${partition}`;
+      const after = continuationToken === undefined ? "" : readPageToken(list, continuationToken);
       const where = { PartitionKey: partition, RowKey: { after }, ...(owner !== undefined && { owner }) };
       const found: Entity[] = [];
       // One more row shows whether there is a next page.
@@ -37,7 +43,7 @@ export function createUsers({ users }: StorageTables): Users {
       const hasMore = found.length > top && last !== undefined;
       return {
         items: items.map(readEntry),
-        ...(hasMore && { continuationToken: writePageToken(partition, last.rowKey) }),
+        ...(hasMore && { continuationToken: writePageToken(list, last.rowKey) }),
       };
     },
   };

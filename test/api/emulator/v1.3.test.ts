@@ -166,7 +166,7 @@ test("invalid numbers of attempts and addresses -> 400", async (t) => {
     { numberOfClientAttemptsAllowed: 0 },
     { numberOfClientAttemptsAllowed: 4 },
     { numberOfClientAttemptsAllowed: 1.5 },
-    { numberOfClientAttemptsAllowed: "2" },
+    { numberOfClientAttemptsAllowed: "4" },
     { expectedClientIpAddress: "203.0.113.0/33" },
     { expectedClientIpAddress: "localhost" },
     { expectedClientIpAddress: "203.0.113.1,203.0.113.2" },

@@ -4,13 +4,11 @@ import { type Figure, formatTable, isMet, median, quantile, spread } from "../..
 
 const figure: Figure = { figure: "a time", unit: "ms", bound: "at most", target: 245, measured: 245 };
 
-describe("isMet", () => {
-  test("includes the target, for lower and upper bounds", () => {
-    assert.equal(isMet(figure), true);
-    assert.equal(isMet({ ...figure, measured: 245.1 }), false);
-    assert.equal(isMet({ ...figure, bound: "at least" }), true);
-    assert.equal(isMet({ ...figure, bound: "at least", measured: 244.9 }), false);
-  });
+test("isMet includes the target, for lower and upper bounds", () => {
+  assert.equal(isMet(figure), true);
+  assert.equal(isMet({ ...figure, measured: 245.1 }), false);
+  assert.equal(isMet({ ...figure, bound: "at least" }), true);
+  assert.equal(isMet({ ...figure, bound: "at least", measured: 244.9 }), false);
 });
 
 describe("quantile", () => {
@@ -27,19 +25,17 @@ describe("quantile", () => {
   });
 });
 
-describe("formatTable", () => {
-  test("has a line for each figure, with columns of one width", () => {
-    const lines = formatTable([
-      { ...figure, measured: 243.26, note: "median of 40" },
-      { figure: "a share", unit: "%", bound: "at least", target: 80, measured: 61.5 },
-      { figure: "a ratio of some kind", unit: "x", bound: "at most", target: 1.5, measured: 1.0941 },
-    ]).split("\n");
-    assert.deepEqual(lines, [
-      "| figure               | target   | measured | met | note         |",
-      "| -------------------- | -------- | -------- | --- | ------------ |",
-      "| a time               | ≤ 245 ms | 243.3 ms | yes | median of 40 |",
-      "| a share              | ≥ 80%    | 61.5%    | no  |              |",
-      "| a ratio of some kind | ≤ 1.50 x | 1.09 x   | yes |              |",
-    ]);
-  });
+test("formatTable has a line for each figure, with columns of one width", () => {
+  const lines = formatTable([
+    { ...figure, measured: 243.26, note: "median of 40" },
+    { figure: "a share", unit: "%", bound: "at least", target: 80, measured: 61.5 },
+    { figure: "a ratio of some kind", unit: "x", bound: "at most", target: 1.5, measured: 1.0941 },
+  ]).split("\n");
+  assert.deepEqual(lines, [
+    "| figure               | target   | measured | met | note         |",
+    "| -------------------- | -------- | -------- | --- | ------------ |",
+    "| a time               | ≤ 245 ms | 243.3 ms | yes | median of 40 |",
+    "| a share              | ≥ 80%    | 61.5%    | no  |              |",
+    "| a ratio of some kind | ≤ 1.50 x | 1.09 x   | yes |              |",
+  ]);
 });

@@ -6,7 +6,8 @@ import { maintainSessions } from "../../../src/functions/maintain-sessions.ts";
 import { answeredMethods, type Endpoint, serve } from "../../../src/http/endpoint.ts";
 import { createReadiness } from "../../../src/liveness/readiness.ts";
 import { type Answer, createInvocation, createRequest, type LogLine, readAnswer } from "./invocation.ts";
-import type { Process } from "./world.ts";
+import { clientKey, principal } from "./principals.ts";
+import type { Process, World } from "./world.ts";
 
 /** The app on the ports of a process, with settings read from `env`. Default: anonymous callers are allowed. */
 export function createApp({ deps }: Process, env: Record<string, string> = { ALLOW_ANONYMOUS: "true" }): App {
@@ -19,15 +20,16 @@ export function createApp({ deps }: Process, env: Record<string, string> = { ALL
   return { ...deps, config: read.config, readiness: createReadiness(deps) };
 }
 
+/** The argument of the timer function. */
+export const timer: Timer = {
+  ...{ isPastDue: false, schedule: { adjustForDST: false } },
+  scheduleStatus: { last: "", next: "", lastUpdated: "" },
+};
+
 /** Runs the timer function once. Returns its log lines. */
 export async function runTimer(process: Process): Promise<LogLine[]> {
   const { context, lines } = createInvocation("maintainSessions");
   const app = createApp(process, { ALLOW_ANONYMOUS: "true", MAINTENANCE_FACE_CALLS_PER_SECOND: "1000" });
-  const timer: Timer = {
-    isPastDue: false,
-    schedule: { adjustForDST: false },
-    scheduleStatus: { last: "", next: "", lastUpdated: "" },
-  };
   await maintainSessions({ app })(timer, context);
   return lines;
 }
@@ -67,6 +69,24 @@ export async function call(
   };
   const response = await serve(endpoint, composition)(createRequest(init), context);
   return { ...readAnswer(response), lines, function: endpoint.name };
+}
+
+/** Requests of a client with a key. */
+export const service: Sent = { headers: clientKey.headers };
+
+/** Requests of an authenticated user. */
+export function user(id: string, ...roles: string[]): Sent {
+  return { headers: principal(id, ...roles) };
+}
+
+/** Adds to a request. */
+export function plus(sent: Sent, { headers, ...more }: Sent): Sent {
+  return { ...sent, ...more, headers: { ...sent.headers, ...headers } };
+}
+
+/** Calls the app in a new process, which accepts the client's key and authenticated users. Default: the client calls. */
+export function send(world: World, method: HttpMethod, path: string, sent: Sent = service): Promise<Received> {
+  return call({ app: createApp(world.start(), clientKey.settings) }, method, path, sent);
 }
 
 /** The first matching endpoint of the list, which contains the fallbacks last. */

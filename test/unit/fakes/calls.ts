@@ -103,3 +103,9 @@ export function outcomeOf<T>(calls: Calls, operation: () => Promise<T>): Promise
     calls.stopped.then((): Outcome<T> => ({ stopped: true })),
   ]);
 }
+
+/** The result of an operation. Throws its error, or if the process was stopped. */
+export function resultOf<T>(outcome: Outcome<T>): T {
+  if ("value" in outcome) return outcome.value;
+  throw "error" in outcome ? outcome.error : new Error("The process was stopped");
+}

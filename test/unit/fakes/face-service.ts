@@ -41,8 +41,11 @@ export function tokenOf(sessionId: string): string {
   return `secret-token-of-${sessionId}`;
 }
 
+/** What an attempt results in. */
+export type Outcome = Omit<Attempt, "attemptId" | "attemptStatus">;
+
 /** Adds an attempt with this outcome to the session. Attempts are numbered from 1. */
-export function play(service: Service, sessionId: string, outcome: Pick<Attempt, "result" | "error">): void {
+export function play(service: Service, sessionId: string, outcome: Outcome): void {
   const session = service.live.get(sessionId);
   if (session === undefined) throw new Error("session not found");
   const attempt: Attempt = {

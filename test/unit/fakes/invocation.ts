@@ -38,6 +38,8 @@ export interface Answer {
   text: string;
   /** Undefined if the body is not JSON. */
   json: unknown;
+  /** The code of an error. */
+  code: string | undefined;
 }
 
 export function readAnswer({ status = 200, headers, body }: HttpResponseInit): Answer {
@@ -46,5 +48,6 @@ export function readAnswer({ status = 200, headers, body }: HttpResponseInit): A
   const bytes = Buffer.from(body ?? []);
   const answer = { status, headers: new Headers(headers), bytes, text: bytes.toString() };
   const isJson = bytes.length > 0 && answer.headers.get("content-type")?.includes("json");
-  return { ...answer, json: isJson ? JSON.parse(answer.text) : undefined };
+  const json = isJson ? JSON.parse(answer.text) : undefined;
+  return { ...answer, json, code: json?.error?.code };
 }

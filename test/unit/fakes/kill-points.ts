@@ -3,6 +3,7 @@ import { openSession } from "../../../src/liveness/open/open-session.ts";
 import { deleteSession } from "../../../src/liveness/result/get-session.ts";
 import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
+import { eraseUser } from "../../../src/liveness/retain/erase-user.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { runTimer } from "./app.ts";
 import type { Hook } from "./calls.ts";
@@ -14,11 +15,17 @@ import { command, type Process, type Stage, trusted } from "./world.ts";
 export interface Deed {
   /** Part of the title of a test. */
   what: string;
+  /** A run of the timer. */
+  isTimer?: boolean;
+  erasesDevice?: boolean;
+  /** It moves or removes entries of users whose sessions exist. */
+  changesEntries?: boolean;
   arrange(stage: Stage): Promise<unknown>;
   operate(deps: Process["deps"], stage: Stage): Promise<unknown>;
 }
 
 const device = "a-device";
+const user = "a-user";
 const bytes = makeImage();
 const alice = { trusted: false, owner: "alice" };
 const keyed = { ...command({ image: { bytes }, caller: alice }), idempotencyKey: "once" };
@@ -40,6 +47,131 @@ async function used(stage: Stage, seed: Parameters<typeof seedSession>[1] = {}):
 
 const settle = (deps: Process["deps"], stage: Stage, report = {}) => settleSession(deps, trusted, only(stage), report);
 const bind = (deps: Process["deps"], stage: Stage) => settle(deps, stage, { deviceCorrelationId: device });
+
+const named = (options: Parameters<typeof command>[0] = {}) =>
+  command({ image: { bytes }, caller: alice, ...options, request: { userCorrelationId: user, ...options.request } });
+const namedOnce = { ...named(), idempotencyKey: "once" };
+const namedInClient = { ...named({ request: { deviceCorrelationIdSetInClient: true } }), idempotencyKey: "once" };
+delete namedInClient.request.deviceCorrelationId;
+
+/** Opens a session that names the user and whose device is set in the client. */
+function openInClient({ deps }: Process, { idempotencyKey }: { idempotencyKey?: string } = {}) {
+  const { idempotencyKey: _, ...unkeyed } = namedInClient;
+  const policy = { ...deps.policy, allowDeviceSetInClient: true };
+  return openSession({ ...deps, policy }, idempotencyKey === undefined ? unkeyed : { ...unkeyed, idempotencyKey });
+}
+
+/** A session that names the user, with two attempts. */
+async function usedByUser(stage: Stage): Promise<void> {
+  const { record } = await openSession(stage.start().deps, named());
+  play(stage.service, record.sessionId, failedAttempt());
+  play(stage.service, record.sessionId, realFace({ sessionImageId: "an-image", digest: "service-digest" }));
+}
+
+/**
+ * Sessions that name the user: a used one, one whose move to its device was interrupted, and a creation that was
+ * interrupted after the service had opened its session.
+ */
+async function someOfUser(stage: Stage): Promise<void> {
+  await usedByUser(stage);
+  const { record } = await openInClient(stage.start(), { idempotencyKey: "once" });
+  const moving = stage.start(({ name, nth, when }) =>
+    name === "sessions.transact" && nth === 2 && when === "after" ? "stop" : undefined,
+  );
+  await moving.attempt((deps) => settleSession(deps, trusted, record.sessionId, { deviceCorrelationId: device }));
+  await crashAtEntry(stage);
+}
+
+/** Besides these, a session of another device, and one whose device is set in the client. */
+async function manyOfUser(stage: Stage): Promise<void> {
+  await someOfUser(stage);
+  await openSession(stage.start().deps, named({ request: { deviceCorrelationId: "another-device" } }));
+  await openInClient(stage.start());
+}
+
+/** A creation that names the user stops when its entry is written. */
+async function crashAtEntry(stage: Stage): Promise<void> {
+  const crashed = stage.start(({ name, when }) => (name === "users.put" && when === "after" ? "stop" : undefined));
+  await crashed.attempt((deps) => openSession(deps, named()));
+}
+
+/** Deeds concerning sessions that name the user `a-user`. */
+export const userDeeds: Deed[] = [
+  {
+    what: "a creation that names a user",
+    arrange: async () => undefined,
+    operate: (deps) => openSession(deps, namedOnce),
+  },
+  {
+    what: "a creation that names a user, for a known device",
+    arrange: (stage) => openSession(stage.start().deps, command()),
+    operate: (deps) => openSession(deps, named()),
+  },
+  {
+    what: "a repeated creation that names a user",
+    arrange: (stage) => openSession(stage.start().deps, namedOnce),
+    operate: (deps) => openSession(deps, namedOnce),
+  },
+  {
+    what: "a creation that names a user, with the device set in the client",
+    arrange: async () => undefined,
+    operate: (deps) =>
+      openSession({ ...deps, policy: { ...deps.policy, allowDeviceSetInClient: true } }, namedInClient),
+  },
+  {
+    what: "binding a session that names a user",
+    async arrange(stage) {
+      const { record } = await openInClient(stage.start());
+      play(stage.service, record.sessionId, realFace());
+    },
+    changesEntries: true,
+    operate: bind,
+  },
+  {
+    what: "binding a settled session that names a user and was created with an idempotency key",
+    async arrange(stage) {
+      const { record } = await openInClient(stage.start(), { idempotencyKey: "once" });
+      play(stage.service, record.sessionId, realFace());
+      await settle(stage.start().deps, stage);
+    },
+    changesEntries: true,
+    operate: bind,
+  },
+  {
+    what: "deleting a session that names a user",
+    arrange: usedByUser,
+    operate: (deps, stage) => deleteSession(deps, trusted, "livenessWithVerify", only(stage)),
+  },
+  {
+    what: "an erasure of the device of a session that names a user",
+    async arrange(stage) {
+      await usedByUser(stage);
+      await settle(stage.start().deps, stage);
+      await crashAtEntry(stage);
+    },
+    erasesDevice: true,
+    changesEntries: true,
+    operate: (deps) => eraseDevice(deps, device),
+  },
+  {
+    what: "an erasure of a user",
+    arrange: manyOfUser,
+    operate: (deps) => eraseUser(deps, user),
+  },
+  ...[[], [{ hours: 1 }], [{ hours: 1 }, { hours: 50 }]].map((earlier) => ({
+    what: `run ${earlier.length + 1} of the timer for sessions that name a user`,
+    isTimer: true,
+    async arrange(stage: Stage) {
+      await someOfUser(stage);
+      for (const time of earlier) {
+        stage.advance(time);
+        await runTimer(stage.start());
+      }
+      stage.advance([{ hours: 1 }, { hours: 50 }, { days: 91 }][earlier.length] ?? {});
+    },
+    operate: (deps: Process["deps"], stage: Stage) => runTimer({ ...stage.start(), deps }),
+  })),
+];
 
 export const deeds: Deed[] = [
   { what: "a creation", arrange: async () => undefined, operate: (deps) => openSession(deps, keyed) },

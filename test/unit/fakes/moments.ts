@@ -1,4 +1,5 @@
-import { failAt, type Hook, stopAt } from "./calls.ts";
+import { test } from "node:test";
+import { failAt, type Hook, type Outcome, stopAt } from "./calls.ts";
 import { createWorld, type Process, type World } from "./world.ts";
 
 /** A way to interrupt an operation. */
@@ -60,6 +61,52 @@ async function callNames(
   const process = world.start();
   await process.attempt(() => operate(process, world));
   return process.calls.names;
+}
+
+/** An operation of a process. */
+type Operation<T> = (process: Process, world: World) => Promise<T>;
+
+/**
+ * Tests every interruption of an operation.
+ *
+ * @param expected follows the interruption in the title.
+ * @param check gets the world that the interrupted process leaves, the outcome of the operation and the interruption.
+ */
+export async function testInterruptions<T>(
+  expected: string,
+  arrange: () => Promise<World>,
+  operate: Operation<T>,
+  check: (world: World, outcome: Outcome<T>, interruption: string) => Promise<void>,
+): Promise<void> {
+  for (const { name, hook } of await interruptionsOf(arrange, operate)) {
+    test(`${name} -> ${expected}`, async () => {
+      const world = await arrange();
+      const process = world.start(hook);
+      await check(world, await process.attempt(() => operate(process, world)), name);
+    });
+  }
+}
+
+/**
+ * Tests every interleaving of an operation with `act` of another process.
+ *
+ * @param title has `{}` in place of the call before which the other process acts.
+ * @param check gets the world after both processes, the outcome of the operation and the call.
+ */
+export async function testInterleavings<T>(
+  title: string,
+  arrange: () => Promise<World>,
+  operate: Operation<T>,
+  act: (world: World) => Promise<unknown>,
+  check: (world: World, outcome: Outcome<T>, call: string) => Promise<void> | void,
+): Promise<void> {
+  for (const { name, run } of await interleavingsOf(arrange, operate)) {
+    test(title.replace("{}", name), async () => {
+      const world = await arrange();
+      const process = world.start(run(() => act(world)));
+      await check(world, await process.attempt(() => operate(process, world)), name);
+    });
+  }
 }
 
 /** A world without sessions, images and rows. */

@@ -4,7 +4,8 @@ import type { SessionRecord, StoredSession } from "../../../src/liveness/model/s
 import { collectDueOn, sessionLifeMs } from "../../../src/liveness/retain/retention.ts";
 import { locationOf, type RecordLocation } from "../../../src/storage/rows/references.ts";
 import { makeImage } from "../../fixtures/images.ts";
-import type { Stage } from "./world.ts";
+import { play } from "./face-service.ts";
+import { createWorld, type Stage } from "./world.ts";
 
 export interface Seed extends Partial<SessionRecord> {
   /** The verify image is uploaded with the creation and stored under its id. */
@@ -85,4 +86,13 @@ export async function seedSession(
   const stored = await sessions.find(created.sessionId);
   if (stored === undefined) throw new Error("session not found");
   return { ...stored, ...locationOf(stored) };
+}
+
+/** A world with one session and these attempts of it. */
+export async function seedWorld(seed: Seed = {}, ...attempts: Parameters<typeof play>[2][]) {
+  const world = createWorld();
+  const stored = await seedSession(world, seed);
+  const { record } = stored;
+  for (const attempt of attempts) play(world.service, record.sessionId, attempt);
+  return { world, stored, record, sessionId: record.sessionId };
 }

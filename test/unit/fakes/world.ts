@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import type { CreateRequest } from "../../../src/face/codec.ts";
 import type { SessionKind, SessionRequest } from "../../../src/face/model.ts";
 import type { Bookmarks } from "../../../src/liveness/model/bookmarks.ts";
@@ -8,7 +9,7 @@ import type { SessionRecord } from "../../../src/liveness/model/session.ts";
 import type { OpenSessionDeps } from "../../../src/liveness/open/open-session.ts";
 import type { OpenSessionCommand } from "../../../src/liveness/open/plan-session.ts";
 import type { RecordResultDeps } from "../../../src/liveness/result/record-result.ts";
-import type { MaintainDeps } from "../../../src/liveness/retain/maintain.ts";
+import type { MaintainDeps, MaintenanceFailure } from "../../../src/liveness/retain/maintain.ts";
 import type { Retention } from "../../../src/liveness/retain/retention.ts";
 import type { StorageTables } from "../../../src/storage/azure/connect.ts";
 import { defaultRetryPolicy } from "../../../src/storage/azure/send-request.ts";
@@ -48,7 +49,7 @@ export interface Process {
   calls: Calls;
   deps: OpenSessionDeps & RecordResultDeps & TableStores & { retention: Retention; bookmarks: Bookmarks };
   /** Dependencies of a run. Defaults: no effective rate limit, one worker; failures are collected in `failures`. */
-  maintenance(options?: Partial<MaintainDeps>): MaintainDeps & { failures: unknown[] };
+  maintenance(options?: Partial<MaintainDeps>): MaintainDeps & { failures: MaintenanceFailure[] };
   /** Runs an operation until it ends or the process is stopped. */
   attempt<T>(operation: (deps: Process["deps"]) => Promise<T>): Promise<Outcome<T>>;
 }
@@ -99,7 +100,7 @@ export function createStage(connect: (calls: Calls, now: Clock) => Connected): S
       calls,
       deps,
       maintenance(options) {
-        const failures: unknown[] = [];
+        const failures: MaintenanceFailure[] = [];
         return {
           ...deps,
           concurrency: 1,
@@ -164,6 +165,16 @@ export function createWorld(): World {
       return record;
     },
   };
+}
+
+/** The id of the first session at the service. */
+export function sessionAt({ service }: Stage): string {
+  return service.live.keys().next().value ?? assert.fail("the service has no session");
+}
+
+/** Asserts that storage contains no rows, images and bookmarks. */
+export function assertNothingStored(world: World, message?: string): void {
+  assert.deepEqual(world.everything(), createWorld().everything(), message);
 }
 
 export const trusted: Caller = { trusted: true, clientName: "a-service" };

@@ -2,19 +2,18 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as z from "zod";
 import { sessionResourceShape } from "../../../src/functions/session-resource.ts";
-import { call, createApp, type Sent } from "../fakes/app.ts";
-import { clientKey, ownerOf, principal } from "../fakes/principals.ts";
-import { type Seed, seedSession } from "../fakes/seed.ts";
+import { type Sent, send, service, user } from "../fakes/app.ts";
+import { ownerOf } from "../fakes/principals.ts";
+import { type Seed, seedSession, seedWorld } from "../fakes/seed.ts";
 import { createWorld, type World } from "../fakes/world.ts";
 
-const service = { headers: clientKey.headers };
-const ownerOfAlice = ownerOf("alice");
+const alice = user("alice");
+const mine = { owner: ownerOf("alice") };
+const others = { owner: "bob" };
 const page = z.strictObject({ value: z.array(sessionResourceShape.strict()), nextLink: z.string().optional() });
-const codeOf = (json: unknown) => z.object({ error: z.object({ code: z.string() }) }).parse(json).error.code;
 
-const appOf = (world: World) => ({ app: createApp(world.start(), clientKey.settings) });
 const list = (world: World, query = "", sent: Sent = service, device = "a-device") =>
-  call(appOf(world), "GET", `/api/devices/${device}/outcomes`, { ...sent, query });
+  send(world, "GET", `/api/devices/${device}/outcomes`, { ...sent, query });
 
 /** Sessions of one device, a minute apart, the last one the newest. */
 async function seeded(...seeds: Seed[]): Promise<{ world: World; ids: string[] }> {
@@ -32,9 +31,7 @@ async function readAll(world: World, top: number, sent: Sent = service) {
   const seen: string[] = [];
   let pages = 0;
   for (let query: string | undefined = `?top=${top}`; query !== undefined; pages += 1) {
-    const answer = await list(world, query, sent);
-    assert.equal(answer.status, 200);
-    const { value, nextLink }: z.infer<typeof page> = page.parse(answer.json);
+    const { value, nextLink }: z.infer<typeof page> = page.parse((await list(world, query, sent)).json);
     seen.push(...value.map(({ sessionId }) => sessionId));
     query = nextLink === undefined ? undefined : new URL(nextLink).search;
   }
@@ -42,19 +39,9 @@ async function readAll(world: World, top: number, sent: Sent = service) {
 }
 
 describe("the outcomes of a device", () => {
-  test("are its sessions, also undecided ones, newest first", async () => {
+  test("are its sessions, also undecided ones, newest first, and each page links to the next", async () => {
     const decided: Seed = { attempts: 1, final: true, decision: "accepted", reasons: ["RealFace"] };
-    const { world, ids } = await seeded(decided, {}, { kind: "livenessWithVerify" });
-    const { value, nextLink } = page.parse((await list(world)).json);
-    assert.deepEqual([value.map(({ sessionId }) => sessionId), nextLink], [ids.toReversed(), undefined]);
-    assert.deepEqual(
-      value.map(({ decision }) => decision),
-      [undefined, undefined, "accepted"],
-    );
-  });
-
-  test("are paged; each page links to the next", async () => {
-    const { world, ids } = await seeded({}, {}, {}, {}, {});
+    const { world, ids } = await seeded(decided, {}, { kind: "livenessWithVerify" }, {}, {});
     for (const [top, pages] of [
       [1, 5],
       [2, 3],
@@ -68,48 +55,27 @@ describe("the outcomes of a device", () => {
     assert.deepEqual([link.pathname, link.searchParams.get("top")], ["/api/devices/a-device/outcomes", "2"]);
   });
 
-  test("are empty for an unknown device", async () => {
-    assert.deepEqual((await list(createWorld())).json, { value: [] });
-  });
-
-  test("are 50 a page by default, and at most 100", async () => {
+  test("are 50 a page by default, and at most 100; invalid continuation token -> BadArgument", async () => {
     const { world } = await seeded(...Array.from({ length: 51 }, () => ({})));
     assert.equal(page.parse((await list(world)).json).value.length, 50);
-    for (const top of ["0", "101", "-1", "1.5", "many", "", "1000"]) {
-      const answer = await list(world, `?top=${top}`);
-      assert.deepEqual([answer.status, codeOf(answer.json)], [400, "BadArgument"], top);
+    const tops = ["0", "101", "-1", "1.5", "many", "", "1000"].map((top) => `?top=${top}`);
+    const tokens = ["x", "a".repeat(5000), "%00"].map((token) => `?continuationToken=${token}`);
+    for (const query of [...tops, ...tokens]) {
+      const answer = await list(world, query);
+      assert.deepEqual([answer.status, answer.code], [400, "BadArgument"], query);
     }
   });
 
-  test("invalid continuation token -> BadArgument", async () => {
-    const { world } = await seeded({});
-    for (const token of ["x", "a".repeat(5000), "%00"]) {
-      const answer = await list(world, `?continuationToken=${token}`);
-      assert.deepEqual([answer.status, codeOf(answer.json)], [400, "BadArgument"]);
-    }
-  });
-});
-
-describe("the outcomes of a device, for a user,", () => {
-  const alice = { headers: principal("alice") };
-  const mine = { owner: ownerOfAlice };
-
-  test("are those of the user's own sessions", async () => {
-    const { world, ids } = await seeded(mine, {}, mine, { owner: "bob" });
-    assert.deepEqual((await readAll(world, 100, alice)).seen, [ids[2], ids[0]]);
-    assert.equal((await readAll(world, 100)).seen.length, 4);
-  });
-
-  test("are found behind other users' sessions, with any page size", async () => {
-    const others = { owner: "bob" };
-    const { world, ids } = await seeded(mine, others, mine, others, others, others);
+  test("are, for a user, the user's own, also behind other users' sessions with any page size", async () => {
+    const { world, ids } = await seeded(mine, others, mine, {}, others, others);
     for (const top of [1, 2, 3, 100]) {
       assert.deepEqual((await readAll(world, top, alice)).seen, [ids[2], ids[0]], `top=${top}`);
     }
+    assert.equal((await readAll(world, 100)).seen.length, 6);
   });
 
-  test("404 without own sessions, as for an unknown device", async () => {
-    const { world } = await seeded({}, { owner: "bob" }, {});
+  test("are answered with 404 to a user without own sessions, as for an unknown device", async () => {
+    const { world } = await seeded({}, others, {});
     const unknown = await list(createWorld(), "", alice);
     for (const query of ["", "?top=1"]) {
       const answer = await list(world, query, alice);
@@ -118,41 +84,31 @@ describe("the outcomes of a device, for a user,", () => {
   });
 });
 
-describe("a device's id", () => {
-  test("is read from the query if the path has -", async () => {
-    const { world, ids } = await seeded({ deviceCorrelationId: "a/../b" }, { deviceCorrelationId: "-" });
-    const read = async (query: string) => page.parse((await list(world, query, service, "-")).json).value;
-    assert.deepEqual(
-      (await read("?deviceCorrelationId=a%2F..%2Fb")).map(({ sessionId }) => sessionId),
-      [ids[0]],
-    );
-    assert.deepEqual(
-      (await read("")).map(({ sessionId }) => sessionId),
-      [ids[1]],
-    );
-  });
-
-  test("has 1 to 64 characters", async () => {
-    const world = createWorld();
-    assert.equal((await list(world, "", service, "d".repeat(64))).status, 200);
-    for (const [device, query] of [
-      ["d".repeat(65), ""],
-      ["-", "?deviceCorrelationId="],
-    ] as const) {
-      const answer = await list(world, query, service, device);
-      assert.deepEqual([answer.status, codeOf(answer.json)], [400, "InvalidDeviceCorrelationId"]);
-    }
-  });
+test("a device's id has 1 to 64 characters, and is read from the query if the path has - and there is one", async () => {
+  const { world, ids } = await seeded({ deviceCorrelationId: "a/../b" }, { deviceCorrelationId: "-" });
+  for (const [query, id] of [
+    ["?deviceCorrelationId=a%2F..%2Fb", ids[0]],
+    ["", ids[1]],
+  ] as const) {
+    const [found, ...more] = page.parse((await list(world, query, service, "-")).json).value;
+    assert.deepEqual([found?.sessionId, more], [id, []]);
+  }
+  assert.equal((await list(world, "", service, "d".repeat(64))).status, 200);
+  for (const [device, query] of [
+    ["d".repeat(65), ""],
+    ["-", "?deviceCorrelationId="],
+  ] as const) {
+    const answer = await list(world, query, service, device);
+    assert.deepEqual([answer.status, answer.code], [400, "InvalidDeviceCorrelationId"]);
+  }
 });
 
-describe("routes for trusted services only", () => {
-  test("answer 404 to users and change nothing", async () => {
-    const { world } = await seeded({ owner: ownerOfAlice });
-    const before = world.everything();
-    for (const path of ["/api/devices/a-device", "/api/devices/a-device/lockout"]) {
-      const answer = await call(appOf(world), "DELETE", path, { headers: principal("alice") });
-      assert.deepEqual([answer.status, codeOf(answer.json)], [404, "ResourceNotFound"]);
-    }
-    assert.deepEqual(world.everything(), before);
-  });
+test("routes for trusted services only answer 404 to users and change nothing", async () => {
+  const { world } = await seedWorld(mine);
+  const before = world.everything();
+  for (const path of ["/api/devices/a-device", "/api/devices/a-device/lockout"]) {
+    const answer = await send(world, "DELETE", path, alice);
+    assert.deepEqual([answer.status, answer.code], [404, "ResourceNotFound"]);
+  }
+  assert.deepEqual(world.everything(), before);
 });

@@ -3,7 +3,6 @@ import { describe, test } from "node:test";
 import type { HttpMethod } from "@azure/functions";
 import * as z from "zod";
 import { endpoints } from "../../../src/endpoints.ts";
-import { apiVersions } from "../../../src/face/model.ts";
 import { answeredMethods } from "../../../src/http/endpoint.ts";
 import { call, createApp } from "../fakes/app.ts";
 import { createWorld } from "../fakes/world.ts";
@@ -12,9 +11,6 @@ const fallbacks = endpoints.filter(({ name }) => name.endsWith("Fallback"));
 const named = endpoints.filter((endpoint) => !fallbacks.includes(endpoint));
 const routes = [...new Set(named.map(({ route }) => route))];
 const methods: HttpMethod[] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE"];
-const errorOf = z
-  .object({ error: z.object({ code: z.string(), message: z.string() }) })
-  .transform(({ error }) => error);
 
 /** A path that matches the route. */
 function pathOf(route: string): string {
@@ -30,11 +26,10 @@ describe("the endpoints", () => {
   });
 
   test("have unique combinations of route and method", () => {
-    const taken = endpoints.flatMap((endpoint) =>
-      answeredMethods(endpoint).map(
-        (method) => `${method} ${endpoint.route.replaceAll(/\{\w+\}/g, "{}").toLowerCase()}`,
-      ),
-    );
+    const taken = endpoints.flatMap((endpoint) => {
+      const route = endpoint.route.replaceAll(/\{\w+\}/g, "{}").toLowerCase();
+      return answeredMethods(endpoint).map((method) => `${method} ${route}`);
+    });
     assert.deepEqual(taken, [...new Set(taken)]);
   });
 
@@ -70,11 +65,9 @@ describe("the endpoints", () => {
     for (const { name, route, methods: own, access } of named) {
       if (access === "everyone") continue;
       for (const method of own) {
-        const answer = await call({ app }, method, pathOf(route), {
-          query: "?top=x",
-          ...(method !== "GET" && { body: "{" }),
-        });
-        assert.deepEqual([answer.function, answer.status, errorOf.parse(answer.json).code], [name, 401, "Unspecified"]);
+        const invalid = { query: "?top=x", ...(method !== "GET" && { body: "{" }) };
+        const answer = await call({ app }, method, pathOf(route), invalid);
+        assert.deepEqual([answer.function, answer.status, answer.code], [name, 401, "Unspecified"]);
       }
     }
     assert.deepEqual(process.calls.names, []);
@@ -85,7 +78,7 @@ describe("the endpoints", () => {
     for (const { name, route, methods: own } of named) {
       const answer = await call({ faults }, own[0] ?? "GET", pathOf(route));
       assert.equal(answer.status, name === "getHealth" ? 200 : 503, name);
-      if (answer.status === 503) assert.match(errorOf.parse(answer.json).message, /FACE_ENDPOINT/);
+      if (answer.status === 503) assert.match(answer.text, /FACE_ENDPOINT/);
     }
     assert.equal((await call({ faults }, "GET", "/api/unknown")).status, 503);
   });
@@ -104,53 +97,25 @@ describe("a wrong method", () => {
         assert.equal(answer.status, 405);
         const listed = (answer.headers.get("allow") ?? "").split(", ").sort();
         assert.deepEqual(listed, [...allowed].sort());
-        if (method !== "HEAD") {
-          assert.deepEqual(errorOf.parse(answer.json), {
-            code: "MethodNotAllowed",
-            message: `${method} is not supported. Supported: ${allowed.join(", ")}.`,
-          });
-        }
+        const message = `${method} is not supported. Supported: ${allowed.join(", ")}.`;
+        if (method !== "HEAD") assert.deepEqual(answer.json, { error: { code: "MethodNotAllowed", message } });
         assert.equal(answer.headers.get("x-ms-error-code"), "MethodNotAllowed");
       }
     });
   }
 });
 
-describe("an unknown path", () => {
-  const app = createApp(createWorld().start(), {});
-
-  for (const [root, paths] of [
-    ["face", "/face /face/v1.2 /face/v1.2/detect /face/v1.2/detectLiveness-sessions/a/b/c /face/%2F"],
-    ["api", "/api /api/ /api/unknown /api/sessions /api/devices/a/b /api/health/ready/more"],
-  ] as const) {
-    test(`below ${root}/: 404`, async () => {
-      for (const path of paths.split(" ")) {
-        const answer = await call({ app }, "POST", path);
-        assert.deepEqual([answer.function, answer.status], [`${root}Fallback`, 404]);
-        assert.deepEqual(errorOf.parse(answer.json), {
-          code: "ResourceNotFound",
-          message: "The resource does not exist.",
-        });
-      }
-    });
-  }
-
-  test("has the security headers", async () => {
-    const { headers } = await call({ app }, "GET", "/api/unknown");
-    assert.deepEqual([headers.get("cache-control"), headers.get("x-content-type-options")], ["no-store", "nosniff"]);
-  });
-
-  test("of an unsupported version: 404 with the supported versions", async () => {
-    const openApp = createApp(createWorld().start());
-    for (const path of [
-      "/face/v1.3/detectLiveness-sessions",
-      "/face/v1.2-preview.1/detectLiveness-sessions",
-      "/face/v1.2/detectLiveness/singleModal/sessions",
-      "/face/__proto__/detectLivenessWithVerify-sessions",
-    ]) {
-      const answer = await call({ app: openApp }, "POST", path, { json: {} });
-      assert.deepEqual([answer.status, errorOf.parse(answer.json).code], [404, "UnsupportedApiVersion"], path);
-      for (const version of apiVersions) assert.ok(answer.text.includes(version));
+for (const [root, paths] of [
+  ["face", "/face /face/v1.2 /face/v1.2/detect /face/v1.2/detectLiveness-sessions/a/b/c /face/%2F"],
+  ["api", "/api /api/ /api/unknown /api/sessions /api/devices/a/b /api/health/ready/more"],
+] as const) {
+  test(`an unknown path below ${root}/: 404`, async () => {
+    const app = createApp(createWorld().start(), {});
+    for (const path of paths.split(" ")) {
+      const answer = await call({ app }, "POST", path);
+      assert.deepEqual([answer.function, answer.status], [`${root}Fallback`, 404]);
+      const error = { code: "ResourceNotFound", message: "The resource does not exist." };
+      assert.deepEqual(answer.json, { error });
     }
   });
-});
+}

@@ -2,32 +2,33 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { accessDenied } from "../../../src/api-errors.ts";
 import { faceCredentialsRejected } from "../../../src/face/errors.ts";
-import { drain } from "../../../src/liveness/retain/maintain.ts";
 import { call, createApp } from "../fakes/app.ts";
 import { failOn } from "../fakes/calls.ts";
-import { seedSession } from "../fakes/seed.ts";
-import { createWorld } from "../fakes/world.ts";
+import { runMaintenance } from "../fakes/maintenance.ts";
+import { seedWorld } from "../fakes/seed.ts";
+import { createWorld, type Process } from "../fakes/world.ts";
 
-describe("health", () => {
-  test("requires no authentication and calls no service", async () => {
-    const process = createWorld().start();
-    const answer = await call({ app: createApp(process, {}) }, "GET", "/api/health");
-    assert.deepEqual([answer.status, answer.json], [200, { status: "alive" }]);
-    assert.deepEqual(process.calls.names, []);
-  });
+/** Reads the readiness, without authentication, of an app of a process. */
+function open(process: Process) {
+  const app = createApp(process, {});
+  return (query = "") => call({ app }, "GET", "/api/health/ready", { query });
+}
+const failed = (target: string, code = "Failed") => ({ code, message: "Unreachable, or access denied.", target });
+
+test("health requires no authentication and calls no service", async () => {
+  const process = createWorld().start();
+  const answer = await call({ app: createApp(process, {}) }, "GET", "/api/health");
+  assert.deepEqual([answer.status, answer.json], [200, { status: "alive" }]);
+  assert.deepEqual(process.calls.names, []);
 });
 
 describe("readiness", () => {
   test("requires no authentication: 200 when all dependencies respond", async () => {
     const process = createWorld().start();
-    const answer = await call({ app: createApp(process, {}) }, "GET", "/api/health/ready");
+    const answer = await open(process)();
     assert.deepEqual([answer.status, answer.json], [200, { status: "ready" }]);
-    assert.deepEqual([...new Set(process.calls.names)].sort(), [
-      "expiry.query",
-      "face.probe",
-      "images.probe",
-      "sessions.get",
-    ]);
+    const names = [...new Set(process.calls.names)].sort();
+    assert.deepEqual(names, ["expiry.query", "face.probe", "images.probe", "sessions.get"]);
   });
 
   test("names the failed dependency; only the log contains the error", async () => {
@@ -36,15 +37,9 @@ describe("readiness", () => {
       ["images.probe", "blobs"],
       ["face.probe", "face"],
     ] as const) {
-      const answer = await call({ app: createApp(createWorld().start(failOn(name)), {}) }, "GET", "/api/health/ready");
-      assert.equal(answer.status, 503);
-      assert.deepEqual(answer.json, {
-        error: {
-          code: "NotReady",
-          message: `Unavailable: ${part}.`,
-          details: [{ code: "Failed", message: "Unreachable, or access denied.", target: part }],
-        },
-      });
+      const answer = await open(createWorld().start(failOn(name)))();
+      const error = { code: "NotReady", message: `Unavailable: ${part}.`, details: [failed(part)] };
+      assert.deepEqual([answer.status, answer.json], [503, { error }]);
       assert.equal(answer.headers.get("retry-after"), "30");
       const warning = answer.lines.find(({ level }) => level === "warning");
       assert.deepEqual(warning?.fields, { event: "NotReady", part, cause: "injected" });
@@ -54,23 +49,16 @@ describe("readiness", () => {
   test("names all failed dependencies, with the service's code if present", async () => {
     const denied = faceCredentialsRejected(accessDenied());
     const process = createWorld().start(({ name }) => (name === "face.probe" ? denied : new Error("down")));
-    const answer = await call({ app: createApp(process, {}) }, "GET", "/api/health/ready");
-    const failed = (target: string, code = "Failed") => ({ code, message: "Unreachable, or access denied.", target });
-    assert.deepEqual(answer.json, {
-      error: {
-        code: "NotReady",
-        message: "Unavailable: tables, blobs, face.",
-        details: [failed("tables"), failed("blobs"), failed("face", "FaceCredentialsRejected")],
-      },
-    });
+    const details = [failed("tables"), failed("blobs"), failed("face", "FaceCredentialsRejected")];
+    const error = { code: "NotReady", message: "Unavailable: tables, blobs, face.", details };
+    assert.deepEqual((await open(process)()).json, { error });
   });
 
   test("caches results: 10 seconds for storage, 30 for the Face service", async () => {
-    const world = createWorld();
-    await seedSession(world);
+    const { world } = await seedWorld();
     world.advance({ minutes: 30 });
     const process = world.start();
-    const app = createApp(process, {});
+    const read = open(process);
     const counts = () => {
       const calls = (name: string) => process.calls.names.filter((called) => called === name).length;
       return [calls("face.probe"), calls("sessions.get"), calls("images.probe"), calls("expiry.query")];
@@ -78,8 +66,9 @@ describe("readiness", () => {
     const sendAll = () =>
       Promise.all(
         ["", "?", "?refresh=true", "?x=1&x=2", "?$top=1", "?\u2028"].map(async (query) => {
-          const { status, text } = await call({ app }, "GET", "/api/health/ready", { query });
-          assert.deepEqual([status, JSON.parse(text).status], [200, "degraded"]);
+          const { status, json } = await read(query);
+          assert.equal(status, 200);
+          assert.partialDeepStrictEqual(json, { status: "degraded" });
         }),
       );
     await sendAll();
@@ -104,26 +93,22 @@ describe("readiness", () => {
     const process = world.start(({ name, when }) =>
       name === "sessions.get" && when === "before" ? responded : undefined,
     );
-    const app = createApp(process, {});
-    const first = call({ app }, "GET", "/api/health/ready");
+    const read = open(process);
+    const first = read();
     world.advance({ minutes: 5 });
-    const second = call({ app }, "GET", "/api/health/ready");
+    const second = read();
     respond(undefined);
     assert.deepEqual((await first).json, (await second).json);
-    await call({ app }, "GET", "/api/health/ready");
-    assert.deepEqual(process.calls.names.filter((name) => /probe|get/.test(name)).sort(), [
-      "face.probe",
-      "images.probe",
-      "sessions.get",
-    ]);
+    await read();
+    const names = process.calls.names.filter((name) => /probe|get/.test(name)).sort();
+    assert.deepEqual(names, ["face.probe", "images.probe", "sessions.get"]);
   });
 
   test("is degraded while a session has been due for 15 minutes; checked at most once a minute", async () => {
-    const world = createWorld();
-    await seedSession(world);
+    const { world } = await seedWorld();
     const process = world.start();
-    const app = createApp(process, {});
-    const read = async () => (await call({ app }, "GET", "/api/health/ready")).json;
+    const readAnswer = open(process);
+    const read = async () => (await readAnswer()).json;
     const checks = () => process.calls.names.filter((name) => name === "expiry.query").length / 16;
 
     world.advance({ minutes: 12 + 15, seconds: -1 });
@@ -133,14 +118,13 @@ describe("readiness", () => {
     world.advance({ seconds: 10 });
     const overdueSince = "2026-03-01T12:12:00.000Z";
     assert.deepEqual(await read(), { status: "degraded", degraded: ["timer"], overdueSince });
-    await drain(world.start().maintenance(), world.now() + 60_000);
+    await runMaintenance(world);
     world.advance({ seconds: 10 });
     assert.deepEqual(await read(), { status: "ready" });
   });
 
   test("is not degraded if the due sessions cannot be read", async () => {
-    const app = createApp(createWorld().start(failOn("expiry.query")), {});
-    assert.deepEqual((await call({ app }, "GET", "/api/health/ready")).json, { status: "ready" });
+    assert.deepEqual((await open(createWorld().start(failOn("expiry.query")))()).json, { status: "ready" });
   });
 
   for (const [part, seconds] of [
@@ -151,11 +135,8 @@ describe("readiness", () => {
     test(`caches a failure no longer than a success: ${part}`, async () => {
       const world = createWorld();
       let isDown = true;
-      const app = createApp(
-        world.start(({ name }) => (isDown && name === part ? new Error("down") : undefined)),
-        {},
-      );
-      const status = async () => (await call({ app }, "GET", "/api/health/ready")).status;
+      const read = open(world.start(({ name }) => (isDown && name === part ? new Error("down") : undefined)));
+      const status = async () => (await read()).status;
       assert.equal(await status(), 503);
       isDown = false;
       world.advance({ seconds: 9 });

@@ -1,43 +1,26 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Timer } from "@azure/functions";
 import { maintainSessions } from "../../../src/functions/maintain-sessions.ts";
-import { createApp } from "../fakes/app.ts";
+import { createApp, timer } from "../fakes/app.ts";
 import { failOn, type Hook } from "../fakes/calls.ts";
 import { createInvocation } from "../fakes/invocation.ts";
-import { seedSession } from "../fakes/seed.ts";
-import { createWorld, type World } from "../fakes/world.ts";
+import { seedSession, seedWorld } from "../fakes/seed.ts";
 
-const timer: Timer = {
-  isPastDue: false,
-  schedule: { adjustForDST: false },
-  scheduleStatus: { last: "", next: "", lastUpdated: "" },
-};
-
-const settings = { MAINTENANCE_FACE_CALLS_PER_SECOND: "1000" };
-
-async function run(world: World, hook?: Hook) {
-  const { context, lines } = createInvocation("maintainSessions");
-  const app = createApp(world.start(hook), settings);
-  const outcome = await Promise.resolve(maintainSessions({ app })(timer, context)).then(
-    () => "done",
-    (error: unknown) => String(error),
-  );
-  return { outcome, lines };
-}
-
-async function due(): Promise<World> {
-  const world = createWorld();
-  await seedSession(world, { deviceCorrelationId: "one" });
+/** Runs the timer with two sessions due. */
+async function run(hook?: Hook) {
+  const { world } = await seedWorld({ deviceCorrelationId: "one" });
   await seedSession(world, { deviceCorrelationId: "two" });
   world.advance({ minutes: 12 });
-  return world;
+  const { context, lines } = createInvocation("maintainSessions");
+  const app = createApp(world.start(hook), { MAINTENANCE_FACE_CALLS_PER_SECOND: "1000" });
+  const [outcome] = await Promise.allSettled([maintainSessions({ app })(timer, context)]);
+  return { world, outcome, lines };
 }
 
 describe("the timer", () => {
   test("logs one line with its counts", async () => {
-    const { outcome, lines } = await run(await due());
-    assert.equal(outcome, "done");
+    const { outcome, lines } = await run();
+    assert.equal(outcome.status, "fulfilled");
     const { seconds, ...counts } = lines.at(-1)?.fields ?? {};
     assert.equal(lines.length, 1);
     assert.equal(typeof seconds, "number");
@@ -45,17 +28,12 @@ describe("the timer", () => {
   });
 
   test("logs each failure with its session, and throws for the platform", async () => {
-    const world = await due();
-    const { outcome, lines } = await run(world, failOn("face.get"));
-    assert.equal(outcome, "Error: Maintenance of 2 sessions failed; see MaintenanceFailed.");
+    const { world, outcome, lines } = await run(failOn("face.get"));
+    const message = "Maintenance of 2 sessions failed; see MaintenanceFailed.";
+    assert.deepEqual(outcome, { status: "rejected", reason: new Error(message) });
     const failures = lines.filter(({ level }) => level === "error").map(({ fields }) => fields);
-    assert.deepEqual(
-      failures.map(({ event, phase, error, message }) => [event, phase, error, message]),
-      [
-        ["MaintenanceFailed", "collect", "InjectedError", "injected"],
-        ["MaintenanceFailed", "collect", "InjectedError", "injected"],
-      ],
-    );
+    const failure = { event: "MaintenanceFailed", phase: "collect", error: "InjectedError", message: "injected" };
+    for (const fields of failures) assert.partialDeepStrictEqual(fields, failure);
     const ids = world.tables.expiry.all().map(({ value }) => value.creationId);
     assert.deepEqual(failures.map(({ creationId }) => creationId).sort(), ids.sort());
     assert.equal(lines.at(-1)?.fields.event, "MaintenanceDone");

@@ -1,223 +1,214 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import * as z from "zod";
+import type { HttpMethod } from "@azure/functions";
+import { heldImageName } from "../../../src/liveness/images/find-image.ts";
 import { inspectImage } from "../../../src/liveness/images/inspect-image.ts";
-import { imageTypes, makeImage, mediaTypeOf } from "../../fixtures/images.ts";
-import { call, createApp, type Sent } from "../fakes/app.ts";
-import { clientKey, ownerOf, principal } from "../fakes/principals.ts";
+import { makeImage } from "../../fixtures/images.ts";
+import { call, createApp, plus, type Sent, send, service, user } from "../fakes/app.ts";
+import { clientKey, ownerOf } from "../fakes/principals.ts";
 import { createWorld, type World } from "../fakes/world.ts";
 
 const path = "/api/reference-images/a-face";
 const face = makeImage({ width: 300, height: 400 });
 const other = makeImage({ width: 300, height: 400 }, 1);
-const service = { headers: clientKey.headers };
-const alice = { headers: principal("alice") };
+const alice = user("alice");
 
-const appOf = (world: World) => ({ app: createApp(world.start(), clientKey.settings) });
+const put = (world: World, sent = service, more: Sent = {}) =>
+  send(world, "PUT", path, plus(sent, { body: face, ...more }));
 
-const put = (world: World, sent: Sent = service, body: Uint8Array = face) =>
-  call(appOf(world), "PUT", path, { ...sent, body });
-const get = (world: World, sent: Sent = service, of = path) => call(appOf(world), "GET", of, sent);
-const remove = (world: World, sent: Sent = service) => call(appOf(world), "DELETE", path, sent);
-
-const withHeaders = (sent: Sent, headers: Record<string, string>): Sent => ({
-  headers: { ...sent.headers, ...headers },
-});
-const codeOf = (json: unknown) => z.object({ error: z.object({ code: z.string() }) }).parse(json).error.code;
-
-describe("storing a reference image", () => {
-  test("returns the facts read from its bytes, regardless of the content type sent", async () => {
-    for (const type of imageTypes) {
-      const world = createWorld();
-      const bytes = makeImage({ type, width: 300, height: 400 });
-      const answer = await put(world, withHeaders(service, { "content-type": "text/html" }), bytes);
-      assert.equal(answer.status, 201);
-      const { sha256 } = inspectImage(bytes);
-      const facts = { sha256, contentType: mediaTypeOf(type), width: 300, height: 400 };
-      assert.deepEqual(answer.json, { referenceImageId: "a-face", ...facts });
-      const read = await get(world);
-      assert.deepEqual([read.status, read.bytes], [200, bytes]);
-      assert.equal(read.headers.get("content-type"), mediaTypeOf(type));
-      assert.equal(read.headers.get("etag"), answer.headers.get("etag"));
-    }
-  });
-
-  test("replaces an existing image and changes the ETag", async () => {
+describe("a reference image", () => {
+  test("is stored with the facts read from its bytes, and removed", async () => {
     const world = createWorld();
-    const first = await put(world);
-    const second = await put(world, service, other);
-    assert.deepEqual([first.status, second.status], [201, 200]);
-    assert.notEqual(first.headers.get("etag"), second.headers.get("etag"));
-    assert.deepEqual((await get(world)).bytes, other);
-  });
-
-  test("refuses invalid images and sizes, and stores nothing", async () => {
-    const world = createWorld();
-    const megabyte = 1024 * 1024;
-    for (const [bytes, status, code] of [
-      [new Uint8Array(), 400, "InvalidImageSize"],
-      [Buffer.alloc(2048), 400, "InvalidImage"],
-      [makeImage({ width: 4097 }), 400, "InvalidImage"],
-      [makeImage({ sizeInBytes: 6 * megabyte + 1 }), 400, "InvalidImageSize"],
-      [makeImage({ sizeInBytes: 8 * megabyte }), 400, "InvalidImageSize"],
-      [makeImage({ sizeInBytes: 8 * megabyte + 1 }), 413, "RequestBodyTooLarge"],
-    ] as const) {
-      const answer = await put(world, service, bytes);
-      assert.deepEqual([answer.status, codeOf(answer.json)], [status, code]);
-    }
-    assert.equal(world.blobs.images.size, 0);
-  });
-
-  test("accepts valid ids; 404 for others", async () => {
-    const world = createWorld();
-    for (const id of ["a", "A-Z_09", "x".repeat(64)]) {
-      const answer = await call(appOf(world), "PUT", `/api/reference-images/${id}`, { ...service, body: face });
-      assert.equal(answer.status, 201, id);
-    }
-    for (const id of ["x".repeat(65), "a.b", "a%20b", "%2e%2e", "a%2Fb", "%C3%A4"]) {
-      const answer = await call(appOf(world), "PUT", `/api/reference-images/${id}`, { ...service, body: face });
-      assert.deepEqual([answer.status, codeOf(answer.json)], [404, "ResourceNotFound"], id);
-    }
-  });
-
-  test("binds it to a device", async () => {
-    const world = createWorld();
-    const bound = await put(world, { ...service, query: "?deviceCorrelationId=a%2Fdevice" });
-    assert.deepEqual(
-      [bound.status, bound.json],
-      [201, { referenceImageId: "a-face", ...inspectImage(face), deviceCorrelationId: "a/device" }],
-    );
-    for (const device of ["", "d".repeat(65)]) {
-      const answer = await put(world, { ...service, query: `?deviceCorrelationId=${device}` });
-      assert.deepEqual([answer.status, codeOf(answer.json)], [400, "InvalidDeviceCorrelationId"]);
-    }
-  });
-});
-
-describe("conditions", () => {
-  test("outdated If-Match, or If-None-Match: * -> ConditionNotMet", async () => {
-    const world = createWorld();
-    const first = (await put(world)).headers.get("etag") ?? "";
-    const stale = withHeaders(service, { "if-match": first });
-    assert.equal((await put(world, stale, other)).status, 200);
-    for (const sent of [stale, withHeaders(service, { "if-none-match": "*" })]) {
-      const answer = await put(world, sent);
-      assert.deepEqual([answer.status, codeOf(answer.json)], [412, "ConditionNotMet"]);
-    }
-    assert.equal((await remove(world, stale)).status, 412);
-    assert.deepEqual((await get(world)).bytes, other);
-  });
-
-  test("If-None-Match: * creates an image only if there is none", async () => {
-    const world = createWorld();
-    assert.equal((await put(world, withHeaders(service, { "if-match": "*" }))).status, 412);
-    assert.equal((await put(world, withHeaders(service, { "if-none-match": "*" }))).status, 201);
-  });
-
-  test("are both evaluated if both are sent", async () => {
-    const world = createWorld();
-    const etag = (await put(world)).headers.get("etag") ?? "";
-    const both = (ifMatch: string, ifNoneMatch: string) =>
-      put(world, withHeaders(service, { "if-match": ifMatch, "if-none-match": ifNoneMatch }));
-    assert.equal((await both(etag, "*")).status, 412);
-    assert.equal((await both(etag, etag)).status, 412);
-    assert.equal((await both(etag, '"another"')).status, 200);
-  });
-
-  test("only an unquoted * matches any image", async () => {
-    const world = createWorld();
-    await put(world);
-    for (const tag of ['"*"', '"any"', '"none"', '""', 'W/"1"']) {
-      assert.equal((await put(world, withHeaders(service, { "if-match": tag }))).status, 412, tag);
-    }
-  });
-
-  test("apply to a user's own image in the same way", async () => {
-    const world = createWorld();
-    const putIf = (headers: Record<string, string>) => put(world, withHeaders(alice, headers));
-    assert.equal((await putIf({ "if-match": "*" })).status, 412);
-    const created = await putIf({ "if-none-match": "*" });
-    assert.equal(created.status, 201);
-    assert.equal((await putIf({ "if-none-match": "*" })).status, 412);
-    assert.equal((await putIf({ "if-match": '"another"' })).status, 412);
-    assert.equal((await putIf({ "if-match": created.headers.get("etag") ?? "" })).status, 200);
-    assert.equal((await putIf({ "if-match": "*" })).status, 200);
-  });
-
-  test("must be one ETag or *", async () => {
-    const world = createWorld();
-    const etag = (await put(world)).headers.get("etag") ?? "";
-    for (const [name, value] of [
-      ["if-match", "abc"],
-      ["if-match", `${etag}, "another"`],
-      ["if-none-match", "'a'"],
-      ["if-none-match", '"another"'],
-    ] as const) {
-      const answer = await put(world, withHeaders(service, { [name]: value }), other);
-      assert.deepEqual([answer.status, codeOf(answer.json)], [400, "BadArgument"], value);
-    }
-    assert.equal((await remove(world, withHeaders(service, { "if-match": "abc" }))).status, 400);
-    assert.deepEqual((await get(world)).bytes, face);
-  });
-
-  test("apply to DELETE", async () => {
-    const world = createWorld();
-    const etag = (await put(world)).headers.get("etag") ?? "";
-    for (const condition of ["*", etag, `W/${etag}`]) {
-      assert.equal((await remove(world, withHeaders(service, { "if-none-match": condition }))).status, 412, condition);
-    }
-    assert.equal((await remove(world, withHeaders(service, { "if-none-match": '"another"' }))).status, 204);
-    assert.equal((await remove(world, withHeaders(service, { "if-match": "*" }))).status, 412);
-  });
-
-  test("If-None-Match of a GET with the current ETag -> 304", async () => {
-    const world = createWorld();
-    const etag = (await put(world)).headers.get("etag") ?? "";
-    for (const known of [etag, `W/${etag}`, `"x", ${etag}`, "*"]) {
-      const answer = await get(world, withHeaders(service, { "if-none-match": known }));
-      assert.deepEqual([answer.status, answer.bytes.byteLength, answer.headers.get("etag")], [304, 0, etag], known);
-    }
-    assert.equal((await get(world, withHeaders(service, { "if-none-match": '"x"' }))).status, 200);
-  });
-});
-
-describe("reading and deleting a reference image", () => {
-  test("returns its metadata", async () => {
-    const world = createWorld();
-    const stored = await put(world, { ...service, query: "?deviceCorrelationId=a-device" });
+    const query = "?deviceCorrelationId=a%2Fdevice";
+    const stored = await put(world, service, { query, headers: { "content-type": "text/html" } });
+    const facts = { referenceImageId: "a-face", ...inspectImage(face), deviceCorrelationId: "a/device" };
+    assert.deepEqual([stored.status, stored.json], [201, facts]);
+    const etag = stored.headers.get("etag");
     world.advance({ hours: 1 });
-    const answer = await get(world, service, `${path}/metadata`);
-    const createdOn = "2026-03-01T12:00:00.000Z";
-    assert.deepEqual(answer.json, {
-      ...{ referenceImageId: "a-face", ...inspectImage(face), sizeInBytes: face.length },
-      ...{ createdOn, deviceCorrelationId: "a-device" },
-    });
-    assert.equal(answer.headers.get("etag"), stored.headers.get("etag"));
-  });
-
-  test("404 for a missing or deleted image", async () => {
-    const world = createWorld();
-    for (const answer of [await get(world), await get(world, service, `${path}/metadata`), await remove(world)]) {
-      assert.deepEqual([answer.status, codeOf(answer.json)], [404, "ResourceNotFound"]);
-    }
-    await put(world);
-    const removed = await remove(world);
+    const read = await send(world, "GET", path);
+    const headers = ["etag", "content-type"].map((name) => read.headers.get(name));
+    assert.deepEqual([read.status, read.bytes, headers], [200, face, [etag, "image/jpeg"]]);
+    const metadata = await send(world, "GET", `${path}/metadata`);
+    assert.deepEqual([metadata.status, metadata.headers.get("etag")], [200, etag]);
+    assert.deepEqual(metadata.json, { ...facts, sizeInBytes: face.length, createdOn: "2026-03-01T12:00:00.000Z" });
+    const removed = await send(world, "DELETE", path);
     assert.deepEqual([removed.status, removed.bytes.byteLength], [204, 0]);
-    assert.equal((await remove(world)).status, 404);
-    assert.equal((await get(world)).status, 404);
+    for (const [method, of] of [
+      ["GET", path],
+      ["GET", `${path}/metadata`],
+      ["DELETE", path],
+    ] as const) {
+      const answer = await send(world, method, of);
+      assert.deepEqual([answer.status, answer.code], [404, "ResourceNotFound"]);
+    }
   });
 
-  test("reads an image uploaded with a creation by the creation's id, and cannot delete it", async () => {
+  const megabyte = 1024 * 1024;
+  for (const [what, of, sent, status, code] of [
+    ["of 8 MB", path, { body: makeImage({ sizeInBytes: 8 * megabyte }) }, 400, "InvalidImageSize"],
+    ["of more than 8 MB", path, { body: makeImage({ sizeInBytes: 8 * megabyte + 1 }) }, 413, "RequestBodyTooLarge"],
+    ["for an empty device id", path, { query: "?deviceCorrelationId=" }, 400, "InvalidDeviceCorrelationId"],
+    ["for a long id", path, { query: `?deviceCorrelationId=${"d".repeat(65)}` }, 400, "InvalidDeviceCorrelationId"],
+    ...["x".repeat(65), "a.b", "a%20b", "%2e%2e", "a%2Fb", "%C3%A4"].map(
+      (id) => [`with the id ${id}`, `/api/reference-images/${id}`, {}, 404, "ResourceNotFound"] as const,
+    ),
+    ...["a", "A-Z_09", "x".repeat(64)].map(
+      (id) => [`with the id ${id}`, `/api/reference-images/${id}`, {}, 201, undefined] as const,
+    ),
+  ] as const) {
+    test(`${what} is answered with ${status}`, async () => {
+      const world = createWorld();
+      const answer = await send(world, "PUT", of, plus(service, { body: face, ...sent }));
+      assert.deepEqual([answer.status, answer.code], [status, code]);
+      assert.equal(world.blobs.images.size, status === 201 ? 1 : 0);
+    });
+  }
+
+  test("uploaded with a creation can be read by service and owner, and not deleted", async () => {
     const world = createWorld();
     const id = "c0ffee00-0000-4000-8000-000000000001";
     const image = { bytes: face, facts: inspectImage(face), owner: ownerOf("alice") };
     await world.start().deps.images.put(`sessions/${id}`, image);
     const of = `/api/reference-images/${id}`;
     for (const sent of [service, alice]) {
-      assert.deepEqual((await get(world, sent, of)).bytes, face);
-      assert.equal((await get(world, sent, `${of}/metadata`)).status, 200);
-      assert.equal((await call(appOf(world), "DELETE", of, sent)).status, 404);
+      assert.deepEqual((await send(world, "GET", of, sent)).bytes, face);
+      assert.equal((await send(world, "GET", `${of}/metadata`, sent)).status, 200);
+      assert.equal((await send(world, "DELETE", of, sent)).status, 404);
     }
     assert.equal(world.blobs.images.size, 1);
   });
+});
+
+/** Requests with conditions, with `{etag}` for the ETag of the stored image and `{stale}` for that of an earlier one. */
+const conditions: [method: HttpMethod, isStored: boolean, headers: Record<string, string>, status: number][] = [
+  ["PUT", false, { "if-match": "*" }, 412],
+  ["PUT", false, { "if-none-match": "*" }, 201],
+  ["PUT", true, { "if-match": "*" }, 200],
+  ["PUT", true, { "if-match": "{etag}" }, 200],
+  ["PUT", true, { "if-match": "{stale}" }, 412],
+  ["PUT", true, { "if-none-match": "*" }, 412],
+  // Both are evaluated if both are sent.
+  ["PUT", true, { "if-match": "{etag}", "if-none-match": "*" }, 412],
+  ["PUT", true, { "if-match": "{etag}", "if-none-match": "{etag}" }, 412],
+  ["PUT", true, { "if-match": "{etag}", "if-none-match": '"another"' }, 200],
+  // Only an unquoted * matches any image.
+  ...['"another"', '"*"', '"any"', '"none"', '""', 'W/"1"'].map((tag): (typeof conditions)[number] => [
+    "PUT",
+    true,
+    { "if-match": tag },
+    412,
+  ]),
+  ["PUT", true, { "if-match": "abc" }, 400],
+  ["PUT", true, { "if-match": '{etag}, "another"' }, 400],
+  ["PUT", true, { "if-none-match": "'a'" }, 400],
+  ["PUT", true, { "if-none-match": '"another"' }, 400],
+  ["DELETE", false, { "if-match": "*" }, 412],
+  ["DELETE", true, { "if-match": "{stale}" }, 412],
+  ["DELETE", true, { "if-match": "abc" }, 400],
+  ["DELETE", true, { "if-none-match": "*" }, 412],
+  ["DELETE", true, { "if-none-match": "{etag}" }, 412],
+  ["DELETE", true, { "if-none-match": "W/{etag}" }, 412],
+  ["DELETE", true, { "if-none-match": '"another"' }, 204],
+  ["GET", true, { "if-none-match": "{etag}" }, 304],
+  ["GET", true, { "if-none-match": "W/{etag}" }, 304],
+  ["GET", true, { "if-none-match": '"x", {etag}' }, 304],
+  ["GET", true, { "if-none-match": "*" }, 304],
+  ["GET", true, { "if-none-match": '"x"' }, 200],
+];
+const codes: Record<number, string> = { 400: "BadArgument", 412: "ConditionNotMet" };
+for (const [method, isStored, headers, status] of conditions) {
+  test(`${method} of ${isStored ? "a stored" : "no"} image with ${JSON.stringify(headers)}: ${status}`, async () => {
+    for (const sent of [service, alice]) {
+      const world = createWorld();
+      const [stale, etag] = isStored
+        ? [await put(world, sent, { body: other }), await put(world, sent)].map((one) => one.headers.get("etag") ?? "")
+        : [];
+      const filled = Object.entries(headers).map(([name, value]) => [
+        name,
+        value.replace("{etag}", etag ?? "").replace("{stale}", stale ?? ""),
+      ]);
+      const body = method === "PUT" ? { body: other } : {};
+      const answer = await send(world, method, path, plus(sent, { ...body, headers: Object.fromEntries(filled) }));
+      assert.deepEqual([answer.status, answer.code], [status, codes[status]]);
+      if (status === 304) assert.deepEqual([answer.bytes.byteLength, answer.headers.get("etag")], [0, etag]);
+      const { bytes } = await send(world, "GET", path, sent);
+      if (isStored && status >= 400) assert.deepEqual(bytes, face, "the image is unchanged");
+    }
+  });
+}
+
+describe("an id in use in one namespace is indistinguishable from a free one in another", () => {
+  const theirs = makeImage({}, 1);
+  const image = { body: makeImage() };
+  const callers = {
+    service,
+    "service by its role": user("carol", "Liveness.Service"),
+    "service with a user's principal": plus(alice, service),
+    alice,
+    bob: user("bob"),
+  };
+  const requests: { name: string; method: HttpMethod; of?: string; sent?: Sent }[] = [
+    { name: "PUT", method: "PUT", sent: image },
+    { name: "PUT with an empty body", method: "PUT", sent: { body: new Uint8Array() } },
+    { name: "PUT if-none-match *", method: "PUT", sent: { ...image, headers: { "if-none-match": "*" } } },
+    { name: "PUT if-match *", method: "PUT", sent: { ...image, headers: { "if-match": "*" } } },
+    { name: "PUT if-match of a version", method: "PUT", sent: { ...image, headers: { "if-match": '"1"' } } },
+    { name: "PUT for a device", method: "PUT", sent: { ...image, query: "?deviceCorrelationId=a-device" } },
+    { name: "GET", method: "GET" },
+    { name: "GET if-none-match *", method: "GET", sent: { headers: { "if-none-match": "*" } } },
+    { name: "GET of the metadata", method: "GET", of: `${path}/metadata` },
+    { name: "DELETE", method: "DELETE" },
+    { name: "DELETE if-match *", method: "DELETE", sent: { headers: { "if-match": "*" } } },
+  ];
+
+  /** Sends a request. Returns everything that its sender can see, and the storage calls. */
+  async function see(world: World, caller: Sent, { method, of = path, sent = {} }: (typeof requests)[0]) {
+    const process = world.start();
+    const app = createApp(process, clientKey.settings);
+    const { status, headers, bytes } = await call({ app }, method, of, plus(sent, caller));
+    // ETags are numbered across all images of a world.
+    return { status, headers: [...headers].filter(([name]) => name !== "etag"), bytes, steps: process.calls.names };
+  }
+
+  for (const [holder, sender] of [
+    ["service", "alice"],
+    ["service by its role", "alice"],
+    ["service with a user's principal", "alice"],
+    ["alice", "service"],
+    ["alice", "service with a user's principal"],
+    ["alice", "bob"],
+  ] as const) {
+    for (const request of requests) {
+      test(`${holder} stores an image, ${sender} sends ${request.name}`, async () => {
+        const [free, taken] = [createWorld(), createWorld()];
+        await put(taken, callers[holder], { body: theirs, query: "?deviceCorrelationId=another-device" });
+        const before = taken.blobs.images.size;
+        assert.deepEqual(await see(taken, callers[sender], request), await see(free, callers[sender], request));
+        assert.equal(taken.blobs.images.size, before + free.blobs.images.size, "the other image remains");
+        assert.deepEqual((await send(taken, "GET", path, callers[holder])).bytes, theirs);
+      });
+    }
+  }
+
+  test("an image uploaded with a creation, another user reads it", async () => {
+    const id = "c0ffee00-0000-4000-8000-000000000001";
+    for (const part of ["", "/metadata"]) {
+      const [free, taken] = [createWorld(), createWorld()];
+      const uploaded = { bytes: theirs, facts: inspectImage(theirs), owner: ownerOf("alice") };
+      await taken.start().deps.images.put(`sessions/${id}`, uploaded);
+      const read = { name: "GET", method: "GET", of: `/api/reference-images/${id}${part}` } as const;
+      const seen = await see(taken, callers.bob, read);
+      assert.deepEqual(seen, await see(free, callers.bob, read));
+      assert.equal(seen.status, 404);
+    }
+  });
+});
+
+test("the name of an image is in the folder of the services or of the user, for every valid id", () => {
+  assert.equal(heldImageName({ trusted: true, owner: "o" }, "a_B-9"), "held/a_B-9");
+  assert.equal(heldImageName({ trusted: false, owner: "o" }, "a_B-9"), "held-by/o/a_B-9");
+  for (const id of ["", "../x", "a/b", "..", "a:b", "x".repeat(65)]) {
+    assert.throws(() => heldImageName({ trusted: true }, id), TypeError);
+  }
+  assert.throws(() => heldImageName({ trusted: false }, "a"), TypeError);
 });

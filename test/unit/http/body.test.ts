@@ -28,17 +28,7 @@ const invalid = { name: "ApiError", status: 400, code: "InvalidRequestBody" };
 const wrongMediaType = { name: "ApiError", status: 415, code: "BadArgument", message: "Invalid Media Type." };
 const tooLarge = { name: "ApiError", status: 413, code: "RequestBodyTooLarge" };
 
-/** The bytes of n times one letter, in chunks of at most a megabyte. */
-function* letters(sizeInBytes: number): Generator<Uint8Array> {
-  for (let left = sizeInBytes; left > 0; left -= megabyte) yield Buffer.alloc(Math.min(left, megabyte), "a");
-}
-
 describe("a body's bytes", () => {
-  test("are concatenated from chunks of any size", async () => {
-    const bytes = await readBytes(chunked(["on", "", "e ", Buffer.from("two")]), 100);
-    assert.equal(Buffer.from(bytes).toString(), "one two");
-  });
-
   test("may be empty", async () => {
     assert.equal((await readBytes({ headers: new Headers(), body: null }, 100)).byteLength, 0);
     assert.equal((await readBytes(chunked([]), 100)).byteLength, 0);
@@ -62,16 +52,6 @@ describe("a body's bytes", () => {
     for (const announced of ["1", "-1", "many", ""]) {
       await assert.rejects(readBytes(chunked(["123456"], { "content-length": announced }), 5), tooLarge, announced);
     }
-  });
-
-  test("beyond the limit are read and discarded, so that the connection can be reused", async () => {
-    const { promise: done, resolve } = Promise.withResolvers<void>();
-    async function* content() {
-      yield* letters(3 * megabyte);
-      resolve();
-    }
-    await assert.rejects(readBytes({ headers: new Headers(), body: ReadableStream.from(content()) }, 5), tooLarge);
-    await done;
   });
 
   test("of an endless body are discarded up to a limit only", async () => {
@@ -121,25 +101,14 @@ describe("a media type", () => {
 
   test("that is not supported is refused", async () => {
     for (const contentType of [
-      "",
-      "text/plain",
-      "text/json",
-      "application/jsonp",
-      "application/json, text/plain",
-      "application/json; charset=latin1",
-      "application/json; charset=utf-16",
-      "application/x-www-form-urlencoded",
-      "multipart/mixed; boundary=x",
-      "multipart/form-data-ish; boundary=x",
-      "image/jpeg",
-      ";",
+      ...["", "text/plain", "text/json", "application/jsonp", "application/json, text/plain", "image/jpeg", ";"],
+      ...["application/json; charset=latin1", "application/json; charset=utf-16", "application/x-www-form-urlencoded"],
+      ...["multipart/mixed; boundary=x", "multipart/form-data-ish; boundary=x"],
     ]) {
       await assert.rejects(readJson("{}", contentType), wrongMediaType, contentType);
     }
     await assert.rejects(readRequestBody(chunked(["{}"]), ["json"]), wrongMediaType);
-  });
-
-  test("that the operation does not accept is refused", async () => {
+    // Not accepted by the operation.
     await assert.rejects(read("multipart/form-data; boundary=x", "--x--\r\n", ["json"]), wrongMediaType);
     await assert.rejects(read("application/json", "{}", ["multipart"]), wrongMediaType);
   });
@@ -167,19 +136,8 @@ describe("JSON", () => {
 
   test("is refused if it is invalid", async () => {
     const details = [{ code: "InvalidJson", message: "The body is not JSON in UTF-8.", target: "body" }];
-    for (const content of [
-      "",
-      " ",
-      "{",
-      "{}{}",
-      "{'a':1}",
-      "{a:1}",
-      "undefined",
-      "NaN",
-      '"\u0001"',
-      "\0",
-      '{"a":1,}',
-    ]) {
+    const texts = ["", " ", "{", "{}{}", "{'a':1}", "{a:1}", "undefined", "NaN", '"\u0001"', "\0", '{"a":1,}'];
+    for (const content of texts) {
       await assert.rejects(readJson(content), { ...invalid, details }, JSON.stringify(content));
     }
   });
@@ -252,32 +210,24 @@ describe("a form", () => {
 
   test("keeps parts of the same name, which the operation refuses", async () => {
     const names = ["a", "a", "__proto__"];
-    const parts = await partsOf(names.map((name) => field(name, "b")).join("") + end);
-    assert.deepEqual(
-      parts,
-      names.map((name) => ({ name, content: "b" })),
-    );
+    const expected = names.map((name) => ({ name, content: "b" }));
+    assert.deepEqual(await partsOf(names.map((name) => field(name, "b")).join("") + end), expected);
   });
 
-  for (const [what, content, contentType] of [
-    ["without a boundary", field("a", "b") + end, "multipart/form-data"],
-    ["with an empty boundary", field("a", "b") + end, "multipart/form-data; boundary="],
-    ["with another boundary", field("a", "b") + end, "multipart/form-data; boundary=y"],
-    ["without an end", field("a", "b"), "multipart/form-data; boundary=x"],
-    ["with LF in place of CRLF", (field("a", "b") + end).replaceAll("\r", ""), "multipart/form-data; boundary=x"],
-    ["that is empty", "", "multipart/form-data; boundary=x"],
-    ["that is JSON", "{}", "multipart/form-data; boundary=x"],
+  for (const [what, content, parameters] of [
+    ["without a boundary", field("a", "b") + end, ""],
+    ["with an empty boundary", field("a", "b") + end, "; boundary="],
+    ["with another boundary", field("a", "b") + end, "; boundary=y"],
+    ["without an end", field("a", "b"), "; boundary=x"],
+    ["with LF in place of CRLF", (field("a", "b") + end).replaceAll("\r", ""), "; boundary=x"],
+    ["that is empty", "", "; boundary=x"],
+    ["that is JSON", "{}", "; boundary=x"],
   ] as const) {
     test(`${what} is refused`, async () => {
-      await assert.rejects(read(contentType, content), {
+      const message = "The body is not multipart/form-data with a name on every part.";
+      await assert.rejects(read(`multipart/form-data${parameters}`, content), {
         ...invalid,
-        details: [
-          {
-            code: "InvalidMultipart",
-            message: "The body is not multipart/form-data with a name on every part.",
-            target: "body",
-          },
-        ],
+        details: [{ code: "InvalidMultipart", message, target: "body" }],
       });
     });
   }
@@ -301,12 +251,9 @@ describe("arbitrary input", () => {
 
   test("as JSON is read or refused", async () => {
     const text = fc.oneof(fc.json(), fc.string({ unit: "binary" })).map((json) => Buffer.from(json));
-    await fc.assert(
-      fc.asyncProperty(fc.oneof(fc.uint8Array({ maxLength: 200 }), text), (bytes) =>
-        assertRefusedOrRead("application/json", bytes),
-      ),
-      { numRuns: 200 },
-    );
+    const bytes = fc.oneof(fc.uint8Array({ maxLength: 200 }), text);
+    const property = fc.asyncProperty(bytes, (content) => assertRefusedOrRead("application/json", content));
+    await fc.assert(property, { numRuns: 200 });
   });
 
   test("as media type is accepted or refused", async () => {

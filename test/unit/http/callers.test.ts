@@ -1,99 +1,234 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
+import * as fc from "fast-check";
 import { authenticate, type CallerRules } from "../../../src/http/callers.ts";
-
-const accessDenied = {
-  name: "ApiError",
-  status: 401,
-  code: "Unspecified",
-  message:
-    "Access denied due to invalid subscription key. " +
-    "Make sure you are subscribed to an API you are trying to call and provide the right key.",
-};
 
 const digestOf = (key: string) => createHash("sha256").update(key).digest("hex");
 
 const strict: CallerRules = { clientKeys: new Map(), allowAnonymous: false, platformAuthentication: false };
-const withKeys: CallerRules = {
-  ...strict,
-  clientKeys: new Map([
-    ["mobile", [digestOf("mobile-old"), digestOf("mobile-new")]],
-    ["web", [digestOf("web-key")]],
-  ]),
-};
+const clientKeys = new Map([
+  ["mobile", [digestOf("mobile-old"), digestOf("mobile-new")]],
+  ["web", [digestOf("web-key")]],
+]);
+const withKeys: CallerRules = { ...strict, clientKeys };
+const platform: CallerRules = { ...strict, platformAuthentication: true };
+const anonymous: CallerRules = { ...strict, allowAnonymous: true };
 
-const callerOf = (rules: CallerRules, headers: Record<string, string>) => authenticate(rules, new Headers(headers));
+const callerOf = (headers: Record<string, string>, rules = platform) => authenticate(rules, new Headers(headers));
+const ownerOf = (headers: Record<string, string>) => callerOf(headers).owner;
 
-function assertRefused(rules: CallerRules, headers: Record<string, string>): void {
-  assert.throws(() => callerOf(rules, headers), accessDenied);
+function assertRefused(headers: Record<string, string>, ...refusing: CallerRules[]): void {
+  for (const rules of refusing) {
+    assert.throws(() => callerOf(headers, rules), {
+      ...{ name: "ApiError", status: 401, code: "Unspecified" },
+      message:
+        "Access denied due to invalid subscription key. " +
+        "Make sure you are subscribed to an API you are trying to call and provide the right key.",
+    });
+  }
 }
 
 describe("a client key", () => {
-  test("is accepted in either header", () => {
-    const caller = { trusted: true, clientName: "web" };
-    for (const name of ["Ocp-Apim-Subscription-Key", "ocp-apim-subscription-key", "x-functions-key"]) {
-      assert.deepEqual(callerOf(withKeys, { [name]: "web-key" }), caller, name);
+  test("is accepted in either header, also if the first is empty, and may be any of a client's keys", () => {
+    for (const [clientName, headers] of [
+      ["web", { "Ocp-Apim-Subscription-Key": "web-key" }],
+      ["web", { "x-functions-key": "web-key" }],
+      ["web", { "ocp-apim-subscription-key": "", "x-functions-key": "web-key" }],
+      ["mobile", { "ocp-apim-subscription-key": "mobile-old" }],
+      ["mobile", { "ocp-apim-subscription-key": "mobile-new" }],
+    ] as const) {
+      assert.deepEqual(callerOf(headers, withKeys), { trusted: true, clientName });
     }
   });
 
-  test("may be any of a client's keys", () => {
-    for (const key of ["mobile-old", "mobile-new"]) {
-      assert.deepEqual(callerOf(withKeys, { "ocp-apim-subscription-key": key }), {
-        trusted: true,
-        clientName: "mobile",
-      });
-    }
-  });
-
-  test("is read from the second header if the first is empty", () => {
-    const headers = { "ocp-apim-subscription-key": "", "x-functions-key": "web-key" };
-    assert.equal(callerOf(withKeys, headers).clientName, "web");
-  });
-
-  test("is refused if it is wrong, in either header", () => {
+  test("is refused if it is wrong, in either header, or in another header", () => {
     const wrong = ["wrong", "WEB-KEY", "web-key2", digestOf("web-key"), "web-key, web-key", "mobile"];
     for (const key of wrong) {
-      assertRefused(withKeys, { "ocp-apim-subscription-key": key });
-      assertRefused(withKeys, { "x-functions-key": key });
+      assertRefused({ "ocp-apim-subscription-key": key }, withKeys);
+      assertRefused({ "x-functions-key": key }, withKeys);
     }
-    assertRefused(withKeys, { "ocp-apim-subscription-key": "wrong", "x-functions-key": "web-key" });
-  });
-
-  test("is ignored in other headers", () => {
-    assertRefused(withKeys, { authorization: "Bearer web-key" });
-    assertRefused(withKeys, { "x-api-key": "web-key" });
+    assertRefused({ "ocp-apim-subscription-key": "wrong", "x-functions-key": "web-key" }, withKeys);
+    assertRefused({ authorization: "Bearer web-key" }, withKeys);
+    assertRefused({ "x-api-key": "web-key" }, withKeys);
   });
 
   test("is refused if none is configured", () => {
-    assertRefused(strict, { "ocp-apim-subscription-key": "web-key" });
-    assertRefused({ ...strict, clientKeys: new Map([["none", []]]) }, { "ocp-apim-subscription-key": "web-key" });
+    assertRefused({ "ocp-apim-subscription-key": "web-key" }, strict, {
+      ...strict,
+      clientKeys: new Map([["none", []]]),
+    });
   });
 });
 
 describe("a caller without key and principal", () => {
   test("is refused", () => {
-    for (const rules of [strict, withKeys, { ...strict, platformAuthentication: true }]) {
-      assertRefused(rules, {});
-      assertRefused(rules, { "ocp-apim-subscription-key": "", "x-functions-key": "" });
-    }
+    assertRefused({}, strict, withKeys, platform);
+    assertRefused({ "ocp-apim-subscription-key": "", "x-functions-key": "" }, strict, withKeys, platform);
   });
 
-  test("is trusted with ALLOW_ANONYMOUS", () => {
-    assert.deepEqual(callerOf({ ...strict, allowAnonymous: true }, {}), { trusted: true });
-    assert.deepEqual(callerOf({ ...withKeys, allowAnonymous: true }, {}), { trusted: true });
+  test("is trusted with ALLOW_ANONYMOUS, with any key while none is configured", () => {
+    for (const rules of [anonymous, { ...withKeys, allowAnonymous: true }]) {
+      assert.deepEqual(callerOf({}, rules), { trusted: true });
+    }
+    assert.deepEqual(callerOf({ "ocp-apim-subscription-key": "any" }, anonymous), { trusted: true });
+  });
+
+  test("with ALLOW_ANONYMOUS and a wrong key is refused if keys are configured", () => {
+    const rules = { ...withKeys, allowAnonymous: true };
+    assertRefused({ "ocp-apim-subscription-key": "any" }, rules);
+    assert.equal(callerOf({ "ocp-apim-subscription-key": "web-key" }, rules).clientName, "web");
   });
 });
 
-describe("ALLOW_ANONYMOUS", () => {
-  test("accepts any key while none is configured", () => {
-    const caller = callerOf({ ...strict, allowAnonymous: true }, { "ocp-apim-subscription-key": "any" });
-    assert.deepEqual(caller, { trusted: true });
+const objectId = "http://schemas.microsoft.com/identity/claims/objectidentifier";
+const nameIdentifier = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier";
+const roleClaim = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role";
+
+type Claim = { typ: string; val: string };
+
+const base64 = (text: string) => Buffer.from(text).toString("base64");
+
+function principal(claims: Claim[], provider = "aad", more: object = {}): Record<string, string> {
+  const value = { auth_typ: provider, name_typ: "name", role_typ: "roles", claims, ...more };
+  return { "x-ms-client-principal": base64(JSON.stringify(value)) };
+}
+
+const user = (id: string, provider?: string) => principal([{ typ: objectId, val: id }], provider);
+
+describe("a principal", () => {
+  test("is an owner, and not trusted", () => {
+    const { owner = "", ...rest } = callerOf(user("alice"));
+    assert.deepEqual(rest, { trusted: false });
+    assert.match(owner, /^[0-9a-f]{64}$/);
+    assert.equal(owner, ownerOf(user("alice")));
   });
 
-  test("refuses a wrong key if keys are configured", () => {
-    const rules = { ...withKeys, allowAnonymous: true };
-    assertRefused(rules, { "ocp-apim-subscription-key": "any" });
-    assert.equal(callerOf(rules, { "ocp-apim-subscription-key": "web-key" }).clientName, "web");
+  test("has a distinct owner for each pair of provider and id", () => {
+    const owners = [
+      ...[user("alice"), user("bob"), user("alice", "google"), user(":alice"), user("alice", "aad:")],
+      ...[user("ålice 👩"), user("ålice 👨")],
+    ];
+    assert.equal(new Set(owners.map(ownerOf)).size, owners.length);
+    assert.notEqual(ownerOf(user("c", "a:b")), ownerOf(user("b:c", "a")));
+    const parts = fc.string({ minLength: 1, maxLength: 4, unit: fc.constantFrom("a", "1", ":", "2") });
+    fc.assert(
+      fc.property(parts, parts, parts, parts, (provider, id, provider2, id2) => {
+        fc.pre(provider !== provider2 || id !== id2);
+        assert.notEqual(ownerOf(user(id, provider)), ownerOf(user(id2, provider2)));
+      }),
+    );
   });
+
+  test("is identified by its permanent id claim, in order of preference", () => {
+    const claims = [
+      { typ: "name", val: "Alice" },
+      { typ: "sub", val: "the-sub" },
+      { typ: nameIdentifier, val: "the-name-identifier" },
+      { typ: "oid", val: "the-oid" },
+      { typ: objectId, val: "the-object-id" },
+    ];
+    for (const [index, { val }] of claims.entries()) {
+      if (index === 0) continue;
+      const known = principal(claims.slice(0, index + 1));
+      assert.equal(ownerOf(known), ownerOf(user(val)), val);
+    }
+    const blank = principal([
+      { typ: objectId, val: "" },
+      { typ: "sub", val: "the-sub" },
+    ]);
+    assert.equal(ownerOf(blank), ownerOf(user("the-sub")));
+  });
+
+  test("is identified by the platform's id header if there is no id claim", () => {
+    const headers = { ...principal([{ typ: "name", val: "Alice" }]), "x-ms-client-principal-id": "alice" };
+    assert.equal(ownerOf(headers), ownerOf(user("alice")));
+    assert.equal(ownerOf({ ...user("bob"), "x-ms-client-principal-id": "alice" }), ownerOf(user("bob")));
+  });
+});
+
+describe("the service role", () => {
+  test("makes a principal a trusted service", () => {
+    for (const typ of ["roles", roleClaim, "groups"]) {
+      const claims = [
+        { typ: objectId, val: "alice" },
+        { typ, val: "Another.Role" },
+        { typ, val: "Liveness.Service" },
+      ];
+      const caller = callerOf(principal(claims, "aad", { role_typ: typ === "groups" ? "groups" : "roles" }));
+      assert.deepEqual(caller, { trusted: true, owner: ownerOf(user("alice")) }, typ);
+    }
+  });
+
+  test("is recognized only in role claims, and only by its full name", () => {
+    for (const claim of [
+      { typ: "name", val: "Liveness.Service" },
+      { typ: "groups", val: "Liveness.Service" },
+      { typ: "roles", val: "liveness.service" },
+      { typ: "roles", val: "Liveness.Service.Reader" },
+    ]) {
+      assert.equal(callerOf(principal([{ typ: objectId, val: "alice" }, claim])).trusted, false, JSON.stringify(claim));
+    }
+  });
+});
+
+describe("a malformed principal", () => {
+  const json = (value: unknown) => ({ "x-ms-client-principal": base64(JSON.stringify(value)) });
+  const claims = [{ typ: objectId, val: "alice" }];
+  for (const [what, headers] of [
+    ["empty", { "x-ms-client-principal": "" }],
+    ["not base64", { "x-ms-client-principal": "%%%" }],
+    ["not JSON", { "x-ms-client-principal": base64("alice") }],
+    ["bare JSON", { "x-ms-client-principal": JSON.stringify({ auth_typ: "aad", claims }) }],
+    ["not an object", json("alice")],
+    ["null", json(null)],
+    ["a list", json([{ auth_typ: "aad", claims }])],
+    ["without a provider", json({ claims })],
+    ["with an empty provider", json({ auth_typ: "", claims })],
+    ["without claims", json({ auth_typ: "aad" })],
+    ["with claims that are not a list", json({ auth_typ: "aad", claims: claims[0] })],
+    ["with an invalid claim", json({ auth_typ: "aad", claims: [{ typ: objectId, val: 7 }] })],
+    ["with an empty list of claims", json({ auth_typ: "aad", claims: [] })],
+    ["without an id", json({ auth_typ: "aad", claims: [{ typ: "name", val: "Alice" }] })],
+    ["with an empty id", json({ auth_typ: "aad", claims: [{ typ: objectId, val: "" }] })],
+    ["sent twice", { "x-ms-client-principal": `${user("alice")["x-ms-client-principal"]}, %%%` }],
+  ] as const) {
+    test(`is refused: ${what}`, () => {
+      assertRefused(headers, platform, { ...platform, allowAnonymous: true });
+      assertRefused({ ...headers, "ocp-apim-subscription-key": "web-key" }, { ...platform, clientKeys });
+    });
+  }
+
+  test("is refused with 401 for arbitrary values", () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.base64String(), fc.json().map(base64)), (header) => {
+        assertRefused({ "x-ms-client-principal": header }, platform);
+      }),
+    );
+  });
+});
+
+test("a principal without App Service Authentication is ignored, also if it is malformed", () => {
+  const service = principal([
+    { typ: "roles", val: "Liveness.Service" },
+    { typ: objectId, val: "alice" },
+  ]);
+  for (const headers of [user("alice"), service, { "x-ms-client-principal": "%%%" }]) {
+    assertRefused(headers, strict);
+    assert.deepEqual(callerOf(headers, anonymous), { trusted: true });
+    const withKey = callerOf({ ...headers, "x-functions-key": "web-key" }, withKeys);
+    assert.deepEqual(withKey, { trusted: true, clientName: "web" });
+  }
+});
+
+test("a key and a principal together make the caller a trusted service with an owner, unless the key is wrong", () => {
+  const rules = { ...platform, clientKeys };
+  const caller = callerOf({ ...user("alice"), "ocp-apim-subscription-key": "web-key" }, rules);
+  assert.deepEqual(caller, { trusted: true, clientName: "web", owner: ownerOf(user("alice")) });
+  assertRefused({ ...user("alice"), "ocp-apim-subscription-key": "wrong" }, rules, platform);
+});
+
+test("a user stays untrusted with ALLOW_ANONYMOUS", () => {
+  const caller = callerOf(user("alice"), { ...platform, allowAnonymous: true });
+  assert.deepEqual(caller, { trusted: false, owner: ownerOf(user("alice")) });
 });

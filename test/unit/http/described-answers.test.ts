@@ -40,10 +40,8 @@ test("accepts only errors on undescribed paths", () => {
   const unknown = answer(404, error("ResourceNotFound"), { "x-ms-error-code": "ResourceNotFound" });
   checkAnswer("GET", "http://localhost/api/unknown", unknown);
   assert.throws(() => checkAnswer("GET", "http://localhost/api/unknown", answer(200, "{}")), /not described/);
-  assert.throws(
-    () => checkAnswer("GET", "http://localhost/api/unknown", answer(404, "{}")),
-    /required property 'error'/,
-  );
+  const shapeless = answer(404, "{}");
+  assert.throws(() => checkAnswer("GET", "http://localhost/api/unknown", shapeless), /required property 'error'/);
   checkAnswer("GET", "http://localhost/emulator/state", answer(418, "{}"));
 });
 
@@ -53,25 +51,20 @@ test("accepts other errors only for operations that call the Face service", () =
   assert.throws(() => checkAnswer("GET", url, own), /the status is not described/);
 });
 
-const wrong: [what: string, found: RegExp, method: string, answered: ReturnType<typeof answer>][] = [
-  ["a status", /status is not described/, "GET", answer(409, error("SessionNotFinished"))],
-  ["a code", /code is not described/, "GET", answer(404, error("Gone"), { "x-ms-error-code": "Gone" })],
-  ["a missing header", /without x-ms-error-code/, "GET", answer(404, error("SessionNotFound"))],
-  ["two codes", /SessionNotFound/, "GET", answer(404, error("SessionNotFound"), { "x-ms-error-code": "Other" })],
-  ["a further header", /not described/, "GET", answer(200, JSON.stringify(session), { "x-secret": "1" })],
-  ["a further field", /additional properties/, "GET", answer(200, JSON.stringify({ ...session, clientName: "x" }))],
-  [
-    "a missing field",
-    /required property 'reasons'/,
-    "GET",
-    answer(200, JSON.stringify({ ...session, reasons: undefined })),
-  ],
-  ["a time", /date-time/, "GET", answer(200, JSON.stringify({ ...session, createdOn: "now" }))],
-  ["a media type", /text\/plain is not described/, "GET", answer(200, "x", { "content-type": "text/plain" })],
-  ["no body", /is not described/, "GET", answer(200, "")],
+const wrong: [what: string, found: RegExp, answered: ReturnType<typeof answer>][] = [
+  ["a status", /status is not described/, answer(409, error("SessionNotFinished"))],
+  ["a code", /code is not described/, answer(404, error("Gone"), { "x-ms-error-code": "Gone" })],
+  ["a missing header", /without x-ms-error-code/, answer(404, error("SessionNotFound"))],
+  ["two codes", /SessionNotFound/, answer(404, error("SessionNotFound"), { "x-ms-error-code": "Other" })],
+  ["a further header", /not described/, answer(200, JSON.stringify(session), { "x-secret": "1" })],
+  ["a further field", /additional properties/, answer(200, JSON.stringify({ ...session, clientName: "x" }))],
+  ["a missing field", /required property 'reasons'/, answer(200, JSON.stringify({ ...session, reasons: undefined }))],
+  ["a time", /date-time/, answer(200, JSON.stringify({ ...session, createdOn: "now" }))],
+  ["a media type", /text\/plain is not described/, answer(200, "x", { "content-type": "text/plain" })],
+  ["no body", /is not described/, answer(200, "")],
 ];
-for (const [what, found, method, answered] of wrong) {
+for (const [what, found, answered] of wrong) {
   test(`rejects ${what} that is not described`, () => {
-    assert.throws(() => checkAnswer(method, url, answered), found);
+    assert.throws(() => checkAnswer("GET", url, answered), found);
   });
 }

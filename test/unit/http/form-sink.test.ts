@@ -63,10 +63,9 @@ describe("a form", () => {
   });
 
   test("with two images is refused", async () => {
-    await assert.rejects(read(image(10) + image(10, "VERIFYIMAGE") + end), {
-      code: "InvalidRequestBody",
-      details: [{ code: "DuplicateField", message: "Must be one part, not several.", target: "VERIFYIMAGE" }],
-    });
+    const details = [{ code: "DuplicateField", message: "Must be one part, not several.", target: "VERIFYIMAGE" }];
+    const twice = read(image(10) + image(10, "VERIFYIMAGE") + end);
+    await assert.rejects(twice, { code: "InvalidRequestBody", details });
   });
 
   test("may have up to 64 KB in its other parts together, files or not", async () => {
@@ -152,10 +151,7 @@ describe("a part's headers", () => {
     for (const [headers, expected] of [
       // .NET omits optional quotes, and sends a file's name twice.
       ["Content-Disposition: form-data; name=a; filename=b.jpg; filename*=utf-8''b.jpg", ["a", "b.jpg", undefined]],
-      [
-        "Content-Type: text/plain; charset=utf-8\r\nContent-Disposition: form-data; name=a",
-        ["a", undefined, "text/plain; charset=utf-8"],
-      ],
+      ["Content-Type: text/plain; a=b\r\nContent-Disposition: form-data; name=a", ["a", undefined, "text/plain; a=b"]],
       ["content-disposition: form-data;name=\"a\";filename*=utf-8''%C3%A4", ["a", "utf-8''%C3%A4", undefined]],
       [
         'Content-Disposition:form-data ; NAME = "a" ; FileName = "b" \r\nCONTENT-TYPE: Image/JPEG',
@@ -268,20 +264,7 @@ describe("any form", () => {
 
   test("of arbitrary bytes gives parts or an error 4xx, the same in any chunks", async () => {
     const piece = fc.oneof(
-      fc.constantFrom(
-        "--x",
-        "--x--",
-        "--",
-        "\r\n",
-        "\r\n\r\n",
-        "\r",
-        "\n",
-        "\r\n--x",
-        "\r\n--x\r\n",
-        "\r\n--x--",
-        "-",
-        "x",
-      ),
+      fc.constantFrom(..."--x|--x--|--|\r\n|\r\n\r\n|\r|\n|\r\n--x|\r\n--x\r\n|\r\n--x--|-|x".split("|")),
       fc.constantFrom(`--x\r\n${disposition("a")}\r\n\r\n`, `\r\n--x\r\n${disposition("b")}\r\n\r\n`, disposition("c")),
       fc.uint8Array({ maxLength: 5 }).map((noise) => Buffer.from(noise).toString("latin1")),
     );

@@ -4,23 +4,21 @@ import { ApiError } from "../../../src/errors.ts";
 import { createLog, describeError } from "../../../src/http/log.ts";
 import { createInvocation } from "../fakes/invocation.ts";
 
-describe("a line of the log", () => {
-  test("is one JSON object on one line, with its level", () => {
-    const { context, lines } = createInvocation();
-    const log = createLog(context);
-    log.info("Started");
-    log.warn("Strange", { part: "tables", count: 2, done: false, missing: undefined });
-    log.error("Broken", { message: 'two\nlines and a "quote"' });
-    assert.deepEqual(
-      lines.map(({ level, fields }) => [level, fields]),
-      [
-        ["information", { event: "Started" }],
-        ["warning", { event: "Strange", part: "tables", count: 2, done: false }],
-        ["error", { event: "Broken", message: 'two\nlines and a "quote"' }],
-      ],
-    );
-    for (const { text } of lines) assert.equal(text.includes("\n"), false);
-  });
+test("a line of the log is one JSON object on one line, with its level", () => {
+  const { context, lines } = createInvocation();
+  const log = createLog(context);
+  log.info("Started");
+  log.warn("Strange", { part: "tables", count: 2, done: false, missing: undefined });
+  log.error("Broken", { message: 'two\nlines and a "quote"' });
+  assert.deepEqual(
+    lines.map(({ level, fields }) => [level, fields]),
+    [
+      ["information", { event: "Started" }],
+      ["warning", { event: "Strange", part: "tables", count: 2, done: false }],
+      ["error", { event: "Broken", message: 'two\nlines and a "quote"' }],
+    ],
+  );
+  for (const { text } of lines) assert.equal(text.includes("\n"), false);
 });
 
 describe("an error in the log", () => {

@@ -8,12 +8,9 @@ import { readBytes, readRequestBody } from "../../../src/http/body.ts";
 import { type BodySink, type BodySource, readBody } from "../../../src/http/read-body.ts";
 
 const megabyte = 1024 * 1024;
-const jsonType = { "content-type": "application/json" };
-const formType = { "content-type": "multipart/form-data; boundary=x" };
 
-function source(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, headers: Record<string, string> = {}) {
-  const body = ReadableStream.from(chunks);
-  return { headers: new Headers(headers), body };
+function source(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>) {
+  return { headers: new Headers(), body: ReadableStream.from(chunks) };
 }
 
 /** Sends one byte and then nothing. */
@@ -53,23 +50,15 @@ function watch(promise: Promise<unknown>) {
 describe("a body that does not arrive in time", () => {
   afterEach(() => mock.timers.reset());
 
-  type Read = (body: BodySource, ms?: number) => Promise<unknown>;
-  const readers: [what: string, headers: Record<string, string>, read: Read][] = [
-    ["bytes", {}, (body, ms) => readBytes(body, megabyte, ms)],
-    ["JSON", jsonType, (body, ms) => readRequestBody(body, ["json"], ms)],
-    ["a form", formType, (body, ms) => readRequestBody(body, ["multipart"], ms)],
+  const readers: [what: string, contentType: string, read: (body: BodySource) => Promise<unknown>][] = [
+    ["bytes", "", (body) => readBytes(body, megabyte)],
+    ["JSON", "application/json", (body) => readRequestBody(body, ["json"])],
+    ["a form", "multipart/form-data; boundary=x", (body) => readRequestBody(body, ["multipart"])],
   ];
-  for (const [what, headers, read] of readers) {
-    test(`${what}: 408`, async () => {
-      await assert.rejects(read(silent(headers), 5), {
-        ...timeout,
-        message: "The request body did not arrive in full within 0.005 seconds.",
-      });
-    });
-
+  for (const [what, contentType, read] of readers) {
     test(`${what}: 408 after 30 seconds; reading stops 5 seconds later`, async () => {
       mock.timers.enable({ apis: ["setTimeout"] });
-      const request = silent(headers);
+      const request = silent({ "content-type": contentType });
       const outcome = watch(read(request));
       const stopped = watch(request.stopped.then(() => true));
       mock.timers.tick(29_999);
@@ -84,7 +73,8 @@ describe("a body that does not arrive in time", () => {
   }
 
   test("408 even if bytes keep arriving", async () => {
-    await assert.rejects(readBytes(source(drip()), 1e9, 5), timeout);
+    const message = "The request body did not arrive in full within 0.005 seconds.";
+    await assert.rejects(readBytes(source(drip()), 1e9, 5), { ...timeout, message });
   });
 
   test("a body that arrives in time leaves no timer", async () => {
@@ -110,10 +100,8 @@ describe("a refused body", () => {
   });
 
   test("is refused immediately, without waiting for the rest", async () => {
-    await assert.rejects(
-      readBody(silent(), megabyte, () => noSink(new ApiError(400, "Refused", "Refused."))),
-      { code: "Refused" },
-    );
+    const body = readBody(silent(), megabyte, () => noSink(new ApiError(400, "Refused", "Refused.")));
+    await assert.rejects(body, { code: "Refused" });
   });
 
   test("releases its chunks while the rest arrives", async () => {
@@ -155,30 +143,14 @@ describe("a refused body", () => {
     assert.deepEqual([sent, first?.deref()], [2, undefined]);
   });
 
-  test("is not passed to the sink any more", async () => {
-    let taken = 0;
-    const refusing = noSink(new ApiError(400, "Refused", "Refused."));
-    const sink: BodySink<void> = {
-      take(chunk) {
-        taken += 1;
-        return refusing.take(chunk);
-      },
-      end: refusing.end,
-    };
+  test("is not passed to the sink any more, and the sink's error is thrown", async () => {
+    const sink = noSink(new TypeError("a bug"));
+    const take = mock.method(sink, "take");
     const chunks = Array.from({ length: 10 }, () => new Uint8Array(1000));
-    await assert.rejects(
-      readBody(source(chunks), megabyte, () => sink),
-      { code: "Refused" },
-    );
+    const body = readBody(source(chunks), megabyte, () => sink);
+    await assert.rejects(body, TypeError);
     await nextTurn();
-    assert.equal(taken, 1);
-  });
-
-  test("errors of the sink are thrown", async () => {
-    await assert.rejects(
-      readBody(source([new Uint8Array(1)]), 10, () => noSink(new TypeError("a bug"))),
-      TypeError,
-    );
+    assert.equal(take.mock.callCount(), 1);
   });
 });
 
@@ -188,11 +160,8 @@ describe("a body in tiny chunks", () => {
     for (let index = 0; index < number; index += 1) yield new Uint8Array(sizeInBytes);
   }
 
-  test("is accepted if it is short", async () => {
+  test("is accepted if it is short, or with chunks of the smallest usual packet size", async () => {
     assert.equal((await readBytes(source(pieces(1000, 1)), megabyte)).byteLength, 1000);
-  });
-
-  test("is accepted with chunks of the smallest usual packet size", async () => {
     assert.equal((await readBytes(source(pieces(10_000, 536)), 6 * megabyte)).byteLength, 5_360_000);
   });
 

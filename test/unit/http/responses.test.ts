@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { accessDenied, rateLimitExceeded, sessionNotFound } from "../../../src/api-errors.ts";
+import { rateLimitExceeded, sessionNotFound } from "../../../src/api-errors.ts";
 import { ApiError } from "../../../src/errors.ts";
 import { type Reply, toErrorReply, toHttpAnswer } from "../../../src/http/responses.ts";
 import { readAnswer } from "../fakes/invocation.ts";
@@ -45,14 +45,12 @@ describe("a response", () => {
   });
 });
 
-describe("a response that is the same for every caller", () => {
-  test("may be cached for the endpoint's time, also without a body", () => {
-    for (const reply of [{ status: 200, json: {} }, { status: 204 }]) {
-      const { headers } = answerOf({ ...reply, cacheSeconds: 60 });
-      assert.equal(headers.get("cache-control"), "public, max-age=60");
-      assert.equal(headers.get("x-content-type-options"), "nosniff");
-    }
-  });
+test("a response that is the same for every caller may be cached for the endpoint's time, also without a body", () => {
+  for (const reply of [{ status: 200, json: {} }, { status: 204 }]) {
+    const { headers } = answerOf({ ...reply, cacheSeconds: 60 });
+    assert.equal(headers.get("cache-control"), "public, max-age=60");
+    assert.equal(headers.get("x-content-type-options"), "nosniff");
+  }
 });
 
 describe("an error", () => {
@@ -62,19 +60,16 @@ describe("an error", () => {
     assert.equal(answer.headers.get("x-ms-error-code"), "SessionNotFound");
     assert.equal(answer.headers.get("cache-control"), "no-store");
     assert.equal(answer.headers.get("content-length"), String(answer.bytes.byteLength));
-    assert.deepEqual(answer.json, {
-      error: {
-        code: "SessionNotFound",
-        message: "Session Id is not found. The session id is expired or does not exist.",
-      },
-    });
+    const message = "Session Id is not found. The session id is expired or does not exist.";
+    assert.deepEqual(answer.json, { error: { code: "SessionNotFound", message } });
   });
 
-  test("has its details and headers", () => {
+  test("has its details and headers, and does not disclose its cause", () => {
     const details = [{ code: "InvalidField", message: "Must be a number.", target: "top" }];
     const headers = { allow: "GET", "x-ms-error-code": "Overwritten" };
-    const answer = errorAnswer(new ApiError(400, "BadArgument", "Invalid argument specified.", { details, headers }));
-    assert.deepEqual(answer.json, { error: { code: "BadArgument", message: "Invalid argument specified.", details } });
+    const cause = new Error("s3cr3t");
+    const answer = errorAnswer(new ApiError(400, "BadArgument", "Invalid argument.", { details, headers, cause }));
+    assert.deepEqual(answer.json, { error: { code: "BadArgument", message: "Invalid argument.", details } });
     assert.equal(answer.headers.get("allow"), "GET");
     assert.equal(answer.headers.get("x-ms-error-code"), "BadArgument");
   });
@@ -83,9 +78,8 @@ describe("an error", () => {
     const detail = (target: string) => ({ code: "UnknownField", message: "Unknown field.", target });
     const details = ["\u{1F469}".repeat(1000), `x${"\u{1F469}".repeat(1000)}`, ...Array(1000).fill("y")].map(detail);
     const { json } = errorAnswer(new ApiError(400, "InvalidRequestBody", "Broken.", { details }));
-    const shown = ["\u{1F469}".repeat(32), `x${"\u{1F469}".repeat(31)}\ufffd`, ...Array<string>(14).fill("y")].map(
-      detail,
-    );
+    const targets = ["\u{1F469}".repeat(32), `x${"\u{1F469}".repeat(31)}\ufffd`, ...Array<string>(14).fill("y")];
+    const shown = targets.map(detail);
     assert.deepEqual(json, { error: { code: "InvalidRequestBody", message: "Broken.", details: shown } });
   });
 
@@ -105,16 +99,10 @@ describe("an error", () => {
     assert.equal(answer.headers.has("retry-after"), false);
   });
 
-  test("with a code has no statusCode", () => {
-    assert.equal(errorAnswer(accessDenied()).text.includes("statusCode"), false);
-  });
-
   test("passes on Retry-After unchanged", () => {
     const retryAfter = "Wed, 21 Oct 2026 07:28:00 GMT";
-    assert.equal(
-      errorAnswer(new ApiError(503, "ServerBusy", "Busy.", { retryAfter })).headers.get("retry-after"),
-      retryAfter,
-    );
+    const { headers } = errorAnswer(new ApiError(503, "ServerBusy", "Busy.", { retryAfter }));
+    assert.equal(headers.get("retry-after"), retryAfter);
   });
 
   test("that is unexpected discloses only the invocation id", () => {
@@ -132,18 +120,9 @@ describe("an error", () => {
       const response = toHttpAnswer(toErrorReply(error, "an-invocation-id"));
       const answer = readAnswer(response);
       assert.equal(answer.status, 500);
-      assert.deepEqual(answer.json, {
-        error: {
-          code: "InternalServerError",
-          message: "Unexpected failure. Invocation id: an-invocation-id.",
-        },
-      });
+      const message = "Unexpected failure. Invocation id: an-invocation-id.";
+      assert.deepEqual(answer.json, { error: { code: "InternalServerError", message } });
       assert.equal(JSON.stringify([response, answer.text, [...answer.headers]]).includes(secret), false);
     }
-  });
-
-  test("does not disclose its cause", () => {
-    const answer = errorAnswer(new ApiError(400, "InvalidRequestBody", "Broken.", { cause: new Error("s3cr3t") }));
-    assert.equal(answer.text.includes("s3cr3t"), false);
   });
 });

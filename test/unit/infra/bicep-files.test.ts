@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 import { describe, test } from "node:test";
 import * as z from "zod";
-import { namesIn, readDocument, readSettingRows } from "../documents.ts";
-import { type BicepFile, findFaults, infra, listFiles, readBicep } from "./bicep.ts";
+import { missing, namesIn, readDocument, readSettingRows } from "../documents.ts";
+import { findFaults, infra, listFiles, readBicep } from "./bicep.ts";
 import { choices, chosenSettings, parameterNames } from "./parameters.ts";
 
 const files = listFiles(".bicep").map(readBicep);
@@ -27,31 +27,18 @@ for (const file of files) {
       const called = readBicep(posix.join(dirname(file.path), module.path));
 
       test(`passes the required parameters to ${module.symbol}`, () => {
-        const declared = called.params.map(({ name }) => name);
-        const required = called.params.filter((param) => param.required).map(({ name }) => name);
-        assert.deepEqual(
-          module.params.filter((name) => !declared.includes(name)),
-          [],
-          "not declared there",
-        );
-        assert.deepEqual(
-          required.filter((name) => !module.params.includes(name)),
-          [],
-          "missing here",
-        );
+        const required = called.params.filter((param) => param.required);
+        assert.deepEqual(missing(module.params, namesOf(called.params)), [], "not declared there");
+        assert.deepEqual(missing(namesOf(required), module.params), [], "missing here");
       });
 
       test(`uses every output of ${module.symbol}, and only existing ones`, () => {
-        const outputs = called.outputs.map(({ name }) => name);
-        const used = (symbol: string) =>
-          [...file.tree.text.matchAll(new RegExp(`\\b${symbol}[!.?]*\\.outputs\\.(\\w+)`, "g"))].map(
-            ([, name = ""]) => name,
-          );
-        assert.deepEqual(
-          used(module.symbol).filter((name) => !outputs.includes(name)),
-          [],
-          "not declared there",
-        );
+        const outputs = namesOf(called.outputs);
+        const used = (symbol: string) => {
+          const uses = file.tree.text.matchAll(new RegExp(`\\b${symbol}[!.?]*\\.outputs\\.(\\w+)`, "g"));
+          return [...uses].map(([, name = ""]) => name);
+        };
+        assert.deepEqual(missing(used(module.symbol), outputs), [], "not declared there");
         // A module that is used twice need not be used in full each time.
         const usedOfFile = file.modules
           .filter(({ path }) => path === module.path)
@@ -60,24 +47,11 @@ for (const file of files) {
       });
     }
 
-    test("uses every parameter and variable", () => {
-      const declared = [...file.params.map(({ name }) => name), ...file.variables];
-      assert.deepEqual(
-        declared.filter((name) => file.uses(name) === 0),
-        [],
-      );
-    });
-
-    test("uses only declared names", () => {
-      assert.deepEqual(file.unknown(), []);
-    });
-
-    test("uses every existing resource that it declares", () => {
+    test("uses every parameter, variable and existing resource that it declares, and no other names", () => {
       const existing = file.resources.filter((resource) => resource.existing).map(({ symbol }) => symbol);
-      assert.deepEqual(
-        existing.filter((symbol) => file.uses(symbol) === 0),
-        [],
-      );
+      const declared = [...namesOf(file.params), ...file.variables, ...existing];
+      const unused = declared.filter((name) => file.uses(name) === 0);
+      assert.deepEqual([unused, file.unknown()], [[], []]);
     });
 
     test("uses each resource type in one version", () => {
@@ -94,7 +68,7 @@ for (const file of files) {
 
 describe("the values of a deployment", () => {
   test("exist for every parameter of main.bicep, and for no other", () => {
-    assert.deepEqual(parameterNames.toSorted(), main.params.map(({ name }) => name).sort());
+    assert.deepEqual(parameterNames.toSorted(), namesOf(main.params).sort());
   });
 
   test("are in main.parameters.json, for which azd evaluates @allowed", () => {
@@ -103,27 +77,16 @@ describe("the values of a deployment", () => {
     assert.equal(choices.location?.variable, "AZURE_LOCATION");
   });
 
-  test("have no default in the parameters file", () => {
-    assert.deepEqual(
-      Object.entries(choices).filter(([, { fallback }]) => fallback !== undefined),
-      [],
-    );
-  });
-
-  test("have a description in main.bicep", () => {
-    assert.deepEqual(
-      main.params.filter(({ described }) => !described),
-      [],
-    );
+  test("have no default in the parameters file, and a description in main.bicep", () => {
+    assert.ok(Object.values(choices).every(({ fallback }) => fallback === undefined));
+    assert.ok(main.params.every(({ described }) => described));
   });
 
   test("come from azd variables that infra/README.md lists", () => {
     const names = Object.values({ ...choices, ...chosenSettings }).map(({ variable }) => `\`${variable}\``);
     assert.ok(names.length > 20);
-    assert.deepEqual(
-      names.filter((name) => !document.includes(name)),
-      [],
-    );
+    const undocumented = names.filter((name) => !document.includes(name));
+    assert.deepEqual(undocumented, []);
   });
 
   const rows = readSettingRows("infra/README.md").flatMap((row) => namesIn(row.name).map((name) => ({ name, row })));
@@ -140,10 +103,8 @@ describe("the values of a deployment", () => {
 });
 
 test("infra/README.md lists all outputs", () => {
-  assert.deepEqual(
-    outputsOf(main).filter((name) => !document.includes(name)),
-    [],
-  );
+  const undocumented = namesOf(main.outputs).filter((name) => !document.includes(name));
+  assert.deepEqual(undocumented, []);
 });
 
 test("every abbreviation is defined and used", () => {
@@ -154,6 +115,6 @@ test("every abbreviation is defined and used", () => {
   assert.deepEqual([...new Set(used)].sort(), Object.keys(abbreviations).sort());
 });
 
-function outputsOf({ outputs }: BicepFile): string[] {
-  return outputs.map(({ name }) => name);
+function namesOf(named: readonly { name: string }[]): string[] {
+  return named.map(({ name }) => name);
 }

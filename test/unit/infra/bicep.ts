@@ -50,45 +50,12 @@ export interface Module {
 }
 
 /** The functions and decorators of Bicep that these files use. */
-const builtIn = [
-  [
-    "bool",
-    "concat",
-    "contains",
-    "empty",
-    "environment",
-    "fail",
-    "filter",
-    "guid",
-    "int",
-    "items",
-    "loadJsonContent",
-    "loadTextContent",
-    "map",
-    "max",
-  ],
-  ["split", "string", "subscription", "subscriptionResourceId", "tenant", "toLower", "toObject", "trim"],
-  [
-    "union",
-    "uniqueString",
-    "allowed",
-    "batchSize",
-    "description",
-    "maxLength",
-    "maxValue",
-    "metadata",
-    "minLength",
-    "minValue",
-    "secure",
-  ],
-].flat();
-const declarations = [
-  "parameter_declaration",
-  "variable_declaration",
-  "resource_declaration",
-  "module_declaration",
-  "output_declaration",
-];
+const builtIn = (
+  "bool concat contains empty environment fail filter guid int items loadJsonContent loadTextContent map max split " +
+  "string subscription subscriptionResourceId tenant toLower toObject trim union uniqueString allowed batchSize " +
+  "description maxLength maxValue metadata minLength minValue secure"
+).split(" ");
+const declarations = ["parameter", "variable", "resource", "module", "output"].map((kind) => `${kind}_declaration`);
 
 export const infra = join(import.meta.dirname, "../../../infra");
 
@@ -107,45 +74,38 @@ export function listFiles(ending: string): string[] {
 
 export function readBicep(path: string): BicepFile {
   const tree = parse(path);
-  const bodies = tree.descendantsOfType("resource_declaration").map(exists);
   const names = new Map<string, number>();
-  for (const node of tree.descendantsOfType("identifier").map(exists)) {
+  for (const node of nodesOf(tree, "identifier")) {
     if (!namesSomething(node)) names.set(node.text, (names.get(node.text) ?? 0) + 1);
   }
   return {
     path,
     tree,
-    params: tree.descendantsOfType("parameter_declaration").map(exists).map(readParam),
-    variables: tree.descendantsOfType("variable_declaration").map(exists).map(nameOf),
-    resources: bodies.map(readResource),
-    modules: tree.descendantsOfType("module_declaration").map(exists).map(readModule),
-    outputs: tree
-      .descendantsOfType("output_declaration")
-      .map(exists)
-      .map((node) => ({ name: nameOf(node), value: last(node).text })),
+    params: nodesOf(tree, "parameter_declaration").map(readParam),
+    variables: nodesOf(tree, "variable_declaration").map(nameOf),
+    resources: nodesOf(tree, "resource_declaration").map(readResource),
+    modules: nodesOf(tree, "module_declaration").map(readModule),
+    outputs: nodesOf(tree, "output_declaration").map((node) => ({ name: nameOf(node), value: last(node).text })),
     uses: (name) => names.get(name) ?? 0,
     unknown: () => {
-      const declared = tree.descendantsOfType(declarations).map(exists).map(nameOf);
       // Variables of lambdas and loops.
-      const local = [...tree.text.matchAll(/(\w+) =>|for (\w+) in|for \((\w+), (\w+)\) in/g)].flatMap((names) =>
-        names.slice(1),
-      );
-      return [...names.keys()].filter((name) => ![...declared, ...local, ...builtIn].includes(name));
+      const local = tree.text
+        .matchAll(/(\w+) =>|for (\w+) in|for \((\w+), (\w+)\) in/g)
+        .flatMap((found) => found.slice(1));
+      const known = new Set([...nodesOf(tree, declarations).map(nameOf), ...local, ...builtIn]);
+      return [...names.keys()].filter((name) => !known.has(name));
     },
   };
 }
 
 /** Keys of all objects at a path, through unions, conditions and other expressions. */
 export function keysIn(tree: Node): string[] {
-  return tree.descendantsOfType("object_property").map(exists).map(keyOf);
+  return nodesOf(tree, "object_property").map(keyOf);
 }
 
 /** The value of a parameter, variable or resource. */
 export function valueGiven({ tree }: BicepFile, name: string): Node {
-  const found = tree
-    .descendantsOfType(declarations)
-    .map(exists)
-    .find((node) => nameOf(node) === name);
+  const found = nodesOf(tree, declarations).find((node) => nameOf(node) === name);
   if (found === undefined) throw new Error(`${name} is not declared`);
   return last(found);
 }
@@ -165,6 +125,10 @@ function parse(path: string): Node {
   const tree = parser.parse(readFileSync(join(infra, path), "utf8"));
   if (tree === null) throw new Error(`${path} is not parsed`);
   return tree.rootNode;
+}
+
+function nodesOf(tree: Node, types: string | string[]): Node[] {
+  return tree.descendantsOfType(types).map(exists);
 }
 
 function readParam(node: Node): Param {

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { metrics } from "../../../src/telemetry/telemetry.ts";
+import { missing } from "../documents.ts";
 import { infra, listFiles, readBicep } from "./bicep.ts";
 import { faultsOfQuery } from "./kusto.ts";
 
@@ -44,12 +45,8 @@ describe("queries", () => {
     const names = [...new Set(used.map((name) => name.slice(1, -1)))];
     const properties = ["liveness.client", "liveness.session_id", "face.request_id"];
     const known = [...Object.keys(metrics), ...properties];
-    assert.deepEqual(
-      names.filter((name) => !known.includes(name)),
-      [],
-    );
+    assert.deepEqual(missing(names, known), []);
     // Durations are taken from spans and from the log instead.
-    const unused = Object.keys(metrics).filter((name) => !names.includes(name));
-    assert.deepEqual(unused, ["face.duration", "maintenance.duration"]);
+    assert.deepEqual(missing(Object.keys(metrics), names), ["face.duration", "maintenance.duration"]);
   });
 });

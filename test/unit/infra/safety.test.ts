@@ -5,21 +5,65 @@ import { describe, test } from "node:test";
 import { endpoints } from "../../../src/endpoints.ts";
 import { maintenanceSchedule } from "../../../src/functions/maintain-sessions.ts";
 import { heldImageName } from "../../../src/liveness/images/find-image.ts";
+import { missing } from "../documents.ts";
 import { faultsOf } from "../fakes/settings.ts";
 import { infra, listFiles, type Resource, readBicep } from "./bicep.ts";
 import { choices, chosenSettings } from "./parameters.ts";
 
 const files = listFiles(".bicep").map(readBicep);
 
-describe("erased data", () => {
-  const blobs = find("modules/storage.bicep", "Microsoft.Storage/storageAccounts/blobServices");
-
-  for (const policy of ["deleteRetentionPolicy", "containerDeleteRetentionPolicy", "restorePolicy", "changeFeed"]) {
-    test(`${policy} is off`, () => assert.equal(blobs.get("properties", policy, "enabled"), "false"));
+/** What a deployment must set, by module and resource type: paths below `properties`, and the text of their values. */
+const required: Record<string, Record<string, string | undefined>> = {
+  "storage Microsoft.Storage/storageAccounts/blobServices": {
+    "deleteRetentionPolicy.enabled": "false",
+    "containerDeleteRetentionPolicy.enabled": "false",
+    "restorePolicy.enabled": "false",
+    "changeFeed.enabled": "false",
+    isVersioningEnabled: "false",
+  },
+  "storage Microsoft.Storage/storageAccounts": {
+    allowSharedKeyAccess: "false",
+    allowBlobPublicAccess: "false",
+    minimumTlsVersion: "'TLS1_2'",
+    supportsHttpsTrafficOnly: "true",
+  },
+  "face Microsoft.CognitiveServices/accounts": {
+    disableLocalAuth: "true",
+    // Identities need a subdomain.
+    customSubDomainName: "name",
+  },
+  "monitoring Microsoft.Insights/components": { DisableLocalAuth: "true" },
+  "monitoring Microsoft.OperationalInsights/workspaces": {
+    "features.disableLocalAuth": "true",
+    retentionInDays: "retentionDays",
+    "features.immediatePurgeDataOn30Days": "retentionDays == 30",
+  },
+  "monitoring Microsoft.OperationalInsights/workspaces/tables": {
+    retentionInDays: "retentionDays",
+    // No archive.
+    totalRetentionInDays: "retentionDays",
+  },
+  "key-vault Microsoft.KeyVault/vaults": { enableRbacAuthorization: "true" },
+  "function-app Microsoft.Web/sites": {
+    httpsOnly: "true",
+    "siteConfig.minTlsVersion": "'1.2'",
+    // Flex Consumption rejects the property.
+    "siteConfig.ftpsState": undefined,
+    "functionAppConfig.deployment.storage.authentication.type": "'UserAssignedIdentity'",
+    // The package is read and written as another identity than the app's.
+    "functionAppConfig.deployment.storage.authentication.userAssignedIdentityResourceId": "deploymentIdentityId",
+  },
+};
+for (const [resource, properties] of Object.entries(required)) {
+  for (const [path, value] of Object.entries(properties)) {
+    test(`${resource}: ${path} is ${value}`, () => {
+      const [module, type = ""] = resource.split(" ");
+      assert.equal(find(`modules/${module}.bicep`, type).get("properties", ...path.split(".")), value);
+    });
   }
+}
 
-  test("blob versioning is off", () => assert.equal(blobs.get("properties", "isVersioningEnabled"), "false"));
-
+describe("erased data", () => {
   test("uploaded images have a lifecycle rule as a fallback for the timer", () => {
     const policy = find("modules/storage.bicep", "Microsoft.Storage/storageAccounts/managementPolicies");
     assert.match(policy.get("properties", "policy") ?? "", /prefixMatch: \['reference-images\/sessions\/'\]/);
@@ -48,73 +92,19 @@ describe("erased data", () => {
   });
 });
 
-describe("logs", () => {
-  const workspace = find("modules/monitoring.bicep", "Microsoft.OperationalInsights/workspaces");
-  const tables = find("modules/monitoring.bicep", "Microsoft.OperationalInsights/workspaces/tables");
-
-  test("have the chosen retention in every table with device ids", () => {
-    assert.equal(workspace.get("properties", "retentionInDays"), "retentionDays");
-    assert.equal(tables.get("properties", "retentionInDays"), "retentionDays");
-    assert.equal(tables.get("properties", "totalRetentionInDays"), "retentionDays", "no archive");
-    const names = /for table in \[([^\]]+)\]/.exec(readBicep("modules/monitoring.bicep").tree.text)?.[1];
-    assert.deepEqual(
-      names?.replaceAll("'", "").split(", "),
-      // Tables with a default of 90 days.
-      ["AppRequests", "AppDependencies", "AppTraces", "AppExceptions", "AppMetrics"],
-    );
-  });
-
-  test("are deleted immediately after the shortest retention", () => {
-    assert.equal(workspace.get("properties", "features", "immediatePurgeDataOn30Days"), "retentionDays == 30");
-  });
+test("logs have the chosen retention in every table with device ids", () => {
+  const names = /for table in \[([^\]]+)\]/.exec(readBicep("modules/monitoring.bicep").tree.text)?.[1];
+  assert.deepEqual(
+    names?.replaceAll("'", "").split(", "),
+    // Tables with a default of 90 days.
+    ["AppRequests", "AppDependencies", "AppTraces", "AppExceptions", "AppMetrics"],
+  );
 });
 
 describe("access by key is disabled for", () => {
-  test("storage", () => {
-    const account = find("modules/storage.bicep", "Microsoft.Storage/storageAccounts");
-    assert.equal(account.get("properties", "allowSharedKeyAccess"), "false");
-    assert.equal(account.get("properties", "allowBlobPublicAccess"), "false");
-    assert.equal(account.get("properties", "minimumTlsVersion"), "'TLS1_2'");
-    assert.equal(account.get("properties", "supportsHttpsTrafficOnly"), "true");
-  });
-
-  test("the Face account", () => {
-    const account = find("modules/face.bicep", "Microsoft.CognitiveServices/accounts");
-    assert.equal(account.get("kind"), "'Face'");
-    assert.equal(account.get("properties", "disableLocalAuth"), "true");
-    assert.equal(account.get("properties", "customSubDomainName"), "name", "which identities need");
-  });
-
-  test("telemetry", () => {
-    const component = find("modules/monitoring.bicep", "Microsoft.Insights/components");
-    assert.equal(component.get("properties", "DisableLocalAuth"), "true");
-    assert.equal(
-      find("modules/monitoring.bicep", "Microsoft.OperationalInsights/workspaces").get(
-        "properties",
-        "features",
-        "disableLocalAuth",
-      ),
-      "true",
-    );
-  });
-
-  test("the vault", () => {
-    assert.equal(
-      find("modules/key-vault.bicep", "Microsoft.KeyVault/vaults").get("properties", "enableRbacAuthorization"),
-      "true",
-    );
-  });
-
-  test("the app and its deployment", () => {
+  test("the Face account and the deployment of the app", () => {
+    assert.equal(find("modules/face.bicep", "Microsoft.CognitiveServices/accounts").get("kind"), "'Face'");
     const { resources } = readBicep("modules/function-app.bicep");
-    const app = find("modules/function-app.bicep", "Microsoft.Web/sites");
-    assert.equal(app.get("properties", "httpsOnly"), "true");
-    assert.equal(app.get("properties", "siteConfig", "minTlsVersion"), "'1.2'");
-    assert.equal(app.get("properties", "siteConfig", "ftpsState"), undefined, "which Flex Consumption rejects");
-    assert.equal(
-      app.get("properties", "functionAppConfig", "deployment", "storage", "authentication", "type"),
-      "'UserAssignedIdentity'",
-    );
     const passwords = resources.filter(({ type }) => type.endsWith("/basicPublishingCredentialsPolicies"));
     assert.deepEqual(passwords.map(({ get }) => `${get("name")} ${get("properties", "allow")}`).sort(), [
       "'ftp' false",
@@ -217,13 +207,6 @@ describe("roles", () => {
       ["principalId", "Contributor", "storage::blobServices::images"],
       ["deploymentPrincipalId", "Contributor", "storage::blobServices::packages"],
     ]);
-    const app = find("modules/function-app.bicep", "Microsoft.Web/sites");
-    const authentication = ["functionAppConfig", "deployment", "storage", "authentication"];
-    assert.equal(
-      app.get("properties", ...authentication, "userAssignedIdentityResourceId"),
-      "deploymentIdentityId",
-      "the package is read and written as another identity",
-    );
   });
 
   test("have containers as scope that the template creates", () => {
@@ -251,19 +234,13 @@ describe("roles", () => {
   }
 });
 
-describe("App Service Authentication", () => {
-  const authentication = readBicep("modules/function-app.bicep").resources.find(
-    ({ symbol }) => symbol === "authentication",
-  );
-
-  test("validates tokens and passes requests without token to the app", () => {
-    const validation = authentication?.get("properties", "globalValidation") ?? "";
-    assert.match(validation, /requireAuthentication: false/);
-    assert.match(validation, /unauthenticatedClientAction: 'AllowAnonymous'/);
-  });
-
-  test("stores no tokens", () =>
-    assert.equal(authentication?.get("properties", "login", "tokenStore", "enabled"), "false"));
+test("App Service Authentication validates tokens, stores none, and passes requests without token to the app", () => {
+  const { resources } = readBicep("modules/function-app.bicep");
+  const authentication = resources.find(({ symbol }) => symbol === "authentication");
+  assert.equal(authentication?.get("properties", "login", "tokenStore", "enabled"), "false");
+  const validation = authentication?.get("properties", "globalValidation") ?? "";
+  assert.match(validation, /requireAuthentication: false/);
+  assert.match(validation, /unauthenticatedClientAction: 'AllowAnonymous'/);
 });
 
 describe("alerts", () => {
@@ -273,10 +250,7 @@ describe("alerts", () => {
     const names = [...endpoints.map(({ name }) => name), "maintainSessions"];
     const used = [...tree.text.matchAll(/OperationName [!=]= '(\w+)'/g)].map(([, name]) => name ?? "");
     assert.ok(used.length > 0);
-    assert.deepEqual(
-      used.filter((name) => !names.includes(name)),
-      [],
-    );
+    assert.deepEqual(missing(used, names), []);
   });
 
   test("fire only after several missed runs of the timer", () => {

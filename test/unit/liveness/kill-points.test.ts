@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { deeds, outlive } from "../fakes/kill-points.ts";
+import { deeds, outlive, userDeeds } from "../fakes/kill-points.ts";
 import { interruptionsOf } from "../fakes/moments.ts";
 import { createWorld, type Process, type World } from "../fakes/world.ts";
 
 // The test of the same name in test/api/storage repeats the walk over Azurite, where it takes longer.
 
-for (const deed of deeds) {
+for (const deed of [...deeds, ...userDeeds]) {
   describe(`timer after ${deed.what}, interrupted`, async () => {
     const arrange = async () => {
       const world = createWorld();

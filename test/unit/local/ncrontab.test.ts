@@ -24,25 +24,12 @@ describe("a schedule", () => {
     });
   }
 
-  for (const expression of [
-    "",
-    "* * * *",
-    "* * * * * * *",
-    "60 * * * * *",
-    "0 0 24 * * *",
-    "0 0 0 0 * *",
-    "5-1 * * * *",
-  ]) {
-    test(`'${expression}' is invalid`, () =>
-      assert.throws(() => parseSchedule(expression), /in the schedule|not a schedule/));
+  for (const expression of ["", "* * * *", "* * * * * * *"]) {
+    test(`'${expression}' is invalid`, () => assert.throws(() => parseSchedule(expression), /not a schedule/));
   }
   for (const expression of [
-    "*/0 * * * * *",
-    "a * * * * *",
-    "1,,2 * * * * *",
-    "1-2-3 * * * * *",
-    "-1 * * * * *",
-    "0 0 0 L * *",
+    ...["60 * * * * *", "0 0 24 * * *", "0 0 0 0 * *", "5-1 * * * *", "*/0 * * * * *", "a * * * * *"],
+    ...["1,,2 * * * * *", "1-2-3 * * * * *", "-1 * * * * *", "0 0 0 L * *"],
   ]) {
     test(`'${expression}' is invalid`, () => assert.throws(() => parseSchedule(expression), /in the schedule/));
   }

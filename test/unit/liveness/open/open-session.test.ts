@@ -7,7 +7,7 @@ import { openSession } from "../../../../src/liveness/open/open-session.ts";
 import { writePlace } from "../../../../src/storage/rows/references.ts";
 import { makeImage } from "../../../fixtures/images.ts";
 import { tokenOf } from "../../fakes/face-service.ts";
-import { command, createWorld, trusted, type World } from "../../fakes/world.ts";
+import { assertNothingStored, command, createWorld, trusted, type World } from "../../fakes/world.ts";
 
 const bytes = makeImage({ type: "png", width: 300, height: 400 });
 const facts = inspectImage(bytes);
@@ -44,30 +44,15 @@ describe("openSession", () => {
   test("record -> contains the request and the response of the service", async () => {
     const world = createWorld();
     const request = { authTokenTimeToLiveInSeconds: 60, livenessOperationMode: "PassiveActive" } as const;
-    const { record } = await open(world, {
-      request,
-      clientReferenceId: "an-order",
-      caller: { ...trusted, owner: "alice" },
-    });
+    const caller = { ...trusted, owner: "alice" };
+    const { record } = await open(world, { request, clientReferenceId: "an-order", caller });
     assert.deepEqual(record, {
-      creationId: "c0ffee00-0000-4000-8000-000000000001",
-      sessionId: "5e551011-0000-4000-8000-000000000001",
-      kind: "liveness",
-      deviceCorrelationId: "a-device",
-      clientReferenceId: "an-order",
-      apiVersion: "v1.2",
-      upstreamVersion: "v1.2",
-      createdOn: "2026-03-01T12:00:00.000Z",
-      tokenExpiresOn: "2026-03-01T12:01:00.000Z",
-      expiresOn: "2026-03-03T12:00:00.000Z",
-      ttlSeconds: 60,
-      status: "NotStarted",
-      attempts: 0,
-      final: false,
-      reasons: [],
-      clientName: "a-service",
-      owner: "alice",
-      countedFor: "services",
+      ...{ creationId: "c0ffee00-0000-4000-8000-000000000001", sessionId: "5e551011-0000-4000-8000-000000000001" },
+      ...{ kind: "liveness", deviceCorrelationId: "a-device", clientReferenceId: "an-order" },
+      ...{ apiVersion: "v1.2", upstreamVersion: "v1.2", status: "NotStarted", attempts: 0, final: false, reasons: [] },
+      ...{ createdOn: "2026-03-01T12:00:00.000Z", tokenExpiresOn: "2026-03-01T12:01:00.000Z" },
+      ...{ expiresOn: "2026-03-03T12:00:00.000Z", ttlSeconds: 60 },
+      ...{ clientName: "a-service", owner: "alice", countedFor: "services" },
     });
     assert.deepEqual(world.tables.records.all()[0]?.value, {
       ...record,
@@ -80,32 +65,20 @@ describe("openSession", () => {
     const world = createWorld();
     const { record } = await open(world);
     const { creationId, sessionId } = record;
-    const [stored] = world.tables.records.all();
-    assert.ok(stored);
-    const { partition, row } = stored;
-    const { idempotencyRowKey } = stored.value;
+    const { partition, row, value } = world.tables.records.all()[0] ?? assert.fail();
+    const { idempotencyRowKey } = value;
     assert.equal(partition, "a-device");
     const [key] = world.tables.keys.all();
     assert.deepEqual([key?.partition, key?.row], [partition, idempotencyRowKey]);
     assert.deepEqual([key?.value.creationId, key?.value.sessionId], [creationId, sessionId]);
     const [pointer] = world.tables.pointers.all();
     assert.deepEqual([pointer?.value.partition, pointer?.value.row], [partition, row]);
-    assert.deepEqual(
-      world.tables.expiry.all().map(({ value }) => value),
-      [
-        {
-          creationId,
-          createdOn: record.createdOn,
-          phase: "collect",
-          dueOn: "2026-03-01T12:12:00.000Z",
-          place: writePlace({ partition, idempotencyRowKey }),
-        },
-      ],
-    );
-    assert.deepEqual(
-      world.tables.guards.all().map(({ value }) => value.recent),
-      [[record.createdOn]],
-    );
+    const due = world.tables.expiry.all().map(({ value }) => value);
+    const place = writePlace({ partition, idempotencyRowKey });
+    const { createdOn } = record;
+    assert.deepEqual(due, [{ creationId, createdOn, phase: "collect", dueOn: "2026-03-01T12:12:00.000Z", place }]);
+    const counted = world.tables.guards.all().map(({ value }) => value.recent);
+    assert.deepEqual(counted, [[createdOn]]);
   });
 
   test("request to the service -> contains the parameters of the command", async () => {
@@ -150,11 +123,8 @@ describe("openSession with an uploaded verify image", () => {
     const [[name, stored] = assert.fail()] = world.blobs.images;
     assert.equal(name, `sessions/${record.creationId}`);
     assert.deepEqual(Buffer.from(stored.bytes), bytes);
-    const { sha256, contentType, deviceCorrelationId, owner } = stored.facts;
-    assert.deepEqual(
-      [sha256, contentType, deviceCorrelationId, owner],
-      [facts.sha256, "image/png", "a-device", "alice"],
-    );
+    const bound = { contentType: "image/png", deviceCorrelationId: "a-device", owner: "alice" };
+    assert.partialDeepStrictEqual(stored.facts, { sha256: facts.sha256, ...bound });
   });
 });
 
@@ -183,11 +153,7 @@ describe("openSession with a held reference image", () => {
     };
     assert.deepEqual(await usedFor(alice), bytes);
     assert.deepEqual(await usedFor(trusted), others);
-    assert.deepEqual(
-      await usedFor({ ...trusted, owner: "alice" }),
-      others,
-      "a user with a client key counts as a service",
-    );
+    assert.deepEqual(await usedFor({ ...trusted, owner: "alice" }), others, "the key makes the user a service");
     await assert.rejects(usedFor({ trusted: false, owner: "bob" }), notFound);
   });
 
@@ -213,12 +179,11 @@ describe("openSession with a held reference image", () => {
     const world = createWorld();
     const process = world.start();
     await assert.rejects(openSession(process.deps, command({ referenceImageId: "missing" })), notFound);
-    assert.deepEqual(world.everything(), createWorld().everything());
+    assertNothingStored(world);
     assert.equal(world.service.opened, 0);
     // The creation takes a place and releases it: the key row, and the guard, which then counts nothing.
-    assert.deepEqual([...process.calls.names].sort(), [
-      ...["images.get", "sessions.get", "sessions.remove", "sessions.remove", "sessions.transact"],
-    ]);
+    const names = ["images.get", "sessions.get", "sessions.remove", "sessions.remove", "sessions.transact"];
+    assert.deepEqual([...process.calls.names].sort(), names);
   });
 
   test("reading the image -> in parallel with taking the place", async () => {

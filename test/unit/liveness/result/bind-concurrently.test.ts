@@ -1,25 +1,22 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe } from "node:test";
 import { getSession } from "../../../../src/liveness/result/get-session.ts";
 import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
 import { runTimer } from "../../fakes/app.ts";
-import { play, realFace } from "../../fakes/face-service.ts";
-import { interleavingsOf } from "../../fakes/moments.ts";
-import { seedSession } from "../../fakes/seed.ts";
-import { createWorld, type Process, trusted, type World } from "../../fakes/world.ts";
+import { type Outcome, resultOf } from "../../fakes/calls.ts";
+import { realFace } from "../../fakes/face-service.ts";
+import { testInterleavings } from "../../fakes/moments.ts";
+import { seedWorld } from "../../fakes/seed.ts";
+import { assertNothingStored, type Process, sessionAt, trusted, type World } from "../../fakes/world.ts";
 
 /** A session with a result whose client has not reported its device. */
-async function arrange(): Promise<World> {
-  const world = createWorld();
-  const { record } = await seedSession(world, { setInClient: true });
-  play(world.service, record.sessionId, realFace());
-  return world;
-}
+const arrange = async () => (await seedWorld({ setInClient: true }, realFace())).world;
 
-const sessionOf = (world: World) => [...world.service.live.keys()][0] ?? assert.fail();
-const settleAs = (deviceCorrelationId: string) => (deps: Process["deps"], world: World) =>
-  settleSession(deps, trusted, sessionOf(world), { deviceCorrelationId });
-const watch = (deps: Process["deps"], world: World) => getSession(deps, trusted, "liveness", sessionOf(world));
+const settleAs =
+  (deviceCorrelationId: string) =>
+  ({ deps }: Process, world: World) =>
+    settleSession(deps, trusted, sessionAt(world), { deviceCorrelationId });
+const watch = ({ deps }: Process, world: World) => getSession(deps, trusted, "liveness", sessionAt(world));
 
 /** Asserts that all rows of the session are in the partition of the device, and that the timer removes them. */
 async function assertWhole(world: World, device: string): Promise<void> {
@@ -30,42 +27,37 @@ async function assertWhole(world: World, device: string): Promise<void> {
   assert.equal(world.tables.entries.all().length, 1);
   world.advance({ days: 400 });
   for (let run = 0; run < 2; run += 1) await runTimer(world.start());
-  assert.deepEqual(world.everything(), createWorld().everything());
+  assertNothingStored(world);
 }
 
 describe("two processes that bind a session to different devices", async () => {
-  const bind = ({ deps }: Process, world: World) => settleAs("mine")(deps, world);
-  for (const { name, run } of await interleavingsOf(arrange, bind)) {
-    test(`the other ${name} -> one binds it, the other is refused`, async () => {
-      const world = await arrange();
-      const other = Promise.withResolvers<string>();
-      const rival = async () => {
-        const outcome = await world.start().attempt((deps) => settleAs("yours")(deps, world));
-        other.resolve("value" in outcome ? "accepted" : String("error" in outcome && (outcome.error as Error).message));
-      };
-      const process = world.start(run(rival));
-      const mine = await process.attempt((deps) => settleAs("mine")(deps, world));
-      const refused = /another device's/;
-      if ("value" in mine) assert.match(await other.promise, refused);
-      else assert.ok("error" in mine && refused.test(String(mine.error)) && (await other.promise) === "accepted");
-      await assertWhole(world, "value" in mine ? "mine" : "yours");
-    });
-  }
+  const others = new WeakMap<World, Promise<Outcome<unknown>>>();
+  const bindOther = (world: World) => {
+    const process = world.start();
+    const outcome = process.attempt(() => settleAs("yours")(process, world));
+    others.set(world, outcome);
+    return outcome;
+  };
+  const title = "the other {} -> one binds it, the other is refused";
+  await testInterleavings(title, arrange, settleAs("mine"), bindOther, async (world, mine) => {
+    const yours = (await others.get(world)) ?? assert.fail();
+    const [refused, device] = "value" in mine ? [yours, "mine"] : [mine, "yours"];
+    assert.ok("value" in mine || "value" in yours);
+    assert.throws(() => resultOf(refused), /another device's/);
+    await assertWhole(world, device);
+  });
 });
 
 describe("session bound to its device during another request", async () => {
+  const bind = (world: World) => settleAs("mine")(world.start(), world);
   for (const [what, operate] of [
     ["getSession", watch],
     ["settleSession with the same device", settleAs("mine")],
   ] as const) {
-    const start = ({ deps }: Process, world: World) => operate(deps, world);
-    for (const { name, run } of await interleavingsOf(arrange, start)) {
-      test(`${what}, bound ${name} -> recorded once, in the partition of the device`, async () => {
-        const world = await arrange();
-        const bind = () => settleAs("mine")(world.start().deps, world);
-        await operate(world.start(run(bind)).deps, world);
-        await assertWhole(world, "mine");
-      });
-    }
+    const title = `${what}, bound {} -> recorded once, in the partition of the device`;
+    await testInterleavings<unknown>(title, arrange, operate, bind, async (world, outcome) => {
+      resultOf(outcome);
+      await assertWhole(world, "mine");
+    });
   }
 });

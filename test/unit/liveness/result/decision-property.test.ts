@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import type { AttemptResult } from "../../../../src/face/model.ts";
+import type { Attempt, AttemptResult } from "../../../../src/face/model.ts";
 import { decide, type Evidence, reasonCodes } from "../../../../src/liveness/result/decision.ts";
 import { attempts, evidence, failed } from "./evidence.ts";
 
@@ -20,10 +20,23 @@ const result: fc.Arbitrary<AttemptResult> = fc.record(
   { requiredKeys: [], ...noNulls },
 );
 
+const facts: fc.Arbitrary<Pick<Attempt, "clientInformation" | "abuseMonitoringResult">> = fc.record(
+  {
+    clientInformation: fc.array(fc.constantFrom({ ip: "203.0.113.24" }, { ip: "198.51.100.7" }), { maxLength: 2 }),
+    abuseMonitoringResult: fc.record({
+      isAbuseDetected: fc.boolean(),
+      otherFlaggedSessions: fc.constant([]),
+    }),
+  },
+  { requiredKeys: [], ...noNulls },
+);
+
 const anyEvidence: fc.Arbitrary<Evidence> = fc
   .record(
     {
-      outcomes: fc.array(fc.oneof(result, fc.constant(failed)), { maxLength: 5 }),
+      outcomes: fc.array(fc.tuple(fc.oneof(result, fc.constant(failed)), facts), { maxLength: 5 }),
+      attemptsAllowed: fc.integer({ min: 1, max: 3 }),
+      expectedClientIpAddress: fc.constant("203.0.113.0/24"),
       kind: fc.constantFrom("liveness", "livenessWithVerify"),
       threshold: fc.double({ min: 0, max: 1, noNaN: true }),
       referenceImageHash: hash,
@@ -36,9 +49,17 @@ const anyEvidence: fc.Arbitrary<Evidence> = fc
     },
     { requiredKeys: ["outcomes"], ...noNulls },
   )
-  .map(({ outcomes, ...more }) => evidence(attempts(...outcomes), more));
+  .map(({ outcomes, ...more }) => {
+    const made = attempts(...outcomes.map(([outcome]) => outcome));
+    return evidence(
+      made.map((attempt, index) => ({ ...attempt, ...outcomes[index]?.[1] })),
+      more,
+    );
+  });
 
-const isSwap = (reason: string) => reason === "ClientDigestMismatch" || reason === "VerifyImageHashMismatch";
+const swaps = ["ClientDigestMismatch", "VerifyImageHashMismatch", "ClientIpMismatch"];
+const isSwap = (reason: string) => swaps.includes(reason);
+const countedOf = (seen: Evidence) => seen.attempts.filter((_, index) => index < (seen.attemptsAllowed ?? 5));
 
 test("decide with a mismatch, now or earlier -> rejected, and the reason is kept", () => {
   fc.assert(
@@ -56,7 +77,15 @@ test("decide -> accepts only a real face, and with verify only a match above the
   fc.assert(
     fc.property(anyEvidence, (seen) => {
       if (decide(seen).decision !== "accepted") return;
-      const latest = seen.attempts.findLast((attempt) => attempt.result !== undefined)?.result;
+      const counted = countedOf(seen);
+      assert.ok(!counted.some(({ abuseMonitoringResult }) => abuseMonitoringResult?.isAbuseDetected));
+      const answered = counted.filter((attempt) => attempt.result !== undefined);
+      if (seen.expectedClientIpAddress !== undefined) {
+        assert.ok(answered.at(-1)?.clientInformation?.length);
+        const addresses = answered.flatMap(({ clientInformation = [] }) => clientInformation);
+        assert.ok(addresses.every(({ ip }) => ip === "203.0.113.24"));
+      }
+      const latest = answered.at(-1)?.result;
       assert.equal(latest?.livenessDecision?.toLowerCase(), "realface");
       if (seen.requireClientDigest) assert.equal(seen.clientDigest, latest?.digest);
       if (seen.kind === "liveness") return;
@@ -64,6 +93,28 @@ test("decide -> accepts only a real face, and with verify only a match above the
       assert.ok((latest?.verifyResult?.matchConfidence ?? 0) >= seen.threshold);
     }),
     { numRuns: 1000 },
+  );
+});
+
+test("decide with a finding of abuse, now or earlier -> not accepted, and the reason is kept", () => {
+  fc.assert(
+    fc.property(anyEvidence, (seen) => {
+      const { decision, reasons } = decide(seen);
+      const isFlagged =
+        seen.earlierReasons.includes("AbuseDetected") ||
+        countedOf(seen).some(({ abuseMonitoringResult }) => abuseMonitoringResult?.isAbuseDetected);
+      assert.equal(reasons.includes("AbuseDetected"), isFlagged && decision !== undefined);
+      if (isFlagged) assert.notEqual(decision, "accepted");
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test("decide -> attempts beyond the limit change nothing", () => {
+  fc.assert(
+    fc.property(anyEvidence, (seen) => {
+      assert.deepEqual(decide(seen), decide({ ...seen, attempts: countedOf(seen) }));
+    }),
   );
 });
 

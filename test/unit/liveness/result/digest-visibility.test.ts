@@ -76,6 +76,28 @@ describe("attemptFor", () => {
   });
 });
 
+describe("attemptFor with a finding of abuse monitoring", () => {
+  const others = [{ attemptId: 1, sessionId: "of-another-person", sessionImageId: "an-image" }];
+  const flagged: Attempt = {
+    ...succeeded,
+    abuseMonitoringResult: { isAbuseDetected: true, otherFlaggedSessions: others },
+  };
+  // Fields that a later version of the service may add.
+  Object.assign(flagged.abuseMonitoringResult ?? {}, { otherPeople: ["another-person"] });
+
+  test("trusted service -> the flagged sessions, with all fields", () => {
+    assert.equal(attemptFor(trusted, before, flagged), flagged);
+  });
+
+  test("user, also one who sees the digest -> the finding without anything of other sessions", () => {
+    const matching = newRecord(startOfTime, { clientDigest: digest, reasons: ["RealFace", "AbuseDetected"] });
+    for (const record of [before, matching, mismatched]) {
+      const { abuseMonitoringResult } = attemptFor(user, record, flagged);
+      assert.deepEqual(abuseMonitoringResult, { isAbuseDetected: true, otherFlaggedSessions: [] });
+    }
+  });
+});
+
 describe("sessionFieldsFor", () => {
   test("user before a matching digest was recorded -> fields without digests", () => {
     const state: SessionState = {

@@ -2,114 +2,189 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Attempt } from "../../../../src/face/model.ts";
 import { getSession } from "../../../../src/liveness/result/get-session.ts";
+import { readAuditTrail } from "../../../../src/liveness/result/history.ts";
+import { recordResult } from "../../../../src/liveness/result/record-result.ts";
 import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
-import { drain } from "../../../../src/liveness/retain/maintain.ts";
-import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
-import { interruptionsOf } from "../../fakes/moments.ts";
-import { seedSession } from "../../fakes/seed.ts";
-import { createWorld, type Process, trusted, type World } from "../../fakes/world.ts";
+import { failOn } from "../../fakes/calls.ts";
+import { failedAttempt, type Outcome, play, realFace } from "../../fakes/face-service.ts";
+import { drainOnce, runMaintenance } from "../../fakes/maintenance.ts";
+import { testInterruptions } from "../../fakes/moments.ts";
+import { seedWorld } from "../../fakes/seed.ts";
+import { trusted, type World } from "../../fakes/world.ts";
 
 const spoof = realFace({ livenessDecision: "spoofface" });
 
 /** A session settled after its first attempt, with further attempts until its token ended. */
-async function usedAgain(further: Pick<Attempt, "result" | "error">[], first = realFace()): Promise<World> {
-  const world = createWorld();
-  const { record } = await seedSession(world, { uploads: true, owner: "alice" });
-  play(world.service, record.sessionId, first);
-  await settleSession(world.start().deps, trusted, record.sessionId, { digest: "service-digest" });
-  for (const attempt of further) play(world.service, record.sessionId, attempt);
+async function usedAgain(further: Outcome[], first = realFace()): Promise<World> {
+  const { world, sessionId } = await seedWorld({ uploads: true, owner: "alice" }, first);
+  await settleSession(world.start().deps, trusted, sessionId, { digest: "service-digest" });
+  for (const attempt of further) play(world.service, sessionId, attempt);
   world.advance({ minutes: 12 });
   return world;
 }
 
-const collect = (process: Process, world: World) => drain(process.maintenance(), world.now() + 60_000);
-
-async function collected(world: World) {
-  const process = world.start();
-  assert.equal((await collect(process, world)).collected, 1);
-  return { names: process.calls.names, record: world.record(), entries: world.tables.entries.all() };
+/** Collects the session. Returns the calls. */
+async function collect(world: World): Promise<string[]> {
+  const { summary, names } = await runMaintenance(world);
+  assert.equal(summary.collected, 1);
+  return names;
 }
 
-const outcome = ({
-  record: { decision, reasons, status, attempts, final },
-}: {
-  record: ReturnType<World["record"]>;
-}) => [...[decision, reasons, status, attempts, final]];
+const rejectionsIn = (world: World) =>
+  world.tables.guards.all().find(({ partition }) => partition === "a-device")?.value.rejectionsInARow;
 
-describe("collecting a settled session with further attempts", () => {
+function assertRecorded(world: World, expected: Partial<ReturnType<World["record"]>>): void {
+  assert.partialDeepStrictEqual(world.record(), { status: "Succeeded", final: true, ...expected });
+  assert.equal(world.tables.entries.all().length, world.record().attempts);
+}
+
+describe("collecting a settled session with further attempts", async () => {
   test("any further attempts -> added to the audit trail, decision kept", async () => {
     for (const further of [[spoof], [failedAttempt()], [failedAttempt(), spoof]]) {
       const world = await usedAgain(further);
       const { reasons } = world.record();
-      const done = await collected(world);
-      assert.deepEqual(outcome(done), ["accepted", reasons, "Succeeded", 1 + further.length, true]);
-      assert.equal(done.entries.length, 1 + further.length);
-      assert.deepEqual(world.tables.guards.all()[0]?.value.rejectionsInARow, 0);
+      await collect(world);
+      assertRecorded(world, { decision: "accepted", reasons, attempts: 1 + further.length });
+      assert.equal(rejectionsIn(world), 0);
     }
+  });
+
+  test("further attempt flagged by abuse monitoring -> a person decides", async () => {
+    const abuseMonitoringResult = { isAbuseDetected: true, otherFlaggedSessions: [] };
+    const world = await usedAgain([{ ...realFace(), abuseMonitoringResult }]);
+    await collect(world);
+    const { decision, reasons } = world.record();
+    assert.deepEqual([decision, reasons.at(-1)], ["inconclusive", "AbuseDetected"]);
   });
 
   test("rejected before, accepted in a further attempt -> stays rejected, counted once", async () => {
     const world = await usedAgain([realFace()], spoof);
-    assert.deepEqual(outcome(await collected(world)), ["rejected", ["SpoofDetected"], "Succeeded", 2, true]);
-    assert.equal(
-      world.tables.guards.all().find(({ partition }) => partition === "a-device")?.value.rejectionsInARow,
-      1,
-    );
+    await collect(world);
+    assertRecorded(world, { decision: "rejected", reasons: ["SpoofDetected"], attempts: 2 });
+    assert.equal(rejectionsIn(world), 1);
   });
 
   test("further attempt with another verify image -> rejected, counted for the lock-out", async () => {
     const world = await usedAgain([realFace({ verifyImageHash: "f".repeat(64) })]);
-    const [decision, reasons] = outcome(await collected(world));
-    assert.deepEqual([decision, reasons], ["rejected", ["VerifyImageHashMismatch"]]);
-    assert.equal(
-      world.tables.guards.all().find(({ partition }) => partition === "a-device")?.value.rejectionsInARow,
-      1,
-    );
+    await collect(world);
+    assertRecorded(world, { decision: "rejected", reasons: ["VerifyImageHashMismatch"] });
+    assert.equal(rejectionsIn(world), 1);
   });
 
   test("further attempt with an image -> linked to the session", async () => {
     const world = await usedAgain([realFace({ sessionImageId: "an-image" })]);
-    await collected(world);
+    await collect(world);
     assert.equal(await world.start().deps.sessionImages.sessionOf("an-image"), world.record().sessionId);
   });
 
   test("with or without further attempts -> one call to the service in all", async () => {
     for (const further of [[], [spoof]]) {
       const world = await usedAgain(further);
-      const { names } = await collected(world);
-      assert.equal(names.filter((name) => name === "face.get").length, 1);
-      const process = world.start();
-      await collect(process, world);
-      assert.equal(process.calls.names.includes("face.get"), false);
+      assert.equal((await collect(world)).filter((name) => name === "face.get").length, 1);
+      assert.equal((await runMaintenance(world)).names.includes("face.get"), false);
     }
   });
 
   test("no further attempts -> no additional requests to the tables", async () => {
-    const { names } = await collected(await usedAgain([]));
-    const requests = names.filter((name) => !name.startsWith("face.") && name !== "expiry.query");
+    const names = await collect(await usedAgain([]));
+    const requests = names.filter((name) => !name.startsWith("face."));
     assert.deepEqual(requests, ["sessions.get", "expiry.put", "expiry.remove"]);
   });
 
   test("getSession instead of collecting -> the latest attempt decides", async () => {
     const world = await usedAgain([spoof]);
-    const { sessionId } = world.record();
-    await getSession(world.start().deps, trusted, "livenessWithVerify", sessionId);
+    await getSession(world.start().deps, trusted, "livenessWithVerify", world.record().sessionId);
     assert.equal(world.record().decision, "rejected");
+  });
+
+  const arrange = () => usedAgain([failedAttempt(), spoof]);
+  await testInterruptions("the next run has recorded each attempt once", arrange, drainOnce, async (world) => {
+    world.advance({ minutes: 5 });
+    await runMaintenance(world);
+    assertRecorded(world, { decision: "accepted", attempts: 3 });
   });
 });
 
-describe("collecting a settled session with further attempts, interrupted", async () => {
-  const arrange = () => usedAgain([failedAttempt(), spoof]);
-  for (const { name, hook } of await interruptionsOf(arrange, collect)) {
-    test(`${name} -> the next run has recorded each attempt once`, async () => {
-      const world = await arrange();
-      const process = world.start(hook);
-      await process.attempt(() => collect(process, world));
-      world.advance({ minutes: 5 });
-      await collect(world.start(), world);
-      assert.deepEqual(outcome({ record: world.record() }).slice(2), ["Succeeded", 3, true]);
-      assert.equal(world.record().decision, "accepted");
-      assert.equal(world.tables.entries.all().length, 3);
+describe("recordResult with attempts out of order", () => {
+  const running = (attemptId: number): Attempt => ({ attemptId, attemptStatus: "Running" });
+  const failed = (attemptId: number, more: Partial<Attempt> = {}): Attempt => ({
+    ...{ attemptId, attemptStatus: "Failed", ...failedAttempt(`Error${attemptId}`) },
+    ...more,
+  });
+  const real = (attemptId: number): Attempt => ({ attemptId, attemptStatus: "Succeeded", ...realFace() });
+  const [first, second] = [failed(1, { audit: { id: "70" } }), failed(2, { audit: { id: "71" } })];
+
+  for (const [what, responses, entries, decision] of [
+    [
+      "attempt ends after a later one -> all recorded",
+      [
+        [running(1), failed(2)],
+        [failed(1), failed(2)],
+        [failed(1), failed(2), real(3)],
+      ],
+      ["1 at 01", "2 at 00", "3 at 02"],
+      "accepted",
+    ],
+    [
+      "audit entry follows one with a higher id -> both recorded",
+      [[second], [first, second]],
+      ["70 at 01", "71 at 00"],
+      "inconclusive",
+    ],
+    [
+      "service no longer returns earlier attempts -> all recorded",
+      [[failed(1), failed(2)], [real(3)]],
+      ["1 at 00", "2 at 00", "3 at 01"],
+      "accepted",
+    ],
+    [
+      "service returns an attempt twice -> recorded once",
+      [
+        [failed(1), failed(1)],
+        [failed(1), failed(1), failed(2)],
+      ],
+      ["1 at 00", "2 at 01"],
+      "inconclusive",
+    ],
+  ] as const) {
+    test(what, async () => {
+      const { world, sessionId } = await seedWorld();
+      for (const attempts of responses) {
+        Object.assign(world.service.live.get(sessionId)?.state ?? {}, { attempts, status: "Running" });
+        const { deps } = world.start();
+        await recordResult(deps, (await deps.sessions.find(sessionId)) ?? assert.fail());
+        world.advance({ minutes: 1 });
+      }
+      const recorded = world.tables.entries.all().map(({ value }) => value);
+      const times = recorded.map(({ entryId, receivedOn }) => `${entryId} at ${receivedOn?.slice(14, 16)}`);
+      assert.deepEqual(times, entries);
+      assert.deepEqual([world.record().attempts, world.record().decision], [entries.length, decision]);
     });
   }
+});
+
+describe("readAuditTrail", () => {
+  test("attempt after the first result -> contained, and decides", async () => {
+    const { world, sessionId } = await seedWorld({}, realFace({ livenessDecision: "uncertain" }));
+    const { deps } = world.start();
+    const countOf = async () => (await readAuditTrail(deps, trusted, "liveness", sessionId)).attempts.length;
+    assert.equal(await countOf(), 1);
+    play(world.service, sessionId, realFace());
+    assert.equal(await countOf(), 2);
+    assert.equal(world.record().decision, "accepted");
+  });
+
+  test("no further attempt possible -> read from the store without the service", async () => {
+    for (const [attempts, minutes] of [
+      [[failedAttempt(), failedAttempt(), realFace()], 0],
+      [[realFace()], 12],
+    ] as const) {
+      const { world, sessionId } = await seedWorld({}, ...attempts);
+      world.advance({ minutes });
+      await settleSession(world.start().deps, trusted, sessionId, {});
+      const { deps } = world.start(failOn("face.get"));
+      const trail = await readAuditTrail(deps, trusted, "liveness", sessionId);
+      assert.equal(trail.attempts.length, attempts.length);
+    }
+  });
 });

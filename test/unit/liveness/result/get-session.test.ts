@@ -1,149 +1,213 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ApiError } from "../../../../src/errors.ts";
+import type { SessionKind } from "../../../../src/face/model.ts";
 import type { Caller } from "../../../../src/liveness/model/caller.ts";
-import { findSession, getSession } from "../../../../src/liveness/result/get-session.ts";
-import { failOn } from "../../fakes/calls.ts";
-import { play, realFace } from "../../fakes/face-service.ts";
-import { seedSession } from "../../fakes/seed.ts";
-import { createWorld, trusted } from "../../fakes/world.ts";
+import { deleteSession, findSession, getSession } from "../../../../src/liveness/result/get-session.ts";
+import { failOn, InjectedError } from "../../fakes/calls.ts";
+import { realFace } from "../../fakes/face-service.ts";
+import { testInterruptions } from "../../fakes/moments.ts";
+import { seedWorld } from "../../fakes/seed.ts";
+import { createWorld, type Process, sessionAt, trusted, type World } from "../../fakes/world.ts";
 
 const notFound = {
-  name: "ApiError",
-  status: 404,
-  code: "SessionNotFound",
+  ...{ name: "ApiError", status: 404, code: "SessionNotFound" },
   message: "Session Id is not found. The session id is expired or does not exist.",
 };
-
 const alice: Caller = { trusted: false, owner: "alice" };
 const bob: Caller = { trusted: false, owner: "bob" };
 const anonymous: Caller = { trusted: false };
 
+const get = (world: World, sessionId: string) => getSession(world.start().deps, trusted, "liveness", sessionId);
+const remove = (world: World, sessionId: string) => deleteSession(world.start().deps, trusted, "liveness", sessionId);
+const callsService = (names: readonly string[]) => names.some((name) => name.startsWith("face."));
+
 describe("findSession", () => {
-  test("session with an owner -> found by trusted services and the owner only", async () => {
-    const world = createWorld();
-    const { record } = await seedSession(world, { owner: "alice" });
-    const { deps } = world.start();
-    for (const caller of [trusted, alice]) {
-      assert.deepEqual((await findSession(deps, caller, record.sessionId)).record, record);
+  test("session with or without an owner -> found by trusted services and the owner only", async () => {
+    for (const [owner, seeing, others] of [
+      ["alice", [trusted, alice], [bob, anonymous]],
+      [undefined, [trusted], [alice, anonymous]],
+    ] as const) {
+      const { world, record } = await seedWorld(owner === undefined ? {} : { owner });
+      const { deps } = world.start();
+      for (const caller of seeing) assert.deepEqual((await findSession(deps, caller, record.sessionId)).record, record);
+      for (const caller of others) await assert.rejects(findSession(deps, caller, record.sessionId), notFound);
     }
-    for (const caller of [bob, anonymous]) await assert.rejects(findSession(deps, caller, record.sessionId), notFound);
   });
 
-  test("session without an owner -> found by trusted services only", async () => {
-    const world = createWorld();
-    const { record } = await seedSession(world);
-    const { deps } = world.start();
-    assert.equal((await findSession(deps, trusted, record.sessionId)).record.sessionId, record.sessionId);
-    for (const caller of [alice, anonymous])
-      await assert.rejects(findSession(deps, caller, record.sessionId), notFound);
-  });
-
-  test("unknown id -> the same error", async () => {
-    const { deps } = createWorld().start();
-    await assert.rejects(findSession(deps, trusted, "5e551011-0000-4000-8000-999999999999"), notFound);
-  });
-
-  test("malformed id -> SessionNotFound without a request to the store", async () => {
+  test("unknown id -> the same error, and for a malformed one without a request to the store", async () => {
     const { calls, deps } = createWorld().start();
     for (const id of ["", "a/b", "a'b", "a b", "..", "a".repeat(65), "ä", "a\n"]) {
       await assert.rejects(findSession(deps, trusted, id), notFound, id);
     }
     assert.deepEqual(calls.names, []);
+    await assert.rejects(findSession(deps, trusted, "5e551011-0000-4000-8000-999999999999"), notFound);
   });
 });
 
+for (const [name, operate] of Object.entries({ getSession, deleteSession })) {
+  test(`${name} of another kind or owner, unknown or pruned -> SessionNotFound without a call to the service`, async () => {
+    const { world, sessionId } = await seedWorld({ owner: "alice" });
+    const { calls, deps } = world.start();
+    const assertMissing = async (caller: Caller, kind: SessionKind, id: string) =>
+      assert.rejects(operate(deps, caller, kind, id), notFound);
+    await assertMissing(trusted, "livenessWithVerify", sessionId);
+    await assertMissing(bob, "liveness", sessionId);
+    await assertMissing(trusted, "liveness", "unknown");
+    await deps.removals.markPruned(sessionId, "2026-03-01T12:00:00.000Z");
+    await assertMissing(alice, "liveness", sessionId);
+    assert.equal(callsService(calls.names), false);
+  });
+}
+
 describe("getSession", () => {
   test("session at the service -> its state with the fields that only the store has", async () => {
-    const world = createWorld();
-    const { record } = await seedSession(world, { ttlSeconds: 60 });
+    const { world, record } = await seedWorld({ ttlSeconds: 60 });
     world.advance({ seconds: 59 });
     const { calls, deps } = world.start();
     assert.deepEqual(await getSession(deps, trusted, "liveness", record.sessionId), {
       record,
       requestId: "request-of-get",
       state: {
-        sessionId: record.sessionId,
-        status: "NotStarted",
-        attempts: [],
-        createdDateTime: "2026-03-01T12:00:00.000Z",
-        sessionExpired: false,
-        authTokenTimeToLiveInSeconds: 60,
-        deviceCorrelationId: "a-device",
+        ...{ sessionId: record.sessionId, status: "NotStarted", attempts: [] },
+        ...{ createdDateTime: "2026-03-01T12:00:00.000Z", sessionExpired: false },
+        ...{ authTokenTimeToLiveInSeconds: 60, deviceCorrelationId: "a-device" },
       },
     });
     assert.deepEqual(calls.names, ["sessionids.get", "sessions.get", "face.get"]);
     world.advance({ seconds: 1 });
-    assert.equal((await getSession(deps, trusted, "liveness", record.sessionId)).state.sessionExpired, true);
+    assert.equal((await get(world, record.sessionId)).state.sessionExpired, true);
   });
 
   test("field known to both -> the value of the service, except createdDateTime, which equals that of the list", async () => {
-    const world = createWorld();
-    const { record } = await seedSession(world);
+    const { world, record } = await seedWorld();
     const returned = {
-      createdDateTime: "2026-03-01T12:00:01Z",
-      sessionStartDateTime: "2026-03-01T12:00:02Z",
-      sessionExpired: true,
-      deviceCorrelationId: "a-device",
+      ...{ createdDateTime: "2026-03-01T12:00:01Z", sessionStartDateTime: "2026-03-01T12:00:02Z" },
+      ...{ sessionExpired: true, deviceCorrelationId: "a-device" },
     };
     Object.assign(world.service.live.get(record.sessionId)?.state ?? {}, returned);
-    const { state } = await getSession(world.start().deps, trusted, "liveness", record.sessionId);
+    const { state } = await get(world, record.sessionId);
     assert.deepEqual({ ...state, ...returned, createdDateTime: record.createdOn }, state);
   });
 
   test("preview session with a result -> records outcome and start time, also in the pointer", async () => {
-    const world = createWorld();
-    const { record } = await seedSession(world, { apiVersion: "v1.2-preview.1" });
+    const { world, sessionId } = await seedWorld({ apiVersion: "v1.2-preview.1" }, realFace());
     world.advance({ seconds: 30 });
-    play(world.service, record.sessionId, realFace());
-    const watched = await getSession(world.start().deps, trusted, "liveness", record.sessionId);
+    const watched = await get(world, sessionId);
     assert.equal(watched.state.sessionStartDateTime, "2026-03-01T12:00:30.000Z");
     assert.equal(watched.record.decision, "accepted");
     assert.deepEqual(watched.record, world.record());
-    const [pointer] = world.tables.pointers.all();
-    assert.equal(pointer?.value.startedOn, "2026-03-01T12:00:30.000Z");
+    assert.equal(world.tables.pointers.all()[0]?.value.startedOn, "2026-03-01T12:00:30.000Z");
   });
 
   test("service refuses -> throws its error", async () => {
-    const world = createWorld();
-    const { record } = await seedSession(world);
+    const { world, sessionId } = await seedWorld();
     const busy = new ApiError(429, "429", "Rate limit is exceeded.", { retryAfter: "2" });
     const { deps } = world.start(({ name }) => (name === "face.get" ? busy : undefined));
-    await assert.rejects(getSession(deps, trusted, "liveness", record.sessionId), busy);
-  });
-
-  test("other kind, other owner, unknown, deleted or pruned -> SessionNotFound without a call to the service", async () => {
-    const world = createWorld();
-    const { record } = await seedSession(world, { owner: "alice" });
-    const { sessionId } = record;
-    const { calls, deps } = world.start(failOn("face.get"));
-    await assert.rejects(getSession(deps, trusted, "livenessWithVerify", sessionId), notFound);
-    await assert.rejects(getSession(deps, bob, "liveness", sessionId), notFound);
-    await assert.rejects(getSession(deps, trusted, "liveness", "unknown"), notFound);
-    await deps.removals.markPruned(sessionId, "2026-03-01T12:00:00.000Z");
-    await assert.rejects(getSession(deps, alice, "liveness", sessionId), notFound);
-    const canceled = await seedSession(world, { status: "Canceled", revokedOn: "2026-03-01T12:00:00.000Z" });
-    await assert.rejects(getSession(deps, trusted, "liveness", canceled.record.sessionId), notFound);
-    assert.equal(calls.names.includes("face.get"), false);
+    await assert.rejects(getSession(deps, trusted, "liveness", sessionId), busy);
   });
 
   test("service no longer knows the session -> SessionNotFound, recorded as Expired", async () => {
-    const world = createWorld();
-    const { record } = await seedSession(world);
+    const { world, sessionId } = await seedWorld();
     world.service.live.clear();
-    await assert.rejects(getSession(world.start().deps, trusted, "liveness", record.sessionId), notFound);
+    await assert.rejects(get(world, sessionId), notFound);
     assert.deepEqual([world.record().status, world.record().decision], ["Expired", "inconclusive"]);
   });
 
   test("older than 48 hours -> SessionNotFound without a call to the service, outcome kept", async () => {
-    const world = createWorld();
-    const { record } = await seedSession(world);
-    play(world.service, record.sessionId, realFace());
-    await getSession(world.start().deps, trusted, "liveness", record.sessionId);
+    const { world, sessionId } = await seedWorld({}, realFace());
+    await get(world, sessionId);
     world.advance({ hours: 48 });
     const { calls, deps } = world.start();
-    await assert.rejects(getSession(deps, trusted, "liveness", record.sessionId), notFound);
-    assert.equal(calls.names.includes("face.get"), false);
+    await assert.rejects(getSession(deps, trusted, "liveness", sessionId), notFound);
+    assert.equal(callsService(calls.names), false);
     assert.equal(world.record().decision, "accepted");
   });
+
+  test("deleted -> SessionNotFound without a call to the service", async () => {
+    const { world, sessionId } = await seedWorld({ status: "Canceled", revokedOn: "2026-03-01T12:00:00.000Z" });
+    const { calls, deps } = world.start();
+    await assert.rejects(getSession(deps, trusted, "liveness", sessionId), notFound);
+    assert.equal(callsService(calls.names), false);
+  });
+});
+
+describe("deleteSession", async () => {
+  /** A session with a result that is not recorded. */
+  const finished = () => seedWorld({ owner: "alice" }, realFace());
+
+  function assertDeleted(world: World): void {
+    const { status, final, decision, attempts } = world.record();
+    assert.deepEqual([status, final, decision, attempts], ["Canceled", true, "accepted", 1]);
+    assert.equal(world.tables.entries.all().length, 1);
+    assert.equal(world.service.live.size, 0);
+  }
+
+  test("session with a result -> records the outcome before it revokes", async () => {
+    const { world, sessionId } = await finished();
+    const { calls, deps } = world.start();
+    await deleteSession(deps, alice, "liveness", sessionId);
+    const order = ["face.get", "sessions.transact", "face.revoke", "sessionids.merge"];
+    assert.deepEqual(calls.names, ["sessionids.get", "sessions.get", ...order]);
+    assertDeleted(world);
+  });
+
+  test("unused session -> record kept as Canceled and SessionUnused", async () => {
+    const { world, sessionId } = await seedWorld();
+    await remove(world, sessionId);
+    const { status, final, decision, reasons } = world.record();
+    assert.deepEqual([status, final, decision, reasons], ["Canceled", true, "inconclusive", ["SessionUnused"]]);
+  });
+
+  test("outcome cannot be read or recorded -> not revoked", async () => {
+    for (const name of ["face.get", "sessions.transact"]) {
+      const { world, sessionId } = await finished();
+      const { calls, deps } = world.start(failOn(name));
+      await assert.rejects(deleteSession(deps, trusted, "liveness", sessionId), InjectedError);
+      assert.equal(calls.names.includes("face.revoke"), false);
+      assert.equal(world.service.live.size, 1);
+    }
+  });
+
+  test("repeated -> SessionNotFound, record unchanged", async () => {
+    const { world, sessionId } = await finished();
+    await remove(world, sessionId);
+    await assert.rejects(remove(world, sessionId), notFound);
+    assertDeleted(world);
+  });
+
+  test("service no longer knows the session -> SessionNotFound, outcome recorded", async () => {
+    const { world, sessionId } = await finished();
+    world.service.live.clear();
+    await assert.rejects(remove(world, sessionId), notFound);
+    assert.equal(world.record().decision, "inconclusive");
+  });
+
+  test("revoked concurrently -> succeeds", async () => {
+    const { world, sessionId } = await finished();
+    const { deps } = world.start(({ name, when }) => {
+      if (name === "face.revoke" && when === "before") world.service.live.clear();
+      return undefined;
+    });
+    await deleteSession(deps, trusted, "liveness", sessionId);
+    assertDeleted(world);
+  });
+
+  const operate = ({ deps }: Process, world: World) => deleteSession(deps, trusted, "liveness", sessionAt(world));
+  const title = "a repetition completes the deletion";
+  await testInterruptions(
+    title,
+    async () => (await finished()).world,
+    operate,
+    async (world, outcome) => {
+      assert.ok(!("value" in outcome));
+      const wasRevoked = world.service.live.size === 0;
+      const { sessionId } = world.record();
+      const repeated = await world.start().attempt((deps) => deleteSession(deps, trusted, "liveness", sessionId));
+      // The repetition finds no session only if the service has revoked it.
+      if ("error" in repeated) assert.ok(wasRevoked);
+      assertDeleted(world);
+      assert.notEqual(world.tables.pointers.all()[0]?.value.prunedOn, undefined);
+    },
+  );
 });

@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { StoredSession } from "../../../../src/liveness/model/session.ts";
 import { recordResult } from "../../../../src/liveness/result/record-result.ts";
+import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
 import { locationOf } from "../../../../src/storage/rows/references.ts";
 import type { Hook } from "../../fakes/calls.ts";
 import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
-import { seedSession } from "../../fakes/seed.ts";
-import { createWorld, type World } from "../../fakes/world.ts";
+import { drainOnce, runMaintenance } from "../../fakes/maintenance.ts";
+import { seedSession, seedWorld } from "../../fakes/seed.ts";
+import { createWorld, trusted, type World } from "../../fakes/world.ts";
 
 const entriesOf = (world: World) =>
   world.tables.entries.all().map(({ value: { entryId, sessionId, receivedOn, entry } }) => ({
@@ -35,10 +37,7 @@ function recordElsewhere(world: World, stored: StoredSession, change: object): v
 
 describe("recordResult", () => {
   test("session with two attempts -> outcome and audit entries in one transaction", async () => {
-    const world = createWorld();
-    const stored = await seedSession(world);
-    play(world.service, stored.record.sessionId, failedAttempt("FaceTrackingFailed"));
-    play(world.service, stored.record.sessionId, realFace());
+    const { world, stored } = await seedWorld({}, failedAttempt("FaceTrackingFailed"), realFace());
     const { calls, deps } = world.start();
     const recorded = await recordResult(deps, stored);
     assert.deepEqual(calls.names, ["face.get", "sessions.transact"]);
@@ -55,8 +54,7 @@ describe("recordResult", () => {
   });
 
   test("nothing new -> no write", async () => {
-    const world = createWorld();
-    const stored = await seedSession(world);
+    const { world, stored } = await seedWorld();
     const first = world.start();
     assert.deepEqual(await recordResult(first.deps, stored), {
       stored,
@@ -75,8 +73,7 @@ describe("recordResult", () => {
   });
 
   test("service returns id and time of the audit entry -> stored with the entry", async () => {
-    const world = createWorld();
-    const stored = await seedSession(world);
+    const { world, stored } = await seedWorld();
     const audit = { id: "9007199254740993", receivedDateTime: "2026-03-01T12:00:07Z" };
     const attempt = { attemptId: 1, attemptStatus: "Succeeded", ...realFace(), audit };
     world.service.live.get(stored.record.sessionId)?.state.attempts.push(attempt);
@@ -86,10 +83,8 @@ describe("recordResult", () => {
   });
 
   test("service returns the token -> not stored", async () => {
-    const world = createWorld();
-    const stored = await seedSession(world);
-    const session = world.service.live.get(stored.record.sessionId);
-    assert.ok(session);
+    const { world, stored } = await seedWorld();
+    const session = world.service.live.get(stored.record.sessionId) ?? assert.fail();
     session.state.authToken = session.authToken;
     play(world.service, stored.record.sessionId, realFace());
     await recordResult(world.start().deps, stored);
@@ -99,46 +94,62 @@ describe("recordResult", () => {
 
 describe("recordResult for a session that the service no longer knows", () => {
   test("attempts recorded before -> decided on the audit trail", async () => {
-    const world = createWorld();
-    const stored = await seedSession(world);
-    play(world.service, stored.record.sessionId, realFace());
+    const { world, stored } = await seedWorld({}, realFace());
     const accepted = (await recordResult(world.start().deps, stored)).stored;
     world.service.live.clear();
     const { calls, deps } = world.start();
     const recorded = await recordResult(deps, accepted, { digest: "another" });
     assert.deepEqual(calls.names, ["face.get", "sessions.query", "sessions.get", "sessions.transact"]);
-    assert.deepEqual(
-      [recorded.stored.record.decision, recorded.stored.record.reasons],
-      ["rejected", ["ClientDigestMismatch"]],
-    );
+    const { decision, reasons } = recorded.stored.record;
+    assert.deepEqual([decision, reasons], ["rejected", ["ClientDigestMismatch"]]);
   });
 
   test("older than 48 hours -> no call to the service", async () => {
-    const world = createWorld();
-    const stored = await seedSession(world);
+    const { world, stored } = await seedWorld();
     world.advance({ hours: 48 });
     const { calls, deps } = world.start();
     await recordResult(deps, stored);
     assert.deepEqual(calls.names, ["sessions.transact"]);
     assert.equal(world.record().status, "Expired");
   });
+
+  test("service finds it again -> the timer records the result", async () => {
+    const { world, stored, sessionId } = await seedWorld();
+    const session = world.service.live.get(sessionId) ?? assert.fail();
+    world.service.live.delete(sessionId);
+    await recordResult(world.start().deps, stored);
+    assert.equal(world.record().status, "Expired");
+    world.service.live.set(sessionId, session);
+    play(world.service, sessionId, realFace());
+    world.advance({ minutes: 12 });
+    await runMaintenance(world);
+    assert.partialDeepStrictEqual(world.record(), { status: "Succeeded", attempts: 1, decision: "accepted" });
+  });
+
+  test("timer stopped after it recorded that -> the next run does not call the service again", async () => {
+    const { world } = await seedWorld();
+    world.service.live.clear();
+    world.advance({ minutes: 12 });
+    const stopped = world.start(({ name }) => (name === "expiry.put" ? "stop" : undefined));
+    await stopped.attempt(() => drainOnce(stopped, world));
+    assert.equal(world.record().status, "Expired");
+    const { summary, names } = await runMaintenance(world);
+    assert.equal(summary.collected, 1);
+    assert.ok(!names.some((name) => name.startsWith("face.")));
+  });
 });
 
 describe("recordResult with a concurrent write", () => {
   test("record changed -> decided again on the changed record", async () => {
-    const world = createWorld();
-    const stored = await seedSession(world);
-    play(world.service, stored.record.sessionId, realFace());
+    const { world, stored } = await seedWorld({}, realFace());
     const swap = () => recordElsewhere(world, stored, { reasons: ["ClientDigestMismatch"], clientDigest: "another" });
     const { calls, deps } = world.start(beforeFirst("sessions.transact", swap));
     const recorded = await recordResult(deps, stored);
     // Reads the record again, and the guard because the decision differs.
     const again = ["sessions.get", "sessions.get", "sessions.transact"];
     assert.deepEqual(calls.names, ["face.get", "sessions.transact", ...again]);
-    assert.deepEqual(
-      [recorded.stored.record.decision, recorded.stored.record.reasons],
-      ["rejected", ["ClientDigestMismatch"]],
-    );
+    const { decision, reasons } = recorded.stored.record;
+    assert.deepEqual([decision, reasons], ["rejected", ["ClientDigestMismatch"]]);
     assert.deepEqual(recorded.stored.record, world.record());
   });
 
@@ -148,18 +159,12 @@ describe("recordResult with a concurrent write", () => {
     ["a client error", { clientError: "CameraDenied" }, { clientError: "CameraDenied" }],
   ] as const) {
     test(`more attempts recorded concurrently -> ${what} is recorded too`, async () => {
-      const world = createWorld();
-      const stored = await seedSession(world);
-      const { sessionId } = stored.record;
-      play(world.service, sessionId, failedAttempt());
-      let isQuicker = true;
-      const { deps } = world.start((moment) => {
-        if (moment.name !== "sessions.transact" || moment.when !== "before" || !isQuicker) return undefined;
-        isQuicker = false;
+      const { world, stored, sessionId } = await seedWorld({}, failedAttempt());
+      const recordMore = () => {
         play(world.service, sessionId, realFace());
         recordElsewhere(world, stored, { attempts: 2, final: true, decision: "accepted", reasons: ["RealFace"] });
-        return undefined;
-      });
+      };
+      const { deps } = world.start(beforeFirst("sessions.transact", recordMore));
       const { record } = (await recordResult(deps, stored, occasion)).stored;
       assert.deepEqual(record, world.record());
       assert.deepEqual({ ...record, ...expected }, record);
@@ -168,9 +173,7 @@ describe("recordResult with a concurrent write", () => {
   }
 
   test("record changes before every write -> throws", async () => {
-    const world = createWorld();
-    const stored = await seedSession(world);
-    play(world.service, stored.record.sessionId, realFace());
+    const { world, stored } = await seedWorld({}, realFace());
     let changes = 0;
     const { deps } = world.start(({ name, when }) => {
       if (name === "sessions.transact" && when === "before") {
@@ -183,11 +186,21 @@ describe("recordResult with a concurrent write", () => {
   });
 
   test("pruned session, record changed -> prunedOn is kept", async () => {
-    const world = createWorld();
-    const stored = { ...(await seedSession(world)), prunedOn: "2026-03-01T12:00:00.000Z" };
-    play(world.service, stored.record.sessionId, realFace());
+    const { world, ...seeded } = await seedWorld({}, realFace());
+    const stored = { ...seeded.stored, prunedOn: "2026-03-01T12:00:00.000Z" };
     const swap = () => recordElsewhere(world, stored, { clientReferenceId: "changed" });
     const recorded = await recordResult(world.start(beforeFirst("sessions.transact", swap)).deps, stored);
     assert.equal(recorded.stored.prunedOn, stored.prunedOn);
+  });
+
+  test("40 rejected sessions of a device settled concurrently -> the guard counts 40 rejections", async () => {
+    const world = createWorld();
+    for (let count = 0; count < 40; count += 1) {
+      const { sessionId } = (await seedSession(world)).record;
+      play(world.service, sessionId, realFace({ livenessDecision: "spoofface" }));
+    }
+    const settle = (sessionId: string) => settleSession(world.start().deps, trusted, sessionId, {});
+    await Promise.all(world.service.live.keys().map(settle));
+    assert.equal(world.tables.guards.all()[0]?.value.rejectionsInARow, 40);
   });
 });

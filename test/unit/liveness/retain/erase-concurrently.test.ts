@@ -1,56 +1,59 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { openSession } from "../../../../src/liveness/open/open-session.ts";
 import { deleteSession, getSession } from "../../../../src/liveness/result/get-session.ts";
 import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../../src/liveness/retain/erase-device.ts";
-import { drain } from "../../../../src/liveness/retain/maintain.ts";
-import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
-import { interleavingsOf } from "../../fakes/moments.ts";
-import { seedSession } from "../../fakes/seed.ts";
-import { createWorld, type Process, trusted, type World } from "../../fakes/world.ts";
-
-const device = "a-device";
+import { failedAttempt, realFace } from "../../fakes/face-service.ts";
+import { drainOnce } from "../../fakes/maintenance.ts";
+import { testInterleavings } from "../../fakes/moments.ts";
+import { seedWorld } from "../../fakes/seed.ts";
+import { assertNothingStored, command, type Process, sessionAt, trusted, type World } from "../../fakes/world.ts";
 
 /** A session owned by alice with two attempts, due for collecting. */
 async function arrange(): Promise<World> {
-  const world = createWorld();
-  const { record } = await seedSession(world, { uploads: true, owner: "alice" });
-  play(world.service, record.sessionId, failedAttempt());
-  play(world.service, record.sessionId, realFace({ sessionImageId: "an-image" }));
+  const attempts = [failedAttempt(), realFace({ sessionImageId: "an-image" })];
+  const { world } = await seedWorld({ uploads: true, owner: "alice" }, ...attempts);
   world.advance({ minutes: 12 });
   return world;
 }
 
-const sessionOf = (world: World) => [...world.service.live.keys()][0] ?? assert.fail();
 const kind = "livenessWithVerify";
+const collectAndPrune = { retention: { sessionHours: 0, outcomeDays: 90 } };
 
-/** Collects and prunes in the same run. */
-function maintain(process: Process, world: World): Promise<unknown> {
-  return drain(process.maintenance({ retention: { sessionHours: 0, outcomeDays: 90 } }), world.now() + 60_000);
-}
-
-const operations: [string, (process: Process, world: World, sessionId: string) => Promise<unknown>][] = [
-  [
-    "settleSession",
-    ({ deps }, _world, sessionId) => settleSession(deps, trusted, sessionId, { digest: "service-digest" }),
-  ],
-  ["getSession", ({ deps }, _world, sessionId) => getSession(deps, trusted, kind, sessionId)],
-  ["deleteSession", ({ deps }, _world, sessionId) => deleteSession(deps, trusted, kind, sessionId)],
-  ["collecting and pruning", maintain],
+const operations: [string, (process: Process, world: World) => Promise<unknown>][] = [
+  ["settleSession", ({ deps }, world) => settleSession(deps, trusted, sessionAt(world), { digest: "service-digest" })],
+  ["getSession", ({ deps }, world) => getSession(deps, trusted, kind, sessionAt(world))],
+  ["deleteSession", ({ deps }, world) => deleteSession(deps, trusted, kind, sessionAt(world))],
+  ["collecting and pruning", (process, world) => drainOnce(process, world, collectAndPrune)],
 ];
 
 for (const [what, operate] of operations) {
   describe(`eraseDevice during ${what}`, async () => {
-    const start = (process: Process, world: World) => operate(process, world, sessionOf(world));
-    for (const { name, run } of await interleavingsOf(arrange, start)) {
-      test(`erased ${name} -> leaves no rows of the device`, async () => {
-        const world = await arrange();
-        const sessionId = sessionOf(world);
-        const process = world.start(run(() => eraseDevice(world.start().deps, device)));
-        await process.attempt(() => operate(process, world, sessionId));
-        for (const [table, rows] of Object.entries(world.everything())) assert.deepEqual(rows, [], table);
-        assert.equal(world.service.live.size, 0);
-      });
-    }
+    const erase = (world: World) => eraseDevice(world.start().deps, "a-device");
+    await testInterleavings("erased {} -> leaves no rows of the device", arrange, operate, erase, (world) => {
+      assertNothingStored(world);
+      assert.equal(world.service.live.size, 0);
+    });
   });
 }
+
+test("eraseDevice ends although a user opens sessions for the device continuously", async () => {
+  const world = await arrange();
+  const stranger = { trusted: false, owner: "mallory" } as const;
+  const opened: string[] = [];
+  const { deps } = world.start(async ({ name, when }) => {
+    // One session at a time: the next one as soon as the last one is erased.
+    const isErased = opened.length === 0 || !world.service.live.has(opened.at(-1) ?? "");
+    if (name !== "sessions.query" || when !== "before" || !isErased) return undefined;
+    world.advance({ minutes: 2 });
+    const { record } = await openSession(world.start().deps, command({ caller: stranger }));
+    opened.push(record.sessionId);
+    return undefined;
+  });
+  const before = sessionAt(world);
+  await eraseDevice(deps, "a-device");
+  assert.ok(opened.length >= 10, `${opened.length} sessions`);
+  assert.equal(await world.start().deps.sessions.find(before), undefined);
+  assert.equal(world.service.live.has(before), false);
+});

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { drain, type MaintenanceSummary } from "../../../../src/liveness/retain/maintain.ts";
+import type { MaintenanceSummary } from "../../../../src/liveness/retain/maintain.ts";
 import { expiryPartition } from "../../../../src/storage/rows/keys.ts";
 import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
-import { interruptionsOf } from "../../fakes/moments.ts";
+import { drainOnce } from "../../fakes/maintenance.ts";
+import { testInterruptions } from "../../fakes/moments.ts";
 import { seedSession } from "../../fakes/seed.ts";
 import { createWorld, type Process, type World } from "../../fakes/world.ts";
 
@@ -19,20 +20,11 @@ interface Scenario {
   left: string[];
 }
 
-const expectedOfOneOfEach = { due: 4, collected: 1, pruned: 1, purged: 1, abandoned: 1 };
-const leftByOneOfEach = ["device-to-collect", "device-to-prune"];
+const eachOnce = { arrange: oneOfEach, expected: { due: 4, collected: 1, pruned: 1, purged: 1, abandoned: 1 } };
+const left = ["device-to-collect", "device-to-prune"];
 const scenarios: Scenario[] = [
-  {
-    what: "one session of each phase",
-    sessionHours: 48,
-    arrange: oneOfEach,
-    expected: expectedOfOneOfEach,
-    left: leftByOneOfEach,
-  },
-  {
-    ...{ what: "one session of each phase, still known to the service", sessionHours: 24 },
-    ...{ arrange: oneOfEach, expected: expectedOfOneOfEach, left: leftByOneOfEach },
-  },
+  { what: "one session of each phase", sessionHours: 48, ...eachOnce, left },
+  { what: "one session of each phase, still known to the service", sessionHours: 24, ...eachOnce, left },
   {
     ...{ what: "sessions overdue for collecting and pruning", sessionHours: 24, arrange: overdue },
     ...{ expected: { due: 3, collected: 3, pruned: 3 }, left: ["device-0", "device-1", "device-2"] },
@@ -40,7 +32,7 @@ const scenarios: Scenario[] = [
 ];
 
 function maintain(process: Process, world: World, sessionHours: number) {
-  return drain(process.maintenance({ retention: { sessionHours, outcomeDays: 90 } }), world.now() + 60_000);
+  return drainOnce(process, world, { retention: { sessionHours, outcomeDays: 90 } });
 }
 
 /** Repeats runs until one finds no row due. */
@@ -124,30 +116,24 @@ for (const { what, sessionHours, arrange, expected, left } of scenarios) {
       assert.deepEqual([...new Set(partitions)], left);
       const devices = undisturbed.tables.pointers.all().map(({ value }) => value.deviceCorrelationId);
       assert.deepEqual([...new Set(devices)].sort(), left);
-      assert.ok(
-        [...undisturbed.blobs.images.values()].every(({ facts }) => left.includes(facts.deviceCorrelationId ?? "")),
-      );
+      const images = [...undisturbed.blobs.images.values()];
+      assert.ok(images.every(({ facts }) => left.includes(facts.deviceCorrelationId ?? "")));
     });
 
-    for (const { name, hook } of await interruptionsOf(prepare, run)) {
-      test(`${name} -> the next runs reach the same end`, async () => {
-        const world = await prepare();
-        const process = world.start(hook);
-        const outcome = await process.attempt(() => run(process, world));
-        assertOutcomesFirst(world, { failed: !("stopped" in outcome) });
-        skipBackoff(world);
-        await runUntilDone(world, sessionHours);
-        assert.deepEqual(world.everything(), end);
-      });
-    }
+    await testInterruptions("the next runs reach the same end", prepare, run, async (world, outcome) => {
+      assertOutcomesFirst(world, { failed: !("stopped" in outcome) });
+      skipBackoff(world);
+      await runUntilDone(world, sessionHours);
+      assert.deepEqual(world.everything(), end);
+    });
 
     test("two concurrent runs -> reach the same end without failures", async () => {
       const world = await prepare();
-      const summaries = await Promise.all([world.start(), world.start()].map((process) => run(process, world)));
-      assert.deepEqual(
-        summaries.map(({ failed }) => failed),
-        [0, 0],
-      );
+      for (const { failed } of await Promise.all(
+        [world.start(), world.start()].map((process) => run(process, world)),
+      )) {
+        assert.equal(failed, 0);
+      }
       assert.deepEqual(world.everything(), end);
     });
   });

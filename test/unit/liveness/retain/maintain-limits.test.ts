@@ -5,9 +5,9 @@ import { ApiError } from "../../../../src/errors.ts";
 import type { FaceService, SessionRef } from "../../../../src/face/client/face-service.ts";
 import { faceCredentialsRejected, faceTimeout, faceUnreachable } from "../../../../src/face/errors.ts";
 import { drain, drainShard, type MaintainDeps } from "../../../../src/liveness/retain/maintain.ts";
-import { failOn } from "../../fakes/calls.ts";
+import { failOn, type Hook } from "../../fakes/calls.ts";
 import { seedSession } from "../../fakes/seed.ts";
-import { createWorld, type Process, type World } from "../../fakes/world.ts";
+import { createWorld, type World } from "../../fakes/world.ts";
 
 /** Unused sessions, each of its own device and created a minute after the one before; all are due. */
 async function backlog(count: number): Promise<{ world: World; sessionIds: string[] }> {
@@ -21,27 +21,23 @@ async function backlog(count: number): Promise<{ world: World; sessionIds: strin
   return { world, sessionIds };
 }
 
-/** The process's Face service, where `act` runs before each `get`. */
-function beforeGet(process: Process, act: (session: SessionRef) => unknown): { face: FaceService } {
-  const { face } = process.deps;
-  return {
-    face: {
-      ...face,
-      get: async (session, options) => {
-        await act(session);
-        return face.get(session, options);
-      },
-    },
-  };
+interface Options extends Partial<MaintainDeps> {
+  /** Runs before each `get` of the Face service. */
+  beforeGet?: (session: SessionRef) => unknown;
+  /** Until the deadline. Default: 60. */
+  seconds?: number;
 }
 
-function run(world: World, options: (process: Process) => Partial<MaintainDeps> = () => ({}), seconds = 60) {
-  const process = world.start();
-  const maintenance = process.maintenance(options(process));
-  return drain(maintenance, world.now() + seconds * 1000).then((summary) => ({
-    summary,
-    failures: maintenance.failures as { cause: unknown }[],
-  }));
+/** One run of the timer. */
+async function run(world: World, { beforeGet = () => undefined, seconds = 60, ...options }: Options = {}, hook?: Hook) {
+  const { deps, maintenance: dependencies } = world.start(hook);
+  const get: FaceService["get"] = async (session, callOptions) => {
+    await beforeGet(session);
+    return deps.face.get(session, callOptions);
+  };
+  const maintenance = dependencies({ face: { ...deps.face, get }, ...options });
+  const summary = await drain(maintenance, world.now() + seconds * 1000);
+  return { summary, failures: maintenance.failures };
 }
 
 const pause = () => new Promise(setImmediate);
@@ -51,15 +47,13 @@ describe("concurrency of a run", () => {
     test(`concurrency ${concurrency} -> at most ${concurrency} parallel calls to the service over all shards`, async () => {
       const { world } = await backlog(60);
       let [active, most] = [0, 0];
-      const { summary } = await run(world, (process) => ({
-        concurrency,
-        ...beforeGet(process, async () => {
-          active += 1;
-          most = Math.max(most, active);
-          await pause();
-          active -= 1;
-        }),
-      }));
+      const beforeGet = async () => {
+        active += 1;
+        most = Math.max(most, active);
+        await pause();
+        active -= 1;
+      };
+      const { summary } = await run(world, { concurrency, beforeGet });
       assert.deepEqual([summary.collected, most], [60, concurrency]);
     });
   }
@@ -67,23 +61,19 @@ describe("concurrency of a run", () => {
   test("concurrency 5 -> holds at most 10 sessions in memory", async () => {
     const { world } = await backlog(80);
     let [held, most] = [0, 0];
-    const { summary } = await run(world, ({ deps: { sessions } }) => ({
-      concurrency: 5,
-      sessions: {
-        ...sessions,
-        load: async (...place) => {
-          held += 1;
-          most = Math.max(most, held);
-          await pause();
-          return sessions.load(...place);
-        },
-        update: async (...written) => {
-          const updated = await sessions.update(...written);
-          held -= 1;
-          return updated;
-        },
-      },
-    }));
+    const { sessions } = world.start().deps;
+    const load: typeof sessions.load = async (...place) => {
+      held += 1;
+      most = Math.max(most, held);
+      await pause();
+      return sessions.load(...place);
+    };
+    const update: typeof sessions.update = async (...written) => {
+      const updated = await sessions.update(...written);
+      held -= 1;
+      return updated;
+    };
+    const { summary } = await run(world, { concurrency: 5, sessions: { ...sessions, load, update } });
     assert.deepEqual([summary.collected, most], [80, 10]);
   });
 });
@@ -92,10 +82,7 @@ describe("order of a run", () => {
   test("sessions in several shards -> oldest first, displaced by at most two positions", async () => {
     const { world, sessionIds } = await backlog(64);
     const asked: string[] = [];
-    await run(world, (process) => ({
-      concurrency: 1,
-      ...beforeGet(process, ({ sessionId }) => asked.push(sessionId)),
-    }));
+    await run(world, { concurrency: 1, beforeGet: ({ sessionId }) => asked.push(sessionId) });
     const displaced = asked.map((sessionId, position) => position - sessionIds.indexOf(sessionId));
     // The first two sessions are chosen before all shards have returned their rows.
     assert.ok(Math.max(...displaced.slice(2).map(Math.abs)) <= 2, `displaced by ${displaced}`);
@@ -104,13 +91,11 @@ describe("order of a run", () => {
   test("deadline before the end of the backlog -> leaves the youngest, which stay due", async () => {
     const { world, sessionIds } = await backlog(60);
     const asked: string[] = [];
-    const { summary } = await run(world, (process) => ({
-      concurrency: 1,
-      ...beforeGet(process, ({ sessionId }) => {
-        asked.push(sessionId);
-        world.advance({ seconds: 2 });
-      }),
-    }));
+    const beforeGet = ({ sessionId }: SessionRef) => {
+      asked.push(sessionId);
+      world.advance({ seconds: 2 });
+    };
+    const { summary } = await run(world, { concurrency: 1, beforeGet });
     assert.equal(summary.due, 60);
     assert.equal(summary.collected + summary.left, 60);
     assert.ok(summary.left > 20 && summary.collected > 20, JSON.stringify(summary));
@@ -121,9 +106,7 @@ describe("order of a run", () => {
 
   test("deadline passed -> stops counting the rows that are left", async () => {
     const { world } = await backlog(60);
-    const { summary } = await run(world, (process) => ({
-      ...beforeGet(process, () => world.advance({ minutes: 2 })),
-    }));
+    const { summary } = await run(world, { beforeGet: () => world.advance({ minutes: 2 }) });
     assert.ok(summary.left < 59, JSON.stringify(summary));
   });
 
@@ -135,38 +118,34 @@ describe("order of a run", () => {
   });
 });
 
-describe("drainShard", () => {
-  test("called without a run -> drains the shard with its own limits", async () => {
-    const { world } = await backlog(40);
-    const due = world.tables.expiry.all().filter(({ partition }) => partition.startsWith("7_"));
-    const summary = await drainShard(world.start().maintenance(), 7, world.now() + 60_000);
-    assert.ok(due.length > 0);
-    assert.deepEqual([summary.due, summary.collected], [due.length, due.length]);
-  });
+test("drainShard called without a run -> drains the shard with its own limits", async () => {
+  const { world } = await backlog(40);
+  const due = world.tables.expiry.all().filter(({ partition }) => partition.startsWith("7_"));
+  const summary = await drainShard(world.start().maintenance(), 7, world.now() + 60_000);
+  assert.ok(due.length > 0);
+  assert.deepEqual([summary.due, summary.collected], [due.length, due.length]);
 });
 
 describe("call that the service refuses", () => {
   test("429 with Retry-After -> retried in the same run when the rate limiter allows it", async () => {
     const { world } = await backlog(10);
     let refusals = 0;
-    const { summary, failures } = await run(world, (process) => ({
-      ...beforeGet(process, () => {
-        refusals += 1;
-        if (refusals % 3 === 1) throw new ApiError(429, "429", "Rate limit is exceeded.", { retryAfter: "1" });
-      }),
-    }));
+    const beforeGet = () => {
+      refusals += 1;
+      if (refusals % 3 === 1) throw new ApiError(429, "429", "Rate limit is exceeded.", { retryAfter: "1" });
+    };
+    const { summary, failures } = await run(world, { beforeGet });
     assert.deepEqual([summary.collected, summary.failed, summary.left, failures], [10, 0, 0, []]);
   });
 
   test("429 in every retry -> counted as left, not as failed", async () => {
     const { world } = await backlog(3);
     let calls = 0;
-    const { summary, failures } = await run(world, (process) => ({
-      ...beforeGet(process, () => {
-        calls += 1;
-        throw new ApiError(429, "429", "Rate limit is exceeded.");
-      }),
-    }));
+    const beforeGet = () => {
+      calls += 1;
+      throw new ApiError(429, "429", "Rate limit is exceeded.");
+    };
+    const { summary, failures } = await run(world, { beforeGet });
     assert.deepEqual([summary.left, summary.failed, failures], [3, 0, []]);
     assert.equal(calls, 15);
     assert.ok(world.tables.expiry.all().every(({ value }) => value.failures === undefined));
@@ -174,7 +153,7 @@ describe("call that the service refuses", () => {
 
   test("rate limiter delays the call past the deadline -> counted as left", async () => {
     const { world } = await backlog(5);
-    const { summary } = await run(world, () => ({ faceCallsPerSecond: 1 }), 1);
+    const { summary } = await run(world, { faceCallsPerSecond: 1, seconds: 1 });
     assert.deepEqual([summary.collected, summary.left, summary.failed], [1, 4, 0]);
   });
 
@@ -186,11 +165,8 @@ describe("call that the service refuses", () => {
     ];
     for (const refusal of refusals) {
       const { world } = await backlog(2);
-      const { summary } = await run(world, (process) => ({
-        ...beforeGet(process, () => {
-          throw refusal;
-        }),
-      }));
+      const beforeGet = () => Promise.reject(refusal);
+      const { summary } = await run(world, { beforeGet });
       assert.equal(summary.failed, 2);
       const rows = world.tables.expiry.all().map(({ value }) => value);
       assert.ok(rows.every(({ failures }) => failures === undefined));
@@ -207,10 +183,10 @@ describe("failures in a run", () => {
     test(`${cause.code} for one session -> the others are collected, and its row is due again after them`, async () => {
       const { world, sessionIds } = await backlog(12);
       const [broken] = sessionIds;
-      const isBroken = ({ sessionId }: SessionRef) => {
+      const beforeGet = ({ sessionId }: SessionRef) => {
         if (sessionId === broken) throw cause;
       };
-      const { summary, failures } = await run(world, (process) => beforeGet(process, isBroken));
+      const { summary, failures } = await run(world, { beforeGet });
       assert.deepEqual([summary.collected, summary.failed, failures.length], [11, 1, 1]);
       const left = world.tables.expiry.all().find(({ value }) => value.phase === "collect")?.value;
       assert.deepEqual([left?.failures, left?.dueOn], [1, new Date(world.now() + 5 * 60_000).toISOString()]);
@@ -225,15 +201,12 @@ describe("failures in a run", () => {
 
   test("unreadable shard -> the others are drained", async () => {
     const { world } = await backlog(40);
-    const { summary, failures } = await run(world, ({ deps: { schedule } }) => ({
-      schedule: {
-        ...schedule,
-        async *dueRows(shard, now) {
-          if (shard === 3) throw new Error("unreadable");
-          yield* schedule.dueRows(shard, now);
-        },
-      },
-    }));
+    const { schedule } = world.start().deps;
+    const dueRows: typeof schedule.dueRows = async function* (shard, now) {
+      if (shard === 3) throw new Error("unreadable");
+      yield* schedule.dueRows(shard, now);
+    };
+    const { summary, failures } = await run(world, { schedule: { ...schedule, dueRows } });
     const left = world.tables.expiry.all().filter(({ value }) => value.phase === "collect");
     assert.ok(left.length > 0 && left.every(({ partition }) => partition.startsWith("3_")));
     assert.deepEqual([summary.failed, summary.collected], [1, 40 - left.length]);
@@ -243,15 +216,12 @@ describe("failures in a run", () => {
   test("unreadable row -> the rows after it are drained", async () => {
     const { world } = await backlog(20);
     const broken = { creationId: "broken", cause: new Error("no phase") };
-    const { summary, failures } = await run(world, ({ deps: { schedule } }) => ({
-      schedule: {
-        ...schedule,
-        async *dueRows(shard, now) {
-          if (shard === 0) yield broken;
-          yield* schedule.dueRows(shard, now);
-        },
-      },
-    }));
+    const { schedule } = world.start().deps;
+    const dueRows: typeof schedule.dueRows = async function* (shard, now) {
+      if (shard === 0) yield broken;
+      yield* schedule.dueRows(shard, now);
+    };
+    const { summary, failures } = await run(world, { schedule: { ...schedule, dueRows } });
     assert.deepEqual([summary.due, summary.failed, summary.collected], [21, 1, 20]);
     assert.deepEqual(failures, [{ creationId: "broken", cause: broken.cause }]);
   });
@@ -259,9 +229,7 @@ describe("failures in a run", () => {
   test("storage unavailable for every session -> the run ends, and sessions keep their number of failures", async () => {
     const { world } = await backlog(100);
     const outage = new ApiError(503, "StorageUnavailable", "Out of reach.");
-    const process = world.start(({ name }) => (name === "sessions.get" ? outage : undefined));
-    const maintenance = process.maintenance();
-    const summary = await drain(maintenance, world.now() + 60_000);
+    const { summary } = await run(world, {}, ({ name }) => (name === "sessions.get" ? outage : undefined));
     assert.ok(summary.failed >= 20 && summary.failed < 60, JSON.stringify(summary));
     assert.equal(summary.collected, 0);
     assert.equal((await run(world)).summary.collected, 100);
@@ -269,10 +237,8 @@ describe("failures in a run", () => {
 
   test("following expiry rows cannot be written -> one failure for each session", async () => {
     const { world } = await backlog(6);
-    const process = world.start(failOn(["expiry.put", "expiry.transact"]));
-    const maintenance = process.maintenance();
-    const summary = await drain(maintenance, world.now() + 60_000);
-    assert.deepEqual([summary.failed, summary.collected, maintenance.failures.length], [6, 0, 6]);
+    const { summary, failures } = await run(world, {}, failOn(["expiry.put", "expiry.transact"]));
+    assert.deepEqual([summary.failed, summary.collected, failures.length], [6, 0, 6]);
     assert.equal((await run(world)).summary.collected, 6);
   });
 });

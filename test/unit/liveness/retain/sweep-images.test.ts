@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ApiError } from "../../../../src/errors.ts";
-import type { HeldImageName, ImageName } from "../../../../src/liveness/model/images.ts";
-import { drain } from "../../../../src/liveness/retain/maintain.ts";
+import type { HeldImageName, ImageName, Images } from "../../../../src/liveness/model/images.ts";
 import { type SweepDeps, sweepImages } from "../../../../src/liveness/retain/sweep-images.ts";
 import { makeImage } from "../../../fixtures/images.ts";
 import { failOn, type Hook, stopAt } from "../../fakes/calls.ts";
-import { seedSession } from "../../fakes/seed.ts";
+import { runMaintenance } from "../../fakes/maintenance.ts";
+import { seedWorld } from "../../fakes/seed.ts";
 import { createWorld, type World } from "../../fakes/world.ts";
 
 const facts = { contentType: "image/png", width: 100, height: 100, sha256: "0".repeat(64) } as const;
@@ -31,6 +31,12 @@ async function sweep(world: World, options: Partial<SweepDeps> = {}, hook?: Hook
   return { removed, failures, names: calls.names };
 }
 
+/** The images of the world, with other functions. */
+function withImages(world: World, override: (images: Images) => Partial<Images>): { images: Images } {
+  const { images } = world.start().deps;
+  return { images: { ...images, ...override(images) } };
+}
+
 const names = (world: World) => [...world.blobs.images.keys()].sort();
 const retention = (sessionHours: number, referenceImageDays?: number) => ({
   retention: { sessionHours, outcomeDays: 90, ...(referenceImageDays !== undefined && { referenceImageDays }) },
@@ -49,19 +55,17 @@ describe("images uploaded with a creation", () => {
   });
 
   test("session whose token may be valid, short retention -> kept", async () => {
-    const world = createWorld();
-    const { record } = await seedSession(world, { uploads: true, ttlSeconds: 86_400 });
+    const { world, record } = await seedWorld({ uploads: true, ttlSeconds: 86_400 });
     world.advance({ hours: 24, minutes: 2 });
     assert.equal((await sweep(world, retention(1))).removed, 0);
     assert.deepEqual(names(world), [`sessions/${record.creationId}`]);
   });
 
   test("timer prunes on time -> the sweep removes none", async () => {
-    const world = createWorld();
-    await seedSession(world, { uploads: true });
+    const { world } = await seedWorld({ uploads: true });
     for (let run = 0; run < 12 * 49; run += 1) {
       world.advance({ minutes: 5 });
-      await drain(world.start().maintenance(), world.now() + 60_000);
+      await runMaintenance(world);
       assert.equal((await sweep(world)).removed, 0);
     }
     assert.deepEqual(names(world), []);
@@ -98,18 +102,14 @@ describe("held reference images", () => {
     const world = createWorld();
     await put(world, "held/passport");
     world.advance({ days: 30 });
-    const { images } = world.start().deps;
-    const { removed, failures } = await sweep(world, {
-      ...retention(48, 30),
-      images: {
-        ...images,
-        list: async (...args) => {
-          const page = await images.list(...args);
-          await put(world, "held/passport");
-          return page;
-        },
+    const replaced = withImages(world, ({ list }) => ({
+      list: async (...args) => {
+        const page = await list(...args);
+        await put(world, "held/passport");
+        return page;
       },
-    });
+    }));
+    const { removed, failures } = await sweep(world, { ...retention(48, 30), ...replaced });
     assert.deepEqual([removed, failures, names(world)], [0, [], ["held/passport"]]);
   });
 });
@@ -134,21 +134,14 @@ describe("sweepImages", () => {
 
   test("image cannot be removed -> reports it and removes the others", async () => {
     const world = await many();
-    const { images } = world.start().deps;
-    const { removed, failures } = await sweep(world, {
-      images: {
-        ...images,
-        delete: async (name, version) => {
-          if (name === "sessions/12") throw new ApiError(503, "StorageUnavailable", "Out of reach.");
-          return images.delete(name, version);
-        },
+    const failing = withImages(world, (images) => ({
+      delete: async (name, version) => {
+        if (name === "sessions/12") throw new ApiError(503, "StorageUnavailable", "Out of reach.");
+        return images.delete(name, version);
       },
-    });
-    assert.equal(removed, 9);
-    assert.deepEqual(
-      failures.map(({ image }) => image),
-      ["sessions/12"],
-    );
+    }));
+    const { removed, failures } = await sweep(world, failing);
+    assert.deepEqual([removed, failures.map(({ image }) => image)], [9, ["sessions/12"]]);
   });
 
   test("listing fails -> reports the failure", async () => {
@@ -159,32 +152,24 @@ describe("sweepImages", () => {
   test("storage rejects the bookmark -> starts from the beginning", async () => {
     const world = await many();
     world.blobs.bookmarks.set("images", "outdated");
-    const { images } = world.start().deps;
-    const { removed } = await sweep(world, {
-      images: {
-        ...images,
-        list: async (prefix, bookmark) => {
-          if (bookmark === "outdated") throw new RangeError("unknown bookmark");
-          return images.list(prefix, bookmark);
-        },
+    const rejecting = withImages(world, ({ list }) => ({
+      list: async (prefix, bookmark) => {
+        if (bookmark === "outdated") throw new RangeError("unknown bookmark");
+        return list(prefix, bookmark);
       },
-    });
-    assert.equal(removed, 10);
+    }));
+    assert.equal((await sweep(world, rejecting)).removed, 10);
   });
 
   test("deadline passes -> stops after the page", async () => {
     const world = await many();
-    const { images } = world.start().deps;
-    const { removed } = await sweep(world, {
-      images: {
-        ...images,
-        list: async (...args) => {
-          world.advance({ minutes: 1 });
-          return images.list(...args);
-        },
+    const slow = withImages(world, ({ list }) => ({
+      list: async (...args) => {
+        world.advance({ minutes: 1 });
+        return list(...args);
       },
-    });
-    assert.equal(removed, 2);
+    }));
+    assert.equal((await sweep(world, slow)).removed, 2);
   });
 
   test("stopped before or after any call -> later runs remove everything", async () => {

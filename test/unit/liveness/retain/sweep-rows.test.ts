@@ -2,15 +2,17 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { inspectImage } from "../../../../src/liveness/images/inspect-image.ts";
 import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
-import { drain } from "../../../../src/liveness/retain/maintain.ts";
 import { type SweepRowsDeps, sweepRows } from "../../../../src/liveness/retain/sweep-rows.ts";
 import { makeImage } from "../../../fixtures/images.ts";
 import { failOn, type Hook, InjectedError, stopAt } from "../../fakes/calls.ts";
-import { play, realFace } from "../../fakes/face-service.ts";
-import { seedSession } from "../../fakes/seed.ts";
-import { createWorld, trusted, type World } from "../../fakes/world.ts";
+import { realFace } from "../../fakes/face-service.ts";
+import { runMaintenance } from "../../fakes/maintenance.ts";
+import { seedSession, seedWorld } from "../../fakes/seed.ts";
+import { assertNothingStored, createWorld, trusted, type World } from "../../fakes/world.ts";
 
 type Time = Parameters<World["advance"]>[0];
+/** Values of a guard that counts nothing. */
+const noCounts = { recent: "[]", rejectionsInARow: 0 };
 type Failure = Parameters<SweepRowsDeps["onFailure"]>[0];
 
 async function sweep(world: World, options: Partial<SweepRowsDeps> = {}, hook?: Hook) {
@@ -29,83 +31,95 @@ function leave(world: World, rowKey: string, values: object, partitionKey = "a-d
   world.storage.sessions.put({ partitionKey, rowKey, ...values });
 }
 
-/** Asserts that a sweep keeps the row until `time` has passed, and removes it a second later. */
-async function assertRemovedAfter(world: World, time: Time): Promise<void> {
-  const count = () => world.storage.sessions.all().length + world.storage.sessionIds.all().length;
-  const before = count();
-  world.advance(time);
-  assert.deepEqual([(await sweep(world)).swept, count()], [0, before], "kept until then");
-  world.advance({ seconds: 1 });
-  assert.equal((await sweep(world)).swept, 1);
-  assert.equal(count(), before - 1);
-}
-
-describe("idempotency key row", () => {
-  test("not committed -> removed after 49 hours, when its session and a replaced one have ended", async () => {
-    const world = createWorld();
-    leave(world, "k_1", { creationId: "1", leaseUntil: iso(world) });
-    await assertRemovedAfter(world, { hours: 49 });
-  });
-
-  test("committed -> removed a day after the outcome retention", async () => {
-    const world = createWorld();
-    leave(world, "k_1", { creationId: "1", sessionId: "s", leaseUntil: iso(world) });
-    await assertRemovedAfter(world, { days: 91 });
-  });
-});
-
-describe("guard row", () => {
-  const none = { recent: "[]", rejectionsInARow: 0 };
-
-  for (const [row, partition] of [
+/** Rows that are left alone, and the time after which a sweep removes them, not a second earlier. */
+const lost: [row: string, removed: string, arrange: (world: World) => unknown, kept: Time][] = [
+  [
+    "idempotency key that is not committed",
+    "after 49 hours, when its session and a replaced one have ended",
+    (world) => leave(world, "k_1", { creationId: "1", leaseUntil: iso(world) }),
+    { hours: 49 },
+  ],
+  [
+    "committed idempotency key",
+    "a day after the outcome retention",
+    (world) => leave(world, "k_1", { creationId: "1", sessionId: "s", leaseUntil: iso(world) }),
+    { days: 91 },
+  ],
+  ...[
     ["g", "a-device"],
     ["g_alice", "a-device"],
     ["g", "!owner_alice"],
-  ] as const) {
-    test(`${row} in ${partition} -> removed an hour after its sessions would have been purged`, async () => {
-      const world = createWorld();
-      leave(world, row, { ...none, recent: JSON.stringify([iso(world)]) }, partition);
-      await assertRemovedAfter(world, { hours: 90 * 24 + 1 });
-    });
-  }
-
-  test("lock-out -> kept until it ends", async () => {
+  ].map(([row = "", partition]): (typeof lost)[number] => [
+    `guard ${row} in ${partition}`,
+    "an hour after its sessions would have been purged",
+    (world) => leave(world, row, { ...noCounts, recent: JSON.stringify([iso(world)]) }, partition),
+    { hours: 90 * 24 + 1 },
+  ]),
+  [
+    "guard of a locked-out device",
+    "at the end of the lock-out",
+    (world) => leave(world, "g", { ...noCounts, lockedUntil: new Date(world.now() + 1_800_000).toISOString() }),
+    { seconds: 1799 },
+  ],
+  [
+    "guard with rejections in a row",
+    "after the outcome retention",
+    (world) => leave(world, "g", { ...noCounts, rejectionsInARow: 2, changedOn: iso(world) }),
+    { days: 90 },
+  ],
+  [
+    "pointer of a session that does not exist",
+    "a day after the outcome retention",
+    async (world) => {
+      const { sessionId } = (await seedSession(world)).record;
+      for (const row of world.storage.sessions.all()) world.storage.sessions.remove(row.partitionKey, row.rowKey);
+      assert.ok(world.tables.pointers.get(sessionId, sessionId));
+    },
+    { days: 91 },
+  ],
+  [
+    "link of an attempt's image",
+    "a day after the outcome retention",
+    (world) => world.start().deps.sessionImages.link("an-image", "a-session"),
+    { days: 91 },
+  ],
+  [
+    "note of a bound image that does not exist",
+    "after an hour",
+    (world) => leave(world, "i_gone", { boundOn: iso(world) }),
+    { hours: 1 },
+  ],
+];
+for (const [row, removed, arrange, kept] of lost) {
+  test(`${row} -> removed ${removed}`, async () => {
     const world = createWorld();
-    const lockedUntil = new Date(world.now() + 1_800_000).toISOString();
-    leave(world, "g", { ...none, lockedUntil });
-    world.advance({ seconds: 1799 });
-    assert.equal((await sweep(world)).swept, 0);
+    await arrange(world);
+    const count = () => world.storage.sessions.all().length + world.storage.sessionIds.all().length;
+    const before = count();
+    world.advance(kept);
+    assert.deepEqual([(await sweep(world)).swept, count()], [0, before], "kept until then");
     world.advance({ seconds: 1 });
-    assert.equal((await sweep(world)).swept, 1);
+    assert.deepEqual([(await sweep(world)).swept, count()], [1, before - 1]);
   });
+}
 
-  test("rejections in a row -> kept for the outcome retention", async () => {
-    const world = createWorld();
-    leave(world, "g", { ...none, rejectionsInARow: 2, changedOn: iso(world) });
-    await assertRemovedAfter(world, { days: 90 });
-  });
-
+describe("row of a session or an image", () => {
   test("changed after it was read -> kept", async () => {
     const world = createWorld();
-    leave(world, "g", none);
+    leave(world, "g", noCounts);
     const changed: Hook = ({ name, when }) => {
-      if (name === "sessions.remove" && when === "before") leave(world, "g", { ...none, rejectionsInARow: 1 });
+      if (name === "sessions.remove" && when === "before") leave(world, "g", { ...noCounts, rejectionsInARow: 1 });
       return undefined;
     };
     const { swept, failures } = await sweep(world, {}, changed);
     assert.deepEqual([swept, failures, rowsOf(world)], [0, [], ["g"]]);
   });
-});
 
-describe("rows of a session that no longer exists", () => {
-  test("audit entries -> removed in one transaction, a day after the outcome retention", async () => {
-    const world = createWorld();
-    const { record, ...stored } = await seedSession(world);
-    const { sessionId } = record;
-    for (let number = 0; number < 3; number += 1) play(world.service, sessionId, realFace());
+  test("audit entries without their session -> removed in one transaction, a day after the outcome retention", async () => {
+    const { world, stored, sessionId } = await seedWorld({}, realFace(), realFace(), realFace());
     await settleSession(world.start().deps, trusted, sessionId, {});
     const entries = world.storage.sessions.all().filter(({ rowKey }) => rowKey.startsWith("a_"));
-    await world.start().deps.removals.purge({ record, ...stored });
+    await world.start().deps.removals.purge(stored);
     for (const { etag: _, ...entry } of entries) world.storage.sessions.put(entry);
     world.advance({ days: 91 });
     assert.equal((await sweep(world)).swept, 0);
@@ -115,34 +129,10 @@ describe("rows of a session that no longer exists", () => {
     assert.equal(names.filter((name) => name === "sessions.transact").length, 1);
   });
 
-  test("pointer -> removed a day after the outcome retention", async () => {
-    const world = createWorld();
-    const { partition, row, record } = await seedSession(world);
-    for (const { partitionKey, rowKey } of world.storage.sessions.all())
-      world.storage.sessions.remove(partitionKey, rowKey);
-    assert.ok(world.tables.pointers.get(record.sessionId, record.sessionId)?.value.partition === partition && row);
-    await assertRemovedAfter(world, { days: 91 });
-  });
-
-  test("image link -> removed a day after the outcome retention", async () => {
-    const world = createWorld();
-    await world.start().deps.sessionImages.link("an-image", "a-session");
-    await assertRemovedAfter(world, { days: 91 });
-  });
-});
-
-describe("row of an image bound to a device", () => {
-  const image = { bytes: makeImage(), facts: inspectImage(makeImage()) };
-
-  test("image does not exist -> removed after an hour", async () => {
-    const world = createWorld();
-    leave(world, "i_gone", { boundOn: iso(world) });
-    await assertRemovedAfter(world, { hours: 1 });
-  });
-
   test("image bound to the device -> kept; bound to another or to none -> removed", async () => {
     const world = createWorld();
     const { images } = world.start().deps;
+    const image = { bytes: makeImage(), facts: inspectImage(makeImage()) };
     await images.put("held/mine", { ...image, deviceCorrelationId: "a-device" });
     await images.put("held/moved", { ...image, deviceCorrelationId: "another" });
     await images.put("held/free", image);
@@ -153,101 +143,89 @@ describe("row of an image bound to a device", () => {
 });
 
 describe("session without an expiry row", () => {
-  async function lost(world: World, options: Parameters<typeof seedSession>[1] = {}) {
-    const stored = await seedSession(world, options);
+  async function arrange() {
+    const { world, stored } = await seedWorld();
     for (const { partition, row } of world.tables.expiry.all()) world.storage.expiry.remove(partition, row);
-    return stored;
+    return { world, stored };
   }
 
   test("token ended an hour ago -> scheduled and collected", async () => {
-    const world = createWorld();
-    await lost(world);
+    const { world } = await arrange();
     world.advance({ minutes: 70 });
     await sweep(world);
     assert.deepEqual(world.tables.expiry.all(), []);
     world.advance({ seconds: 1 });
     assert.equal((await sweep(world)).swept, 1);
-    const { collected } = await drain(world.start().maintenance(), world.now() + 60_000);
+    const { collected } = (await runMaintenance(world)).summary;
     assert.deepEqual([collected, world.record().final], [1, true]);
     assert.equal((await sweep(world)).swept, 0);
   });
 
   test("outcome past its retention -> scheduled and purged", async () => {
-    const world = createWorld();
-    const { partition, row } = await lost(world);
+    const {
+      world,
+      stored: { partition, row },
+    } = await arrange();
     const record = world.tables.records.get(partition, row)?.value ?? assert.fail();
     world.tables.records.put(partition, row, { ...record, final: true, decision: "accepted", reasons: ["RealFace"] });
     world.advance({ days: 90, hours: 1 });
-    const swept = async () => (await sweep(world)).swept;
-    await swept();
+    await sweep(world);
     assert.deepEqual(world.tables.expiry.all(), []);
     world.advance({ seconds: 1 });
-    await swept();
-    const { purged } = await drain(world.start().maintenance(), world.now() + 60_000);
-    assert.equal(purged, 1);
-    assert.deepEqual(world.everything(), createWorld().everything());
+    await sweep(world);
+    assert.equal((await runMaintenance(world)).summary.purged, 1);
+    assertNothingStored(world);
   });
 
   test("row is overdue or failing -> not scheduled a second time", async () => {
-    const world = createWorld();
-    await seedSession(world);
+    const { world } = await seedWorld();
     world.advance({ hours: 3 });
     await sweep(world);
     assert.equal(world.tables.expiry.all().length, 1, "the run has not reached the session");
     for (let run = 0; run < 3; run += 1) {
-      const failing = world.start(failOn("face.get")).maintenance();
-      await drain(failing, world.now() + 60_000);
+      await runMaintenance(world, {}, failOn("face.get"));
       assert.equal((await sweep(world)).swept, 0, `run ${run}`);
     }
     assert.equal(world.tables.expiry.all().length, 1);
   });
 
   test("two expiry rows -> counted once, and nothing is left", async () => {
-    const world = createWorld();
-    const stored = await seedSession(world, { uploads: true });
-    const { place, record } = stored;
+    const { world, stored, record } = await seedWorld({ uploads: true }, realFace({ livenessDecision: "spoofface" }));
     const { creationId, createdOn } = record;
-    play(world.service, record.sessionId, realFace({ livenessDecision: "spoofface" }));
     const { schedule, devices } = world.start().deps;
     world.advance({ minutes: 30 });
-    const dueOn = iso(world);
-    await schedule.put({ creationId, createdOn, place, phase: "collect", dueOn });
+    await schedule.put({ creationId, createdOn, place: stored.place, phase: "collect", dueOn: iso(world) });
     assert.equal(world.tables.expiry.all().length, 2);
     for (const days of [0, 2, 90]) {
       world.advance({ days });
-      const summary = await drain(world.start().maintenance({ concurrency: 2 }), world.now() + 60_000);
-      assert.equal(summary.failed, 0);
+      assert.equal((await runMaintenance(world, { concurrency: 2 })).summary.failed, 0);
       if (days === 0) assert.equal((await devices.guardOf(stored))?.guard.rejectionsInARow, 1);
     }
-    assert.deepEqual(world.everything(), createWorld().everything());
-  });
-});
-
-describe("session within its outcome retention", () => {
-  test("sweeps every six hours -> keep all its rows", async () => {
-    const world = createWorld();
-    const { record } = await seedSession(world, { owner: "alice" });
-    play(world.service, record.sessionId, realFace({ sessionImageId: "an-image" }));
-    await settleSession(world.start().deps, trusted, record.sessionId, {});
-    const names = () => [...rowsOf(world), ...world.storage.sessionIds.all().map(({ rowKey }) => rowKey)];
-    const before = names();
-    for (let hour = 0; hour < 90 * 24; hour += 6) {
-      await drain(world.start().maintenance(), world.now() + 60_000);
-      const { failures } = await sweep(world);
-      assert.deepEqual([failures, names()], [[], before], `after ${hour} hours`);
-      world.advance({ hours: 6 });
-    }
-    await drain(world.start().maintenance(), world.now() + 60_000);
-    assert.deepEqual(world.everything(), createWorld().everything());
+    assertNothingStored(world);
   });
 });
 
 describe("sweepRows", () => {
+  test("every six hours within the outcome retention of a session -> keeps all its rows", async () => {
+    const { world, sessionId } = await seedWorld({ owner: "alice" }, realFace({ sessionImageId: "an-image" }));
+    await settleSession(world.start().deps, trusted, sessionId, {});
+    const names = () => [...rowsOf(world), ...world.storage.sessionIds.all().map(({ rowKey }) => rowKey)];
+    const before = names();
+    for (let hour = 0; hour < 90 * 24; hour += 6) {
+      await runMaintenance(world);
+      const { failures } = await sweep(world);
+      assert.deepEqual([failures, names()], [[], before], `after ${hour} hours`);
+      world.advance({ hours: 6 });
+    }
+    await runMaintenance(world);
+    assertNothingStored(world);
+  });
+
   /** Guard rows that count nothing. */
   function many(count: number): World {
     const world = createWorld();
     for (let number = 0; number < count; number += 1) {
-      leave(world, "g", { recent: "[]", rejectionsInARow: 0 }, `device-${String(number).padStart(5, "0")}`);
+      leave(world, "g", noCounts, `device-${String(number).padStart(5, "0")}`);
     }
     return world;
   }
@@ -287,16 +265,11 @@ describe("sweepRows", () => {
   test("deadline passes -> stops after the batches under way", async () => {
     const world = many(1500);
     const { storedRows } = world.start().deps;
-    const { swept } = await sweep(world, {
-      storedRows: {
-        ...storedRows,
-        remove: (some) => {
-          world.advance({ seconds: 30 });
-          return storedRows.remove(some);
-        },
-      },
-    });
-    assert.equal(swept, 200);
+    const remove: typeof storedRows.remove = (some) => {
+      world.advance({ seconds: 30 });
+      return storedRows.remove(some);
+    };
+    assert.equal((await sweep(world, { storedRows: { ...storedRows, remove } })).swept, 200);
   });
 
   test("row of an unknown kind -> kept", async () => {
@@ -312,11 +285,10 @@ describe("sweepRows", () => {
       for (const when of ["before", "after"] as const) {
         const world = many(4);
         const deadline = world.now() + 60_000;
-        await world
-          .start(stopAt(call, when))
-          .attempt((deps) => sweepRows({ ...deps, onFailure: () => assert.fail() }, deadline));
+        const process = world.start(stopAt(call, when));
+        await process.attempt((deps) => sweepRows({ ...deps, onFailure: () => assert.fail() }, deadline));
         await sweep(world);
-        assert.deepEqual(world.everything(), createWorld().everything(), `${when} call ${call}`);
+        assertNothingStored(world, `${when} call ${call}`);
       }
     }
   });

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { type OpenedSession, openSession } from "../../../../src/liveness/open/open-session.ts";
+import { eraseUser } from "../../../../src/liveness/retain/erase-user.ts";
+import { type Deed, userDeeds } from "../../fakes/kill-points.ts";
+import { emptyWorld, interleavingsOf } from "../../fakes/moments.ts";
+import { tracesOf } from "../../fakes/traces.ts";
+import { command, createWorld, type Process, type World } from "../../fakes/world.ts";
+
+const user = "a-user";
+
+type Operate = (process: Process, world: World) => Promise<unknown>;
+
+async function arranged(deed: Deed): Promise<World> {
+  const world = createWorld();
+  await deed.arrange(world);
+  return world;
+}
+
+/** The session of a creation whose token was returned. */
+const deliveredOf = (outcome: object) =>
+  "value" in outcome ? (outcome.value as Partial<OpenedSession> | undefined)?.created?.sessionId : undefined;
+
+for (const deed of userDeeds) {
+  const operate = ({ deps }: Process, world: World) => deed.operate(deps, world);
+
+  describe(`eraseUser during ${deed.what}`, async () => {
+    for (const { name, run } of await interleavingsOf(() => arranged(deed), operate)) {
+      test(`erased ${name} -> only a session that was created later is left, and the next erasure finds it`, async () => {
+        const world = await arranged(deed);
+        const earlier = new Set(world.service.live.keys());
+        const process = world.start(run(() => eraseUser(world.start().deps, user)));
+        const outcome = await process.attempt(() => operate(process, world));
+        const delivered = deliveredOf(outcome);
+        const isLater = delivered !== undefined && !earlier.has(delivered) && world.service.live.has(delivered);
+        assert.equal((await eraseUser(world.start().deps, user)).sessions, Number(isLater));
+        assert.equal(delivered !== undefined && world.service.live.has(delivered), false);
+        assert.deepEqual(tracesOf(world, user), {});
+      });
+    }
+  });
+
+  describe(`${deed.what}, during eraseUser`, async () => {
+    const erase = ({ deps }: Process) => eraseUser(deps, user);
+    for (const { name, run } of await interleavingsOf(() => arranged(deed), erase)) {
+      test(`${name} -> the erasure removes it, or the next one`, async () => {
+        const world = await arranged(deed);
+        const other = world.start();
+        const outcome = Promise.withResolvers<object>();
+        const process = world.start(run(async () => outcome.resolve(await other.attempt(() => operate(other, world)))));
+        await erase(process);
+        const delivered = deliveredOf(await outcome.promise);
+        const isLeft = delivered !== undefined && world.service.live.has(delivered);
+        assert.equal((await eraseUser(world.start().deps, user)).sessions, Number(isLeft));
+        assert.equal(delivered !== undefined && world.service.live.has(delivered), false);
+        assert.deepEqual(tracesOf(world, user), {});
+      });
+    }
+  });
+}
+
+/**
+ * Runs an operation up to its call `paused`, then an erasure of the user up to its call `number`, then the operation and
+ * the erasure to their ends.
+ *
+ * @returns `isPast`: whether the erasure has fewer calls than `number`.
+ */
+async function interlock(world: World, operate: Operate, paused: number, number: number) {
+  const [reached, resumed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const operating = world.start(({ number: call, when }) => {
+    if (call !== paused || when !== "before") return undefined;
+    reached.resolve();
+    return resumed.promise.then(() => undefined);
+  });
+  const operation = operating.attempt(() => operate(operating, world));
+  await reached.promise;
+  let isPast = true;
+  const erasing = world.start(({ number: call, when }) => {
+    if (call !== number || when !== "before") return undefined;
+    isPast = false;
+    resumed.resolve();
+    return operation.then(() => undefined);
+  });
+  const { sessions } = await eraseUser(erasing.deps, user);
+  resumed.resolve();
+  return { outcome: await operation, sessions, isPast };
+}
+
+describe("a creation and an erasure of its user, interleaved at every pair of their calls", async () => {
+  const open: Operate = ({ deps }) => openSession(deps, command({ request: { userCorrelationId: user } }));
+  for (const [index, { name }] of (await interleavingsOf(emptyWorld, open)).entries()) {
+    test(`creation stopped ${name} -> CreationConflict, or a session that this erasure or the next one removes`, async () => {
+      for (let number = 1, isPast = false; !isPast; number += 1) {
+        const world = createWorld();
+        const result = await interlock(world, open, index + 1, number);
+        ({ isPast } = result);
+        const { outcome, sessions } = result;
+        if ("error" in outcome) assert.equal((outcome.error as { code?: string }).code, "CreationConflict");
+        else assert.ok(deliveredOf(outcome));
+        const left = (await eraseUser(world.start().deps, user)).sessions;
+        assert.equal(sessions + left, "error" in outcome ? 0 : 1, `erasure stopped at its call ${number}`);
+        assert.equal(world.service.live.size, 0);
+        assert.deepEqual(tracesOf(world, user), {});
+      }
+    });
+  }
+});
+
+// What changes the entries of existing sessions. The delivered tokens are older than the erasure, which has to find them.
+for (const deed of userDeeds.filter(({ changesEntries }) => changesEntries)) {
+  const operate: Operate = ({ deps }, world) => deed.operate(deps, world);
+  describe(`${deed.what}, interleaved with an erasure of the user at every pair of their calls`, async () => {
+    for (const [index, { name }] of (await interleavingsOf(() => arranged(deed), operate)).entries()) {
+      test(`stopped ${name} -> leaves nothing of the user and no session at the service`, async () => {
+        for (let number = 1, isPast = false; !isPast; number += 1) {
+          const world = await arranged(deed);
+          const earlier = [...world.service.live.keys()].filter((id) => world.tables.pointers.get(id, id));
+          ({ isPast } = await interlock(world, operate, index + 1, number));
+          const situation = `erasure stopped at its call ${number}`;
+          for (const sessionId of earlier) assert.equal(world.service.live.has(sessionId), false, situation);
+          assert.deepEqual(tracesOf(world, user), {}, situation);
+        }
+      });
+    }
+  });
+}
