@@ -18,8 +18,8 @@ const multipartLimit = 8 * kilobyte * kilobyte;
  * Reads and parses a JSON or form body.
  *
  * @param timeoutMs for the whole body. Default 30,000.
- * @throws ApiError 415 for a media type that is not in `accepted`, 413 above a limit, 408 after the timeout, 400 for a body
- * that cannot be parsed.
+ * @throws ApiError 415 for a media type that is not in `accepted` or a compressed body, 413 above a limit, 408 after the
+ * timeout, 400 for a body that cannot be parsed.
  */
 export async function readRequestBody(
   request: BodySource,
@@ -66,7 +66,8 @@ function boundaryOf(contentType: string): string | undefined {
  * Reads the whole body.
  *
  * @param timeoutMs for the whole body. Default 30,000.
- * @throws ApiError 413 `RequestBodyTooLarge`; 408 `RequestTimeout`; 400 for a body that ends early.
+ * @throws ApiError 415 for a compressed body; 413 `RequestBodyTooLarge`; 408 `RequestTimeout`; 400 for a body that ends
+ * early.
  */
 export function readBytes(request: BodySource, limitInBytes: number, timeoutMs?: number): Promise<Uint8Array> {
   return readBody(request, limitInBytes, createBytesSink, timeoutMs);

@@ -1,4 +1,5 @@
 import type { ReadableStream } from "node:stream/web";
+import { unsupportedContentEncoding } from "../api-errors.ts";
 import { ApiError } from "../errors.ts";
 
 /** The parts of a request that are needed to read its body. */
@@ -33,8 +34,8 @@ const discardLimits = { bytes: 32 * 1024 * 1024, milliseconds: 5000 };
  * @param limitInBytes for the whole body; counted while reading, since a chunked body has no `Content-Length`.
  * @param createSink called at most once, and not if `Content-Length` exceeds the limit.
  * @param timeoutMs default 30,000.
- * @throws ApiError 413 `RequestBodyTooLarge`; 408 `RequestTimeout`; 400 `InvalidRequestBody` for a body that ends early or
- * arrives in tiny chunks; the errors of the sink.
+ * @throws ApiError 415 `BadArgument` for a compressed body; 413 `RequestBodyTooLarge`; 408 `RequestTimeout`;
+ * 400 `InvalidRequestBody` for a body that ends early or arrives in tiny chunks; the errors of the sink.
  */
 export async function readBody<T>(
   { headers, body }: BodySource,
@@ -43,6 +44,8 @@ export async function readBody<T>(
   timeoutMs = bodyTimeoutMs,
 ): Promise<T> {
   // The server discards a body that has not been read from.
+  if (!["", "identity"].includes(headers.get("content-encoding")?.toLowerCase() ?? ""))
+    throw unsupportedContentEncoding();
   if (Number(headers.get("content-length")) > limitInBytes) throw bodyTooLarge(limitInBytes);
   if (body === null) return createSink().end();
   const { promise, resolve, reject } = Promise.withResolvers<T>();
