@@ -56,15 +56,6 @@ export function unsupportedContentEncoding(): ApiError {
   ]);
 }
 
-/** 415 for a compressed body, which would otherwise be refused as damaged JSON or as a damaged image. */
-export function unsupportedContentEncoding(): ApiError {
-  return new ApiError(415, "BadArgument", "Invalid Media Type.", {
-    details: [
-      { code: "UnsupportedContentEncoding", message: "The body must not be compressed.", target: "Content-Encoding" },
-    ],
-  });
-}
-
 /** 401. The service documents no other code. */
 export function accessDenied(): ApiError {
   return new ApiError(

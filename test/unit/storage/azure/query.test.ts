@@ -26,14 +26,10 @@ function arrange() {
       yield* [];
     },
   });
-  const tables = {
-    sessions: table("sessions"),
-    sessionIds: table("sessionids"),
-    expiry: table("expiry"),
-    users: table("users"),
-  };
-  const connection = { ...tables, retryPolicy: defaultRetryPolicy, now: () => startOfTime };
-  return { ...createTableStores(connection), filters, table: tables.sessions };
+  const sessions = table("sessions");
+  const others = { sessionIds: table("sessionids"), expiry: table("expiry"), users: table("users") };
+  const connection = { sessions, ...others, retryPolicy: defaultRetryPolicy, now: () => startOfTime };
+  return { ...createTableStores(connection), filters, table: sessions };
 }
 
 const record = newRecord(startOfTime);
