@@ -4,6 +4,7 @@ import { compact } from "../../compact.ts";
 import type { ErrorDetail } from "../../errors.ts";
 import { carryOver } from "../carry-over.ts";
 import type { BodyPart, Codec, CreateRequest, RequestBody } from "../codec.ts";
+import { extraOf, isRecord } from "../json.ts";
 import type {
   ApiVersion,
   Attempt,
@@ -16,7 +17,6 @@ import type {
   VerifyImage,
   VerifyReference,
 } from "../model.ts";
-import { extraOf, isRecord } from "../objects.ts";
 import { imageFile, parametersName, readFields, readForm, writeImage, writeNumber } from "./multipart.ts";
 import {
   atMostOne,

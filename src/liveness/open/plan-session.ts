@@ -12,13 +12,14 @@ import {
   type SessionRequest,
 } from "../../face/model.ts";
 import { inspectImage } from "../images/inspect-image.ts";
-import { type Caller, countedFor } from "../model/caller.ts";
+import type { Caller } from "../model/caller.ts";
 import type { Clock, NewId } from "../model/clock.ts";
 import type { CreationKey } from "../model/creations.ts";
 import type { ImageFacts } from "../model/images.ts";
 import type { SessionRecord } from "../model/session.ts";
 import { collectDueOn, sessionLifeMs } from "../retain/retention.ts";
 import { deriveUserId } from "./derived-user-id.ts";
+import { countedFor } from "./limits.ts";
 
 export interface OpenSessionCommand extends CreateRequest {
   kind: SessionKind;

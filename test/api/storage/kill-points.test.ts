@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { connectStorage } from "../../../src/storage/azure/connect.ts";
-import type { Table } from "../../../src/storage/azure/table.ts";
+import { connectStorage, type Table } from "../../../src/storage/azure/table.ts";
 import { createBookmarks } from "../../../src/storage/stores/bookmarks.ts";
 import { createImages } from "../../../src/storage/stores/images.ts";
 import { type Calls, stopAt } from "../../unit/fakes/calls.ts";

@@ -12,12 +12,13 @@ import {
   readGuard,
   readKey,
   readPointer,
+  readSessionRow,
   writeAuditEntry,
   writeDue,
   writeGuard,
   writeKey,
-} from "../../../src/storage/rows/other-rows.ts";
-import { readSessionRow, writeSessionRow } from "../../../src/storage/rows/session-row.ts";
+  writeSessionRow,
+} from "../../../src/storage/rows/rows.ts";
 import { createMemoryTable, type MemoryTable } from "./memory-table.ts";
 
 /** The app's tables in memory. */

@@ -6,7 +6,7 @@ import { defaultRetryPolicy } from "../../../../src/storage/azure/send-request.t
 import type { Table } from "../../../../src/storage/azure/table.ts";
 import { removeRows } from "../../../../src/storage/azure/transactions.ts";
 import { createTableStores } from "../../../../src/storage/create-stores.ts";
-import { located, versionOf, writePlace } from "../../../../src/storage/rows/references.ts";
+import { located, versionOf, writePlace } from "../../../../src/storage/rows/keys.ts";
 import { newRecord } from "../../fakes/seed.ts";
 import { startOfTime } from "../../fakes/world.ts";
 

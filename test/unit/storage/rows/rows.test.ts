@@ -4,7 +4,7 @@ import type { TableEntity } from "@azure/data-tables";
 import fc from "fast-check";
 import { apiVersions, sessionKinds } from "../../../../src/face/model.ts";
 import type { Entity } from "../../../../src/storage/azure/table.ts";
-import { expiryPartition, sessionRow } from "../../../../src/storage/rows/keys.ts";
+import { expiryPartition, locationOf, sessionRow, writePlace } from "../../../../src/storage/rows/keys.ts";
 import {
   prunedPointer,
   readAuditEntry,
@@ -13,20 +13,17 @@ import {
   readKey,
   readListed,
   readPointer,
+  readSession,
+  readSessionRow,
+  type SessionRow,
   writeAuditEntry,
   writeDue,
   writeGuard,
   writeKey,
   writePointer,
-} from "../../../../src/storage/rows/other-rows.ts";
-import { locationOf, writePlace } from "../../../../src/storage/rows/references.ts";
-import {
-  readSession,
-  readSessionRow,
-  type SessionRow,
   writeSession,
   writeSessionRow,
-} from "../../../../src/storage/rows/session-row.ts";
+} from "../../../../src/storage/rows/rows.ts";
 import { newRecord } from "../../fakes/seed.ts";
 
 /** The row as the service returns it, with its additional properties. */

@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { services } from "../../../../src/liveness/model/caller.ts";
-import { connectStorage } from "../../../../src/storage/azure/connect.ts";
-import type { Table } from "../../../../src/storage/azure/table.ts";
-import { createCreations } from "../../../../src/storage/stores/creations.ts";
-import { createWriteCache } from "../../../../src/storage/stores/write-cache.ts";
+import { connectStorage, type Table } from "../../../../src/storage/azure/table.ts";
+import { createCreations, createWriteCache } from "../../../../src/storage/stores/creations.ts";
 
 const changedOn = "2026-01-01T00:00:00.000Z";
 const reservation = (creationId: string) => ({
@@ -65,5 +63,24 @@ describe("reserve", () => {
       await reserve(reservation(creationId), () => ({ recent: [], rejectionsInARow: 0, changedOn }));
     }
     assert.deepEqual(etagsSent, ["create", "create", "create", "create"]);
+  });
+});
+
+describe("createWriteCache", () => {
+  test("more than 1,000 values -> the oldest are evicted", () => {
+    const cache = createWriteCache<number>();
+    for (let number = 0; number < 1002; number += 1) cache.remember(`key-${number}`, number);
+    assert.deepEqual([cache.recall("key-0"), cache.recall("key-1")], [undefined, undefined]);
+    assert.equal(cache.recall("key-2"), 2);
+    cache.forget("key-2");
+    assert.equal(cache.recall("key-2"), undefined);
+  });
+
+  test("value written again -> evicted last", () => {
+    const cache = createWriteCache<number>();
+    for (let number = 0; number < 1000; number += 1) cache.remember(`key-${number}`, number);
+    cache.remember("key-0", -1);
+    cache.remember("one more", 1);
+    assert.deepEqual([cache.recall("key-0"), cache.recall("key-1")], [-1, undefined]);
   });
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Placed } from "../../../../src/liveness/model/references.ts";
 import type { Users } from "../../../../src/liveness/model/users.ts";
-import { writePlace } from "../../../../src/storage/rows/references.ts";
+import { writePlace } from "../../../../src/storage/rows/keys.ts";
 import { seedSession } from "../../fakes/seed.ts";
 import { createWorld, startOfTime, type World } from "../../fakes/world.ts";
 
