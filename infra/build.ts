@@ -104,12 +104,12 @@ function isMain({ path }: OutputFile): boolean {
   return basename(path) === "main.cjs";
 }
 
-/** Whether more than a tenth of a file is the app's own code. */
+/** Whether more than an eighth of a file is the app's own code. */
 function isOwn({ path }: OutputFile, { outputs }: Metafile): boolean {
   const made = Object.entries(outputs).find(([name]) => basename(name) === basename(path))?.[1];
   const inputs = Object.entries(made?.inputs ?? {}).map(([name, { bytesInOutput }]) => ({ name, bytesInOutput }));
   const bytesOf = (list: typeof inputs) => list.reduce((sum, { bytesInOutput }) => sum + bytesInOutput, 0);
-  return bytesOf(inputs.filter(({ name }) => !name.startsWith("node_modules/"))) > bytesOf(inputs) / 10;
+  return bytesOf(inputs.filter(({ name }) => !name.startsWith("node_modules/"))) > bytesOf(inputs) / 8;
 }
 
 async function toCommonJs({ path, text }: OutputFile, own: boolean): Promise<{ code: string; map: string }> {

@@ -1,3 +1,4 @@
+import { compact } from "./compact.ts";
 import { ApiError, type ErrorDetail } from "./errors.ts";
 
 /**
@@ -44,8 +45,15 @@ export function badArgument(details?: ErrorDetail[]): ApiError {
 }
 
 /** 415, with the code that the service also uses for invalid arguments. */
-export function invalidMediaType(): ApiError {
-  return new ApiError(415, "BadArgument", "Invalid Media Type.");
+export function invalidMediaType(details?: ErrorDetail[]): ApiError {
+  return new ApiError(415, "BadArgument", "Invalid Media Type.", compact({ details }));
+}
+
+/** 415 for a compressed body, which would otherwise be refused as damaged JSON or as a damaged image. */
+export function unsupportedContentEncoding(): ApiError {
+  return invalidMediaType([
+    { code: "UnsupportedContentEncoding", message: "The body must not be compressed.", target: "Content-Encoding" },
+  ]);
 }
 
 /** 401. The service documents no other code. */

@@ -10,7 +10,7 @@ import { type RequestHandler, serve } from "./http/endpoint.ts";
 import { describeError } from "./http/log.ts";
 import { createIdentity } from "./identity.ts";
 import { createReadiness } from "./liveness/readiness.ts";
-import { connectStorage } from "./storage/azure/connect.ts";
+import { connectStorage } from "./storage/azure/table.ts";
 import { createTableStores } from "./storage/create-stores.ts";
 import { createBookmarks } from "./storage/stores/bookmarks.ts";
 import { createImages } from "./storage/stores/images.ts";

@@ -1,7 +1,7 @@
 import { badRequest } from "../api-errors.ts";
 import { ApiError, type ErrorDetail } from "../errors.ts";
+import { isRecord } from "./json.ts";
 import type { ApiVersion } from "./model.ts";
-import { isRecord } from "./objects.ts";
 
 /** Errors of the Face service and of calls to it. */
 

@@ -59,6 +59,7 @@ export const referenceImageEndpoints: Endpoint[] = [
         404: ["ResourceNotFound"],
         412: ["ConditionNotMet"],
         413: ["RequestBodyTooLarge"],
+        415: ["BadArgument"],
         429: ["TooManyReferenceImages"],
         503: ["ServerBusy"],
       },

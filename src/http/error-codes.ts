@@ -8,7 +8,8 @@ export const errorCodes = {
   ...advise(false, "Correct the request that the app sends, because the user cannot resolve this.", {
     BadArgument: {
       status: 400,
-      meaning: "A parameter or header is not valid. With status 415, the media type is not supported.",
+      meaning:
+        "A parameter or header is not valid. With status 415, the media type is not supported, or the body is compressed.",
     },
     DeviceSetInClientDisabled: {
       status: 400,

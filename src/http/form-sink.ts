@@ -6,8 +6,8 @@ import type { BodyPart } from "../face/codec.ts";
 import { isImageName } from "../face/versions/multipart.ts";
 import { duplicateField, invalidField } from "../face/versions/request-fields.ts";
 import { imageLimits } from "../liveness/images/inspect-image.ts";
+import type { BodySink } from "./body.ts";
 import { type PartHeaders, readPartHeaders } from "./part-headers.ts";
-import type { BodySink } from "./read-body.ts";
 
 const maxParts = 16;
 /** Limit for all parts except the image, together. */

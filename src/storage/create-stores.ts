@@ -7,8 +7,8 @@ import type { SessionImages } from "../liveness/model/session-images.ts";
 import type { Sessions } from "../liveness/model/sessions.ts";
 import type { StoredRows } from "../liveness/model/stored-rows.ts";
 import type { Users } from "../liveness/model/users.ts";
-import type { StorageTables } from "./azure/connect.ts";
-import { createCreations } from "./stores/creations.ts";
+import type { StorageTables } from "./azure/table.ts";
+import { createCreations, createWriteCache } from "./stores/creations.ts";
 import { createDevices } from "./stores/devices.ts";
 import { createRemovals } from "./stores/removals.ts";
 import { createSchedule } from "./stores/schedule.ts";
@@ -16,7 +16,6 @@ import { createSessionImages } from "./stores/session-images.ts";
 import { createSessions } from "./stores/sessions.ts";
 import { createStoredRows } from "./stores/stored-rows.ts";
 import { createUsers } from "./stores/users.ts";
-import { createWriteCache } from "./stores/write-cache.ts";
 
 export interface TableStores {
   creations: Creations;

@@ -23,20 +23,30 @@ export function observeServices<T extends Services>(services: T, telemetry: Tele
     devices: tables("devices", services.devices),
     sessionImages: tables("sessionImages", services.sessionImages),
     storedRows: tables("storedRows", services.storedRows),
+    users: tables("users", services.users),
     images: named(telemetry, "images", "blobs", services.images),
     bookmarks: named(telemetry, "bookmarks", "blobs", services.bookmarks),
   };
 }
 
-/** Wraps every method of a service in a span `{prefix}.{method}`. For an async iterable, each of its steps has a span. */
+/**
+ * Wraps every method of a service in a span `{prefix}.{method}`. For an async iterable, each of its steps has a span. The
+ * methods of a service within the service have the name of its property as their prefix.
+ */
 function named<T extends object>(telemetry: Telemetry, prefix: string, service: ServiceCall["service"], port: T): T {
   const observed = new Map<string, unknown>();
   return new Proxy(port, {
     get(target, property, receiver) {
       const value: unknown = Reflect.get(target, property, receiver);
-      if (typeof value !== "function" || typeof property !== "string") return value;
+      if (typeof property !== "string") return value;
       const known = observed.get(property);
       if (known !== undefined) return known;
+      if (typeof value === "object" && value !== null) {
+        const inner = named(telemetry, property, service, value);
+        observed.set(property, inner);
+        return inner;
+      }
+      if (typeof value !== "function") return value;
       const call = { name: `${prefix}.${property}`, service };
       const method = (...args: unknown[]) => {
         const result: unknown = telemetry.call(call, () => Reflect.apply(value, target, args));

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { connect } from "node:net";
 import { describe, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { hostileBodies } from "../fixtures/hostile-bodies.ts";
+import { makeImage } from "../fixtures/images.ts";
 import { sendBody } from "../fixtures/send-body.ts";
 import { type Answer, assertError, creation, errorOf, sessionsPath, verifySessionsPath } from "./support/app-client.ts";
 import { checkAnswer } from "./support/described-answers.ts";
@@ -46,6 +48,21 @@ describe("malformed requests", async () => {
       assertError(answer, 415, "BadArgument");
     }
     assertError(await app.send(sessionsPath, { body: new FormData() }), 415, "BadArgument");
+  });
+
+  test("compressed bodies -> 415 with the reason", async () => {
+    const image = makeImage();
+    const path = "api/reference-images/compressed";
+    for (const [where, method, type, content] of [
+      [sessionsPath, "POST", "application/json", JSON.stringify(creation("phone").json)],
+      [path, "PUT", "image/jpeg", image],
+    ] as const) {
+      const headers = { "content-type": type, "content-encoding": "gzip" };
+      const answer = await app.send(where, { method, headers, body: gzipSync(content) });
+      assertError(answer, 415, "BadArgument");
+      assert.match(JSON.stringify(answer.body), /"UnsupportedContentEncoding"/);
+    }
+    assert.equal((await app.send(path)).status, 404);
   });
 
   test("bodies other than a JSON object -> 400", async () => {

@@ -12,8 +12,7 @@ import type { SessionImages } from "../../src/liveness/model/session-images.ts";
 import type { Sessions } from "../../src/liveness/model/sessions.ts";
 import type { Users } from "../../src/liveness/model/users.ts";
 import type { MaintainDeps } from "../../src/liveness/retain/maintain.ts";
-import { sessionRow, shardOf } from "../../src/storage/rows/keys.ts";
-import { located, readPlace, writePlace } from "../../src/storage/rows/references.ts";
+import { located, readPlace, sessionRow, shardOf, writePlace } from "../../src/storage/rows/keys.ts";
 
 export interface TimerWorldOptions {
   sessions: number;

@@ -3,7 +3,7 @@ import { compact } from "../../compact.ts";
 import { withRetry } from "../../retry.ts";
 import type { Codec } from "../codec.ts";
 import { faceResponseInvalid } from "../errors.ts";
-import { parseJson } from "../int64.ts";
+import { parseJson } from "../json.ts";
 import {
   type ApiVersion,
   type Attempt,

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { compact } from "../../compact.ts";
-import { writeInt64 } from "../int64.ts";
+import { extraOf, isRecord, omit, writeInt64 } from "../json.ts";
 import {
   type ApiVersion,
   type Attempt,
@@ -10,7 +10,6 @@ import {
   byEntryId,
   type VerifyReference,
 } from "../model.ts";
-import { extraOf, isRecord, omit } from "../objects.ts";
 import {
   decodeVerifyReference,
   faceRectangle,

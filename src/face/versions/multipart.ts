@@ -3,9 +3,8 @@ import { invalidRequestBody } from "../../api-errors.ts";
 import { compact } from "../../compact.ts";
 import type { ApiError, ErrorDetail } from "../../errors.ts";
 import type { BodyPart } from "../codec.ts";
-import { parseJson } from "../json-text.ts";
+import { isRecord, parseCallerJson } from "../json.ts";
 import type { VerifyImage } from "../model.ts";
-import { isRecord } from "../objects.ts";
 import { duplicateField, invalidField } from "./request-fields.ts";
 
 /** A parsed form. */
@@ -84,7 +83,7 @@ export function readFields({ texts }: Form): { fields: Record<string, unknown>; 
 
 function parseParameters(text: string): Record<string, unknown> {
   try {
-    const parameters = parseJson(text);
+    const parameters = parseCallerJson(text);
     if (isRecord(parameters)) return parameters;
   } catch {
     // Invalid JSON gets the same error as JSON that is not an object.

@@ -4,8 +4,8 @@ import { compact } from "../../compact.ts";
 import type { ErrorDetail } from "../../errors.ts";
 import { carryOver, modelVersionFields } from "../carry-over.ts";
 import type { CreateRequest, RequestBody } from "../codec.ts";
+import { isRecord } from "../json.ts";
 import type { ApiVersion, SessionKind, SessionRequest, VerifyImage } from "../model.ts";
-import { isRecord } from "../objects.ts";
 import {
   type Form,
   formMeta,

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { compact } from "../../compact.ts";
 import type { Codec } from "../codec.ts";
+import { extraOf } from "../json.ts";
 import {
   type ApiVersion,
   type Attempt,
@@ -11,7 +12,6 @@ import {
   type SessionStatus,
   type VerifyReference,
 } from "../model.ts";
-import { extraOf } from "../objects.ts";
 import { auditEntry, decodeAuditEntries, encodeAuditEntry, hasEntry, sessionFactsOf } from "./audit-entries.ts";
 import { decodePreviewRequest, encodePreviewRequest, type PreviewRequest, previewForm } from "./preview-requests.ts";
 import { decodeVerifyReference, segment, verifyReference } from "./shapes.ts";

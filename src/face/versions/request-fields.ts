@@ -2,8 +2,8 @@ import * as z from "zod";
 import { invalidDeviceCorrelationId, invalidRequestBody, invalidTokenLifetime } from "../../api-errors.ts";
 import { type ApiError, type ErrorDetail, maxDetails } from "../../errors.ts";
 import { invalidLivenessOperationMode } from "../errors.ts";
+import { isRecord } from "../json.ts";
 import { type ApiVersion, isBoundedText, maxAttempts, maxCorrelationIdLength, referenceIdPattern } from "../model.ts";
-import { readTexts } from "./field-texts.ts";
 
 /**
  * Fields of create requests that several versions share, with the messages for callers. Requests are strict: a misspelt
@@ -104,63 +104,47 @@ export const verifyConfidenceThreshold = z
 /** Model versions are an open set. */
 export const modelVersion = boundedText(128).optional().describe("The model version. Default: the latest.");
 
-/** Requires exactly one of `deviceCorrelationId` and `deviceCorrelationIdSetInClient`. */
-export function requireOneDevice(
-  request: { deviceCorrelationId?: string | null | undefined; deviceCorrelationIdSetInClient: boolean },
-  context: z.RefinementCtx,
-): void {
-  const isNamed = typeof request.deviceCorrelationId === "string";
-  if (isNamed !== request.deviceCorrelationIdSetInClient) return;
-  const message = isNamed
-    ? "Must be absent or null if deviceCorrelationIdSetInClient is true."
-    : "Required unless deviceCorrelationIdSetInClient is true.";
-  context.addIssue({ code: "custom", message, path: ["deviceCorrelationId"] });
+/** Requires exactly one of a correlation id and the flag that the device sends it. */
+function requireOne(name: "deviceCorrelationId" | "userCorrelationId") {
+  const flagName = `${name}SetInClient`;
+  return (request: Readonly<Record<string, unknown>>, context: z.RefinementCtx): void => {
+    const isNamed = typeof request[name] === "string";
+    if (isNamed !== request[flagName]) return;
+    const message = isNamed ? `Must be absent or null if ${flagName} is true.` : `Required unless ${flagName} is true.`;
+    context.addIssue({ code: "custom", message, path: [name] });
+  };
 }
 
-/** Requires exactly one of `userCorrelationId` and `userCorrelationIdSetInClient`. */
-export function requireOneUser(
-  request: { userCorrelationId?: string | null | undefined; userCorrelationIdSetInClient: boolean },
-  context: z.RefinementCtx,
-): void {
-  const isNamed = typeof request.userCorrelationId === "string";
-  if (isNamed !== request.userCorrelationIdSetInClient) return;
-  const message = isNamed
-    ? "Must be absent or null if userCorrelationIdSetInClient is true."
-    : "Required unless userCorrelationIdSetInClient is true.";
-  context.addIssue({ code: "custom", message, path: ["userCorrelationId"] });
+export const requireOneDevice = requireOne("deviceCorrelationId");
+export const requireOneUser = requireOne("userCorrelationId");
+
+/** `requireOne` as JSON Schema. */
+function namesOne(name: string, titles: { named: string; inClient: string }): object {
+  const flagName = `${name}SetInClient`;
+  return {
+    anyOf: [
+      {
+        title: titles.named,
+        required: [name],
+        properties: { [name]: { type: "string" }, [flagName]: { const: false } },
+      },
+      {
+        title: titles.inClient,
+        required: [flagName],
+        properties: { [name]: { type: "null" }, [flagName]: { const: true } },
+      },
+    ],
+  };
 }
 
-/** `requireOneDevice` as JSON Schema. */
-const namesOneDevice = {
-  anyOf: [
-    {
-      title: "The request contains the device id",
-      required: ["deviceCorrelationId"],
-      properties: { deviceCorrelationId: { type: "string" }, deviceCorrelationIdSetInClient: { const: false } },
-    },
-    {
-      title: "The device sends its id",
-      required: ["deviceCorrelationIdSetInClient"],
-      properties: { deviceCorrelationId: { type: "null" }, deviceCorrelationIdSetInClient: { const: true } },
-    },
-  ],
-};
-
-/** `requireOneUser` as JSON Schema. */
-export const namesOneUser = {
-  anyOf: [
-    {
-      title: "The request contains the user id",
-      required: ["userCorrelationId"],
-      properties: { userCorrelationId: { type: "string" }, userCorrelationIdSetInClient: { const: false } },
-    },
-    {
-      title: "The device sends the user id",
-      required: ["userCorrelationIdSetInClient"],
-      properties: { userCorrelationId: { type: "null" }, userCorrelationIdSetInClient: { const: true } },
-    },
-  ],
-};
+const namesOneDevice = namesOne("deviceCorrelationId", {
+  named: "The request contains the device id",
+  inClient: "The device sends its id",
+});
+export const namesOneUser = namesOne("userCorrelationId", {
+  named: "The request contains the user id",
+  inClient: "The device sends the user id",
+});
 
 /** JSON Schema: an object has at most one of the properties. */
 export function atMostOne(...names: string[]): object {
@@ -244,4 +228,46 @@ export function duplicateField(target: string, message: string): ErrorDetail {
 
 function unknownField(target: string): ErrorDetail {
   return { code: "UnknownField", message: "Unknown field in this version of the API.", target };
+}
+
+/**
+ * Values that clients send as texts: all values of a form, and in JSON those of some samples (`"true"`, `passive`). Fields
+ * without a reader stay as they are.
+ */
+const readers = new Map<string, (text: string) => unknown>([
+  ["livenessOperationMode", readMode],
+  ["deviceCorrelationIdSetInClient", readBoolean],
+  ["userCorrelationIdSetInClient", readBoolean],
+  ["sendResultsToClient", readBoolean],
+  ["enableSessionImage", readBoolean],
+  ["returnVerifyImageHash", readBoolean],
+  ["authTokenTimeToLiveInSeconds", readNumber],
+  ["numberOfClientAttemptsAllowed", readNumber],
+  ["verifyConfidenceThreshold", readNumber],
+]);
+
+/** The fields of a request with texts read as the types of JSON. Invalid texts stay, and the schema refuses them. */
+export function readTexts(value: unknown): unknown {
+  if (!isRecord(value)) return value;
+  const read = ([name, field]: [string, unknown]) => [
+    name,
+    typeof field === "string" ? (readers.get(name)?.(field) ?? field) : field,
+  ];
+  return Object.fromEntries(Object.entries(value).map(read));
+}
+
+/** The spelling of the contract for a mode in any case. */
+function readMode(text: string): string | undefined {
+  return ["Passive", "PassiveActive"].find((mode) => mode.toLowerCase() === text.toLowerCase());
+}
+
+/** Parses a boolean. Returns the text itself if it is not one. */
+export function readBoolean(text: string): boolean | string {
+  const lower = text.toLowerCase();
+  return lower === "true" || (lower === "false" ? false : text);
+}
+
+/** Parses a decimal number without sign and exponent. Returns the text itself if it is not one. */
+export function readNumber(text: string): number | string {
+  return /^\d+(\.\d+)?$/.test(text) ? Number(text) : text;
 }

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { compact } from "../../compact.ts";
+import { extraOf } from "../json.ts";
 import type { FaceRectangle, VerifyReference } from "../model.ts";
-import { extraOf } from "../objects.ts";
 
 /**
  * Schemas of responses that several versions share. Responses are decoded tolerantly: unknown fields are kept, optional

@@ -1,9 +1,10 @@
-import type * as z from "zod";
+import * as z from "zod";
 import { invalidMediaType } from "../../api-errors.ts";
 import { compact } from "../../compact.ts";
 import type { ErrorDetail } from "../../errors.ts";
 import { carryOver } from "../carry-over.ts";
 import type { BodyPart, Codec, CreateRequest, RequestBody } from "../codec.ts";
+import { extraOf, isRecord } from "../json.ts";
 import type {
   ApiVersion,
   Attempt,
@@ -16,9 +17,15 @@ import type {
   VerifyImage,
   VerifyReference,
 } from "../model.ts";
-import { extraOf, isRecord } from "../objects.ts";
-import { parametersName, readFields, readForm, writeImage, writeNumber } from "./multipart.ts";
-import { invalidField, parseRequest } from "./request-fields.ts";
+import { imageFile, parametersName, readFields, readForm, writeImage, writeNumber } from "./multipart.ts";
+import {
+  atMostOne,
+  deviceCorrelationIdPart,
+  invalidField,
+  parseRequest,
+  requestMeta,
+  userCorrelationId,
+} from "./request-fields.ts";
 import { decodeVerifyReference, segment } from "./shapes.ts";
 import {
   type attempt,
@@ -35,7 +42,7 @@ import {
 
 /** The codec of v1.2 and v1.3: a form with one part for each field, results as attempts, no lists, no audit trail. */
 
-export const imageName = "verifyImage";
+const imageName = "verifyImage";
 
 const routes = {
   liveness: "/detectLiveness-sessions",
@@ -65,14 +72,15 @@ export interface StableOptions {
   version: ApiVersion;
   /** Create requests, strict. */
   requests: Record<SessionKind, z.ZodType<StableRequest>>;
-  /** Names of the fields of a session with verify, which are the parts of a form beside the image. */
-  names: readonly string[];
-  /** Schema of a form. Each call creates a new one. */
-  form(): z.ZodType;
+  /** Fields of a session with verify; in a form, every field is a part beside the image. */
+  verifyFields: z.ZodRawShape;
+  /** JSON Schema, in addition to the rules of `requestMeta` and for the image. */
+  rules?: readonly object[];
 }
 
-export function makeStableCodec({ version, requests, names, form }: StableOptions): Codec {
+export function makeStableCodec({ version, requests, verifyFields, rules = [] }: StableOptions): Codec {
   const hasAbuseMonitoring = version !== "v1.2";
+  const names = Object.keys(verifyFields);
 
   return {
     version,
@@ -113,6 +121,22 @@ export function makeStableCodec({ version, requests, names, form }: StableOption
     session: { decode: decodeSession, encode: encodeSession },
     hasSettings: hasAbuseMonitoring,
   };
+
+  /** Schema of a form. Parts cannot be null. */
+  function form(): z.ZodType {
+    const image = imageFile().optional();
+    const parts = { deviceCorrelationId: deviceCorrelationIdPart, userCorrelationId: userCorrelationId.optional() };
+    return z
+      .strictObject({ ...verifyFields, ...parts, [imageName]: image })
+      .meta(
+        requestMeta(
+          version,
+          "CreateLivenessWithVerifyForm",
+          ...rules,
+          atMostOne(imageName, "referenceImageId", "expectedReferenceImageId"),
+        ),
+      );
+  }
 
   function decodeRequest(kind: SessionKind, body: RequestBody): CreateRequest {
     if (body.type === "json") {

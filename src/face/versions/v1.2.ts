@@ -1,8 +1,6 @@
 import * as z from "zod";
-import { imageFile } from "./multipart.ts";
 import {
   atMostOne,
-  deviceCorrelationIdPart,
   enableSessionImage,
   expectedReferenceImageId,
   modelVersion,
@@ -14,7 +12,7 @@ import {
   userCorrelationId,
   verifyConfidenceThreshold,
 } from "./request-fields.ts";
-import { imageName, makeStableCodec } from "./stable.ts";
+import { makeStableCodec } from "./stable.ts";
 
 /** Version v1.2, the stable one. Its contract has no user id; Microsoft's samples send one. */
 
@@ -49,20 +47,5 @@ export const createLivenessWithVerifyRequest = z
 export const codec = makeStableCodec({
   version,
   requests: { liveness: createLivenessRequest, livenessWithVerify: createLivenessWithVerifyRequest },
-  names: Object.keys(verifyFields),
-  form: () =>
-    z
-      .strictObject({
-        ...verifyFields,
-        deviceCorrelationId: deviceCorrelationIdPart,
-        userCorrelationId: userCorrelationId.optional(),
-        [imageName]: imageFile().optional(),
-      })
-      .meta(
-        requestMeta(
-          version,
-          "CreateLivenessWithVerifyForm",
-          atMostOne(imageName, "referenceImageId", "expectedReferenceImageId"),
-        ),
-      ),
+  verifyFields,
 });

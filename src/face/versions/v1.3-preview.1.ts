@@ -1,8 +1,6 @@
 import * as z from "zod";
-import { imageFile } from "./multipart.ts";
 import {
   atMostOne,
-  deviceCorrelationIdPart,
   enableSessionImage,
   expectedClientIpAddress,
   expectedReferenceImageId,
@@ -19,7 +17,7 @@ import {
   userCorrelationIdSetInClient,
   verifyConfidenceThreshold,
 } from "./request-fields.ts";
-import { imageName, makeStableCodec } from "./stable.ts";
+import { makeStableCodec } from "./stable.ts";
 
 /** Version v1.3-preview.1: v1.2 with a user id, a limit of attempts, an expected address and abuse monitoring. */
 
@@ -64,21 +62,6 @@ export const createLivenessWithVerifyRequest = z
 export const codec = makeStableCodec({
   version,
   requests: { liveness: createLivenessRequest, livenessWithVerify: createLivenessWithVerifyRequest },
-  names: Object.keys(verifyFields),
-  form: () =>
-    z
-      .strictObject({
-        ...verifyFields,
-        deviceCorrelationId: deviceCorrelationIdPart,
-        userCorrelationId: userCorrelationId.optional(),
-        [imageName]: imageFile().optional(),
-      })
-      .meta(
-        requestMeta(
-          version,
-          "CreateLivenessWithVerifyForm",
-          namesOneUser,
-          atMostOne(imageName, "referenceImageId", "expectedReferenceImageId"),
-        ),
-      ),
+  verifyFields,
+  rules: [namesOneUser],
 });

@@ -16,10 +16,6 @@ export type CountedFor = string;
 
 export const services: CountedFor = "services";
 
-export function countedFor({ trusted, owner = services }: Caller): CountedFor {
-  return trusted ? services : owner;
-}
-
 /** Principals may use their own resources, trusted services all. For other callers a resource does not exist. */
 export function mayUse(caller: Caller, resource: { owner?: string }): boolean {
   return caller.trusted || (resource.owner !== undefined && resource.owner === caller.owner);

@@ -1,5 +1,5 @@
 import { deviceLockedOut, rateLimitExceeded } from "../../api-errors.ts";
-import { type Caller, countedFor, services } from "../model/caller.ts";
+import { type Caller, type CountedFor, services } from "../model/caller.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Creations, Reserved } from "../model/creations.ts";
 import type { Devices } from "../model/devices.ts";
@@ -152,4 +152,8 @@ function limitedOwner(caller: Caller): string | undefined {
 
 function iso(ms: number): string {
   return new Date(ms).toISOString();
+}
+
+export function countedFor({ trusted, owner = services }: Caller): CountedFor {
+  return trusted ? services : owner;
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { deviceSetInClientDisabled } from "../../api-errors.ts";
+import { deviceSetInClientDisabled, invalidRequestBody } from "../../api-errors.ts";
 import { compact } from "../../compact.ts";
 import { carryOver, isCarried } from "../../face/carry-over.ts";
 import type { FaceService } from "../../face/client/face-service.ts";
@@ -12,13 +12,14 @@ import {
   type SessionRequest,
 } from "../../face/model.ts";
 import { inspectImage } from "../images/inspect-image.ts";
-import { type Caller, countedFor } from "../model/caller.ts";
+import type { Caller } from "../model/caller.ts";
 import type { Clock, NewId } from "../model/clock.ts";
 import type { CreationKey } from "../model/creations.ts";
 import type { ImageFacts } from "../model/images.ts";
 import type { SessionRecord } from "../model/session.ts";
 import { collectDueOn, sessionLifeMs } from "../retain/retention.ts";
 import { deriveUserId } from "./derived-user-id.ts";
+import { countedFor } from "./limits.ts";
 
 export interface OpenSessionCommand extends CreateRequest {
   kind: SessionKind;
@@ -114,14 +115,26 @@ export function planSession(deps: PlanDeps, command: OpenSessionCommand): Plan {
   };
 }
 
-/** A derived user id, if the service requires one that the request does not contain. */
+/**
+ * A derived user id, if the service requires one that the request does not contain. For a signed-in user it always replaces
+ * that of the request: the service refuses sessions of an id that it has flagged, so that a user could block others.
+ *
+ * @throws ApiError `InvalidRequestBody` if the device of a signed-in user is to send the id.
+ */
 function nameUser(
   { face, policy }: PlanDeps,
   { request, caller }: OpenSessionCommand,
   creationId: string,
 ): Pick<SessionRequest, "userCorrelationId"> {
+  if (!isCarried("userCorrelationId", face.version)) return {};
+  const isUser = !caller.trusted && caller.owner !== undefined;
+  if (isUser && request.userCorrelationIdSetInClient) {
+    throw invalidRequestBody([
+      { code: "InvalidField", message: "Only for trusted services.", target: "userCorrelationIdSetInClient" },
+    ]);
+  }
   const isNamed = request.userCorrelationId !== undefined || request.userCorrelationIdSetInClient === true;
-  if (isNamed || !isCarried("userCorrelationId", face.version)) return {};
+  if (isNamed && !isUser) return {};
   if (policy.userIdKey === undefined) throw new TypeError("The settings contain no key for user ids");
   const { deviceCorrelationId } = request;
   return { userCorrelationId: deriveUserId(policy.userIdKey, { caller, deviceCorrelationId, creationId }) };

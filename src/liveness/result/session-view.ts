@@ -3,6 +3,7 @@ import { type Attempt, auditEntryId, type SessionState } from "../../face/model.
 import type { Caller } from "../model/caller.ts";
 import { type AuditRecord, isUsedUp, type SessionRecord } from "../model/session.ts";
 import { attemptFor, sessionFieldsFor } from "./digest-visibility.ts";
+import { endedAttempts } from "./record-result.ts";
 
 /**
  * A session as the Face routes return it: the state from the service, completed from the record. The caller sees only the
@@ -17,12 +18,14 @@ export function viewSession(
   trail: readonly AuditRecord[],
   nowMs: number,
 ): SessionState {
+  // An attempt that has not ended does not count, whatever its number.
+  const attempts = isUsedUp(record) ? endedAttempts(state) : state.attempts;
   const receivedOn = new Map(trail.map((entry) => [entry.entryId, entry.receivedOn]));
   return {
     ...sessionFieldsFor(caller, record, state),
     sessionId: record.sessionId,
     ...(isUsedUp(record) && { status: record.status }),
-    attempts: state.attempts
+    attempts: attempts
       .slice(0, record.attemptsAllowed)
       .map((attempt) => viewAttempt(caller, record, attempt, receivedOn.get(auditEntryId(attempt)))),
     // From the record, like in the list of sessions.

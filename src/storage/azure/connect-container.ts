@@ -1,5 +1,5 @@
 import { BlobServiceClient, type ContainerClient } from "@azure/storage-blob";
-import type { StorageOptions } from "./connect.ts";
+import type { StorageOptions } from "./table.ts";
 
 /** A container's client. Requests are retried by `sendRequest` alone. */
 export function connectContainer(options: StorageOptions, name: string): ContainerClient {

@@ -1,7 +1,6 @@
 import { createDefaultHttpClient } from "@azure/core-rest-pipeline";
 import { TableClient } from "@azure/data-tables";
-import type { StorageOptions } from "./connect.ts";
-import type { ConnectedTable } from "./table.ts";
+import type { ConnectedTable, StorageOptions } from "./table.ts";
 import { createTableWrites } from "./table-writes.ts";
 
 /** Shared by all tables, so that they share its open connections. */

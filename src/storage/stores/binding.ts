@@ -3,14 +3,20 @@ import { compact } from "../../compact.ts";
 import type { Devices } from "../../liveness/model/devices.ts";
 import type { Admit, GuardEdit } from "../../liveness/model/guard.ts";
 import type { StoredSession } from "../../liveness/model/session.ts";
-import type { StorageTables } from "../azure/connect.ts";
 import { keysOnly, readAll } from "../azure/query.ts";
-import type { Entity, Table } from "../azure/table.ts";
+import type { Entity, StorageTables, Table } from "../azure/table.ts";
 import { inTransactions, removeRows } from "../azure/transactions.ts";
-import { auditRows, creationKeyRow, devicePartition, guardRowOf, userEntryRow, userPartition } from "../rows/keys.ts";
-import { prunedPointer, writePointer } from "../rows/other-rows.ts";
-import { located, locationOf } from "../rows/references.ts";
-import { readSession, writeSession } from "../rows/session-row.ts";
+import {
+  auditRows,
+  creationKeyRow,
+  devicePartition,
+  guardRowOf,
+  located,
+  locationOf,
+  userEntryRow,
+  userPartition,
+} from "../rows/keys.ts";
+import { prunedPointer, readSession, writePointer, writeSession } from "../rows/rows.ts";
 import { createGuards } from "./guards.ts";
 
 /**

@@ -1,6 +1,6 @@
 import type { Bookmarks, WalkName } from "../../liveness/model/bookmarks.ts";
-import type { StorageConnection } from "../azure/connect.ts";
 import { readFailure } from "../azure/storage-errors.ts";
+import type { StorageConnection } from "../azure/table.ts";
 import { readBody } from "./blob-body.ts";
 
 /** A folder of its own, so that no bookmark has the name of an image. */

@@ -2,9 +2,8 @@ import type { CreationKey, Creations, Reservation, Reserved, ReserveOutcome } fr
 import type { Admit } from "../../liveness/model/guard.ts";
 import type { Place } from "../../liveness/model/references.ts";
 import type { SessionRecord, StoredSession } from "../../liveness/model/session.ts";
-import type { StorageTables } from "../azure/connect.ts";
 import { keysOnly, readAll } from "../azure/query.ts";
-import type { Entity } from "../azure/table.ts";
+import type { Entity, StorageTables } from "../azure/table.ts";
 import {
   creationKeyRow,
   deviceOfPartition,
@@ -13,23 +12,19 @@ import {
   guardHolder,
   guardRowOf,
   guardRows,
-  sessionPartition,
-  sessionRows,
-} from "../rows/keys.ts";
-import { readKey, writeKey, writePointer } from "../rows/other-rows.ts";
-import {
   type KeyLocation,
   located,
   locationOf,
   readPlace,
   recordKeys,
+  sessionPartition,
+  sessionRows,
   versionOf,
   writePlace,
-} from "../rows/references.ts";
-import { readSession, writeSession } from "../rows/session-row.ts";
+} from "../rows/keys.ts";
+import { readKey, readSession, writeKey, writePointer, writeSession } from "../rows/rows.ts";
 import { createGuards, type KnownGuard, ownKey, removeIdleGuard } from "./guards.ts";
 import { followPointer } from "./sessions.ts";
-import { createWriteCache, type WriteCache } from "./write-cache.ts";
 
 /** The key row that a creation writes in one transaction with the guard. */
 interface Claim extends KeyLocation {
@@ -217,4 +212,34 @@ function placeOf(claim: Claim, etag: string, key: CreationKey): Reserved {
 /** Whether a stored key row is the reservation itself, not yet committed. */
 function isSameReservation(held: CreationKey, { creationId, leaseUntil }: CreationKey): boolean {
   return held.creationId === creationId && held.leaseUntil === leaseUntil && held.sessionId === undefined;
+}
+
+/**
+ * The latest values that this process has written, by key; the oldest are evicted. Values may be outdated: callers use them
+ * only for conditional writes, or read the row before they rely on it.
+ */
+export interface WriteCache<T> {
+  remember(key: string, value: T): void;
+  recall(key: string): T | undefined;
+  forget(key: string): void;
+}
+
+/** Enough for a minute or two, within which most sessions are settled or tried again. */
+const maxValues = 1000;
+
+export function createWriteCache<T>(): WriteCache<T> {
+  const cache = new Map<string, T>();
+  return {
+    remember(key, value) {
+      // Deleted first, so that the key becomes the newest one.
+      cache.delete(key);
+      cache.set(key, value);
+      const [oldest] = cache.keys();
+      if (cache.size > maxValues && oldest !== undefined) cache.delete(oldest);
+    },
+    recall: (key) => cache.get(key),
+    forget(key) {
+      cache.delete(key);
+    },
+  };
 }

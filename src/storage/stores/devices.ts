@@ -1,6 +1,6 @@
 import type { DeviceContents, Devices } from "../../liveness/model/devices.ts";
-import type { StorageTables } from "../azure/connect.ts";
 import { readAll } from "../azure/query.ts";
+import type { StorageTables } from "../azure/table.ts";
 import { removeRows } from "../azure/transactions.ts";
 import {
   boundImageRow,
@@ -12,12 +12,16 @@ import {
   isGuardRow,
   isKeyRow,
   isSessionRow,
+  locationOf,
   ownerPartition,
+  readPlace,
+  readRowRef,
   sessionRowOfAudit,
+  versionOf,
+  writePlace,
+  writeRowRef,
 } from "../rows/keys.ts";
-import { readGuard, readKey } from "../rows/other-rows.ts";
-import { locationOf, readPlace, readRowRef, versionOf, writePlace, writeRowRef } from "../rows/references.ts";
-import { readSession } from "../rows/session-row.ts";
+import { readGuard, readKey, readSession } from "../rows/rows.ts";
 import { createBinding } from "./binding.ts";
 import { createGuards } from "./guards.ts";
 

@@ -4,11 +4,10 @@ import { ApiError } from "../../errors.ts";
 import type { CountedFor } from "../../liveness/model/caller.ts";
 import type { Admit, Guard, GuardEdit } from "../../liveness/model/guard.ts";
 import { backoff } from "../../retry.ts";
-import type { StorageTables } from "../azure/connect.ts";
 import { keysOnly } from "../azure/query.ts";
-import type { Entity, Table } from "../azure/table.ts";
+import type { Entity, StorageTables, Table } from "../azure/table.ts";
 import { guardRowOf, keyAndSessionRows } from "../rows/keys.ts";
-import { readGuard, readKey, writeGuard } from "../rows/other-rows.ts";
+import { readGuard, readKey, writeGuard } from "../rows/rows.ts";
 
 /** Attempts to write a guard that others write concurrently. Whenever an attempt fails, another writer's has succeeded. */
 const maxAttempts = 50;

@@ -6,8 +6,8 @@ import type { Clock } from "../../liveness/model/clock.ts";
 import type { ImageName, Images, ListedImage, NewImage, StoredImageFacts } from "../../liveness/model/images.ts";
 import type { Page } from "../../liveness/model/page.ts";
 import type { Version } from "../../liveness/model/references.ts";
-import type { StorageConnection } from "../azure/connect.ts";
 import { readFailure } from "../azure/storage-errors.ts";
+import type { StorageConnection } from "../azure/table.ts";
 import { readBody } from "./blob-body.ts";
 
 export interface ImagesOptions {

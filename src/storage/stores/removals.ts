@@ -1,16 +1,14 @@
 import type { Placed } from "../../liveness/model/references.ts";
 import type { Removals } from "../../liveness/model/removals.ts";
 import type { StoredSession } from "../../liveness/model/session.ts";
-import type { StorageTables } from "../azure/connect.ts";
 import { type Conditions, keysOnly } from "../azure/query.ts";
-import type { Entity } from "../azure/table.ts";
+import type { Entity, StorageTables } from "../azure/table.ts";
 import { removeRows } from "../azure/transactions.ts";
-import { devicePartition } from "../rows/keys.ts";
-import { prunedPointer, writePointer } from "../rows/other-rows.ts";
-import { locationOf, recordKeys } from "../rows/references.ts";
+import { devicePartition, locationOf, recordKeys } from "../rows/keys.ts";
+import { prunedPointer, writePointer } from "../rows/rows.ts";
 import { readAudits, removeMovedRows } from "./binding.ts";
+import type { WriteCache } from "./creations.ts";
 import { ownKey, readIdleGuard, removeIdleGuard } from "./guards.ts";
-import type { WriteCache } from "./write-cache.ts";
 
 /** @param cache sessions that this process has committed. */
 export function createRemovals({ sessions, sessionIds }: StorageTables, cache: WriteCache<StoredSession>): Removals {

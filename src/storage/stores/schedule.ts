@@ -1,11 +1,10 @@
 import type { TransactionAction } from "@azure/data-tables";
 import type { EntryKey, Move, Schedule, ScheduleEntry, UnreadableEntry } from "../../liveness/model/schedule.ts";
-import type { StorageTables } from "../azure/connect.ts";
 import { keysOnly, type Query } from "../azure/query.ts";
-import type { Entity } from "../azure/table.ts";
+import type { Entity, StorageTables } from "../azure/table.ts";
 import { inTransactions, removeRows } from "../azure/transactions.ts";
 import { bucketStart, duePartitions, expiryPartition, shardOf, shardPartitions } from "../rows/keys.ts";
-import { readDue, writeDue } from "../rows/other-rows.ts";
+import { readDue, writeDue } from "../rows/rows.ts";
 
 /** Rows per page. All sixteen shards may be read concurrently. */
 const pageSize = 500;

@@ -1,5 +1,5 @@
 import type { SessionImages } from "../../liveness/model/session-images.ts";
-import type { StorageTables } from "../azure/connect.ts";
+import type { StorageTables } from "../azure/table.ts";
 import { imageLinkKey } from "../rows/keys.ts";
 
 export function createSessionImages({ sessionIds, now }: StorageTables): SessionImages {

@@ -7,22 +7,25 @@ import type { Page } from "../../liveness/model/page.ts";
 import type { Placed, Version } from "../../liveness/model/references.ts";
 import type { AuditRecord, SessionRecord, StoredSession } from "../../liveness/model/session.ts";
 import type { ListQuery, SessionPointer, Sessions } from "../../liveness/model/sessions.ts";
-import type { StorageTables } from "../azure/connect.ts";
 import { maxPageSize, readAll } from "../azure/query.ts";
+import type { StorageTables } from "../azure/table.ts";
 import { inTransactions, maxTransactionRows } from "../azure/transactions.ts";
-import { auditRows, devicePartition, guardRowOf, sessionRows } from "../rows/keys.ts";
+import { auditRows, devicePartition, guardRowOf, located, locationOf, recordKeys, sessionRows } from "../rows/keys.ts";
+import { readPageToken, writePageToken } from "../rows/page-token.ts";
 import {
   listedProperties,
+  movingOf,
   readAuditEntry,
   readListed,
   readPointer,
+  readSession,
+  readSessionRow,
   writeAuditEntry,
   writeGuardChange,
-} from "../rows/other-rows.ts";
-import { readPageToken, writePageToken } from "../rows/page-token.ts";
-import { located, locationOf, recordKeys } from "../rows/references.ts";
-import { movingOf, readSession, readSessionRow, writeSession, writeSessionRow } from "../rows/session-row.ts";
-import type { WriteCache } from "./write-cache.ts";
+  writeSession,
+  writeSessionRow,
+} from "../rows/rows.ts";
+import type { WriteCache } from "./creations.ts";
 
 /** Minimum page size of a list: pointers that an older version of the app has pruned are dropped only after they are read. */
 const minListPageSize = 100;

@@ -2,9 +2,8 @@ import * as z from "zod";
 import type { Page } from "../../liveness/model/page.ts";
 import type { FoundRow, Removal, StoredRows, WalkedTable } from "../../liveness/model/stored-rows.ts";
 import { createSemaphore } from "../../semaphore.ts";
-import type { StorageTables } from "../azure/connect.ts";
 import { keysOnly, type Query } from "../azure/query.ts";
-import type { Entity, Table } from "../azure/table.ts";
+import type { Entity, StorageTables, Table } from "../azure/table.ts";
 import { removeRows } from "../azure/transactions.ts";
 import {
   creationOfEntry,
@@ -14,13 +13,14 @@ import {
   isImageLinkKey,
   isKeyRow,
   isSessionRow,
+  readRowRef,
   sessionCreatedOn,
   sessionRowOfAudit,
+  writePlace,
+  writeRowRef,
 } from "../rows/keys.ts";
-import { readGuard } from "../rows/other-rows.ts";
-import { readRowRef, writePlace, writeRowRef } from "../rows/references.ts";
 import { readRow } from "../rows/row.ts";
-import { movingOf } from "../rows/session-row.ts";
+import { movingOf, readGuard } from "../rows/rows.ts";
 
 const pageSize = 1000;
 /** Concurrent requests. */

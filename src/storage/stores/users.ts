@@ -1,10 +1,16 @@
 import * as z from "zod";
 import type { UserEntry, Users } from "../../liveness/model/users.ts";
-import type { StorageTables } from "../azure/connect.ts";
-import type { Entity } from "../azure/table.ts";
-import { creationOfEntry, userEntryRow, userPartition } from "../rows/keys.ts";
+import type { Entity, StorageTables } from "../azure/table.ts";
+import {
+  creationOfEntry,
+  readPlace,
+  recordKeys,
+  userEntryRow,
+  userPartition,
+  versionOf,
+  writePlace,
+} from "../rows/keys.ts";
 import { readPageToken, writePageToken } from "../rows/page-token.ts";
-import { readPlace, recordKeys, versionOf, writePlace } from "../rows/references.ts";
 import { readRow, writeRow } from "../rows/row.ts";
 
 /** `partition` and `row` are where the session's record is; it may not exist yet. */

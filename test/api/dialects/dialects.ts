@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import * as z from "zod";
-import { parseJson } from "../../../src/face/int64.ts";
+import { parseJson } from "../../../src/face/json.ts";
 import type { ApiVersion, SessionKind } from "../../../src/face/model.ts";
 import * as preview from "../../../src/face/versions/previews.ts";
 import * as stable from "../../../src/face/versions/stable-shapes.ts";

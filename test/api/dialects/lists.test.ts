@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import type { SessionKind } from "../../../src/face/model.ts";
 import type { SessionRecord } from "../../../src/liveness/model/session.ts";
-import { connectStorage } from "../../../src/storage/azure/connect.ts";
+import { connectStorage } from "../../../src/storage/azure/table.ts";
 import { type Stack, startStack } from "../../local/stack.ts";
 import { clientKey, principal } from "../../unit/fakes/principals.ts";
 import {

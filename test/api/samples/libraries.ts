@@ -114,7 +114,33 @@ const net: SampleRequest[] = [
     dotnet,
     dotnet,
   ),
+  verify(
+    ".NET client, one argument, the image in the middle",
+    withoutUser,
+    form(
+      dotnetBoundary,
+      [
+        ...[fields.slice(0, 1), optional.slice(1)].flat().map(dotnetText),
+        dotnetFile("verifyImage", "verifyImage"),
+        ...[fields.slice(1), optional.slice(0, 1)].flat().map(dotnetText),
+      ],
+      quoted,
+    ),
+    dotnet,
+    dotnet,
+  ),
   verify(".NET client, two arguments", [...previews, ...withoutUser], dotnetOld, dotnet, dotnet),
+  verify(
+    ".NET client of the previews: the parameters have no type",
+    previews,
+    form(
+      dotnetBoundary,
+      [part(["Content-Disposition: form-data; name=Parameters"], parameters), dotnetFile("VerifyImage", "VerifyImage")],
+      quoted,
+    ),
+    dotnet,
+    dotnet,
+  ),
   {
     ...verify(".NET client without a stream", [...previews, ...withoutUser], json(fields), dotnet, dotnet),
     image: "later",

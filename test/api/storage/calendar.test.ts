@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, test } from "node:test";
 import type { EntryKey, ScheduleEntry, UnreadableEntry } from "../../../src/liveness/model/schedule.ts";
-import { expiryPartition } from "../../../src/storage/rows/keys.ts";
-import { writeDue } from "../../../src/storage/rows/other-rows.ts";
-import { writePlace } from "../../../src/storage/rows/references.ts";
+import { expiryPartition, writePlace } from "../../../src/storage/rows/keys.ts";
+import { writeDue } from "../../../src/storage/rows/rows.ts";
 import { collect, openRig, rowsOf, type SessionStore } from "./storage-rig.ts";
 
 const minutes = (n: number) => new Date(Date.UTC(2026, 0, 1, 0, n)).toISOString();

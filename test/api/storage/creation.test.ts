@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { expiryPartition, sessionRow } from "../../../src/storage/rows/keys.ts";
-import { readKey } from "../../../src/storage/rows/other-rows.ts";
-import { readPlace, writePlace } from "../../../src/storage/rows/references.ts";
+import { expiryPartition, readPlace, sessionRow, writePlace } from "../../../src/storage/rows/keys.ts";
+import { readKey } from "../../../src/storage/rows/rows.ts";
 import {
   admitAll,
   admitUpTo,

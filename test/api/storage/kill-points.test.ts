@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { connectStorage } from "../../../src/storage/azure/connect.ts";
-import type { Table } from "../../../src/storage/azure/table.ts";
+import { connectStorage, type Table } from "../../../src/storage/azure/table.ts";
 import { createBookmarks } from "../../../src/storage/stores/bookmarks.ts";
 import { createImages } from "../../../src/storage/stores/images.ts";
 import { type Calls, stopAt } from "../../unit/fakes/calls.ts";
-import { callsOf, deeds, outlive, passAges, userDeeds } from "../../unit/fakes/kill-points.ts";
+import { callsOf, expire, interruptAndExpire, scenarios, userScenarios } from "../../unit/fakes/kill-points.ts";
 import { createStage, type Stage } from "../../unit/fakes/world.ts";
 import { viewStorage } from "../support/storage-view.ts";
 import { collect, sharedAzurite } from "./storage-rig.ts";
@@ -60,16 +59,16 @@ const nothing = "[[[],[],[],[]],[]]";
 const isRead = (name: string) => /\.(get|query|facts|list|bookmark)$/.test(name);
 
 // Runs of the timer make many requests; the unit test of this name interrupts them.
-for (const deed of [...deeds, ...userDeeds.filter(({ isTimer }) => !isTimer)]) {
-  test(`${deed.what}, killed after any write to storage or to the service: the timer removes the rest`, async () => {
+for (const scenario of [...scenarios, ...userScenarios.filter(({ isTimer }) => !isTimer)]) {
+  test(`${scenario.what}, killed after any write to storage or to the service: the timer removes the rest`, async () => {
     // Includes the run without a kill.
     const stage = openStage();
-    const names = await callsOf(deed, stage);
-    await passAges(stage);
+    const names = await callsOf(scenario, stage);
+    await expire(stage);
     assert.equal(await view.everything(), nothing, "undisturbed");
     for (const [index, name] of names.entries()) {
       if (isRead(name)) continue;
-      await outlive(deed, openStage(), stopAt(index + 1, "after"));
+      await interruptAndExpire(scenario, openStage(), stopAt(index + 1, "after"));
       assert.equal(await view.everything(), nothing, `after call ${index + 1}, ${name}`);
     }
   });

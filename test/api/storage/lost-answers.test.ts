@@ -3,9 +3,8 @@ import { describe, test } from "node:test";
 import type { Guard } from "../../../src/liveness/model/guard.ts";
 import type { NewImage } from "../../../src/liveness/model/images.ts";
 import type { ScheduleEntry } from "../../../src/liveness/model/schedule.ts";
-import { guardRow, ownerPartition } from "../../../src/storage/rows/keys.ts";
-import { readGuard } from "../../../src/storage/rows/other-rows.ts";
-import { readPlace, writePlace } from "../../../src/storage/rows/references.ts";
+import { guardRow, ownerPartition, readPlace, writePlace } from "../../../src/storage/rows/keys.ts";
+import { readGuard } from "../../../src/storage/rows/rows.ts";
 import { createDevices } from "../../../src/storage/stores/devices.ts";
 import type { SeenRequest } from "./storage-proxy.ts";
 import {

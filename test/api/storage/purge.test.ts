@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { placed } from "../../../src/liveness/model/session.ts";
-import { sessionRow } from "../../../src/storage/rows/keys.ts";
-import { locationOf, writePlace } from "../../../src/storage/rows/references.ts";
-import { writeSessionRow } from "../../../src/storage/rows/session-row.ts";
+import { locationOf, sessionRow, writePlace } from "../../../src/storage/rows/keys.ts";
+import { writeSessionRow } from "../../../src/storage/rows/rows.ts";
 import {
   audit,
   newRecord,

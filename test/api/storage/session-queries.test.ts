@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, test } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
-import { writePointer } from "../../../src/storage/rows/other-rows.ts";
+import { writePointer } from "../../../src/storage/rows/rows.ts";
 import { newRecord, openRig, type Rig, reservation, someDevice } from "./storage-rig.ts";
 
 const minutes = (n: number) => new Date(Date.UTC(2026, 0, 1, 0, n)).toISOString();

@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, test } from "node:test";
 import { placed } from "../../../src/liveness/model/session.ts";
-import { sessionCreatedOn } from "../../../src/storage/rows/keys.ts";
-import { readGuard } from "../../../src/storage/rows/other-rows.ts";
-import { locationOf, versionOf, writePlace } from "../../../src/storage/rows/references.ts";
+import { locationOf, sessionCreatedOn, versionOf, writePlace } from "../../../src/storage/rows/keys.ts";
+import { readGuard } from "../../../src/storage/rows/rows.ts";
 import { createSessionImages } from "../../../src/storage/stores/session-images.ts";
 import { audit, openRig, openWithSession } from "./storage-rig.ts";
 

@@ -9,13 +9,17 @@ import type { Schedule } from "../../../src/liveness/model/schedule.ts";
 import type { AuditRecord, SessionRecord, StoredSession } from "../../../src/liveness/model/session.ts";
 import type { Sessions } from "../../../src/liveness/model/sessions.ts";
 import { refundCreation } from "../../../src/liveness/open/limits.ts";
-import { connectStorage, type StorageConnection, type StorageTables } from "../../../src/storage/azure/connect.ts";
 import type { StorageRetryPolicy } from "../../../src/storage/azure/send-request.ts";
-import type { Entity, Table } from "../../../src/storage/azure/table.ts";
+import {
+  connectStorage,
+  type Entity,
+  type StorageConnection,
+  type StorageTables,
+  type Table,
+} from "../../../src/storage/azure/table.ts";
 import { createTableStores } from "../../../src/storage/create-stores.ts";
-import { guardRow } from "../../../src/storage/rows/keys.ts";
-import { readGuard } from "../../../src/storage/rows/other-rows.ts";
-import { type KeyLocation, readPlace } from "../../../src/storage/rows/references.ts";
+import { guardRow, type KeyLocation, readPlace } from "../../../src/storage/rows/keys.ts";
+import { readGuard } from "../../../src/storage/rows/rows.ts";
 import { createImages } from "../../../src/storage/stores/images.ts";
 import { type Azurite, startAzurite } from "../../local/azurite.ts";
 import { startProxy } from "./storage-proxy.ts";

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { endLockout } from "../../../src/liveness/open/limits.ts";
-import { guardRowOf } from "../../../src/storage/rows/keys.ts";
-import { readGuard } from "../../../src/storage/rows/other-rows.ts";
-import { locationOf, readRowRef } from "../../../src/storage/rows/references.ts";
+import { guardRowOf, locationOf, readRowRef } from "../../../src/storage/rows/keys.ts";
+import { readGuard } from "../../../src/storage/rows/rows.ts";
 import { createDevices } from "../../../src/storage/stores/devices.ts";
 import { openRig, type Rig } from "./storage-rig.ts";
 

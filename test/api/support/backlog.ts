@@ -5,7 +5,7 @@ import * as z from "zod";
 import { services } from "../../../src/liveness/model/caller.ts";
 import type { ScheduleEntry } from "../../../src/liveness/model/schedule.ts";
 import { collectDueOn, sessionLifeMs } from "../../../src/liveness/retain/retention.ts";
-import { connectStorage } from "../../../src/storage/azure/connect.ts";
+import { connectStorage } from "../../../src/storage/azure/table.ts";
 import { inTransactions } from "../../../src/storage/azure/transactions.ts";
 import { createTableStores } from "../../../src/storage/create-stores.ts";
 import {
@@ -14,10 +14,15 @@ import {
   expiryPartition,
   guardRow,
   sessionRow,
+  writePlace,
 } from "../../../src/storage/rows/keys.ts";
-import { writeGuard, writeKey, writePointer } from "../../../src/storage/rows/other-rows.ts";
-import { writePlace } from "../../../src/storage/rows/references.ts";
-import { type SessionRow, writeSessionRow } from "../../../src/storage/rows/session-row.ts";
+import {
+  type SessionRow,
+  writeGuard,
+  writeKey,
+  writePointer,
+  writeSessionRow,
+} from "../../../src/storage/rows/rows.ts";
 import { createImages } from "../../../src/storage/stores/images.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import type { Stack } from "../../local/stack.ts";

@@ -9,16 +9,16 @@ import { runTimer } from "./app.ts";
 import type { Hook } from "./calls.ts";
 import { failedAttempt, play, realFace } from "./face-service.ts";
 import { seedSession } from "./seed.ts";
-import { command, type Process, type Stage, trusted } from "./world.ts";
+import { command, createWorld, type Process, type Stage, trusted, type World } from "./world.ts";
 
-/** An operation of a process, for tests that stop it before or after any of its calls. */
-export interface Deed {
+/** An operation of a process that tests stop before or after any of its calls. */
+export interface Scenario {
   /** Part of the title of a test. */
   what: string;
-  /** A run of the timer. */
+  /** The operation is a run of the timer. */
   isTimer?: boolean;
   erasesDevice?: boolean;
-  /** It moves or removes entries of users whose sessions exist. */
+  /** The operation moves or removes entries of users whose sessions exist. */
   changesEntries?: boolean;
   arrange(stage: Stage): Promise<unknown>;
   operate(deps: Process["deps"], stage: Stage): Promise<unknown>;
@@ -29,13 +29,11 @@ const user = "a-user";
 const bytes = makeImage();
 const alice = { trusted: false, owner: "alice" };
 const keyed = { ...command({ image: { bytes }, caller: alice }), idempotencyKey: "once" };
-const inClient = {
-  ...command({ request: { deviceCorrelationIdSetInClient: true } }),
-  idempotencyKey: "once",
-};
+const inClient = { ...command({ request: { deviceCorrelationIdSetInClient: true } }), idempotencyKey: "once" };
 delete inClient.request.deviceCorrelationId;
 
-const only = (stage: Stage) => [...stage.service.live.keys()][0] ?? "";
+/** The id of the first session at the service; no id if another process has erased it. */
+const firstIn = (stage: Stage) => stage.service.live.keys().next().value ?? "";
 
 /** A session owned by alice with two attempts. */
 async function used(stage: Stage, seed: Parameters<typeof seedSession>[1] = {}): Promise<void> {
@@ -45,7 +43,8 @@ async function used(stage: Stage, seed: Parameters<typeof seedSession>[1] = {}):
   play(stage.service, record.sessionId, realFace(result));
 }
 
-const settle = (deps: Process["deps"], stage: Stage, report = {}) => settleSession(deps, trusted, only(stage), report);
+const settle = (deps: Process["deps"], stage: Stage, report = {}) =>
+  settleSession(deps, trusted, firstIn(stage), report);
 const bind = (deps: Process["deps"], stage: Stage) => settle(deps, stage, { deviceCorrelationId: device });
 
 const named = (options: Parameters<typeof command>[0] = {}) =>
@@ -95,8 +94,8 @@ async function crashAtEntry(stage: Stage): Promise<void> {
   await crashed.attempt((deps) => openSession(deps, named()));
 }
 
-/** Deeds concerning sessions that name the user `a-user`. */
-export const userDeeds: Deed[] = [
+/** Operations on sessions that name the user `a-user`. */
+export const userScenarios: Scenario[] = [
   {
     what: "a creation that names a user",
     arrange: async () => undefined,
@@ -140,7 +139,7 @@ export const userDeeds: Deed[] = [
   {
     what: "deleting a session that names a user",
     arrange: usedByUser,
-    operate: (deps, stage) => deleteSession(deps, trusted, "livenessWithVerify", only(stage)),
+    operate: (deps, stage) => deleteSession(deps, trusted, "livenessWithVerify", firstIn(stage)),
   },
   {
     what: "an erasure of the device of a session that names a user",
@@ -173,7 +172,8 @@ export const userDeeds: Deed[] = [
   })),
 ];
 
-export const deeds: Deed[] = [
+/** Operations on sessions of a device. */
+export const scenarios: Scenario[] = [
   { what: "a creation", arrange: async () => undefined, operate: (deps) => openSession(deps, keyed) },
   {
     what: "a creation for a known device",
@@ -189,7 +189,7 @@ export const deeds: Deed[] = [
   {
     what: "deleting a session",
     arrange: used,
-    operate: (deps, stage) => deleteSession(deps, trusted, "livenessWithVerify", only(stage)),
+    operate: (deps, stage) => deleteSession(deps, trusted, "livenessWithVerify", firstIn(stage)),
   },
   {
     what: "binding a session to its device",
@@ -226,23 +226,30 @@ export const deeds: Deed[] = [
   },
 ];
 
-/** The calls of a deed that is not interrupted. */
-export async function callsOf({ arrange, operate }: Deed, stage: Stage): Promise<readonly string[]> {
+/** A world in which the operation of a scenario can run. */
+export async function arranged(scenario: Scenario): Promise<World> {
+  const world = createWorld();
+  await scenario.arrange(world);
+  return world;
+}
+
+/** The calls of an operation that is not interrupted. */
+export async function callsOf({ arrange, operate }: Scenario, stage: Stage): Promise<readonly string[]> {
   await arrange(stage);
   const { calls, deps } = stage.start();
   await operate(deps, stage);
   return calls.names;
 }
 
-/** Runs a deed that `hook` interrupts, then the timer after all retentions have ended. */
-export async function outlive({ arrange, operate }: Deed, stage: Stage, hook: Hook): Promise<void> {
+/** Runs an operation that `hook` interrupts, then the timer after all retentions have ended. */
+export async function interruptAndExpire({ arrange, operate }: Scenario, stage: Stage, hook: Hook): Promise<void> {
   await arrange(stage);
   await stage.start(hook).attempt((deps) => operate(deps, stage));
-  await passAges(stage);
+  await expire(stage);
 }
 
 /** Runs the timer twice after all retentions have ended. */
-export async function passAges(stage: Stage): Promise<void> {
+export async function expire(stage: Stage): Promise<void> {
   stage.advance({ days: 400 });
   for (let run = 0; run < 2; run += 1) {
     const process = stage.start();

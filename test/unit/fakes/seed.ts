@@ -2,7 +2,7 @@ import { inspectImage } from "../../../src/liveness/images/inspect-image.ts";
 import { services } from "../../../src/liveness/model/caller.ts";
 import type { SessionRecord, StoredSession } from "../../../src/liveness/model/session.ts";
 import { collectDueOn, sessionLifeMs } from "../../../src/liveness/retain/retention.ts";
-import { locationOf, type RecordLocation } from "../../../src/storage/rows/references.ts";
+import { locationOf, type RecordLocation } from "../../../src/storage/rows/keys.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { play } from "./face-service.ts";
 import { createWorld, type Stage } from "./world.ts";

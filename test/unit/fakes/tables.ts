@@ -12,23 +12,19 @@ import {
   readGuard,
   readKey,
   readPointer,
+  readSessionRow,
   writeAuditEntry,
   writeDue,
   writeGuard,
   writeKey,
-} from "../../../src/storage/rows/other-rows.ts";
-import { readSessionRow, type SessionRow, writeSessionRow } from "../../../src/storage/rows/session-row.ts";
+  writeSessionRow,
+} from "../../../src/storage/rows/rows.ts";
 import { createMemoryTable, type MemoryTable } from "./memory-table.ts";
 
 /** The app's tables in memory. */
-export interface Storage {
-  sessions: MemoryTable;
-  sessionIds: MemoryTable;
-  expiry: MemoryTable;
-  users: MemoryTable;
-}
+export type Storage = ReturnType<typeof createStorage>;
 
-export function createStorage(): Storage {
+export function createStorage() {
   return {
     sessions: createMemoryTable("sessions"),
     sessionIds: createMemoryTable("sessionids"),
@@ -47,30 +43,18 @@ export interface Rows<T> {
 }
 
 /** Contents of the tables by kind of row. */
-export interface Tables {
-  records: Rows<SessionRow>;
-  entries: Rows<AuditRecord>;
-  guards: Rows<Guard>;
-  keys: Rows<CreationKey>;
-  pointers: Rows<Pointer>;
-  expiry: Rows<ScheduleEntry>;
-}
+export type Tables = ReturnType<typeof viewTables>;
 
-export function viewTables({ sessions, sessionIds, expiry }: Storage): Tables {
+export function viewTables({ sessions, sessionIds, expiry }: Storage) {
   return {
     records: view(sessions, isSessionRow, readSessionRow, writeSessionRow),
-    entries: view(sessions, isAuditRow, readAuditEntry, (partition, row, entry) =>
+    entries: view<AuditRecord>(sessions, isAuditRow, readAuditEntry, (partition, row, entry) =>
       writeAuditEntry(partition, sessionRowOfAudit(row) ?? "", entry),
     ),
-    guards: view(sessions, isGuardRow, readGuard, writeGuard),
-    keys: view(sessions, isKeyRow, readKey, writeKey),
-    pointers: view(
-      sessionIds,
-      (row) => !row.startsWith("!image_"),
-      readPointer,
-      (partitionKey, rowKey, pointer) => ({ ...pointer, partitionKey, rowKey }),
-    ),
-    expiry: view(
+    guards: view<Guard>(sessions, isGuardRow, readGuard, writeGuard),
+    keys: view<CreationKey>(sessions, isKeyRow, readKey, writeKey),
+    pointers: view<Pointer>(sessionIds, isPointer, readPointer, withKeys),
+    expiry: view<ScheduleEntry>(
       expiry,
       () => true,
       readDue,
@@ -79,6 +63,8 @@ export function viewTables({ sessions, sessionIds, expiry }: Storage): Tables {
   };
 }
 
+const withKeys = (partitionKey: string, rowKey: string, pointer: Pointer) => ({ ...pointer, partitionKey, rowKey });
+const isPointer = (row: string) => !row.startsWith("!image_");
 const isAuditRow = (row: string) => sessionRowOfAudit(row) !== undefined;
 
 function view<T>(

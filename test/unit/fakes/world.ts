@@ -11,8 +11,8 @@ import type { OpenSessionCommand } from "../../../src/liveness/open/plan-session
 import type { RecordResultDeps } from "../../../src/liveness/result/record-result.ts";
 import type { MaintainDeps, MaintenanceFailure } from "../../../src/liveness/retain/maintain.ts";
 import type { Retention } from "../../../src/liveness/retain/retention.ts";
-import type { StorageTables } from "../../../src/storage/azure/connect.ts";
 import { defaultRetryPolicy } from "../../../src/storage/azure/send-request.ts";
+import type { StorageTables } from "../../../src/storage/azure/table.ts";
 import { createTableStores, type TableStores } from "../../../src/storage/create-stores.ts";
 import { type Calls, createCalls, type Hook, type Outcome, outcomeOf } from "./calls.ts";
 import { createFakeFaceService, createService, type Service } from "./face-service.ts";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import * as fc from "fast-check";
 import { ApiError } from "../../../src/errors.ts";
 import type { BodyPart, RequestBody } from "../../../src/face/codec.ts";
@@ -111,6 +112,32 @@ describe("a media type", () => {
     // Not accepted by the operation.
     await assert.rejects(read("multipart/form-data; boundary=x", "--x--\r\n", ["json"]), wrongMediaType);
     await assert.rejects(read("application/json", "{}", ["multipart"]), wrongMediaType);
+  });
+});
+
+describe("a content encoding", () => {
+  const unsupported = {
+    ...wrongMediaType,
+    details: [
+      { code: "UnsupportedContentEncoding", message: "The body must not be compressed.", target: "Content-Encoding" },
+    ],
+  };
+  const encoded = (encoding: string, type = "application/json", content: string | Uint8Array = "{}") =>
+    chunked([content], { "content-type": type, "content-encoding": encoding });
+
+  test("other than identity is refused with its own reason, whether or not the body could be parsed", async () => {
+    for (const encoding of ["gzip", "GZIP", "deflate", "br", "zstd", "gzip, identity", "identity, gzip", "x"]) {
+      await assert.rejects(readRequestBody(encoded(encoding), ["json"]), unsupported, encoding);
+    }
+    const form = encoded("gzip", "multipart/form-data; boundary=x", gzipSync("--x--\r\n"));
+    await assert.rejects(readRequestBody(form, ["multipart"]), unsupported);
+    await assert.rejects(readBytes(encoded("gzip", "image/jpeg", gzipSync("image")), 100), unsupported);
+  });
+
+  test("identity is accepted", async () => {
+    for (const encoding of ["identity", "Identity", ""]) {
+      assert.equal((await readBytes(encoded(encoding), 100)).byteLength, 2, encoding);
+    }
   });
 });
 

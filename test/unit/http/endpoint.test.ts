@@ -38,8 +38,6 @@ async function ask(endpoint: Endpoint, composition: Composition, init: Parameter
   return { ...readAnswer(response), lines };
 }
 
-const codeOf = z.object({ error: z.object({ code: z.string() }) }).transform(({ error }) => error.code);
-
 describe("a request", () => {
   test("reaches the handler with validated parameters and query", async () => {
     const { endpoint } = countingEndpoint();
@@ -83,7 +81,7 @@ describe("a request", () => {
       await ask(endpoint, { app: openApp() }, bad),
       await ask(endpoint, { app: openApp() }, { ...bad, params: { id: "7" } }),
       await ask(failing, { app: openApp() }),
-    ].map(({ json }) => codeOf.parse(json));
+    ].map(({ code }) => code);
     const expected = ["ServiceNotConfigured", "Unspecified", "ResourceNotFound", "BadArgument", "InternalServerError"];
     assert.deepEqual(codes, expected);
     assert.equal(handled(), 0);
@@ -101,7 +99,7 @@ describe("a request", () => {
     const app = createApp(createWorld().start(), { WEBSITE_AUTH_ENABLED: "true" });
     const { endpoint, handled } = countingEndpoint({ access: "services" });
     const answer = await ask(endpoint, { app }, { ...good, headers: { "x-ms-client-principal": principal } });
-    assert.deepEqual([answer.status, codeOf.parse(answer.json), handled()], [404, "ResourceNotFound", 0]);
+    assert.deepEqual([answer.status, answer.code, handled()], [404, "ResourceNotFound", 0]);
     assert.equal((await ask(endpoint, { app: openApp() })).status, 200);
   });
 
@@ -178,10 +176,9 @@ describe("an error in a handler", () => {
 
   test("of status 5xx is logged", async () => {
     const answer = await ask(throwing(new ApiError(503, "ServerBusy", "Busy.")), { app: openApp() });
-    assert.deepEqual(
-      answer.lines.map(({ fields }) => [fields.event, fields.function, fields.status, fields.code]),
-      [["RequestFailed", "countThings", 503, "ServerBusy"]],
-    );
+    assert.equal(answer.lines.length, 1);
+    const expected = { event: "RequestFailed", function: "countThings", status: 503, code: "ServerBusy" };
+    assert.partialDeepStrictEqual(answer.lines[0]?.fields, expected);
   });
 
   test("may be thrown synchronously", async () => {

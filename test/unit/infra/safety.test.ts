@@ -68,7 +68,7 @@ describe("erased data", () => {
     const policy = find("modules/storage.bicep", "Microsoft.Storage/storageAccounts/managementPolicies");
     assert.match(policy.get("properties", "policy") ?? "", /prefixMatch: \['reference-images\/sessions\/'\]/);
     // The prefix is that of the app.
-    assert.match(readSource("storage/azure/connect.ts"), /container\("reference-images"\)/);
+    assert.match(readSource("storage/azure/table.ts"), /container\("reference-images"\)/);
     assert.match(readSource("liveness/model/images.ts"), /type ImageName = .*`sessions\//);
   });
 
@@ -214,7 +214,7 @@ describe("roles", () => {
     assert.match(tree.text, /var hosts = \['azure-webjobs-hosts', 'azure-webjobs-secrets'\]/);
     assert.match(tree.text, /var images = 'reference-images'/);
     assert.match(tree.text, /for container in concat\(hosts, \[images, package\]\)/);
-    assert.match(readSource("storage/azure/connect.ts"), /container\("reference-images"\)/);
+    assert.match(readSource("storage/azure/table.ts"), /container\("reference-images"\)/);
   });
 
   test("are assigned before the app is created", () => {

@@ -1,25 +1,17 @@
-import assert from "node:assert/strict";
-import { describe, test } from "node:test";
-import { deeds, outlive, userDeeds } from "../fakes/kill-points.ts";
-import { interruptionsOf } from "../fakes/moments.ts";
-import { createWorld, type Process, type World } from "../fakes/world.ts";
+import { describe } from "node:test";
+import { arranged, expire, scenarios, userScenarios } from "../fakes/kill-points.ts";
+import { testInterruptions } from "../fakes/moments.ts";
+import { assertNothingStored, type Process, type World } from "../fakes/world.ts";
 
 // The test of the same name in test/api/storage repeats the walk over Azurite, where it takes longer.
 
-for (const deed of [...deeds, ...userDeeds]) {
-  describe(`timer after ${deed.what}, interrupted`, async () => {
-    const arrange = async () => {
-      const world = createWorld();
-      await deed.arrange(world);
-      return world;
-    };
-    const operate = ({ deps }: Process, world: World) => deed.operate(deps, world);
-    for (const { name, hook } of await interruptionsOf(arrange, operate)) {
-      test(`${name} -> removes everything`, async () => {
-        const world = createWorld();
-        await outlive(deed, world, hook);
-        assert.deepEqual(world.everything(), createWorld().everything());
-      });
-    }
+for (const scenario of [...scenarios, ...userScenarios]) {
+  describe(`timer after ${scenario.what}, interrupted`, async () => {
+    const arrange = () => arranged(scenario);
+    const operate = ({ deps }: Process, world: World) => scenario.operate(deps, world);
+    await testInterruptions("removes everything", arrange, operate, async (world) => {
+      await expire(world);
+      assertNothingStored(world);
+    });
   });
 }

@@ -44,6 +44,21 @@ describe("observed services", () => {
     assert.deepEqual(reported.notes, [{ sessionId: record.sessionId }]);
   });
 
+  test("report calls for users, and calls within a service", async () => {
+    const { deps, telemetry, reported } = arrange();
+    await openSession(deps, command({ request: { userCorrelationId: "a-user" } }));
+    assert.ok(reported.calls.includes("users.put"));
+    const settings = {
+      read: async () => ({ value: { livenessAbuseMonitoring: { enabled: true } } }),
+      change: async () => assert.fail(),
+      clientAssetsToken: async () => assert.fail(),
+    };
+    const { face } = observeServices({ ...deps, face: { ...deps.face, settings } }, telemetry);
+    assert.deepEqual(await face.settings?.read(), await settings.read());
+    assert.equal(reported.calls.filter((name) => name === "settings.read").length, 1);
+    assert.deepEqual([face.version, deps.face.settings], ["v1.2", undefined]);
+  });
+
   test("count a decision when it is recorded, and again only when it changes", async () => {
     const { world, deps, reported } = arrange();
     const { record } = await openSession(deps, command());
@@ -75,9 +90,8 @@ describe("observed services", () => {
     const { oldestDueOn: _, ...summary } = await drain(maintenance(), world.now() + 60_000);
     assert.equal(summary.collected, 1);
     assert.ok(reported.calls.filter((name) => name === "schedule.dueRows").length > 16, "each step of each shard");
-    assert.ok(
-      reported.measured.some(([metric, , { decision }]) => metric === "liveness.decisions" && decision === "rejected"),
-    );
+    const decisions = reported.measured.filter(([metric]) => metric === "liveness.decisions");
+    assert.ok(decisions.some(([, , { decision }]) => decision === "rejected"));
     reported.measured.length = 0;
     measureMaintenance(telemetry, { ...summary, oldestDueSeconds: 12, seconds: 3 });
     assert.deepEqual(reported.measured, [

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import * as z from "zod";
-import { parseJson } from "../../../../src/face/int64.ts";
+import { parseJson } from "../../../../src/face/json.ts";
 import {
   type Attempt,
   type AttemptResult,

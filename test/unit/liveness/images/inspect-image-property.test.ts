@@ -22,17 +22,8 @@ function assertInspected(bytes: Uint8Array): void {
 /** The first bytes of every format that the header reader detects, so that the random bytes behind them are parsed. */
 const beginnings = [
   ...["\xff\xd8\xff", "\x89PNG\r\n\x1a\n", "GIF89a", "BM", "II*\0", "MM\0*", "RIFF\0\0\0\0WEBP", "<svg ", "8BPS"],
-  ...[
-    "\0\0\0\x0cJXL ",
-    "\0\0\0\x0cjP  ",
-    "\0\0\0\x18ftypheic",
-    "icns",
-    "\xff\x0a",
-    "\xffO\xffQ",
-    "P6\n",
-    "DDS ",
-    "\xabKTX 11",
-  ],
+  ...["\0\0\0\x0cJXL ", "\0\0\0\x0cjP  ", "\0\0\0\x18ftypheic", "icns", "\xff\x0a", "\xffO\xffQ", "P6\n", "DDS "],
+  "\xabKTX 11",
 ].map((text) => Buffer.from(text, "latin1"));
 
 test("inspectImage of random bytes behind a known signature -> facts or 400", () => {
@@ -46,18 +37,14 @@ test("inspectImage of random bytes behind a known signature -> facts or 400", ()
 });
 
 test("inspectImage of a damaged image -> facts or 400", () => {
+  const length = fc.integer({ min: 1024, max: 2048 });
   const damage = fc.array(fc.tuple(fc.nat(80), fc.nat(255)), { maxLength: 6 });
   fc.assert(
-    fc.property(
-      fc.constantFrom(...imageTypes),
-      damage,
-      fc.integer({ min: 1024, max: 2048 }),
-      (type, changes, length) => {
-        const bytes = makeImage({ type });
-        for (const [at, value] of changes) bytes[at] = value;
-        assertInspected(bytes.subarray(0, length));
-      },
-    ),
+    fc.property(fc.constantFrom(...imageTypes), damage, length, (type, changes, end) => {
+      const bytes = makeImage({ type });
+      for (const [at, value] of changes) bytes[at] = value;
+      assertInspected(bytes.subarray(0, end));
+    }),
     { numRuns: 2000 },
   );
 });

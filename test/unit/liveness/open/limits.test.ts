@@ -94,14 +94,12 @@ describe("admit", () => {
   });
 });
 
-describe("refundCreation", () => {
-  test("several creations at the same time -> removes one of them", () => {
-    const guard = { recent: [iso(0), iso(0), iso(1)], rejectionsInARow: 1, changedOn: iso(1) };
-    const refunded = { recent: [iso(0), iso(1)], rejectionsInARow: 1, changedOn: iso(5) };
-    assert.deepEqual(refundCreation(guard, iso(0), at(5)), refunded);
-    assert.equal(refundCreation(guard, iso(2), at(5)), undefined);
-    assert.equal(refundCreation(undefined, iso(0), at(5)), undefined);
-  });
+test("refundCreation: several creations at the same time -> removes one of them", () => {
+  const guard = { recent: [iso(0), iso(0), iso(1)], rejectionsInARow: 1, changedOn: iso(1) };
+  const refunded = { recent: [iso(0), iso(1)], rejectionsInARow: 1, changedOn: iso(5) };
+  assert.deepEqual(refundCreation(guard, iso(0), at(5)), refunded);
+  assert.equal(refundCreation(guard, iso(2), at(5)), undefined);
+  assert.equal(refundCreation(undefined, iso(0), at(5)), undefined);
 });
 
 describe("countBound", () => {
@@ -137,23 +135,19 @@ describe("countBound", () => {
   });
 });
 
-describe("endLockout", () => {
-  test("locked-out device -> clears lock-out and rejections, keeps creations", () => {
-    const locked = { recent: [iso(1)], rejectionsInARow: 2, lockedUntil: iso(9999), changedOn: iso(1) };
-    assert.deepEqual(endLockout(locked, at(7)), { recent: [iso(1)], rejectionsInARow: 0, changedOn: iso(7) });
-    assert.equal(endLockout({ recent: [iso(1)], rejectionsInARow: 0, changedOn: iso(1) }, at(7)), undefined);
-    assert.equal(endLockout(undefined, at(7)), undefined);
-  });
+test("endLockout: locked-out device -> clears lock-out and rejections, keeps creations", () => {
+  const locked = { recent: [iso(1)], rejectionsInARow: 2, lockedUntil: iso(9999), changedOn: iso(1) };
+  assert.deepEqual(endLockout(locked, at(7)), { recent: [iso(1)], rejectionsInARow: 0, changedOn: iso(7) });
+  assert.equal(endLockout({ recent: [iso(1)], rejectionsInARow: 0, changedOn: iso(1) }, at(7)), undefined);
+  assert.equal(endLockout(undefined, at(7)), undefined);
 });
 
-describe("admitOwner", () => {
-  test("own limit reached -> 429; lock-out of the guard -> ignored", () => {
-    const full = admitOwner(admitOwner(undefined, at(0), limits), at(1), limits);
-    assert.deepEqual(full, { recent: [iso(0), iso(1)], rejectionsInARow: 0, changedOn: iso(1) });
-    assert.throws(() => admitOwner(full, at(2), limits), tooMany(598));
-    const locked = { recent: [], rejectionsInARow: 9, lockedUntil: iso(9999), changedOn: iso(-1) };
-    assert.deepEqual(admitOwner(locked, at(0), limits), { recent: [iso(0)], rejectionsInARow: 0, changedOn: iso(0) });
-  });
+test("admitOwner: own limit reached -> 429; lock-out of the guard -> ignored", () => {
+  const full = admitOwner(admitOwner(undefined, at(0), limits), at(1), limits);
+  assert.deepEqual(full, { recent: [iso(0), iso(1)], rejectionsInARow: 0, changedOn: iso(1) });
+  assert.throws(() => admitOwner(full, at(2), limits), tooMany(598));
+  const locked = { recent: [], rejectionsInARow: 9, lockedUntil: iso(9999), changedOn: iso(-1) };
+  assert.deepEqual(admitOwner(locked, at(0), limits), { recent: [iso(0)], rejectionsInARow: 0, changedOn: iso(0) });
 });
 
 describe("countOutcome", () => {

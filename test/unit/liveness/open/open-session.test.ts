@@ -4,7 +4,7 @@ import { heldImageName } from "../../../../src/liveness/images/find-image.ts";
 import { inspectImage } from "../../../../src/liveness/images/inspect-image.ts";
 import type { Caller } from "../../../../src/liveness/model/caller.ts";
 import { openSession } from "../../../../src/liveness/open/open-session.ts";
-import { writePlace } from "../../../../src/storage/rows/references.ts";
+import { writePlace } from "../../../../src/storage/rows/keys.ts";
 import { makeImage } from "../../../fixtures/images.ts";
 import { tokenOf } from "../../fakes/face-service.ts";
 import { assertNothingStored, command, createWorld, trusted, type World } from "../../fakes/world.ts";

@@ -41,10 +41,8 @@ describe("a user id for older dialects", () => {
     assert.match(first ?? "", /^[0-9a-f-]{36}$/);
     assert.equal(again, first);
     assert.notEqual(other, first);
-    assert.equal(
-      first,
-      deriveUserId(userIdKey, { caller: trusted, deviceCorrelationId: "device-one", creationId: "" }),
-    );
+    const source = { caller: trusted, deviceCorrelationId: "device-one", creationId: "" };
+    assert.equal(first, deriveUserId(userIdKey, source));
   });
 
   test("the same for each device of a signed-in user, never the owner's name", async () => {
@@ -71,25 +69,28 @@ describe("a user id for older dialects", () => {
     const world = createWorld();
     await open(world, { request: { userCorrelationId: "a-user" } });
     await open(world, { request: { userCorrelationIdSetInClient: true } });
-    assert.deepEqual(
-      sent(world).map(({ userCorrelationId, userCorrelationIdSetInClient }) => [
-        userCorrelationId,
-        userCorrelationIdSetInClient,
-      ]),
-      [
-        ["a-user", undefined],
-        [undefined, true],
-      ],
-    );
+    const [named, setInClient] = sent(world);
+    assert.deepEqual([named?.userCorrelationId, named?.userCorrelationIdSetInClient], ["a-user", undefined]);
+    assert.deepEqual([setInClient?.userCorrelationId, setInClient?.userCorrelationIdSetInClient], [undefined, true]);
+  });
+
+  test("a signed-in user names another's id -> the service gets the one derived from the owner", async () => {
+    const world = createWorld();
+    await open(world, { ...device("device-one"), caller: alice });
+    const named = { userCorrelationId: "of-bob", deviceCorrelationId: "device-two" };
+    const { record } = await open(world, { request: named, caller: alice });
+    const [derived, replaced] = sent(world).map(({ userCorrelationId }) => userCorrelationId);
+    assert.equal(replaced, derived);
+    assert.equal(record.userCorrelationId, "of-bob");
+    const inClient = { userCorrelationIdSetInClient: true };
+    await assert.rejects(open(world, { request: inClient, caller: alice }), { code: "InvalidRequestBody" });
+    assert.equal(sent(world).length, 2);
   });
 
   test("upstream versions without users -> none is derived", async () => {
     const world = createWorld();
     await openSession(start(world, "v1.2"), command());
-    assert.deepEqual(
-      sent(world).map(({ userCorrelationId }) => userCorrelationId),
-      [undefined],
-    );
+    assert.deepEqual([sent(world).length, sent(world)[0]?.userCorrelationId], [1, undefined]);
   });
 });
 
@@ -130,10 +131,7 @@ describe("a repeat with an idempotency key", () => {
     const [{ userCorrelationId } = {}] = sent(world);
     await open(world, { idempotencyKey: "once" });
     assert.equal(world.service.opened, 2);
-    assert.deepEqual(
-      sent(world).map((request) => request.userCorrelationId),
-      [userCorrelationId],
-    );
+    assert.deepEqual([sent(world).length, sent(world)[0]?.userCorrelationId], [1, userCorrelationId]);
   });
 
   test("another limit, address or user -> 422, and the session stays", async () => {
@@ -145,10 +143,8 @@ describe("a repeat with an idempotency key", () => {
     ]) {
       const world = createWorld();
       await open(world, { request, idempotencyKey: "once" });
-      await assert.rejects(open(world, { request: { ...request, ...other }, idempotencyKey: "once" }), {
-        status: 422,
-        code: "IdempotencyKeyReused",
-      });
+      const reused = open(world, { request: { ...request, ...other }, idempotencyKey: "once" });
+      await assert.rejects(reused, { status: 422, code: "IdempotencyKeyReused" });
       assert.equal(world.service.live.size, 1);
     }
   });

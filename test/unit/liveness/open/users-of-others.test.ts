@@ -68,10 +68,8 @@ describe("creations of a principal that name another's user id", () => {
     const world = createWorld();
     await open(world, mallory, "a-device");
     await open(world, alice, "a-device");
-    assert.deepEqual(
-      (await listed(world, trusted)).map(({ owner }) => owner),
-      ["alice", "mallory"],
-    );
+    const owners = (await listed(world, trusted)).map(({ owner }) => owner);
+    assert.deepEqual(owners, ["alice", "mallory"]);
   });
 
   test("while the user is erased -> neither prolong the erasure nor keep the user's sessions from it", async () => {

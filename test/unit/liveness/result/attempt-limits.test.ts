@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { compact } from "../../../../src/compact.ts";
 import type { Attempt } from "../../../../src/face/model.ts";
 import { deleteSession, getSession } from "../../../../src/liveness/result/get-session.ts";
 import { readAuditTrail } from "../../../../src/liveness/result/history.ts";
 import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
-import { drain } from "../../../../src/liveness/retain/maintain.ts";
 import { failOn } from "../../fakes/calls.ts";
-import { createFakeFaceService, failedAttempt, play, realFace } from "../../fakes/face-service.ts";
-import { interruptionsOf } from "../../fakes/moments.ts";
-import { type Seed, seedSession } from "../../fakes/seed.ts";
-import { createWorld, type Process, trusted, type World } from "../../fakes/world.ts";
+import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
+import { runMaintenance } from "../../fakes/maintenance.ts";
+import { testInterruptions } from "../../fakes/moments.ts";
+import { type Seed, seedWorld } from "../../fakes/seed.ts";
+import { type Process, trusted, type World } from "../../fakes/world.ts";
 
 /** Sessions whose caller allows fewer attempts than the service does: an upstream version without a limit. */
 
@@ -19,16 +20,10 @@ const notFound = { name: "ApiError", status: 404, code: "SessionNotFound" };
 
 /** A world with one session, whose device has made these attempts. */
 async function played(attemptsAllowed: number | undefined, outcomes: Outcome[], more: Seed = {}): Promise<World> {
-  const world = createWorld();
-  const { record } = await seedSession(world, {
-    ...(attemptsAllowed !== undefined && { attemptsAllowed }),
-    verifyReferences: [],
-    modelVersion: "a-model",
-    ...more,
-  });
-  for (const outcome of outcomes) play(world.service, record.sessionId, outcome);
+  const seed = { ...compact({ attemptsAllowed }), verifyReferences: [], modelVersion: "a-model", ...more };
+  const { world, sessionId } = await seedWorld(seed, ...outcomes);
   // The service allows another attempt after failed ones.
-  const { state } = world.service.live.get(record.sessionId) ?? {};
+  const { state } = world.service.live.get(sessionId) ?? {};
   if (state?.status === "Failed" && outcomes.length < 3) state.status = "Running";
   return world;
 }
@@ -40,43 +35,38 @@ const settle = (world: World, digest?: string) =>
 const remove = (world: World) => deleteSession(world.start().deps, trusted, "liveness", idOf(world));
 const isLive = (world: World) => world.service.live.size > 0;
 
-/** What is recorded of the session. */
-function outcomeOf(world: World) {
-  const { status, decision, reasons, attempts, final } = world.record();
-  return { status, decision, reasons, attempts, final };
-}
+const failure = "Failed inconclusive AttemptsFailed";
+const success = "Succeeded accepted RealFace ClientDigestMissing";
 
-const failedOutcome = { status: "Failed", decision: "inconclusive", reasons: ["AttemptsFailed"], final: true } as const;
-const acceptedOutcome = {
-  ...{ status: "Succeeded", decision: "accepted", reasons: ["RealFace", "ClientDigestMissing"], final: true },
-} as const;
+/** Asserts the recorded status, decision and reasons, and that the audit trail has all attempts. */
+function assertRecorded(world: World, outcome: string, attempts: number): void {
+  const { status, decision, reasons, ...record } = world.record();
+  assert.equal([status, decision, ...reasons].join(" "), outcome);
+  assert.deepEqual([record.attempts, record.final, world.tables.entries.all().length], [attempts, true, attempts]);
+}
 
 describe("reading a session whose attempts are used up", () => {
   for (const [name, allowed, outcomes, expected] of [
-    ["a failed attempt", 1, [failedAttempt()], { ...failedOutcome, attempts: 1 }],
-    ["a real face", 1, [realFace()], { ...acceptedOutcome, attempts: 1 }],
-    ["two failed attempts of two", 2, [failedAttempt(), failedAttempt()], { ...failedOutcome, attempts: 2 }],
-    ["a failed attempt and a real face", 2, [failedAttempt(), realFace()], { ...acceptedOutcome, attempts: 2 }],
-    ["a real face beyond the limit", 1, [failedAttempt(), realFace()], { ...failedOutcome, attempts: 2 }],
-    ["failures beyond the limit", 1, [realFace(), failedAttempt()], { ...acceptedOutcome, attempts: 2 }],
-    ["a spoof beyond the limit", 2, [failedAttempt(), realFace(), spoof], { ...acceptedOutcome, attempts: 3 }],
+    ["a failed attempt", 1, [failedAttempt()], failure],
+    ["a real face", 1, [realFace()], success],
+    ["two failed attempts of two", 2, [failedAttempt(), failedAttempt()], failure],
+    ["a failed attempt and a real face", 2, [failedAttempt(), realFace()], success],
+    ["a real face beyond the limit", 1, [failedAttempt(), realFace()], failure],
+    ["failures beyond the limit", 1, [realFace(), failedAttempt()], success],
+    ["a spoof beyond the limit", 2, [failedAttempt(), realFace(), spoof], success],
   ] as const) {
     test(`${name} -> recorded and revoked, answered from storage from then on`, async () => {
       const world = await played(allowed, [...outcomes]);
       const first = await get(world);
-      assert.deepEqual(outcomeOf(world), expected);
+      assertRecorded(world, expected, outcomes.length);
       assert.equal(isLive(world), false);
-      assert.equal(world.tables.entries.all().length, outcomes.length, "every attempt is in the audit trail");
 
       const before = world.everything();
       const again = await get(world);
       assert.deepEqual(again.state, first.state);
-      assert.equal(again.state.status, expected.status);
-      assert.deepEqual(
-        again.state.attempts.map(({ attemptId }) => attemptId),
-        Array.from({ length: allowed }, (_, index) => index + 1),
-        "attempts beyond the limit are not shown",
-      );
+      assert.equal(again.state.status, expected.split(" ")[0]);
+      const shown = again.state.attempts.map(({ attemptId }) => attemptId);
+      assert.deepEqual(shown, [1, 2].slice(0, allowed), "attempts beyond the limit are not shown");
       assert.equal(again.state.modelVersion, "a-model");
       assert.deepEqual(world.everything(), before);
     });
@@ -104,6 +94,18 @@ describe("reading a session whose attempts are used up", () => {
     assert.equal(world.record().decision, undefined);
   });
 
+  test("an attempt that ended before an earlier one -> the ended one is shown, before and after the revocation", async () => {
+    for (const sessionImageId of [undefined, "an-image"]) {
+      const world = await played(1, []);
+      world.service.live.get(idOf(world))?.state.attempts.push({ attemptId: 1, attemptStatus: "Running" });
+      play(world.service, idOf(world), realFace({ ...(sessionImageId !== undefined && { sessionImageId }) }));
+      for (const { state } of [await get(world), await get(world)]) {
+        assert.deepEqual([state.status, state.attempts.map(({ attemptId }) => attemptId)], ["Succeeded", [2]]);
+      }
+      assertRecorded(world, success, 1);
+    }
+  });
+
   test("an upstream version that has the limit -> not revoked", async () => {
     const world = await played(1, [realFace()], { upstreamVersion: "v1.3-preview.1" });
     const { state } = await get(world);
@@ -118,12 +120,9 @@ describe("reading a session whose attempts are used up", () => {
     assert.equal(isLive(world), true);
     play(world.service, idOf(world), image("second", "spoofface"));
     const { state } = await get(world);
-    assert.deepEqual(outcomeOf(world), { ...acceptedOutcome, attempts: 2 });
-    assert.deepEqual(
-      state.attempts.map(({ result }) => result?.sessionImageId),
-      ["first"],
-    );
-    assert.equal(world.tables.entries.all().length, 2);
+    assertRecorded(world, success, 2);
+    const images = state.attempts.map(({ result }) => result?.sessionImageId);
+    assert.deepEqual(images, ["first"]);
   });
 
   test("the user gave up in the last attempt -> Canceled stays", async () => {
@@ -142,7 +141,7 @@ describe("reading a session whose attempts are used up", () => {
     play(world.service, idOf(world), spoof);
     await get(world);
     assert.equal(isLive(world), false);
-    assert.deepEqual(outcomeOf(world), { ...acceptedOutcome, attempts: 2 });
+    assertRecorded(world, success, 2);
   });
 });
 
@@ -167,10 +166,7 @@ describe("settling a session whose attempts are used up", () => {
     assert.deepEqual(await settle(world), first);
     const { attempts } = await readAuditTrail(world.start().deps, trusted, "liveness", first.sessionId);
     assert.equal(attempts.length, 2);
-    assert.deepEqual(
-      world.tables.guards.all().map(({ value }) => value.rejectionsInARow),
-      [1],
-    );
+    assert.equal(world.tables.guards.all()[0]?.value.rejectionsInARow, 1);
   });
 });
 
@@ -180,7 +176,7 @@ describe("deleting a session whose attempts are used up", () => {
       const world = await played(1, [realFace()]);
       if (isRead) await get(world);
       await remove(world);
-      assert.deepEqual(outcomeOf(world), { ...acceptedOutcome, attempts: 1, status: "Canceled" });
+      assertRecorded(world, success.replace("Succeeded", "Canceled"), 1);
       assert.equal(isLive(world), false);
       await assert.rejects(remove(world), notFound);
       await assert.rejects(get(world), notFound);
@@ -199,82 +195,64 @@ describe("deleting a session whose attempts are used up", () => {
 });
 
 describe("the timer and sessions whose attempts are used up", () => {
-  const run = (process: Process, world: World) => drain(process.maintenance(), world.now() + 60_000);
-
   test("settled before -> collected without a call to the service, then pruned and purged", async () => {
     const world = await played(1, [failedAttempt()]);
     await settle(world);
     world.advance({ minutes: 12 });
-    const process = world.start();
-    const ran = await run(process, world);
-    assert.equal(ran.collected, 1);
-    assert.deepEqual(
-      process.calls.names.filter((name) => name.startsWith("face.")),
-      [],
-    );
-    assert.deepEqual(outcomeOf(world), { ...failedOutcome, attempts: 1 });
+    const { summary, names } = await runMaintenance(world);
+    assert.equal(summary.collected, 1);
+    assert.ok(!names.some((name) => name.startsWith("face.")));
+    assertRecorded(world, failure, 1);
     world.advance({ hours: 48 });
-    assert.equal((await run(world.start(), world)).pruned, 1);
-    assert.deepEqual(outcomeOf(world), { ...failedOutcome, attempts: 1 });
+    assert.equal((await runMaintenance(world)).summary.pruned, 1);
+    assertRecorded(world, failure, 1);
     world.advance({ days: 90 });
-    assert.equal((await run(world.start(), world)).purged, 1);
+    assert.equal((await runMaintenance(world)).summary.purged, 1);
     assert.deepEqual(world.tables.records.all(), []);
   });
 
   test("not read before -> the counted attempts decide, and all are recorded", async () => {
     const world = await played(1, [failedAttempt(), realFace()]);
     world.advance({ minutes: 12 });
-    assert.equal((await run(world.start(), world)).collected, 1);
-    assert.deepEqual(outcomeOf(world), { ...failedOutcome, attempts: 2 });
-    assert.equal(world.tables.entries.all().length, 2);
+    assert.equal((await runMaintenance(world)).summary.collected, 1);
+    assertRecorded(world, failure, 2);
   });
 
   test("a token that has ended before the attempts were used up -> Expired, as without a limit", async () => {
     const world = await played(2, [failedAttempt()]);
     world.advance({ minutes: 12 });
-    assert.equal((await run(world.start(), world)).collected, 1);
-    assert.deepEqual(outcomeOf(world), { ...failedOutcome, attempts: 1, status: "Expired" });
+    assert.equal((await runMaintenance(world)).summary.collected, 1);
+    assertRecorded(world, failure.replace("Failed", "Expired"), 1);
   });
 });
 
 describe("settling with a limit of attempts, interrupted", async () => {
   const arrange = () => played(1, [failedAttempt(), realFace()]);
   const operate = (process: Process, world: World) => settleSession(process.deps, trusted, idOf(world), {});
-  for (const { name, hook } of await interruptionsOf(arrange, operate)) {
-    test(`${name} -> a repeat has the same outcome`, async () => {
-      const world = await arrange();
-      const process = world.start(hook);
-      await process.attempt(() => operate(process, world));
-      await settle(world);
-      assert.deepEqual(outcomeOf(world), { ...failedOutcome, attempts: 2 });
-      assert.equal(world.tables.entries.all().length, 2);
-      assert.equal((await get(world)).state.status, "Failed");
-    });
-  }
+  await testInterruptions("a repeat has the same outcome", arrange, operate, async (world) => {
+    await settle(world);
+    assertRecorded(world, failure, 2);
+    assert.equal((await get(world)).state.status, "Failed");
+  });
 });
 
-describe("a finding of abuse monitoring that is newer than the recorded attempt", () => {
+test("a finding of abuse monitoring that is newer than the recorded attempt stays after the service has forgotten the session", async () => {
   const abuse = { abuseMonitoringResult: { isAbuseDetected: true, otherFlaggedSessions: [] } };
-
-  test("stays after the service has forgotten the session", async () => {
-    for (const forget of ["deleted", "expired"]) {
-      const world = await played(1, [realFace()], { upstreamVersion: "v1.3-preview.1" });
-      const start = () => {
-        const process = world.start();
-        const face = createFakeFaceService(world.service, process.calls, world.now, "v1.3-preview.1");
-        return { ...process.deps, face };
-      };
-      const settled = async () => {
-        const { decision, reasons } = await settleSession(start(), trusted, idOf(world), { digest: "service-digest" });
-        return [decision, ...reasons];
-      };
-      assert.deepEqual(await settled(), ["accepted", "RealFace"]);
-      Object.assign(world.service.live.get(idOf(world))?.state.attempts[0] ?? {}, abuse);
-      const flagged = ["inconclusive", "RealFace", "AbuseDetected"];
-      assert.deepEqual(await settled(), flagged);
-      if (forget === "deleted") await deleteSession(start(), trusted, "liveness", idOf(world));
-      else world.advance({ hours: 49 });
-      assert.deepEqual(await settled(), flagged);
-    }
-  });
+  for (const forget of ["deleted", "expired"]) {
+    const world = await played(1, [realFace()], { upstreamVersion: "v1.3-preview.1" });
+    const start = () => {
+      const { deps } = world.start();
+      return { ...deps, face: { ...deps.face, version: "v1.3-preview.1" } as const };
+    };
+    const settled = async () => {
+      const { decision, reasons } = await settleSession(start(), trusted, idOf(world), { digest: "service-digest" });
+      return [decision, ...reasons].join(" ");
+    };
+    assert.equal(await settled(), "accepted RealFace");
+    Object.assign(world.service.live.get(idOf(world))?.state.attempts[0] ?? {}, abuse);
+    assert.equal(await settled(), "inconclusive RealFace AbuseDetected");
+    if (forget === "deleted") await deleteSession(start(), trusted, "liveness", idOf(world));
+    else world.advance({ hours: 49 });
+    assert.equal(await settled(), "inconclusive RealFace AbuseDetected");
+  }
 });

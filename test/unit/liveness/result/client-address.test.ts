@@ -29,19 +29,8 @@ describe("isWithin", () => {
   }
 
   test("text that is no address -> undefined", () => {
-    const texts = [
-      "",
-      " ",
-      "garbage",
-      "1.2.3",
-      "1.2.3.4.5",
-      "256.1.1.1",
-      "01.2.3.4",
-      " 1.2.3.4",
-      "1.2.3.4:443",
-      "1.2.3.4/32",
-    ];
-    for (const text of [...texts, "[::1]", ":::", "::1/128", "1.2.3.4\n", "1.2.3.4,1.2.3.4", "١.٢.٣.٤"]) {
+    const texts = ["", " ", "garbage", "1.2.3", "1.2.3.4.5", "256.1.1.1", "01.2.3.4", " 1.2.3.4", "1.2.3.4:443"];
+    for (const text of [...texts, "1.2.3.4/32", "[::1]", ":::", "::1/128", "1.2.3.4\n", "1.2.3.4,1.2.3.4", "١.٢.٣.٤"]) {
       for (const expected of ["0.0.0.0/0", "::/0", "1.2.3.4"]) assert.equal(isWithin(text, expected), undefined, text);
     }
   });
@@ -100,17 +89,12 @@ test("isWithin equals a comparison of the leading bits, for every prefix", () =>
 });
 
 test("every text that a creation may contain is compared without an error", () => {
-  const part = fc.oneof(
-    fc.ipV4(),
-    fc.ipV6(),
-    fc.ipV4Extended(),
-    fc.string({ unit: fc.constantFrom(..."0123456789abcF.:/%+-") }),
-  );
+  const similar = fc.string({ unit: fc.constantFrom(..."0123456789abcF.:/%+-") });
+  const part = fc.oneof(fc.ipV4(), fc.ipV6(), fc.ipV4Extended(), similar);
+  const prefix = fc.oneof(fc.integer({ min: -1, max: 130 }).map(String), fc.constantFrom("", "08", "1e1", "24/8"));
   const text = fc.oneof(
     part,
-    fc
-      .tuple(part, fc.oneof(fc.integer({ min: -1, max: 130 }).map(String), fc.constantFrom("", "08", "1e1", "24/8")))
-      .map((parts) => parts.join("/")),
+    fc.tuple(part, prefix).map((parts) => parts.join("/")),
   );
   fc.assert(
     fc.property(text, part, (expected, address) => {

@@ -125,10 +125,7 @@ test("decide -> known reasons exactly if there is a decision", () => {
       assert.equal(reasons.length > 0, decision !== undefined);
       assert.equal(new Set(reasons).size, reasons.length);
       const known: readonly string[] = reasonCodes;
-      assert.deepEqual(
-        reasons.filter((reason) => !known.includes(reason)),
-        [],
-      );
+      assert.ok(reasons.every((reason) => known.includes(reason)));
       if (final) assert.notEqual(decision, undefined);
     }),
     { numRuns: 1000 },

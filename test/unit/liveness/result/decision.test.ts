@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type AttemptResult, maxAttempts } from "../../../../src/face/model.ts";
-import { decide, type Verdict } from "../../../../src/liveness/result/decision.ts";
+import type { AttemptResult } from "../../../../src/face/model.ts";
+import { decide, type Evidence } from "../../../../src/liveness/result/decision.ts";
 import { type AttemptOutcome, attempts, evidence, failed } from "./evidence.ts";
 
 /** A digest that is not hexadecimal, so its letter case is significant. */
@@ -9,199 +9,159 @@ const digest = "q83vEjRWeA==";
 const imageHash = "ab".repeat(32);
 const otherHash = "cd".repeat(32);
 
-/** The verdict on attempts with these outcomes, in the order of the attempts. */
-function verdictOn(outcomes: readonly AttemptOutcome[], more: Parameters<typeof evidence>[1] = {}): Verdict {
-  return decide(evidence(attempts(...outcomes), more));
-}
-
 /** A real face whose digest equals `confirmed.clientDigest`. */
 const real = (more: AttemptResult = {}): AttemptResult => ({ livenessDecision: "realface", digest, ...more });
+const spoof = { livenessDecision: "spoofface", digest };
+const decided = (livenessDecision: string) => [real({ livenessDecision })];
+const match = (matchConfidence: number, isIdentical = true) => ({ verifyResult: { matchConfidence, isIdentical } });
+const matched = (more: AttemptResult = {}) => real({ ...match(0.9), ...more });
+
 const confirmed = { clientDigest: digest };
 const verified = { ...confirmed, kind: "livenessWithVerify" } as const;
-const match = (matchConfidence: number, isIdentical = true) => ({ verifyResult: { matchConfidence, isIdentical } });
+const reported = (clientDigest: string) => ({ clientDigest, digestIsNew: true });
+const stale = { clientDigest: "earlier", digestIsNew: false };
+const required = { requireClientDigest: true };
+const closed = { closed: true };
+const gaveUp = { clientFailed: true };
+const held = { ...verified, referenceImageHash: imageHash };
+const swapped = matched({ verifyImageHash: otherHash });
+const earlier = (...earlierReasons: string[]) => ({ ...confirmed, earlierReasons });
+const bothMismatches = { ...held, earlierReasons: ["ClientDigestMismatch", "RealFace"] };
 
-const accepted = (...reasons: string[]) => ({ final: true, decision: "accepted", reasons });
-const rejected = (...reasons: string[]) => ({ final: true, decision: "rejected", reasons });
-const inconclusive = (...reasons: string[]) => ({ final: true, decision: "inconclusive", reasons });
+/** Title, outcomes of the attempts in their order, further evidence, and the decision with its reasons. */
+type Case = [title: string, outcomes: readonly AttemptOutcome[], more: Partial<Evidence>, verdict: string];
+/** Verdicts are final unless they end with `open`. */
+const suites: Record<string, Case[]> = {
+  "decide for a liveness session": [
+    ["realface", decided("realface"), confirmed, "accepted RealFace"],
+    ["RealFace", decided("RealFace"), confirmed, "accepted RealFace"],
+    ["REALFACE", decided("REALFACE"), confirmed, "accepted RealFace"],
+    ["spoofface", decided("spoofface"), confirmed, "rejected SpoofDetected"],
+    ["SpoofFace", decided("SpoofFace"), confirmed, "rejected SpoofDetected"],
+    ["uncertain", decided("uncertain"), confirmed, "inconclusive LivenessUncertain"],
+    ["Uncertain", decided("Uncertain"), confirmed, "inconclusive LivenessUncertain"],
+    ["another word", decided("certainly"), confirmed, "inconclusive LivenessUncertain"],
+    ["an empty word", decided(""), confirmed, "inconclusive LivenessUncertain"],
+    ["a word with a space", decided(" realface"), confirmed, "inconclusive LivenessUncertain"],
+    ["no livenessDecision", [{ digest }], confirmed, "inconclusive LivenessUncertain"],
+    ["verifyResult of a session without verify", [real(match(0, false))], confirmed, "accepted RealFace"],
+  ],
+  "decide for a session with verify": [
+    ["identical, no threshold", [matched()], verified, "accepted RealFace FaceMatched"],
+    ["confidence at the threshold", [matched()], { ...verified, threshold: 0.9 }, "accepted RealFace FaceMatched"],
+    [
+      "confidence below the threshold",
+      [real(match(0.8999))],
+      { ...verified, threshold: 0.9 },
+      "rejected ConfidenceBelowThreshold",
+    ],
+    ["confidence and threshold 1", [real(match(1))], { ...verified, threshold: 1 }, "accepted RealFace FaceMatched"],
+    ["not identical", [real(match(0.1, false))], verified, "rejected FaceNotMatched"],
+    [
+      "not identical, confidence above the threshold",
+      [real(match(0.99, false))],
+      { ...verified, threshold: 0.5 },
+      "rejected FaceNotMatched",
+    ],
+    ["no verifyResult", [real()], verified, "inconclusive VerifyResultMissing"],
+    ["match of a spoof", [{ ...match(1), ...spoof }], verified, "rejected SpoofDetected"],
+    [
+      "match of an uncertain face",
+      [real({ ...match(1), livenessDecision: "uncertain" })],
+      verified,
+      "inconclusive LivenessUncertain",
+    ],
+  ],
+  "decide for several attempts": [
+    ["a spoof, then a real face", [spoof, real()], confirmed, "accepted RealFace"],
+    ["a real face, then a spoof", [real(), spoof], confirmed, "rejected SpoofDetected"],
+    ["a real face between failures", [failed, real(), failed], confirmed, "accepted RealFace"],
+    ["one failed attempt", [failed], {}, "inconclusive AttemptsFailed open"],
+    ["two failed attempts", [failed, failed], {}, "inconclusive AttemptsFailed open"],
+    ["three failed attempts", [failed, failed, failed], {}, "inconclusive AttemptsFailed"],
+    ["a failed attempt, token has ended", [failed], closed, "inconclusive AttemptsFailed"],
+    ["no attempts", [], {}, "undefined open"],
+    ["no attempts, token has ended", [], closed, "inconclusive SessionUnused"],
+  ],
+  "decide with a client error": [
+    ["no attempts", [], gaveUp, "inconclusive ClientError open"],
+    ["no attempts, token has ended", [], { ...gaveUp, ...closed }, "inconclusive ClientError"],
+    ["a failed attempt", [failed], { ...gaveUp, ...closed }, "inconclusive AttemptsFailed ClientError"],
+    ["a result", [real()], { ...gaveUp, ...confirmed }, "accepted RealFace"],
+  ],
+  "decide with the digest of the client": [
+    ["equal digests", [real()], reported(digest), "accepted RealFace"],
+    ["equal digests, required", [real()], { ...required, ...confirmed }, "accepted RealFace"],
+    ["no client digest", [real()], {}, "accepted RealFace ClientDigestMissing"],
+    ["no client digest, required", [real()], required, "inconclusive RealFace ClientDigestMissing"],
+    [
+      "no client digest, with verify",
+      [matched()],
+      { kind: "livenessWithVerify" },
+      "accepted RealFace FaceMatched ClientDigestMissing",
+    ],
+    ["no client digest of a spoof, required", [spoof], required, "rejected SpoofDetected"],
+    ["different digests, a real face", [real()], reported("other"), "rejected ClientDigestMismatch"],
+    ["different digests, a spoof", [spoof], reported("other"), "rejected ClientDigestMismatch"],
+    ["different digests, uncertain", decided("uncertain"), reported("other"), "rejected ClientDigestMismatch"],
+    ["hexadecimal digests in different case", [real({ digest: "ab12" })], reported("AB12"), "accepted RealFace"],
+    ["other digests in different case", [real()], reported(digest.toLowerCase()), "rejected ClientDigestMismatch"],
+    ["digest of an earlier attempt", [real()], stale, "accepted RealFace ClientDigestMissing"],
+    [
+      "digest of an earlier attempt, required",
+      [real()],
+      { ...stale, ...required },
+      "inconclusive RealFace ClientDigestMissing",
+    ],
+    [
+      "service returns no digest",
+      [{ livenessDecision: "realface" }],
+      reported(digest),
+      "accepted RealFace ClientDigestMissing",
+    ],
+  ],
+  "decide with the hash of the verify image": [
+    ["equal hashes", [matched({ verifyImageHash: imageHash })], held, "accepted RealFace FaceMatched"],
+    ["other case", [matched({ verifyImageHash: imageHash.toUpperCase() })], held, "accepted RealFace FaceMatched"],
+    ["different hash", [swapped], held, "rejected VerifyImageHashMismatch"],
+    [
+      "different hash in an earlier attempt",
+      [swapped, matched({ verifyImageHash: imageHash })],
+      held,
+      "rejected VerifyImageHashMismatch",
+    ],
+    [
+      "different hash in a later attempt",
+      [matched({ verifyImageHash: imageHash }), swapped],
+      held,
+      "rejected VerifyImageHashMismatch",
+    ],
+    ["different hash before a failure", [swapped, failed], held, "rejected VerifyImageHashMismatch"],
+    ["no hash of the stored image", [swapped], verified, "accepted RealFace FaceMatched"],
+    ["no hash from the service", [matched()], held, "accepted RealFace FaceMatched"],
+  ],
+  "decide after an earlier mismatch": [
+    ...["ClientDigestMismatch", "VerifyImageHashMismatch"].flatMap((reason): Case[] => [
+      [`${reason}, a real face`, [real()], earlier(reason), `rejected ${reason}`],
+      [`${reason}, token has ended`, [], { ...earlier(reason), ...closed }, `rejected ${reason}`],
+      [`${reason}, no attempts`, [], earlier(reason), `rejected ${reason} open`],
+    ]),
+    [
+      "mismatch of the other kind follows",
+      [swapped],
+      bothMismatches,
+      "rejected ClientDigestMismatch VerifyImageHashMismatch",
+    ],
+  ],
+};
 
-describe("decide for a liveness session", () => {
-  for (const [livenessDecision, verdict] of [
-    ["realface", accepted("RealFace")],
-    ["RealFace", accepted("RealFace")],
-    ["REALFACE", accepted("RealFace")],
-    ["spoofface", rejected("SpoofDetected")],
-    ["SpoofFace", rejected("SpoofDetected")],
-    ["uncertain", inconclusive("LivenessUncertain")],
-    ["Uncertain", inconclusive("LivenessUncertain")],
-    ["certainly", inconclusive("LivenessUncertain")],
-    ["", inconclusive("LivenessUncertain")],
-    [" realface", inconclusive("LivenessUncertain")],
-  ] as const) {
-    test(`livenessDecision "${livenessDecision}" -> ${verdict.decision}`, () => {
-      assert.deepEqual(verdictOn([real({ livenessDecision })], confirmed), verdict);
-    });
-  }
-
-  test("no livenessDecision -> inconclusive", () => {
-    assert.deepEqual(verdictOn([{ digest }], confirmed), inconclusive("LivenessUncertain"));
-  });
-
-  test("verifyResult of a session without verify -> ignored", () => {
-    assert.deepEqual(verdictOn([real(match(0, false))], confirmed), accepted("RealFace"));
-  });
-});
-
-describe("decide for a session with verify", () => {
-  for (const [what, result, threshold, verdict] of [
-    ["identical, no threshold", match(0.9), 0, accepted("RealFace", "FaceMatched")],
-    ["identical, confidence at the threshold", match(0.9), 0.9, accepted("RealFace", "FaceMatched")],
-    ["identical, confidence below the threshold", match(0.8999), 0.9, rejected("ConfidenceBelowThreshold")],
-    ["identical, confidence and threshold 1", match(1), 1, accepted("RealFace", "FaceMatched")],
-    ["not identical", match(0.1, false), 0, rejected("FaceNotMatched")],
-    ["not identical, confidence above the threshold", match(0.99, false), 0.5, rejected("FaceNotMatched")],
-    ["no verifyResult", {}, 0, inconclusive("VerifyResultMissing")],
-  ] as const) {
-    test(`${what} -> ${verdict.decision}`, () => {
-      assert.deepEqual(verdictOn([real(result)], { ...verified, threshold }), verdict);
-    });
-  }
-
-  test("match of a face that is not real -> ignored", () => {
-    const spoof = { ...match(1), livenessDecision: "spoofface" };
-    assert.deepEqual(verdictOn([spoof], verified), rejected("SpoofDetected"));
-    assert.deepEqual(
-      verdictOn([{ ...spoof, livenessDecision: "uncertain" }], verified),
-      inconclusive("LivenessUncertain"),
-    );
-  });
-});
-
-describe("decide for several attempts", () => {
-  test("several results -> the latest decides", () => {
-    assert.deepEqual(verdictOn([{ livenessDecision: "spoofface" }, real()], confirmed), accepted("RealFace"));
-    assert.deepEqual(verdictOn([real(), { livenessDecision: "spoofface" }], confirmed), rejected("SpoofDetected"));
-    assert.deepEqual(verdictOn([failed, real(), failed], confirmed), accepted("RealFace"));
-  });
-
-  test("fewer than three failed attempts -> inconclusive, not final", () => {
-    const verdict = { final: false, decision: "inconclusive", reasons: ["AttemptsFailed"] };
-    assert.deepEqual(verdictOn([failed]), verdict);
-    assert.deepEqual(verdictOn([failed, failed]), verdict);
-  });
-
-  test("three failed attempts, or the token has ended -> inconclusive, final", () => {
-    assert.equal(maxAttempts, 3);
-    assert.deepEqual(verdictOn([failed, failed, failed]), inconclusive("AttemptsFailed"));
-    assert.deepEqual(verdictOn([failed], { closed: true }), inconclusive("AttemptsFailed"));
-  });
-
-  test("no attempts -> no decision; token has ended -> SessionUnused", () => {
-    assert.deepEqual(verdictOn([]), { final: false, reasons: [] });
-    assert.deepEqual(verdictOn([], { closed: true }), inconclusive("SessionUnused"));
-  });
-});
-
-describe("decide with a client error", () => {
-  test("no result -> inconclusive with ClientError; result -> ignored", () => {
-    const gaveUp = { clientFailed: true };
-    assert.deepEqual(verdictOn([], gaveUp), { final: false, decision: "inconclusive", reasons: ["ClientError"] });
-    assert.deepEqual(verdictOn([], { ...gaveUp, closed: true }), inconclusive("ClientError"));
-    assert.deepEqual(verdictOn([failed], { ...gaveUp, closed: true }), inconclusive("AttemptsFailed", "ClientError"));
-    assert.deepEqual(verdictOn([real()], { ...gaveUp, ...confirmed }), accepted("RealFace"));
-  });
-});
-
-describe("decide with the digest of the client", () => {
-  test("equal digests -> accepted without ClientDigestMissing", () => {
-    assert.deepEqual(verdictOn([real()], { clientDigest: digest, digestIsNew: true }), accepted("RealFace"));
-    const strict = { requireClientDigest: true };
-    assert.deepEqual(verdictOn([real()], { ...strict, clientDigest: digest }), accepted("RealFace"));
-  });
-
-  test("no client digest -> ClientDigestMissing, inconclusive if required", () => {
-    assert.deepEqual(verdictOn([real()]), accepted("RealFace", "ClientDigestMissing"));
-    assert.deepEqual(
-      verdictOn([real()], { requireClientDigest: true }),
-      inconclusive("RealFace", "ClientDigestMissing"),
-    );
-    assert.deepEqual(verdictOn([real(match(0.9))], { kind: "livenessWithVerify" }), {
-      ...accepted("RealFace", "FaceMatched", "ClientDigestMissing"),
-    });
-    const spoof = { livenessDecision: "spoofface", digest };
-    assert.deepEqual(verdictOn([spoof], { requireClientDigest: true }), rejected("SpoofDetected"));
-  });
-
-  test("different digests -> ClientDigestMismatch", () => {
-    for (const livenessDecision of ["realface", "spoofface", "uncertain"]) {
-      assert.deepEqual(
-        verdictOn([real({ livenessDecision })], { clientDigest: "other", digestIsNew: true }),
-        rejected("ClientDigestMismatch"),
-      );
+for (const [suite, cases] of Object.entries(suites)) {
+  describe(suite, () => {
+    for (const [title, outcomes, more, expected] of cases) {
+      test(`${title} -> ${expected}`, () => {
+        const { final, decision, reasons } = decide(evidence(attempts(...outcomes), more));
+        assert.equal([decision ?? "undefined", ...reasons, ...(final ? [] : ["open"])].join(" "), expected);
+      });
     }
   });
-
-  test("digests differing in letter case -> equal only if hexadecimal", () => {
-    const reported = (clientDigest: string) => ({ clientDigest, digestIsNew: true });
-    assert.deepEqual(verdictOn([real({ digest: "ab12" })], reported("AB12")), accepted("RealFace"));
-    assert.deepEqual(verdictOn([real()], reported(digest.toLowerCase())), rejected("ClientDigestMismatch"));
-  });
-
-  test("digest of an earlier attempt -> ClientDigestMissing", () => {
-    const stale = { clientDigest: "earlier", digestIsNew: false };
-    assert.deepEqual(verdictOn([real()], stale), accepted("RealFace", "ClientDigestMissing"));
-    assert.deepEqual(verdictOn([real()], { ...stale, requireClientDigest: true }).decision, "inconclusive");
-  });
-
-  test("service returns no digest -> ClientDigestMissing", () => {
-    const reported = { clientDigest: digest, digestIsNew: true };
-    assert.deepEqual(
-      verdictOn([{ livenessDecision: "realface" }], reported),
-      accepted("RealFace", "ClientDigestMissing"),
-    );
-  });
-});
-
-describe("decide with the hash of the verify image", () => {
-  const held = { ...verified, referenceImageHash: imageHash };
-
-  test("equal hashes, any letter case -> accepted", () => {
-    for (const verifyImageHash of [imageHash, imageHash.toUpperCase()]) {
-      const verdict = verdictOn([real({ ...match(0.9), verifyImageHash })], held);
-      assert.deepEqual(verdict, accepted("RealFace", "FaceMatched"));
-    }
-  });
-
-  test("different hash in any attempt -> VerifyImageHashMismatch", () => {
-    const swapped = real({ ...match(0.9), verifyImageHash: otherHash });
-    const right = real({ ...match(0.9), verifyImageHash: imageHash });
-    for (const outcomes of [[swapped], [swapped, right], [right, swapped], [swapped, failed]]) {
-      assert.deepEqual(verdictOn(outcomes, held), rejected("VerifyImageHashMismatch"));
-    }
-  });
-
-  test("missing hash on either side -> accepted", () => {
-    const other = real({ ...match(0.9), verifyImageHash: otherHash });
-    assert.deepEqual(verdictOn([other], verified), accepted("RealFace", "FaceMatched"));
-    assert.deepEqual(verdictOn([real(match(0.9))], held), accepted("RealFace", "FaceMatched"));
-  });
-});
-
-describe("decide after an earlier mismatch", () => {
-  test("no or valid results follow -> rejected with the earlier reason", () => {
-    for (const failure of ["ClientDigestMismatch", "VerifyImageHashMismatch"]) {
-      const earlier = { ...confirmed, earlierReasons: [failure] };
-      assert.deepEqual(verdictOn([real()], earlier), rejected(failure));
-      assert.deepEqual(verdictOn([], { ...earlier, closed: true }), rejected(failure));
-      assert.deepEqual(verdictOn([], earlier), { ...rejected(failure), final: false });
-    }
-  });
-
-  test("mismatch of the other kind follows -> rejected with both reasons", () => {
-    const evidenceOfBoth = { referenceImageHash: imageHash, earlierReasons: ["ClientDigestMismatch", "RealFace"] };
-    const swapped = real({ ...match(0.9), verifyImageHash: otherHash });
-    assert.deepEqual(
-      verdictOn([swapped], { ...verified, ...evidenceOfBoth }),
-      rejected("ClientDigestMismatch", "VerifyImageHashMismatch"),
-    );
-  });
-});
+}

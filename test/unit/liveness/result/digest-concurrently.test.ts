@@ -1,23 +1,16 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe } from "node:test";
 import type { Caller } from "../../../../src/liveness/model/caller.ts";
 import { getSession } from "../../../../src/liveness/result/get-session.ts";
 import { readStoredEntries } from "../../../../src/liveness/result/history.ts";
 import { type ClientReport, settleSession } from "../../../../src/liveness/result/settle-session.ts";
-import { play, realFace } from "../../fakes/face-service.ts";
-import { interleavingsOf } from "../../fakes/moments.ts";
-import { type Seed, seedSession } from "../../fakes/seed.ts";
-import { createWorld, type Process, trusted, type World } from "../../fakes/world.ts";
+import { realFace } from "../../fakes/face-service.ts";
+import { testInterleavings } from "../../fakes/moments.ts";
+import { type Seed, seedWorld } from "../../fakes/seed.ts";
+import { type Process, sessionAt, trusted, type World } from "../../fakes/world.ts";
 
 const alice: Caller = { trusted: false, owner: "alice" };
 const digest = "service-digest";
-
-async function arrange(seed: Seed): Promise<{ world: World; sessionId: string }> {
-  const world = createWorld();
-  const { record } = await seedSession(world, { owner: "alice", ...seed });
-  play(world.service, record.sessionId, realFace());
-  return { world, sessionId: record.sessionId };
-}
 
 /** Settles with a wrong digest, then reads the session as the user. Returns whether it was accepted, and whether the digest is visible. */
 async function guess(
@@ -46,22 +39,18 @@ const cases: [string, Seed, ClientReport, ClientReport][] = [
 
 for (const [variant, seed, right, wrong] of cases) {
   describe(`right and wrong digest settled concurrently${variant}`, async () => {
+    const arrange = async () => (await seedWorld({ owner: "alice", ...seed }, realFace())).world;
     const settle = ({ deps }: Process, world: World) =>
-      settleSession(deps, alice, [...world.service.live.keys()][0] ?? "", { digest, ...right });
-    for (const { name, run } of await interleavingsOf(async () => (await arrange(seed)).world, settle)) {
-      test(`wrong one ${name} -> rejected if it was accepted or saw the digest`, async () => {
-        const { world, sessionId } = await arrange(seed);
-        let guessed = { accepted: false, visible: false };
-        const hook = run(async () => {
-          guessed = await guess(world.start(), sessionId, wrong);
-        });
-        const process = world.start(hook);
-        await process.attempt(() => settle(process, world));
-        const { decision, reasons } = await settleSession(world.start().deps, trusted, sessionId, {});
-        const rejected = ["rejected", ["ClientDigestMismatch"]];
-        if (guessed.accepted || guessed.visible) assert.deepEqual([decision, reasons], rejected);
-        else assert.deepEqual([decision, reasons], ["accepted", ["RealFace"]]);
-      });
-    }
+      settleSession(deps, alice, sessionAt(world), { digest, ...right });
+    const guessed = new WeakMap<World, Awaited<ReturnType<typeof guess>>>();
+    const guessElsewhere = async (world: World) =>
+      guessed.set(world, await guess(world.start(), sessionAt(world), wrong));
+    const title = "wrong one {} -> rejected if it was accepted or saw the digest";
+    await testInterleavings(title, arrange, settle, guessElsewhere, async (world) => {
+      const { accepted, visible } = guessed.get(world) ?? assert.fail();
+      const { decision, reasons } = await settleSession(world.start().deps, trusted, sessionAt(world), {});
+      const expected = accepted || visible ? ["rejected", ["ClientDigestMismatch"]] : ["accepted", ["RealFace"]];
+      assert.deepEqual([decision, reasons], expected);
+    });
   });
 }

@@ -5,8 +5,8 @@ import type { Attempt, SessionKind } from "../../../../src/face/model.ts";
 import type { SessionRecord } from "../../../../src/liveness/model/session.ts";
 import { type RecordContext, recordResult } from "../../../../src/liveness/result/record-result.ts";
 import { play } from "../../fakes/face-service.ts";
-import { seedSession } from "../../fakes/seed.ts";
-import { createWorld, type World } from "../../fakes/world.ts";
+import { seedWorld } from "../../fakes/seed.ts";
+import type { World } from "../../fakes/world.ts";
 
 const digest = fc.constantFrom("c2VydmVy", "b3RoZXI=");
 const result = fc.record(
@@ -14,10 +14,7 @@ const result = fc.record(
     livenessDecision: fc.constantFrom("realface", "spoofface", "uncertain"),
     digest,
     verifyImageHash: fc.constantFrom("aa", "bb"),
-    verifyResult: fc.record({
-      matchConfidence: fc.constantFrom(0.2, 0.8),
-      isIdentical: fc.boolean(),
-    }),
+    verifyResult: fc.record({ matchConfidence: fc.constantFrom(0.2, 0.8), isIdentical: fc.boolean() }),
   },
   { requiredKeys: ["livenessDecision"], noNullPrototype: true },
 );
@@ -56,10 +53,8 @@ async function playStory(
   { kind, held, events }: typeof story extends fc.Arbitrary<infer Story> ? Story : never,
   check: (before: SessionRecord, after: SessionRecord, world: World) => void,
 ): Promise<void> {
-  const world = createWorld();
-  const { record } = await seedSession(world, { kind, ...(held && { referenceImageHash: "aa" }), threshold: 0.5 });
+  const { world, sessionId } = await seedWorld({ kind, ...(held && { referenceImageHash: "aa" }), threshold: 0.5 });
   const { deps } = world.start();
-  const { sessionId } = record;
   let returning: ReturnType<typeof world.service.live.get>;
   for (const happening of events) {
     if (happening.type === "attempt" && world.service.live.has(sessionId))
@@ -110,10 +105,8 @@ test("any events -> one audit entry for each recorded attempt", async () => {
     fc.asyncProperty(story, (played) =>
       playStory(played, (_before, { attempts }, world) => {
         const ids = world.tables.entries.all().map(({ value }) => value.entryId);
-        assert.deepEqual(
-          ids,
-          Array.from({ length: attempts }, (_, index) => String(index + 1)),
-        );
+        const expected = Array.from({ length: attempts }, (_, index) => String(index + 1));
+        assert.deepEqual(ids, expected);
       }),
     ),
     { numRuns: 500 },

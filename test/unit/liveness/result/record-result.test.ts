@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import type { StoredSession } from "../../../../src/liveness/model/session.ts";
 import { recordResult } from "../../../../src/liveness/result/record-result.ts";
 import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
-import { locationOf } from "../../../../src/storage/rows/references.ts";
+import { locationOf } from "../../../../src/storage/rows/keys.ts";
 import type { Hook } from "../../fakes/calls.ts";
 import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
 import { drainOnce, runMaintenance } from "../../fakes/maintenance.ts";

@@ -5,7 +5,7 @@ import { deleteSession } from "../../../../src/liveness/result/get-session.ts";
 import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../../src/liveness/retain/erase-device.ts";
 import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
-import { command, createWorld, trusted } from "../../fakes/world.ts";
+import { assertNothingStored, command, createWorld, trusted } from "../../fakes/world.ts";
 
 /** A session, and the process that created it. */
 async function arrange(creation = command()) {
@@ -64,7 +64,7 @@ describe("settleSession in the process that created the session", () => {
       if (uses) play(world.service, sessionId, realFace());
       await eraseDevice(world.start().deps, "a-device");
       await assert.rejects(settle(), { code: "SessionNotFound" });
-      assert.deepEqual(world.everything(), createWorld().everything());
+      assertNothingStored(world);
     }
   });
 

@@ -70,10 +70,7 @@ describe("listUserSessions", () => {
       name === "users.query" && when === "after" ? purgeSession(deps, stored).then(() => undefined) : undefined,
     );
     const { items } = await pageOf(reading, trusted, { top: 50 });
-    assert.deepEqual(
-      items.map(({ sessionId }) => sessionId),
-      [kept],
-    );
+    assert.deepEqual([items.length, items[0]?.sessionId], [1, kept]);
   });
 
   test("100 sessions -> one query, and one read of each record, at most 16 at a time", async () => {

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type OpenedSession, openSession } from "../../../../src/liveness/open/open-session.ts";
 import { eraseUser } from "../../../../src/liveness/retain/erase-user.ts";
-import { type Deed, userDeeds } from "../../fakes/kill-points.ts";
-import { emptyWorld, interleavingsOf } from "../../fakes/moments.ts";
+import { resultOf } from "../../fakes/calls.ts";
+import { arranged, userScenarios } from "../../fakes/kill-points.ts";
+import { emptyWorld, interleavingsOf, testInterleavings } from "../../fakes/moments.ts";
 import { tracesOf } from "../../fakes/traces.ts";
 import { command, createWorld, type Process, type World } from "../../fakes/world.ts";
 
@@ -11,51 +12,50 @@ const user = "a-user";
 
 type Operate = (process: Process, world: World) => Promise<unknown>;
 
-async function arranged(deed: Deed): Promise<World> {
-  const world = createWorld();
-  await deed.arrange(world);
-  return world;
-}
-
 /** The session of a creation whose token was returned. */
 const deliveredOf = (outcome: object) =>
   "value" in outcome ? (outcome.value as Partial<OpenedSession> | undefined)?.created?.sessionId : undefined;
 
-for (const deed of userDeeds) {
-  const operate = ({ deps }: Process, world: World) => deed.operate(deps, world);
+/** Asserts that the next erasure finds a delivered session that is left, and that nothing of the user is left then. */
+async function assertErasable(world: World, delivered: string | undefined, isLeft: boolean): Promise<void> {
+  assert.equal((await eraseUser(world.start().deps, user)).sessions, Number(isLeft));
+  assert.equal(delivered !== undefined && world.service.live.has(delivered), false);
+  assert.deepEqual(tracesOf(world, user), {});
+}
 
-  describe(`eraseUser during ${deed.what}`, async () => {
-    for (const { name, run } of await interleavingsOf(() => arranged(deed), operate)) {
-      test(`erased ${name} -> only a session that was created later is left, and the next erasure finds it`, async () => {
-        const world = await arranged(deed);
-        const earlier = new Set(world.service.live.keys());
-        const process = world.start(run(() => eraseUser(world.start().deps, user)));
-        const outcome = await process.attempt(() => operate(process, world));
-        const delivered = deliveredOf(outcome);
-        const isLater = delivered !== undefined && !earlier.has(delivered) && world.service.live.has(delivered);
-        assert.equal((await eraseUser(world.start().deps, user)).sessions, Number(isLater));
-        assert.equal(delivered !== undefined && world.service.live.has(delivered), false);
-        assert.deepEqual(tracesOf(world, user), {});
-      });
-    }
+for (const scenario of userScenarios) {
+  const operate: Operate = ({ deps }, world) => scenario.operate(deps, world);
+  const erase: Operate = ({ deps }) => eraseUser(deps, user);
+
+  describe(`eraseUser during ${scenario.what}`, async () => {
+    const earlier = new WeakMap<World, Set<string>>();
+    const arrange = async () => {
+      const world = await arranged(scenario);
+      earlier.set(world, new Set(world.service.live.keys()));
+      return world;
+    };
+    const title = "erased {} -> only a session that was created later is left, and the next erasure finds it";
+    const eraseElsewhere = (world: World) => erase(world.start(), world);
+    await testInterleavings(title, arrange, operate, eraseElsewhere, async (world, outcome) => {
+      const delivered = deliveredOf(outcome);
+      const isNew = delivered !== undefined && !earlier.get(world)?.has(delivered);
+      await assertErasable(world, delivered, isNew && world.service.live.has(delivered));
+    });
   });
 
-  describe(`${deed.what}, during eraseUser`, async () => {
-    const erase = ({ deps }: Process) => eraseUser(deps, user);
-    for (const { name, run } of await interleavingsOf(() => arranged(deed), erase)) {
-      test(`${name} -> the erasure removes it, or the next one`, async () => {
-        const world = await arranged(deed);
-        const other = world.start();
-        const outcome = Promise.withResolvers<object>();
-        const process = world.start(run(async () => outcome.resolve(await other.attempt(() => operate(other, world)))));
-        await erase(process);
-        const delivered = deliveredOf(await outcome.promise);
-        const isLeft = delivered !== undefined && world.service.live.has(delivered);
-        assert.equal((await eraseUser(world.start().deps, user)).sessions, Number(isLeft));
-        assert.equal(delivered !== undefined && world.service.live.has(delivered), false);
-        assert.deepEqual(tracesOf(world, user), {});
-      });
-    }
+  describe(`${scenario.what}, during eraseUser`, async () => {
+    const outcomes = new WeakMap<World, object>();
+    const operateElsewhere = async (world: World) => {
+      const other = world.start();
+      outcomes.set(world, await other.attempt(() => operate(other, world)));
+    };
+    const arrange = () => arranged(scenario);
+    const title = "{} -> the erasure removes it, or the next one";
+    await testInterleavings(title, arrange, erase, operateElsewhere, async (world, outcome) => {
+      resultOf(outcome);
+      const delivered = deliveredOf(outcomes.get(world) ?? assert.fail());
+      await assertErasable(world, delivered, delivered !== undefined && world.service.live.has(delivered));
+    });
   });
 }
 
@@ -107,13 +107,13 @@ describe("a creation and an erasure of its user, interleaved at every pair of th
 });
 
 // What changes the entries of existing sessions. The delivered tokens are older than the erasure, which has to find them.
-for (const deed of userDeeds.filter(({ changesEntries }) => changesEntries)) {
-  const operate: Operate = ({ deps }, world) => deed.operate(deps, world);
-  describe(`${deed.what}, interleaved with an erasure of the user at every pair of their calls`, async () => {
-    for (const [index, { name }] of (await interleavingsOf(() => arranged(deed), operate)).entries()) {
+for (const scenario of userScenarios.filter(({ changesEntries }) => changesEntries)) {
+  const operate: Operate = ({ deps }, world) => scenario.operate(deps, world);
+  describe(`${scenario.what}, interleaved with an erasure of the user at every pair of their calls`, async () => {
+    for (const [index, { name }] of (await interleavingsOf(() => arranged(scenario), operate)).entries()) {
       test(`stopped ${name} -> leaves nothing of the user and no session at the service`, async () => {
         for (let number = 1, isPast = false; !isPast; number += 1) {
-          const world = await arranged(deed);
+          const world = await arranged(scenario);
           const earlier = [...world.service.live.keys()].filter((id) => world.tables.pointers.get(id, id));
           ({ isPast } = await interlock(world, operate, index + 1, number));
           const situation = `erasure stopped at its call ${number}`;

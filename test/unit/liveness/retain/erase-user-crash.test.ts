@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe } from "node:test";
 import { eraseUser } from "../../../../src/liveness/retain/erase-user.ts";
 import { runTimer } from "../../fakes/app.ts";
-import { userDeeds } from "../../fakes/kill-points.ts";
-import { interruptionsOf } from "../../fakes/moments.ts";
+import { arranged, userScenarios } from "../../fakes/kill-points.ts";
+import { testInterruptions } from "../../fakes/moments.ts";
 import { tracesOf } from "../../fakes/traces.ts";
-import { createWorld, type Process, type World } from "../../fakes/world.ts";
+import type { Process, World } from "../../fakes/world.ts";
 
 const user = "a-user";
 
@@ -25,26 +25,18 @@ async function assertErased(world: World): Promise<void> {
 }
 
 // The timer itself completes what it has begun.
-for (const deed of userDeeds.filter(({ isTimer }) => !isTimer)) {
-  describe(`eraseUser after ${deed.what}, interrupted`, async () => {
-    const arrange = async () => {
-      const world = createWorld();
-      await deed.arrange(world);
-      return world;
-    };
-    const operate = ({ deps }: Process, world: World) => deed.operate(deps, world);
-    for (const { name, hook } of await interruptionsOf(arrange, operate)) {
-      // An interrupted erasure of the device has to be repeated itself: it removes entries before the sessions' own rows.
-      for (const repeats of deed.erasesDevice ? [true] : [false, true]) {
-        test(`${name}${repeats ? ", and repeated" : ""} -> leaves nothing of the user`, async () => {
-          const world = await arrange();
-          for (const process of repeats ? [world.start(hook), world.start()] : [world.start(hook)]) {
-            await process.attempt(() => operate(process, world));
-          }
-          await eraseUser(world.start().deps, user);
-          await assertErased(world);
-        });
-      }
-    }
-  });
+for (const scenario of userScenarios.filter(({ isTimer }) => !isTimer)) {
+  const operate = ({ deps }: Process, world: World) => scenario.operate(deps, world);
+  // An interrupted erasure of the device has to be repeated itself: it removes entries before the sessions' own rows.
+  for (const repeats of scenario.erasesDevice ? [true] : [false, true]) {
+    describe(`eraseUser after ${scenario.what}, interrupted${repeats ? " and repeated" : ""}`, async () => {
+      const arrange = () => arranged(scenario);
+      await testInterruptions("leaves nothing of the user", arrange, operate, async (world) => {
+        const again = world.start();
+        if (repeats) await again.attempt(() => operate(again, world));
+        await eraseUser(world.start().deps, user);
+        await assertErased(world);
+      });
+    });
+  }
 }

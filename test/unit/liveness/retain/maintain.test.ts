@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { readPlace } from "../../../../src/storage/rows/references.ts";
+import { readPlace } from "../../../../src/storage/rows/keys.ts";
 import { failOn } from "../../fakes/calls.ts";
 import { failedAttempt, realFace } from "../../fakes/face-service.ts";
 import { runMaintenance as run } from "../../fakes/maintenance.ts";

@@ -6,7 +6,7 @@ import { defaultRetryPolicy } from "../../../../src/storage/azure/send-request.t
 import type { Table } from "../../../../src/storage/azure/table.ts";
 import { removeRows } from "../../../../src/storage/azure/transactions.ts";
 import { createTableStores } from "../../../../src/storage/create-stores.ts";
-import { located, versionOf, writePlace } from "../../../../src/storage/rows/references.ts";
+import { located, versionOf, writePlace } from "../../../../src/storage/rows/keys.ts";
 import { newRecord } from "../../fakes/seed.ts";
 import { startOfTime } from "../../fakes/world.ts";
 
@@ -26,14 +26,10 @@ function arrange() {
       yield* [];
     },
   });
-  const tables = {
-    sessions: table("sessions"),
-    sessionIds: table("sessionids"),
-    expiry: table("expiry"),
-    users: table("users"),
-  };
-  const connection = { ...tables, retryPolicy: defaultRetryPolicy, now: () => startOfTime };
-  return { ...createTableStores(connection), filters, table: tables.sessions };
+  const sessions = table("sessions");
+  const others = { sessionIds: table("sessionids"), expiry: table("expiry"), users: table("users") };
+  const connection = { sessions, ...others, retryPolicy: defaultRetryPolicy, now: () => startOfTime };
+  return { ...createTableStores(connection), filters, table: sessions };
 }
 
 const record = newRecord(startOfTime);

@@ -51,11 +51,9 @@ describe("isTransient", () => {
   });
 });
 
-describe("storageUnavailable", () => {
-  test("Retry-After of the response -> passed on; default 5 seconds", () => {
-    const headers = new Headers({ "retry-after": "17" });
-    const cause = Object.assign(new Error("busy"), { response: { headers } });
-    assert.equal(storageUnavailable(cause).retryAfter, "17");
-    assert.equal(storageUnavailable(new Error("gone")).retryAfter, "5");
-  });
+test("storageUnavailable: Retry-After of the response -> passed on; default 5 seconds", () => {
+  const headers = new Headers({ "retry-after": "17" });
+  const cause = Object.assign(new Error("busy"), { response: { headers } });
+  assert.equal(storageUnavailable(cause).retryAfter, "17");
+  assert.equal(storageUnavailable(new Error("gone")).retryAfter, "5");
 });

@@ -27,10 +27,8 @@ describe("inTransactions", () => {
 
   test("large actions -> payload of each list below the limit", () => {
     const chunks = inTransactions(Array.from({ length: 10 }, (_, n) => upsert(n, "x".repeat(500_000))));
-    assert.deepEqual(
-      chunks.map((chunk) => chunk.length),
-      [4, 4, 2],
-    );
+    const lengths = chunks.map((chunk) => chunk.length);
+    assert.deepEqual(lengths, [4, 4, 2]);
   });
 });
 

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ApiError } from "../../../../src/errors.ts";
 import { services } from "../../../../src/liveness/model/caller.ts";
-import { connectStorage } from "../../../../src/storage/azure/connect.ts";
-import type { Table } from "../../../../src/storage/azure/table.ts";
-import { createCreations } from "../../../../src/storage/stores/creations.ts";
-import { createWriteCache } from "../../../../src/storage/stores/write-cache.ts";
+import { connectStorage, type Table } from "../../../../src/storage/azure/table.ts";
+import { createCreations, createWriteCache } from "../../../../src/storage/stores/creations.ts";
 
 const changedOn = "2026-01-01T00:00:00.000Z";
+const reservation = (creationId: string) => ({
+  ...{ creationId, countedFor: services, deviceCorrelationId: "d", leaseUntil: changedOn, dueOn: changedOn },
+});
 
 /** A device whose guard is changed concurrently before every write. */
 function contestedTable(counts: { writes: number }): Table {
@@ -39,17 +39,12 @@ describe("reserve", () => {
     });
     const { reserve } = createCreations({ ...connection, sessions: contestedTable(counts) }, createWriteCache());
     let admitted = 0;
-    const outcome = reserve(
-      { creationId: "c1", countedFor: services, deviceCorrelationId: "d", leaseUntil: changedOn, dueOn: changedOn },
-      (guard) => ({ recent: [...(guard?.recent ?? []), String(++admitted)], rejectionsInARow: 0, changedOn }),
-    );
-    await assert.rejects(
-      outcome,
-      (error) =>
-        error instanceof ApiError && error.status === 503 && error.code === "ServerBusy" && error.retryAfter === "1",
-    );
-    assert.equal(counts.writes, 50);
-    assert.equal(admitted, 50);
+    const outcome = reserve(reservation("c1"), (guard) => {
+      admitted += 1;
+      return { recent: [...(guard?.recent ?? []), String(admitted)], rejectionsInARow: 0, changedOn };
+    });
+    await assert.rejects(outcome, { name: "ApiError", status: 503, code: "ServerBusy", retryAfter: "1" });
+    assert.deepEqual([counts.writes, admitted], [50, 50]);
     assert.ok(pauses.length > 0 && pauses.every((ms) => ms > 0 && ms <= 200));
   });
 
@@ -62,20 +57,30 @@ describe("reserve", () => {
         return { etags: actions.map(() => "*") };
       },
     };
-    const { reserve } = createCreations(
-      { ...connectStorage({ connectionString: "unused" }), sessions: table },
-      createWriteCache(),
-    );
+    const connection = connectStorage({ connectionString: "unused" });
+    const { reserve } = createCreations({ ...connection, sessions: table }, createWriteCache());
     for (const creationId of ["c1", "c2"]) {
-      const reservation = {
-        creationId,
-        countedFor: services,
-        deviceCorrelationId: "d",
-        leaseUntil: changedOn,
-        dueOn: changedOn,
-      };
-      await reserve(reservation, () => ({ recent: [], rejectionsInARow: 0, changedOn }));
+      await reserve(reservation(creationId), () => ({ recent: [], rejectionsInARow: 0, changedOn }));
     }
     assert.deepEqual(etagsSent, ["create", "create", "create", "create"]);
+  });
+});
+
+describe("createWriteCache", () => {
+  test("more than 1,000 values -> the oldest are evicted", () => {
+    const cache = createWriteCache<number>();
+    for (let number = 0; number < 1002; number += 1) cache.remember(`key-${number}`, number);
+    assert.deepEqual([cache.recall("key-0"), cache.recall("key-1")], [undefined, undefined]);
+    assert.equal(cache.recall("key-2"), 2);
+    cache.forget("key-2");
+    assert.equal(cache.recall("key-2"), undefined);
+  });
+
+  test("value written again -> evicted last", () => {
+    const cache = createWriteCache<number>();
+    for (let number = 0; number < 1000; number += 1) cache.remember(`key-${number}`, number);
+    cache.remember("key-0", -1);
+    cache.remember("one more", 1);
+    assert.deepEqual([cache.recall("key-0"), cache.recall("key-1")], [-1, undefined]);
   });
 });

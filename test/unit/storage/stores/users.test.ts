@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Placed } from "../../../../src/liveness/model/references.ts";
 import type { Users } from "../../../../src/liveness/model/users.ts";
-import { writePlace } from "../../../../src/storage/rows/references.ts";
+import { writePlace } from "../../../../src/storage/rows/keys.ts";
 import { seedSession } from "../../fakes/seed.ts";
 import { createWorld, startOfTime, type World } from "../../fakes/world.ts";
 
@@ -28,11 +28,8 @@ const newestFirst = (count: number) =>
 
 test("an entry contains the place and the time of its creation", async () => {
   const { users } = await withEntries(1);
-  const { items } = await users.page(user, { top: 1 });
-  assert.deepEqual(
-    items.map(({ version: _, ...entry }) => entry),
-    [creation(0)],
-  );
+  const [{ version: _, ...entry } = assert.fail()] = (await users.page(user, { top: 1 })).items;
+  assert.deepEqual(entry, creation(0));
 });
 
 test("written twice, by a repeated request -> one entry", async () => {
@@ -57,11 +54,7 @@ describe("pages", () => {
         pages.push(idsOf(page));
         ({ continuationToken } = page);
       } while (continuationToken !== undefined);
-      assert.deepEqual(
-        pages.map(({ length }) => length),
-        sizes,
-      );
-      assert.deepEqual(pages.flat(), newestFirst(count));
+      assert.deepEqual([pages.map(({ length }) => length), pages.flat()], [sizes, newestFirst(count)]);
     });
   }
 
@@ -141,10 +134,8 @@ describe("removing an entry", () => {
     const { users, world } = await withEntries(2);
     await users.put("another-user", creation(0));
     await users.remove(user, creation(0));
-    assert.deepEqual(
-      world.storage.users.all().map(({ partitionKey }) => partitionKey),
-      [user, "another-user"],
-    );
+    const left = world.storage.users.all().map(({ partitionKey }) => partitionKey);
+    assert.deepEqual(left, [user, "another-user"]);
   });
 });
 

@@ -4,8 +4,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import * as fc from "fast-check";
 import { ApiError } from "../../../src/errors.ts";
-import { readBytes, readRequestBody } from "../../../src/http/body.ts";
-import { type BodySink, type BodySource, readBody } from "../../../src/http/read-body.ts";
+import { type BodySink, type BodySource, readBody, readBytes, readRequestBody } from "../../../src/http/body.ts";
 
 const megabyte = 1024 * 1024;
 
