@@ -3,13 +3,15 @@ export interface Semaphore {
   /** Resolves with a free place that no waiting caller of lower rank takes. The caller must release it. */
   acquire(rank?: string): Promise<void>;
   release(): void;
+  /** Runs the work in a place of its own. */
+  run<T>(work: () => Promise<T>): Promise<T>;
 }
 
 /** Free places go to the lowest rank (compared as text), and among equal ranks to the first call. */
 export function createSemaphore(count: number): Semaphore {
   let free = count;
   const waiting: { rank: string; go(): void }[] = [];
-  return {
+  const semaphore: Semaphore = {
     async acquire(rank = "") {
       if (free > 0) {
         free -= 1;
@@ -25,5 +27,14 @@ export function createSemaphore(count: number): Semaphore {
       if (next === undefined) free += 1;
       else next.go();
     },
+    async run(work) {
+      await semaphore.acquire();
+      try {
+        return await work();
+      } finally {
+        semaphore.release();
+      }
+    },
   };
+  return semaphore;
 }

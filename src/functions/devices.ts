@@ -3,7 +3,7 @@ import { defineEndpoint, type Endpoint, resourceNotFound } from "../http/endpoin
 import { endLockout } from "../liveness/open/limits.ts";
 import { listDeviceSessions } from "../liveness/result/visibility.ts";
 import { type Erased, eraseDevice } from "../liveness/retain/erase-device.ts";
-import { checkDeviceId, correlationId } from "./correlation-id.ts";
+import { checkDeviceId, correlationId, idOf } from "./correlation-id.ts";
 import { pageOf, paging, sessionPage } from "./session-pages.ts";
 
 const deviceParams = z.object({
@@ -81,8 +81,6 @@ function erasedShape(): z.ZodType<Erased> {
   return z.object({ sessions: z.int().min(0), referenceImages: z.int().min(0) }).meta({ id: "Erased" });
 }
 
-/** The device id of the query if the path has `-`, for ids that a path cannot contain; else that of the path. */
 function deviceOf(params: z.infer<typeof deviceParams>, query: z.infer<typeof deviceQuery>): string {
-  const inPath = params.deviceCorrelationId;
-  return checkDeviceId(inPath === "-" ? (query.deviceCorrelationId ?? inPath) : inPath);
+  return checkDeviceId(idOf(params.deviceCorrelationId, query.deviceCorrelationId));
 }

@@ -179,7 +179,7 @@ const rfc3339 = `\\d{4}-(0[1-9]|1[0-2])-${day}T${clock}(\\.\\d+)?(Z|[+-]\\d\\d:\
 const timeShape = new RegExp(`^(${httpDate}|${rfc3339})$`);
 
 /** The request headers for the OpenAPI document. */
-export function repeatabilityHeaders() {
+function repeatabilityHeaders() {
   const key = z.string().regex(keyShape).optional();
   return z.object({
     "Repeatability-Request-ID": key.describe(
@@ -199,7 +199,7 @@ export function repeatabilityHeaders() {
  *
  * @throws ApiError 400 `InvalidHeader` for an invalid key, two different keys, or an invalid time.
  */
-export function readRepeatability(headers: Headers): Repeatability | undefined {
+function readRepeatability(headers: Headers): Repeatability | undefined {
   const requestId = headers.get("repeatability-request-id");
   const firstSent = headers.get("repeatability-first-sent");
   const key = headers.get("idempotency-key");

@@ -4,7 +4,7 @@ import { isCorrelationId, maxCorrelationIdLength } from "../face/model.ts";
 import { defineEndpoint, type Endpoint, resourceNotFound } from "../http/endpoint.ts";
 import { listUserSessions } from "../liveness/result/visibility.ts";
 import { eraseUser } from "../liveness/retain/erase-user.ts";
-import { correlationId } from "./correlation-id.ts";
+import { correlationId, idOf } from "./correlation-id.ts";
 import { pageOf, paging, sessionPage } from "./session-pages.ts";
 
 const userParams = z.object({
@@ -57,10 +57,9 @@ export const userEndpoints: Endpoint[] = [
   }),
 ];
 
-/** The user id of the query if the path has `-`, for ids that a path cannot contain; else that of the path. */
+/** @throws ApiError 400 `BadArgument`. */
 function userOf(params: z.infer<typeof userParams>, query: z.infer<typeof userQuery>): string {
-  const inPath = params.userCorrelationId;
-  const user = inPath === "-" ? (query.userCorrelationId ?? inPath) : inPath;
+  const user = idOf(params.userCorrelationId, query.userCorrelationId);
   if (!isCorrelationId(user)) {
     const message = `Must be 1 to ${maxCorrelationIdLength} characters of well-formed Unicode.`;
     throw badArgument([{ code: "InvalidValue", message, target: "userCorrelationId" }]);

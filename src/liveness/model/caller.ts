@@ -16,6 +16,11 @@ export type CountedFor = string;
 
 export const services: CountedFor = "services";
 
+/** The owner to whose resources a list is restricted. Undefined: the caller sees all. */
+export function ownerFilter({ trusted, owner = "" }: Caller): string | undefined {
+  return trusted ? undefined : owner;
+}
+
 /** Principals may use their own resources, trusted services all. For other callers a resource does not exist. */
 export function mayUse(caller: Caller, resource: { owner?: string }): boolean {
   return caller.trusted || (resource.owner !== undefined && resource.owner === caller.owner);

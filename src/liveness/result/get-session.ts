@@ -3,7 +3,7 @@ import { compact } from "../../compact.ts";
 import type { SessionKind, SessionState } from "../../face/model.ts";
 import { type Caller, mayUse } from "../model/caller.ts";
 import type { Clock } from "../model/clock.ts";
-import { isUsedUp, type SessionRecord, type StoredSession } from "../model/session.ts";
+import { type AuditRecord, isUsedUp, type SessionRecord, type StoredSession } from "../model/session.ts";
 import type { Sessions } from "../model/sessions.ts";
 import { endedAttempts, type RecordResultDeps, recordResult } from "./record-result.ts";
 import { viewSession } from "./session-view.ts";
@@ -58,18 +58,19 @@ export async function getSession(
   const { stored, isErased, requestId, ...result } = await recordResult(deps, found);
   const { record } = stored;
   // The app revokes a session whose attempts are used up, so that the service no longer knows it.
-  const isKept = isErased === undefined && isUsedUp(record);
-  const state = result.state ?? (isKept ? await storedState(deps.sessions, stored) : undefined);
+  const isKept = result.state === undefined && isErased === undefined && isUsedUp(record);
+  const entries = isKept ? await deps.sessions.auditEntries(stored) : undefined;
+  const state = result.state ?? (entries && storedState(record, entries));
   if (state === undefined) throw sessionNotFound();
   const needsTrail = withReceivedTimes && endedAttempts(state).some(({ audit }) => audit === undefined);
-  const trail = needsTrail ? await deps.sessions.auditEntries(stored) : [];
+  const trail = needsTrail ? (entries ?? (await deps.sessions.auditEntries(stored))) : [];
   return compact({ record, requestId, state: viewSession(caller, record, state, trail, deps.now()) });
 }
 
 /** The session as it was recorded. */
-async function storedState(sessions: Sessions, stored: StoredSession): Promise<SessionState> {
-  const { sessionId, status, modelVersion, verifyReferences } = stored.record;
-  const attempts = (await sessions.auditEntries(stored)).map(({ entry }) => entry);
+function storedState(record: SessionRecord, entries: readonly AuditRecord[]): SessionState {
+  const { sessionId, status, modelVersion, verifyReferences } = record;
+  const attempts = entries.map(({ entry }) => entry);
   return compact({ sessionId, status, attempts, modelVersion, verifyReferences });
 }
 

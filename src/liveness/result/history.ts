@@ -1,7 +1,7 @@
 import { sessionNotFound } from "../../api-errors.ts";
 import { compact } from "../../compact.ts";
 import type { Attempt, SessionKind, SessionListItem, VerifyReference } from "../../face/model.ts";
-import type { Caller } from "../model/caller.ts";
+import { type Caller, ownerFilter } from "../model/caller.ts";
 import { type AuditRecord, attemptsAllowed, isUsedUp, type StoredSession } from "../model/session.ts";
 import type { Sessions } from "../model/sessions.ts";
 import { sessionLifeMs, tokenIsOver } from "../retain/retention.ts";
@@ -22,7 +22,7 @@ export async function listSessions(
     top: page.top,
     createdAfter: new Date(now() - sessionLifeMs).toISOString(),
     after: page.start,
-    owner: caller.trusted ? undefined : (caller.owner ?? ""),
+    owner: ownerFilter(caller),
   });
   return (await sessions.list(query)).map(({ sessionId, createdOn, startedOn, ttlSeconds, deviceCorrelationId }) =>
     compact({

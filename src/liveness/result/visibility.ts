@@ -1,6 +1,6 @@
 import { compact } from "../../compact.ts";
 import { createSemaphore } from "../../semaphore.ts";
-import { type Caller, mayUse } from "../model/caller.ts";
+import { type Caller, mayUse, ownerFilter } from "../model/caller.ts";
 import type { Page } from "../model/page.ts";
 import type { SessionRecord } from "../model/session.ts";
 import type { SessionImages } from "../model/session-images.ts";
@@ -29,7 +29,7 @@ export async function listDeviceSessions(
   device: string,
   { top, continuationToken }: { top: number; continuationToken?: string | undefined },
 ): Promise<Page<SessionRecord> | undefined> {
-  const page = await sessions.ofDevice(device, top, continuationToken, ownerOf(caller));
+  const page = await sessions.ofDevice(device, top, continuationToken, ownerFilter(caller));
   return unlessUnknown(caller, page, continuationToken);
 }
 
@@ -46,21 +46,11 @@ export async function listUserSessions(
   userCorrelationId: string,
   query: { top: number; continuationToken?: string | undefined },
 ): Promise<Page<SessionRecord> | undefined> {
-  const { items, continuationToken } = await users.page(userCorrelationId, { ...query, owner: ownerOf(caller) });
+  const { items, continuationToken } = await users.page(userCorrelationId, { ...query, owner: ownerFilter(caller) });
   const semaphore = createSemaphore(maxReads);
-  const stored = await Promise.all(
-    items.map(async (entry) => {
-      await semaphore.acquire();
-      return sessions.load(entry).finally(() => semaphore.release());
-    }),
-  );
+  const stored = await Promise.all(items.map((entry) => semaphore.run(() => sessions.load(entry))));
   const page = compact({ items: stored.flatMap((each) => each?.record ?? []), continuationToken });
   return unlessUnknown(caller, page, query.continuationToken);
-}
-
-/** Whose sessions a caller may see; undefined: all. */
-function ownerOf({ trusted, owner }: Caller): string | undefined {
-  return trusted ? undefined : (owner ?? "");
 }
 
 function unlessUnknown<T>({ trusted }: Caller, page: Page<T>, token: string | undefined): Page<T> | undefined {

@@ -108,7 +108,7 @@ export async function eraseSession(
 }
 
 /** Removes one creation from the schedule. After failures, or under other settings, its entry is due at another time. */
-export async function unschedule({ schedule }: EraseDeps, entries: readonly EntryKey[]): Promise<void> {
+async function unschedule({ schedule }: EraseDeps, entries: readonly EntryKey[]): Promise<void> {
   const gone = await schedule.remove(entries);
   const [first] = entries;
   if (first !== undefined && gone.length === entries.length) await schedule.removeAll(first.creationId);

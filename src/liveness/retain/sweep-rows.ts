@@ -103,19 +103,18 @@ async function withoutImage(
   const semaphore = createSemaphore(maxImageReads);
   const old = notes.filter(({ boundOn }) => isOlder(boundOn, hourMs, deps.now()));
   const found = await Promise.all(
-    old.map(async (note) => {
-      await semaphore.acquire();
-      try {
-        if (deps.now() >= deadline) return [];
-        const facts = await deps.images.facts(note.image);
-        return facts?.deviceCorrelationId === note.deviceCorrelationId ? [] : note;
-      } catch (cause) {
-        report(deps, note, cause);
-        return [];
-      } finally {
-        semaphore.release();
-      }
-    }),
+    old.map((note) =>
+      semaphore.run(async () => {
+        try {
+          if (deps.now() >= deadline) return [];
+          const facts = await deps.images.facts(note.image);
+          return facts?.deviceCorrelationId === note.deviceCorrelationId ? [] : note;
+        } catch (cause) {
+          report(deps, note, cause);
+          return [];
+        }
+      }),
+    ),
   );
   return found.flat();
 }

@@ -1,5 +1,39 @@
 import { createHash } from "node:crypto";
+import { compact } from "../../compact.ts";
 import { ApiError } from "../../errors.ts";
+import type { Page } from "../../liveness/model/page.ts";
+import type { Entity, Table } from "../azure/table.ts";
+
+export interface ListedRows {
+  /** Name of the list, unique among all lists: the partition, or with the table in front. */
+  list: string;
+  partition: string;
+  /** The rows of the list within the partition. */
+  rows: { after: string; before?: string };
+  /** Only rows of this principal. */
+  owner?: string | undefined;
+  top: number;
+  continuationToken?: string | undefined;
+}
+
+/** A page of a list within a partition, in the order of the rows. Throws `ApiError` 400 for a token of another list. */
+export async function readListPage<T>(
+  table: Pick<Table, "query">,
+  { list, partition, rows, owner, top, continuationToken }: ListedRows,
+  read: (entity: Entity) => T,
+): Promise<Page<T>> {
+  const after = continuationToken === undefined ? rows.after : readPageToken(list, continuationToken);
+  const where = compact({ PartitionKey: partition, RowKey: { ...rows, after }, owner });
+  // One row more than requested shows whether there is a next page.
+  const found: Entity[] = [];
+  for await (const entity of table.query({ where, pageSize: top + 1 })) {
+    found.push(entity);
+    if (found.length > top) break;
+  }
+  const items = found.slice(0, top);
+  const last = found.length > top ? items.at(-1) : undefined;
+  return compact({ items: items.map(read), continuationToken: last && writePageToken(list, last.rowKey) });
+}
 
 /**
  * Continuation tokens of lists within a partition: the row after which the next page begins, with a mark of the list. The

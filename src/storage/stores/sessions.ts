@@ -11,7 +11,7 @@ import { maxPageSize, readAll } from "../azure/query.ts";
 import type { StorageTables } from "../azure/table.ts";
 import { inTransactions, maxTransactionRows } from "../azure/transactions.ts";
 import { auditRows, devicePartition, guardRowOf, located, locationOf, recordKeys, sessionRows } from "../rows/keys.ts";
-import { readPageToken, writePageToken } from "../rows/page-token.ts";
+import { readListPage } from "../rows/page-token.ts";
 import {
   listedProperties,
   movingOf,
@@ -106,21 +106,9 @@ export function createSessions(connection: StorageTables, cache: WriteCache<Stor
     owner?: string,
   ): Promise<Page<SessionRecord>> {
     const partition = devicePartition(deviceCorrelationId);
-    const { from, before } = sessionRows;
-    const after = continuationToken === undefined ? from : readPageToken(partition, continuationToken);
-    const where = compact({ PartitionKey: partition, RowKey: { after, before }, owner });
-    // One row more than requested shows whether there is a next page.
-    const found = [];
-    for await (const entity of sessions.query({ where, pageSize: top + 1 })) {
-      found.push(readSession(entity));
-      if (found.length > top) break;
-    }
-    const items = found.slice(0, top);
-    const last = found.length > top ? items.at(-1) : undefined;
-    return compact({
-      items: items.map(({ record }) => record),
-      continuationToken: last && writePageToken(partition, locationOf(last).row),
-    });
+    const rows = { after: sessionRows.from, before: sessionRows.before };
+    const listed = { list: partition, partition, rows, owner, top, continuationToken };
+    return readListPage(sessions, listed, (entity) => readSession(entity).record);
   }
 
   async function auditEntries(stored: StoredSession): Promise<AuditRecord[]> {

@@ -47,15 +47,12 @@ export function createStoredRows({ sessions, sessionIds, users }: StorageTables)
     const result: Removal = { removed: 0, failures: [] };
     const semaphore = createSemaphore(maxRequests);
     const attempt = async (concerned: readonly FoundRow[], work: () => Promise<number>) => {
-      await semaphore.acquire();
       try {
         // Not `+= await`, which would lose the additions of concurrent requests.
-        const removed = await work();
+        const removed = await semaphore.run(work);
         result.removed += removed;
       } catch (cause) {
         for (const row of concerned) result.failures.push({ row, cause });
-      } finally {
-        semaphore.release();
       }
     };
     // Audit entries never change: those of a partition are removed in one transaction, without their ETags.

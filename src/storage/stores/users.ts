@@ -10,7 +10,7 @@ import {
   versionOf,
   writePlace,
 } from "../rows/keys.ts";
-import { readPageToken, writePageToken } from "../rows/page-token.ts";
+import { readListPage } from "../rows/page-token.ts";
 import { readRow, writeRow } from "../rows/row.ts";
 
 /** `partition` and `row` are where the session's record is; it may not exist yet. */
@@ -32,25 +32,11 @@ export function createUsers({ users }: StorageTables): Users {
       const removed = await users.remove(userPartition(userCorrelationId), userEntryRow(at), version);
       return removed === "removed";
     },
-    async page(userCorrelationId, { top, continuationToken, owner }) {
+    async page(userCorrelationId, query) {
       const partition = userPartition(userCorrelationId);
       // No partition has a slash: tokens of a device's list are not valid here.
-      const list = `users/${partition}`;
-      const after = continuationToken === undefined ? "" : readPageToken(list, continuationToken);
-      const where = { PartitionKey: partition, RowKey: { after }, ...(owner !== undefined && { owner }) };
-      const found: Entity[] = [];
-      // One more row shows whether there is a next page.
-      for await (const entity of users.query({ where, pageSize: top + 1 })) {
-        found.push(entity);
-        if (found.length > top) break;
-      }
-      const items = found.slice(0, top);
-      const last = items.at(-1);
-      const hasMore = found.length > top && last !== undefined;
-      return {
-        items: items.map(readEntry),
-        ...(hasMore && { continuationToken: writePageToken(list, last.rowKey) }),
-      };
+      const listed = { ...query, list: `users/${partition}`, partition, rows: { after: "" } };
+      return readListPage(users, listed, readEntry);
     },
   };
 }
