@@ -1,5 +1,6 @@
 import type { Creations } from "../liveness/model/creations.ts";
 import type { Devices } from "../liveness/model/devices.ts";
+import type { EventIndex, OutcomeIndex } from "../liveness/model/outcome-index.ts";
 import type { Removals } from "../liveness/model/removals.ts";
 import type { Schedule } from "../liveness/model/schedule.ts";
 import type { StoredSession } from "../liveness/model/session.ts";
@@ -10,6 +11,8 @@ import type { Users } from "../liveness/model/users.ts";
 import type { StorageTables } from "./azure/table.ts";
 import { createCreations, createWriteCache } from "./stores/creations.ts";
 import { createDevices } from "./stores/devices.ts";
+import { createEventIndex } from "./stores/event-index.ts";
+import { createOutcomeIndex } from "./stores/outcome-index.ts";
 import { createRemovals } from "./stores/removals.ts";
 import { createSchedule } from "./stores/schedule.ts";
 import { createSessionImages } from "./stores/session-images.ts";
@@ -26,6 +29,8 @@ export interface TableStores {
   sessionImages: SessionImages;
   storedRows: StoredRows;
   users: Users;
+  outcomeIndex: OutcomeIndex;
+  eventIndex: EventIndex;
 }
 
 /** All stores on tables. They share one cache of sessions that this process has committed. */
@@ -40,5 +45,7 @@ export function createTableStores(tables: StorageTables): TableStores {
     sessionImages: createSessionImages(tables),
     storedRows: createStoredRows(tables),
     users: createUsers(tables),
+    outcomeIndex: createOutcomeIndex(tables),
+    eventIndex: createEventIndex(tables),
   };
 }

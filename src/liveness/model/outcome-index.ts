@@ -27,8 +27,8 @@ export interface OutcomeIndex {
   remove(entries: readonly Pick<OutcomeEntry, "creationId" | "createdOn">[]): Promise<void>;
   /** Newest first, 1 to 100 on a page. Throws `ApiError` 400 for a token that this service has not issued for the query. */
   page(query: OutcomeQuery, page: { top: number; continuationToken?: string | undefined }): Promise<Page<OutcomeEntry>>;
-  /** All entries of the window, newest first, with constant memory. */
-  scan(query: OutcomeQuery): AsyncIterable<OutcomeEntry>;
+  /** All entries of the window, newest first, in lists of up to some thousand, with constant memory. */
+  scan(query: OutcomeQuery): AsyncIterable<OutcomeEntry[]>;
   /** All outcomes that were recorded before this time are in the index. Undefined before the first run of the timer. */
   completeTo(): Promise<string | undefined>;
   setCompleteTo(time: string): Promise<void>;

@@ -166,6 +166,7 @@ export interface StorageTables {
   sessionIds: Table;
   expiry: Table;
   users: Table;
+  outcomes: Table;
   retryPolicy: StorageRetryPolicy;
   now: Clock;
 }
@@ -211,6 +212,7 @@ export function connectStorage(options: StorageOptions): StorageConnection {
     sessionIds: table("sessionids"),
     expiry: table("expiry"),
     users: table("users"),
+    outcomes: table("outcomes"),
     referenceImages: container("reference-images"),
     retryPolicy,
     now: options.now ?? Date.now,

@@ -16,7 +16,7 @@ const view = viewStorage(azurite.connectionString);
 function openStage(): Stage {
   return createStage((calls, now) => {
     const connection = connectStorage(azurite);
-    const { sessions, sessionIds, expiry, users } = connection;
+    const { sessions, sessionIds, expiry, users, outcomes } = connection;
     const images = createImages(connection, { now });
     const watch = <Port extends object>(name: string, port: Port) =>
       new Proxy(port, {
@@ -31,6 +31,7 @@ function openStage(): Stage {
         sessionIds: watchTable(sessionIds, calls),
         expiry: watchTable(expiry, calls),
         users: watchTable(users, calls),
+        outcomes: watchTable(outcomes, calls),
       },
       images: watch("images", images),
       bookmarks: watch("bookmarks", createBookmarks(connection)),
@@ -53,7 +54,7 @@ function watchTable(table: Table, calls: Calls): Table {
   };
 }
 
-const nothing = "[[[],[],[],[]],[]]";
+const nothing = "[[[],[],[],[],[]],[]]";
 
 /** A kill after a read equals one before it. */
 const isRead = (name: string) => /\.(get|query|facts|list|bookmark)$/.test(name);

@@ -27,7 +27,7 @@ export function viewStorage(connectionString: string) {
     },
     /** All rows, and names and metadata of all images, as one text to search. */
     async everything(): Promise<string> {
-      const tables = await Promise.all(["sessions", "sessionids", "expiry", "users"].map(rows));
+      const tables = await Promise.all(["sessions", "sessionids", "expiry", "users", "outcomes"].map(rows));
       const blobs: unknown[] = [];
       if (await images.exists())
         for await (const blob of images.listBlobsFlat({ includeMetadata: true })) blobs.push(blob);

@@ -30,6 +30,7 @@ export function createStorage() {
     sessionIds: createMemoryTable("sessionids"),
     expiry: createMemoryTable("expiry"),
     users: createMemoryTable("users"),
+    outcomes: createMemoryTable("outcomes"),
   };
 }
 

@@ -58,7 +58,7 @@ export const startOfTime = Date.parse("2026-03-01T12:00:00.000Z");
 
 /** The storage of a process. */
 export interface Connected {
-  tables: Pick<StorageTables, "sessions" | "sessionIds" | "expiry" | "users">;
+  tables: Pick<StorageTables, "sessions" | "sessionIds" | "expiry" | "users" | "outcomes">;
   images: Images;
   bookmarks: Bookmarks;
 }
@@ -134,6 +134,7 @@ export function createWorld(): World {
       sessionIds: storage.sessionIds.open(calls),
       expiry: storage.expiry.open(calls),
       users: storage.users.open(calls),
+      outcomes: storage.outcomes.open(calls),
     },
     images: createFakeImages(blobs, calls, now),
     bookmarks: createFakeBookmarks(blobs, calls),

@@ -27,8 +27,9 @@ function arrange() {
     },
   });
   const sessions = table("sessions");
-  const others = { sessionIds: table("sessionids"), expiry: table("expiry"), users: table("users") };
-  const connection = { sessions, ...others, retryPolicy: defaultRetryPolicy, now: () => startOfTime };
+  const others = { expiry: table("expiry"), users: table("users"), outcomes: table("outcomes") };
+  const sessionIds = table("sessionids");
+  const connection = { sessions, sessionIds, ...others, retryPolicy: defaultRetryPolicy, now: () => startOfTime };
   return { ...createTableStores(connection), filters, table: sessions };
 }
 
