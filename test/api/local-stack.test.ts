@@ -21,7 +21,14 @@ import { until } from "./support/until.ts";
 const key = "the mobile team's key";
 const clientKeys = JSON.stringify({ mobile: [createHash("sha256").update(key).digest("hex")] });
 const onWindows = process.platform === "win32";
-const portNames = ["PORT", "FACE_EMULATOR_PORT", "AZURITE_BLOB_PORT", "AZURITE_QUEUE_PORT", "AZURITE_TABLE_PORT"];
+const portNames = [
+  "PORT",
+  "FACE_EMULATOR_PORT",
+  "WEBHOOK_RECEIVER_PORT",
+  "AZURITE_BLOB_PORT",
+  "AZURITE_QUEUE_PORT",
+  "AZURITE_TABLE_PORT",
+];
 
 /** Runs a command of the local stack, like a terminal in a process group of its own (not on Windows). */
 function run(t: TestContext, script: string, env: NodeJS.ProcessEnv = {}, args: string[] = []): Command {
@@ -37,6 +44,7 @@ async function start(t: TestContext, env: NodeJS.ProcessEnv = {}) {
   const urls = {
     APP_URL: `http://127.0.0.1:${ports.PORT}`,
     FACE_EMULATOR_URL: `http://127.0.0.1:${ports.FACE_EMULATOR_PORT}`,
+    WEBHOOK_RECEIVER_URL: `http://127.0.0.1:${ports.WEBHOOK_RECEIVER_PORT}`,
   };
   return { ports, command, urls };
 }
@@ -132,7 +140,7 @@ describe("npm start", () => {
 
     const demo = run(t, "demo.ts", urls);
     assert.equal(await demo.exited, 0, demo.output());
-    assert.match(demo.output(), /realface[\s\S]*Done\./);
+    assert.match(demo.output(), /realface[\s\S]*(signature valid|no webhook yet)[\s\S]*Done\./);
     assert.doesNotMatch(demo.output(), /eyJ[\w-]{20}/, "no complete token in the output");
 
     pressCtrlC(command);
@@ -159,7 +167,7 @@ describe("npm start", () => {
     await allGone(ports);
   });
 
-  for (const name of ["PORT", "FACE_EMULATOR_PORT", "AZURITE_TABLE_PORT"]) {
+  for (const name of ["PORT", "FACE_EMULATOR_PORT", "WEBHOOK_RECEIVER_PORT", "AZURITE_TABLE_PORT"]) {
     test(`${name} is in use -> one line, exit code 1, no process left`, async (t) => {
       const ports = await choosePorts();
       const holder = createServer().listen(Number(ports[name]), "127.0.0.1");

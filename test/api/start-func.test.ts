@@ -89,7 +89,14 @@ async function copyProject(): Promise<{ project: string; tools: string }> {
 /** Runs the command in that folder; the folder is removed after the test. */
 function startFunc(t: TestContext, project: string, tools: string, env: NodeJS.ProcessEnv = {}) {
   const pathName = Object.keys(process.env).find((name) => name.toUpperCase() === "PATH") ?? "PATH";
-  const ports = ["PORT", "FACE_EMULATOR_PORT", "AZURITE_BLOB_PORT", "AZURITE_QUEUE_PORT", "AZURITE_TABLE_PORT"];
+  const ports = [
+    "PORT",
+    "FACE_EMULATOR_PORT",
+    "WEBHOOK_RECEIVER_PORT",
+    "AZURITE_BLOB_PORT",
+    "AZURITE_QUEUE_PORT",
+    "AZURITE_TABLE_PORT",
+  ];
   const freePorts = Object.fromEntries(ports.map((name) => [name, "0"]));
   const path = { [pathName]: `${tools}${delimiter}${process.env[pathName]}` };
   const command = runCommand(t, "start-func.ts", {

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { StackError } from "./child.ts";
 import { makeSampleImage } from "./sample-image.ts";
@@ -6,10 +7,11 @@ import { fail, print } from "./terminal.ts";
 
 /**
  * `npm run demo`: one check from start to end against a running stack, printed step by step. Reads `APP_URL`,
- * `FACE_EMULATOR_URL` and `CLIENT_KEY`.
+ * `FACE_EMULATOR_URL`, `WEBHOOK_RECEIVER_URL` and `CLIENT_KEY`.
  */
 const appUrl = (process.env.APP_URL ?? "http://127.0.0.1:7071").replace(/\/$/, "");
 const emulatorUrl = (process.env.FACE_EMULATOR_URL ?? "http://127.0.0.1:7080").replace(/\/$/, "");
+const receiverUrl = (process.env.WEBHOOK_RECEIVER_URL ?? "http://127.0.0.1:7090").replace(/\/$/, "");
 const clientKey = process.env.CLIENT_KEY;
 const deviceCorrelationId = `demo-${randomUUID().slice(0, 8)}`;
 const sessionsPath = "face/v1.2/detectLivenessWithVerify-sessions";
@@ -37,6 +39,15 @@ const sessionShape = z.object({
   final: z.boolean(),
   decision: z.string().optional(),
   reasons: z.array(z.string()),
+});
+const receivedShape = z.object({
+  received: z.array(
+    z.object({
+      id: z.string().optional(),
+      signature: z.string(),
+      event: z.object({ type: z.string(), subject: z.string().optional() }).optional(),
+    }),
+  ),
 });
 const outcomesShape = z.object({ value: z.array(sessionShape) });
 
@@ -86,7 +97,23 @@ async function playCheck(): Promise<void> {
   expect(gone.status === 404, `the deleted session is answered with ${gone.status} instead of 404`);
   const kept = expectShape(sessionShape, await call("read the record", "GET", `api/sessions/${created.sessionId}`));
   print(`  ${describe(kept)}`);
+
+  print(`The app has sent the outcome to its webhook (the receiver at ${receiverUrl} checks the signature).`);
+  print(`  ${await findWebhook(created.sessionId)}`);
   print("Done.");
+}
+
+/** Waits a few seconds for the webhook about a session. */
+async function findWebhook(sessionId: string): Promise<string> {
+  for (let tries = 0; tries < 30; tries += 1) {
+    const answer = await fetch(`${receiverUrl}/received`).catch(() => undefined);
+    if (!answer?.ok) return "no receiver there: set WEBHOOK_RECEIVER_URL to that of the stack";
+    const { received } = expectShape(receivedShape, await answer.json());
+    const found = received.find(({ event }) => event?.subject === `sessions/${sessionId}`);
+    if (found) return `${found.event?.type} ${found.id}, signature ${found.signature}`;
+    await sleep(100);
+  }
+  return "no webhook yet: the app repeats a delivery that fails, and WEBHOOK_ENDPOINTS may name another receiver";
 }
 
 function makeCreateForm(): FormData {

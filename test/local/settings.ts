@@ -4,6 +4,7 @@ import { StackError } from "./child.ts";
 export interface LocalPorts {
   app: number;
   emulator: number;
+  receiver: number;
   blob: number;
   queue: number;
   table: number;
@@ -14,6 +15,7 @@ export function readPorts(env: NodeJS.ProcessEnv): LocalPorts {
   return {
     app: readPort(env, "PORT", 7071),
     emulator: readPort(env, "FACE_EMULATOR_PORT", 7080),
+    receiver: readPort(env, "WEBHOOK_RECEIVER_PORT", 7090),
     blob: readPort(env, "AZURITE_BLOB_PORT", 10000),
     queue: readPort(env, "AZURITE_QUEUE_PORT", 10001),
     table: readPort(env, "AZURITE_TABLE_PORT", 10002),

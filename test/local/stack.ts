@@ -1,16 +1,25 @@
+import { compact } from "../../src/compact.ts";
 import { settings as appSettings } from "../../src/config.ts";
 import { ensureBuilt } from "./app-build.ts";
 import type { Azurite } from "./azurite.ts";
 import { StackError } from "./child.ts";
 import type { FaceEmulator } from "./emulator/emulator.ts";
 import { type FunctionsHost, startFunctionsHost } from "./functions-host/launcher.ts";
-import { emulatorUserIdKey, type Services, type Settings, startServices, stopServices } from "./services.ts";
+import {
+  emulatorUserIdKey,
+  receiverSettings,
+  type Services,
+  type Settings,
+  startServices,
+  stopServices,
+} from "./services.ts";
+import type { WebhookReceiver } from "./webhook-receiver.ts";
 
 export interface StackOptions {
   /** App settings. They take precedence over those of the stack. With `FACE_ENDPOINT` no emulator starts. */
   env?: Settings;
   /** Default of each port: any free one. */
-  ports?: { app?: number; emulator?: number; blob?: number; queue?: number; table?: number };
+  ports?: { app?: number; emulator?: number; receiver?: number; blob?: number; queue?: number; table?: number };
   /** Folder of Azurite's data. Default: in memory. */
   dataFolder?: string;
   /** Whether timers run by their schedules. Default false: tests run them by `app.runFunction`. */
@@ -20,6 +29,13 @@ export interface StackOptions {
   /** Folder of the `local.settings.json` with the CORS settings. Default: the app's. */
   workFolder?: string;
   onAppOutput?: (text: string) => void;
+  /**
+   * Starts a receiver of webhooks, which is the app's one endpoint unless `env` has `WEBHOOK_ENDPOINTS`. Default: neither, so
+   * that the app sends no events.
+   */
+  webhooks?: boolean;
+  /** Receives one line for each webhook. */
+  onWebhook?: (line: string) => void;
 }
 
 /** Storage, Face and the app, all on loopback. */
@@ -30,6 +46,8 @@ export interface Stack {
   readonly usesEmulator: boolean;
   /** Throws where the real Face service is used. */
   readonly emulator: FaceEmulator;
+  /** Throws without the option `webhooks`. */
+  readonly receiver: WebhookReceiver;
   /** The running app. `restartApp` replaces it. */
   readonly app: FunctionsHost;
   /** The app's settings. */
@@ -54,8 +72,11 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     dataFolder: options.dataFolder,
     withEmulator: !options.env?.FACE_ENDPOINT,
     onClock: moveClocks,
+    receiver: options.webhooks
+      ? { endpoints: options.env?.WEBHOOK_ENDPOINTS, ...compact({ onWebhook: options.onWebhook }) }
+      : undefined,
   });
-  const { azurite, emulator } = services;
+  const { azurite, emulator, receiver } = services;
   let settings = makeSettings(options.env ?? {}, services);
 
   async function startApp(port: number): Promise<FunctionsHost> {
@@ -105,6 +126,10 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       }
       return emulator;
     },
+    get receiver() {
+      if (!receiver) throw new StackError("The stack has no receiver of webhooks.");
+      return receiver;
+    },
     restartApp: async (env) => {
       const { port } = app;
       await app.stop();
@@ -130,7 +155,8 @@ function letsEveryoneIn(settings: Settings): boolean {
 }
 
 /** The app settings: those of the stack, overridden by the given ones. */
-function makeSettings(given: Settings, { azurite, emulator }: Services): Settings {
+function makeSettings(given: Settings, services: Services): Settings {
+  const { azurite, emulator } = services;
   const hasOwnStorage = Object.keys(given).some((name) => name.startsWith("AzureWebJobsStorage"));
   return {
     FUNCTIONS_WORKER_RUNTIME: "node",
@@ -139,5 +165,6 @@ function makeSettings(given: Settings, { azurite, emulator }: Services): Setting
     // Without client keys the app refuses every caller. On a developer's machine anonymous callers are allowed.
     ...(given.CLIENT_KEYS ? {} : { ALLOW_ANONYMOUS: "true" }),
     ...given,
+    ...receiverSettings(given, services),
   };
 }

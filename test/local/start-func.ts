@@ -4,7 +4,14 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { build } from "../../infra/build.ts";
 import { StackError } from "./child.ts";
-import { emulatorUserIdKey, type Services, type Settings, startServices, stopServices } from "./services.ts";
+import {
+  emulatorUserIdKey,
+  receiverSettings,
+  type Services,
+  type Settings,
+  startServices,
+  stopServices,
+} from "./services.ts";
 import { readDataFolder, readPorts } from "./settings.ts";
 import { fail, print, stopOnSignals } from "./terminal.ts";
 
@@ -28,6 +35,7 @@ try {
     ports,
     dataFolder,
     withEmulator: isLoopback(settings.FACE_ENDPOINT),
+    receiver: { endpoints: settings.WEBHOOK_ENDPOINTS, onWebhook: print },
   });
   print(describeServices(services));
 
@@ -96,18 +104,20 @@ function isLoopback(endpoint: string | undefined): boolean {
 }
 
 /** The addresses of this stack's services that the settings use. */
-function serviceSettings(settings: Settings, { azurite, emulator }: Services): Settings {
+function serviceSettings(settings: Settings, services: Services): Settings {
+  const { azurite, emulator } = services;
   const storage = settings.AzureWebJobsStorage;
   const localStorage = !storage || storage.includes("UseDevelopmentStorage=true");
   return {
     ...(localStorage ? { AzureWebJobsStorage: azurite.connectionString } : {}),
     ...(emulator ? { FACE_ENDPOINT: emulator.url, FACE_KEY: emulator.key } : {}),
     ...(emulator && !settings.USER_ID_KEY ? { USER_ID_KEY: emulatorUserIdKey } : {}),
+    ...receiverSettings(settings, services),
   };
 }
 
-function describeServices({ azurite, emulator }: Services): string {
+function describeServices({ azurite, emulator, receiver }: Services): string {
   const { blob, queue, table } = azurite.ports;
   const face = emulator ? `the Face emulator on ${emulator.url}` : "no Face emulator (a real endpoint is set)";
-  return `Storage (Azurite) on ports ${blob}, ${queue}, ${table}; ${face}. Starting func …`;
+  return `Storage (Azurite) on ports ${blob}, ${queue}, ${table}; ${face}; webhooks received on ${receiver?.url}. Starting func …`;
 }

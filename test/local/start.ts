@@ -20,6 +20,8 @@ try {
     env: process.env,
     ports,
     timers: true,
+    webhooks: true,
+    onWebhook: print,
     ...(dataFolder === undefined ? {} : { dataFolder }),
     onAppOutput: (text) => process.stdout.write(text),
   });

@@ -8,6 +8,7 @@ Face liveness functions, local stack
   app            ${stack.url}
   Face           ${stack.usesEmulator ? `${stack.emulator.url} (emulator)` : stack.settings.FACE_ENDPOINT}
   storage        ${describeStorage(stack, dataFolder)}
+  webhooks       ${stack.receiver.url}, each printed here${sendsElsewhere(stack) ? " (WEBHOOK_ENDPOINTS is set: only what the app sends there)" : ""}
 
 First calls, in bash${needsKey(stack) ? " (after: export CLIENT_KEY=<a client's key>)" : ""}:
 
@@ -20,6 +21,11 @@ npm run demo makes all these calls. Ctrl-C ends everything.
 function describeStorage({ azurite: { ports } }: Stack, dataFolder: string | undefined): string {
   const place = dataFolder === undefined ? "in memory" : `data in ${dataFolder}`;
   return `127.0.0.1, ports ${ports.blob} (blobs), ${ports.queue} (queues), ${ports.table} (tables): Azurite, ${place}`;
+}
+
+/** Whether the app has endpoints of its own. */
+function sendsElsewhere({ settings, receiver }: Stack): boolean {
+  return settings.WEBHOOK_ENDPOINTS !== receiver.endpoints;
 }
 
 function needsKey(stack: Stack): boolean {

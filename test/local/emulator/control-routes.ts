@@ -5,7 +5,7 @@ import { compact } from "../../../src/compact.ts";
 import { ApiError } from "../../../src/errors.ts";
 import { attemptSchema, playAttempt } from "./attempts.ts";
 import { faultSchema } from "./faults.ts";
-import { bearerToken, headerOf, parseJson, type Reply, readBody } from "./http.ts";
+import { bearerToken, headerOf, type Reply, readJson } from "./http.ts";
 import { sessionStatus } from "./sessions.ts";
 import type { EmulatorState } from "./state.ts";
 
@@ -112,12 +112,4 @@ function describeState(state: EmulatorState) {
       expiresOn: new Date(session.expiresAt).toISOString(),
     })),
   };
-}
-
-async function readJson<Schema extends z.ZodType>(request: IncomingMessage, schema: Schema): Promise<z.output<Schema>> {
-  const parsed = parseJson(await readBody(request));
-  if (parsed === undefined) throw new ApiError(400, "InvalidRequestBody", "The request body must be JSON.");
-  const checked = schema.safeParse(parsed.value);
-  if (checked.success) return checked.data;
-  throw new ApiError(400, "InvalidRequestBody", z.prettifyError(checked.error));
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ReadableStream } from "node:stream/web";
+import * as z from "zod";
 import { ApiError } from "../../../src/errors.ts";
 import type { RequestBody } from "../../../src/face/codec.ts";
 import { readRequestBody } from "../../../src/http/body.ts";
@@ -41,15 +42,15 @@ export function errorReply(error: ApiError): Reply {
 }
 
 /** Reads a body. One beyond the limit is read to its end, so that the sender gets the error, but not kept. */
-export async function readBody(request: IncomingMessage): Promise<Buffer> {
+export async function readBody(request: IncomingMessage, maxBytes = maxBodyBytes): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request) {
     size += chunk.length;
-    if (size <= maxBodyBytes) chunks.push(chunk);
+    if (size <= maxBytes) chunks.push(chunk);
     else chunks.length = 0;
   }
-  if (size > maxBodyBytes) throw new ApiError(413, "BadArgument", "Request body is too large.");
+  if (size > maxBytes) throw new ApiError(413, "BadArgument", "Request body is too large.");
   return Buffer.concat(chunks);
 }
 
@@ -76,6 +77,18 @@ export function parseJson(bytes: Uint8Array): { value: unknown } | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Reads the JSON body of a control route. Throws `ApiError` 400 with the reason. */
+export async function readJson<Schema extends z.ZodType>(
+  request: IncomingMessage,
+  schema: Schema,
+): Promise<z.output<Schema>> {
+  const parsed = parseJson(await readBody(request));
+  if (parsed === undefined) throw new ApiError(400, "InvalidRequestBody", "The request body must be JSON.");
+  const checked = schema.safeParse(parsed.value);
+  if (checked.success) return checked.data;
+  throw new ApiError(400, "InvalidRequestBody", z.prettifyError(checked.error));
 }
 
 /** Parses a form with the app's parser, which reads what official clients send. Throws `ApiError` 400. */
