@@ -4,6 +4,8 @@ import type { App, Composition } from "./app.ts";
 import { compact } from "./compact.ts";
 import { type Config, readConfig } from "./config.ts";
 import { endpoints } from "./endpoints.ts";
+import type { DeliveryTarget } from "./events/delivery-target.ts";
+import { createPublisher } from "./events/publisher.ts";
 import { createFaceService } from "./face/client/face-service.ts";
 import { maintainSessions } from "./functions/maintain-sessions.ts";
 import { type RequestHandler, serve } from "./http/endpoint.ts";
@@ -103,8 +105,11 @@ function compose(config: Config, telemetry: Telemetry | undefined): App {
     bookmarks: createBookmarks(storage),
   };
   const services = telemetry ? observeServices(connected, telemetry) : connected;
+  const targets: DeliveryTarget[] = [];
   return {
     ...services,
+    targets,
+    publish: createPublisher({ targets, outbox: services.outbox, now }),
     ...compact({ telemetry }),
     config,
     rules,

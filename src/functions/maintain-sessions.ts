@@ -1,7 +1,11 @@
 import type { TimerHandler } from "@azure/functions";
 import type { App, Composition } from "../app.ts";
+import { keepIndex } from "../events/keep-index.ts";
+import { listEvents } from "../events/list-events.ts";
+import { retryDeliveries } from "../events/retry-deliveries.ts";
 import { createLog, describeError, type Log, type LogFields } from "../http/log.ts";
-import { addSummaries, drain } from "../liveness/retain/maintain.ts";
+import type { StoredEvent } from "../liveness/model/events.ts";
+import { addSummaries, drain, type MaintainDeps } from "../liveness/retain/maintain.ts";
 import { createRateLimiter } from "../liveness/retain/rate-limiter.ts";
 import { sweepImages } from "../liveness/retain/sweep-images.ts";
 import { sweepRows } from "../liveness/retain/sweep-rows.ts";
@@ -34,11 +38,25 @@ type Tools = App & App["config"]["maintenance"] & { rateLimiter: ReturnType<type
 async function maintain(tools: Tools, log: Log): Promise<void> {
   const start = tools.now();
   const deadline = start + tools.budgetSeconds * 1000;
-  let [imagesFailed, rowsFailed] = [0, 0];
+  const startedOn = new Date(start).toISOString();
+  let [imagesFailed, rowsFailed, eventsFailed] = [0, 0, 0];
   const logFailure = (ids: LogFields, cause: unknown) =>
     log.error("MaintenanceFailed", { ...ids, ...describeError(cause) });
-  const drainDue = () => drain({ ...tools, onFailure: ({ cause, ...ids }) => logFailure(ids, cause) }, deadline);
-  const drained = [await drainDue()];
+  const onFailure: MaintainDeps["onFailure"] = ({ cause, ...ids }) => logFailure(ids, cause);
+  const drainDue = () => drain({ ...tools, recorded: listed.recorded, onFailure }, deadline);
+  const events = {
+    ...tools,
+    onFailure({ cause, ...ids }: { cause: unknown } & LogFields) {
+      eventsFailed += 1;
+      logFailure(ids, cause);
+    },
+    onGivenUp: ({ id, type }: StoredEvent, receivers: readonly string[]) =>
+      log.error("EventGivenUp", { id, type, receivers: receivers.join() }),
+  };
+  // First, since the lists across devices are to be up to date however long the rest takes.
+  const listed = await listEvents(events, startedOn);
+  const [due, retried] = await Promise.all([drainDue(), retryDeliveries(events, listed.deliverable, deadline)]);
+  const drained = [due];
   const onImageFailure: Parameters<typeof sweepImages>[0]["onFailure"] = ({ cause, ...ids }) => {
     imagesFailed += 1;
     logFailure(ids, cause);
@@ -51,6 +69,7 @@ async function maintain(tools: Tools, log: Log): Promise<void> {
   // After the due sessions, so that a late session is not treated as lost.
   const { swept: rowsSwept, scheduled } = await sweepRows({ ...tools, onFailure: onRowFailure }, deadline);
   if (scheduled > 0) drained.push(await drainDue());
+  await keepIndex(events, startedOn, deadline);
   const { oldestDueOn, ...summary } = addSummaries(...drained);
   const figures = {
     ...summary,
@@ -58,6 +77,11 @@ async function maintain(tools: Tools, log: Log): Promise<void> {
     imagesFailed,
     rowsSwept,
     rowsFailed,
+    eventsListed: listed.listed,
+    eventsDelivered: retried.delivered,
+    eventsRetried: retried.retried,
+    eventsGivenUp: retried.givenUp,
+    eventsFailed,
     oldestDueSeconds: oldestDueOn === undefined ? 0 : (start - Date.parse(oldestDueOn)) / 1000,
     seconds: (tools.now() - start) / 1000,
   };
@@ -65,5 +89,6 @@ async function maintain(tools: Tools, log: Log): Promise<void> {
   if (tools.telemetry) measureMaintenance(tools.telemetry, figures);
   if (summary.failed > 0) throw new Error(`Maintenance of ${summary.failed} sessions failed; see MaintenanceFailed.`);
   if (imagesFailed > 0) throw new Error("Sweeping images failed; see MaintenanceFailed.");
+  if (eventsFailed > 0) throw new Error("Listing or delivering events failed; see MaintenanceFailed.");
   if (rowsFailed > 0) throw new Error("Sweeping rows failed; see MaintenanceFailed.");
 }

@@ -1,5 +1,6 @@
 import type { Creations } from "../liveness/model/creations.ts";
 import type { Devices } from "../liveness/model/devices.ts";
+import type { DeliverySchedule, Outbox } from "../liveness/model/events.ts";
 import type { EventIndex, OutcomeIndex } from "../liveness/model/outcome-index.ts";
 import type { Removals } from "../liveness/model/removals.ts";
 import type { Schedule } from "../liveness/model/schedule.ts";
@@ -12,6 +13,7 @@ import type { StorageTables } from "./azure/table.ts";
 import { createCreations, createWriteCache } from "./stores/creations.ts";
 import { createDevices } from "./stores/devices.ts";
 import { createEventIndex } from "./stores/event-index.ts";
+import { createDeliverySchedule, createOutbox } from "./stores/outbox.ts";
 import { createOutcomeIndex } from "./stores/outcome-index.ts";
 import { createRemovals } from "./stores/removals.ts";
 import { createSchedule } from "./stores/schedule.ts";
@@ -29,6 +31,8 @@ export interface TableStores {
   sessionImages: SessionImages;
   storedRows: StoredRows;
   users: Users;
+  outbox: Outbox;
+  deliverySchedule: DeliverySchedule;
   outcomeIndex: OutcomeIndex;
   eventIndex: EventIndex;
 }
@@ -36,6 +40,7 @@ export interface TableStores {
 /** All stores on tables. They share one cache of sessions that this process has committed. */
 export function createTableStores(tables: StorageTables): TableStores {
   const cache = createWriteCache<StoredSession>();
+  const deliverySchedule = createDeliverySchedule(tables);
   return {
     creations: createCreations(tables, cache),
     sessions: createSessions(tables, cache),
@@ -45,6 +50,8 @@ export function createTableStores(tables: StorageTables): TableStores {
     sessionImages: createSessionImages(tables),
     storedRows: createStoredRows(tables),
     users: createUsers(tables),
+    outbox: createOutbox(tables, deliverySchedule),
+    deliverySchedule,
     outcomeIndex: createOutcomeIndex(tables),
     eventIndex: createEventIndex(tables),
   };

@@ -24,6 +24,8 @@ export function observeServices<T extends Services>(services: T, telemetry: Tele
     sessionImages: tables("sessionImages", services.sessionImages),
     storedRows: tables("storedRows", services.storedRows),
     users: tables("users", services.users),
+    outbox: tables("outbox", services.outbox),
+    deliverySchedule: tables("deliverySchedule", services.deliverySchedule),
     outcomeIndex: tables("outcomeIndex", services.outcomeIndex),
     eventIndex: tables("eventIndex", services.eventIndex),
     images: named(telemetry, "images", "blobs", services.images),

@@ -1,9 +1,12 @@
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FaceService } from "../../src/face/client/face-service.ts";
 import { services } from "../../src/liveness/model/caller.ts";
 import type { Creations } from "../../src/liveness/model/creations.ts";
 import type { Devices } from "../../src/liveness/model/devices.ts";
+import type { DeliverySchedule, Outbox } from "../../src/liveness/model/events.ts";
 import type { Images } from "../../src/liveness/model/images.ts";
+import type { EventIndex, OutcomeIndex } from "../../src/liveness/model/outcome-index.ts";
 import type { Place } from "../../src/liveness/model/references.ts";
 import type { Removals } from "../../src/liveness/model/removals.ts";
 import type { Schedule, ScheduleEntry } from "../../src/liveness/model/schedule.ts";
@@ -155,6 +158,12 @@ export function createTimerWorld({ sessions: total, storageMs, faceMs, concurren
       sessionImages: onlyWith<SessionImages>({}),
       images: onlyWith<Images>({}),
       users: onlyWith<Users>({}),
+      outbox: onlyWith<Outbox>({}),
+      deliverySchedule: onlyWith<DeliverySchedule>({ put: () => storage(() => undefined) }),
+      outcomeIndex: onlyWith<OutcomeIndex>({ put: () => storage(() => undefined) }),
+      eventIndex: onlyWith<EventIndex>({ put: () => storage(() => undefined) }),
+      publish: async () => [],
+      newId: randomUUID,
       now,
       rules: { requireClientDigest: false },
       limits: {

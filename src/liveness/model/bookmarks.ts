@@ -1,5 +1,5 @@
 /** A scan by the timer that takes several runs. */
-export type WalkName = "images" | "sessions" | "sessionids" | "users";
+export type WalkName = "images" | "outcomes" | "sessions" | "sessionids" | "users";
 
 /** The position of each scan. */
 export interface Bookmarks {

@@ -11,7 +11,7 @@ export interface DeviceContents {
   sessions: StoredSession[];
   /** Held images that have been bound to the device, with the versions of these notes. */
   boundImages: { name: HeldImageName; version: Version }[];
-  /** Guards, and audit entries whose session is gone. */
+  /** Guards, and audit entries and events whose session is gone. */
   leftovers: RowRef[];
   isEmpty: boolean;
 }

@@ -1,14 +1,17 @@
 import type { Placed } from "./references.ts";
-import type { StoredSession } from "./session.ts";
+import type { SessionRecord, StoredSession } from "./session.ts";
 
-/** Removes sessions: pruned sessions are hidden from the Face routes, purged ones are deleted. */
+/** Removes sessions: hidden ones stay in storage, purged ones do not. */
 export interface Removals {
-  /** Marks the pointer as pruned, which hides the session from the Face routes. False if there is no pointer. */
-  markPruned(sessionId: string, prunedOn: string): Promise<boolean>;
-  /** Writes a pointer that a crash has left unwritten, marked as pruned. */
-  restorePointer(stored: StoredSession, prunedOn: string): Promise<void>;
-  /** Removes the record, its audit entries, key and pointer, and with the device's last record the guard. */
-  purge(stored: StoredSession): Promise<void>;
+  /** Hides the session from the Face routes before its retention ends, by a mark of its pointer. */
+  hide(sessionId: string, prunedOn: string): Promise<void>;
+  /** Writes the pointer if it is missing because of a crash. True if it was missing. */
+  restorePointer(stored: StoredSession): Promise<boolean>;
+  /**
+   * Removes the record, its audit entries, events, key and pointer, and with the device's last record the guard. Returns the
+   * record as it was removed.
+   */
+  purge(stored: StoredSession): Promise<SessionRecord>;
   /** Removes pointers without records, of a device or to these records. Reads all pointers. */
   dropPointers(of: { deviceCorrelationId: string } | { records: readonly Placed[] }): Promise<void>;
 }

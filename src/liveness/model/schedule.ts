@@ -29,6 +29,16 @@ export interface UnreadableEntry {
 export interface SettledSession extends SessionRef {
   /** Its image was uploaded with its creation, and is removed with the session. */
   uploaded: boolean;
+  /** With the phase `collect`: what is recorded of the decided session, by which its record need not be read again. */
+  recorded?: RecordedAttempts;
+}
+
+export interface RecordedAttempts {
+  attempts: number;
+  /** No attempt can be missing. */
+  isComplete: boolean;
+  /** Abuse monitoring has flagged one. */
+  isFlagged: boolean;
 }
 
 /** The timer's schedule of sessions. */

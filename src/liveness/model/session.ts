@@ -7,6 +7,7 @@ import {
   type VerifyReference,
 } from "../../face/model.ts";
 import type { CountedFor } from "./caller.ts";
+import type { EventRef } from "./events.ts";
 import type { Place, Placed, RecordRef } from "./references.ts";
 
 export const decisions = ["accepted", "rejected", "inconclusive"] as const;
@@ -49,6 +50,10 @@ export interface SessionRecord {
   revokedOn?: string;
   /** When the outcome was last recorded. */
   settledOn?: string;
+  /** Number of outcomes that have been recorded. Default: none. */
+  revision?: number;
+  /** The events of these outcomes. */
+  events?: EventRef[];
   /** A held image's id, or the creation's id where the image came with the creation. */
   referenceImageId?: string;
   /** SHA-256 (hex) of the verify image that the session was opened with. */

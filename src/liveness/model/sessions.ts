@@ -1,4 +1,5 @@
 import type { SessionKind } from "../../face/model.ts";
+import type { StoredEvent } from "./events.ts";
 import type { GuardChange } from "./guard.ts";
 import type { Page } from "./page.ts";
 import type { Placed, Version } from "./references.ts";
@@ -39,12 +40,14 @@ export interface Sessions {
    * after a concurrent write.
    *
    * @param guard is written with the record: only in the given version, if there is one.
+   * @param events are written in the same transaction as the record.
    */
   update(
     stored: StoredSession,
     record: SessionRecord,
     entries?: readonly AuditRecord[],
     guard?: { change: GuardChange; version?: Version },
+    events?: readonly StoredEvent[],
   ): Promise<StoredSession | undefined>;
   /**
    * Newest first, 1 to 100 on a page; with an owner, only sessions of that principal. Throws an `ApiError` for a token
@@ -56,6 +59,8 @@ export interface Sessions {
     continuationToken?: string,
     owner?: string,
   ): Promise<Page<SessionRecord>>;
+  /** Up to 1,000 sessions of all devices, from the beginning or after the last page. */
+  all(continuationToken?: string): Promise<Page<StoredSession>>;
   /** Ascending by session id, without pruned sessions. */
   list(query: ListQuery): Promise<SessionPointer[]>;
   /** Ascending by entry id. */

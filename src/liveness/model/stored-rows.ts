@@ -28,6 +28,7 @@ type RowFacts =
       isMoving: boolean;
     }
   | { kind: "auditEntry"; sessionCreatedOn: string }
+  | { kind: "event"; occurredOn: string }
   | { kind: "imageNote"; image: HeldImageName; deviceCorrelationId: string; boundOn?: string }
   | { kind: "pointer" | "imageLink" | "userEntry"; createdOn?: string }
   | { kind: "unreadable"; cause: unknown };

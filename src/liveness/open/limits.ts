@@ -28,13 +28,17 @@ export interface Limits {
  */
 export function admit(guard: Guard | undefined, nowMs: number, limits: Limits): Guard {
   const { recent = [], rejectionsInARow = 0, lockedUntil } = guard ?? {};
-  if (lockedUntil !== undefined && Date.parse(lockedUntil) > nowMs) throw deviceLockedOut(lockedUntil);
+  if (lockedUntil !== undefined && isLockedOut(guard, nowMs)) throw deviceLockedOut(lockedUntil);
   return {
     recent: admitOne(recent, nowMs, limits.creations, limits.windowSeconds),
     // The count starts at zero after a lock-out.
     rejectionsInARow: lockedUntil === undefined ? rejectionsInARow : 0,
     changedOn: iso(nowMs),
   };
+}
+
+export function isLockedOut(guard: Guard | undefined, nowMs: number): boolean {
+  return guard?.lockedUntil !== undefined && Date.parse(guard.lockedUntil) > nowMs;
 }
 
 /** The same for a principal, for whom only creations are limited. */

@@ -5,6 +5,7 @@ import { type Caller, mayUse } from "../model/caller.ts";
 import type { Clock } from "../model/clock.ts";
 import { type AuditRecord, isUsedUp, type SessionRecord, type StoredSession } from "../model/session.ts";
 import type { Sessions } from "../model/sessions.ts";
+import { pruneDueOn, type Retention } from "../retain/retention.ts";
 import { endedAttempts, type RecordResultDeps, recordResult } from "./record-result.ts";
 import { viewSession } from "./session-view.ts";
 
@@ -88,7 +89,7 @@ export async function deleteSession(
 ): Promise<void> {
   const stored = await findSession(deps, caller, sessionId);
   const again = stored.record.revokedOn !== undefined;
-  if (stored.record.kind !== kind || (stored.prunedOn !== undefined && !again)) throw sessionNotFound();
+  if (stored.record.kind !== kind || (isHidden(deps, stored) && !again)) throw sessionNotFound();
   if (!(await cancelSession(deps, stored))) throw sessionNotFound();
 }
 
@@ -101,22 +102,33 @@ export async function cancelSession(deps: RecordResultDeps, stored: StoredSessio
     revokedOn === undefined && ((await recordResult(deps, stored, { revoking: true })).state !== undefined || isUsed);
   const [revoked] = await Promise.all([
     deps.face.revoke(stored.record),
-    deps.removals.markPruned(sessionId, new Date(deps.now()).toISOString()),
+    deps.removals.hide(sessionId, new Date(deps.now()).toISOString()),
   ]);
   // If it was known before, the first try of this call revoked it and its response was lost, or a concurrent call did.
   return revoked || wasKnown;
 }
 
+/**
+ * Whether the Face routes no longer show the session: it was deleted, or its retention has ended. By the clock, so that it is
+ * hidden in time even if the timer is late.
+ */
+function isHidden(
+  { now, retention }: { now: Clock; retention: Retention },
+  { record, prunedOn }: StoredSession,
+): boolean {
+  return prunedOn !== undefined || now() >= Date.parse(pruneDueOn(record.createdOn, retention));
+}
+
 /** @throws ApiError `SessionNotFound`, as the service does for sessions that were deleted or have expired. */
 export async function findLiveSession(
-  deps: { sessions: Sessions; now: Clock },
+  deps: { sessions: Sessions; now: Clock; retention: Retention },
   caller: Caller,
   kind: SessionKind,
   sessionId: string,
 ): Promise<StoredSession> {
   const stored = await findSession(deps, caller, sessionId);
-  const { record, prunedOn } = stored;
-  const isGone = prunedOn !== undefined || record.revokedOn !== undefined || deps.now() >= Date.parse(record.expiresOn);
-  if (record.kind !== kind || isGone) throw sessionNotFound();
+  const { kind: ownKind, revokedOn, expiresOn } = stored.record;
+  const isGone = isHidden(deps, stored) || revokedOn !== undefined || deps.now() >= Date.parse(expiresOn);
+  if (ownKind !== kind || isGone) throw sessionNotFound();
   return stored;
 }

@@ -4,7 +4,7 @@ import type { Attempt, SessionKind, SessionListItem, VerifyReference } from "../
 import { type Caller, ownerFilter } from "../model/caller.ts";
 import { type AuditRecord, attemptsAllowed, isUsedUp, type StoredSession } from "../model/session.ts";
 import type { Sessions } from "../model/sessions.ts";
-import { sessionLifeMs, tokenIsOver } from "../retain/retention.ts";
+import { shownSince, tokenIsOver } from "../retain/retention.ts";
 import { attemptFor } from "./digest-visibility.ts";
 import { findLiveSession, findSession } from "./get-session.ts";
 import { type RecordResultDeps, recordResult } from "./record-result.ts";
@@ -12,7 +12,7 @@ import { viewAttempt } from "./session-view.ts";
 
 /** Sessions of one kind that have not expired at the service and that the caller may see, ascending by id, after `start`. */
 export async function listSessions(
-  { sessions, now }: Pick<RecordResultDeps, "sessions" | "now">,
+  { sessions, now, retention }: Pick<RecordResultDeps, "sessions" | "now" | "retention">,
   caller: Caller,
   kind: SessionKind,
   page: { start?: string | undefined; top: number },
@@ -20,7 +20,7 @@ export async function listSessions(
   const query = compact({
     kind,
     top: page.top,
-    createdAfter: new Date(now() - sessionLifeMs).toISOString(),
+    createdAfter: shownSince(now(), retention),
     after: page.start,
     owner: ownerFilter(caller),
   });

@@ -2,15 +2,17 @@ import { compact } from "../../compact.ts";
 import { isCarried } from "../../face/carry-over.ts";
 import type { FaceService } from "../../face/client/face-service.ts";
 import { type Attempt, auditEntryId, byEntryId, type SessionState } from "../../face/model.ts";
-import type { Clock } from "../model/clock.ts";
+import type { Clock, NewId } from "../model/clock.ts";
 import type { Devices } from "../model/devices.ts";
+import type { DeliverySchedule, Publish, StoredEvent } from "../model/events.ts";
 import type { Removals } from "../model/removals.ts";
 import { type AuditRecord, isUsedUp, type SessionRecord, type StoredSession } from "../model/session.ts";
 import type { SessionImages } from "../model/session-images.ts";
 import type { Sessions } from "../model/sessions.ts";
-import { countOutcome, countsForLockout, ignoreErrors, type Limits } from "../open/limits.ts";
+import { countOutcome, countsForLockout, ignoreErrors, isLockedOut, type Limits } from "../open/limits.ts";
 import { imagesOf } from "../retain/purge-session.ts";
-import { tokenIsOver } from "../retain/retention.ts";
+import { type Retention, tokenIsOver } from "../retain/retention.ts";
+import { announce, createEventIds, firstDelivery } from "./announce.ts";
 import { bindDevice } from "./bind-device.ts";
 import { decide, type Evidence, hasIntegrityFailure, sameDigest } from "./decision.ts";
 import { updateRecord } from "./update-record.ts";
@@ -24,6 +26,10 @@ export interface RecordResultDeps {
   now: Clock;
   rules: DecisionRules;
   limits: Limits;
+  retention: Retention;
+  newId: NewId;
+  deliverySchedule: DeliverySchedule;
+  publish: Publish;
 }
 
 /** Operator's rules for every decision. */
@@ -40,6 +46,10 @@ export interface RecordedResult {
   isErased?: true;
   /** The service's `apim-request-id`. */
   requestId?: string;
+  /** Events of the outcome that this call has recorded. */
+  events?: StoredEvent[];
+  /** Those of them that are still to be delivered. */
+  pending?: StoredEvent[];
 }
 
 /** What the request adds to the service's result. */
@@ -57,6 +67,10 @@ export interface RecordContext {
    * monitoring. Default: the latest attempt with a result decides.
    */
   keepsDecision?: boolean;
+  /** The service's response, if the caller has fetched it. Default: it is fetched. */
+  fetched?: Awaited<ReturnType<FaceService["get"]>>;
+  /** The session's schedule entry stays until the events are in the schedule of deliveries. Default: they are first put there. */
+  isScheduled?: boolean;
 }
 
 /**
@@ -70,7 +84,7 @@ export async function recordResult(
 ): Promise<RecordedResult> {
   const { record } = stored;
   const isGone = record.revokedOn !== undefined || deps.now() >= Date.parse(record.expiresOn);
-  const answered = isGone ? undefined : await deps.face.get(record);
+  const answered = isGone ? undefined : (occasion.fetched ?? (await deps.face.get(record)));
   const state = answered?.value;
   const ended = endedAttempts(state);
   // Attempts may end in another order than they began, and the service may drop some: the audit trail has all recorded ones.
@@ -81,17 +95,38 @@ export async function recordResult(
   if (placed === undefined) return { stored, state: undefined, isErased: true };
   const seen: Observation = { ...occasion, state, attempts, nowMs: deps.now(), rules: deps.rules };
   const linked: string[] = [];
+  const idOf = createEventIds(seen.nowMs, deps.newId);
+  let events: StoredEvent[] = [];
+  const scheduled = new Map<string, StoredEvent>();
   let isBound = false;
   const written = await updateRecord(deps.sessions, placed, async (current) => {
     // Another process has named the session's device: the session is moved before anything is written.
+    events = [];
     isBound = current.deviceCorrelationId !== placed.record.deviceCorrelationId;
     const next = isBound ? undefined : settle(current, seen);
     if (next === undefined) return undefined;
     const entries = newEntries(current, seen, trail);
     linked.push(...(await linkImages(deps.sessionImages, current, entries)));
     const guard = await guardChange(deps, placed, current, next);
-    return compact({ record: next, entries, guard });
+    const { place } = placed;
+    const announced = announce(current, next, { place, nowMs: seen.nowMs, idOf, lockout: newLockout(guard) });
+    ({ events } = announced);
+    // Before the events, so that the timer finds them whenever this process stops.
+    const added = occasion.isScheduled ? [] : events.filter(({ id }) => !scheduled.has(id));
+    if (added.length > 0) await deps.deliverySchedule.put(added.map(firstDelivery));
+    for (const event of added) scheduled.set(event.id, event);
+    return compact({
+      record: announced.record,
+      entries,
+      guard: guard && compact({ change: guard.change, version: guard.version }),
+      events,
+    });
   });
+  // Another outcome was recorded first, or the session was erased.
+  const unused = [...scheduled.values()].filter(
+    ({ id }) => written === undefined || !events.some((event) => event.id === id),
+  );
+  if (unused.length > 0) await deps.deliverySchedule.remove(unused.map(firstDelivery));
   if (written === undefined) {
     // The session was erased concurrently, or moved to a device that was not known here.
     const moved = placed.record.deviceCorrelationId === undefined && (await deps.sessions.find(record.sessionId));
@@ -103,8 +138,15 @@ export async function recordResult(
   if (isBound || written.record.attempts > Math.max(attempts.length, record.attempts)) {
     return recordResult(deps, written, occasion);
   }
-  if (state !== undefined) await revokeUsedUp(deps, written.record, state);
-  return { ...compact({ stored: written, requestId: answered?.requestId }), state };
+  const [pending] = await Promise.all([
+    deps.publish(events),
+    state !== undefined && revokeUsedUp(deps, written.record, state),
+  ]);
+  return {
+    ...compact({ stored: written, requestId: answered?.requestId }),
+    state,
+    ...(events.length > 0 && { events, pending }),
+  };
 }
 
 /**
@@ -130,7 +172,12 @@ async function guardChange(
   // A rejection adds to the guard's count, an acceptance resets it whatever it is.
   const known = decision === "rejected" ? await devices.guardOf(stored) : undefined;
   const change = countOutcome(known?.guard, decision, now(), limits);
-  return compact({ change, version: known?.version });
+  return { change, version: known?.version, isLocked: isLockedOut(known?.guard, now()) };
+}
+
+/** The lock-out that an outcome begins: not one that it prolongs. */
+function newLockout(guard: Awaited<ReturnType<typeof guardChange>>) {
+  return guard?.isLocked ? undefined : guard?.change;
 }
 
 /** Links images of attempts to the session of a principal, whose access to them is checked by it. Returns the images' ids. */

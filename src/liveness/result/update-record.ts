@@ -1,13 +1,19 @@
 import { serverBusy } from "../../api-errors.ts";
 import { compact } from "../../compact.ts";
+import type { StoredEvent } from "../model/events.ts";
 import type { GuardChange } from "../model/guard.ts";
 import type { Version } from "../model/references.ts";
 import { type AuditRecord, placed, type SessionRecord, type StoredSession } from "../model/session.ts";
 import type { Sessions } from "../model/sessions.ts";
 
-/** The new record, and the audit entries and guard to write with it. Undefined: no change. */
+/** The new record, and what to write with it. Undefined: no change. */
 export type RecordUpdate =
-  | { record: SessionRecord; entries?: readonly AuditRecord[]; guard?: { change: GuardChange; version?: Version } }
+  | {
+      record: SessionRecord;
+      entries?: readonly AuditRecord[];
+      guard?: { change: GuardChange; version?: Version };
+      events?: readonly StoredEvent[];
+    }
   | undefined;
 
 /** Concurrent writes of the record or of its device's guard cause retries. Each lost round is another request's success. */
@@ -28,7 +34,8 @@ export async function updateRecord(
   for (let round = 0; round < maxRounds; round += 1) {
     const amendment = await amend(current.record);
     if (amendment === undefined && !current.recalled) return current;
-    const written = amendment && (await sessions.update(current, amendment.record, amendment.entries, amendment.guard));
+    const { record, entries, guard, events } = amendment ?? {};
+    const written = record && (await sessions.update(current, record, entries, guard, events));
     // A write succeeds only on the current version, which confirms a record from the cache.
     if (written !== undefined) return confirmed(written);
     const reread = await sessions.load(placed(current));

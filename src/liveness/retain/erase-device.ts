@@ -1,19 +1,22 @@
 import { serverBusy } from "../../api-errors.ts";
 import type { FaceService } from "../../face/client/face-service.ts";
-import type { Clock } from "../model/clock.ts";
 import type { Creations } from "../model/creations.ts";
 import type { Devices } from "../model/devices.ts";
+import type { DeliverySchedule } from "../model/events.ts";
 import type { HeldImageName, Images } from "../model/images.ts";
+import type { EventIndex, OutcomeIndex } from "../model/outcome-index.ts";
 import type { Removals } from "../model/removals.ts";
 import type { EntryKey, Schedule } from "../model/schedule.ts";
 import type { StoredSession } from "../model/session.ts";
 import type { SessionImages } from "../model/session-images.ts";
 import type { Sessions } from "../model/sessions.ts";
 import type { Users } from "../model/users.ts";
+import { type AnnounceErasureDeps, announceErasure } from "./announce-erasure.ts";
+import { forgetEvents } from "./event-lists.ts";
 import { purgeSession } from "./purge-session.ts";
 import { collectDueOn, pruneDueOn, purgeDueOn, type Retention } from "./retention.ts";
 
-export interface EraseDeps {
+export interface EraseDeps extends AnnounceErasureDeps {
   face: FaceService;
   creations: Creations;
   sessions: Sessions;
@@ -23,7 +26,9 @@ export interface EraseDeps {
   sessionImages: SessionImages;
   images: Images;
   users: Users;
-  now: Clock;
+  deliverySchedule: DeliverySchedule;
+  outcomeIndex: OutcomeIndex;
+  eventIndex: EventIndex;
   retention: Retention;
 }
 
@@ -45,6 +50,12 @@ const maxRounds = 10;
  * @throws errors of the service and of storage, and `ServerBusy`; a repeat continues where the erasure stopped.
  */
 export async function eraseDevice(deps: EraseDeps, deviceCorrelationId: string): Promise<Erased> {
+  const erased = await eraseContents(deps, deviceCorrelationId);
+  await announceErasure(deps, "device", deviceCorrelationId, erased);
+  return erased;
+}
+
+async function eraseContents(deps: EraseDeps, deviceCorrelationId: string): Promise<Erased> {
   const erased: Erased = { sessions: 0, referenceImages: 0 };
   const startedMs = deps.now();
   for (let round = 0; round < maxRounds; round += 1) {
@@ -102,9 +113,10 @@ export async function eraseSession(
     referenceImageId === creationId && images.delete(`sessions/${creationId}`),
   ]);
   await unschedule(deps, entries);
-  await purgeSession(deps, stored, options);
-  // The timer may have moved the entry on concurrently. After the purge it removes what it writes by itself.
-  await deps.schedule.remove(entries);
+  await forgetEvents(deps, record);
+  const removed = await purgeSession(deps, stored, options);
+  // The timer may have moved entries on concurrently. After the purge it removes what it writes by itself.
+  await Promise.all([deps.schedule.remove(entries), forgetEvents(deps, removed)]);
 }
 
 /** Removes one creation from the schedule. After failures, or under other settings, its entry is due at another time. */

@@ -1,5 +1,6 @@
 import { serverBusy } from "../../api-errors.ts";
 import type { UserEntry } from "../model/users.ts";
+import { announceErasure } from "./announce-erasure.ts";
 import { type Erased, eraseSession } from "./erase-device.ts";
 import { findPlaced, type PhaseDeps } from "./phases.ts";
 
@@ -25,6 +26,7 @@ export async function eraseUser(deps: PhaseDeps, userCorrelationId: string): Pro
     for (const entry of page.items) sessions += await eraseEntry(deps, userCorrelationId, entry);
     ({ continuationToken } = page);
   } while (continuationToken !== undefined);
+  await announceErasure(deps, "user", userCorrelationId, { sessions });
   return { sessions };
 }
 

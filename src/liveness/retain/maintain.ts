@@ -1,5 +1,7 @@
 import { compact } from "../../compact.ts";
-import type { Phase, ScheduleEntry } from "../model/schedule.ts";
+import type { Phase, ScheduleEntry, SettledSession } from "../model/schedule.ts";
+import { firstDelivery } from "../result/announce.ts";
+import { addToLists, removeFromLists } from "./event-lists.ts";
 import { beginRun, isInfrastructureFailure, type Run, type RunLimits } from "./maintenance-run.ts";
 import {
   find,
@@ -14,6 +16,8 @@ import {
 import { DeadlineReached } from "./rate-limiter.ts";
 
 export interface MaintainDeps extends PhaseDeps, RunLimits {
+  /** What is recorded of sessions, by creation, where their entries do not contain it. Default: nothing. */
+  recorded?: ReadonlyMap<string, SettledSession>;
   onFailure(failure: MaintenanceFailure): void;
 }
 
@@ -130,7 +134,7 @@ export async function drainShard(
 }
 
 /** Result of the visit of one entry. */
-interface VisitResult {
+interface VisitResult extends Pick<PhaseState, "events" | "undelivered"> {
   due: ScheduleEntry;
   did: PhaseOutcome[];
   /** The entry that follows; absent: none. */
@@ -142,15 +146,17 @@ interface VisitResult {
 
 /** Runs all phases of a session that are due, one after the other. Never rejects. */
 async function visit(deps: MaintainDeps, due: ScheduleEntry, run: Run): Promise<VisitResult> {
-  const state: PhaseState = { entry: due };
+  const session = due.phase === "collect" ? (deps.recorded?.get(due.creationId) ?? due.session) : due.session;
+  const state: PhaseState = { entry: compact({ ...due, session }), events: [], undelivered: [] };
+  const { events, undelivered } = state;
   const did: PhaseOutcome[] = [];
   let cause: unknown;
   try {
-    return { due, did, ...(await runPhases(deps, state, did)) };
+    return { due, did, events, undelivered, ...(await runPhases(deps, state, did)) };
   } catch (error) {
-    if (error instanceof DeadlineReached) return { due, did: [], stays: true };
+    if (error instanceof DeadlineReached) return { due, did: [], events, undelivered, stays: true };
     cause = error;
-    return { due, did, ...(await fail(deps, state.entry, error)) };
+    return { due, did, events, undelivered, ...(await fail(deps, state.entry, error)) };
   } finally {
     run.leave(cause);
   }
@@ -179,7 +185,7 @@ async function fail(
   deps: MaintainDeps,
   entry: ScheduleEntry,
   cause: unknown,
-): Promise<Omit<VisitResult, "due" | "did">> {
+): Promise<Pick<VisitResult, "next" | "stays" | "failure">> {
   const failure = { ...nameOf(entry), cause };
   const nowMs = deps.now();
   const pruneMs = Date.parse(pruneTime(deps, entry));
@@ -201,8 +207,20 @@ async function commitBatch(deps: MaintainDeps, visits: VisitResult[]): Promise<V
   try {
     const abandoned = moving.filter(({ did }) => did.includes("abandoned"));
     if (abandoned.length > 0) await deps.removals.dropPointers({ records: abandoned.map(({ due }) => due) });
-    for (const { next } of await deps.schedule.move(moving)) {
-      if (next !== undefined && (await find(deps, next)) === undefined) await deps.schedule.remove([next]);
+    // A visit after which nothing follows has removed the session with its events.
+    const kept = moving.filter(({ next }) => next !== undefined);
+    await Promise.all([
+      addToLists(
+        deps,
+        kept.flatMap(({ events }) => events),
+      ),
+      deps.deliverySchedule.put(kept.flatMap(({ undelivered }) => undelivered.map(firstDelivery))),
+    ]);
+    for (const { next, events, undelivered } of await deps.schedule.move(moving)) {
+      if (next === undefined || (await find(deps, next)) !== undefined) continue;
+      await deps.schedule.remove([next]);
+      await deps.deliverySchedule.remove(undelivered.map(firstDelivery));
+      await removeFromLists(deps, events);
     }
     return visits;
   } catch (cause) {

@@ -1,21 +1,20 @@
 import { compact } from "../../compact.ts";
+import type { StoredEvent } from "../model/events.ts";
 import type { Placed } from "../model/references.ts";
-import type { Phase, ScheduleEntry, SettledSession } from "../model/schedule.ts";
-import { attemptsAllowed, type SessionRecord, type StoredSession } from "../model/session.ts";
-import type { Limits } from "../open/limits.ts";
+import type { Phase, ScheduleEntry } from "../model/schedule.ts";
+import { placed, type StoredSession } from "../model/session.ts";
+import { addsToRecorded, isComplete, settledSession } from "../result/announce.ts";
 import { bindDevice } from "../result/bind-device.ts";
-import { type DecisionRules, recordResult } from "../result/record-result.ts";
+import { endedAttempts, type RecordContext, type RecordResultDeps, recordResult } from "../result/record-result.ts";
 import { updateRecord } from "../result/update-record.ts";
 import type { EraseDeps } from "./erase-device.ts";
+import { forgetEvents } from "./event-lists.ts";
 import { purgeSession } from "./purge-session.ts";
 import { collectDueOn, pruneDueOn, purgeDueOn, sessionLifeMs, tokenIsOver } from "./retention.ts";
 
 /** The phases of a due session. */
 
-export interface PhaseDeps extends EraseDeps {
-  rules: DecisionRules;
-  limits: Limits;
-}
+export interface PhaseDeps extends EraseDeps, RecordResultDeps {}
 
 export type PhaseOutcome = "collected" | "pruned" | "purged" | "abandoned";
 
@@ -29,6 +28,10 @@ export interface Step {
 /** The entry in progress, with the facts found since it was read. */
 export interface PhaseState {
   entry: ScheduleEntry;
+  /** Events that are to be added to the lists across devices. */
+  events: StoredEvent[];
+  /** Those of them that are to be delivered. */
+  undelivered: StoredEvent[];
 }
 
 /** Phases are idempotent and may run concurrently. They throw errors of the service and of storage. */
@@ -37,14 +40,31 @@ export const phases: Record<Phase, (deps: PhaseDeps, state: PhaseState) => Promi
 /** Records outcome and audit entries like `settleSession`. Nothing is removed before that. */
 async function collect(deps: PhaseDeps, state: PhaseState): Promise<Step> {
   const { entry } = state;
+  const { isRecorded, fetched } = await compareRecorded(deps, entry);
+  if (isRecorded) return { did: "collected", next: follow(entry, "prune", pruneTime(deps, entry)) };
   const stored = await findPlaced(deps, entry);
   if (stored === undefined) return explainAbsence(deps, state);
   state.entry = { ...entry, session: settledSession(stored.record) };
-  const { place, record } = isSettled(stored.record)
-    ? stored
-    : (await recordResult(deps, stored, { keepsDecision: true })).stored;
+  const recording = compact({ keepsDecision: true, isScheduled: true, fetched });
+  const {
+    events = [],
+    pending = [],
+    ...recorded
+  } = isComplete(stored.record) ? { stored } : await recordResult(deps, stored, recording);
+  addEvents(state, events, pending);
+  // A process that stopped after it recorded an outcome has left the events to this one.
+  const others = (recorded.stored.record.events ?? []).filter((ref) => !events.some(({ id }) => id === ref.id));
+  const found = await Promise.all(others.map((ref) => deps.outbox.get(ref)));
+  addEvents(
+    state,
+    found.filter((event) => event !== undefined),
+  );
+  const { place, record } = recorded.stored;
   const known = { ...entry, place, session: settledSession(record) };
-  if (record.final) return { did: "collected", next: follow(known, "prune", pruneTime(deps, entry)) };
+  if (record.final) {
+    if (record.attempts === 0) await restorePointer(deps, stored);
+    return { did: "collected", next: follow(known, "prune", pruneTime(deps, entry)) };
+  }
   if (!tokenIsOver(record.tokenExpiresOn, deps.now())) {
     return { next: follow(known, "collect", collectDueOn(record.tokenExpiresOn)) };
   }
@@ -52,15 +72,22 @@ async function collect(deps: PhaseDeps, state: PhaseState): Promise<Step> {
   return explainAbsence(deps, state);
 }
 
-/**
- * Whether no attempt can be missing. Before the token's end, further attempts are possible after a result, and also if the
- * service did not have the session.
- */
-function isSettled(record: SessionRecord): boolean {
-  const { final, attempts, revokedOn, settledOn, tokenExpiresOn } = record;
-  if (!final) return false;
-  if (revokedOn !== undefined || attempts >= attemptsAllowed(record)) return true;
-  return settledOn !== undefined && tokenIsOver(tokenExpiresOn, Date.parse(settledOn));
+function addEvents(state: PhaseState, events: readonly StoredEvent[], undelivered = events): void {
+  state.events.push(...events);
+  state.undelivered.push(...undelivered);
+}
+
+/** Whether the outcome is recorded with all attempts, which is known without reading the record. */
+async function compareRecorded(
+  { face, now }: PhaseDeps,
+  { createdOn, session }: ScheduleEntry,
+): Promise<{ isRecorded: boolean; fetched?: RecordContext["fetched"] }> {
+  if (session?.recorded === undefined) return { isRecorded: false };
+  const { isComplete, ...recorded } = session.recorded;
+  if (isComplete || now() >= Date.parse(createdOn) + sessionLifeMs) return { isRecorded: true };
+  const fetched = await face.get(session);
+  const ended = endedAttempts(fetched?.value);
+  return { isRecorded: ended.length === 0 || !addsToRecorded(ended, recorded), fetched };
 }
 
 async function explainAbsence(deps: PhaseDeps, state: PhaseState): Promise<Step> {
@@ -81,7 +108,7 @@ async function explainAbsence(deps: PhaseDeps, state: PhaseState): Promise<Step>
   return { did: "abandoned" };
 }
 
-/** Revokes the session at the service, removes its uploaded image and hides it from the Face routes. */
+/** Revokes the session at the service and removes its uploaded image. From now on, its age hides it from the Face routes. */
 async function prune(deps: PhaseDeps, state: PhaseState): Promise<Step> {
   const { entry } = state;
   const { session } = entry;
@@ -93,28 +120,19 @@ async function prune(deps: PhaseDeps, state: PhaseState): Promise<Step> {
   const dueOn = pruneTime(deps, entry);
   if (Date.parse(dueOn) > deps.now()) return { next: follow(entry, "prune", dueOn) };
   const expiresMs = Date.parse(entry.createdOn) + sessionLifeMs;
-  const [hidden, ...removed] = await Promise.allSettled([
-    hide(deps, entry, session.sessionId),
+  const removed = await Promise.allSettled([
     removeImage(deps, entry),
     deps.now() < expiresMs && deps.face.revoke(session),
   ]);
-  if (hidden.status === "rejected") throw hidden.reason;
   for (const removal of removed) if (removal.status === "rejected") throw removal.reason;
-  if (!hidden.value) return { did: "pruned" };
   return { did: "pruned", next: follow(entry, "purge", purgeTime(deps, entry)) };
 }
 
-/** False if the session is erased, so that nothing is left to purge. */
-async function hide({ sessions, removals, now }: PhaseDeps, entry: ScheduleEntry, sessionId: string): Promise<boolean> {
-  const prunedOn = new Date(now()).toISOString();
-  if (await removals.markPruned(sessionId, prunedOn)) return true;
-  // The session was erased, or its creation stopped between the commit and the pointer.
-  const stored = await sessions.load(entry);
-  if (stored === undefined) return false;
-  await removals.restorePointer(stored, prunedOn);
-  if ((await sessions.load(entry)) !== undefined) return true;
-  await removals.dropPointers({ records: [entry] });
-  return false;
+/** A creation that stopped between its commit and the pointer has delivered no token, so only unused sessions lack one. */
+async function restorePointer({ sessions, removals }: PhaseDeps, stored: StoredSession): Promise<void> {
+  if (!(await removals.restorePointer(stored))) return;
+  // An erasure may have removed the session meanwhile.
+  if ((await sessions.load(placed(stored))) === undefined) await removals.dropPointers({ records: [placed(stored)] });
 }
 
 async function purge(deps: PhaseDeps, { entry }: PhaseState): Promise<Step> {
@@ -122,8 +140,16 @@ async function purge(deps: PhaseDeps, { entry }: PhaseState): Promise<Step> {
   if (Date.parse(dueOn) > deps.now()) return { next: follow(entry, "purge", dueOn) };
   const stored = await findPlaced(deps, entry);
   if (stored === undefined) return {};
+  // Lists of days that have ended are removed as a whole.
+  if (isDecidedLate(stored)) await forgetEvents(deps, stored.record);
   await purgeSession(deps, stored);
   return { did: "purged" };
+}
+
+/** Whether events of the session are in lists that are kept longer than the session: the timer was late by days. */
+function isDecidedLate({ record }: StoredSession): boolean {
+  const latestMs = Date.parse(record.createdOn) + sessionLifeMs;
+  return record.events?.some(({ occurredOn }) => Date.parse(occurredOn) > latestMs) === true;
 }
 
 /** The session of an entry, also if it has been moved since. */
@@ -171,9 +197,4 @@ export function follow(
   failures?: number,
 ): ScheduleEntry {
   return compact({ ...entry, phase, dueOn, failures });
-}
-
-function settledSession(record: SessionRecord): SettledSession {
-  const { sessionId, kind, upstreamVersion, referenceImageId, creationId } = record;
-  return { sessionId, kind, upstreamVersion, uploaded: referenceImageId === creationId };
 }

@@ -1,7 +1,7 @@
 import type { Clock } from "../model/clock.ts";
 import type { Devices } from "../model/devices.ts";
 import type { Removals } from "../model/removals.ts";
-import type { AuditRecord, StoredSession } from "../model/session.ts";
+import type { AuditRecord, SessionRecord, StoredSession } from "../model/session.ts";
 import type { SessionImages } from "../model/session-images.ts";
 import type { Sessions } from "../model/sessions.ts";
 import type { Users } from "../model/users.ts";
@@ -24,19 +24,21 @@ export interface PurgeDeps {
 /**
  * Removes a session with all references to it.
  *
+ * @returns the record as it was removed.
  * @param keepsUserEntry leaves the entry of its user, by which the erasure of the user finds the rest. Default false.
  */
 export async function purgeSession(
   { sessions, removals, sessionImages, devices, users, now }: PurgeDeps,
   stored: StoredSession,
   { keepsUserEntry = false } = {},
-): Promise<void> {
+): Promise<SessionRecord> {
   const { userCorrelationId } = stored.record;
   if (userCorrelationId !== undefined && !keepsUserEntry) await users.remove(userCorrelationId, stored.record);
   // Only sessions of principals have links from their images.
   const linked = stored.record.owner === undefined ? [] : imagesOf(await sessions.auditEntries(stored));
   for (const sessionImageId of linked) await sessionImages.unlink(sessionImageId);
-  await removals.purge(stored);
+  const record = await removals.purge(stored);
   const { owner, createdOn } = stored.record;
   if (owner !== undefined) await devices.editOwnerGuard(owner, (guard) => refundCreation(guard, createdOn, now()));
+  return record;
 }

@@ -27,6 +27,12 @@ export function pruneDueOn(createdOn: string, { sessionHours, outcomeDays }: Ret
   return later(createdOn, Math.min(sessionHours, outcomeDays * 24) * 3_600_000);
 }
 
+/** The time of creation of the oldest sessions that the Face routes still show. */
+export function shownSince(nowMs: number, { sessionHours, outcomeDays }: Retention): string {
+  const shownMs = Math.min(sessionHours, outcomeDays * 24) * 3_600_000;
+  return new Date(nowMs - Math.min(sessionLifeMs, shownMs)).toISOString();
+}
+
 /** When the outcome and its audit trail are removed. */
 export function purgeDueOn(createdOn: string, { outcomeDays }: Retention): string {
   return later(createdOn, outcomeDays * 86_400_000);

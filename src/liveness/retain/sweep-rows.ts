@@ -80,6 +80,9 @@ function isOutdated({ now, retention }: SweepRowsDeps, row: FoundRow): boolean {
     }
     case "auditEntry":
       return isOlder(row.sessionCreatedOn, keptMs + dayMs, nowMs);
+    case "event":
+      // Sessions live for two days, within which they are decided.
+      return isOlder(row.occurredOn, keptMs + 3 * dayMs, nowMs);
     case "pointer":
     case "imageLink":
     case "userEntry":

@@ -43,7 +43,7 @@ export function creationOfEntry(row: string): { createdOn: string; creationId: s
 
 /** The device of a partition; undefined for a partition of a creation without a device, or of a principal. */
 export function deviceOfPartition(partition: string): string | undefined {
-  if (/^!(session|owner)_/.test(partition)) return undefined;
+  if (/^!(session|owner|event)_/.test(partition)) return undefined;
   return partition.replace(/(?:![0-9a-f]{2})+/g, (bytes) =>
     decoder.decode(Uint8Array.from(bytes.slice(1).split("!"), (byte) => Number.parseInt(byte, 16))),
   );
@@ -86,6 +86,7 @@ export function guardRowOf(countedFor: CountedFor): string {
 
 const sessionPrefix = "s_";
 const keyPrefix = "k_";
+const eventPrefix = "e_";
 const imagePrefix = "i_";
 
 /** Row keys from `from` up to, but not including, `before`. */
@@ -139,6 +140,26 @@ export function auditRow(row: string, entryId: string): string {
 
 export function auditRows(row: string): RowRange {
   return keysWith(auditPrefix(row));
+}
+
+/** Row of an event, newest first. */
+export function eventRow(occurredOn: string, id: string): string {
+  return `${eventPrefix}${invertedTime(occurredOn)}_${id}`;
+}
+
+export function isEventRow(rowKey: string): boolean {
+  return rowKey.startsWith(eventPrefix);
+}
+
+/** The event of such a row; undefined if the row's key has another form. */
+export function eventOfRow(rowKey: string): { id: string; occurredOn: string } | undefined {
+  const [, inverted, id] = /^e_(\d{13})_(.+)$/.exec(rowKey) ?? [];
+  return id === undefined ? undefined : { id, occurredOn: new Date(latestTime - Number(inverted)).toISOString() };
+}
+
+/** Partition of an event that belongs to no device. Device partitions cannot begin with this prefix. */
+export function eventPartition(id: string): string {
+  return `!event_${id}`;
 }
 
 /** Key row of a creation: named by the hash of the idempotency key, or by the creation's id without one. */

@@ -4,6 +4,7 @@ import { type Attempt, apiVersions, sessionKinds, type VerifyReference } from ".
 import { services } from "../../liveness/model/caller.ts";
 import type { CreationKey } from "../../liveness/model/creations.ts";
 import type { Guard, GuardChange } from "../../liveness/model/guard.ts";
+import type { Place } from "../../liveness/model/references.ts";
 import type { ScheduleEntry, SettledSession } from "../../liveness/model/schedule.ts";
 import { type AuditRecord, decisions, type SessionRecord, type StoredSession } from "../../liveness/model/session.ts";
 import type { SessionPointer } from "../../liveness/model/sessions.ts";
@@ -61,6 +62,10 @@ const fields = {
   reasons: json(z.array(text)),
   revokedOn: text.exactOptional(),
   settledOn: text.exactOptional(),
+  revision: wholeNumber.exactOptional(),
+  events: json(
+    z.array(z.object({ id: text, occurredOn: text, place: text.transform((stored) => stored as Place) })),
+  ).exactOptional(),
   referenceImageId: text.exactOptional(),
   referenceImageHash: text.exactOptional(),
   imageFromClient: z.boolean().exactOptional(),
@@ -192,11 +197,12 @@ export function readListed(entity: Entity): SessionPointer | undefined {
   return prunedOn === undefined ? { sessionId: entity.partitionKey, ...pointer } : undefined;
 }
 
-const settledSchema: z.ZodType<SettledSession> = z.object({
+export const settledSchema: z.ZodType<SettledSession> = z.object({
   sessionId: text,
   kind: z.enum(sessionKinds),
   upstreamVersion: z.enum(apiVersions),
   uploaded: z.boolean(),
+  recorded: z.object({ attempts: z.int(), isComplete: z.boolean(), isFlagged: z.boolean() }).exactOptional(),
 } satisfies Record<keyof SettledSession, z.ZodType>);
 
 const dueSchema = z.object({

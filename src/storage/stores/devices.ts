@@ -2,6 +2,7 @@ import type { DeviceContents, Devices } from "../../liveness/model/devices.ts";
 import { readAll } from "../azure/query.ts";
 import type { StorageTables } from "../azure/table.ts";
 import { removeRows } from "../azure/transactions.ts";
+import { eventKeys } from "../rows/event-rows.ts";
 import {
   boundImageRow,
   devicePartition,
@@ -9,6 +10,7 @@ import {
   guardRowOf,
   guardRows,
   imageOfRow,
+  isEventRow,
   isGuardRow,
   isKeyRow,
   isSessionRow,
@@ -68,6 +70,7 @@ export function createDevices(connection: StorageTables): Devices {
       found.map((stored) => [locationOf(stored).idempotencyRowKey, stored.record.creationId]),
     );
     const kept = new Set(found.map((stored) => locationOf(stored).row));
+    const keptEvents = new Set(found.flatMap(({ record }) => (record.events ?? []).map((ref) => eventKeys(ref).row)));
     return {
       keys: rows
         .filter(({ rowKey }) => isKeyRow(rowKey))
@@ -80,7 +83,10 @@ export function createDevices(connection: StorageTables): Devices {
       }),
       leftovers: rows.flatMap(({ rowKey, etag }) => {
         const owner = sessionRowOfAudit(rowKey);
-        const isLeftover = isGuardRow(rowKey) || (owner !== undefined && !kept.has(owner));
+        const isLeftover =
+          isGuardRow(rowKey) ||
+          (owner !== undefined && !kept.has(owner)) ||
+          (isEventRow(rowKey) && !keptEvents.has(rowKey));
         return isLeftover ? writeRowRef({ partition, row: rowKey, etag }) : [];
       }),
       isEmpty: rows.length === 0,

@@ -1,11 +1,12 @@
 import type { Placed } from "../../liveness/model/references.ts";
 import type { Removals } from "../../liveness/model/removals.ts";
-import type { StoredSession } from "../../liveness/model/session.ts";
+import type { SessionRecord, StoredSession } from "../../liveness/model/session.ts";
 import { type Conditions, keysOnly } from "../azure/query.ts";
 import type { Entity, StorageTables } from "../azure/table.ts";
 import { removeRows } from "../azure/transactions.ts";
+import { eventKeys } from "../rows/event-rows.ts";
 import { devicePartition, locationOf, recordKeys } from "../rows/keys.ts";
-import { prunedPointer, writePointer } from "../rows/rows.ts";
+import { prunedPointer, readSession, writePointer } from "../rows/rows.ts";
 import { readAudits, removeMovedRows } from "./binding.ts";
 import type { WriteCache } from "./creations.ts";
 import { ownKey, readIdleGuard, removeIdleGuard } from "./guards.ts";
@@ -13,26 +14,27 @@ import { ownKey, readIdleGuard, removeIdleGuard } from "./guards.ts";
 /** @param cache sessions that this process has committed. */
 export function createRemovals({ sessions, sessionIds }: StorageTables, cache: WriteCache<StoredSession>): Removals {
   return {
-    markPruned: (sessionId, prunedOn) => sessionIds.merge(prunedPointer(sessionId, prunedOn)),
-    async restorePointer(stored, prunedOn) {
+    async hide(sessionId, prunedOn) {
+      await sessionIds.merge(prunedPointer(sessionId, prunedOn));
+    },
+    async restorePointer(stored) {
       const { partition, row } = locationOf(stored);
-      const pruned = prunedPointer(stored.record.sessionId, prunedOn);
-      await sessionIds.put({ ...writePointer(partition, row, stored.record), ...pruned });
+      const written = await sessionIds.transact([["create", writePointer(partition, row, stored.record)]]);
+      return written.conflict === undefined;
     },
     purge,
     dropPointers,
   };
 
   /** The record's own row is removed last, so that an interrupted purge is found and repeated. */
-  async function purge(stored: StoredSession): Promise<void> {
+  async function purge(stored: StoredSession): Promise<SessionRecord> {
     const { creationId, sessionId, countedFor } = stored.record;
     const { partition, row, idempotencyRowKey, keyPartition = partition, movedFrom } = locationOf(stored);
     cache.forget(sessionId);
     const removing = [row, ...(keyPartition === partition ? [idempotencyRowKey] : [])];
-    const [idle, key, audits] = await Promise.all([
+    const [idle, key] = await Promise.all([
       readIdleGuard(sessions, partition, countedFor, removing),
       ownKey(sessions, keyPartition, idempotencyRowKey, creationId),
-      readAudits(sessions, partition, row, keysOnly),
     ]);
     // A key that a later creation has taken over stays, and with it the guard.
     const guard = key === undefined && keyPartition === partition ? undefined : idle;
@@ -44,10 +46,36 @@ export function createRemovals({ sessions, sessionIds }: StorageTables, cache: W
       sessionIds.remove(sessionId, sessionId),
     ]);
     if (movedFrom !== undefined) await removeMovedRows(sessions, stored, movedFrom);
-    await removeRows(sessions, partition, [...audits.map(({ rowKey }) => rowKey), row]);
+    const record = await removeRecord(stored);
     // The sessions that kept the guard may have been purged at the same time.
     if (guard === undefined) await removeIdleGuard(sessions, partition, countedFor);
     if (keyPartition !== partition) await removeIdleGuard(sessions, keyPartition, countedFor);
+    return record;
+  }
+
+  /** Removes the record with its audit entries and events, also those of an outcome that is recorded meanwhile. */
+  async function removeRecord(stored: StoredSession): Promise<SessionRecord> {
+    const { partition, row } = locationOf(stored);
+    let { record } = stored;
+    for (;;) {
+      const [entity, audits] = await Promise.all([
+        sessions.get(partition, row),
+        readAudits(sessions, partition, row, keysOnly),
+      ]);
+      if (entity !== undefined) ({ record } = readSession(entity));
+      // Events that are older than a move to the device are in the earlier partition.
+      const rows = Map.groupBy(
+        [...audits.map(({ rowKey }) => ({ partition, row: rowKey })), ...(record.events ?? []).map(eventKeys)],
+        (keys) => keys.partition,
+      );
+      for (const [place, keys] of rows)
+        await removeRows(
+          sessions,
+          place,
+          keys.map((key) => key.row),
+        );
+      if (entity === undefined || (await sessions.remove(partition, row, entity.etag)) !== "changed") return record;
+    }
   }
 
   async function dropPointers(of: { deviceCorrelationId: string } | { records: readonly Placed[] }): Promise<void> {

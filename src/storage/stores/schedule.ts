@@ -1,55 +1,34 @@
-import type { TransactionAction } from "@azure/data-tables";
-import type { EntryKey, Move, Schedule, ScheduleEntry, UnreadableEntry } from "../../liveness/model/schedule.ts";
-import { keysOnly, type Query } from "../azure/query.ts";
+import type { EntryKey, Schedule, ScheduleEntry, UnreadableEntry } from "../../liveness/model/schedule.ts";
+import { keysOnly } from "../azure/query.ts";
 import type { Entity, StorageTables } from "../azure/table.ts";
-import { inTransactions, removeRows } from "../azure/transactions.ts";
-import { bucketStart, duePartitions, expiryPartition, shardOf, shardPartitions } from "../rows/keys.ts";
+import { isDeliveryRow } from "../rows/event-rows.ts";
+import { bucketStart, expiryPartition, shardOf, shardPartitions } from "../rows/keys.ts";
 import { readDue, writeDue } from "../rows/rows.ts";
+import { createDueRows, dueAt } from "./due-rows.ts";
 
 /** Rows per page. All sixteen shards may be read concurrently. */
 const pageSize = 500;
 const shards = Array.from({ length: 16 }, (_, shard) => shard);
 
-/** The schedule in the table `expiry`. Rows of one bucket are written and removed in as few transactions as possible. */
+/** The schedule in the table `expiry`. */
 export function createSchedule({ expiry }: StorageTables): Schedule {
-  return { put, move, dueRows, get, oldestDue, missing, remove, removeAll };
-
-  async function put(...rows: readonly ScheduleEntry[]): Promise<void> {
-    await Promise.all(
-      Map.groupBy(rows, bucketOf)
-        .values()
-        .map(async (bucket) => {
-          // A transaction cannot contain a row twice: the last row of a creation wins.
-          const rowOf = new Map(bucket.map((row) => [row.creationId, writeDue(row)]));
-          const entities = [...rowOf.values()];
-          const [only] = entities;
-          if (only !== undefined && entities.length === 1) await expiry.put(only);
-          else await Promise.all(inTransactions(entities.map(toUpsert)).map(write));
-        }),
-    );
-  }
-
-  async function move<T extends Move>(moves: readonly T[]): Promise<T[]> {
-    await put(...moves.flatMap(({ next }) => next ?? []));
-    const leaving = moves.filter(({ due, next }) => next === undefined || bucketOf(due) !== bucketOf(next));
-    const gone = new Set(await remove(leaving.map(({ due }) => due)));
-    return leaving.filter(({ due }) => gone.has(due));
-  }
-
-  async function write(actions: TransactionAction[]): Promise<void> {
-    const { conflict } = await expiry.transact(actions);
-    if (conflict !== undefined) throw new Error(`Rows could not be written to ${expiry.name}: ${conflict.reason}`);
-  }
+  const keysOf = ({ creationId, dueOn }: EntryKey) => ({
+    partition: expiryPartition(creationId, dueOn),
+    row: creationId,
+  });
+  const { put, move, remove } = createDueRows<EntryKey, ScheduleEntry>(expiry, keysOf, writeDue);
+  return { put: (...entries) => put(entries), move, remove, dueRows, get, oldestDue, missing, removeAll };
 
   async function* dueRows(shard: number, now: string): AsyncIterable<ScheduleEntry | UnreadableEntry> {
     for await (const entity of expiry.query({ ...dueAt(shard, now), pageSize })) {
       // A row that cannot be read must not hide the rows after it.
-      yield readOrReport(entity);
+      if (!isDeliveryRow(entity)) yield readOrReport(entity);
     }
   }
 
-  async function get(row: EntryKey): Promise<ScheduleEntry | undefined> {
-    const entity = await expiry.get(bucketOf(row), row.creationId);
+  async function get(entry: EntryKey): Promise<ScheduleEntry | undefined> {
+    const { partition, row } = keysOf(entry);
+    const entity = await expiry.get(partition, row);
     return entity && readDue(entity);
   }
 
@@ -78,18 +57,6 @@ export function createSchedule({ expiry }: StorageTables): Schedule {
     return lost;
   }
 
-  async function remove<T extends EntryKey>(rows: readonly T[]): Promise<T[]> {
-    const gone = await Promise.all(
-      Map.groupBy(rows, bucketOf)
-        .entries()
-        .map(async ([partition, bucket]) => {
-          const missing = await removeRows(expiry, partition, [...new Set(bucket.map(({ creationId }) => creationId))]);
-          return bucket.filter(({ creationId }) => missing.includes(creationId));
-        }),
-    );
-    return gone.flat();
-  }
-
   async function removeAll(creationId: string): Promise<void> {
     const where = { PartitionKey: shardPartitions(creationId), RowKey: creationId };
     for await (const { partitionKey, rowKey } of expiry.query({ where, select: keysOnly })) {
@@ -104,21 +71,4 @@ function readOrReport(entity: Entity): ScheduleEntry | UnreadableEntry {
   } catch (cause) {
     return { creationId: entity.rowKey, cause };
   }
-}
-
-/** Rows of a shard that are due at `now`. Times in this format sort as text. */
-function dueAt(shard: number, now: string): Query {
-  const { from, through } = duePartitions(shard, now);
-  return {
-    where: { PartitionKey: { from, through } },
-    anyOf: [{ PartitionKey: { before: through } }, { dueOn: { through: now } }],
-  };
-}
-
-function bucketOf({ creationId, dueOn }: EntryKey): string {
-  return expiryPartition(creationId, dueOn);
-}
-
-function toUpsert(entity: ReturnType<typeof writeDue>): TransactionAction {
-  return ["upsert", entity, "Replace"];
 }

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { TransactionAction } from "@azure/data-tables";
 import { compact } from "../../compact.ts";
 import { hasLists } from "../../face/model.ts";
+import type { StoredEvent } from "../../liveness/model/events.ts";
 import type { GuardChange } from "../../liveness/model/guard.ts";
 import type { Page } from "../../liveness/model/page.ts";
 import type { Placed, Version } from "../../liveness/model/references.ts";
@@ -10,6 +11,7 @@ import type { ListQuery, SessionPointer, Sessions } from "../../liveness/model/s
 import { maxPageSize, readAll } from "../azure/query.ts";
 import type { StorageTables } from "../azure/table.ts";
 import { inTransactions, maxTransactionRows } from "../azure/transactions.ts";
+import { writeEvent } from "../rows/event-rows.ts";
 import { auditRows, devicePartition, guardRowOf, located, locationOf, recordKeys, sessionRows } from "../rows/keys.ts";
 import { readListPage } from "../rows/page-token.ts";
 import {
@@ -26,6 +28,7 @@ import {
   writeSessionRow,
 } from "../rows/rows.ts";
 import type { WriteCache } from "./creations.ts";
+import { afterRow, writeRowToken } from "./stored-rows.ts";
 
 /** Minimum page size of a list: pointers that an older version of the app has pruned are dropped only after they are read. */
 const minListPageSize = 100;
@@ -37,7 +40,7 @@ const minListPageSize = 100;
  */
 export function createSessions(connection: StorageTables, cache: WriteCache<StoredSession>): Sessions {
   const { sessions, sessionIds } = connection;
-  return { find, recall: cache.recall, load, update, ofDevice, list, auditEntries, probe };
+  return { find, recall: cache.recall, load, update, ofDevice, all, list, auditEntries, probe };
 
   async function find(sessionId: string): Promise<StoredSession | undefined> {
     return (await followPointer(connection, sessionId)).stored;
@@ -54,12 +57,14 @@ export function createSessions(connection: StorageTables, cache: WriteCache<Stor
     record: SessionRecord,
     entries: readonly AuditRecord[] = [],
     guard?: { change: GuardChange; version?: Version },
+    events: readonly StoredEvent[] = [],
   ): Promise<StoredSession | undefined> {
     const location = locationOf(stored);
     const { partition, row, etag } = location;
     cache.forget(record.sessionId);
     const session = writeSession(record, location);
     const actions: TransactionAction[] = [["update", session, "Replace", { etag }]];
+    for (const event of events) actions.push(["upsert", writeEvent(event), "Replace"]);
     if (guard !== undefined) {
       const change = writeGuardChange(partition, guardRowOf(record.countedFor), guard.change);
       actions.push(
@@ -109,6 +114,17 @@ export function createSessions(connection: StorageTables, cache: WriteCache<Stor
     const rows = { after: sessionRows.from, before: sessionRows.before };
     const listed = { list: partition, partition, rows, owner, top, continuationToken };
     return readListPage(sessions, listed, (entity) => readSession(entity).record);
+  }
+
+  async function all(continuationToken?: string): Promise<Page<StoredSession>> {
+    const items: StoredSession[] = [];
+    const { where, ...after } = afterRow(continuationToken);
+    for await (const entity of sessions.query({ ...after, where: { ...where, RowKey: sessionRows } })) {
+      items.push(readSession(entity));
+      const { partitionKey: partition, rowKey: row } = entity;
+      if (items.length === maxPageSize) return { items, continuationToken: writeRowToken({ partition, row }) };
+    }
+    return { items };
   }
 
   async function auditEntries(stored: StoredSession): Promise<AuditRecord[]> {

@@ -8,11 +8,13 @@ import { removeRows } from "../azure/transactions.ts";
 import {
   creationOfEntry,
   deviceOfPartition,
+  eventOfRow,
   imageOfRow,
   isGuardRow,
   isImageLinkKey,
   isKeyRow,
   isSessionRow,
+  type RowKeys,
   readRowRef,
   sessionCreatedOn,
   sessionRowOfAudit,
@@ -33,12 +35,12 @@ export function createStoredRows({ sessions, sessionIds, users }: StorageTables)
   async function page(table: WalkedTable, continuationToken?: string): Promise<Page<FoundRow>> {
     const items: FoundRow[] = [];
     let read = 0;
-    for await (const entity of tables[table].query({ ...readToken(continuationToken), select, pageSize })) {
+    for await (const entity of tables[table].query({ ...afterRow(continuationToken), select, pageSize })) {
       const { partitionKey: partition, rowKey: row, etag } = entity;
       const facts = readers[table](entity);
       if (facts !== undefined) items.push({ ...facts, table, row, ref: writeRowRef({ partition, row, etag }) });
       read += 1;
-      if (read === pageSize) return { items, continuationToken: JSON.stringify([partition, row]) };
+      if (read === pageSize) return { items, continuationToken: writeRowToken({ partition, row }) };
     }
     return { items };
   }
@@ -80,8 +82,13 @@ export function createStoredRows({ sessions, sessionIds, users }: StorageTables)
   }
 }
 
+/** Continuation token of a scan of a whole table, whose last page ended with this row. For the app itself only. */
+export function writeRowToken({ partition, row }: RowKeys): string {
+  return JSON.stringify([partition, row]);
+}
+
 /** Conditions of a page: all rows after the last row of the page before. */
-function readToken(token: string | undefined): Pick<Query, "where" | "anyOf"> {
+export function afterRow(token: string | undefined): Pick<Query, "where" | "anyOf"> {
   if (token === undefined) return { where: {} };
   const [partition, row] = placeShape.parse(JSON.parse(token));
   return {
@@ -131,6 +138,8 @@ function readFacts(entity: Entity): Facts | undefined {
     if (isGuardRow(row)) {
       return { kind: "guard", ...readGuard(entity) };
     }
+    const event = eventOfRow(row);
+    if (event !== undefined) return { kind: "event", occurredOn: event.occurredOn };
     const audited = sessionRowOfAudit(row);
     if (audited !== undefined) return { kind: "auditEntry", sessionCreatedOn: sessionCreatedOn(audited) };
     const image = imageOfRow(row);

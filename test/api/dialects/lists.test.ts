@@ -97,7 +97,7 @@ describe("a list of 2,500 sessions", () => {
     const kind = "livenessWithVerify";
     const known = await list(dialect, "", kind);
     const [pruned = "", kept = ""] = known;
-    await sessions.markPruned(pruned, new Date().toISOString());
+    await sessions.hide(pruned, new Date().toISOString());
     assert.deepEqual(await list(dialect, "?top=1", kind), [kept]);
     const now = Date.now();
     const [almost = ""] = await seed(sessions, 1, { kind, createdOn: new Date(now - 47 * hour).toISOString() });

@@ -227,7 +227,7 @@ describe("a lost answer", () => {
     const { sessions, proxy, committed } = await openRig(t);
     const { record } = await committed();
     proxy.inject("lose-answer", isWrite);
-    await sessions.markPruned(record.sessionId, record.expiresOn);
+    await sessions.hide(record.sessionId, record.expiresOn);
     assert.equal(proxy.strikes(), 1);
     assert.equal((await sessions.find(record.sessionId))?.prunedOn, record.expiresOn);
   });

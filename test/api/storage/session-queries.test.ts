@@ -86,7 +86,7 @@ describe("list", () => {
       .slice(0, 5)
       .map(({ record }) => record.sessionId)
       .sort();
-    await sessions.markPruned(ids[3] ?? "", minutes(20));
+    await sessions.hide(ids[3] ?? "", minutes(20));
     const query = { kind: "liveness", owner, createdAfter: minutes(5) } as const;
     const listed = async (more: { top: number; after?: string }) =>
       (await sessions.list({ ...query, ...more })).map(({ sessionId }) => sessionId);
@@ -133,7 +133,7 @@ describe("requests of a list", () => {
     const query = ownersQuery();
     const ids = await pointers(rig, query.owner, 400);
     const left = [ids[150], ids[399]];
-    await Promise.all(ids.filter((id) => !left.includes(id)).map((id) => rig.sessions.markPruned(id, minutes(20))));
+    await Promise.all(ids.filter((id) => !left.includes(id)).map((id) => rig.sessions.hide(id, minutes(20))));
     for (const [top, expected] of [
       [1, left.slice(0, 1)],
       [2, left],

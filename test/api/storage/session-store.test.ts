@@ -28,12 +28,14 @@ describe("find and load", () => {
     assert.equal(await sessions.find(stored.record.sessionId), undefined);
   });
 
-  test("a pruned session is marked", async (t) => {
+  test("a hidden session is marked", async (t) => {
     const { sessions, stored } = await openWithSession(t);
     const prunedOn = new Date().toISOString();
-    assert.equal(await sessions.markPruned(stored.record.sessionId, prunedOn), true);
+    await sessions.hide(stored.record.sessionId, prunedOn);
     assert.deepEqual(await sessions.find(stored.record.sessionId), { ...stored, prunedOn });
-    assert.equal(await sessions.markPruned(randomUUID(), prunedOn), false);
+    const unknown = randomUUID();
+    await sessions.hide(unknown, prunedOn);
+    assert.equal(await sessions.find(unknown), undefined);
   });
 
   test("a session without a pointer is found again", async (t) => {
@@ -42,9 +44,9 @@ describe("find and load", () => {
     assert.equal(sessionCreatedOn(locationOf(stored).row), createdOn);
     await connection.sessionIds.remove(sessionId, sessionId);
     assert.equal(await sessions.find(sessionId), undefined);
-    const prunedOn = new Date().toISOString();
-    await sessions.restorePointer(stored, prunedOn);
-    assert.deepEqual(await sessions.find(sessionId), { ...stored, prunedOn });
+    assert.equal(await sessions.restorePointer(stored), true);
+    assert.deepEqual(await sessions.find(sessionId), stored);
+    assert.equal(await sessions.restorePointer(stored), false);
   });
 });
 

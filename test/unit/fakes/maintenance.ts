@@ -1,17 +1,31 @@
+import { listEvents } from "../../../src/events/list-events.ts";
 import { drain, type MaintainDeps } from "../../../src/liveness/retain/maintain.ts";
 import type { Hook } from "./calls.ts";
 import type { Process, World } from "./world.ts";
 
-/** One run of the timer in the process, whose deadline is a minute ahead. */
-export function drainOnce(process: Process, world: World, options?: Partial<MaintainDeps>) {
-  return drain(process.maintenance(options), world.now() + 60_000);
+/** One run of the timer in the process, whose deadline is a minute ahead: events and due sessions. */
+export async function drainOnce(process: Process, world: World, options?: Partial<MaintainDeps>) {
+  const maintenance = process.maintenance(options);
+  const { recorded } = await listEvents(
+    { ...maintenance, targets: process.deps.targets },
+    new Date(world.now()).toISOString(),
+  );
+  return drain({ ...maintenance, recorded }, world.now() + 60_000);
 }
 
 /** One run of the timer in a new process: counts, failures, and the calls without the queries for due rows. */
 export async function runMaintenance(world: World, options?: Partial<MaintainDeps>, hook?: Hook) {
   const process = world.start(hook);
   const maintenance = process.maintenance(options);
-  const { due, oldestDueOn, ...summary } = await drain(maintenance, world.now() + 60_000);
+  const { recorded } = await listEvents(
+    { ...maintenance, targets: world.targets },
+    new Date(world.now()).toISOString(),
+  );
+  const { due, oldestDueOn, ...summary } = await drain({ ...maintenance, recorded }, world.now() + 60_000);
+  // The timer removes the lists of days that have ended; tests need not wait for the end of the day.
+  const { outcomeIndex, retention } = { ...world.start().deps, ...options };
+  const keptSince = world.now() - (retention.outcomeDays - 1) * 86_400_000;
+  await outcomeIndex.removeBefore(new Date(keptSince).toISOString(), Number.POSITIVE_INFINITY);
   const names = process.calls.names.filter((name) => name !== "expiry.query");
   return { summary, due, oldestDueOn, failures: maintenance.failures, names };
 }

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import type { DeliveryTarget } from "../../../src/events/delivery-target.ts";
+import { createPublisher } from "../../../src/events/publisher.ts";
 import type { CreateRequest } from "../../../src/face/codec.ts";
 import type { SessionKind, SessionRequest } from "../../../src/face/model.ts";
 import type { Bookmarks } from "../../../src/liveness/model/bookmarks.ts";
@@ -23,6 +25,8 @@ import { createStorage, type Storage, type Tables, viewTables } from "./tables.t
 /** The service, the time and the processes of the app, on any storage. */
 export interface Stage {
   service: Service;
+  /** Receivers of events, of all processes. */
+  targets: DeliveryTarget[];
   /** Milliseconds since the epoch. */
   now(): number;
   advance(time: { seconds?: number; minutes?: number; hours?: number; days?: number }): void;
@@ -47,7 +51,9 @@ export interface World extends Stage {
 
 export interface Process {
   calls: Calls;
-  deps: OpenSessionDeps & RecordResultDeps & TableStores & { retention: Retention; bookmarks: Bookmarks };
+  deps: OpenSessionDeps &
+    RecordResultDeps &
+    TableStores & { retention: Retention; bookmarks: Bookmarks; targets: readonly DeliveryTarget[] };
   /** Dependencies of a run. Defaults: no effective rate limit, one worker; failures are collected in `failures`. */
   maintenance(options?: Partial<MaintainDeps>): MaintainDeps & { failures: MaintenanceFailure[] };
   /** Runs an operation until it ends or the process is stopped. */
@@ -66,6 +72,7 @@ export interface Connected {
 /** @param connect returns the storage of a process that makes its requests through `calls`. */
 export function createStage(connect: (calls: Calls, now: Clock) => Connected): Stage {
   const service = createService();
+  const targets: DeliveryTarget[] = [];
   let nowMs = startOfTime;
   let ids = 0;
   const now = () => nowMs;
@@ -74,9 +81,12 @@ export function createStage(connect: (calls: Calls, now: Clock) => Connected): S
     const calls = createCalls(hook);
     const { tables, images, bookmarks } = connect(calls, now);
     const connection = { ...tables, retryPolicy: { ...defaultRetryPolicy, sleep: async () => undefined }, now };
+    const stores = createTableStores(connection);
     const deps = {
       face: createFakeFaceService(service, calls, now),
-      ...createTableStores(connection),
+      ...stores,
+      targets,
+      publish: createPublisher({ targets, outbox: stores.outbox, now }),
       images,
       bookmarks,
       now,
@@ -116,6 +126,7 @@ export function createStage(connect: (calls: Calls, now: Clock) => Connected): S
 
   return {
     service,
+    targets,
     now,
     start,
     advance({ seconds = 0, minutes = 0, hours = 0, days = 0 }) {
@@ -173,9 +184,27 @@ export function sessionAt({ service }: Stage): string {
   return service.live.keys().next().value ?? assert.fail("the service has no session");
 }
 
-/** Asserts that storage contains no rows, images and bookmarks. */
+/**
+ * Asserts that storage contains no rows, images and bookmarks, besides the events that announce erasures and the time up to
+ * which the lists across devices are complete.
+ */
 export function assertNothingStored(world: World, message?: string): void {
-  assert.deepEqual(world.everything(), createWorld().everything(), message);
+  const announcement = "!event_";
+  const rest = Object.entries(world.everything()).map(([name, rows]: [string, object[]]) => [
+    name,
+    rows.filter((row) => !("partitionKey" in row) || !isKept(row)),
+  ]);
+  function isKept(row: { partitionKey?: unknown; partition?: unknown; place?: unknown; rowKey?: unknown }): boolean {
+    const places = [row.partitionKey, row.partition, row.place].map(String);
+    return row.rowKey === "complete" || places.some((place) => place.startsWith(announcement));
+  }
+  assert.deepEqual(Object.fromEntries(rest), createWorld().everything(), message);
+}
+
+/** Asserts the same of a world in which the retention of the announcements has ended. */
+export function assertNothingLeft(world: World, message?: string): void {
+  assertNothingStored(world, message);
+  assert.equal(JSON.stringify(world.everything()).includes("!event_"), false, message);
 }
 
 export const trusted: Caller = { trusted: true, clientName: "a-service" };

@@ -143,6 +143,9 @@ describe("binding a session to its device, interrupted and repeated", async () =
     const guard = world.tables.guards.get(device, "g")?.value;
     assert.deepEqual(guard?.recent, [record.createdOn], "the guard counts the session once");
     await eraseDevice(world.start().deps, device);
+    // The interrupted request has left an entry for its event, which was not recorded.
+    world.advance({ minutes: 11 });
+    await runTimer(world.start());
     assertNothingIsLeft(world);
   });
 });

@@ -1,7 +1,7 @@
 import { describe } from "node:test";
 import { arranged, expire, scenarios, userScenarios } from "../fakes/kill-points.ts";
 import { testInterruptions } from "../fakes/moments.ts";
-import { assertNothingStored, type Process, type World } from "../fakes/world.ts";
+import { assertNothingLeft, type Process, type World } from "../fakes/world.ts";
 
 // The test of the same name in test/api/storage repeats the walk over Azurite, where it takes longer.
 
@@ -11,7 +11,7 @@ for (const scenario of [...scenarios, ...userScenarios]) {
     const operate = ({ deps }: Process, world: World) => scenario.operate(deps, world);
     await testInterruptions("removes everything", arrange, operate, async (world) => {
       await expire(world);
-      assertNothingStored(world);
+      assertNothingLeft(world);
     });
   });
 }

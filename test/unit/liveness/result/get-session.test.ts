@@ -54,9 +54,19 @@ for (const [name, operate] of Object.entries({ getSession, deleteSession })) {
     await assertMissing(trusted, "livenessWithVerify", sessionId);
     await assertMissing(bob, "liveness", sessionId);
     await assertMissing(trusted, "liveness", "unknown");
-    await deps.removals.markPruned(sessionId, "2026-03-01T12:00:00.000Z");
+    await deps.removals.hide(sessionId, "2026-03-01T12:00:00.000Z");
     await assertMissing(alice, "liveness", sessionId);
     assert.equal(callsService(calls.names), false);
+  });
+
+  test(`${name} of a session past its retention, before any run of the timer -> SessionNotFound`, async () => {
+    const { world, sessionId } = await seedWorld();
+    const { calls, deps } = world.start();
+    const hourly = { ...deps, retention: { ...deps.retention, sessionHours: 1 } };
+    world.advance({ minutes: 60 });
+    await assert.rejects(operate(hourly, trusted, "liveness", sessionId), notFound);
+    assert.equal(callsService(calls.names), false);
+    await operate(deps, trusted, "liveness", sessionId);
   });
 }
 
@@ -147,7 +157,7 @@ describe("deleteSession", async () => {
     const { world, sessionId } = await finished();
     const { calls, deps } = world.start();
     await deleteSession(deps, alice, "liveness", sessionId);
-    const order = ["face.get", "sessions.transact", "face.revoke", "sessionids.merge"];
+    const order = ["face.get", "expiry.put", "sessions.transact", "face.revoke", "sessionids.merge"];
     assert.deepEqual(calls.names, ["sessionids.get", "sessions.get", ...order]);
     assertDeleted(world);
   });

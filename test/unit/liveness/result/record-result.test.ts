@@ -40,7 +40,7 @@ describe("recordResult", () => {
     const { world, stored } = await seedWorld({}, failedAttempt("FaceTrackingFailed"), realFace());
     const { calls, deps } = world.start();
     const recorded = await recordResult(deps, stored);
-    assert.deepEqual(calls.names, ["face.get", "sessions.transact"]);
+    assert.deepEqual(calls.names, ["face.get", "expiry.put", "sessions.transact"]);
     assert.deepEqual(recorded.stored.record, world.record());
     assert.equal(recorded.requestId, "request-of-get");
     assert.equal(recorded.state?.attempts.length, 2);
@@ -99,7 +99,7 @@ describe("recordResult for a session that the service no longer knows", () => {
     world.service.live.clear();
     const { calls, deps } = world.start();
     const recorded = await recordResult(deps, accepted, { digest: "another" });
-    assert.deepEqual(calls.names, ["face.get", "sessions.query", "sessions.get", "sessions.transact"]);
+    assert.deepEqual(calls.names, ["face.get", "sessions.query", "sessions.get", "expiry.put", "sessions.transact"]);
     const { decision, reasons } = recorded.stored.record;
     assert.deepEqual([decision, reasons], ["rejected", ["ClientDigestMismatch"]]);
   });
@@ -109,7 +109,7 @@ describe("recordResult for a session that the service no longer knows", () => {
     world.advance({ hours: 48 });
     const { calls, deps } = world.start();
     await recordResult(deps, stored);
-    assert.deepEqual(calls.names, ["sessions.transact"]);
+    assert.deepEqual(calls.names, ["expiry.put", "sessions.transact"]);
     assert.equal(world.record().status, "Expired");
   });
 
@@ -147,7 +147,7 @@ describe("recordResult with a concurrent write", () => {
     const recorded = await recordResult(deps, stored);
     // Reads the record again, and the guard because the decision differs.
     const again = ["sessions.get", "sessions.get", "sessions.transact"];
-    assert.deepEqual(calls.names, ["face.get", "sessions.transact", ...again]);
+    assert.deepEqual(calls.names, ["face.get", "expiry.put", "sessions.transact", ...again]);
     const { decision, reasons } = recorded.stored.record;
     assert.deepEqual([decision, reasons], ["rejected", ["ClientDigestMismatch"]]);
     assert.deepEqual(recorded.stored.record, world.record());

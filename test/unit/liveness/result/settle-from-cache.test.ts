@@ -28,10 +28,10 @@ describe("settleSession in the process that created the session", () => {
     play(world.service, sessionId, realFace());
     const record = await settle();
     assert.equal(record.decision, "accepted");
-    assert.deepEqual(calls(), ["face.get", "sessions.transact"]);
+    assert.deepEqual(calls(), ["face.get", "expiry.put", "sessions.transact"]);
     assert.deepEqual(world.record(), record);
     assert.deepEqual(await settle(), record);
-    assert.deepEqual(calls().slice(2), ["sessionids.get", "sessions.get", "face.get"]);
+    assert.deepEqual(calls().slice(3), ["sessionids.get", "sessions.get", "face.get"]);
   });
 
   test("no result -> reads the record before it answers SessionNotFinished", async () => {

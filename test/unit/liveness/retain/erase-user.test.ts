@@ -62,10 +62,10 @@ describe("eraseUser", () => {
     assert.deepEqual([...world.blobs.images.keys()], ["held/passport"]);
   });
 
-  test("an unknown user -> no sessions, one request", async () => {
+  test("an unknown user -> no sessions, and only the requests of the event", async () => {
     const { deps, calls } = createWorld().start();
     assert.deepEqual(await eraseUser(deps, user), { sessions: 0 });
-    assert.deepEqual(calls.names, ["users.query"]);
+    assert.deepEqual(calls.names, ["users.query", "expiry.put", "sessions.put"]);
   });
 
   test("more sessions than a page has -> all of them, each page read once", async () => {

@@ -35,6 +35,21 @@ function maintain(process: Process, world: World, sessionHours: number) {
   return drainOnce(process, world, { retention: { sessionHours, outcomeDays: 90 } });
 }
 
+/**
+ * Everything stored, with one id for all events: an event that is announced by a repetition has another id. In a list of events,
+ * only the partition of a place matters.
+ */
+function withoutEventIds(world: World): unknown[] {
+  const ids = /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+  const isListedEvent = ({ partitionKey = "" }: { partitionKey?: string }) => partitionKey.startsWith("events_");
+  const masked = (row: object) =>
+    JSON.stringify(Object.entries({ ...row, ...(isListedEvent(row) && { idempotencyRowKey: "" }) }).sort()).replaceAll(
+      ids,
+      "an-event",
+    );
+  return Object.values(world.everything()).map((rows: object[]) => rows.map(masked).sort());
+}
+
 /** Repeats runs until one finds no row due. */
 async function runUntilDone(world: World, sessionHours: number): Promise<void> {
   for (let round = 0; round < 5; round += 1) {
@@ -107,7 +122,7 @@ for (const { what, sessionHours, arrange, expected, left } of scenarios) {
     const run = (process: Process, world: World) => maintain(process, world, sessionHours);
     const undisturbed = await prepare();
     const { oldestDueOn: _, ...summary } = await run(undisturbed.start(), undisturbed);
-    const end = undisturbed.everything();
+    const end = withoutEventIds(undisturbed);
 
     test("not interrupted -> does all work that is due and keeps only the rows still needed", () => {
       const nothing = { collected: 0, pruned: 0, purged: 0, abandoned: 0, failed: 0, left: 0 };
@@ -124,7 +139,7 @@ for (const { what, sessionHours, arrange, expected, left } of scenarios) {
       assertOutcomesFirst(world, { failed: !("stopped" in outcome) });
       skipBackoff(world);
       await runUntilDone(world, sessionHours);
-      assert.deepEqual(world.everything(), end);
+      assert.deepEqual(withoutEventIds(world), end);
     });
 
     test("two concurrent runs -> reach the same end without failures", async () => {
@@ -134,7 +149,9 @@ for (const { what, sessionHours, arrange, expected, left } of scenarios) {
       )) {
         assert.equal(failed, 0);
       }
-      assert.deepEqual(world.everything(), end);
+      // A run that finds an outcome of the other one leaves its event to the next run.
+      await runUntilDone(world, sessionHours);
+      assert.deepEqual(withoutEventIds(world), end);
     });
   });
 }

@@ -1,0 +1,84 @@
+import type { Bookmarks } from "../liveness/model/bookmarks.ts";
+import type { OutcomeEntry } from "../liveness/model/events.ts";
+import type { Sessions } from "../liveness/model/sessions.ts";
+import { outcomeEntry } from "../liveness/result/announce.ts";
+import type { Retention } from "../liveness/retain/retention.ts";
+import { walkOn } from "../liveness/retain/walk.ts";
+import type { EventDeps } from "./list-events.ts";
+
+export interface KeepIndexDeps extends EventDeps {
+  sessions: Sessions;
+  bookmarks: Bookmarks;
+  retention: Retention;
+}
+
+const dayMs = 86_400_000;
+
+/**
+ * Removes outcomes from the lists whose retention has ended, and records up to which time the lists are complete. Lists that
+ * have no such time, because they are new or an operator has removed them, are built from the records first, over several
+ * runs.
+ *
+ * @param startedOn when the run began, RFC 3339: entries of the schedules that were due then have been visited, or are left.
+ */
+export async function keepIndex(deps: KeepIndexDeps, startedOn: string, deadline: number): Promise<void> {
+  const { outcomeIndex, schedule, retention } = deps;
+  try {
+    const keptSince = new Date(Date.parse(startedOn) - retention.outcomeDays * dayMs).toISOString();
+    await outcomeIndex.removeBefore(keptSince, deadline);
+    const isBuilt = (await outcomeIndex.completeTo()) !== undefined || (await build(deps, deadline));
+    if (!isBuilt) return;
+    // An outcome may be missing whose entry is still due: it was recorded by a process that stopped.
+    const oldest = await schedule.oldestDue(startedOn);
+    await outcomeIndex.setCompleteTo(oldest !== undefined && oldest < startedOn ? oldest : startedOn);
+  } catch (cause) {
+    deps.onFailure({ cause });
+  }
+}
+
+/** Adds the outcomes of further sessions. True after the last of them. */
+async function build(deps: KeepIndexDeps, deadline: number): Promise<boolean> {
+  const { sessions, outcomeIndex, bookmarks, now } = deps;
+  if (now() >= deadline) return false;
+  let failed = false;
+  const onFailure = ({ cause }: { cause: unknown }) => {
+    failed = true;
+    deps.onFailure({ cause });
+  };
+  await walkOn(
+    { ...deps, onFailure },
+    {
+      name: "outcomes",
+      async list(place) {
+        const page = await sessions.all(place);
+        return { ...page, items: page.items.map((stored) => ({ stored, place })) };
+      },
+      async visit(items) {
+        const decided = items.flatMap(({ stored: { record, place } }) => {
+          const { decision, settledOn = record.createdOn, revision = 1 } = record;
+          return decision === undefined ? [] : outcomeEntry({ ...record, decision, revision }, place, settledOn);
+        });
+        await outcomeIndex.put(decided);
+        await removeErased(deps, decided, items[0]?.place);
+        return decided.length;
+      },
+    },
+    deadline,
+  );
+  return !failed && (await bookmarks.read("outcomes")) === undefined;
+}
+
+/** Removes outcomes whose sessions were erased after their page was read. @param place of the page. */
+async function removeErased(
+  { sessions, outcomeIndex }: KeepIndexDeps,
+  added: readonly OutcomeEntry[],
+  place: string | undefined,
+): Promise<void> {
+  if (added.length === 0) return;
+  const { items } = await sessions.all(place);
+  const left = new Set(items.map(({ record }) => record.creationId));
+  // A session that was created meanwhile may have moved others to the next page.
+  for (const entry of added.filter(({ creationId }) => !left.has(creationId))) {
+    if ((await sessions.load(entry)) === undefined) await outcomeIndex.remove([entry]);
+  }
+}

@@ -1,0 +1,148 @@
+import { compact } from "../compact.ts";
+import type { Clock } from "../liveness/model/clock.ts";
+import {
+  type DeliveryEntry,
+  type DeliveryMove,
+  type DeliverySchedule,
+  type Outbox,
+  retryOn,
+  type StoredEvent,
+} from "../liveness/model/events.ts";
+import type { Schedule, ScheduleEntry, SettledSession } from "../liveness/model/schedule.ts";
+import { addToLists, type EventLists, removeFromLists } from "../liveness/retain/event-lists.ts";
+import { createSemaphore } from "../semaphore.ts";
+import { pendingTargets } from "./attempt.ts";
+import type { DeliveryTarget } from "./delivery-target.ts";
+
+export interface EventDeps extends EventLists {
+  targets: readonly DeliveryTarget[];
+  outbox: Outbox;
+  deliverySchedule: DeliverySchedule;
+  schedule: Schedule;
+  now: Clock;
+  onFailure(failure: { event?: string; shard?: number; cause: unknown }): void;
+}
+
+const shards = Array.from({ length: 16 }, (_, shard) => shard);
+/** Concurrent reads of events. */
+const maxReads = 32;
+/** Events of one batch. */
+const maxBatch = 100;
+/** An entry without its event: the outcome is being recorded, or was not recorded after all. No write takes this long. */
+const recordingMs = 10 * 60_000;
+
+/** Due entries that are left after the listing. */
+export interface Listed {
+  /** Entries whose events are to be delivered now. */
+  deliverable: DeliveryEntry[];
+  /** What is recorded of sessions whose own entries may be due in this run, by creation. */
+  recorded: Map<string, SettledSession>;
+  listed: number;
+  failed: number;
+}
+
+/**
+ * Adds new events and their outcomes to the lists across devices, in batches, and gives the timer's schedule what is recorded
+ * of their sessions. Repeated, concurrent and interrupted runs are harmless: an entry moves on after its batch is written.
+ *
+ * @param now RFC 3339; entries that are due then are visited.
+ */
+export async function listEvents(deps: EventDeps, now: string): Promise<Listed> {
+  const total: Listed = { deliverable: [], recorded: new Map(), listed: 0, failed: 0 };
+  const semaphore = createSemaphore(maxReads);
+  await Promise.all(shards.map((shard) => listShard(deps, shard, now, semaphore, total)));
+  return total;
+}
+
+async function listShard(
+  deps: EventDeps,
+  shard: number,
+  now: string,
+  semaphore: ReturnType<typeof createSemaphore>,
+  total: Listed,
+): Promise<void> {
+  const fail = (failure: Parameters<EventDeps["onFailure"]>[0]) => {
+    total.failed += 1;
+    deps.onFailure(failure);
+  };
+  const commit = async (entries: DeliveryEntry[]) => {
+    const visits = await Promise.all(
+      entries.map((due) =>
+        semaphore.run(() => visit(deps, due)).catch((cause: unknown) => fail({ event: due.id, cause })),
+      ),
+    );
+    try {
+      const done = visits.filter((ended) => ended !== undefined);
+      await commitVisits(deps, done);
+      total.listed += done.filter(({ event }) => event !== undefined).length;
+      total.deliverable.push(...done.flatMap(({ deliverable }) => deliverable ?? []));
+      for (const { event } of done) noteRecorded(total.recorded, event?.next);
+    } catch (cause) {
+      fail({ shard, cause });
+    }
+  };
+  try {
+    let batch: DeliveryEntry[] = [];
+    for await (const due of deps.deliverySchedule.dueRows(shard, now)) {
+      if ("cause" in due) fail({ event: due.creationId, cause: due.cause });
+      else if (due.isListed) total.deliverable.push(due);
+      else batch.push(due);
+      if (batch.length < maxBatch) continue;
+      await commit(batch);
+      batch = [];
+    }
+    if (batch.length > 0) await commit(batch);
+  } catch (cause) {
+    fail({ shard, cause });
+  }
+}
+
+/** Of several outcomes of a session, the one with the most attempts is kept. */
+function noteRecorded(recorded: Listed["recorded"], next: ScheduleEntry | undefined): void {
+  const { session, creationId = "" } = next ?? {};
+  if (session?.recorded === undefined) return;
+  const known = recorded.get(creationId)?.recorded?.attempts ?? -1;
+  if (session.recorded.attempts > known) recorded.set(creationId, session);
+}
+
+/** Result of the visit of one entry. */
+interface Visit {
+  event?: StoredEvent;
+  move?: DeliveryMove;
+  /** The session's entry in the timer's schedule, with what is recorded. */
+  scheduled?: ScheduleEntry;
+  deliverable?: DeliveryEntry;
+}
+
+async function visit({ targets, outbox, now }: EventDeps, due: DeliveryEntry): Promise<Visit> {
+  const event = await outbox.get(due);
+  if (event === undefined) {
+    // The outcome is still being recorded, or another one was recorded first, or its session was erased.
+    return now() - Date.parse(due.occurredOn) > recordingMs ? { move: { due } } : {};
+  }
+  const { next } = event;
+  // Once the token has ended, the session's entry may have moved on.
+  const scheduled = next && Date.parse(next.dueOn) > now() ? next : undefined;
+  if (pendingTargets(event, targets).length === 0) return compact({ event, move: { due }, scheduled });
+  const listed: DeliveryEntry = { ...due, isListed: true };
+  const dueOn = retryOn(event, 0, Date.parse(event.occurredOn)) ?? due.dueOn;
+  if (Date.parse(dueOn) > now()) return compact({ event, move: { due, next: { ...listed, dueOn } }, scheduled });
+  return compact({ event, move: { due, next: listed }, scheduled, deliverable: listed });
+}
+
+async function commitVisits(deps: EventDeps, visits: readonly Visit[]): Promise<void> {
+  const events = visits.flatMap(({ event }) => event ?? []);
+  await Promise.all([
+    addToLists(deps, events),
+    deps.schedule.put(...visits.flatMap(({ scheduled }) => scheduled ?? [])),
+  ]);
+  const moves = visits.flatMap(({ move, scheduled }) => (move ? { ...move, scheduled } : []));
+  for (const { due, next, scheduled } of await deps.deliverySchedule.move(moves)) {
+    // Another run has visited the event and leaves the same; but after an erasure, nothing may be left.
+    const event = events.find(({ id }) => id === due.id);
+    if (event === undefined || (await deps.outbox.get(due)) !== undefined) continue;
+    if (next !== undefined) await deps.deliverySchedule.remove([next]);
+    if (scheduled !== undefined) await deps.schedule.remove([scheduled]);
+    await removeFromLists(deps, [event]);
+  }
+}

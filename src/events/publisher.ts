@@ -1,0 +1,55 @@
+import type { Clock } from "../liveness/model/clock.ts";
+import type { Outbox, Publish, StoredEvent } from "../liveness/model/events.ts";
+import { attempt, pendingTargets, withResults } from "./attempt.ts";
+import type { DeliveryTarget } from "./delivery-target.ts";
+
+export interface PublisherDeps {
+  targets: readonly DeliveryTarget[];
+  outbox: Pick<Outbox, "mark">;
+  now: Clock;
+  /** Longest wait for the deliveries. Default 1 second. They continue afterwards. */
+  waitMs?: number;
+}
+
+/** Deliveries in progress. With more, as of a receiver that hangs, events are left to the timer. */
+const maxInFlight = 64;
+
+/** Delivers new events at once. What fails or takes too long is left to the timer's schedule. */
+export function createPublisher({ targets, outbox, now, waitMs = 1000 }: PublisherDeps): Publish {
+  let inFlight = 0;
+
+  async function deliver(event: StoredEvent): Promise<boolean> {
+    inFlight += 1;
+    try {
+      const results = await attempt(event, pendingTargets(event, targets));
+      const deliveries = withResults(event, results, now());
+      const isChanged = results.values().some(({ outcome }) => outcome !== "retry");
+      if (isChanged) await outbox.mark(event, { deliveries, attempts: 0 });
+      return pendingTargets({ ...event, deliveries }, targets).length === 0;
+    } catch {
+      // Without the mark, the timer delivers the event again.
+      return false;
+    } finally {
+      inFlight -= 1;
+    }
+  }
+
+  return async (events) => {
+    const wanted = events.filter((event) => pendingTargets(event, targets).length > 0);
+    const ended = new Set<StoredEvent>();
+    const deliveries = wanted
+      .slice(0, Math.max(0, maxInFlight - inFlight))
+      .map(async (event) => (await deliver(event)) && ended.add(event));
+    if (deliveries.length > 0) await withinTime(Promise.all(deliveries), waitMs);
+    return wanted.filter((event) => !ended.has(event));
+  };
+}
+
+async function withinTime(work: Promise<unknown>, ms: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const over = new Promise((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, over]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,118 @@
+import {
+  type DeliveryEntry,
+  type DeliveryMove,
+  type DeliveryState,
+  retryOn,
+  type StoredEvent,
+} from "../liveness/model/events.ts";
+import { createSemaphore } from "../semaphore.ts";
+import { attempt, giveUp, longestWaitMs, pendingTargets, type Results, withResults } from "./attempt.ts";
+import type { DeliveryTarget } from "./delivery-target.ts";
+import type { EventDeps } from "./list-events.ts";
+
+export interface RetryDeps extends EventDeps {
+  /** Called when an event is kept as failed for some receivers. */
+  onGivenUp(event: StoredEvent, receivers: readonly string[]): void;
+}
+
+export interface RetrySummary {
+  /** Events of this run that no receiver still waits for. */
+  delivered: number;
+  retried: number;
+  givenUp: number;
+  failed: number;
+}
+
+/** Concurrent deliveries. */
+const maxDeliveries = 16;
+/** Successive failures of a receiver after which it gets no more events in this run. */
+const maxFailures = 10;
+/** Entries that are moved with one request. */
+const maxBatch = 50;
+
+/** Delivers due events again, until the deadline (milliseconds since the epoch). What is left stays due. */
+export async function retryDeliveries(
+  deps: RetryDeps,
+  entries: readonly DeliveryEntry[],
+  deadline: number,
+): Promise<RetrySummary> {
+  const summary: RetrySummary = { delivered: 0, retried: 0, givenUp: 0, failed: 0 };
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(), Math.max(0, deadline - deps.now()));
+  timer.unref();
+  const semaphore = createSemaphore(maxDeliveries);
+  const run = { ...deps, targets: deps.targets.map(withBreaker), signal: abort.signal, summary };
+  try {
+    for (let from = 0; from < entries.length && !abort.signal.aborted; from += maxBatch) {
+      const batch = entries.slice(from, from + maxBatch);
+      const moves = await Promise.all(batch.map((due) => semaphore.run(() => retryOne(run, due))));
+      await deps.deliverySchedule.move(moves.flatMap((move) => move ?? []));
+    }
+  } catch (cause) {
+    summary.failed += 1;
+    deps.onFailure({ cause });
+  } finally {
+    clearTimeout(timer);
+  }
+  return summary;
+}
+
+type RetryRun = RetryDeps & { signal: AbortSignal; summary: RetrySummary };
+
+/** Undefined: the entry stays as it is. Never rejects. */
+async function retryOne(run: RetryRun, due: DeliveryEntry): Promise<DeliveryMove | undefined> {
+  try {
+    const event = await run.outbox.get(due);
+    if (event === undefined) return { due };
+    const wanting = pendingTargets(event, run.targets);
+    if (wanting.length === 0) return { due };
+    const results = await attempt(event, wanting, run.signal);
+    if (run.signal.aborted) return undefined;
+    return await commitAttempt(run, due, event, results);
+  } catch (cause) {
+    run.summary.failed += 1;
+    run.onFailure({ event: due.id, cause });
+    return undefined;
+  }
+}
+
+async function commitAttempt(
+  run: RetryRun,
+  due: DeliveryEntry,
+  event: StoredEvent,
+  results: Results,
+): Promise<DeliveryMove> {
+  const { summary, now } = run;
+  const attempts = event.attempts + 1;
+  const deliveries = withResults(event, results, now());
+  const isDone = pendingTargets({ ...event, deliveries }, run.targets).length === 0;
+  const retry = isDone ? undefined : retryOn(event, attempts, now());
+  // A receiver that asks for a longer wait than the schedule's gets it.
+  const dueOn = retry && new Date(Math.max(Date.parse(retry), now() + longestWaitMs(results))).toISOString();
+  const state: DeliveryState =
+    dueOn === undefined
+      ? { deliveries: giveUp(deliveries), attempts }
+      : { deliveries, attempts, dueOn, previousDueOn: due.dueOn };
+  const isKept = await run.outbox.mark(event, state);
+  summary[dueOn === undefined ? "delivered" : "retried"] += 1;
+  const failed = [...results.keys()].filter((name) => state.deliveries[name]?.state === "failed");
+  if (failed.length > 0) {
+    summary.givenUp += 1;
+    run.onGivenUp(event, failed);
+  }
+  return isKept && dueOn !== undefined ? { due, next: { ...due, dueOn } } : { due };
+}
+
+/** A receiver that fails again and again gets no more events in this run; each of them counts as tried. */
+function withBreaker(target: DeliveryTarget): DeliveryTarget {
+  let failures = 0;
+  return {
+    ...target,
+    async deliver(event, signal) {
+      if (failures >= maxFailures) return { outcome: "retry", cause: "ReceiverUnavailable" };
+      const result = await target.deliver(event, signal);
+      failures = result.outcome === "delivered" ? 0 : failures + 1;
+      return result;
+    },
+  };
+}

@@ -1,0 +1,32 @@
+import { createHash } from "node:crypto";
+import type { Clock, NewId } from "../model/clock.ts";
+import { eventId, type Outbox, type Publish } from "../model/events.ts";
+
+export interface AnnounceErasureDeps {
+  outbox: Outbox;
+  publish: Publish;
+  now: Clock;
+  newId: NewId;
+}
+
+const erasures = {
+  device: { type: "liveness.device.erased", property: "deviceCorrelationIdSha256" },
+  user: { type: "liveness.user.erased", property: "userCorrelationIdSha256" },
+} as const;
+
+/**
+ * Announces an erasure that is complete, also one that found nothing: an earlier call may have been interrupted before it
+ * announced what it erased. The event contains only a hash of the id, by which an app that knows the id recognises it.
+ */
+export async function announceErasure(
+  { outbox, publish, now, newId }: AnnounceErasureDeps,
+  subject: keyof typeof erasures,
+  id: string,
+  counts: object,
+): Promise<void> {
+  const { type, property } = erasures[subject];
+  const nowMs = now();
+  const data = { [property]: createHash("sha256").update(id).digest("hex"), ...counts };
+  const event = { id: eventId(nowMs, newId()), occurredOn: new Date(nowMs).toISOString(), type, data };
+  await publish([await outbox.put({ ...event, deliveries: {}, attempts: 0 })]);
+}

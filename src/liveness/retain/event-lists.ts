@@ -1,0 +1,52 @@
+import type { DeliverySchedule, EventRef, Outbox, StoredEvent } from "../model/events.ts";
+import { retryOn } from "../model/events.ts";
+import type { EventIndex, OutcomeIndex } from "../model/outcome-index.ts";
+import type { SessionRecord } from "../model/session.ts";
+
+/** The lists across devices. */
+export interface EventLists {
+  outcomeIndex: OutcomeIndex;
+  eventIndex: EventIndex;
+}
+
+/** Adds events, and the outcomes that they announce, to the lists. */
+export async function addToLists(
+  { outcomeIndex, eventIndex }: EventLists,
+  events: readonly StoredEvent[],
+): Promise<void> {
+  if (events.length === 0) return;
+  const refs = events.map(({ id, occurredOn, place }) => ({ id, occurredOn, place }));
+  await Promise.all([outcomeIndex.put(events.flatMap(({ outcome }) => outcome ?? [])), eventIndex.put(refs)]);
+}
+
+export async function removeFromLists(
+  { outcomeIndex, eventIndex }: EventLists,
+  events: readonly StoredEvent[],
+): Promise<void> {
+  await Promise.all([outcomeIndex.remove(events.flatMap(({ outcome }) => outcome ?? [])), eventIndex.remove(events)]);
+}
+
+export interface ForgetDeps extends EventLists {
+  outbox: Outbox;
+  deliverySchedule: DeliverySchedule;
+}
+
+/** Removes what leads to a session's events: their entries in the schedule and in the lists, but not the events. */
+export async function forgetEvents(deps: ForgetDeps, record: SessionRecord): Promise<void> {
+  const { outbox, deliverySchedule, outcomeIndex, eventIndex } = deps;
+  const { decision, events: refs = [] } = record;
+  if (decision === undefined) return;
+  const found = await Promise.all(refs.map((ref) => outbox.get(ref)));
+  await Promise.all([
+    deliverySchedule.remove(refs.flatMap((ref, index) => entriesOf(ref, found[index]))),
+    outcomeIndex.remove([record]),
+    eventIndex.remove(refs),
+  ]);
+}
+
+/** All entries that the schedule of deliveries may have of an event. */
+function entriesOf(ref: EventRef, event: StoredEvent | undefined): { id: string; dueOn: string }[] {
+  const { id, occurredOn } = ref;
+  const times = [occurredOn, retryOn(ref, 0, Date.parse(occurredOn)), event?.previousDueOn, event?.dueOn];
+  return [...new Set(times)].flatMap((dueOn) => (dueOn === undefined ? [] : { id, dueOn }));
+}

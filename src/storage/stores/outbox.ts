@@ -1,0 +1,84 @@
+import {
+  type DeliveryEntry,
+  type DeliverySchedule,
+  type EventRef,
+  eventTime,
+  type Outbox,
+  type StoredEvent,
+} from "../../liveness/model/events.ts";
+import type { UnreadableEntry } from "../../liveness/model/schedule.ts";
+import type { StorageTables } from "../azure/table.ts";
+import { removeRows } from "../azure/transactions.ts";
+import {
+  deliveryKeys,
+  deliveryRows,
+  eventKeys,
+  placeOf,
+  readDeliveryEntry,
+  readEvent,
+  writeDeliveryEntry,
+  writeDeliveryState,
+  writeEvent,
+} from "../rows/event-rows.ts";
+import { eventPartition } from "../rows/keys.ts";
+import { createDueRows, dueAt } from "./due-rows.ts";
+
+/** Events in the table `sessions`. `Sessions.update` stores those of outcomes. */
+export function createOutbox({ sessions }: StorageTables, schedule: Pick<DeliverySchedule, "put">): Outbox {
+  return {
+    async get(ref): Promise<StoredEvent | undefined> {
+      const { partition, row } = eventKeys(ref);
+      const entity = await sessions.get(partition, row);
+      return entity && readEvent(entity);
+    },
+    async put(event) {
+      const stored = { ...event, place: placeOf(eventPartition(event.id)) };
+      await schedule.put([{ ...stored, dueOn: stored.occurredOn }]);
+      await sessions.put(writeEvent(stored));
+      return stored;
+    },
+    mark: (ref, state) => sessions.merge(writeDeliveryState(ref, state)),
+    async remove(refs: readonly EventRef[]) {
+      const byPartition = Map.groupBy(refs.map(eventKeys), ({ partition }) => partition);
+      for (const [partition, rows] of byPartition) {
+        await removeRows(
+          sessions,
+          partition,
+          rows.map(({ row }) => row),
+        );
+      }
+    },
+  };
+}
+
+/** The schedule of deliveries in the table `expiry`, under the ids of the events. */
+export function createDeliverySchedule({ expiry }: StorageTables): DeliverySchedule {
+  type Key = Pick<DeliveryEntry, "id" | "dueOn">;
+  const { put, move, remove } = createDueRows<Key, DeliveryEntry>(expiry, deliveryKeys, writeDeliveryEntry);
+  return {
+    put,
+    move,
+    dueRows,
+    async first(id) {
+      const dueOn = eventTime(id);
+      if (dueOn === undefined) return undefined;
+      const { partition, row } = deliveryKeys({ id, dueOn });
+      const entity = await expiry.get(partition, row);
+      return entity && readDeliveryEntry(entity);
+    },
+    async remove(entries) {
+      await remove(entries);
+    },
+  };
+
+  async function* dueRows(shard: number, now: string): AsyncIterable<DeliveryEntry | UnreadableEntry> {
+    const { where, ...due } = dueAt(shard, now);
+    for await (const entity of expiry.query({ ...due, where: { ...where, ...deliveryRows } })) {
+      try {
+        yield readDeliveryEntry(entity);
+      } catch (cause) {
+        yield { creationId: entity.rowKey, cause };
+      }
+    }
+  }
+}
