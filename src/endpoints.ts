@@ -6,6 +6,7 @@ import { faceSessionEndpoints } from "./functions/face-sessions.ts";
 import { faceSettingsEndpoints } from "./functions/face-settings.ts";
 import { fallbackEndpoints } from "./functions/fallback.ts";
 import { healthEndpoints } from "./functions/health.ts";
+import { outcomeEndpoints } from "./functions/outcomes.ts";
 import { referenceImageEndpoints } from "./functions/reference-images.ts";
 import { sessionImageEndpoints } from "./functions/session-images.ts";
 import { sessionEndpoints } from "./functions/sessions.ts";
@@ -21,6 +22,7 @@ const named: Endpoint[] = [
   ...sessionEndpoints,
   ...deviceEndpoints,
   ...userEndpoints,
+  ...outcomeEndpoints,
   ...referenceImageEndpoints,
   ...errorCodeEndpoints,
   ...healthEndpoints,

@@ -102,7 +102,7 @@ const securitySchemes: Record<string, JsonSchema> = {
     bearerFormat: "JWT",
     description:
       "A token for App Service Authentication, if enabled. Sessions that a user opens belong to that user. The role " +
-      "`Liveness.Service` makes the caller a trusted service.",
+      "`Liveness.Service` makes the caller a trusted service; `Liveness.Reviewer` permits the outcomes of all devices.",
   },
 };
 
@@ -114,6 +114,7 @@ function securityOf({ access }: Endpoint): Operation["security"] {
 const accessDescriptions: Record<Access, string> = {
   everyone: "No authentication required.",
   callers: "Users see only their own resources; trusted services see all, except users' reference images.",
+  reviewers: "For trusted services and users with the role `Liveness.Reviewer`; other callers get 404.",
   services: "For trusted services only; other callers get 404.",
 };
 
@@ -133,6 +134,8 @@ const ownTags: Record<string, { name: string; description: string }> = {
       "Sessions and outcomes from the app's tables, available after the Face service has deleted the session.",
   },
   devices: { name: "Devices", description: "Sessions of a device, and erasure of its data." },
+  outcomes: { name: "Outcomes", description: "Outcomes of all devices: lists and exports." },
+  statistics: { name: "Statistics", description: "Numbers of outcomes of all devices." },
   "reference-images": {
     name: "Reference images",
     description: "Stored images. A session can be created with the id of one in place of an upload.",

@@ -22,7 +22,7 @@ export function errorsOf({ access, unconfigured }: Endpoint, shape: OperationSha
     add(401, "Unspecified");
     add(503, "StorageUnavailable");
   }
-  if (access === "services") add(404, "ResourceNotFound");
+  if (access === "services" || access === "reviewers") add(404, "ResourceNotFound");
   const types = Object.keys(shape.body?.content ?? {});
   if (types.length > 0) add(408, "RequestTimeout");
   if (types.includes("application/json")) {

@@ -79,6 +79,25 @@ const session = {
   nextAction: "done",
 };
 
+const outcome = {
+  sessionId,
+  kind: "liveness",
+  apiVersion: "v1.2",
+  deviceCorrelationId,
+  clientReferenceId: "order-7",
+  createdOn: "2026-03-05T10:20:11.004Z",
+  settledOn: "2026-03-05T10:21:43.004Z",
+  decision: "accepted",
+  reasons: ["RealFace"],
+  final: true,
+  revision: 1,
+};
+const noOutcomes = { outcomes: 0, reasons: {} };
+const countOfOne = {
+  outcomes: 1,
+  decisions: { accepted: { outcomes: 1, reasons: { RealFace: 1 } }, rejected: noOutcomes, inconclusive: noOutcomes },
+};
+
 const keptImage = {
   referenceImageId: "alice",
   contentType: "image/jpeg",
@@ -167,6 +186,23 @@ export const examples: Examples = {
   listDeviceOutcomes: { answers: { 200: { value: [session] } } },
   listUserOutcomes: {
     answers: { 200: { value: [{ ...session, userCorrelationId: createStable.userCorrelationId }] } },
+  },
+  listOutcomes: {
+    answers: {
+      200: {
+        value: [outcome],
+        asOf: "2026-03-05T10:25:00.117Z",
+      },
+    },
+  },
+  getStatistics: {
+    answers: {
+      200: {
+        ...{ from: "2026-03-01T00:00:00.000Z", to: "2026-03-08T00:00:00.000Z", asOf: "2026-03-08T09:30:00.092Z" },
+        total: countOfOne,
+        days: [{ day: "2026-03-05", ...countOfOne }],
+      },
+    },
   },
   eraseUser: { answers: { 200: { sessions: 2 } } },
   eraseDevice: { answers: { 200: { sessions: 3, referenceImages: 1 } } },

@@ -14,6 +14,8 @@ export interface CallerRules {
 
 /** App role of trusted services. */
 const serviceRole = "Liveness.Service";
+/** App role of people who read the outcomes of all devices. */
+const reviewerRole = "Liveness.Reviewer";
 
 const keyHeaders = ["ocp-apim-subscription-key", "x-functions-key"];
 
@@ -32,7 +34,7 @@ export function authenticate(rules: CallerRules, headers: Headers): Caller {
   const principal = rules.platformAuthentication ? readPrincipal(headers) : undefined;
   if (clientName === undefined && principal === undefined && !rules.allowAnonymous) throw accessDenied();
   const trusted = clientName !== undefined || (principal === undefined ? rules.allowAnonymous : principal.isService);
-  return compact({ trusted, clientName, owner: principal?.owner });
+  return compact({ trusted, clientName, owner: principal?.owner, isReviewer: principal?.isReviewer || undefined });
 }
 
 /** Compares with every digest of every client, so that the duration discloses nothing about the keys. */
@@ -62,7 +64,7 @@ const idClaims = [
   "sub",
 ];
 
-function readPrincipal(headers: Headers): { owner: string; isService: boolean } | undefined {
+function readPrincipal(headers: Headers): { owner: string; isService: boolean; isReviewer: boolean } | undefined {
   const header = headers.get("x-ms-client-principal");
   if (header === null) return undefined;
   const parsed = principalHeader.safeParse(decodeJson(header));
@@ -73,10 +75,12 @@ function readPrincipal(headers: Headers): { owner: string; isService: boolean } 
     headers.get("x-ms-client-principal-id");
   if (!id) throw accessDenied();
   const roleTypes = new Set(["roles", "http://schemas.microsoft.com/ws/2008/06/identity/claims/role", roleType]);
+  const hasRole = (role: string) => claims.some(({ typ, val }) => roleTypes.has(typ) && val === role);
   return {
     // The length of the provider's name makes the concatenation unambiguous.
     owner: createHash("sha256").update(`${provider.length}:${provider}:${id}`).digest("hex"),
-    isService: claims.some((claim) => roleTypes.has(claim.typ) && claim.val === serviceRole),
+    isService: hasRole(serviceRole),
+    isReviewer: hasRole(reviewerRole),
   };
 }
 

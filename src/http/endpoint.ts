@@ -13,8 +13,11 @@ import type { OperationShape } from "./operation.ts";
 import { type HttpAnswer, type Reply, toErrorReply, toHttpAnswer } from "./responses.ts";
 import type { FunctionRequest } from "./streaming-model.ts";
 
-/** Who may call: everyone, without authentication; every authenticated caller; trusted services only. */
-export type Access = "everyone" | "callers" | "services";
+/**
+ * Who may call: everyone, without authentication; every authenticated caller; trusted services and reviewers; trusted
+ * services only.
+ */
+export type Access = "everyone" | "callers" | "reviewers" | "services";
 
 /** A validated request of an authenticated caller. */
 export interface EndpointRequest<Params, Query> {
@@ -74,8 +77,10 @@ export type RequestHandler = (request: FunctionRequest, context: InvocationConte
 export function serve(endpoint: Endpoint, composition: Composition): RequestHandler {
   const reply = replyTo(endpoint, composition);
   return async (request, context) => {
-    const { body, ...head } = toHttpAnswer(await reply(request, context));
-    return body === undefined || request.method === "HEAD" ? head : { ...head, body };
+    const answer = toHttpAnswer(await reply(request, context));
+    if (request.method !== "HEAD") return answer;
+    const { body: _, stream: __, ...head } = answer;
+    return head;
   };
 }
 
@@ -95,7 +100,7 @@ function replyTo(
       app.telemetry?.note({ "caller.request_id": callerRequestId(headers) });
       const caller = endpoint.access === "everyone" ? anonymous : authenticate(app.config.callers, headers);
       app.telemetry?.note({ "liveness.client": caller.clientName });
-      if (endpoint.access === "services" && !caller.trusted) throw resourceNotFound();
+      if (!isAdmitted(endpoint.access, caller)) throw resourceNotFound();
       return await endpoint.handle(app, {
         params: parseParams(endpoint, request.params),
         query: parseQuery(endpoint.query, request.query),
@@ -114,6 +119,11 @@ function replyTo(
       return reply;
     }
   };
+}
+
+function isAdmitted(access: Access, { trusted, isReviewer }: Caller): boolean {
+  if (access === "services") return trusted;
+  return access !== "reviewers" || trusted || isReviewer === true;
 }
 
 /** `x-ms-client-request-id`, if it is a UUID as Azure's client libraries send it. Other values do not reach the telemetry. */

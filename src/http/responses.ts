@@ -1,12 +1,14 @@
 import { compact } from "../compact.ts";
 import { ApiError } from "../errors.ts";
 
-/** Response of an endpoint. With neither `json` nor `bytes` the body is empty. */
+/** Response of an endpoint. With none of `json`, `bytes` and `stream` the body is empty. */
 export interface Reply {
   status: number;
   headers?: Record<string, string>;
   json?: unknown;
   bytes?: Uint8Array;
+  /** A body of unknown length, in pieces that are sent as they become available. A failure breaks the connection. */
+  stream?: AsyncIterable<string>;
   /** How long everyone may cache the response, which must be the same for every caller. Default: no caching. */
   cacheSeconds?: number;
 }
@@ -16,6 +18,8 @@ export interface HttpAnswer {
   status: number;
   headers: Record<string, string>;
   body?: Uint8Array;
+  /** In place of `body`. */
+  stream?: AsyncIterable<string>;
 }
 
 export function toHttpAnswer(reply: Reply): HttpAnswer {
@@ -30,7 +34,7 @@ export function toHttpAnswer(reply: Reply): HttpAnswer {
       "cache-control": reply.cacheSeconds === undefined ? "no-store" : `public, max-age=${reply.cacheSeconds}`,
       "x-content-type-options": "nosniff",
     },
-    ...compact({ body }),
+    ...compact({ body, stream: reply.stream }),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { HttpRequest } from "@azure/functions";
 // biome-ignore lint/correctness/noUndeclaredDependencies: the worker provides it; no package of that name exists.
 import type * as worker from "@azure/functions-core";
@@ -69,6 +69,18 @@ async function createHttpInvocation(
     return toHttpAnswer(reply);
   }
 
+  /** The function runs until the whole body is sent, so that the platform keeps the instance as long. */
+  async function writeStream(response: ServerResponse, answer: HttpAnswer, stream: AsyncIterable<string>) {
+    const { startStream } = await import("./streamed-body.ts");
+    const sending = startStream(response, answer, stream);
+    try {
+      await sending;
+    } catch (error) {
+      const line = { event: "ResponseInterrupted", function: core.metadata.name, ...describeError(error) };
+      core.log("error", "user", JSON.stringify(line));
+    }
+  }
+
   return {
     async getArguments() {
       const { context } = await model.getArguments();
@@ -82,7 +94,9 @@ async function createHttpInvocation(
       response.setHeader(invocationHeader, invocationId);
       try {
         // All handlers of this app return `HttpAnswer`.
-        writeAnswer(response, result as HttpAnswer);
+        const answer = result as HttpAnswer;
+        if (answer.stream === undefined) writeAnswer(response, answer);
+        else await writeStream(response, answer, answer.stream);
       } catch (error) {
         writeAnswer(response, failed(error));
       }

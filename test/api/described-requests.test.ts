@@ -25,6 +25,7 @@ const parameterShape = z.object({
     const: z.string().optional(),
     enum: z.array(z.string()).optional(),
     pattern: z.string().optional(),
+    format: z.literal("date-time").optional(),
     minLength: z.int().default(0),
     maxLength: z.int().default(40),
     minimum: z.int().default(0),
@@ -57,10 +58,11 @@ function requestOf(requestBody: unknown): AppRequest {
 }
 
 function allowedBy({ schema, in: place }: Parameter): fc.Arbitrary<string> {
-  const { const: only, enum: several, pattern, minLength, maxLength, minimum, maximum } = schema;
+  const { const: only, enum: several, pattern, format, minLength, maxLength, minimum, maximum } = schema;
   if (only !== undefined) return fc.constant(only);
   if (several !== undefined) return fc.constantFrom(...several);
   if (schema.type === "integer") return fc.integer({ min: minimum, max: maximum }).map(String);
+  if (format !== undefined) return fc.date({ noInvalidDate: true }).map((date) => date.toISOString());
   if (pattern !== undefined) return fc.stringMatching(new RegExp(pattern));
   return fc
     .string({
@@ -76,7 +78,8 @@ const anyText = fc.string({ unit: "grapheme-ascii", minLength: 1 }).filter((text
 
 /** Undefined where any text is allowed. */
 function forbiddenBy({ schema }: Parameter): fc.Arbitrary<string> | undefined {
-  const { const: only, enum: several, pattern, type, minimum, maximum } = schema;
+  const { const: only, enum: several, pattern, format, type, minimum, maximum } = schema;
+  if (format !== undefined) return anyText.filter((text) => Number.isNaN(Date.parse(text)));
   if (type === "integer") return fc.constantFrom(String(minimum - 1), String(maximum + 1), "1.5", "x");
   if ((only ?? several ?? pattern) === undefined) return undefined;
   return anyText.filter((text) => {

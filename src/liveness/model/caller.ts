@@ -6,6 +6,8 @@ export interface Caller {
   clientName?: string;
   /** SHA-256 (hex) of identity provider and principal id: the owner of the sessions and images that the caller creates. */
   owner?: string;
+  /** A principal who may read the outcomes of all devices, and nothing else of others. */
+  isReviewer?: true;
 }
 
 /**

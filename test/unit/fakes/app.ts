@@ -67,8 +67,15 @@ export async function call(
     headers: { ...(sent.json !== undefined && { "content-type": "application/json" }), ...sent.headers },
     ...(body !== undefined && { body: typeof body === "string" ? { string: body } : { bytes: body } }),
   };
-  const response = await serve(endpoint, composition)(createRequest(init), context);
-  return { ...readAnswer(response), lines, function: endpoint.name };
+  const { stream, ...response } = await serve(endpoint, composition)(createRequest(init), context);
+  const whole = stream === undefined ? response : { ...response, body: Buffer.from(await readStream(stream)) };
+  return { ...readAnswer(whole), lines, function: endpoint.name };
+}
+
+async function readStream(stream: AsyncIterable<string>): Promise<string> {
+  let text = "";
+  for await (const piece of stream) text += piece;
+  return text;
 }
 
 /** Requests of a client with a key. */

@@ -47,7 +47,7 @@ export function readAnswer({ status = 200, headers, body }: HttpResponseInit): A
     throw new TypeError("the body is not bytes");
   const bytes = Buffer.from(body ?? []);
   const answer = { status, headers: new Headers(headers), bytes, text: bytes.toString() };
-  const isJson = bytes.length > 0 && answer.headers.get("content-type")?.includes("json");
+  const isJson = bytes.length > 0 && answer.headers.get("content-type")?.startsWith("application/json");
   const json = isJson ? JSON.parse(answer.text) : undefined;
   return { ...answer, json, code: json?.error?.code };
 }

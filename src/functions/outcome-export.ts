@@ -1,0 +1,100 @@
+import type { App } from "../app.ts";
+import { compact } from "../compact.ts";
+import type { Reply } from "../http/responses.ts";
+import type { OutcomeEntry } from "../liveness/model/events.ts";
+import type { OutcomeQuery } from "../liveness/model/outcome-index.ts";
+import { scanOutcomes } from "../liveness/result/outcomes.ts";
+import { outcomeFields, outcomeResource } from "./outcome-pages.ts";
+
+/** Outcomes that are written as one piece: about 40 KB, so that a slow reader makes progress with each. */
+const pieceLength = 100;
+
+type Format = "application/x-ndjson" | "text/csv";
+
+interface Writer {
+  contentType: string;
+  extension: string;
+  /** The text before the first outcome. */
+  head: string;
+  write(entries: readonly OutcomeEntry[]): string;
+}
+
+/**
+ * All outcomes of a window as a stream. The first outcomes are read before the response begins, so that an unavailable
+ * storage is answered with an error.
+ *
+ * @param headOnly nothing is read.
+ */
+export async function exportOutcomes(app: App, query: OutcomeQuery, format: Format, headOnly: boolean): Promise<Reply> {
+  const writer = format === "text/csv" ? await csvWriter() : jsonLinesWriter;
+  const asOf = await app.outcomeIndex.completeTo();
+  const day = (time: string) => time.slice(0, "yyyy-MM-dd".length);
+  const name = `outcomes-${day(query.from)}-${day(query.to)}.${writer.extension}`;
+  return {
+    status: 200,
+    headers: {
+      "content-type": writer.contentType,
+      "content-disposition": `attachment; filename="${name}"`,
+      vary: "accept",
+      ...compact({ "x-as-of": asOf }),
+    },
+    stream: headOnly ? nothing() : await begun(pieces(scanOutcomes(app, query), writer)),
+  };
+}
+
+async function* nothing(): AsyncGenerator<string> {
+  // A response to `HEAD` has no body.
+}
+
+async function* pieces(lists: AsyncIterable<OutcomeEntry[]>, { head, write }: Writer): AsyncGenerator<string> {
+  let before = head;
+  for await (const entries of lists) {
+    for (let start = 0; start < entries.length; start += pieceLength) {
+      yield before + write(entries.slice(start, start + pieceLength));
+      before = "";
+    }
+  }
+  if (before !== "") yield before;
+}
+
+/** The same values, the first of which has been read. */
+async function begun<T>(values: AsyncGenerator<T>): Promise<AsyncIterable<T>> {
+  const first = await values.next();
+  return (async function* () {
+    try {
+      if (first.done) return;
+      yield first.value;
+      yield* values;
+    } finally {
+      await values.return(undefined);
+    }
+  })();
+}
+
+const jsonLinesWriter: Writer = {
+  contentType: "application/x-ndjson; charset=utf-8",
+  extension: "ndjson",
+  head: "",
+  write: (entries) => entries.map((entry) => `${JSON.stringify(outcomeResource(entry))}\n`).join(""),
+};
+
+/**
+ * RFC 4180 with a header. It begins with a byte order mark, without which spreadsheets read UTF-8 as another encoding. A
+ * cell that a spreadsheet would read as a formula begins with an apostrophe.
+ */
+async function csvWriter(): Promise<Writer> {
+  const { stringify } = await import("csv-stringify/sync");
+  // The library quotes cells with the whole delimiter only, but a spreadsheet begins a row after each of its characters.
+  const options = { escape_formulas: true, record_delimiter: "windows", quoted_match: /[\r\n]/ };
+  const write = (rows: readonly (readonly string[])[]) => stringify([...rows], options);
+  return {
+    contentType: "text/csv; charset=utf-8; header=present",
+    extension: "csv",
+    head: `\ufeff${write([outcomeFields])}`,
+    write: (entries) => write(entries.map((entry) => outcomeFields.map((name) => cellOf(entry[name])))),
+  };
+}
+
+function cellOf(value: OutcomeEntry[(typeof outcomeFields)[number]]): string {
+  return Array.isArray(value) ? value.join(" ") : String(value ?? "");
+}
