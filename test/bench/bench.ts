@@ -6,6 +6,7 @@ import { StackError } from "../local/child.ts";
 import { fail, print } from "../local/terminal.ts";
 import { creationCpu } from "./creation-cpu.ts";
 import { creationLatency } from "./creation-latency.ts";
+import { exportRate } from "./export-rate.ts";
 import { type Figure, formatTable, isMet } from "./figures.ts";
 import { firstAnswer } from "./first-answer.ts";
 import { hostileBodyCpu } from "./hostile-bodies.ts";
@@ -15,7 +16,7 @@ import { timerRate } from "./timer-rate.ts";
 
 /**
  * `npm run bench [-- <part> …] [--sessions N]`: measures the figures that have targets, prints them as a table, and writes
- * them to `bench/results.json`. Parts: latency, requests, cpu, bodies, load, start, timer. `--sessions` is the number of due
+ * them to `bench/results.json`. Parts: latency, requests, cpu, bodies, load, start, timer, export. `--sessions` is the number of due
  * sessions of the timer part (default 100,000). A missed target is no failure.
  */
 const resultsFile = resolve(import.meta.dirname, "../../bench/results.json");
@@ -35,6 +36,7 @@ try {
     loadTime,
     firstAnswer,
     timerRate(sessions),
+    exportRate,
   ];
   const names = parts.map(({ name }) => name);
   const unknown = positionals.find((name) => !names.includes(name));
