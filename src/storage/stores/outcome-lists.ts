@@ -15,8 +15,6 @@ type Reader = Pick<Table, "query">;
 const maxRequests = 128;
 /** Storage may end a page before it has found a row. Only such pages of a shard are read beyond the limit. */
 const maxEmptyPages = 10;
-/** Rows that a scan reads with one request. Two such pages of each shard are in memory at a time. */
-const scanPageSize = 500;
 
 /**
  * A page of the outcomes of a window, newest first. When the limit of requests is reached, the page ends early, with a token
@@ -60,18 +58,42 @@ export async function readPage(
   return { items };
 }
 
-/** All outcomes of a window, newest first, in lists. */
+/** All outcomes of a window, newest first, in lists. While a day is read, the first rows of the day before are requested. */
 export async function* scanAll(table: Reader, query: OutcomeQuery): AsyncGenerator<OutcomeEntry[]> {
-  for (const day of daysOf(query)) {
-    const sources = indexShards.map((shard): RowSource => {
-      const rows = table.query({ where: conditionsOf(query, day, shard), pageSize: scanPageSize });
-      return { chunks: inChunks(rows) };
-    });
-    for await (const rows of mergeRows(sources, true)) {
-      const entries = rows.map(readOutcome).filter((entry) => hasReason(query, entry));
-      if (entries.length > 0) yield entries;
+  const days = daysOf(query).values();
+  let current = beginDay(table, query, days.next().value);
+  let following: Day | undefined;
+  try {
+    while (current !== undefined) {
+      following = beginDay(table, query, days.next().value);
+      for (let step = await current.first; !step.done; step = await current.lists.next()) {
+        const entries = step.value.map(readOutcome).filter((entry) => hasReason(query, entry));
+        if (entries.length > 0) yield entries;
+      }
+      current = following;
     }
+  } finally {
+    await Promise.all([current?.lists.return(undefined), following?.lists.return(undefined)]);
   }
+}
+
+/** A day that is being read. */
+interface Day {
+  lists: AsyncGenerator<Entity[]>;
+  first: Promise<IteratorResult<Entity[]>>;
+}
+
+function beginDay(table: Reader, query: OutcomeQuery, day: string | undefined): Day | undefined {
+  if (day === undefined) return undefined;
+  const sources = indexShards.map((shard): RowSource => {
+    const rows = table.query({ where: conditionsOf(query, day, shard), pageSize: maxPageSize });
+    return { chunks: inChunks(rows) };
+  });
+  const lists = mergeRows(sources, true);
+  const first = lists.next();
+  // A failure is reported when the day is read.
+  first.catch(() => undefined);
+  return { lists, first };
 }
 
 interface Opening {
@@ -108,10 +130,11 @@ function openSource(table: Reader, query: OutcomeQuery, { day, shard, position, 
   }
 }
 
+/** Pages of rows. Two of each shard are in memory at a time. */
 async function* inChunks(rows: AsyncIterable<Entity>): AsyncGenerator<Entity[]> {
   let chunk: Entity[] = [];
   for await (const row of rows) {
-    if (chunk.push(row) < scanPageSize) continue;
+    if (chunk.push(row) < maxPageSize) continue;
     yield chunk;
     chunk = [];
   }
