@@ -2,36 +2,18 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { OutcomeEntry } from "../../../src/liveness/model/events.ts";
 import { plus, type Sent, send, service, user } from "../fakes/app.ts";
-import { failOn } from "../fakes/calls.ts";
+import { asOf, list, reviewer, shown, worldWith } from "../fakes/outcome-requests.ts";
 import { openIndexes, outcome, outcomes } from "../fakes/outcomes.ts";
 import { ownerOf } from "../fakes/principals.ts";
-import { startOfTime, type World } from "../fakes/world.ts";
+import { startOfTime } from "../fakes/world.ts";
 
-const reviewer = user("rita", "Liveness.Reviewer");
 const dayMs = 86_400_000;
-const asOf = "2026-03-01T11:55:00.000Z";
-
-async function withOutcomes(entries: readonly OutcomeEntry[]): Promise<World> {
-  const { world, index } = openIndexes();
-  world.advance({ seconds: 1 });
-  await index.put(entries);
-  await index.setCompleteTo(asOf);
-  return world;
-}
-
-const list = (world: World, query = "", sent: Sent = reviewer) =>
-  send(world, "GET", "/api/outcomes", { ...sent, query });
-
-/** The resource of an outcome. */
-function shown({ creationId: _, place: __, ...resource }: OutcomeEntry) {
-  return resource;
-}
 
 describe("access", () => {
   for (const path of ["/api/outcomes", "/api/statistics"]) {
     for (const accept of ["application/json", "text/csv", "application/x-ndjson"]) {
       test(`${path} as ${accept} -> services and reviewers only; 404 for users, 401 without authentication`, async () => {
-        const world = await withOutcomes(outcomes(3));
+        const world = await worldWith(outcomes(3));
         const as = (sent: Sent) => send(world, "GET", path, plus(sent, { headers: { accept } }));
         for (const sent of [service, reviewer, user("worker", "Liveness.Service")]) {
           assert.equal((await as(sent)).status, 200);
@@ -47,7 +29,7 @@ describe("access", () => {
   }
 
   test("a reviewer is an ordinary user on all other routes", async () => {
-    const world = await withOutcomes(outcomes(3));
+    const world = await worldWith(outcomes(3));
     const device = await send(world, "GET", "/api/devices/a-device/outcomes", reviewer);
     assert.equal(device.status, 404);
     assert.equal((await send(world, "DELETE", "/api/devices/a-device", reviewer)).status, 404);
@@ -64,7 +46,7 @@ describe("a page", () => {
   test("has the fields of outcomes, neither creation id, place nor owner, and the time to which it is complete", async () => {
     const entry = outcome(1, { userCorrelationId: "u", clientReferenceId: "r", reasons: ["RealFace", "FaceMatched"] });
     const stored = { ...entry, owner: "an-owner", clientDigest: "a-digest" };
-    const { json } = await list(await withOutcomes([stored, outcome(2)]));
+    const { json } = await list(await worldWith([stored, outcome(2)]));
     assert.deepEqual(json, { value: [shown(entry), shown(outcome(2))], asOf });
   });
 
@@ -74,7 +56,7 @@ describe("a page", () => {
   });
 
   test("links lead through all pages, with the window of the first although time goes on", async () => {
-    const world = await withOutcomes(outcomes(7));
+    const world = await worldWith(outcomes(7));
     const seen: unknown[] = [];
     let query: string | undefined = "?top=3&kind=liveness";
     let pages = 0;
@@ -95,7 +77,7 @@ describe("a page", () => {
       ...{ decision: "rejected", reasons: ["SpoofDetected", "AbuseDetected"], kind: "livenessWithVerify" },
       ...{ apiVersion: "v1.3-preview.1", clientReferenceId: "o'hara", userCorrelationId: "ä/👤", final: false },
     };
-    const world = await withOutcomes([outcome(0), outcome(1, special), outcome(2)]);
+    const world = await worldWith([outcome(0), outcome(1, special), outcome(2)]);
     const conditions: [string, string][] = [
       ["decision", "rejected"],
       ["reason", "AbuseDetected"],
@@ -112,7 +94,7 @@ describe("a page", () => {
   });
 
   test("times with an offset, and a window within a day", async () => {
-    const world = await withOutcomes(outcomes(10));
+    const world = await worldWith(outcomes(10));
     const query = new URLSearchParams({ from: "2026-03-01T12:52:00+01:00", to: "2026-03-01T11:55:00Z" });
     assert.deepEqual((await list(world, `?${query}`)).json, { value: outcomes(9).slice(6).map(shown), asOf });
   });
@@ -140,7 +122,7 @@ describe("a page", () => {
     ["continuationToken=x", undefined],
   ] as const) {
     test(`?${query.slice(0, 60)} -> 400`, async () => {
-      const refused = await list(await withOutcomes([]), `?${query}`);
+      const refused = await list(await worldWith([]), `?${query}`);
       assert.deepEqual([refused.status, refused.code], [400, "BadArgument"]);
       const { error } = refused.json as { error: { details?: { target: string }[] } };
       assert.equal(error.details?.[0]?.target, target);
@@ -149,7 +131,7 @@ describe("a page", () => {
 
   test("a window of exactly 31 days -> accepted", async () => {
     const query = "?from=2026-01-29T00:00:00Z&to=2026-03-01T00:00:00Z";
-    assert.equal((await list(await withOutcomes([]), query)).status, 200);
+    assert.equal((await list(await worldWith([]), query)).status, 200);
   });
 });
 
@@ -194,92 +176,9 @@ describe("outcomes past their retention", () => {
   });
 });
 
-describe("an export", () => {
-  const as = (accept: string, sent: Sent = reviewer) => plus(sent, { headers: { accept } });
-
-  test("as lines of JSON -> the whole window, whatever `top` and the token are", async () => {
-    const world = await withOutcomes(outcomes(350));
-    const { headers, text } = await list(world, "?top=1&continuationToken=x", as("application/x-ndjson"));
-    assert.equal(headers.get("content-type"), "application/x-ndjson; charset=utf-8");
-    assert.equal(headers.get("content-disposition"), 'attachment; filename="outcomes-2026-01-29-2026-03-01.ndjson"');
-    assert.equal(headers.get("x-as-of"), asOf);
-    assert.equal(headers.get("vary"), "accept");
-    assert.equal(headers.get("cache-control"), "no-store");
-    assert.equal(headers.get("content-length"), null);
-    assert.ok(text.endsWith("\n"));
-    assert.deepEqual(
-      text
-        .trimEnd()
-        .split("\n")
-        .map((line) => JSON.parse(line)),
-      outcomes(350).map(shown),
-    );
-  });
-
-  test("as CSV -> byte order mark, header, rows that end with CRLF, quoted where necessary", async () => {
-    const tricky = outcome(1, {
-      clientReferenceId: 'a "b", c\r\nd',
-      reasons: ["RealFace", "FaceMatched"],
-      final: false,
-    });
-    const { headers, text } = await list(
-      await withOutcomes([outcome(0), tricky]),
-      "?decision=accepted",
-      as("text/csv"),
-    );
-    assert.equal(headers.get("content-type"), "text/csv; charset=utf-8; header=present");
-    const [zero, one] = [outcome(0), tricky];
-    assert.equal(
-      text,
-      "\ufeffsessionId,kind,apiVersion,deviceCorrelationId,userCorrelationId,clientReferenceId,createdOn,settledOn,decision,reasons,final,revision\r\n" +
-        `${zero.sessionId},liveness,v1.2,a-device,,,${zero.createdOn},${zero.settledOn},accepted,RealFace,true,1\r\n` +
-        `${one.sessionId},liveness,v1.2,a-device,,"a ""b"", c\r\nd",${one.createdOn},${one.settledOn},accepted,RealFace FaceMatched,false,1\r\n`,
-    );
-  });
-
-  for (const cell of ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("http://x","y")', "＝1"]) {
-    test(`cell ${JSON.stringify(cell)} -> not a formula`, async () => {
-      const entry = outcome(0, { clientReferenceId: cell, userCorrelationId: cell, deviceCorrelationId: cell });
-      const { text } = await list(await withOutcomes([entry]), "", as("text/csv"));
-      const escaped = `'${cell}`;
-      const written = /[",\r\n]/.test(escaped) ? `"${escaped.replaceAll('"', '""')}"` : escaped;
-      assert.ok(text.includes(`,${written},${written},${written},`), JSON.stringify(text));
-    });
-  }
-
-  for (const cell of ["a\r=1+1", "a\n=1+1", "a\r\n=1+1", "\n=1+1"]) {
-    test(`cell ${JSON.stringify(cell)} -> quoted, so that no row begins within it`, async () => {
-      const { text } = await list(await withOutcomes([outcome(0, { clientReferenceId: cell })]), "", as("text/csv"));
-      assert.ok(text.includes(`,"${cell}",`), JSON.stringify(text));
-    });
-  }
-
-  test("without outcomes -> an empty body, or the header alone", async () => {
-    const world = await withOutcomes([]);
-    assert.equal((await list(world, "", as("application/x-ndjson"))).text, "");
-    assert.match((await list(world, "", as("text/csv"))).text, /^\ufeffsessionId,[\w,]+\r\n$/);
-  });
-
-  test("HEAD -> the headers of GET; no outcome is read", async () => {
-    const world = await withOutcomes(outcomes(3));
-    const get = await list(world, "", as("text/csv"));
-    const head = await send(world, "HEAD", "/api/outcomes", as("text/csv"));
-    assert.deepEqual([head.status, head.text], [200, ""]);
-    assert.deepEqual(Object.fromEntries(head.headers), Object.fromEntries(get.headers));
-  });
-
-  test("storage is unavailable from the beginning -> an error, not a broken stream", async () => {
-    const { createApp, call } = await import("../fakes/app.ts");
-    const world = await withOutcomes(outcomes(3));
-    const app = createApp(world.start(failOn("outcomes.query")));
-    const refused = await call({ app }, "GET", "/api/outcomes", { headers: { accept: "text/csv" } });
-    assert.deepEqual([refused.status, refused.code], [500, "InternalServerError"]);
-  });
-});
-
 describe("statistics", () => {
   test("counts by day, decision and reason, and totals", async () => {
-    const world = await withOutcomes([
+    const world = await worldWith([
       outcome(0, { reasons: ["RealFace", "FaceMatched"] }),
       outcome(1),
       outcome(2, { decision: "rejected", reasons: ["SpoofDetected"] }),
@@ -327,7 +226,7 @@ describe("statistics", () => {
 
   test("a window of more than 31 days -> 400", async () => {
     const query = "?from=2026-01-01T00:00:00Z";
-    const refused = await send(await withOutcomes([]), "GET", "/api/statistics", { ...reviewer, query });
+    const refused = await send(await worldWith([]), "GET", "/api/statistics", { ...reviewer, query });
     assert.deepEqual([refused.status, refused.code], [400, "BadArgument"]);
   });
 });

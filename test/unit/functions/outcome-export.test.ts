@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { call, createApp, plus, type Sent, send } from "../fakes/app.ts";
+import { failOn } from "../fakes/calls.ts";
+import { asOf, list, reviewer, shown, worldWith } from "../fakes/outcome-requests.ts";
+import { outcome, outcomes } from "../fakes/outcomes.ts";
+
+describe("an export", () => {
+  const as = (accept: string, sent: Sent = reviewer) => plus(sent, { headers: { accept } });
+
+  test("as lines of JSON -> the whole window, whatever `top` and the token are", async () => {
+    const world = await worldWith(outcomes(350));
+    const { headers, text } = await list(world, "?top=1&continuationToken=x", as("application/x-ndjson"));
+    assert.equal(headers.get("content-type"), "application/x-ndjson; charset=utf-8");
+    assert.equal(headers.get("content-disposition"), 'attachment; filename="outcomes-2026-01-29-2026-03-01.ndjson"');
+    assert.equal(headers.get("x-as-of"), asOf);
+    assert.equal(headers.get("vary"), "accept");
+    assert.equal(headers.get("cache-control"), "no-store");
+    assert.equal(headers.get("content-length"), null);
+    assert.ok(text.endsWith("\n"));
+    assert.deepEqual(
+      text
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line)),
+      outcomes(350).map(shown),
+    );
+  });
+
+  test("as CSV -> byte order mark, header, rows that end with CRLF, quoted where necessary", async () => {
+    const tricky = outcome(1, {
+      clientReferenceId: 'a "b", c\r\nd',
+      reasons: ["RealFace", "FaceMatched"],
+      final: false,
+    });
+    const { headers, text } = await list(await worldWith([outcome(0), tricky]), "?decision=accepted", as("text/csv"));
+    assert.equal(headers.get("content-type"), "text/csv; charset=utf-8; header=present");
+    const [zero, one] = [outcome(0), tricky];
+    assert.equal(
+      text,
+      "\ufeffsessionId,kind,apiVersion,deviceCorrelationId,userCorrelationId,clientReferenceId,createdOn,settledOn,decision,reasons,final,revision\r\n" +
+        `${zero.sessionId},liveness,v1.2,a-device,,,${zero.createdOn},${zero.settledOn},accepted,RealFace,true,1\r\n` +
+        `${one.sessionId},liveness,v1.2,a-device,,"a ""b"", c\r\nd",${one.createdOn},${one.settledOn},accepted,RealFace FaceMatched,false,1\r\n`,
+    );
+  });
+
+  for (const cell of ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("http://x","y")', "＝1"]) {
+    test(`cell ${JSON.stringify(cell)} -> not a formula`, async () => {
+      const entry = outcome(0, { clientReferenceId: cell, userCorrelationId: cell, deviceCorrelationId: cell });
+      const { text } = await list(await worldWith([entry]), "", as("text/csv"));
+      const escaped = `'${cell}`;
+      const written = /[",\r\n]/.test(escaped) ? `"${escaped.replaceAll('"', '""')}"` : escaped;
+      assert.ok(text.includes(`,${written},${written},${written},`), JSON.stringify(text));
+    });
+  }
+
+  for (const cell of ["a\r=1+1", "a\n=1+1", "a\r\n=1+1", "\n=1+1"]) {
+    test(`cell ${JSON.stringify(cell)} -> quoted, so that no row begins within it`, async () => {
+      const { text } = await list(await worldWith([outcome(0, { clientReferenceId: cell })]), "", as("text/csv"));
+      assert.ok(text.includes(`,"${cell}",`), JSON.stringify(text));
+    });
+  }
+
+  test("without outcomes -> an empty body, or the header alone", async () => {
+    const world = await worldWith([]);
+    assert.equal((await list(world, "", as("application/x-ndjson"))).text, "");
+    assert.match((await list(world, "", as("text/csv"))).text, /^\ufeffsessionId,[\w,]+\r\n$/);
+  });
+
+  test("HEAD -> the headers of GET; no outcome is read", async () => {
+    const world = await worldWith(outcomes(3));
+    const get = await list(world, "", as("text/csv"));
+    const head = await send(world, "HEAD", "/api/outcomes", as("text/csv"));
+    assert.deepEqual([head.status, head.text], [200, ""]);
+    assert.deepEqual(Object.fromEntries(head.headers), Object.fromEntries(get.headers));
+  });
+
+  test("storage is unavailable from the beginning -> an error, not a broken stream", async () => {
+    const world = await worldWith(outcomes(3));
+    const app = createApp(world.start(failOn("outcomes.query")));
+    const refused = await call({ app }, "GET", "/api/outcomes", { headers: { accept: "text/csv" } });
+    assert.deepEqual([refused.status, refused.code], [500, "InternalServerError"]);
+  });
+});
