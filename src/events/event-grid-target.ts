@@ -2,6 +2,7 @@ import { type HttpClient, isRestError } from "@azure/core-rest-pipeline";
 import { EventGridPublisherClient } from "@azure/eventgrid";
 import type { TokenCredential } from "@azure/identity";
 import { compact } from "../compact.ts";
+import type { Clock } from "../liveness/model/clock.ts";
 import type { LivenessEvent } from "../liveness/model/events.ts";
 import { retryAfterMs, withTimeout } from "../retry.ts";
 import type { DeliveryResult, DeliveryTarget } from "./delivery-target.ts";
@@ -12,8 +13,7 @@ export interface EventGridTargetOptions {
   /** `source` of the events. */
   source: string;
   credential: TokenCredential;
-  /** Milliseconds since the epoch. */
-  now: () => number;
+  now: Clock;
   /** Limit of one delivery in ms, with the token. Default: 15,000. */
   timeoutMs?: number;
   /** Default: that of the library. */
