@@ -101,6 +101,14 @@ param clientKeys object = {}
 @secure()
 param userIdKey string = ''
 
+// By name and not a list as in the setting: a secure parameter is a string or an object.
+@description('Receivers of webhooks by name, each with url, secrets and optionally types: the value of WEBHOOK_ENDPOINTS. Kept in Key Vault. Empty: none.')
+@secure()
+param webhookEndpoints object = {}
+
+@description('Creates an Event Grid topic, to which the app publishes its events.')
+param eventGridTopic bool = false
+
 @description('Client id of the Entra app registration for which callers request tokens. Empty: App Service Authentication is off.')
 param entraClientId string = ''
 
@@ -152,7 +160,9 @@ param alwaysReadyInstances int = 0
 var abbreviations = loadJsonContent('abbreviations.json')
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
+var topicName = '${abbreviations.eventGridTopic}-${token}'
 var withClientKeys = !empty(clientKeys)
+var withWebhookEndpoints = !empty(webhookEndpoints)
 // Fails before any resource is created: the app would start without serving a request.
 var withUserIdKey = !empty(userIdKey)
   ? true
@@ -246,8 +256,21 @@ module keyVault 'modules/key-vault.bicep' = {
     clientKeys: clientKeys
     withUserIdKey: withUserIdKey
     userIdKey: userIdKey
+    withWebhookEndpoints: withWebhookEndpoints
+    webhookEndpoints: webhookEndpoints
     publicAccess: !privateNetwork
     workspaceId: monitoring.outputs.workspaceId
+    location: location
+    tags: tags
+  }
+}
+
+module eventGrid 'modules/event-grid.bicep' = if (eventGridTopic) {
+  name: 'event-grid'
+  scope: group
+  params: {
+    name: topicName
+    publicAccess: !privateNetwork
     location: location
     tags: tags
   }
@@ -267,6 +290,9 @@ module roles 'modules/roles.bicep' = {
     faceRole: faceRole
     applicationInsightsName: monitoring.outputs.applicationInsightsName
     keyVaultName: keyVault.outputs.name
+    withTopic: eventGridTopic
+    // Never empty: the names of resources are evaluated even if their condition is false.
+    topicName: eventGridTopic ? eventGrid!.outputs.name : topicName
   }
 }
 
@@ -282,12 +308,18 @@ module network 'modules/network.bicep' = if (privateNetwork) {
 }
 
 // The Face account has a private endpoint too, but its public endpoint stays enabled, since devices call it.
-var privateServices = [
-  { id: storage.outputs.id, group: 'blob', zone: 'privatelink.blob.${environment().suffixes.storage}' }
-  { id: storage.outputs.id, group: 'table', zone: 'privatelink.table.${environment().suffixes.storage}' }
-  { id: face.outputs.id, group: 'account', zone: 'privatelink.cognitiveservices.azure.com' }
-  { id: keyVault.outputs.id, group: 'vault', zone: 'privatelink.vaultcore.azure.net' }
-]
+var topicServices = eventGridTopic
+  ? [{ id: eventGrid!.outputs.id, group: 'topic', zone: 'privatelink.eventgrid.azure.net' }]
+  : []
+var privateServices = concat(
+  [
+    { id: storage.outputs.id, group: 'blob', zone: 'privatelink.blob.${environment().suffixes.storage}' }
+    { id: storage.outputs.id, group: 'table', zone: 'privatelink.table.${environment().suffixes.storage}' }
+    { id: face.outputs.id, group: 'account', zone: 'privatelink.cognitiveservices.azure.com' }
+    { id: keyVault.outputs.id, group: 'vault', zone: 'privatelink.vaultcore.azure.net' }
+  ],
+  topicServices
+)
 
 module privateEndpoints 'modules/private-endpoints.bicep' = if (privateNetwork) {
   name: 'private-endpoints'
@@ -318,6 +350,8 @@ module functionApp 'modules/function-app.bicep' = {
     applicationInsightsName: monitoring.outputs.applicationInsightsName
     clientKeysSecretUri: keyVault.outputs.clientKeysUri
     userIdKeySecretUri: keyVault.outputs.userIdKeyUri
+    webhookEndpointsSecretUri: keyVault.outputs.webhookEndpointsUri
+    eventGridTopicEndpoint: eventGridTopic ? eventGrid!.outputs.endpoint : ''
     settings: settings
     entraClientId: entraClientId
     corsOrigins: empty(corsOrigins) ? [] : map(split(corsOrigins, ','), origin => trim(origin))

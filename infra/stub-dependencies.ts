@@ -4,13 +4,21 @@ import type { Plugin } from "esbuild";
 interface Stub {
   /** End of the import's path, with slashes. */
   path: string;
+  /** Package of the importing module, where other packages have modules of the same name. */
+  importer?: string;
   reason: string;
-  contents: string;
+  contents: string | (() => Promise<string>);
 }
 
 const throwNotIncluded = (name: string) => `throw new Error("${name} is not part of this build");`;
 
 const throwingFunction = (name: string) => `export function ${name}() { ${throwNotIncluded(name)} }`;
+
+/** A value of a module that its package does not export, as an export. */
+async function exportValue(packageName: string, path: string, name: string): Promise<string> {
+  const module: object = await import(new URL(path, import.meta.resolve(packageName)).href);
+  return `export const ${name} = ${JSON.stringify(Object.entries(module).find(([key]) => key === name)?.[1])};`;
+}
 
 /** Loads the library with the first proxy. */
 const lazyAgent = (name: string, library: string) => `
@@ -56,6 +64,14 @@ const stubs: readonly Stub[] = [
       .join("\n"),
   },
   {
+    path: "/models/mappers.js",
+    importer: "@azure/eventgrid",
+    reason: "150 KB of shapes of the events of other services, which the app does not receive",
+    // The library's reader of events imports both. It is not bundled, since the app does not use it.
+    contents: async () => `${await exportValue("@azure/eventgrid", "generated/models/mappers.js", "CloudEvent")}
+      export const EventGridEvent = undefined;`,
+  },
+  {
     path: "_configuration/configurationManager.js",
     reason: "the Azure Monitor exporter would fetch its configuration from a Microsoft service every hour",
     contents: `const manager = { initialize() {}, registerCallback() {}, shutdown() {} };
@@ -80,18 +96,25 @@ export function stubDependencies(expectAll: boolean): Plugin {
     name: "stubDependencies",
     setup({ onResolve, onLoad, onEnd }) {
       const imported = new Set<string>();
-      onResolve({ filter: /^apache-arrow$|^https?-proxy-agent$|\.js$/ }, ({ path, namespace }) => {
+      onResolve({ filter: /^apache-arrow$|^https?-proxy-agent$|\.js$/ }, ({ path, namespace, importer }) => {
         // A stub may load the module that it replaces.
         if (namespace === "stub") return undefined;
-        const stub = stubs.find((candidate) => path === candidate.path || path.endsWith(candidate.path));
+        const stub = stubs.find(
+          (candidate) =>
+            (path === candidate.path || path.endsWith(candidate.path)) &&
+            importer.replaceAll("\\", "/").includes(candidate.importer ?? ""),
+        );
         if (stub === undefined) return undefined;
         imported.add(stub.path);
         return { path: stub.path, namespace: "stub", sideEffects: false };
       });
-      onLoad({ filter: /.*/, namespace: "stub" }, ({ path }) => ({
-        contents: stubs.find((stub) => stub.path === path)?.contents ?? "",
-        resolveDir: import.meta.dirname,
-      }));
+      onLoad({ filter: /.*/, namespace: "stub" }, async ({ path }) => {
+        const contents = stubs.find((stub) => stub.path === path)?.contents ?? "";
+        return {
+          contents: typeof contents === "string" ? contents : await contents(),
+          resolveDir: import.meta.dirname,
+        };
+      });
       onEnd(() => {
         const unused = expectAll ? stubs.filter(({ path }) => !imported.has(path)) : [];
         return {

@@ -84,6 +84,15 @@ function logToHost(line: object): void {
   console.error(JSON.stringify(line));
 }
 
+/** A target for an Event Grid topic. Loads the library of the service, which an app without a topic does not need. */
+export async function connectEventGrid(
+  { face }: Pick<Config, "face">,
+  options: { topicEndpoint: string; source: string },
+): Promise<DeliveryTarget> {
+  const { createEventGridTarget } = await import("./events/event-grid-target.ts");
+  return createEventGridTarget({ ...options, credential: createIdentity(face.identityClientId), now });
+}
+
 function compose(config: Config, telemetry: Telemetry | undefined): App {
   const { face: faceConfig, storage: storageConfig, rules, policy, limits, retention } = config;
   const storage = connectStorage({

@@ -12,6 +12,7 @@ import { promisify } from "node:util";
 /** Namespaces of the resources in infra/. Microsoft.Authorization and Microsoft.Resources are always registered. */
 export const providers = [
   "Microsoft.CognitiveServices",
+  "Microsoft.EventGrid",
   "Microsoft.Insights",
   "Microsoft.KeyVault",
   "Microsoft.ManagedIdentity",

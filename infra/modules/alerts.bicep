@@ -1,4 +1,4 @@
-metadata description = 'Alerts. Three query the logs of the app and fire if the result has a row; the fourth is an availability test of the app.'
+metadata description = 'Alerts. Four query the logs of the app and fire if the result has a row; the fifth is an availability test of the app.'
 
 param actionGroupName string
 
@@ -57,6 +57,20 @@ AppRequests
 | where Hits >= 5 and 100.0 * Hits / Requests > 5
 '''
     frequency: 'PT5M'
+    window: 'PT15M'
+  }
+  {
+    name: 'events-given-up'
+    title: 'Events are not delivered'
+    description: 'A receiver has not accepted an event for three days, so the app repeats it no more (EventGivenUp in the log names the receivers). The receiver lacks it until it is redelivered.'
+    severity: 2
+    query: '''
+AppTraces
+| where Message has 'EventGivenUp'
+| summarize Events = count()
+| where Events > 0
+'''
+    frequency: 'PT15M'
     window: 'PT15M'
   }
 ]

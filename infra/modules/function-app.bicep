@@ -25,6 +25,12 @@ param clientKeysSecretUri string
 @description('Key Vault secret with the value of USER_ID_KEY. Empty: the setting is left out.')
 param userIdKeySecretUri string
 
+@description('Key Vault secret with the value of WEBHOOK_ENDPOINTS. Empty: the setting is left out.')
+param webhookEndpointsSecretUri string
+
+@description('Endpoint of the Event Grid topic. Empty: there is none.')
+param eventGridTopicEndpoint string
+
 @description('Further app settings by name. Empty ones are left out.')
 param settings object
 
@@ -146,7 +152,11 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
       APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
     },
     empty(clientKeysSecretUri) ? {} : { CLIENT_KEYS: '@Microsoft.KeyVault(SecretUri=${clientKeysSecretUri})' },
-    empty(userIdKeySecretUri) ? {} : { USER_ID_KEY: '@Microsoft.KeyVault(SecretUri=${userIdKeySecretUri})' }
+    empty(userIdKeySecretUri) ? {} : { USER_ID_KEY: '@Microsoft.KeyVault(SecretUri=${userIdKeySecretUri})' },
+    empty(webhookEndpointsSecretUri)
+      ? {}
+      : { WEBHOOK_ENDPOINTS: '@Microsoft.KeyVault(SecretUri=${webhookEndpointsSecretUri})' },
+    empty(eventGridTopicEndpoint) ? {} : { EVENT_GRID_TOPIC_ENDPOINT: eventGridTopicEndpoint }
   )
 }
 

@@ -1,4 +1,4 @@
-metadata description = 'Stores the digests of client keys and the key of derived user ids, which only the app may read.'
+metadata description = 'Stores the digests of client keys, the key of derived user ids and the receivers of webhooks, which only the app may read.'
 
 @description('Name of the vault: 3 to 24 letters, digits and hyphens.')
 param name string
@@ -16,6 +16,13 @@ param withUserIdKey bool
 @description('Value of USER_ID_KEY.')
 @secure()
 param userIdKey string
+
+@description('Whether there are receivers of webhooks.')
+param withWebhookEndpoints bool
+
+@description('Receivers of webhooks by name.')
+@secure()
+param webhookEndpoints object
 
 @description('Whether the vault has a public endpoint (access by identity only), or private endpoints only.')
 param publicAccess bool
@@ -62,6 +69,16 @@ resource userIdKeySecret 'Microsoft.KeyVault/vaults/secrets@2023-07-01' = if (wi
   }
 }
 
+resource webhookEndpointsSecret 'Microsoft.KeyVault/vaults/secrets@2023-07-01' = if (withWebhookEndpoints) {
+  parent: vault
+  name: 'webhook-endpoints'
+  properties: {
+    // The list of the setting WEBHOOK_ENDPOINTS.
+    value: string(map(items(webhookEndpoints), endpoint => union({ name: endpoint.key }, endpoint.value)))
+    contentType: 'application/json'
+  }
+}
+
 resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: vault
   name: 'audit'
@@ -77,3 +94,5 @@ output name string = vault.name
 output clientKeysUri string = withClientKeys ? clientKeysSecret!.properties.secretUriWithVersion : ''
 @description('Includes the version, for the same reason. Empty: no key.')
 output userIdKeyUri string = withUserIdKey ? userIdKeySecret!.properties.secretUriWithVersion : ''
+@description('Includes the version, for the same reason. Empty: no receivers.')
+output webhookEndpointsUri string = withWebhookEndpoints ? webhookEndpointsSecret!.properties.secretUriWithVersion : ''

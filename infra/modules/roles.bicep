@@ -22,9 +22,14 @@ param faceRole string
 param applicationInsightsName string
 param keyVaultName string
 
+@description('Whether there is an Event Grid topic.')
+param withTopic bool
+param topicName string
+
 var roleIds = {
   'Cognitive Services Face Recognizer': '9894cab4-e18a-44aa-828b-cb588cd6f2d7'
   'Cognitive Services User': 'a97b65f3-24c7-4388-baec-2e87135dc908'
+  'EventGrid Data Sender': 'd5a91429-5739-47e2-a06b-3470a27159e7'
   'Key Vault Secrets User': '4633458b-17de-408a-b874-0445c86b69e6'
   'Monitoring Metrics Publisher': '3913510d-42f4-4e42-8a64-420c390055eb'
   'Storage Blob Data Contributor': 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
@@ -65,6 +70,10 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing
 
 resource keyVault 'Microsoft.KeyVault/vaults@2023-07-01' existing = {
   name: keyVaultName
+}
+
+resource topic 'Microsoft.EventGrid/topics@2025-02-15' existing = if (withTopic) {
+  name: topicName
 }
 
 // Four roles on blobs instead of `Storage Blob Data Owner` on the account, which the platform's documentation recommends for
@@ -172,6 +181,18 @@ resource secrets 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds['Key Vault Secrets User'])
     principalId: principalId
     principalType: 'ServicePrincipal'
-    description: 'Digests of client keys, key of derived user ids'
+    description: 'Digests of client keys, key of derived user ids, receivers of webhooks'
+  }
+}
+
+// Publishes; no access to subscriptions or keys.
+resource events 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (withTopic) {
+  scope: topic
+  name: guid(topic.id, principalId, roleIds['EventGrid Data Sender'])
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds['EventGrid Data Sender'])
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+    description: 'Events'
   }
 }

@@ -16,6 +16,7 @@ var queries = [
   { name: 'refusals', title: 'Refusals', query: loadTextContent('../queries/refusals.kql'), visualization: 'table' }
   { name: 'clients', title: 'Clients', query: loadTextContent('../queries/clients.kql'), visualization: 'table' }
   { name: 'maintenance', title: 'The timer', query: loadTextContent('../queries/maintenance.kql'), visualization: 'linechart' }
+  { name: 'events-given-up', title: 'Events given up', query: loadTextContent('../queries/events-given-up.kql'), visualization: 'table' }
 ]
 // Not in the workbook, since its query needs an id.
 var oneRequest = { name: 'one-request', title: 'One request', query: loadTextContent('../queries/one-request.kql') }

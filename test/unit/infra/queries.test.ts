@@ -36,12 +36,12 @@ describe("queries", () => {
   });
 
   test("of alerts are valid", () => {
-    assert.equal(alerts.length, 3);
+    assert.equal(alerts.length, 4);
     assert.deepEqual(alerts.flatMap(faultsOfQuery), []);
   });
 
   test("use all metrics of the app, and no others", () => {
-    const used = files.flatMap((path) => textOf(path).match(/'(?:liveness|maintenance|face)\.[a-z_]+'/g) ?? []);
+    const used = files.flatMap((path) => textOf(path).match(/'(?:liveness|maintenance|face|events)\.[a-z_]+'/g) ?? []);
     const names = [...new Set(used.map((name) => name.slice(1, -1)))];
     const properties = ["liveness.client", "liveness.session_id", "face.request_id"];
     const known = [...Object.keys(metrics), ...properties];

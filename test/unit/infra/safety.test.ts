@@ -43,6 +43,13 @@ const required: Record<string, Record<string, string | undefined>> = {
     // No archive.
     totalRetentionInDays: "retentionDays",
   },
+  "event-grid Microsoft.EventGrid/topics": {
+    disableLocalAuth: "true",
+    // Of what the app publishes.
+    inputSchema: "'CloudEventSchemaV1_0'",
+    minimumTlsVersionAllowed: "'1.2'",
+    publicNetworkAccess: "publicAccess ? 'Enabled' : 'Disabled'",
+  },
   "key-vault Microsoft.KeyVault/vaults": { enableRbacAuthorization: "true" },
   "function-app Microsoft.Web/sites": {
     httpsOnly: "true",
@@ -129,6 +136,7 @@ describe("access by key is disabled for", () => {
   for (const [parameter, setting] of [
     ["clientKeys", "CLIENT_KEYS"],
     ["userIdKey", "USER_ID_KEY"],
+    ["webhookEndpoints", "WEBHOOK_ENDPOINTS"],
   ] as const) {
     test(`${setting}: parameters are secure up to the vault, and the app's setting is a reference`, () => {
       const isSecure = (path: string) => readBicep(path).params.find(({ name }) => name === parameter)?.secure;
@@ -155,6 +163,7 @@ describe("roles", () => {
   const published: Record<string, string> = {
     "Cognitive Services Face Recognizer": "9894cab4-e18a-44aa-828b-cb588cd6f2d7",
     "Cognitive Services User": "a97b65f3-24c7-4388-baec-2e87135dc908",
+    "EventGrid Data Sender": "d5a91429-5739-47e2-a06b-3470a27159e7",
     "Key Vault Secrets User": "4633458b-17de-408a-b874-0445c86b69e6",
     "Monitoring Metrics Publisher": "3913510d-42f4-4e42-8a64-420c390055eb",
     "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
@@ -179,7 +188,7 @@ describe("roles", () => {
 
   test("have one resource as scope, and a reason", () => {
     const existing = roles.resources.filter((resource) => resource.existing).map(({ symbol }) => symbol);
-    assert.equal(assignments.length, 8);
+    assert.equal(assignments.length, 9);
     for (const { symbol, get } of assignments) {
       const scope = get("scope")
         ?.split("::")
@@ -227,6 +236,19 @@ describe("roles", () => {
     const vault = readBicep("modules/key-vault.bicep").tree.text;
     assert.match(vault, /\nresource clientKeysSecret '[^']+' = if \(withClientKeys\) \{/);
     assert.match(vault, /\nresource userIdKeySecret '[^']+' = if \(withUserIdKey\) \{/);
+    assert.match(vault, /\nresource webhookEndpointsSecret '[^']+' = if \(withWebhookEndpoints\) \{/);
+  });
+
+  test("include one on the Event Grid topic, to publish only, where the topic is asked for", () => {
+    const main = readBicep("main.bicep");
+    assert.match(main.tree.text, /\nmodule eventGrid 'modules\/event-grid\.bicep' = if \(eventGridTopic\) \{/);
+    assert.equal(main.params.find(({ name }) => name === "eventGridTopic")?.byDefault, "false");
+    const events = assignments.filter(({ get }) => get("scope") === "topic");
+    assert.deepEqual(
+      events.map(({ get }) => get("properties", "roleDefinitionId")?.match(/roleIds\['(.+)'\]/)?.[1]),
+      ["EventGrid Data Sender"],
+    );
+    assert.match(roles.tree.text, /\nresource events '[^']+' = if \(withTopic\) \{/);
   });
 
   function isAssignment({ type }: Resource): boolean {
@@ -280,7 +302,7 @@ describe("alerts", () => {
 
   test("use names of logged events", () => {
     const logged = ["functions/maintain-sessions.ts", "http/endpoint.ts"].map(readSource).join("\n");
-    for (const event of ["MaintenanceFailed", "RequestFailed"]) {
+    for (const event of ["EventGivenUp", "MaintenanceFailed", "RequestFailed"]) {
       assert.match(tree.text, new RegExp(event));
       assert.match(logged, new RegExp(`"${event}"`));
     }

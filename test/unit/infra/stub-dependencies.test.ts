@@ -31,3 +31,15 @@ test("a bundle sends requests through the proxy of its environment", async (t) =
   assert.match(await request("https://face.invalid/b"), /^403 /);
   assert.deepEqual(tunnels, ["face.invalid:443"]);
 });
+
+test("a bundle publishes events to Event Grid as the library does", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "stubs-"));
+  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+  const entry = join(import.meta.dirname, "../../fixtures/published-event.ts");
+  const { outFolder, bytes } = await build({ entry, outFolder: join(folder, "app") });
+  const run = async (file: string) => (await promisify(execFile)(process.execPath, [file])).stdout;
+  const [bundled, library] = await Promise.all([run(join(outFolder, "main.cjs")), run(entry)]);
+  assert.match(library, /^\[\{"id":"one",.*"reasons":\["DigestMatched"\].*\}\]\ndelivered$/);
+  assert.equal(bundled, library);
+  assert.ok(bytes < 400_000, `the shapes of other events are left out: ${bytes}`);
+});

@@ -1,0 +1,94 @@
+import { type HttpClient, isRestError } from "@azure/core-rest-pipeline";
+import { EventGridPublisherClient } from "@azure/eventgrid";
+import type { TokenCredential } from "@azure/identity";
+import { compact } from "../compact.ts";
+import type { Clock } from "../liveness/model/clock.ts";
+import type { LivenessEvent } from "../liveness/model/events.ts";
+import { retryAfterMs, withTimeout } from "../retry.ts";
+import type { DeliveryResult, DeliveryTarget } from "./delivery-target.ts";
+
+export interface EventGridTargetOptions {
+  /** https URL of the topic, which ends in `/api/events`. */
+  topicEndpoint: string;
+  /** `source` of the events. */
+  source: string;
+  credential: TokenCredential;
+  now: Clock;
+  /** Limit of one delivery in ms, with the token. Default: 15,000. */
+  timeoutMs?: number;
+  /** Default: that of the library. */
+  httpClient?: HttpClient;
+}
+
+const maxRetryAfterMs = 24 * 3_600_000;
+
+class Timeout extends Error {
+  override name = "Timeout";
+}
+
+/** An Event Grid topic with the CloudEvents schema. This file loads the library, so it is loaded only if a topic is set. */
+export function createEventGridTarget(options: EventGridTargetOptions): DeliveryTarget {
+  const { topicEndpoint, source, credential, now, timeoutMs = 15_000, httpClient } = options;
+  const client = new EventGridPublisherClient(topicEndpoint, "CloudEvent", credential, {
+    // The app repeats failed deliveries by its own schedule.
+    retryOptions: { maxRetries: 0 },
+    // The service does not redirect, and the token must not reach another host.
+    redirectOptions: { maxRetries: 0 },
+    ...compact({ httpClient }),
+  });
+
+  async function publish(event: LivenessEvent, abortSignal: AbortSignal): Promise<DeliveryResult> {
+    const { id, type, subject, occurredOn, data } = event;
+    const time = new Date(occurredOn);
+    const content = { id, source, type, time, datacontenttype: "application/json", data, ...compact({ subject }) };
+    await client.send([content], { abortSignal });
+    return { outcome: "delivered" };
+  }
+
+  function resultOf(error: unknown): DeliveryResult {
+    const { status, retryAfter } = answerOf(error);
+    // The library failed on the body of the answer, which has no meaning.
+    if (status !== undefined && status >= 200 && status <= 299) return { outcome: "delivered" };
+    const requested = (status === 429 || status === 503) && retryAfter ? retryAfterMs(retryAfter, now()) : undefined;
+    return {
+      outcome: "retry",
+      cause: status === undefined ? causeOf(error) : `Status${status}`,
+      ...compact({ retryAfterMs: requested === undefined ? undefined : Math.min(requested, maxRetryAfterMs) }),
+    };
+  }
+
+  return {
+    name: "event-grid",
+    accepts: () => true,
+    async deliver(event, signal) {
+      try {
+        return await withTimeout(
+          timeoutMs,
+          () => new Timeout(),
+          (abort) => publish(event, abort),
+          signal,
+        );
+      } catch (error) {
+        return signal?.aborted ? { outcome: "retry", cause: "Aborted" } : resultOf(error);
+      }
+    },
+  };
+}
+
+/** The answer of the topic that an error of the library carries, if there was one. */
+function answerOf(error: unknown): { status?: number; retryAfter?: string | undefined } {
+  return isRestError(error) && error.response
+    ? { status: error.response.status, retryAfter: error.response.headers.get("retry-after") }
+    : {};
+}
+
+/** A fixed code for each kind of failure. An error's message can contain addresses and ids of the identity. */
+function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return "ConnectionFailed";
+  if (error instanceof Timeout) return error.name;
+  if (/Credential|Authentication/.test(error.name)) return "NoToken";
+  const code = "code" in error ? String(error.code) : "";
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "NameNotResolved";
+  if (/CERT|SIGNATURE|ERR_TLS/.test(code)) return "CertificateNotTrusted";
+  return "ConnectionFailed";
+}
