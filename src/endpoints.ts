@@ -1,6 +1,7 @@
 import { apiDescriptionEndpoints } from "./functions/api-description.ts";
 import { deviceEndpoints } from "./functions/devices.ts";
 import { errorCodeEndpoints } from "./functions/error-codes.ts";
+import { eventEndpoints } from "./functions/events.ts";
 import { faceHistoryEndpoints } from "./functions/face-history.ts";
 import { faceSessionEndpoints } from "./functions/face-sessions.ts";
 import { faceSettingsEndpoints } from "./functions/face-settings.ts";
@@ -24,6 +25,7 @@ const named: Endpoint[] = [
   ...userEndpoints,
   ...outcomeEndpoints,
   ...referenceImageEndpoints,
+  ...eventEndpoints,
   ...errorCodeEndpoints,
   ...healthEndpoints,
   ...apiDescriptionEndpoints,

@@ -134,6 +134,9 @@ const ownTags: Record<string, { name: string; description: string }> = {
       "Sessions and outcomes from the app's tables, available after the Face service has deleted the session.",
   },
   devices: { name: "Devices", description: "Sessions of a device, and erasure of its data." },
+  users: { name: "Users", description: "Sessions of a user on all devices, and erasure of its data." },
+  events: { name: "Events", description: "Announcements of outcomes, lockouts and erasures, and their deliveries." },
+  webhooks: { name: "Webhooks", description: "Tests of receivers." },
   outcomes: { name: "Outcomes", description: "Outcomes of all devices: lists and exports." },
   statistics: { name: "Statistics", description: "Numbers of outcomes of all devices." },
   "reference-images": {

@@ -75,8 +75,22 @@ const session = {
   final: true,
   decision: "accepted",
   reasons: ["RealFace"],
+  revision: 1,
   attemptsLeft: 0,
   nextAction: "done",
+};
+
+const eventId = "019cbd5e-8f2c-7a61-9b3e-2f4f6f1c8d20";
+const event = {
+  id: eventId,
+  type: "liveness.session.decided",
+  time: "2026-03-05T10:20:40.236Z",
+  subject: `sessions/${sessionId}`,
+  data: {
+    ...{ sessionId, kind: "liveness", deviceCorrelationId, clientReferenceId: "order-7" },
+    ...{ decision: "accepted", reasons: ["RealFace"], final: true, revision: 1 },
+  },
+  deliveries: [{ receiver: "orders", state: "delivered", triedOn: "2026-03-05T10:20:40.871Z" }],
 };
 
 const outcome = {
@@ -210,6 +224,11 @@ export const examples: Examples = {
   getReferenceImageMetadata: {
     answers: { 200: { ...keptImage, sizeInBytes: 184_213, createdOn: "2026-03-01T08:00:00.000Z" } },
   },
+  listEvents: {
+    answers: { 200: { value: [event], after: "ZXZlbnRz", asOf: "2026-03-05T10:25:00.000Z" } },
+  },
+  redeliverEvent: { answers: { 200: event } },
+  testWebhook: { answers: { 200: { id: eventId, delivered: false, cause: "Timeout" } } },
   listErrorCodes: { answers: { 200: { value: errorGuide } } },
   getHealth: { answers: { 200: { status: "alive" } } },
   getReadiness: { answers: { 200: { status: "ready" } } },

@@ -30,7 +30,8 @@ export function withResults({ deliveries }: DeliveryState, results: Results, now
   const added = [...results].map(([name, result]): [string, Delivery] => {
     if (result.outcome === "delivered") return [name, { state: "delivered", triedOn }];
     if (result.outcome === "gone") return [name, { state: "failed", triedOn, cause: "Gone" }];
-    return [name, { state: "pending", triedOn, cause: result.cause }];
+    // A failed repetition does not undo a delivery.
+    return [name, { state: deliveries[name]?.state ?? "pending", triedOn, cause: result.cause }];
   });
   return { ...deliveries, ...Object.fromEntries(added) };
 }

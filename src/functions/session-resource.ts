@@ -23,6 +23,11 @@ export const sessionResourceShape = z
     final: z.boolean().describe("No further attempt is expected."),
     decision: z.enum(decisions).optional(),
     reasons: z.array(z.string().meta({ examples: reasonCodes })).describe("Reasons of the decision."),
+    revision: z
+      .int()
+      .min(0)
+      .default(0)
+      .describe("Number of outcomes recorded so far, as in the events of the session. 0 while it is undecided."),
     attemptsLeft: z
       .int()
       .min(0)

@@ -40,6 +40,7 @@ export interface OutcomeIndex {
 export interface EventIndex {
   put(refs: readonly EventRef[]): Promise<void>;
   remove(refs: readonly EventRef[]): Promise<void>;
+  find(id: string): Promise<EventRef | undefined>;
   /**
    * Ascending, from the beginning or after the event of this cursor, up to but not including `before` (RFC 3339).
    * `continuationToken` is the cursor after the last item of the page, absent only if the page is empty and no cursor was given.

@@ -1,5 +1,5 @@
 import { compact } from "../../compact.ts";
-import type { EventRef } from "../../liveness/model/events.ts";
+import { type EventRef, eventTime } from "../../liveness/model/events.ts";
 import type { EventIndex } from "../../liveness/model/outcome-index.ts";
 import type { Entity, StorageTables } from "../azure/table.ts";
 import { inTransactions, removeRows } from "../azure/transactions.ts";
@@ -28,6 +28,13 @@ export function createEventIndex({ outcomes }: Pick<StorageTables, "outcomes">):
           rows.map((ref) => eventKeys(ref).row),
         );
       }
+    },
+    async find(id) {
+      const occurredOn = eventTime(id);
+      if (occurredOn === undefined) return undefined;
+      const { partition, row } = eventKeys({ id, occurredOn });
+      const entity = await outcomes.get(partition, row);
+      return entity && readEventRef(entity);
     },
     async page({ after, before, top }) {
       const last = after === undefined ? undefined : readPageToken(list, after);

@@ -25,7 +25,7 @@ import { createStorage, type Storage, type Tables, viewTables } from "./tables.t
 /** The service, the time and the processes of the app, on any storage. */
 export interface Stage {
   service: Service;
-  /** Receivers of events, of all processes. */
+  /** Receivers of events, of all processes that start later. */
   targets: DeliveryTarget[];
   /** Milliseconds since the epoch. */
   now(): number;
@@ -82,11 +82,17 @@ export function createStage(connect: (calls: Calls, now: Clock) => Connected): S
     const { tables, images, bookmarks } = connect(calls, now);
     const connection = { ...tables, retryPolicy: { ...defaultRetryPolicy, sleep: async () => undefined }, now };
     const stores = createTableStores(connection);
+    const own = targets.map(
+      (target): DeliveryTarget => ({
+        ...target,
+        deliver: (...args) => calls.run(`${target.name}.deliver`, () => target.deliver(...args)),
+      }),
+    );
     const deps = {
       face: createFakeFaceService(service, calls, now),
       ...stores,
-      targets,
-      publish: createPublisher({ targets, outbox: stores.outbox, now }),
+      targets: own,
+      publish: createPublisher({ targets: own, outbox: stores.outbox, now, waitMs: 100 }),
       images,
       bookmarks,
       now,

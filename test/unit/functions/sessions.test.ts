@@ -44,6 +44,7 @@ describe("the session resource", () => {
       final: false,
       decision: "accepted",
       reasons: ["RealFace"],
+      revision: 0,
       attemptsLeft: 3,
       nextAction: "done",
       referenceImageId: "a-face",

@@ -1,0 +1,40 @@
+import { compact } from "../compact.ts";
+import type { Outbox, StoredEvent } from "../liveness/model/events.ts";
+import type { EventIndex, OutcomeIndex } from "../liveness/model/outcome-index.ts";
+import { createSemaphore } from "../semaphore.ts";
+
+export interface EventPage {
+  events: StoredEvent[];
+  /** Cursor after the last event. */
+  after?: string;
+  isLast: boolean;
+  /** All events before this time are listed. */
+  asOf?: string;
+}
+
+/** Concurrent reads of events. */
+const maxReads = 16;
+
+/**
+ * Events in the order of their times. Newer events than `asOf` are left out, so that a reader who continues at the cursor
+ * misses none.
+ *
+ * @throws ApiError 400 for a cursor that this service has not issued.
+ */
+export async function readEventPage(
+  { outbox, eventIndex, outcomeIndex }: { outbox: Outbox; eventIndex: EventIndex; outcomeIndex: OutcomeIndex },
+  { after, top }: { after?: string | undefined; top: number },
+): Promise<EventPage> {
+  const asOf = await outcomeIndex.completeTo();
+  const before = asOf ?? new Date(0).toISOString();
+  const page = await eventIndex.page({ after, before, top });
+  const semaphore = createSemaphore(maxReads);
+  const events = await Promise.all(page.items.map((ref) => semaphore.run(() => outbox.get(ref))));
+  return compact({
+    // An event that was erased or purged leaves only its entry.
+    events: events.filter((event) => event !== undefined),
+    after: page.continuationToken,
+    isLast: page.items.length < top,
+    asOf,
+  });
+}

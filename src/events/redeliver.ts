@@ -1,0 +1,38 @@
+import { compact } from "../compact.ts";
+import type { Clock, NewId } from "../liveness/model/clock.ts";
+import { eventId, type Outbox, type StoredEvent } from "../liveness/model/events.ts";
+import { attempt, withResults } from "./attempt.ts";
+import type { DeliveryTarget } from "./delivery-target.ts";
+
+/** Delivers an event again, also to receivers that have it. Returns it with the results. */
+export async function redeliver(
+  { targets, outbox, now }: { targets: readonly DeliveryTarget[]; outbox: Outbox; now: Clock },
+  event: StoredEvent,
+): Promise<StoredEvent> {
+  const results = await attempt(
+    event,
+    targets.filter(({ accepts }) => accepts(event.type)),
+  );
+  const { attempts, dueOn, previousDueOn } = event;
+  const deliveries = withResults(event, results, now());
+  await outbox.mark(event, compact({ deliveries, attempts, dueOn, previousDueOn }));
+  return { ...event, deliveries };
+}
+
+/** Sends a test event to a receiver, whatever types it accepts. */
+export async function sendTest(
+  { now, newId }: { now: Clock; newId: NewId },
+  target: DeliveryTarget,
+): Promise<{ id: string; delivered: boolean; cause?: string }> {
+  const nowMs = now();
+  const id = eventId(nowMs, newId());
+  const occurredOn = new Date(nowMs).toISOString();
+  const result = await target.deliver({
+    id,
+    type: "liveness.webhook.test",
+    occurredOn,
+    data: { receiver: target.name },
+  });
+  const cause = result.outcome === "retry" ? result.cause : result.outcome === "gone" ? "Gone" : undefined;
+  return compact({ id, delivered: result.outcome === "delivered", cause });
+}

@@ -1,0 +1,130 @@
+import * as z from "zod";
+import type { App } from "../app.ts";
+import { compact } from "../compact.ts";
+import { defineEndpoint, type Endpoint, noQuery, pageSize, resourceNotFound } from "../http/endpoint.ts";
+import { type EventRef, eventTypes, type StoredEvent } from "../liveness/model/events.ts";
+
+const receiverName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
+const eventParams = z.object({ id: z.uuid({ version: "v7" }) });
+const webhookParams = z.object({ name: receiverName.describe("The name of the receiver.") });
+const listQuery = z.object({
+  after: z.string().max(4096).optional().describe("`after` of the page before. Default: from the oldest event."),
+  top: pageSize(100, 50),
+});
+
+const deliveryShape = z
+  .object({
+    receiver: receiverName,
+    state: z
+      .enum(["delivered", "pending", "failed"])
+      .describe("`failed`: given up after the last retry, or because the receiver answered 410."),
+    triedOn: z.iso.datetime(),
+    cause: z.string().optional().describe("Code of the latest failure."),
+  })
+  .meta({ id: "EventDelivery" });
+
+function eventShape() {
+  return z
+    .object({
+      id: z.string().describe("The same in each delivery of the event, as `webhook-id`."),
+      type: z.enum(eventTypes),
+      time: z.iso.datetime(),
+      subject: z.string().optional(),
+      data: z.record(z.string(), z.unknown()),
+      deliveries: z.array(deliveryShape).describe("Receivers that have been tried."),
+    })
+    .meta({ id: "Event" });
+}
+
+/** The outbox, and tests of its receivers. */
+export const eventEndpoints: Endpoint[] = [
+  defineEndpoint({
+    name: "listEvents",
+    summary: "List events in the order of their times, also those that were delivered",
+    methods: ["GET"],
+    route: "api/events",
+    access: "services",
+    params: z.object({}),
+    query: listQuery,
+    describe: () => ({
+      answers: {
+        200: {
+          description: "A page of events. A later request with its `after` returns the events that follow.",
+          json: z
+            .object({
+              value: z.array(eventShape()),
+              after: z.string().optional().describe("Absent if the list is empty."),
+              nextLink: z.url().optional().describe("Absent if no event follows yet."),
+              asOf: z.iso.datetime().optional().describe("The list is complete up to this time."),
+            })
+            .meta({ id: "EventPage" }),
+        },
+      },
+      errors: { 400: ["BadArgument"] },
+    }),
+    async handle(app, { query, url }) {
+      const { readEventPage } = await import("../events/event-pages.ts");
+      const { events, after, isLast, asOf } = await readEventPage(app, query);
+      const next = new URL(url);
+      if (after !== undefined) next.searchParams.set("after", after);
+      const nextLink = isLast ? undefined : next.href;
+      return { status: 200, json: compact({ value: events.map(eventResource), after, nextLink, asOf }) };
+    },
+  }),
+  defineEndpoint({
+    name: "redeliverEvent",
+    summary: "Deliver an event again to all receivers of its type",
+    methods: ["POST"],
+    route: "api/events/{id}/redeliver",
+    access: "services",
+    params: eventParams,
+    query: noQuery,
+    describe: () => ({
+      answers: { 200: { description: "The event with the results.", json: eventShape() } },
+      errors: { 404: ["ResourceNotFound"] },
+    }),
+    async handle(app, { params }) {
+      const event = await findEvent(app, params.id);
+      if (event === undefined) throw resourceNotFound();
+      const { redeliver } = await import("../events/redeliver.ts");
+      return { status: 200, json: eventResource(await redeliver(app, event)) };
+    },
+  }),
+  defineEndpoint({
+    name: "testWebhook",
+    summary: "Send an event of type `liveness.webhook.test` to one receiver",
+    methods: ["POST"],
+    route: "api/webhooks/{name}/test",
+    access: "services",
+    params: webhookParams,
+    query: noQuery,
+    describe: () => ({
+      answers: {
+        200: {
+          description: "The result. The event is not stored and not repeated.",
+          json: z
+            .object({ id: z.string(), delivered: z.boolean(), cause: z.string().optional() })
+            .meta({ id: "WebhookTest" }),
+        },
+      },
+      errors: { 404: ["ResourceNotFound"] },
+    }),
+    async handle(app, { params }) {
+      const target = app.targets.find(({ name }) => name === params.name);
+      if (target === undefined) throw resourceNotFound();
+      const { sendTest } = await import("../events/redeliver.ts");
+      return { status: 200, json: await sendTest(app, target) };
+    },
+  }),
+];
+
+async function findEvent({ eventIndex, deliverySchedule, outbox }: App, id: string): Promise<StoredEvent | undefined> {
+  // An event that is not listed yet still has its first entry in the schedule.
+  const ref: EventRef | undefined = (await eventIndex.find(id)) ?? (await deliverySchedule.first(id));
+  return ref && outbox.get(ref);
+}
+
+function eventResource({ id, type, occurredOn: time, subject, data, deliveries }: StoredEvent) {
+  const states = Object.entries(deliveries).map(([receiver, delivery]) => ({ receiver, ...delivery }));
+  return compact({ id, type, time, subject, data, deliveries: states });
+}
