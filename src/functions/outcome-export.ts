@@ -1,3 +1,4 @@
+import { serverBusy } from "../api-errors.ts";
 import type { App } from "../app.ts";
 import { compact } from "../compact.ts";
 import type { Reply } from "../http/responses.ts";
@@ -8,6 +9,9 @@ import { outcomeFields, outcomeResource } from "./outcome-pages.ts";
 
 /** Outcomes that are written as one piece: about 40 KB, so that a slow reader makes progress with each. */
 const pieceLength = 100;
+
+/** Each holds up to about 20 MB of rows, which must not use up the memory that creations need. */
+const maxRunning = 8;
 
 type Format = "application/x-ndjson" | "text/csv";
 
@@ -57,15 +61,24 @@ async function* pieces(lists: AsyncIterable<OutcomeEntry[]>, { head, write }: Wr
   if (before !== "") yield before;
 }
 
-/** The same values, the first of which has been read. */
+/** Exports of this process that are being sent. */
+let running = 0;
+
+/** The same values, the first of which has been read. Throws `ApiError` 503 while too many exports are running. */
 async function begun<T>(values: AsyncGenerator<T>): Promise<AsyncIterable<T>> {
-  const first = await values.next();
+  if (running >= maxRunning) throw serverBusy("Too many exports are running.");
+  running += 1;
+  const first = await values.next().catch((error: unknown) => {
+    running -= 1;
+    throw error;
+  });
   return (async function* () {
     try {
       if (first.done) return;
       yield first.value;
       yield* values;
     } finally {
+      running -= 1;
       await values.return(undefined);
     }
   })();

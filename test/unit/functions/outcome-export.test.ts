@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { exportOutcomes } from "../../../src/functions/outcome-export.ts";
 import { call, createApp, plus, type Sent, send } from "../fakes/app.ts";
 import { failOn } from "../fakes/calls.ts";
 import { asOf, list, reviewer, shown, worldWith } from "../fakes/outcome-requests.ts";
@@ -80,5 +81,25 @@ describe("an export", () => {
     const app = createApp(world.start(failOn("outcomes.query")));
     const refused = await call({ app }, "GET", "/api/outcomes", { headers: { accept: "text/csv" } });
     assert.deepEqual([refused.status, refused.code], [500, "InternalServerError"]);
+  });
+
+  test("more than eight at once -> 503 ServerBusy until one of them ends, whichever way", async () => {
+    const world = await worldWith(outcomes(3));
+    const app = createApp(world.start());
+    const query = { from: "2026-03-01T00:00:00.000Z", to: "2026-03-02T00:00:00.000Z" };
+    const begin = async () => {
+      const { stream } = await exportOutcomes(app, query, "application/x-ndjson", false);
+      return (stream ?? assert.fail())[Symbol.asyncIterator]();
+    };
+    const running = await Promise.all(Array.from({ length: 8 }, begin));
+    const [first = assert.fail(), second = assert.fail()] = running;
+    await assert.rejects(begin(), { status: 503, code: "ServerBusy", retryAfter: "1" });
+    while (!(await first.next()).done);
+    running.push(await begin());
+    await second.next();
+    await second.return?.();
+    running.push(await begin());
+    await assert.rejects(begin(), { code: "ServerBusy" });
+    for (const stream of running) while (!(await stream.next()).done);
   });
 });

@@ -172,6 +172,29 @@ describe("the service role", () => {
   });
 });
 
+describe("the reviewer role", () => {
+  test("makes a principal a reviewer, who is not trusted", () => {
+    const claims = [
+      { typ: objectId, val: "alice" },
+      { typ: "roles", val: "Liveness.Reviewer" },
+    ];
+    assert.deepEqual(callerOf(principal(claims)), { trusted: false, owner: ownerOf(user("alice")), isReviewer: true });
+    const both = [...claims, { typ: "roles", val: "Liveness.Service" }];
+    assert.equal(callerOf(principal(both)).trusted, true);
+  });
+
+  test("is recognized only in role claims, and only by its full name", () => {
+    for (const claim of [
+      { typ: "groups", val: "Liveness.Reviewer" },
+      { typ: "roles", val: "liveness.reviewer" },
+      { typ: "roles", val: "Liveness.Reviewers" },
+    ]) {
+      const caller = callerOf(principal([{ typ: objectId, val: "alice" }, claim]));
+      assert.deepEqual(caller, { trusted: false, owner: ownerOf(user("alice")) }, JSON.stringify(claim));
+    }
+  });
+});
+
 describe("a malformed principal", () => {
   const json = (value: unknown) => ({ "x-ms-client-principal": base64(JSON.stringify(value)) });
   const claims = [{ typ: objectId, val: "alice" }];
