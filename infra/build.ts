@@ -123,7 +123,8 @@ async function toCommonJs({ path, text }: OutputFile, own: boolean): Promise<{ c
     minifySyntax: true,
     // The app's own identifiers are kept, so that stack traces are readable without source maps.
     minifyIdentifiers: !own,
-    lineLimit: 160,
+    // Short lines make positions in stack traces useful; in libraries they would only cost bytes.
+    ...(own && { lineLimit: 160 }),
     legalComments: "none",
     sourcemap: "external",
     sourcesContent: false,

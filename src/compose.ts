@@ -6,6 +6,7 @@ import { type Config, readConfig } from "./config.ts";
 import { endpoints } from "./endpoints.ts";
 import type { DeliveryTarget } from "./events/delivery-target.ts";
 import { createPublisher } from "./events/publisher.ts";
+import { createTargets } from "./events/targets.ts";
 import { createFaceService } from "./face/client/face-service.ts";
 import { maintainSessions } from "./functions/maintain-sessions.ts";
 import { type RequestHandler, serve } from "./http/endpoint.ts";
@@ -15,6 +16,7 @@ import { createReadiness } from "./liveness/readiness.ts";
 import { connectStorage } from "./storage/azure/table.ts";
 import { createTableStores } from "./storage/create-stores.ts";
 import { createBookmarks } from "./storage/stores/bookmarks.ts";
+import { createEndpointStates } from "./storage/stores/endpoint-states.ts";
 import { createImages } from "./storage/stores/images.ts";
 import { observeHttp, observeServices, observeTimer } from "./telemetry/observe.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
@@ -85,7 +87,7 @@ function logToHost(line: object): void {
 }
 
 /** A target for an Event Grid topic. Loads the library of the service, which an app without a topic does not need. */
-export async function connectEventGrid(
+async function connectEventGrid(
   { face }: Pick<Config, "face">,
   options: { topicEndpoint: string; source: string },
 ): Promise<DeliveryTarget> {
@@ -114,7 +116,11 @@ function compose(config: Config, telemetry: Telemetry | undefined): App {
     bookmarks: createBookmarks(storage),
   };
   const services = telemetry ? observeServices(connected, telemetry) : connected;
-  const targets: DeliveryTarget[] = [];
+  const targets = createTargets(config.events, {
+    states: createEndpointStates(storage),
+    now,
+    connectEventGrid: (topic) => connectEventGrid(config, topic),
+  });
   return {
     ...services,
     targets,

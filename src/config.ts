@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { compact } from "./compact.ts";
+import type { EventsConfig } from "./events/targets.ts";
 import { apiVersions } from "./face/model.ts";
 import type { CallerRules } from "./http/callers.ts";
 import type { Limits } from "./liveness/open/limits.ts";
@@ -17,6 +18,8 @@ import {
   orDefault,
   secret,
   serviceUri,
+  topicEndpoint,
+  webhookEndpoints,
 } from "./setting-shapes.ts";
 
 /**
@@ -71,6 +74,8 @@ export const settings = z.object({
   MAINTENANCE_CONCURRENCY: integerOr(32, 1, 256),
   MAINTENANCE_FACE_CALLS_PER_SECOND: integerOr(5, 1, 1000),
   MAINTENANCE_BUDGET_SECONDS: integerOr(240, 5, 1800),
+  WEBHOOK_ENDPOINTS: orDefault(webhookEndpoints, []),
+  EVENT_GRID_TOPIC_ENDPOINT: optional(topicEndpoint),
 });
 
 type Settings = z.infer<typeof settings>;
@@ -97,6 +102,7 @@ export interface Config {
   limits: Limits;
   retention: Retention;
   maintenance: { concurrency: number; faceCallsPerSecond: number; budgetSeconds: number };
+  events: EventsConfig;
   /** Undefined: no telemetry is sent to Application Insights. */
   telemetry: TelemetryConfig | undefined;
 }
@@ -170,6 +176,12 @@ export function readConfig(env: Record<string, string | undefined>): { config: C
         faceCallsPerSecond: read.MAINTENANCE_FACE_CALLS_PER_SECOND,
         budgetSeconds: read.MAINTENANCE_BUDGET_SECONDS,
       },
+      events: {
+        source: encodeURIComponent(appName(read)),
+        endpoints: read.WEBHOOK_ENDPOINTS,
+        allowsPrivateAddresses: !isInAzure(read),
+        ...compact({ eventGridTopic: read.EVENT_GRID_TOPIC_ENDPOINT }),
+      },
       telemetry: telemetryOf(read),
     },
   };
@@ -184,9 +196,18 @@ function telemetryOf(read: Settings): TelemetryConfig | undefined {
     connectionString: read.APPLICATIONINSIGHTS_CONNECTION_STRING,
     identity: /(^|;)\s*Authorization=AAD\b/i.test(authentication) ? { clientId } : undefined,
     samplingRatio: read.TELEMETRY_SAMPLING_RATIO,
-    role: read.WEBSITE_SITE_NAME ?? "face-liveness",
+    role: appName(read),
     instance: read.WEBSITE_INSTANCE_ID ?? read.WEBSITE_POD_NAME,
   };
+}
+
+function appName({ WEBSITE_SITE_NAME }: Settings): string {
+  return WEBSITE_SITE_NAME ?? "face-liveness";
+}
+
+/** On the Flex Consumption plan only `WEBSITE_POD_NAME` is set. */
+function isInAzure(read: Pick<Settings, "WEBSITE_INSTANCE_ID" | "WEBSITE_POD_NAME">): boolean {
+  return (read.WEBSITE_INSTANCE_ID ?? read.WEBSITE_POD_NAME) !== undefined;
 }
 
 /** Whether a setting is a Key Vault reference that the platform could not replace by the secret. */
@@ -211,7 +232,8 @@ function faultsOf({ issues }: z.ZodError): SettingFault[] {
 
 const faceSettings = settings.pick({ FACE_ENDPOINT: true, FACE_KEY: true });
 const userIdSettings = settings.pick({ FACE_API_VERSION: true, USER_ID_KEY: true });
-const anonymousSettings = settings.pick({ ALLOW_ANONYMOUS: true, WEBSITE_INSTANCE_ID: true, WEBSITE_POD_NAME: true });
+const platformSettings = settings.pick({ WEBSITE_INSTANCE_ID: true, WEBSITE_POD_NAME: true });
+const { ALLOW_ANONYMOUS, WEBHOOK_ENDPOINTS } = settings.shape;
 const storageSettings = settings.pick({
   AzureWebJobsStorage: true,
   AzureWebJobsStorage__accountName: true,
@@ -236,11 +258,15 @@ function* contradictions(env: Record<string, string | undefined>): Generator<Set
     // Clients of older versions send no user id, which this version requires.
     yield { setting: "USER_ID_KEY", message: "is required with FACE_API_VERSION v1.3-preview.1" };
   }
-  const anonymous = anonymousSettings.safeParse(env).data;
-  // On the Flex Consumption plan only `WEBSITE_POD_NAME` is set.
-  const instance = anonymous?.WEBSITE_INSTANCE_ID ?? anonymous?.WEBSITE_POD_NAME;
-  if (anonymous?.ALLOW_ANONYMOUS && instance !== undefined) {
-    yield { setting: "ALLOW_ANONYMOUS", message: "is for the local stack and refused in Azure" };
+  const platform = platformSettings.safeParse(env).data;
+  if (platform && isInAzure(platform)) {
+    if (ALLOW_ANONYMOUS.safeParse(env.ALLOW_ANONYMOUS).data) {
+      yield { setting: "ALLOW_ANONYMOUS", message: "is for the local stack and refused in Azure" };
+    }
+    const urls = WEBHOOK_ENDPOINTS.safeParse(env.WEBHOOK_ENDPOINTS).data?.map(({ url }) => new URL(url)) ?? [];
+    if (urls.some(({ protocol }) => protocol !== "https:")) {
+      yield { setting: "WEBHOOK_ENDPOINTS", message: "must have https URLs only in Azure" };
+    }
   }
   const storage = storageSettings.safeParse(env).data;
   if (storage && storageOf(storage) === undefined) {

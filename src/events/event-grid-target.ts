@@ -4,8 +4,11 @@ import type { TokenCredential } from "@azure/identity";
 import { compact } from "../compact.ts";
 import type { Clock } from "../liveness/model/clock.ts";
 import type { LivenessEvent } from "../liveness/model/events.ts";
-import { retryAfterMs, withTimeout } from "../retry.ts";
+import { withTimeout } from "../retry.ts";
+import { toCloudEvent } from "./cloud-event.ts";
 import type { DeliveryResult, DeliveryTarget } from "./delivery-target.ts";
+import { causeOf, deliveryTimeoutMs, refused, Timeout } from "./results.ts";
+import { eventGridName } from "./webhook-endpoint.ts";
 
 export interface EventGridTargetOptions {
   /** https URL of the topic, which ends in `/api/events`. */
@@ -20,15 +23,9 @@ export interface EventGridTargetOptions {
   httpClient?: HttpClient;
 }
 
-const maxRetryAfterMs = 24 * 3_600_000;
-
-class Timeout extends Error {
-  override name = "Timeout";
-}
-
 /** An Event Grid topic with the CloudEvents schema. This file loads the library, so it is loaded only if a topic is set. */
 export function createEventGridTarget(options: EventGridTargetOptions): DeliveryTarget {
-  const { topicEndpoint, source, credential, now, timeoutMs = 15_000, httpClient } = options;
+  const { topicEndpoint, source, credential, now, timeoutMs = deliveryTimeoutMs, httpClient } = options;
   const client = new EventGridPublisherClient(topicEndpoint, "CloudEvent", credential, {
     // The app repeats failed deliveries by its own schedule.
     retryOptions: { maxRetries: 0 },
@@ -38,10 +35,8 @@ export function createEventGridTarget(options: EventGridTargetOptions): Delivery
   });
 
   async function publish(event: LivenessEvent, abortSignal: AbortSignal): Promise<DeliveryResult> {
-    const { id, type, subject, occurredOn, data } = event;
-    const time = new Date(occurredOn);
-    const content = { id, source, type, time, datacontenttype: "application/json", data, ...compact({ subject }) };
-    await client.send([content], { abortSignal });
+    const { specversion: _, time, ...content } = toCloudEvent(event, source);
+    await client.send([{ ...content, time: new Date(time) }], { abortSignal });
     return { outcome: "delivered" };
   }
 
@@ -49,16 +44,14 @@ export function createEventGridTarget(options: EventGridTargetOptions): Delivery
     const { status, retryAfter } = answerOf(error);
     // The library failed on the body of the answer, which has no meaning.
     if (status !== undefined && status >= 200 && status <= 299) return { outcome: "delivered" };
-    const requested = (status === 429 || status === 503) && retryAfter ? retryAfterMs(retryAfter, now()) : undefined;
-    return {
-      outcome: "retry",
-      cause: status === undefined ? causeOf(error) : `Status${status}`,
-      ...compact({ retryAfterMs: requested === undefined ? undefined : Math.min(requested, maxRetryAfterMs) }),
-    };
+    if (status !== undefined) return refused(status, retryAfter, now());
+    // An error's message can contain addresses and ids of the identity.
+    const isOfToken = error instanceof Error && /Credential|Authentication/.test(error.name);
+    return { outcome: "retry", cause: isOfToken ? "NoToken" : causeOf(error) };
   }
 
   return {
-    name: "event-grid",
+    name: eventGridName,
     accepts: () => true,
     async deliver(event, signal) {
       try {
@@ -80,15 +73,4 @@ function answerOf(error: unknown): { status?: number; retryAfter?: string | unde
   return isRestError(error) && error.response
     ? { status: error.response.status, retryAfter: error.response.headers.get("retry-after") }
     : {};
-}
-
-/** A fixed code for each kind of failure. An error's message can contain addresses and ids of the identity. */
-function causeOf(error: unknown): string {
-  if (!(error instanceof Error)) return "ConnectionFailed";
-  if (error instanceof Timeout) return error.name;
-  if (/Credential|Authentication/.test(error.name)) return "NoToken";
-  const code = "code" in error ? String(error.code) : "";
-  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "NameNotResolved";
-  if (/CERT|SIGNATURE|ERR_TLS/.test(code)) return "CertificateNotTrusted";
-  return "ConnectionFailed";
 }

@@ -41,6 +41,7 @@ describe("default settings", () => {
       },
       retention: { sessionHours: 48, outcomeDays: 90 },
       maintenance: { concurrency: 32, faceCallsPerSecond: 5, budgetSeconds: 240 },
+      events: { source: "face-liveness", endpoints: [], allowsPrivateAddresses: true },
       telemetry: undefined,
     });
   });

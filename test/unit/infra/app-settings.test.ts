@@ -23,13 +23,8 @@ test("every setting is set by the template, chosen by an operator, or not for Az
   assert.deepEqual(set.sort(), expected.sort());
 });
 
-/** Receivers of events, which the app does not read yet. */
-const notReadYet = /^(WEBHOOK_ENDPOINTS|EVENT_GRID_TOPIC_ENDPOINT)$/;
-
 test("every setting of the template is used", () => {
-  const unused = missing([...wired, ...chosen], schema).filter(
-    (name) => !forTheHost.test(name) && !notReadYet.test(name),
-  );
+  const unused = missing([...wired, ...chosen], schema).filter((name) => !forTheHost.test(name));
   assert.deepEqual(unused, []);
 });
 
