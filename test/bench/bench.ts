@@ -12,11 +12,12 @@ import { firstAnswer } from "./first-answer.ts";
 import { hostileBodyCpu } from "./hostile-bodies.ts";
 import { loadTime } from "./load-time.ts";
 import { sessionRequests } from "./session-requests.ts";
+import { slowWebhooks } from "./slow-webhooks.ts";
 import { timerRate } from "./timer-rate.ts";
 
 /**
  * `npm run bench [-- <part> …] [--sessions N]`: measures the figures that have targets, prints them as a table, and writes
- * them to `bench/results.json`. Parts: latency, requests, cpu, bodies, load, start, timer, export. `--sessions` is the number of due
+ * them to `bench/results.json`. Parts: latency, requests, webhooks, cpu, bodies, load, start, timer, export. `--sessions` is the number of due
  * sessions of the timer part (default 100,000). A missed target is no failure.
  */
 const resultsFile = resolve(import.meta.dirname, "../../bench/results.json");
@@ -31,6 +32,7 @@ try {
   const parts = [
     creationLatency,
     sessionRequests,
+    slowWebhooks,
     creationCpu,
     hostileBodyCpu,
     loadTime,

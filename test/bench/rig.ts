@@ -13,6 +13,8 @@ import { type ServiceProxy, startProxy } from "./proxy.ts";
 export interface Rig {
   app: FunctionsHost;
   emulator: { url: string; key: string };
+  /** The emulator's clock, in milliseconds since the epoch. */
+  now(): number;
   /** The proxies of tables and blobs. */
   storage: ServiceProxy[];
   face: ServiceProxy;
@@ -31,7 +33,10 @@ export async function startRig(): Promise<Rig> {
   const apps: FunctionsHost[] = [];
   const folders: string[] = [];
   const appFolder = await ensureBuilt();
+  let clockOffsetMs = 0;
+  const now = () => Date.now() + clockOffsetMs;
   const moveClocks = async (offsetMs: number) => {
+    clockOffsetMs = offsetMs;
     await Promise.all(apps.map((host) => host.setClockOffset(offsetMs)));
   };
   const services = await startServices({ withEmulator: true, onClock: moveClocks });
@@ -81,7 +86,7 @@ export async function startRig(): Promise<Rig> {
 
   try {
     const app = await startApp(appFolder);
-    return { app, appFolder, emulator, storage, face, startApp, startBareApp, buildFixture, stop };
+    return { app, appFolder, emulator, now, storage, face, startApp, startBareApp, buildFixture, stop };
   } catch (error) {
     await stop();
     throw error;
