@@ -151,13 +151,26 @@ function invocationOf(context: InvocationContext, isRequest: boolean): Invocatio
 /** Actions of the timer on a session, and failures. */
 const results = ["collected", "pruned", "purged", "abandoned", "failed", "left"] as const;
 
+/** Actions of the timer on an event, by the figure that counts them. */
+const eventResults = {
+  eventsListed: "listed",
+  eventsDelivered: "delivered",
+  eventsRetried: "retried",
+  eventsGivenUp: "givenUp",
+};
+
 /** @param figures of a run, as its log line has them. */
 export function measureMaintenance(
   telemetry: Telemetry,
-  figures: Pick<MaintenanceSummary, (typeof results)[number]> & { oldestDueSeconds: number; seconds: number },
+  figures: Pick<MaintenanceSummary, (typeof results)[number]> &
+    Record<keyof typeof eventResults | "oldestDueSeconds" | "seconds", number>,
 ): void {
   for (const result of results) {
     if (figures[result] > 0) telemetry.measure("maintenance.sessions", figures[result], { result });
+  }
+  for (const [figure, result] of Object.entries(eventResults)) {
+    const events = figures[figure as keyof typeof eventResults];
+    if (events > 0) telemetry.measure("maintenance.events", events, { result });
   }
   telemetry.measure("maintenance.duration", figures.seconds);
   telemetry.measure("maintenance.oldest_due_age", figures.oldestDueSeconds);

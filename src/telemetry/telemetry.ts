@@ -40,6 +40,7 @@ export const metrics = {
   "liveness.reasons": { type: "counter", unit: "{reason}", description: "Reasons of the decisions recorded" },
   "face.duration": { type: "histogram", unit: "ms", description: "Duration of a request to the Face service" },
   "maintenance.sessions": { type: "counter", unit: "{session}", description: "Sessions by action of the timer" },
+  "maintenance.events": { type: "counter", unit: "{event}", description: "Events by action of the timer" },
   "maintenance.duration": { type: "histogram", unit: "s", description: "Duration of a run of the timer" },
   "maintenance.oldest_due_age": { type: "gauge", unit: "s", description: "Time since the oldest due row became due" },
 } as const;

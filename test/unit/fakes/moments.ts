@@ -19,17 +19,19 @@ export async function interruptionsOf(
   arrange: () => Promise<World>,
   operate: (process: Process, world: World) => Promise<unknown>,
 ): Promise<Interruption[]> {
-  const names = await callNames(arrange, operate);
-  return names.flatMap((call, index) =>
+  const calls = withoutEqualQueries(await callNames(arrange, operate));
+  return calls.flatMap(({ number, call }) =>
     (["before", "after"] as const).flatMap((when) => [
-      { name: `stopped ${when} call ${index + 1}, ${call}`, hook: stopAt(index + 1, when) },
-      { name: `call ${index + 1}, ${call}, fails ${when} its effect`, hook: failAt(index + 1, when) },
+      { name: `stopped ${when} call ${number}, ${call}`, hook: stopAt(number, when) },
+      { name: `call ${number}, ${call}, fails ${when} its effect`, hook: failAt(number, when) },
     ]),
   );
 }
 
 /** A point at which another process acts during an operation. */
 export interface Interleaving {
+  /** Position of the call, from 1. */
+  number: number;
   /** Part of a title: the call before which it acts. */
   name: string;
   /** The hook of the operation's process: runs `act` of the other process to its end. */
@@ -41,11 +43,19 @@ export async function interleavingsOf(
   arrange: () => Promise<World>,
   operate: (process: Process, world: World) => Promise<unknown>,
 ): Promise<Interleaving[]> {
-  const names = await callNames(arrange, operate);
-  return names.map((call, index) => ({
-    name: `before call ${index + 1}, ${call}`,
-    run: (act) => interleave(index + 1, act),
+  const calls = withoutEqualQueries(await callNames(arrange, operate));
+  return calls.map(({ number, call }) => ({
+    number,
+    name: `before call ${number}, ${call}`,
+    run: (act) => interleave(number, act),
   }));
+}
+
+/** Of a series of queries of one table, as the timer sends for its shards, the first and the last: nothing happens between them. */
+function withoutEqualQueries(names: readonly string[]): { number: number; call: string }[] {
+  return names
+    .map((call, index) => ({ number: index + 1, call }))
+    .filter(({ number, call }) => !call.endsWith(".query") || names[number - 2] !== call || names[number] !== call);
 }
 
 /** Runs `act` of another process to its end before the call of this number. */

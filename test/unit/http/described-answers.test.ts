@@ -24,6 +24,7 @@ const session = {
   attempts: 0,
   final: false,
   reasons: [],
+  revision: 0,
   attemptsLeft: 3,
   nextAction: "wait",
 };

@@ -93,9 +93,12 @@ describe("observed services", () => {
     const decisions = reported.measured.filter(([metric]) => metric === "liveness.decisions");
     assert.ok(decisions.some(([, , { decision }]) => decision === "rejected"));
     reported.measured.length = 0;
-    measureMaintenance(telemetry, { ...summary, oldestDueSeconds: 12, seconds: 3 });
+    const events = { eventsListed: 4, eventsDelivered: 0, eventsRetried: 2, eventsGivenUp: 0 };
+    measureMaintenance(telemetry, { ...summary, ...events, oldestDueSeconds: 12, seconds: 3 });
     assert.deepEqual(reported.measured, [
       ["maintenance.sessions", 1, { result: "collected" }],
+      ["maintenance.events", 4, { result: "listed" }],
+      ["maintenance.events", 2, { result: "retried" }],
       ["maintenance.duration", 3, {}],
       ["maintenance.oldest_due_age", 12, {}],
     ]);

@@ -88,11 +88,11 @@ async function interlock(world: World, operate: Operate, paused: number, number:
 
 describe("a creation and an erasure of its user, interleaved at every pair of their calls", async () => {
   const open: Operate = ({ deps }) => openSession(deps, command({ request: { userCorrelationId: user } }));
-  for (const [index, { name }] of (await interleavingsOf(emptyWorld, open)).entries()) {
+  for (const { number: paused, name } of await interleavingsOf(emptyWorld, open)) {
     test(`creation stopped ${name} -> CreationConflict, or a session that this erasure or the next one removes`, async () => {
       for (let number = 1, isPast = false; !isPast; number += 1) {
         const world = createWorld();
-        const result = await interlock(world, open, index + 1, number);
+        const result = await interlock(world, open, paused, number);
         ({ isPast } = result);
         const { outcome, sessions } = result;
         if ("error" in outcome) assert.equal((outcome.error as { code?: string }).code, "CreationConflict");
@@ -110,12 +110,12 @@ describe("a creation and an erasure of its user, interleaved at every pair of th
 for (const scenario of userScenarios.filter(({ changesEntries }) => changesEntries)) {
   const operate: Operate = ({ deps }, world) => scenario.operate(deps, world);
   describe(`${scenario.what}, interleaved with an erasure of the user at every pair of their calls`, async () => {
-    for (const [index, { name }] of (await interleavingsOf(() => arranged(scenario), operate)).entries()) {
+    for (const { number: paused, name } of await interleavingsOf(() => arranged(scenario), operate)) {
       test(`stopped ${name} -> leaves nothing of the user and no session at the service`, async () => {
         for (let number = 1, isPast = false; !isPast; number += 1) {
           const world = await arranged(scenario);
           const earlier = [...world.service.live.keys()].filter((id) => world.tables.pointers.get(id, id));
-          ({ isPast } = await interlock(world, operate, index + 1, number));
+          ({ isPast } = await interlock(world, operate, paused, number));
           const situation = `erasure stopped at its call ${number}`;
           for (const sessionId of earlier) assert.equal(world.service.live.has(sessionId), false, situation);
           assert.deepEqual(tracesOf(world, user), {}, situation);
