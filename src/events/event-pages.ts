@@ -14,6 +14,8 @@ export interface EventPage {
 
 /** Concurrent reads of events. */
 const maxReads = 16;
+/** An event gets its time before it is stored, which takes at most this long with all retries. */
+const storingMs = 60_000;
 
 /**
  * Events in the order of their times. Newer events than `asOf` are left out, so that a reader who continues at the cursor
@@ -25,9 +27,9 @@ export async function readEventPage(
   { outbox, eventIndex, outcomeIndex }: { outbox: Outbox; eventIndex: EventIndex; outcomeIndex: OutcomeIndex },
   { after, top }: { after?: string | undefined; top: number },
 ): Promise<EventPage> {
-  const asOf = await outcomeIndex.completeTo();
-  const before = asOf ?? new Date(0).toISOString();
-  const page = await eventIndex.page({ after, before, top });
+  const completeTo = await outcomeIndex.completeTo();
+  const asOf = completeTo && new Date(Date.parse(completeTo) - storingMs).toISOString();
+  const page = await eventIndex.page({ after, before: asOf ?? new Date(0).toISOString(), top });
   const semaphore = createSemaphore(maxReads);
   const events = await Promise.all(page.items.map((ref) => semaphore.run(() => outbox.get(ref))));
   return compact({

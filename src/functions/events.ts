@@ -5,7 +5,7 @@ import { defineEndpoint, type Endpoint, noQuery, pageSize, resourceNotFound } fr
 import { type EventRef, eventTypes, type StoredEvent } from "../liveness/model/events.ts";
 
 const receiverName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
-const eventParams = z.object({ id: z.uuid({ version: "v7" }) });
+const eventParams = z.object({ id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/) });
 const webhookParams = z.object({ name: receiverName.describe("The name of the receiver.") });
 const listQuery = z.object({
   after: z.string().max(4096).optional().describe("`after` of the page before. Default: from the oldest event."),
