@@ -9,12 +9,13 @@ import type { Removals } from "../model/removals.ts";
 import { type AuditRecord, isUsedUp, type SessionRecord, type StoredSession } from "../model/session.ts";
 import type { SessionImages } from "../model/session-images.ts";
 import type { Sessions } from "../model/sessions.ts";
-import { countOutcome, countsForLockout, ignoreErrors, isLockedOut, type Limits } from "../open/limits.ts";
+import { ignoreErrors, type Limits } from "../open/limits.ts";
 import { imagesOf } from "../retain/purge-session.ts";
 import { type Retention, tokenIsOver } from "../retain/retention.ts";
 import { announce, createEventIds, firstDelivery } from "./announce.ts";
 import { bindDevice } from "./bind-device.ts";
 import { decide, type Evidence, hasIntegrityFailure, sameDigest } from "./decision.ts";
+import { guardChange, newLockout } from "./guard-change.ts";
 import { updateRecord } from "./update-record.ts";
 
 export interface RecordResultDeps {
@@ -158,26 +159,6 @@ async function revokeUsedUp({ face }: RecordResultDeps, record: SessionRecord, s
   if (state.attempts.some(({ result }) => result?.sessionImageId !== undefined)) return;
   // A failure does not matter: the next request or the timer revokes the token.
   await ignoreErrors(face.revoke(record));
-}
-
-/** The outcome's change to the guard that counts the session. */
-async function guardChange(
-  { devices, now, limits }: RecordResultDeps,
-  stored: StoredSession,
-  before: SessionRecord,
-  { decision, deviceCorrelationId }: SessionRecord,
-) {
-  if (deviceCorrelationId === undefined || decision === undefined) return undefined;
-  if (!countsForLockout(before.decision, decision)) return undefined;
-  // A rejection adds to the guard's count, an acceptance resets it whatever it is.
-  const known = decision === "rejected" ? await devices.guardOf(stored) : undefined;
-  const change = countOutcome(known?.guard, decision, now(), limits);
-  return { change, version: known?.version, isLocked: isLockedOut(known?.guard, now()) };
-}
-
-/** The lock-out that an outcome begins: not one that it prolongs. */
-function newLockout(guard: Awaited<ReturnType<typeof guardChange>>) {
-  return guard?.isLocked ? undefined : guard?.change;
 }
 
 /** Links images of attempts to the session of a principal, whose access to them is checked by it. Returns the images' ids. */

@@ -14,7 +14,8 @@ import type { Place } from "../../liveness/model/references.ts";
 import type { ScheduleEntry } from "../../liveness/model/schedule.ts";
 import { decisions } from "../../liveness/model/session.ts";
 import type { Entity } from "../azure/table.ts";
-import { eventRow, expiryPartition, readPlace, writePlace } from "./keys.ts";
+import { eventRow } from "./event-keys.ts";
+import { expiryPartition, readPlace, writePlace } from "./keys.ts";
 import { json, readRow, wholeNumber, writeRow } from "./row.ts";
 import { settledSchema } from "./rows.ts";
 

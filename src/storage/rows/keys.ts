@@ -86,7 +86,6 @@ export function guardRowOf(countedFor: CountedFor): string {
 
 const sessionPrefix = "s_";
 const keyPrefix = "k_";
-const eventPrefix = "e_";
 const imagePrefix = "i_";
 
 /** Row keys from `from` up to, but not including, `before`. */
@@ -140,26 +139,6 @@ export function auditRow(row: string, entryId: string): string {
 
 export function auditRows(row: string): RowRange {
   return keysWith(auditPrefix(row));
-}
-
-/** Row of an event, newest first. */
-export function eventRow(occurredOn: string, id: string): string {
-  return `${eventPrefix}${invertedTime(occurredOn)}_${id}`;
-}
-
-export function isEventRow(rowKey: string): boolean {
-  return rowKey.startsWith(eventPrefix);
-}
-
-/** The event of such a row; undefined if the row's key has another form. */
-export function eventOfRow(rowKey: string): { id: string; occurredOn: string } | undefined {
-  const [, inverted, id] = /^e_(\d{13})_(.+)$/.exec(rowKey) ?? [];
-  return id === undefined ? undefined : { id, occurredOn: new Date(latestTime - Number(inverted)).toISOString() };
-}
-
-/** Partition of an event that belongs to no device. Device partitions cannot begin with this prefix. */
-export function eventPartition(id: string): string {
-  return `!event_${id}`;
 }
 
 /** Key row of a creation: named by the hash of the idempotency key, or by the creation's id without one. */
@@ -235,12 +214,13 @@ function auditPrefix(row: string): string {
   return `a_${row.slice(sessionPrefix.length)}_`;
 }
 
-function invertedTime(time: string): string {
+/** The time as 13 digits that descend as it grows. */
+export function invertedTime(time: string): string {
   return String(latestTime - milliseconds(time)).padStart(13, "0");
 }
 
 /** The last time in milliseconds with 13 digits, in the year 2286. */
-const latestTime = 9_999_999_999_999;
+export const latestTime = 9_999_999_999_999;
 
 function milliseconds(time: string): number {
   const value = Date.parse(time);

@@ -2,6 +2,7 @@ import type { DeviceContents, Devices } from "../../liveness/model/devices.ts";
 import { readAll } from "../azure/query.ts";
 import type { StorageTables } from "../azure/table.ts";
 import { removeRows } from "../azure/transactions.ts";
+import { isEventRow } from "../rows/event-keys.ts";
 import { eventKeys } from "../rows/event-rows.ts";
 import {
   boundImageRow,
@@ -10,7 +11,6 @@ import {
   guardRowOf,
   guardRows,
   imageOfRow,
-  isEventRow,
   isGuardRow,
   isKeyRow,
   isSessionRow,

@@ -9,6 +9,7 @@ import {
 import type { UnreadableEntry } from "../../liveness/model/schedule.ts";
 import type { StorageTables } from "../azure/table.ts";
 import { removeRows } from "../azure/transactions.ts";
+import { eventPartition } from "../rows/event-keys.ts";
 import {
   deliveryKeys,
   deliveryRows,
@@ -20,7 +21,6 @@ import {
   writeDeliveryState,
   writeEvent,
 } from "../rows/event-rows.ts";
-import { eventPartition } from "../rows/keys.ts";
 import { createDueRows, dueAt } from "./due-rows.ts";
 
 /** Events in the table `sessions`. `Sessions.update` stores those of outcomes. */

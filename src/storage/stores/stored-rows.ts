@@ -5,10 +5,10 @@ import { createSemaphore } from "../../semaphore.ts";
 import { keysOnly, type Query } from "../azure/query.ts";
 import type { Entity, StorageTables, Table } from "../azure/table.ts";
 import { removeRows } from "../azure/transactions.ts";
+import { eventOfRow } from "../rows/event-keys.ts";
 import {
   creationOfEntry,
   deviceOfPartition,
-  eventOfRow,
   imageOfRow,
   isGuardRow,
   isImageLinkKey,

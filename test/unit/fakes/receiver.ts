@@ -1,6 +1,6 @@
 import type { DeliveryResult, DeliveryTarget } from "../../../src/events/delivery-target.ts";
 import type { LivenessEvent } from "../../../src/liveness/model/events.ts";
-import { isEventRow } from "../../../src/storage/rows/keys.ts";
+import { isEventRow } from "../../../src/storage/rows/event-keys.ts";
 import type { World } from "./world.ts";
 
 /** A receiver of events. */

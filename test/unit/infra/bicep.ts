@@ -246,3 +246,10 @@ function exists(node: Node | null | undefined): Node {
   if (!node) throw new Error("The tree has a hole.");
   return node;
 }
+
+/** The only resource of a type that a file of infra/ declares. Throws if there is none. */
+export function findResource(path: string, type: string): Resource {
+  const found = readBicep(path).resources.find((resource) => resource.type === type && !resource.existing);
+  if (found === undefined) throw new Error(`${path} has no ${type}`);
+  return found;
+}

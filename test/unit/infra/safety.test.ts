@@ -2,12 +2,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { endpoints } from "../../../src/endpoints.ts";
-import { maintenanceSchedule } from "../../../src/functions/maintain-sessions.ts";
 import { heldImageName } from "../../../src/liveness/images/find-image.ts";
-import { missing } from "../documents.ts";
 import { faultsOf } from "../fakes/settings.ts";
-import { infra, listFiles, type Resource, readBicep } from "./bicep.ts";
+import { findResource, infra, listFiles, type Resource, readBicep } from "./bicep.ts";
 import { choices, chosenSettings } from "./parameters.ts";
 
 const files = listFiles(".bicep").map(readBicep);
@@ -65,14 +62,14 @@ for (const [resource, properties] of Object.entries(required)) {
   for (const [path, value] of Object.entries(properties)) {
     test(`${resource}: ${path} is ${value}`, () => {
       const [module, type = ""] = resource.split(" ");
-      assert.equal(find(`modules/${module}.bicep`, type).get("properties", ...path.split(".")), value);
+      assert.equal(findResource(`modules/${module}.bicep`, type).get("properties", ...path.split(".")), value);
     });
   }
 }
 
 describe("erased data", () => {
   test("uploaded images have a lifecycle rule as a fallback for the timer", () => {
-    const policy = find("modules/storage.bicep", "Microsoft.Storage/storageAccounts/managementPolicies");
+    const policy = findResource("modules/storage.bicep", "Microsoft.Storage/storageAccounts/managementPolicies");
     assert.match(policy.get("properties", "policy") ?? "", /prefixMatch: \['reference-images\/sessions\/'\]/);
     // The prefix is that of the app.
     assert.match(readSource("storage/azure/table.ts"), /container\("reference-images"\)/);
@@ -80,7 +77,7 @@ describe("erased data", () => {
   });
 
   test("stored images of services and users have a lifecycle rule", () => {
-    const policy = find("modules/storage.bicep", "Microsoft.Storage/storageAccounts/managementPolicies");
+    const policy = findResource("modules/storage.bicep", "Microsoft.Storage/storageAccounts/managementPolicies");
     const rule = /name: 'held-images'[\s\S]+?prefixMatch: \[([^\]]+)\]/.exec(policy.get("properties", "policy") ?? "");
     const prefixes = [
       heldImageName({ trusted: true }, "id"),
@@ -110,7 +107,7 @@ test("logs have the chosen retention in every table with device ids", () => {
 
 describe("access by key is disabled for", () => {
   test("the Face account and the deployment of the app", () => {
-    assert.equal(find("modules/face.bicep", "Microsoft.CognitiveServices/accounts").get("kind"), "'Face'");
+    assert.equal(findResource("modules/face.bicep", "Microsoft.CognitiveServices/accounts").get("kind"), "'Face'");
     const { resources } = readBicep("modules/function-app.bicep");
     const passwords = resources.filter(({ type }) => type.endsWith("/basicPublishingCredentialsPolicies"));
     assert.deepEqual(passwords.map(({ get }) => `${get("name")} ${get("properties", "allow")}`).sort(), [
@@ -264,55 +261,6 @@ test("App Service Authentication validates tokens, stores none, and passes reque
   assert.match(validation, /requireAuthentication: false/);
   assert.match(validation, /unauthenticatedClientAction: 'AllowAnonymous'/);
 });
-
-describe("alerts", () => {
-  const { tree } = readBicep("modules/alerts.bicep");
-
-  test("use names of existing functions", () => {
-    const names = [...endpoints.map(({ name }) => name), "maintainSessions"];
-    const used = [...tree.text.matchAll(/OperationName [!=]= '(\w+)'/g)].map(([, name]) => name ?? "");
-    assert.ok(used.length > 0);
-    assert.deepEqual(missing(used, names), []);
-  });
-
-  test("fire only after several missed runs of the timer", () => {
-    const minutes = Number(/^0 \*\/(\d+) \* \* \* \*$/.exec(maintenanceSchedule)?.[1]);
-    const window = Number(/name: 'maintenance-overdue'[\s\S]+?window: 'PT(\d+)M'/.exec(tree.text)?.[1]);
-    assert.ok(window >= 3 * minutes, `${window} minutes, and a run every ${minutes}`);
-  });
-
-  test("include an external availability test for an app that never started", () => {
-    const test = find("modules/alerts.bicep", "Microsoft.Insights/webtests");
-    assert.equal(test.get("properties", "Request", "RequestUrl"), "readinessUrl");
-    assert.match(
-      readBicep("main.bicep").tree.text,
-      /readinessUrl: '\$\{functionApp\.outputs\.uri\}\/api\/health\/ready'/,
-    );
-    assert.ok(endpoints.some(({ route, access }) => route === "api/health/ready" && access === "everyone"));
-    const alert = find("modules/alerts.bicep", "Microsoft.Insights/metricAlerts");
-    assert.equal(alert.get("properties", "criteria", "webTestId"), "availability.id");
-    const places = test.get("properties", "Locations")?.match(/Id:/g)?.length ?? 0;
-    assert.ok(Number(alert.get("properties", "criteria", "failedLocationCount")) <= places);
-    const window = /^'PT(\d+)M'$/.exec(alert.get("properties", "windowSize") ?? "")?.[1];
-    assert.ok(
-      Number(window) * 60 >= Number(test.get("properties", "Frequency")),
-      "a call of each place in every window",
-    );
-  });
-
-  test("use names of logged events", () => {
-    const logged = ["functions/maintain-sessions.ts", "http/endpoint.ts"].map(readSource).join("\n");
-    for (const event of ["EventGivenUp", "MaintenanceFailed", "RequestFailed"]) {
-      assert.match(tree.text, new RegExp(event));
-      assert.match(logged, new RegExp(`"${event}"`));
-    }
-  });
-});
-
-function find(path: string, type: string): Resource {
-  const found = readBicep(path).resources.find((resource) => resource.type === type && !resource.existing);
-  return found ?? assert.fail(`${path} has no ${type}`);
-}
 
 function readSource(path: string): string {
   return readFileSync(join(infra, "../src", path), "utf8");

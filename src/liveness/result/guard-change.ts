@@ -1,0 +1,24 @@
+import type { Clock } from "../model/clock.ts";
+import type { Devices } from "../model/devices.ts";
+import type { SessionRecord, StoredSession } from "../model/session.ts";
+import { countOutcome, countsForLockout, isLockedOut, type Limits } from "../open/limits.ts";
+
+/** The outcome's change to the guard that counts the session. */
+export async function guardChange(
+  { devices, now, limits }: { devices: Devices; now: Clock; limits: Limits },
+  stored: StoredSession,
+  before: SessionRecord,
+  { decision, deviceCorrelationId }: SessionRecord,
+) {
+  if (deviceCorrelationId === undefined || decision === undefined) return undefined;
+  if (!countsForLockout(before.decision, decision)) return undefined;
+  // A rejection adds to the guard's count, an acceptance resets it whatever it is.
+  const known = decision === "rejected" ? await devices.guardOf(stored) : undefined;
+  const change = countOutcome(known?.guard, decision, now(), limits);
+  return { change, version: known?.version, isLocked: isLockedOut(known?.guard, now()) };
+}
+
+/** The lock-out that an outcome begins: not one that it prolongs. */
+export function newLockout(guard: Awaited<ReturnType<typeof guardChange>>) {
+  return guard?.isLocked ? undefined : guard?.change;
+}

@@ -1,0 +1,25 @@
+import { invertedTime, latestTime } from "./keys.ts";
+
+/** Keys of events in the table `sessions`. */
+
+const eventPrefix = "e_";
+
+/** Row of an event, newest first. */
+export function eventRow(occurredOn: string, id: string): string {
+  return `${eventPrefix}${invertedTime(occurredOn)}_${id}`;
+}
+
+export function isEventRow(rowKey: string): boolean {
+  return rowKey.startsWith(eventPrefix);
+}
+
+/** The event of such a row; undefined if the row's key has another form. */
+export function eventOfRow(rowKey: string): { id: string; occurredOn: string } | undefined {
+  const [, inverted, id] = /^e_(\d{13})_(.+)$/.exec(rowKey) ?? [];
+  return id === undefined ? undefined : { id, occurredOn: new Date(latestTime - Number(inverted)).toISOString() };
+}
+
+/** Partition of an event that belongs to no device. Device partitions cannot begin with this prefix. */
+export function eventPartition(id: string): string {
+  return `!event_${id}`;
+}
