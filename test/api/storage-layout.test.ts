@@ -22,9 +22,11 @@ describe("what is stored", () => {
       String(9_999_999_999_999 - Date.parse(String(createdOn))).padStart(13, "0");
     const row = device.find(({ rowKey }) => rowKey?.startsWith("s_"));
     assert.ok(row);
+    const event = device.find(({ rowKey }) => rowKey?.startsWith("e_"));
     assert.deepEqual(
       device.map(({ partitionKey, rowKey }) => [partitionKey, rowKey]).sort(),
       [
+        ["a!2fb!21", `e_${inverted(event?.occurredOn)}_${event?.id}`],
         ["a!2fb!21", `a_${inverted(row.createdOn)}_${creationId}_${"1".padStart(19, "0")}`],
         ["a!2fb!21", "g"],
         ["a!2fb!21", `k_${creationId}`],
@@ -50,7 +52,12 @@ describe("what is stored", () => {
       [pointer?.partitionKey, pointer?.rowKey, pointer?.partition, pointer?.row, pointer?.ttlSeconds],
       [session.sessionId, session.sessionId, "a!2fb!21", row.rowKey, 600],
     );
-    const [due] = await storage.rows("expiry");
+    const expiry = await storage.rows("expiry");
+    const delivery = expiry.find(({ phase }) => phase === "deliver");
+    assert.match(delivery?.partitionKey ?? "", /^[0-9a-f]_\d{12}$/);
+    assert.deepEqual([delivery?.rowKey, delivery?.partition, delivery?.row], [event?.id, "a!2fb!21", event?.rowKey]);
+    const [due, ...others] = expiry.filter((one) => one !== delivery);
+    assert.deepEqual(others, []);
     assert.match(due?.partitionKey ?? "", /^[0-9a-f]_\d{12}$/);
     assert.deepEqual(
       [due?.rowKey, due?.phase, due?.partition, due?.row, due?.idempotencyRowKey, due?.partitionKey],

@@ -100,7 +100,7 @@ test("spans and metrics of a check and of the timer", async (t) => {
   assert.equal(face?.facts.requests, "1");
 
   const settlingCalls = ofTrace(settling.trace).map(({ name }) => name);
-  assert.deepEqual(settlingCalls.sort(), ["face.get", "sessions.update", "settleSession"]);
+  assert.deepEqual(settlingCalls.sort(), ["deliverySchedule.put", "face.get", "sessions.update", "settleSession"]);
   const settlingWork = ofTrace(settling.trace).find(({ type }) => type === "InProc");
   assert.equal(settlingWork?.facts["liveness.session_id"], session.sessionId);
   const [turnedAway] = ofTrace(stranger.trace);
