@@ -124,7 +124,11 @@ function compose(config: Config, telemetry: Telemetry | undefined): App {
   return {
     ...services,
     targets,
-    publish: createPublisher({ targets, outbox: services.outbox, now }),
+    publish: createPublisher({
+      ...{ targets, outbox: services.outbox, now },
+      onGivenUp: ({ id, type }, receivers) =>
+        logToHost({ event: "EventGivenUp", id, type, receivers: receivers.join() }),
+    }),
     ...compact({ telemetry }),
     config,
     rules,

@@ -1,4 +1,5 @@
 import { compact } from "../compact.ts";
+import { ApiError } from "../errors.ts";
 import type { Outbox, StoredEvent } from "../liveness/model/events.ts";
 import type { EventIndex, OutcomeIndex } from "../liveness/model/outcome-index.ts";
 import { createSemaphore } from "../semaphore.ts";
@@ -14,8 +15,6 @@ export interface EventPage {
 
 /** Concurrent reads of events. */
 const maxReads = 16;
-/** An event gets its time before it is stored, which takes at most this long with all retries. */
-const storingMs = 60_000;
 
 /**
  * Events in the order of their times. Newer events than `asOf` are left out, so that a reader who continues at the cursor
@@ -27,11 +26,12 @@ export async function readEventPage(
   { outbox, eventIndex, outcomeIndex }: { outbox: Outbox; eventIndex: EventIndex; outcomeIndex: OutcomeIndex },
   { after, top }: { after?: string | undefined; top: number },
 ): Promise<EventPage> {
-  const completeTo = await outcomeIndex.completeTo();
-  const asOf = completeTo && new Date(Date.parse(completeTo) - storingMs).toISOString();
+  const asOf = await outcomeIndex.completeTo();
   const page = await eventIndex.page({ after, before: asOf ?? new Date(0).toISOString(), top });
   const semaphore = createSemaphore(maxReads);
-  const events = await Promise.all(page.items.map((ref) => semaphore.run(() => outbox.get(ref))));
+  const events = await Promise.all(
+    page.items.map((ref) => semaphore.run(() => outbox.get(ref)).catch(unlessUnreadable)),
+  );
   return compact({
     // An event that was erased or purged leaves only its entry.
     events: events.filter((event) => event !== undefined),
@@ -39,4 +39,9 @@ export async function readEventPage(
     isLast: page.items.length < top,
     asOf,
   });
+}
+
+/** A stored event that cannot be read is left out, so that it does not hide the others. */
+function unlessUnreadable(error: unknown): undefined {
+  if (error instanceof ApiError) throw error;
 }

@@ -13,6 +13,8 @@ export interface KeepIndexDeps extends EventDeps {
 }
 
 const dayMs = 86_400_000;
+/** An outcome gets its time before it is stored. That takes at most this long with all retries and the clocks' differences. */
+const storingMs = 60_000;
 
 /**
  * Removes outcomes from the lists whose retention has ended, and records up to which time the lists are complete. Lists that
@@ -30,7 +32,8 @@ export async function keepIndex(deps: KeepIndexDeps, startedOn: string, deadline
     if (!isBuilt) return;
     // An outcome may be missing whose entry is still due: it was recorded by a process that stopped.
     const oldest = await schedule.oldestDue(startedOn);
-    await outcomeIndex.setCompleteTo(oldest !== undefined && oldest < startedOn ? oldest : startedOn);
+    const stored = new Date(Date.parse(startedOn) - storingMs).toISOString();
+    await outcomeIndex.setCompleteTo(oldest !== undefined && oldest < stored ? oldest : stored);
   } catch (cause) {
     deps.onFailure({ cause });
   }
@@ -38,7 +41,7 @@ export async function keepIndex(deps: KeepIndexDeps, startedOn: string, deadline
 
 /** Adds the outcomes of further sessions. True after the last of them. */
 async function build(deps: KeepIndexDeps, deadline: number): Promise<boolean> {
-  const { sessions, outcomeIndex, bookmarks, now } = deps;
+  const { sessions, outcomeIndex, eventIndex, bookmarks, now } = deps;
   if (now() >= deadline) return false;
   let failed = false;
   const onFailure = ({ cause }: { cause: unknown }) => {
@@ -59,6 +62,8 @@ async function build(deps: KeepIndexDeps, deadline: number): Promise<boolean> {
           return decision === undefined ? [] : outcomeEntry({ ...record, decision, revision }, place, settledOn);
         });
         await outcomeIndex.put(decided);
+        // Events of sessions only: those of erasures are announced once and belong to no session.
+        await eventIndex.put(items.flatMap(({ stored: { record } }) => record.events ?? []));
         await removeErased(deps, decided, items[0]?.place);
         return decided.length;
       },

@@ -1,4 +1,5 @@
 import { compact } from "../compact.ts";
+import { ApiError } from "../errors.ts";
 import type { Clock } from "../liveness/model/clock.ts";
 import {
   type DeliveryEntry,
@@ -30,6 +31,9 @@ const maxReads = 32;
 const maxBatch = 100;
 /** An entry without its event: the outcome is being recorded, or was not recorded after all. No write takes this long. */
 const recordingMs = 10 * 60_000;
+
+/** Time after which an event that could not be read is tried again. */
+const unreadableMs = 60 * 60_000;
 
 /** Due entries that are left after the listing. */
 export interface Listed {
@@ -68,15 +72,21 @@ async function listShard(
   const commit = async (entries: DeliveryEntry[]) => {
     const visits = await Promise.all(
       entries.map((due) =>
-        semaphore.run(() => visit(deps, due)).catch((cause: unknown) => fail({ event: due.id, cause })),
+        semaphore
+          .run(() => visit(deps, due))
+          .catch((cause: unknown): Visit => {
+            fail({ event: due.id, cause });
+            // An event that cannot be read must not hold back the time up to which the lists are complete.
+            const dueOn = new Date(deps.now() + unreadableMs).toISOString();
+            return cause instanceof ApiError ? {} : { move: { due, next: { ...due, dueOn } } };
+          }),
       ),
     );
     try {
-      const done = visits.filter((ended) => ended !== undefined);
-      await commitVisits(deps, done);
-      total.listed += done.filter(({ event }) => event !== undefined).length;
-      total.deliverable.push(...done.flatMap(({ deliverable }) => deliverable ?? []));
-      for (const { event } of done) noteRecorded(total.recorded, event?.next);
+      await commitVisits(deps, visits);
+      total.listed += visits.filter(({ event }) => event !== undefined).length;
+      total.deliverable.push(...visits.flatMap(({ deliverable }) => deliverable ?? []));
+      for (const { event } of visits) noteRecorded(total.recorded, event?.next);
     } catch (cause) {
       fail({ shard, cause });
     }
@@ -106,8 +116,9 @@ function noteRecorded(recorded: Listed["recorded"], next: ScheduleEntry | undefi
 }
 
 /** Result of the visit of one entry. */
-interface Visit {
+interface Visit extends Partial<Pick<DeliveryMove, "next">> {
   event?: StoredEvent;
+  /** Absent: the entry stays. */
   move?: DeliveryMove;
   /** The session's entry in the timer's schedule, with what is recorded. */
   scheduled?: ScheduleEntry;
@@ -127,7 +138,8 @@ async function visit({ targets, outbox, now }: EventDeps, due: DeliveryEntry): P
   const listed: DeliveryEntry = { ...due, isListed: true };
   const dueOn = retryOn(event, 0, Date.parse(event.occurredOn)) ?? due.dueOn;
   if (Date.parse(dueOn) > now()) return compact({ event, move: { due, next: { ...listed, dueOn } }, scheduled });
-  return compact({ event, move: { due, next: listed }, scheduled, deliverable: listed });
+  // The entry has the same key, so it is not replaced: a replacement would hide that an erasure has removed it.
+  return compact({ event, scheduled, deliverable: listed });
 }
 
 async function commitVisits(deps: EventDeps, visits: readonly Visit[]): Promise<void> {
@@ -136,11 +148,11 @@ async function commitVisits(deps: EventDeps, visits: readonly Visit[]): Promise<
     addToLists(deps, events),
     deps.schedule.put(...visits.flatMap(({ scheduled }) => scheduled ?? [])),
   ]);
-  const moves = visits.flatMap(({ move, scheduled }) => (move ? { ...move, scheduled } : []));
-  for (const { due, next, scheduled } of await deps.deliverySchedule.move(moves)) {
+  const moves = visits.flatMap(({ move, ...visited }) => (move ? { ...move, ...visited } : []));
+  const staying = visits.filter(({ move }) => move === undefined);
+  for (const { event, next, scheduled } of [...(await deps.deliverySchedule.move(moves)), ...staying]) {
     // Another run has visited the event and leaves the same; but after an erasure, nothing may be left.
-    const event = events.find(({ id }) => id === due.id);
-    if (event === undefined || (await deps.outbox.get(due)) !== undefined) continue;
+    if (event === undefined || (await deps.outbox.get(event)) !== undefined) continue;
     if (next !== undefined) await deps.deliverySchedule.remove([next]);
     if (scheduled !== undefined) await deps.schedule.remove([scheduled]);
     await removeFromLists(deps, [event]);

@@ -7,6 +7,8 @@ export interface PublisherDeps {
   targets: readonly DeliveryTarget[];
   outbox: Pick<Outbox, "mark">;
   now: Clock;
+  /** Called when an event is kept as failed for some receivers, because they want no more events. */
+  onGivenUp(event: StoredEvent, receivers: readonly string[]): void;
   /** Longest wait for the deliveries. Default 1 second. They continue afterwards. */
   waitMs?: number;
 }
@@ -15,7 +17,7 @@ export interface PublisherDeps {
 const maxInFlight = 64;
 
 /** Delivers new events at once. What fails or takes too long is left to the timer's schedule. */
-export function createPublisher({ targets, outbox, now, waitMs = 1000 }: PublisherDeps): Publish {
+export function createPublisher({ targets, outbox, now, onGivenUp, waitMs = 1000 }: PublisherDeps): Publish {
   let inFlight = 0;
 
   async function deliver(event: StoredEvent): Promise<boolean> {
@@ -24,7 +26,9 @@ export function createPublisher({ targets, outbox, now, waitMs = 1000 }: Publish
       const results = await attempt(event, pendingTargets(event, targets));
       const deliveries = withResults(event, results, now());
       const isChanged = results.values().some(({ outcome }) => outcome !== "retry");
-      if (isChanged) await outbox.mark(event, { deliveries, attempts: 0 });
+      if (isChanged) await outbox.mark(event, { deliveries });
+      const gone = [...results].flatMap(([name, { outcome }]) => (outcome === "gone" ? name : []));
+      if (gone.length > 0) onGivenUp(event, gone);
       return pendingTargets({ ...event, deliveries }, targets).length === 0;
     } catch {
       // Without the mark, the timer delivers the event again.

@@ -13,9 +13,8 @@ export async function redeliver(
     event,
     targets.filter(({ accepts }) => accepts(event.type)),
   );
-  const { attempts, dueOn, previousDueOn } = event;
   const deliveries = withResults(event, results, now());
-  await outbox.mark(event, compact({ deliveries, attempts, dueOn, previousDueOn }));
+  await outbox.mark(event, { deliveries });
   return { ...event, deliveries };
 }
 

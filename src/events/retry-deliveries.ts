@@ -46,7 +46,10 @@ export async function retryDeliveries(
     for (let from = 0; from < entries.length && !abort.signal.aborted; from += maxBatch) {
       const batch = entries.slice(from, from + maxBatch);
       const moves = await Promise.all(batch.map((due) => semaphore.run(() => retryOne(run, due))));
-      await deps.deliverySchedule.move(moves.flatMap((move) => move ?? []));
+      for (const { due, next } of await deps.deliverySchedule.move(moves.flatMap((move) => move ?? []))) {
+        // After an erasure, nothing may be left.
+        if (next && (await deps.outbox.get(due)) === undefined) await deps.deliverySchedule.remove([next]);
+      }
     }
   } catch (cause) {
     summary.failed += 1;
@@ -94,11 +97,12 @@ async function commitAttempt(
       ? { deliveries: giveUp(deliveries), attempts }
       : { deliveries, attempts, dueOn, previousDueOn: due.dueOn };
   const isKept = await run.outbox.mark(event, state);
-  summary[dueOn === undefined ? "delivered" : "retried"] += 1;
   const failed = [...results.keys()].filter((name) => state.deliveries[name]?.state === "failed");
   if (failed.length > 0) {
     summary.givenUp += 1;
     run.onGivenUp(event, failed);
+  } else {
+    summary[dueOn === undefined ? "delivered" : "retried"] += 1;
   }
   return isKept && dueOn !== undefined ? { due, next: { ...due, dueOn } } : { due };
 }

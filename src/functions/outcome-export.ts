@@ -1,4 +1,3 @@
-import { serverBusy } from "../api-errors.ts";
 import type { App } from "../app.ts";
 import { compact } from "../compact.ts";
 import type { Reply } from "../http/responses.ts";
@@ -6,12 +5,10 @@ import type { OutcomeEntry } from "../liveness/model/events.ts";
 import type { OutcomeQuery } from "../liveness/model/outcome-index.ts";
 import { scanOutcomes } from "../liveness/result/outcomes.ts";
 import { outcomeFields, outcomeResource } from "./outcome-pages.ts";
+import { takeScanSlot } from "./scan-slots.ts";
 
 /** Outcomes that are written as one piece: about 40 KB, so that a slow reader makes progress with each. */
 const pieceLength = 100;
-
-/** Each holds up to about 20 MB of rows, which must not use up the memory that creations need. */
-const maxRunning = 8;
 
 type Format = "application/x-ndjson" | "text/csv";
 
@@ -61,15 +58,11 @@ async function* pieces(lists: AsyncIterable<OutcomeEntry[]>, { head, write }: Wr
   if (before !== "") yield before;
 }
 
-/** Exports of this process that are being sent. */
-let running = 0;
-
 /** The same values, the first of which has been read. Throws `ApiError` 503 while too many exports are running. */
 async function begun<T>(values: AsyncGenerator<T>): Promise<AsyncIterable<T>> {
-  if (running >= maxRunning) throw serverBusy("Too many exports are running.");
-  running += 1;
+  const giveBack = takeScanSlot();
   const first = await values.next().catch((error: unknown) => {
-    running -= 1;
+    giveBack();
     throw error;
   });
   return (async function* () {
@@ -78,7 +71,7 @@ async function begun<T>(values: AsyncGenerator<T>): Promise<AsyncIterable<T>> {
       yield first.value;
       yield* values;
     } finally {
-      running -= 1;
+      giveBack();
       await values.return(undefined);
     }
   })();

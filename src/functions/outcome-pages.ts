@@ -12,6 +12,7 @@ export const outcomeFields = [
   "deviceCorrelationId",
   "userCorrelationId",
   "clientReferenceId",
+  "owner",
   "createdOn",
   "settledOn",
   "decision",

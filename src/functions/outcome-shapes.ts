@@ -20,6 +20,10 @@ export function outcomePageShape() {
       deviceCorrelationId: z.string().optional(),
       userCorrelationId: z.string().optional(),
       clientReferenceId: z.string().optional(),
+      owner: z
+        .string()
+        .optional()
+        .describe("The user who opened the session, as 64 hex digits. A user may name any of the ids above."),
       createdOn: z.iso.datetime(),
       settledOn: z.iso.datetime().describe("When this outcome was recorded."),
       decision: z.enum(decisions),

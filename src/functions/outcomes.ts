@@ -88,12 +88,18 @@ export const outcomeEndpoints: Endpoint[] = [
     query: windowQuery,
     describe: () => ({
       answers: { 200: { description: "Counts. Days without outcomes are left out.", json: statisticsShape() } },
-      errors: { 400: ["BadArgument"] },
+      errors: { 400: ["BadArgument"], 503: ["ServerBusy"] },
     }),
     async handle(app, { query }) {
       const window = windowOf(app, query);
       const { countOutcomes } = await import("../liveness/result/outcomes.ts");
-      return { status: 200, json: { ...window, ...(await countOutcomes(app, window)) } };
+      const { takeScanSlot } = await import("./scan-slots.ts");
+      const giveBack = takeScanSlot();
+      try {
+        return { status: 200, json: { ...window, ...(await countOutcomes(app, window)) } };
+      } finally {
+        giveBack();
+      }
     },
   }),
 ];

@@ -45,6 +45,8 @@ export interface OutcomeEntry {
   deviceCorrelationId?: string;
   userCorrelationId?: string;
   clientReferenceId?: string;
+  /** The principal that opened the session. A principal may name any of the ids above. */
+  owner?: string;
   decision: Decision;
   reasons: string[];
   final: boolean;
@@ -87,8 +89,8 @@ export interface Outbox {
   get(ref: EventRef): Promise<StoredEvent | undefined>;
   /** Schedules the delivery of an event that announces no outcome, and stores it. */
   put(event: Omit<StoredEvent, "place">): Promise<StoredEvent>;
-  /** Replaces the state of the deliveries. False if the event is gone. */
-  mark(ref: EventRef, state: DeliveryState): Promise<boolean>;
+  /** Replaces the given parts of the state of the deliveries. False if the event is gone. */
+  mark(ref: EventRef, state: Partial<DeliveryState>): Promise<boolean>;
   remove(refs: readonly EventRef[]): Promise<void>;
 }
 
@@ -113,6 +115,8 @@ export interface DeliverySchedule {
   move<T extends DeliveryMove>(moves: readonly T[]): Promise<T[]>;
   /** Entries of one shard (0 to 15) that are due at `now`, oldest first to within five minutes. */
   dueRows(shard: number, now: string): AsyncIterable<DeliveryEntry | UnreadableEntry>;
+  /** Whether one of these entries exists. */
+  hasAny(entries: readonly Pick<DeliveryEntry, "id" | "dueOn">[]): Promise<boolean>;
   /** The first entry of the event with this id; undefined once it has moved on. */
   first(id: string): Promise<DeliveryEntry | undefined>;
   remove(entries: readonly Pick<DeliveryEntry, "id" | "dueOn">[]): Promise<void>;

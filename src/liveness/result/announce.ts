@@ -32,11 +32,15 @@ export function createEventIds(nowMs: number, newId: NewId): (index: number) => 
   return (index) => (ids[index] ??= eventId(nowMs, newId()));
 }
 
-/** Adds the events of a new outcome: for a record with the same decision, reasons and finality there are none. */
+/**
+ * Adds the events of a new outcome: for a record with the same decision, reasons and finality there are none, unless its device
+ * has become known since.
+ */
 export function announce(before: SessionRecord, after: SessionRecord, occasion: Occasion): Announcement {
   const { decision } = after;
-  if (decision === undefined || sameOutcome(before, after)) return { record: after, events: [] };
   const { place, nowMs, idOf, lockout } = occasion;
+  const isKnown = sameOutcome(before, after) && !isMovedSince(before, place);
+  if (decision === undefined || isKnown) return { record: after, events: [] };
   // Outcomes of older versions of the app have no revision.
   const revision = (before.revision ?? Number(before.decision !== undefined)) + 1;
   const occurredOn = new Date(nowMs).toISOString();
@@ -61,6 +65,12 @@ export function newEvent(id: string, occurredOn: string, place: Place) {
 
 type Decided = SessionRecord & Required<Pick<SessionRecord, "decision" | "revision">>;
 
+/** Whether the session was moved to its device after its latest outcome was announced, without the device. */
+export function isMovedSince({ events = [] }: SessionRecord, place: Place): boolean {
+  const latest = events.at(-1);
+  return latest !== undefined && latest.place !== place;
+}
+
 function sameOutcome(before: SessionRecord, after: SessionRecord): boolean {
   return (
     before.decision === after.decision && before.final === after.final && before.reasons.join() === after.reasons.join()
@@ -68,9 +78,10 @@ function sameOutcome(before: SessionRecord, after: SessionRecord): boolean {
 }
 
 function decidedEvent(record: Decided): Pick<LivenessEvent, "type" | "subject" | "data"> {
-  const { sessionId, kind, deviceCorrelationId, userCorrelationId, clientReferenceId } = record;
+  const { sessionId, kind, deviceCorrelationId, userCorrelationId, clientReferenceId, owner } = record;
   const { decision, reasons, final, revision } = record;
-  const ids = compact({ sessionId, kind, deviceCorrelationId, userCorrelationId, clientReferenceId });
+  // A user may name any id. A receiver that relies on one compares the owner, as with the app's own resources.
+  const ids = compact({ sessionId, kind, deviceCorrelationId, userCorrelationId, clientReferenceId, owner });
   return {
     type: "liveness.session.decided",
     subject: `sessions/${sessionId}`,
@@ -94,8 +105,8 @@ function lockedOutEvent(
 /** The session in the lists across devices. @param settledOn when the outcome was recorded. */
 export function outcomeEntry(record: Decided, place: Place, settledOn: string) {
   const { creationId, createdOn, sessionId, kind, apiVersion, decision, reasons, final, revision } = record;
-  const { deviceCorrelationId, userCorrelationId, clientReferenceId } = record;
-  const ids = compact({ deviceCorrelationId, userCorrelationId, clientReferenceId });
+  const { deviceCorrelationId, userCorrelationId, clientReferenceId, owner } = record;
+  const ids = compact({ deviceCorrelationId, userCorrelationId, clientReferenceId, owner });
   const facts = { creationId, createdOn, place, sessionId, kind, apiVersion, decision, reasons, final, revision };
   return { ...facts, ...ids, settledOn };
 }

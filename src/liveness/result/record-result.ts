@@ -12,7 +12,7 @@ import type { Sessions } from "../model/sessions.ts";
 import { ignoreErrors, type Limits } from "../open/limits.ts";
 import { imagesOf } from "../retain/purge-session.ts";
 import { type Retention, tokenIsOver } from "../retain/retention.ts";
-import { announce, createEventIds, firstDelivery } from "./announce.ts";
+import { announce, createEventIds, firstDelivery, isMovedSince } from "./announce.ts";
 import { bindDevice } from "./bind-device.ts";
 import { decide, type Evidence, hasIntegrityFailure, sameDigest } from "./decision.ts";
 import { guardChange, newLockout } from "./guard-change.ts";
@@ -104,12 +104,13 @@ export async function recordResult(
     // Another process has named the session's device: the session is moved before anything is written.
     events = [];
     isBound = current.deviceCorrelationId !== placed.record.deviceCorrelationId;
-    const next = isBound ? undefined : settle(current, seen);
+    const { place } = placed;
+    const settled = isBound ? undefined : settle(current, seen);
+    const next = settled ?? (!isBound && isMovedSince(current, place) ? current : undefined);
     if (next === undefined) return undefined;
     const entries = newEntries(current, seen, trail);
     linked.push(...(await linkImages(deps.sessionImages, current, entries)));
     const guard = await guardChange(deps, placed, current, next);
-    const { place } = placed;
     const announced = announce(current, next, { place, nowMs: seen.nowMs, idOf, lockout: newLockout(guard) });
     ({ events } = announced);
     // Before the events, so that the timer finds them whenever this process stops.
@@ -123,10 +124,10 @@ export async function recordResult(
       events,
     });
   });
-  // Another outcome was recorded first, or the session was erased.
-  const unused = [...scheduled.values()].filter(
-    ({ id }) => written === undefined || !events.some((event) => event.id === id),
-  );
+  // Another outcome was recorded first, or the session was erased. A record with the event shows that it was stored, although
+  // its response was lost.
+  const refs = written?.record.events ?? [];
+  const unused = [...scheduled.values()].filter((event) => !refs.some(({ id }) => id === event.id));
   if (unused.length > 0) await deps.deliverySchedule.remove(unused.map(firstDelivery));
   if (written === undefined) {
     // The session was erased concurrently, or moved to a device that was not known here.

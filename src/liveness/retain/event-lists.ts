@@ -38,14 +38,14 @@ export async function forgetEvents(deps: ForgetDeps, record: SessionRecord): Pro
   if (decision === undefined) return;
   const found = await Promise.all(refs.map((ref) => outbox.get(ref)));
   await Promise.all([
-    deliverySchedule.remove(refs.flatMap((ref, index) => entriesOf(ref, found[index]))),
+    deliverySchedule.remove(refs.flatMap((ref, index) => deliveryEntriesOf(ref, found[index]))),
     outcomeIndex.remove([record]),
     eventIndex.remove(refs),
   ]);
 }
 
 /** All entries that the schedule of deliveries may have of an event. */
-function entriesOf(ref: EventRef, event: StoredEvent | undefined): { id: string; dueOn: string }[] {
+export function deliveryEntriesOf(ref: EventRef, event: StoredEvent | undefined): { id: string; dueOn: string }[] {
   const { id, occurredOn } = ref;
   const times = [occurredOn, retryOn(ref, 0, Date.parse(occurredOn)), event?.previousDueOn, event?.dueOn];
   return [...new Set(times)].flatMap((dueOn) => (dueOn === undefined ? [] : { id, dueOn }));

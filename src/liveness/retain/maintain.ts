@@ -208,7 +208,7 @@ async function commitBatch(deps: MaintainDeps, visits: VisitResult[]): Promise<V
     const abandoned = moving.filter(({ did }) => did.includes("abandoned"));
     if (abandoned.length > 0) await deps.removals.dropPointers({ records: abandoned.map(({ due }) => due) });
     // A visit after which nothing follows has removed the session with its events.
-    const kept = moving.filter(({ next }) => next !== undefined);
+    const kept = visits.filter(({ next, stays }) => next !== undefined || stays);
     await Promise.all([
       addToLists(
         deps,

@@ -8,7 +8,7 @@ import { bindDevice } from "../result/bind-device.ts";
 import { endedAttempts, type RecordContext, type RecordResultDeps, recordResult } from "../result/record-result.ts";
 import { updateRecord } from "../result/update-record.ts";
 import type { EraseDeps } from "./erase-device.ts";
-import { forgetEvents } from "./event-lists.ts";
+import { deliveryEntriesOf, forgetEvents } from "./event-lists.ts";
 import { purgeSession } from "./purge-session.ts";
 import { collectDueOn, pruneDueOn, purgeDueOn, sessionLifeMs, tokenIsOver } from "./retention.ts";
 
@@ -45,7 +45,9 @@ async function collect(deps: PhaseDeps, state: PhaseState): Promise<Step> {
   const stored = await findPlaced(deps, entry);
   if (stored === undefined) return explainAbsence(deps, state);
   state.entry = { ...entry, session: settledSession(stored.record) };
-  const recording = compact({ keepsDecision: true, isScheduled: true, fetched });
+  // An entry that shows an earlier outcome would not lead to the events of a later one.
+  const isScheduled = entry.session?.recorded === undefined;
+  const recording = compact({ keepsDecision: true, isScheduled, fetched });
   const {
     events = [],
     pending = [],
@@ -54,11 +56,13 @@ async function collect(deps: PhaseDeps, state: PhaseState): Promise<Step> {
   addEvents(state, events, pending);
   // A process that stopped after it recorded an outcome has left the events to this one.
   const others = (recorded.stored.record.events ?? []).filter((ref) => !events.some(({ id }) => id === ref.id));
-  const found = await Promise.all(others.map((ref) => deps.outbox.get(ref)));
-  addEvents(
-    state,
-    found.filter((event) => event !== undefined),
-  );
+  for (const ref of others) {
+    const event = await deps.outbox.get(ref);
+    if (event === undefined) continue;
+    // An event with an entry is being delivered already.
+    const isPending = await deps.deliverySchedule.hasAny(deliveryEntriesOf(ref, event));
+    addEvents(state, [event], isPending ? [] : [event]);
+  }
   const { place, record } = recorded.stored;
   const known = { ...entry, place, session: settledSession(record) };
   if (record.final) {

@@ -34,6 +34,7 @@ const outcomeSchema: z.ZodType<OutcomeEntry> = z.object({
   deviceCorrelationId: text.exactOptional(),
   userCorrelationId: text.exactOptional(),
   clientReferenceId: text.exactOptional(),
+  owner: text.exactOptional(),
   decision: z.enum(decisions),
   reasons: z.array(text),
   final: z.boolean(),
@@ -87,7 +88,7 @@ export function readEvent(entity: Entity): StoredEvent {
 }
 
 /** For a merge: the properties that a delivery changes. */
-export function writeDeliveryState(ref: EventRef, state: DeliveryState): TableEntity {
+export function writeDeliveryState(ref: EventRef, state: Partial<DeliveryState>): TableEntity {
   const { partition, row } = eventKeys(ref);
   return writeRow(partition, row, state);
 }

@@ -49,6 +49,7 @@ const outcomeSchema = z.object({
   deviceCorrelationId: text.exactOptional(),
   userCorrelationId: text.exactOptional(),
   clientReferenceId: text.exactOptional(),
+  owner: text.exactOptional(),
   decision: z.enum(decisions),
   reasons: json(z.array(text)),
   final: z.boolean(),

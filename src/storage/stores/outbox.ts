@@ -59,6 +59,12 @@ export function createDeliverySchedule({ expiry }: StorageTables): DeliverySched
     put,
     move,
     dueRows,
+    async hasAny(entries) {
+      for (const { partition, row } of entries.map(deliveryKeys)) {
+        if ((await expiry.get(partition, row)) !== undefined) return true;
+      }
+      return false;
+    },
     async first(id) {
       const dueOn = eventTime(id);
       if (dueOn === undefined) return undefined;

@@ -23,14 +23,25 @@ function event(number = 1): StoredEvent {
 }
 
 function publisher(...targets: Receiver[]) {
-  const marks: DeliveryState[] = [];
+  const marks: Partial<DeliveryState>[] = [];
+  const givenUp: string[] = [];
   const outbox = {
-    async mark(_ref: unknown, state: DeliveryState) {
+    async mark(_ref: unknown, state: Partial<DeliveryState>) {
       marks.push(state);
       return true;
     },
   };
-  return { marks, publish: createPublisher({ targets, outbox, now, waitMs: 20 }) };
+  return {
+    marks,
+    givenUp,
+    publish: createPublisher({
+      targets,
+      outbox,
+      now,
+      waitMs: 20,
+      onGivenUp: (_event, names) => void givenUp.push(...names),
+    }),
+  };
 }
 
 describe("publish", () => {
@@ -40,7 +51,7 @@ describe("publish", () => {
     assert.deepEqual(await publish([event()]), []);
     const { place: _, deliveries: __, attempts: ___, ...sent } = event();
     assert.deepEqual(receiver.received, [sent]);
-    assert.deepEqual(marks, [{ attempts: 0, deliveries: { receiver: { state: "delivered", triedOn } } }]);
+    assert.deepEqual(marks, [{ deliveries: { receiver: { state: "delivered", triedOn } } }]);
   });
 
   test("failed -> pending and not marked, as the timer tries again anyway", async () => {
@@ -85,8 +96,9 @@ describe("publish", () => {
   });
 
   test("receiver that wants no more events -> marked as failed, nothing pending", async () => {
-    const { marks, publish } = publisher(createReceiver(() => ({ outcome: "gone" })));
+    const { marks, givenUp, publish } = publisher(createReceiver(() => ({ outcome: "gone" })));
     assert.deepEqual(await publish([event()]), []);
+    assert.deepEqual(givenUp, ["receiver"]);
     assert.deepEqual(marks[0]?.deliveries, { receiver: { state: "failed", triedOn, cause: "Gone" } });
   });
 
@@ -98,7 +110,7 @@ describe("publish", () => {
 
   test("the mark fails -> pending, not an error", async () => {
     const outbox = { mark: () => Promise.reject(new Error("storage")) };
-    const publish = createPublisher({ targets: [createReceiver()], outbox, now });
+    const publish = createPublisher({ targets: [createReceiver()], outbox, now, onGivenUp: () => undefined });
     assert.equal((await publish([event()])).length, 1);
   });
 });

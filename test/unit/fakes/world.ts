@@ -92,7 +92,7 @@ export function createStage(connect: (calls: Calls, now: Clock) => Connected): S
       face: createFakeFaceService(service, calls, now),
       ...stores,
       targets: own,
-      publish: createPublisher({ targets: own, outbox: stores.outbox, now, waitMs: 100 }),
+      publish: createPublisher({ targets: own, outbox: stores.outbox, now, waitMs: 100, onGivenUp: () => undefined }),
       images,
       bookmarks,
       now,

@@ -39,9 +39,9 @@ describe("an export", () => {
     const [zero, one] = [outcome(0), tricky];
     assert.equal(
       text,
-      "\ufeffsessionId,kind,apiVersion,deviceCorrelationId,userCorrelationId,clientReferenceId,createdOn,settledOn,decision,reasons,final,revision\r\n" +
-        `${zero.sessionId},liveness,v1.2,a-device,,,${zero.createdOn},${zero.settledOn},accepted,RealFace,true,1\r\n` +
-        `${one.sessionId},liveness,v1.2,a-device,,"a ""b"", c\r\nd",${one.createdOn},${one.settledOn},accepted,RealFace FaceMatched,false,1\r\n`,
+      "\ufeffsessionId,kind,apiVersion,deviceCorrelationId,userCorrelationId,clientReferenceId,owner,createdOn,settledOn,decision,reasons,final,revision\r\n" +
+        `${zero.sessionId},liveness,v1.2,a-device,,,,${zero.createdOn},${zero.settledOn},accepted,RealFace,true,1\r\n` +
+        `${one.sessionId},liveness,v1.2,a-device,,"a ""b"", c\r\nd",,${one.createdOn},${one.settledOn},accepted,RealFace FaceMatched,false,1\r\n`,
     );
   });
 

@@ -43,9 +43,9 @@ describe("access", () => {
 });
 
 describe("a page", () => {
-  test("has the fields of outcomes, neither creation id, place nor owner, and the time to which it is complete", async () => {
+  test("has the fields of outcomes, neither creation id nor place, and the time to which it is complete", async () => {
     const entry = outcome(1, { userCorrelationId: "u", clientReferenceId: "r", reasons: ["RealFace", "FaceMatched"] });
-    const stored = { ...entry, owner: "an-owner", clientDigest: "a-digest" };
+    const stored = { ...entry, clientDigest: "a-digest" };
     const { json } = await list(await worldWith([stored, outcome(2)]));
     assert.deepEqual(json, { value: [shown(entry), shown(outcome(2))], asOf });
   });

@@ -1,0 +1,244 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { ApiError } from "../../../src/errors.ts";
+import { readEventPage } from "../../../src/events/event-pages.ts";
+import { redeliver } from "../../../src/events/redeliver.ts";
+import type { Attempt } from "../../../src/face/model.ts";
+import type { Sessions } from "../../../src/liveness/model/sessions.ts";
+import { getSession } from "../../../src/liveness/result/get-session.ts";
+import { settleSession } from "../../../src/liveness/result/settle-session.ts";
+import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
+import { runTimer } from "../fakes/app.ts";
+import { failedAttempt, play, realFace } from "../fakes/face-service.ts";
+import { createReceiver, deliveryRowsOf, eventRowsOf, failing, listedEvents } from "../fakes/receiver.ts";
+import { seedSession } from "../fakes/seed.ts";
+import { createWorld, type Process, trusted, type World } from "../fakes/world.ts";
+
+const day = { ttlSeconds: 86_400 };
+
+async function settle(
+  world: World,
+  seed: Parameters<typeof seedSession>[1] = day,
+  attempt: Attempt | object = realFace(),
+) {
+  const { record } = await seedSession(world, seed);
+  play(world.service, record.sessionId, attempt as Parameters<typeof play>[2]);
+  await settleSession(world.start().deps, trusted, record.sessionId, {});
+  return record.sessionId;
+}
+
+async function later(world: World, ...minutes: number[]): Promise<void> {
+  for (const one of minutes) {
+    world.advance({ minutes: one });
+    await runTimer(world.start());
+  }
+}
+
+const listedOutcomes = ({ storage }: World) =>
+  storage.outcomes.all().flatMap(({ sessionId, decision, revision }) => (sessionId ? [[decision, revision]] : []));
+
+describe("the timer and an erasure", () => {
+  test("device erased while an event is listed whose first retry is overdue -> nothing of the device is left", async () => {
+    const world = createWorld();
+    world.targets.push(createReceiver(() => failing));
+    await settle(world, { ...day, userCorrelationId: "a-user" });
+    world.advance({ minutes: 7 });
+    let isErased = false;
+    const process = world.start(async ({ name, when }) => {
+      if (isErased || name !== "sessions.get" || when !== "after") return undefined;
+      isErased = true;
+      await eraseDevice(world.start().deps, "a-device");
+      return undefined;
+    });
+    await runTimer(process);
+    await later(world, 12, 30);
+    assert.equal(/a-device|a-user/.test(JSON.stringify(world.everything())), false);
+  });
+
+  test("device erased while its event is delivered again -> no entry is left", async () => {
+    const world = createWorld();
+    let isErased = false;
+    const erase = async () => {
+      if (world.now() < deliveredFrom || isErased) return failing;
+      isErased = true;
+      await eraseDevice(world.start().deps, "a-device");
+      return failing;
+    };
+    const deliveredFrom = world.now() + 5 * 60_000;
+    world.targets.push(createReceiver(erase));
+    await settle(world);
+    await later(world, 2, 5);
+    assert.ok(isErased);
+    assert.equal(JSON.stringify(deliveryRowsOf(world)).includes("a-device"), false);
+  });
+
+  test("redelivery during a retry -> the schedule of the retry stays", async () => {
+    const world = createWorld();
+    world.targets.push(createReceiver(() => failing));
+    await settle(world);
+    await later(world, 2);
+    const { outbox, eventIndex, now } = world.start().deps;
+    const ref = (await eventIndex.find(String(eventRowsOf(world)[0]?.id))) ?? assert.fail();
+    const event = (await outbox.get(ref)) ?? assert.fail();
+    world.advance({ minutes: 5 });
+    const slow = createReceiver(async () => {
+      await runTimer(world.start());
+      return failing;
+    });
+    await redeliver({ targets: [slow], outbox, now }, event);
+    const [row] = eventRowsOf(world);
+    assert.deepEqual([row?.attempts, row?.dueOn], [1, deliveryRowsOf(world)[0]?.dueOn]);
+  });
+});
+
+describe("an outcome that is recorded while another request or run works", () => {
+  test("response of the write lost and the record changed since -> the event arrives and is listed", async () => {
+    const world = createWorld();
+    const receiver = createReceiver((nth) => (nth <= 2 ? failing : { outcome: "delivered" }));
+    world.targets.push(receiver);
+    const { record } = await seedSession(world, day);
+    play(world.service, record.sessionId, realFace());
+    const process = world.start();
+    const { sessions } = process.deps;
+    let isLost = false;
+    const update: Sessions["update"] = async (...written) => {
+      const result = await sessions.update(...written);
+      if (isLost) return result;
+      isLost = true;
+      await settleSession(world.start().deps, trusted, record.sessionId, { digest: "service-digest" });
+      return undefined;
+    };
+    const deps = { ...process.deps, sessions: { ...sessions, update } };
+    await settleSession(deps, trusted, record.sessionId, {});
+    await later(world, 2, 6, 40);
+    const stored = eventRowsOf(world).map(({ data }) => JSON.parse(String(data)).revision);
+    assert.deepEqual(stored.toSorted(), [1, 2]);
+    assert.deepEqual(new Set(receiver.received.map(({ data }) => data.revision)), new Set([1, 2]));
+    assert.equal(listedEvents(world).length, 2);
+  });
+
+  test("slow request, run of the timer in between -> a reader of events misses none", async () => {
+    const world = createWorld();
+    const { record } = await seedSession(world, { ...day, deviceCorrelationId: "slow" });
+    play(world.service, record.sessionId, realFace({ livenessDecision: "spoofface" }));
+    const [reached, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const process = world.start(async ({ name, nth, when }) => {
+      if (name !== "sessions.get" || nth !== 2 || when !== "before") return undefined;
+      reached.resolve();
+      await gate.promise;
+      return undefined;
+    });
+    const settling = settleSession(process.deps, trusted, record.sessionId, {});
+    await reached.promise;
+    world.advance({ seconds: 1 });
+    await settle(world, { ...day, deviceCorrelationId: "quick" });
+    world.advance({ seconds: 1 });
+    await runTimer(world.start());
+    const first = await readEventPage(world.start().deps, { top: 50 });
+    gate.resolve();
+    await settling;
+    await later(world, 5, 5);
+    const rest = await readEventPage(world.start().deps, { top: 50, after: first.after });
+    assert.equal(first.events.length + rest.events.length, 2);
+  });
+
+  test("device named after the decision -> announced and listed again with the device", async () => {
+    const world = createWorld();
+    const receiver = createReceiver();
+    world.targets.push(receiver);
+    const { record } = await seedSession(world, { setInClient: true, ...day });
+    play(world.service, record.sessionId, realFace());
+    await getSession(world.start().deps, trusted, "liveness", record.sessionId);
+    await settleSession(world.start().deps, trusted, record.sessionId, { deviceCorrelationId: "a-device" });
+    await later(world, 5);
+    assert.deepEqual(
+      receiver.received.map(({ data }) => [data.revision, data.deviceCorrelationId]),
+      [
+        [1, undefined],
+        [2, "a-device"],
+      ],
+    );
+    assert.deepEqual(listedOutcomes(world), [["accepted", 2]]);
+    await eraseDevice(world.start().deps, "a-device");
+    assert.equal(/a-device|!session_/.test(JSON.stringify(world.everything())), false);
+  });
+});
+
+describe("a further attempt after a decision, with a finding of abuse", () => {
+  /** Settled and listed; then a flagged attempt, which the timer collects. */
+  async function flagged(sessionHours: number) {
+    const world = createWorld();
+    world.targets.push(createReceiver(() => failing));
+    const sessionId = await settle(world, { ...day, uploads: true });
+    await later(world, 2);
+    play(world.service, sessionId, {
+      ...realFace(),
+      abuseMonitoringResult: { isAbuseDetected: true, otherFlaggedSessions: [] },
+    });
+    world.advance({ hours: 24, minutes: 3 });
+    const shortened = (process: Process): Process => ({
+      ...process,
+      deps: { ...process.deps, retention: { sessionHours, outcomeDays: 90 } },
+    });
+    return { world, shortened };
+  }
+
+  for (const [what, sessionHours, hook] of [
+    [
+      "storage of images fails in the same run",
+      24,
+      (name: string, when: string) =>
+        name === "images.delete" && when === "before" ? new ApiError(503, "StorageUnavailable", "no") : undefined,
+    ],
+    [
+      "the run is killed after the record",
+      48,
+      (name: string, when: string) =>
+        name === "sessions.transact" && when === "after" ? ("stop" as const) : undefined,
+    ],
+  ] as const) {
+    test(`${what} -> the finding arrives and is listed`, async () => {
+      const { world, shortened } = await flagged(sessionHours);
+      const process = shortened(world.start(({ name, when }) => hook(name, when)));
+      const receiver = createReceiver();
+      await process.attempt(() => runTimer(process));
+      world.targets.splice(0, 1, receiver);
+      world.advance({ hours: 24 });
+      for (let run = 0; run < 4; run += 1) {
+        world.advance({ hours: 1 });
+        await runTimer(shortened(world.start()));
+      }
+      assert.deepEqual(world.record().reasons.includes("AbuseDetected"), true);
+      assert.ok(receiver.received.some(({ data }) => data.revision === 2));
+      assert.deepEqual(listedOutcomes(world), [["inconclusive", 2]]);
+    });
+  }
+});
+
+test("outcome that is not final, receiver that always fails -> eight retries for each event", async () => {
+  const world = createWorld();
+  const receiver = createReceiver(() => failing);
+  world.targets.push(receiver);
+  await settle(world, {}, failedAttempt());
+  for (let minutes = 0; minutes < 90 * 60; minutes += 5) await later(world, 5);
+  const attempts = eventRowsOf(world).map((row) => row.attempts);
+  assert.deepEqual(
+    attempts,
+    attempts.map(() => 8),
+  );
+});
+
+test("an event that cannot be read -> holds back neither the lists nor the other events", async () => {
+  const world = createWorld();
+  await settle(world, { ...day, deviceCorrelationId: "unreadable" });
+  const [row = assert.fail()] = eventRowsOf(world);
+  world.storage.sessions.put({ ...row, type: "liveness.of.another.version" });
+  await settle(world, { ...day, deviceCorrelationId: "readable" });
+  for (let run = 0; run < 3; run += 1) {
+    world.advance({ minutes: 5 });
+    await runTimer(world.start()).catch(() => undefined);
+  }
+  const { events, asOf = "" } = await readEventPage(world.start().deps, { top: 50 });
+  assert.equal(events.length, 1);
+  assert.ok(Date.parse(asOf) > world.now() - 10 * 60_000);
+});
