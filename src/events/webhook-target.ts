@@ -25,6 +25,11 @@ export interface WebhookTargetOptions {
   resolve?: Resolve;
 }
 
+/** Whether the endpoint is disabled is not known. */
+class StatesUnavailable extends Error {
+  override name = "StatesUnavailable";
+}
+
 /** An endpoint that receives CloudEvents with the headers of Standard Webhooks. */
 export function createWebhookTarget(options: WebhookTargetOptions): DeliveryTarget {
   const { endpoint, source, allowsPrivateAddresses, states, now } = options;
@@ -53,7 +58,8 @@ export function createWebhookTarget(options: WebhookTargetOptions): DeliveryTarg
     // Once there is a status, it decides: neither a slow body nor a connection that breaks within it is a failure.
     let answered: DeliveryResult | undefined;
     const attempt = async (abort: AbortSignal): Promise<DeliveryResult> => {
-      if (await states.isDisabled(endpoint)) return { outcome: "gone" };
+      const isDisabled = await states.isDisabled(endpoint).catch(() => Promise.reject(new StatesUnavailable()));
+      if (isDisabled) return { outcome: "gone" };
       const body = JSON.stringify(toCloudEvent(event, source));
       const headers = headersOf(event.id, body);
       const answer = await postWebhook(endpoint.url, { headers, body, isAllowed, resolve, signal: abort });
@@ -74,5 +80,6 @@ export function createWebhookTarget(options: WebhookTargetOptions): DeliveryTarg
 }
 
 function causeOfFailure(error: unknown): string {
-  return error instanceof AddressNotAllowed ? error.name : causeOf(error);
+  const isNamed = error instanceof AddressNotAllowed || error instanceof StatesUnavailable;
+  return isNamed ? error.name : causeOf(error);
 }

@@ -171,8 +171,32 @@ describe("results", () => {
     const { received, url } = await startReceiver(t, status(204));
     const states = { disabled: () => Promise.reject(new Error("hidden")), disable: async () => undefined };
     const { target } = targetOf(url, { states: createEndpointSwitch(states, () => nowMs) });
-    assert.equal((await target.deliver(event)).outcome, "retry");
+    assert.deepEqual(await target.deliver(event), { outcome: "retry", cause: "StatesUnavailable" });
     assert.equal(received.length, 0);
+  });
+
+  test("410 while the state cannot be written -> gone", async (t) => {
+    const { url } = await startReceiver(t, status(410));
+    const states = { disabled: async () => [], disable: () => Promise.reject(new Error("hidden")) };
+    const { target } = targetOf(url, { states: createEndpointSwitch(states, () => nowMs) });
+    assert.deepEqual(await target.deliver(event), { outcome: "gone" });
+  });
+
+  test("a connection that breaks within the body, or switches protocols -> the status decides", async (t) => {
+    for (const [code, expected] of [
+      [200, { outcome: "delivered" }],
+      [500, { outcome: "retry", cause: "Status500" }],
+    ] as const) {
+      const { url } = await startReceiver(t, (_request, response) => {
+        response.writeHead(code, { "content-length": "9" }).write("hidden", () => response.destroy());
+      });
+      assert.deepEqual(await targetOf(url).target.deliver(event), expected);
+    }
+    const switching = await startReceiver(t, ({ socket }) => {
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n");
+    });
+    const failed = { outcome: "retry", cause: "ConnectionFailed" };
+    assert.deepEqual(await targetOf(switching.url).target.deliver(event), failed);
   });
 });
 
