@@ -215,17 +215,17 @@ describe("a further attempt after a decision, with a finding of abuse", () => {
   }
 });
 
-test("outcome that is not final, receiver that always fails -> eight retries for each event", async () => {
+test("outcome that is not final, receiver that always fails -> eight retries for each event, over three days", async () => {
   const world = createWorld();
-  const receiver = createReceiver(() => failing);
-  world.targets.push(receiver);
+  world.targets.push(createReceiver(() => failing));
   await settle(world, {}, failedAttempt());
-  for (let minutes = 0; minutes < 90 * 60; minutes += 5) await later(world, 5);
-  const attempts = eventRowsOf(world).map((row) => row.attempts);
-  assert.deepEqual(
-    attempts,
-    attempts.map(() => 8),
-  );
+  const attemptsAfter = async (hours: number) => {
+    for (let minutes = 0; minutes < hours * 60; minutes += 5) await later(world, 5);
+    return eventRowsOf(world).map((row) => row.attempts);
+  };
+  // The sixth retry follows after 32 hours: a second entry of the event would use up the others in the same time.
+  assert.deepEqual(await attemptsAfter(38), [6, 6]);
+  assert.deepEqual(await attemptsAfter(52), [8, 8]);
 });
 
 test("an event that cannot be read -> holds back neither the lists nor the other events", async () => {
