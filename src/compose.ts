@@ -4,6 +4,7 @@ import type { App, Composition } from "./app.ts";
 import { compact } from "./compact.ts";
 import { type Config, readConfig } from "./config.ts";
 import { endpoints } from "./endpoints.ts";
+import { givenUpFields } from "./events/attempt.ts";
 import type { DeliveryTarget } from "./events/delivery-target.ts";
 import { createPublisher } from "./events/publisher.ts";
 import { createTargets } from "./events/targets.ts";
@@ -126,8 +127,7 @@ function compose(config: Config, telemetry: Telemetry | undefined): App {
     targets,
     publish: createPublisher({
       ...{ targets, outbox: services.outbox, now },
-      onGivenUp: ({ id, type }, receivers) =>
-        logToHost({ event: "EventGivenUp", id, type, receivers: receivers.join() }),
+      onGivenUp: (...givenUp) => logToHost({ event: "EventGivenUp", ...givenUpFields(...givenUp) }),
     }),
     ...compact({ telemetry }),
     config,

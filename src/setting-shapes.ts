@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { compact } from "./compact.ts";
 import { eventGridName, type WebhookEndpoint } from "./events/webhook-endpoint.ts";
+import { jsonText } from "./json-text.ts";
 import { eventTypes } from "./liveness/model/events.ts";
 
 /** Schemas of app settings. `meta().accepts` is the range in the documents' tables. */
@@ -68,22 +69,8 @@ export const faceEndpoint = z
 const clientKeysShape = "must be JSON: client name → list of SHA-256 hex digests";
 const keyDigests = "must be SHA-256 digests of keys, 64 hex digits each";
 
-function json<T extends z.ZodType>(schema: T, message: string) {
-  return z
-    .string()
-    .transform((text, context): unknown => {
-      try {
-        return JSON.parse(text);
-      } catch {
-        context.addIssue({ code: "custom", message });
-        return z.NEVER;
-      }
-    })
-    .pipe(schema);
-}
-
 /** Client name → lower-case SHA-256 hex digests of its keys. */
-export const clientKeys = json(
+export const clientKeys = jsonText(
   z.record(
     z.string().min(1).max(128),
     z
@@ -123,7 +110,7 @@ const webhookEndpoint = z.strictObject(
 );
 
 /** Receivers of webhooks. */
-export const webhookEndpoints = json(
+export const webhookEndpoints = jsonText(
   z
     .array(webhookEndpoint, endpointsShape)
     .max(10, endpointsShape)

@@ -9,7 +9,7 @@ import {
   retryOn,
   type StoredEvent,
 } from "../liveness/model/events.ts";
-import type { Schedule, ScheduleEntry, SettledSession } from "../liveness/model/schedule.ts";
+import { type Schedule, type ScheduleEntry, type SettledSession, shards } from "../liveness/model/schedule.ts";
 import { addToLists, type EventLists, removeFromLists } from "../liveness/retain/event-lists.ts";
 import { createSemaphore } from "../semaphore.ts";
 import { pendingTargets } from "./attempt.ts";
@@ -24,7 +24,6 @@ export interface EventDeps extends EventLists {
   onFailure(failure: { event?: string; shard?: number; cause: unknown }): void;
 }
 
-const shards = Array.from({ length: 16 }, (_, shard) => shard);
 /** Concurrent reads of events. */
 const maxReads = 32;
 /** Events of one batch. */

@@ -1,10 +1,10 @@
 import type { TimerHandler } from "@azure/functions";
 import type { App, Composition } from "../app.ts";
+import { givenUpFields } from "../events/attempt.ts";
 import { keepIndex } from "../events/keep-index.ts";
 import { listEvents } from "../events/list-events.ts";
 import { retryDeliveries } from "../events/retry-deliveries.ts";
 import { createLog, describeError, type Log, type LogFields } from "../http/log.ts";
-import type { StoredEvent } from "../liveness/model/events.ts";
 import { addSummaries, drain, type MaintainDeps } from "../liveness/retain/maintain.ts";
 import { createRateLimiter } from "../liveness/retain/rate-limiter.ts";
 import { sweepImages } from "../liveness/retain/sweep-images.ts";
@@ -50,8 +50,7 @@ async function maintain(tools: Tools, log: Log): Promise<void> {
       eventsFailed += 1;
       logFailure(ids, cause);
     },
-    onGivenUp: ({ id, type }: StoredEvent, receivers: readonly string[]) =>
-      log.error("EventGivenUp", { id, type, receivers: receivers.join() }),
+    onGivenUp: (...givenUp: Parameters<typeof givenUpFields>) => log.error("EventGivenUp", givenUpFields(...givenUp)),
   };
   // First, since the lists across devices are to be up to date however long the rest takes.
   const listed = await listEvents(events, startedOn);

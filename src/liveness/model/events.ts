@@ -77,6 +77,9 @@ export interface DeliveryState {
   previousDueOn?: string;
 }
 
+/** The state of an event that was not tried yet. */
+export const undelivered: Pick<DeliveryState, "deliveries" | "attempts"> = { deliveries: {}, attempts: 0 };
+
 export interface StoredEvent extends LivenessEvent, EventRef, DeliveryState {
   /** Of `liveness.session.decided`: the outcome for the lists across devices. */
   outcome?: OutcomeEntry;

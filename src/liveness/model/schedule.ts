@@ -1,6 +1,9 @@
 import type { SessionRef } from "../../face/client/face-service.ts";
 import type { Placed } from "./references.ts";
 
+/** The parts of the schedules, which are visited concurrently: 0 to 15. */
+export const shards: readonly number[] = Array.from({ length: 16 }, (_, shard) => shard);
+
 export type Phase = "collect" | "prune" | "purge";
 
 /** Identifies a schedule entry. */

@@ -2,7 +2,7 @@ import { compact } from "../../compact.ts";
 import type { Attempt } from "../../face/model.ts";
 import { services } from "../model/caller.ts";
 import type { NewId } from "../model/clock.ts";
-import { type EventRef, eventId, type LivenessEvent, type StoredEvent } from "../model/events.ts";
+import { type EventRef, eventId, type LivenessEvent, type StoredEvent, undelivered } from "../model/events.ts";
 import type { GuardChange } from "../model/guard.ts";
 import type { Place } from "../model/references.ts";
 import type { RecordedAttempts, ScheduleEntry, SettledSession } from "../model/schedule.ts";
@@ -53,14 +53,9 @@ export function announce(before: SessionRecord, after: SessionRecord, occasion: 
     },
     ...(lockout?.lockedUntil === undefined ? [] : [lockedOutEvent(after, lockout.lockedUntil)]),
   ];
-  const events = facts.map((fact, index) => ({ ...newEvent(idOf(index), occurredOn, place), ...fact }));
+  const events = facts.map((fact, index) => ({ id: idOf(index), occurredOn, place, ...undelivered, ...fact }));
   const refs = events.map(({ id }): EventRef => ({ id, occurredOn, place }));
   return { record: { ...after, revision, events: [...(before.events ?? []), ...refs] }, events };
-}
-
-/** An event that has not been delivered. */
-export function newEvent(id: string, occurredOn: string, place: Place) {
-  return { id, occurredOn, place, deliveries: {}, attempts: 0 };
 }
 
 type Decided = SessionRecord & Required<Pick<SessionRecord, "decision" | "revision">>;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Clock, NewId } from "../model/clock.ts";
-import { eventId, type Outbox, type Publish } from "../model/events.ts";
+import { eventId, type Outbox, type Publish, undelivered } from "../model/events.ts";
 
 export interface AnnounceErasureDeps {
   outbox: Outbox;
@@ -28,5 +28,5 @@ export async function announceErasure(
   const nowMs = now();
   const data = { [property]: createHash("sha256").update(id).digest("hex"), ...counts };
   const event = { id: eventId(nowMs, newId()), occurredOn: new Date(nowMs).toISOString(), type, data };
-  await publish([await outbox.put({ ...event, deliveries: {}, attempts: 0 })]);
+  await publish([await outbox.put({ ...event, ...undelivered })]);
 }

@@ -2,9 +2,7 @@ import { serverBusy } from "../../api-errors.ts";
 import type { FaceService } from "../../face/client/face-service.ts";
 import type { Creations } from "../model/creations.ts";
 import type { Devices } from "../model/devices.ts";
-import type { DeliverySchedule } from "../model/events.ts";
 import type { HeldImageName, Images } from "../model/images.ts";
-import type { EventIndex, OutcomeIndex } from "../model/outcome-index.ts";
 import type { Removals } from "../model/removals.ts";
 import type { EntryKey, Schedule } from "../model/schedule.ts";
 import type { StoredSession } from "../model/session.ts";
@@ -12,11 +10,11 @@ import type { SessionImages } from "../model/session-images.ts";
 import type { Sessions } from "../model/sessions.ts";
 import type { Users } from "../model/users.ts";
 import { type AnnounceErasureDeps, announceErasure } from "./announce-erasure.ts";
-import { forgetEvents } from "./event-lists.ts";
+import { type ForgetDeps, forgetEvents } from "./event-lists.ts";
 import { purgeSession } from "./purge-session.ts";
 import { collectDueOn, pruneDueOn, purgeDueOn, type Retention } from "./retention.ts";
 
-export interface EraseDeps extends AnnounceErasureDeps {
+export interface EraseDeps extends AnnounceErasureDeps, ForgetDeps {
   face: FaceService;
   creations: Creations;
   sessions: Sessions;
@@ -26,9 +24,6 @@ export interface EraseDeps extends AnnounceErasureDeps {
   sessionImages: SessionImages;
   images: Images;
   users: Users;
-  deliverySchedule: DeliverySchedule;
-  outcomeIndex: OutcomeIndex;
-  eventIndex: EventIndex;
   retention: Retention;
 }
 

@@ -1,5 +1,5 @@
 import { compact } from "../../compact.ts";
-import type { Phase, ScheduleEntry, SettledSession } from "../model/schedule.ts";
+import { type Phase, type ScheduleEntry, type SettledSession, shards } from "../model/schedule.ts";
 import { firstDelivery } from "../result/announce.ts";
 import { addToLists, removeFromLists } from "./event-lists.ts";
 import { beginRun, isInfrastructureFailure, type Run, type RunLimits } from "./maintenance-run.ts";
@@ -48,7 +48,6 @@ export interface MaintenanceSummary {
   oldestDueOn?: string;
 }
 
-const shards = Array.from({ length: 16 }, (_, shard) => shard);
 /** Entries that are moved with one request, and the longest wait for them to fill a batch. */
 const maxBatch = 100;
 const maxBatchMs = 30_000;

@@ -1,6 +1,6 @@
 import type { TableEntity } from "@azure/data-tables";
 import * as z from "zod";
-import { apiVersions, sessionKinds } from "../../face/model.ts";
+import { apiVersions } from "../../face/model.ts";
 import {
   type Delivery,
   type DeliveryEntry,
@@ -12,9 +12,9 @@ import {
 } from "../../liveness/model/events.ts";
 import type { Place } from "../../liveness/model/references.ts";
 import type { ScheduleEntry } from "../../liveness/model/schedule.ts";
-import { decisions } from "../../liveness/model/session.ts";
 import type { Entity } from "../azure/table.ts";
 import { eventRow } from "./event-keys.ts";
+import { outcomeFields } from "./index-rows.ts";
 import { expiryPartition, readPlace, writePlace } from "./keys.ts";
 import { json, readRow, wholeNumber, writeRow } from "./row.ts";
 import { settledSchema } from "./rows.ts";
@@ -25,21 +25,12 @@ const text = z.string();
 const place = z.string().transform((stored) => stored as Place);
 
 const outcomeSchema: z.ZodType<OutcomeEntry> = z.object({
+  ...outcomeFields,
+  apiVersion: z.enum(apiVersions),
   creationId: text,
   createdOn: text,
   place,
-  sessionId: text,
-  kind: z.enum(sessionKinds),
-  apiVersion: z.enum(apiVersions),
-  deviceCorrelationId: text.exactOptional(),
-  userCorrelationId: text.exactOptional(),
-  clientReferenceId: text.exactOptional(),
-  owner: text.exactOptional(),
-  decision: z.enum(decisions),
   reasons: z.array(text),
-  final: z.boolean(),
-  revision: z.int(),
-  settledOn: text,
 } satisfies Record<keyof OutcomeEntry, z.ZodType>);
 
 const nextSchema: z.ZodType<ScheduleEntry> = z.object({

@@ -42,7 +42,8 @@ export function rowAfterAll(createdOn: string): string {
 
 const text = z.string();
 
-const outcomeSchema = z.object({
+/** Values of an outcome that have one format, here and in the row of its event. */
+export const outcomeFields = {
   sessionId: text,
   kind: z.enum(sessionKinds),
   apiVersion: text,
@@ -51,10 +52,14 @@ const outcomeSchema = z.object({
   clientReferenceId: text.exactOptional(),
   owner: text.exactOptional(),
   decision: z.enum(decisions),
-  reasons: json(z.array(text)),
   final: z.boolean(),
   revision: wholeNumber,
   settledOn: text,
+};
+
+const outcomeSchema = z.object({
+  ...outcomeFields,
+  reasons: json(z.array(text)),
   partition: text,
   idempotencyRowKey: text,
 } satisfies Record<
@@ -77,12 +82,12 @@ export function readOutcome(entity: Entity): OutcomeEntry {
 const eventPrefix = "events_";
 
 /** Keys of an event: ascending by time, also across partitions. */
-export function eventKeys({ id, occurredOn }: Pick<EventRef, "id" | "occurredOn">): RowKeys {
-  return { partition: eventPartition(occurredOn), row: `${timeKey(occurredOn)}_${id}` };
+export function listedEventKeys({ id, occurredOn }: Pick<EventRef, "id" | "occurredOn">): RowKeys {
+  return { partition: eventDayPartition(occurredOn), row: `${timeKey(occurredOn)}_${id}` };
 }
 
 /** The partition of the events of the time's day. */
-export function eventPartition(time: string): string {
+export function eventDayPartition(time: string): string {
   return `${eventPrefix}${dayOf(time)}`;
 }
 
@@ -99,7 +104,7 @@ export function eventTimeOf(row: string): string {
 const eventSchema = z.object({ partition: text, idempotencyRowKey: text });
 
 export function writeEventRef(ref: EventRef): TableEntity {
-  const { partition, row } = eventKeys(ref);
+  const { partition, row } = listedEventKeys(ref);
   return writeRow(partition, row, readPlace(ref.place));
 }
 
@@ -113,6 +118,6 @@ export function readEventRef(entity: Entity): EventRef {
 export function partitionsBefore(time: string): RowRange[] {
   return [
     { from: "0", before: dayOf(time) },
-    { from: eventPrefix, before: eventPartition(time) },
+    { from: eventPrefix, before: eventDayPartition(time) },
   ];
 }

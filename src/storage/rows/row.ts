@@ -8,19 +8,7 @@ import type { Entity } from "../azure/table.ts";
 export const wholeNumber = z.union([z.int(), z.bigint().transform(Number)]);
 
 /** A nested shape, stored as JSON in one string property. */
-export function json<T extends z.ZodType>(schema: T) {
-  return z
-    .string()
-    .transform((text, context): unknown => {
-      try {
-        return JSON.parse(text);
-      } catch {
-        context.addIssue({ code: "custom", message: "not JSON" });
-        return z.NEVER;
-      }
-    })
-    .pipe(schema);
-}
+export { jsonText as json } from "../../json-text.ts";
 
 /** A string property may have 64 KiB in UTF-16. Longer texts continue in `{name}__2`, `{name}__3`, … */
 const maxTextLength = 32 * 1024;

@@ -3,7 +3,14 @@ import { type EventRef, eventTime } from "../../liveness/model/events.ts";
 import type { EventIndex } from "../../liveness/model/outcome-index.ts";
 import type { Entity, StorageTables } from "../azure/table.ts";
 import { inTransactions, removeRows } from "../azure/transactions.ts";
-import { eventKeys, eventPartition, eventTimeOf, readEventRef, timeKey, writeEventRef } from "../rows/index-rows.ts";
+import {
+  eventDayPartition,
+  eventTimeOf,
+  listedEventKeys,
+  readEventRef,
+  timeKey,
+  writeEventRef,
+} from "../rows/index-rows.ts";
 import { readPageToken, writePageToken } from "../rows/page-token.ts";
 
 /** Name of the list in its cursors. No partition of a device has a slash. */
@@ -25,22 +32,22 @@ export function createEventIndex({ outcomes }: Pick<StorageTables, "outcomes">):
         await removeRows(
           outcomes,
           partition,
-          rows.map((ref) => eventKeys(ref).row),
+          rows.map((ref) => listedEventKeys(ref).row),
         );
       }
     },
     async find(id) {
       const occurredOn = eventTime(id);
       if (occurredOn === undefined) return undefined;
-      const { partition, row } = eventKeys({ id, occurredOn });
+      const { partition, row } = listedEventKeys({ id, occurredOn });
       const entity = await outcomes.get(partition, row);
       return entity && readEventRef(entity);
     },
     async page({ after, before, top }) {
       const last = after === undefined ? undefined : readPageToken(list, after);
-      const from = last === undefined ? "events_" : eventPartition(eventTimeOf(last));
+      const from = last === undefined ? "events_" : eventDayPartition(eventTimeOf(last));
       const where = {
-        PartitionKey: { from, through: eventPartition(before) },
+        PartitionKey: { from, through: eventDayPartition(before) },
         RowKey: compact({ after: last, before: timeKey(before) }),
       };
       const found: Entity[] = [];
@@ -57,5 +64,5 @@ export function createEventIndex({ outcomes }: Pick<StorageTables, "outcomes">):
 
 function byPartition(refs: readonly EventRef[]): Map<string, EventRef[]> {
   const unique = new Map(refs.map((ref) => [ref.id, ref]));
-  return Map.groupBy(unique.values(), (ref) => eventKeys(ref).partition);
+  return Map.groupBy(unique.values(), (ref) => listedEventKeys(ref).partition);
 }

@@ -1,4 +1,10 @@
-import type { EntryKey, Schedule, ScheduleEntry, UnreadableEntry } from "../../liveness/model/schedule.ts";
+import {
+  type EntryKey,
+  type Schedule,
+  type ScheduleEntry,
+  shards,
+  type UnreadableEntry,
+} from "../../liveness/model/schedule.ts";
 import { keysOnly } from "../azure/query.ts";
 import type { Entity, StorageTables } from "../azure/table.ts";
 import { isDeliveryRow } from "../rows/event-rows.ts";
@@ -8,7 +14,6 @@ import { createDueRows, dueAt } from "./due-rows.ts";
 
 /** Rows per page. All sixteen shards may be read concurrently. */
 const pageSize = 500;
-const shards = Array.from({ length: 16 }, (_, shard) => shard);
 
 /** The schedule in the table `expiry`. */
 export function createSchedule({ expiry }: StorageTables): Schedule {
