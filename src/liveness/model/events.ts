@@ -1,4 +1,5 @@
 import type { SessionKind } from "../../face/model.ts";
+import { latestTime } from "./clock.ts";
 import type { Place } from "./references.ts";
 import type { ScheduleEntry, UnreadableEntry } from "./schedule.ts";
 import type { Decision } from "./session.ts";
@@ -138,10 +139,11 @@ export function eventId(ms: number, uuid: string): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${uuid.slice(15)}`;
 }
 
-/** The time of an event's id, RFC 3339; undefined if the text is no such id. */
+/** The time of an event's id, RFC 3339; undefined if the text is no such id, or no event can have that time. */
 export function eventTime(id: string): string | undefined {
   const [, high, low] = /^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/.exec(id) ?? [];
-  return high === undefined ? undefined : new Date(Number.parseInt(`${high}${low}`, 16)).toISOString();
+  const ms = Number.parseInt(`${high}${low}`, 16);
+  return ms <= latestTime ? new Date(ms).toISOString() : undefined;
 }
 
 /** Delays of the retries, each after the attempt before it: the schedule of the Standard Webhooks specification. */

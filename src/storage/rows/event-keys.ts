@@ -1,4 +1,5 @@
-import { invertedTime, latestTime } from "./keys.ts";
+import { latestTime } from "../../liveness/model/clock.ts";
+import { invertedTime } from "./keys.ts";
 
 /** Keys of events in the table `sessions`. */
 

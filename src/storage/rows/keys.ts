@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { ApiError } from "../../errors.ts";
 import { type CountedFor, services } from "../../liveness/model/caller.ts";
+import { latestTime } from "../../liveness/model/clock.ts";
 import type { HeldImageName } from "../../liveness/model/images.ts";
 import type { Place, Placed, RecordRef, RowRef, Version } from "../../liveness/model/references.ts";
 import type { StoredSession } from "../../liveness/model/session.ts";
@@ -218,9 +219,6 @@ function auditPrefix(row: string): string {
 export function invertedTime(time: string): string {
   return String(latestTime - milliseconds(time)).padStart(13, "0");
 }
-
-/** The last time in milliseconds with 13 digits, in the year 2286. */
-export const latestTime = 9_999_999_999_999;
 
 function milliseconds(time: string): number {
   const value = Date.parse(time);

@@ -130,8 +130,10 @@ describe("ids of events", () => {
     );
   });
 
-  test("other texts have no time", () => {
-    for (const text of ["", "an-id", "c0ffee00-0000-4000-8000-000000000000", `${ids[0]}0`, "../.."]) {
+  test("other texts have no time, nor have ids after the last time that a row can have", () => {
+    assert.equal(eventTime("09184e72-9fff-7000-8000-000000000000"), "2286-11-20T17:46:39.999Z");
+    const later = ["09184e72-a000-7000-8000-000000000000", "ffffffff-ffff-7000-8000-000000000000"];
+    for (const text of ["", "an-id", "c0ffee00-0000-4000-8000-000000000000", `${ids[0]}0`, "../..", ...later]) {
       assert.equal(eventTime(text), undefined, text);
     }
   });
