@@ -92,7 +92,7 @@ async function listShard(
   };
   try {
     let batch: DeliveryEntry[] = [];
-    for await (const due of deps.deliverySchedule.dueRows(shard, now)) {
+    for await (const due of deps.deliverySchedule.dueEntries(shard, now)) {
       if ("cause" in due) fail({ event: due.creationId, cause: due.cause });
       else if (due.isListed) total.deliverable.push(due);
       else batch.push(due);

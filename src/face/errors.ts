@@ -1,5 +1,7 @@
 import { badRequest } from "../api-errors.ts";
+import { compact } from "../compact.ts";
 import { ApiError, type ErrorDetail } from "../errors.ts";
+import { retryAfterMs } from "../retry.ts";
 import { isRecord } from "./json.ts";
 import type { ApiVersion } from "./model.ts";
 
@@ -58,6 +60,18 @@ export function isCredentialsRejection({ status, code, message }: ApiError): boo
     status === 403 &&
     (missingRole.has(code) || /lacks the required|does not have (authorization|permission)/i.test(message))
   );
+}
+
+/** The service throttled a request. */
+export interface Throttling {
+  /** How long it asks to wait. Absent if its response names no time. */
+  waitMs?: number;
+}
+
+/** Undefined for every response but 429, and 503 with `Retry-After`. */
+export function readThrottling(status: number, retryAfter: string | undefined, nowMs: number): Throttling | undefined {
+  if (status !== 429 && (status !== 503 || retryAfter === undefined)) return undefined;
+  return compact({ waitMs: retryAfter === undefined ? undefined : retryAfterMs(retryAfter, nowMs) });
 }
 
 /** Response headers by lower-case name. */

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { defineEndpoint, type Endpoint, resourceNotFound } from "../http/endpoint.ts";
-import { endLockout } from "../liveness/open/limits.ts";
+import { liftLockouts } from "../liveness/open/limits.ts";
 import { listDeviceSessions } from "../liveness/result/visibility.ts";
 import { type Erased, eraseDevice } from "../liveness/retain/erase-device.ts";
 import { checkDeviceId, correlationId, idOf } from "./correlation-id.ts";
@@ -71,7 +71,7 @@ export const deviceEndpoints: Endpoint[] = [
       errors: { 400: ["InvalidDeviceCorrelationId"] },
     }),
     async handle(app, { params, query }) {
-      await app.devices.editGuards(deviceOf(params, query), (guard) => endLockout(guard, app.now()));
+      await liftLockouts(app, deviceOf(params, query));
       return { status: 204 };
     },
   }),

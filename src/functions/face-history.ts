@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { auditEntryId, type SessionKind, sessionKinds } from "../face/model.ts";
+import { type SessionKind, sessionKinds } from "../face/model.ts";
 import { codecs } from "../face/versions/codecs.ts";
 import { defineEndpoint, type Endpoint, pageSize } from "../http/endpoint.ts";
 import { listSessions, readAuditTrail } from "../liveness/result/history.ts";
@@ -66,12 +66,8 @@ function listAudit(kind: SessionKind): Endpoint {
     }),
     async handle(app, { params, query, caller }) {
       const codec = codecFor(previews, params.apiVersion);
-      const { start, top } = query;
-      const { attempts, ...facts } = await readAuditTrail(app, caller, kind, params.sessionId);
-      const page = attempts
-        .filter((attempt) => start === "" || BigInt(auditEntryId(attempt)) > BigInt(start))
-        .slice(0, top);
-      return { status: 200, json: codec.auditEntries?.encode(params.sessionId, page, facts) };
+      const { attempts, ...facts } = await readAuditTrail(app, caller, kind, params.sessionId, query);
+      return { status: 200, json: codec.auditEntries?.encode(params.sessionId, attempts, facts) };
     },
   });
 }

@@ -1,6 +1,12 @@
 import * as z from "zod";
 import { ApiError } from "../errors.ts";
 import { defineEndpoint, type Endpoint, noParams, noQuery } from "../http/endpoint.ts";
+import type { NotReady } from "../liveness/readiness.ts";
+
+const publicNames = { sessions: "tables", images: "blobs", face: "face" } as const satisfies Record<
+  NotReady["part"],
+  string
+>;
 
 /** Health endpoints for probes. Responses name the failed dependency; its error is in the log only. */
 export const healthEndpoints: Endpoint[] = [
@@ -42,9 +48,12 @@ export const healthEndpoints: Endpoint[] = [
         log.warn("MaintenanceOverdue", { overdueSince });
         return { status: 200, json: { status: "degraded", degraded: ["timer"], overdueSince } };
       }
-      for (const { part, cause } of failures) log.warn("NotReady", { part, cause });
-      throw new ApiError(503, "NotReady", `Unavailable: ${failures.map(({ part }) => part).join(", ")}.`, {
-        details: failures.map(({ part, code }) => ({ code, message: "Unreachable, or access denied.", target: part })),
+      for (const { part, cause } of failures) log.warn("NotReady", { part: publicNames[part], cause });
+      throw new ApiError(503, "NotReady", `Unavailable: ${failures.map(({ part }) => publicNames[part]).join(", ")}.`, {
+        details: failures.map(({ part, code }) => ({
+          ...{ code, message: "Unreachable, or access denied." },
+          target: publicNames[part],
+        })),
         retryAfter: "30",
       });
     },

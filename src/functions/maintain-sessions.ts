@@ -1,5 +1,6 @@
 import type { TimerHandler } from "@azure/functions";
 import type { App, Composition } from "../app.ts";
+import { compact } from "../compact.ts";
 import { givenUpFields } from "../events/attempt.ts";
 import { keepIndex } from "../events/keep-index.ts";
 import { listEvents } from "../events/list-events.ts";
@@ -8,7 +9,7 @@ import { createLog, describeError, type Log, type LogFields } from "../http/log.
 import { addSummaries, drain, type MaintainDeps } from "../liveness/retain/maintain.ts";
 import { createRateLimiter } from "../liveness/retain/rate-limiter.ts";
 import { sweepImages } from "../liveness/retain/sweep-images.ts";
-import { sweepRows } from "../liveness/retain/sweep-rows.ts";
+import { sweepItems } from "../liveness/retain/sweep-items.ts";
 import { measureMaintenance } from "../telemetry/observe.ts";
 
 /** Every five minutes, the width of the buckets in table `expiry`. */
@@ -61,12 +62,12 @@ async function maintain(tools: Tools, log: Log): Promise<void> {
     logFailure(ids, cause);
   };
   const imagesSwept = await sweepImages({ ...tools, onFailure: onImageFailure }, deadline);
-  const onRowFailure: Parameters<typeof sweepRows>[0]["onFailure"] = ({ cause, ...ids }) => {
+  const onRowFailure: Parameters<typeof sweepItems>[0]["onFailure"] = ({ cause, collection: table, key: row }) => {
     rowsFailed += 1;
-    logFailure(ids, cause);
+    logFailure(compact({ table, row }), cause);
   };
   // After the due sessions, so that a late session is not treated as lost.
-  const { swept: rowsSwept, scheduled } = await sweepRows({ ...tools, onFailure: onRowFailure }, deadline);
+  const { swept: rowsSwept, scheduled } = await sweepItems({ ...tools, onFailure: onRowFailure }, deadline);
   if (scheduled > 0) drained.push(await drainDue());
   await keepIndex(events, startedOn, deadline);
   const { oldestDueOn, ...summary } = addSummaries(...drained);

@@ -7,7 +7,7 @@ import type { Schedule } from "./model/schedule.ts";
 import type { Sessions } from "./model/sessions.ts";
 
 export interface NotReady {
-  part: "tables" | "blobs" | "face";
+  part: "sessions" | "images" | "face";
   code: string;
   /** For the log. */
   cause: string;
@@ -59,8 +59,8 @@ export function createReadiness(deps: {
   async function look(): Promise<Findings> {
     const [overdueSince, ...checks] = await Promise.all([
       oldestOverdue(),
-      check("tables", deps.sessions.probe()),
-      check("blobs", deps.images.probe()),
+      check("sessions", deps.sessions.probe()),
+      check("images", deps.images.probe()),
       askFace(),
     ]);
     const failures = checks.filter((outcome) => outcome !== undefined);

@@ -7,7 +7,7 @@ import type { Schedule } from "../liveness/model/schedule.ts";
 import type { StoredSession } from "../liveness/model/session.ts";
 import type { SessionImages } from "../liveness/model/session-images.ts";
 import type { Sessions } from "../liveness/model/sessions.ts";
-import type { StoredRows } from "../liveness/model/stored-rows.ts";
+import type { StoredItems } from "../liveness/model/stored-items.ts";
 import type { Users } from "../liveness/model/users.ts";
 import type { StorageTables } from "./azure/table.ts";
 import { createCreations, createWriteCache } from "./stores/creations.ts";
@@ -19,7 +19,7 @@ import { createRemovals } from "./stores/removals.ts";
 import { createSchedule } from "./stores/schedule.ts";
 import { createSessionImages } from "./stores/session-images.ts";
 import { createSessions } from "./stores/sessions.ts";
-import { createStoredRows } from "./stores/stored-rows.ts";
+import { createStoredItems } from "./stores/stored-items.ts";
 import { createUsers } from "./stores/users.ts";
 
 export interface TableStores {
@@ -29,7 +29,7 @@ export interface TableStores {
   schedule: Schedule;
   devices: Devices;
   sessionImages: SessionImages;
-  storedRows: StoredRows;
+  storedItems: StoredItems;
   users: Users;
   outbox: Outbox;
   deliverySchedule: DeliverySchedule;
@@ -48,7 +48,7 @@ export function createTableStores(tables: StorageTables): TableStores {
     schedule: createSchedule(tables),
     devices: createDevices(tables),
     sessionImages: createSessionImages(tables),
-    storedRows: createStoredRows(tables),
+    storedItems: createStoredItems(tables),
     users: createUsers(tables),
     outbox: createOutbox(tables, deliverySchedule),
     deliverySchedule,

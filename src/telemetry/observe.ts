@@ -22,7 +22,7 @@ export function observeServices<T extends Services>(services: T, telemetry: Tele
     schedule: tables("schedule", services.schedule),
     devices: tables("devices", services.devices),
     sessionImages: tables("sessionImages", services.sessionImages),
-    storedRows: tables("storedRows", services.storedRows),
+    storedItems: tables("storedItems", services.storedItems),
     users: tables("users", services.users),
     outbox: tables("outbox", services.outbox),
     deliverySchedule: tables("deliverySchedule", services.deliverySchedule),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { type TestContext, test } from "node:test";
 import { createFaceService } from "../../src/face/client/face-service.ts";
+import type { Throttling } from "../../src/face/errors.ts";
 import { type ApiVersion, apiVersions, type SessionRequest } from "../../src/face/model.ts";
 import { codecs } from "../../src/face/versions/codecs.ts";
 import { describeError } from "../../src/http/log.ts";
@@ -21,13 +22,13 @@ async function startClient(t: TestContext, apiVersion: ApiVersion) {
   };
 }
 
-/** A gate that admits every request and records the reported results. */
+/** A gate that admits every request and records the reported results; 0: not throttled. */
 function openGate() {
-  const reported: [number, string | undefined][] = [];
+  const reported: (Throttling | 0)[] = [];
   let entered = 0;
   const gate = async () => {
     entered += 1;
-    return (status: number, retryAfter?: string) => void reported.push([status, retryAfter]);
+    return (throttling?: Throttling) => void reported.push(throttling ?? 0);
   };
   return { gate, reported, entered: () => entered };
 }
@@ -83,25 +84,24 @@ for (const apiVersion of apiVersions) {
 
     const read = openGate();
     await face.get(session, { gate: read.gate });
-    const { deletedStatus, paths } = codecs[apiVersion];
+    const { paths } = codecs[apiVersion];
     const requests = paths.audit === undefined ? 1 : 2;
-    assert.deepEqual([read.entered(), read.reported], [requests, Array(requests).fill([200, undefined])]);
+    assert.deepEqual([read.entered(), read.reported], [requests, Array(requests).fill(0)]);
 
     await control(emulator, "/faults", { operation: "delete", status: 500, times: 1 });
     await control(emulator, "/faults", { operation: "delete", reset: true, times: 1 });
     const removed = openGate();
     assert.equal(await face.revoke(session, { gate: removed.gate }), true);
     assert.equal(removed.entered(), 3);
-    const statuses = removed.reported.map(([status]) => status);
-    assert.deepEqual(statuses, [500, deletedStatus]);
+    assert.deepEqual(removed.reported, [0, 0], "a request without a response has no result");
 
     await control(emulator, "/faults", { operation: "get", status: 429, retryAfter: 30, times: 1 });
     const refused = openGate();
     await assert.rejects(face.get(session, { gate: refused.gate }), { status: 429 });
-    assert.deepEqual(refused.reported, [[429, "30"]]);
+    assert.deepEqual(refused.reported, [{ waitMs: 30_000 }]);
     await control(emulator, "/faults", { operation: "get", status: 429, times: 1 });
     await assert.rejects(face.get(session, { gate: refused.gate }), { status: 429 });
-    assert.deepEqual(refused.reported[1], [429, undefined], "a delay in the message alone is not reported");
+    assert.deepEqual(refused.reported[1], {}, "a delay in the message alone is not reported");
   });
 }
 

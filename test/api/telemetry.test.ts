@@ -117,7 +117,7 @@ test("spans and metrics of a check and of the timer", async (t) => {
   const requests = reads.map(({ facts }) => facts.requests).sort();
   assert.deepEqual(requests, ["1", "2"], "the first request was answered 500 and retried");
   assert.equal(run?.facts["liveness.session_id"], undefined, "a run has many sessions");
-  assert.ok(spans.some(({ name, parent }) => name === "schedule.dueRows" && parent === run?.id));
+  assert.ok(spans.some(({ name, parent }) => name === "schedule.dueEntries" && parent === run?.id));
 
   const measured = (name: string) => intake.measurements(name).map(({ value, facts }) => [facts, value] as const);
   const verify = { kind: "livenessWithVerify" };

@@ -106,7 +106,7 @@ export function createTimerWorld({ sessions: total, storageMs, faceMs, concurren
     async get({ sessionId }, options) {
       const reportResponse = await options?.gate?.();
       await sleep(faceMs);
-      reportResponse?.(200);
+      reportResponse?.();
       const result = { livenessDecision: "realface", digest: "a-digest" };
       const attempts = [{ attemptId: 1, attemptStatus: "Succeeded", result }];
       return { value: { sessionId, status: "Succeeded", attempts } };
@@ -131,7 +131,7 @@ export function createTimerWorld({ sessions: total, storageMs, faceMs, concurren
     put: () => storage(() => undefined),
     // The rows that follow are written before those that were due are removed.
     move: () => storage(() => undefined).then(() => storage(() => [])),
-    async *dueRows(shard) {
+    async *dueEntries(shard) {
       const numbers = shards[shard] ?? [];
       for (let from = 0; from < numbers.length; from += pageSize) {
         const page = await storage(() => numbers.slice(from, from + pageSize));

@@ -2,7 +2,7 @@ import type * as z from "zod";
 import { compact } from "../../compact.ts";
 import { withRetry } from "../../retry.ts";
 import type { Codec } from "../codec.ts";
-import { faceResponseInvalid } from "../errors.ts";
+import { faceResponseInvalid, type Throttling } from "../errors.ts";
 import { parseJson } from "../json.ts";
 import {
   type ApiVersion,
@@ -81,10 +81,9 @@ export interface FaceCallOptions {
 }
 
 /**
- * Resolves when a request may be sent, to a callback for its response: the status, and the header `Retry-After` if
- * present. Rejects if no request may be sent any more.
+ * Resolves when a request may be sent, to a callback for its response. Rejects if no request may be sent any more.
  */
-export type CallGate = () => Promise<(status: number, retryAfter?: string) => void>;
+export type CallGate = () => Promise<(throttling?: Throttling) => void>;
 
 export interface Answered<T> {
   value: T;

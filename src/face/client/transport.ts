@@ -12,6 +12,7 @@ import {
   faceTimeout,
   faceUnreachable,
   isCredentialsRejection,
+  readThrottling,
 } from "../errors.ts";
 import type { ApiVersion } from "../model.ts";
 import type { FaceCallOptions } from "./face-service.ts";
@@ -95,7 +96,7 @@ export function createTransport({ endpoint, credential, timeoutMs = 20_000, onRe
           .pathUnchecked(`/${version}${path}`)
           [method]({ abortSignal, accept, ...(query && { queryParameters: query }), ...encodeBody(body) })
           .asNodeStream();
-        passed?.(Number(response.status), response.headers["retry-after"]);
+        passed?.(readThrottling(Number(response.status), response.headers["retry-after"], Date.now()));
         const bytes = await readStream(response.body, maxAnswerBytes);
         ended?.(Number(response.status), response.headers["apim-request-id"]);
         return accepted(Number(response.status), response.headers, bytes);

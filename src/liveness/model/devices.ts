@@ -1,7 +1,7 @@
 import type { CreationKey } from "./creations.ts";
 import type { Admit, Guard, GuardEdit } from "./guard.ts";
 import type { HeldImageName } from "./images.ts";
-import type { Place, RowRef, Version } from "./references.ts";
+import type { ItemRef, Place, Version } from "./references.ts";
 import type { StoredSession } from "./session.ts";
 
 /** Everything stored for a device that an erasure removes. */
@@ -12,7 +12,7 @@ export interface DeviceContents {
   /** Held images that have been bound to the device, with the versions of these notes. */
   boundImages: { name: HeldImageName; version: Version }[];
   /** Guards, and audit entries and events whose session is gone. */
-  leftovers: RowRef[];
+  leftovers: ItemRef[];
   isEmpty: boolean;
 }
 

@@ -88,7 +88,7 @@ export interface StoredEvent extends LivenessEvent, EventRef, DeliveryState {
   next?: ScheduleEntry;
 }
 
-/** The outbox: each event is stored in the transaction of the outcome that it announces. */
+/** The outbox: each event is stored together with the outcome that it announces. */
 export interface Outbox {
   get(ref: EventRef): Promise<StoredEvent | undefined>;
   /** Schedules the delivery of an event that announces no outcome, and stores it. */
@@ -118,7 +118,7 @@ export interface DeliverySchedule {
   /** Writes each `next`, then removes the due entries. Returns the moves whose due entry was already gone. */
   move<T extends DeliveryMove>(moves: readonly T[]): Promise<T[]>;
   /** Entries of one shard (0 to 15) that are due at `now`, oldest first to within five minutes. */
-  dueRows(shard: number, now: string): AsyncIterable<DeliveryEntry | UnreadableEntry>;
+  dueEntries(shard: number, now: string): AsyncIterable<DeliveryEntry | UnreadableEntry>;
   /** Whether one of these entries exists. */
   hasAny(entries: readonly Pick<DeliveryEntry, "id" | "dueOn">[]): Promise<boolean>;
   /** The first entry of the event with this id; undefined once it has moved on. */

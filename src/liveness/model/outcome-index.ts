@@ -25,7 +25,7 @@ export interface OutcomeIndex {
   put(entries: readonly OutcomeEntry[]): Promise<void>;
   /** Removes entries; missing ones are ignored. */
   remove(entries: readonly Pick<OutcomeEntry, "creationId" | "createdOn">[]): Promise<void>;
-  /** Newest first, 1 to 100 on a page. Throws `ApiError` 400 for a token that this service has not issued for the query. */
+  /** Newest first, 1 to 100 on a page. Throws an `ApiError` for a token that this service has not issued for the query. */
   page(query: OutcomeQuery, page: { top: number; continuationToken?: string | undefined }): Promise<Page<OutcomeEntry>>;
   /** All entries of the window, newest first, in lists of up to some thousand, with constant memory. */
   scan(query: OutcomeQuery): AsyncIterable<OutcomeEntry[]>;

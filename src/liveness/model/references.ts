@@ -12,7 +12,7 @@ export interface RecordRef {
 }
 
 /** Any stored item that was read, in its version. Only storage makes and reads it. */
-export type RowRef = string & { readonly [kind]: "row" };
+export type ItemRef = string & { readonly [kind]: "item" };
 
 /** Locates a session's record. */
 export interface Placed {

@@ -54,7 +54,7 @@ export interface Schedule {
    */
   move<T extends Move>(moves: readonly T[]): Promise<T[]>;
   /** Entries of one shard (0 to 15) that are due at `now`, oldest first to within five minutes, read page by page. */
-  dueRows(shard: number, now: string): AsyncIterable<ScheduleEntry | UnreadableEntry>;
+  dueEntries(shard: number, now: string): AsyncIterable<ScheduleEntry | UnreadableEntry>;
   /** The current entry; undefined if it is gone. */
   get(entry: EntryKey): Promise<ScheduleEntry | undefined>;
   /** The due time of the oldest entry that is due at `now`; undefined if there is none. */

@@ -40,7 +40,7 @@ export interface Sessions {
    * after a concurrent write.
    *
    * @param guard is written with the record: only in the given version, if there is one.
-   * @param events are written in the same transaction as the record.
+   * @param events are written with the record, atomically.
    */
   update(
     stored: StoredSession,

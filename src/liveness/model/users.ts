@@ -14,7 +14,7 @@ export interface Users {
   /** Removes the entry: in this version only, if there is one. False if it is gone or has changed. */
   remove(userCorrelationId: string, at: Pick<Placed, "creationId" | "createdOn">, version?: Version): Promise<boolean>;
   /**
-   * Newest first, 1 to 100 on a page; with an owner, only entries of that principal. Throws `ApiError` 400 for a token that
+   * Newest first, 1 to 100 on a page; with an owner, only entries of that principal. Throws an `ApiError` for a token that
    * this service has not issued.
    */
   page(

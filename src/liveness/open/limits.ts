@@ -80,6 +80,11 @@ export function refundCreation(guard: Guard | undefined, createdOn: string, nowM
   return { ...guard, recent: guard.recent.toSpliced(index, 1), changedOn: iso(nowMs) };
 }
 
+/** Ends all lock-outs of a device, and forgets the rejections that count towards the next one. */
+export function liftLockouts({ devices, now }: Pick<PlaceDeps, "devices" | "now">, device: string): Promise<void> {
+  return devices.editGuards(device, (guard) => endLockout(guard, now()));
+}
+
 /** The guard without its lock-out and the rejections that led to it. Undefined if it has neither. */
 export function endLockout(guard: Guard | undefined, nowMs: number): Guard | undefined {
   if (guard === undefined) return undefined;

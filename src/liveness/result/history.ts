@@ -46,6 +46,7 @@ export interface AuditTrail {
 /**
  * The attempts of a session. New attempts are recorded first.
  *
+ * @param page up to `top` attempts after the one whose entry has the id `start`, decimal digits. Default: all.
  * @throws ApiError `SessionNotFound`.
  */
 export async function readAuditTrail(
@@ -53,11 +54,15 @@ export async function readAuditTrail(
   caller: Caller,
   kind: SessionKind,
   sessionId: string,
+  page: { start: string; top: number } = { start: "", top: Number.POSITIVE_INFINITY },
 ): Promise<AuditTrail> {
   const stored = await refreshed(deps, await findLiveSession(deps, caller, kind, sessionId));
   const entries = await deps.sessions.auditEntries(stored);
   const { modelVersion, verifyReferences } = stored.record;
-  const attempts = entries.map(({ entry, receivedOn }) => viewAttempt(caller, stored.record, entry, receivedOn));
+  const attempts = entries
+    .filter(({ entryId }) => page.start === "" || BigInt(entryId) > BigInt(page.start))
+    .slice(0, page.top)
+    .map(({ entry, receivedOn }) => viewAttempt(caller, stored.record, entry, receivedOn));
   return compact({ attempts, modelVersion, verifyReferences });
 }
 

@@ -56,7 +56,7 @@ async function eraseCreation(deps: PhaseDeps, entry: UserEntry): Promise<boolean
     stored = await findPlaced(deps, entry);
     if (stored === undefined) {
       await deps.removals.dropPointers({ records: [entry] });
-      // When the creation is due depends on its token, which no row contains now. The row in the schedule names the user.
+      // When the creation is due depends on its token, which no stored item contains now. The entry in the schedule names the user.
       await deps.schedule.removeAll(creationId);
     }
   }

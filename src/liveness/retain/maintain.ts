@@ -102,7 +102,7 @@ export async function drainShard(
   }
 
   try {
-    for await (const due of deps.schedule.dueRows(shard, run.startedOn)) {
+    for await (const due of deps.schedule.dueEntries(shard, run.startedOn)) {
       summary.due += 1;
       if ("cause" in due) {
         // The entry stays, and each run reports it until an operator repairs it.

@@ -1,5 +1,6 @@
 import type { CallGate } from "../../face/client/face-service.ts";
-import { retryAfterMs, sleep as sleepFor } from "../../retry.ts";
+import type { Throttling } from "../../face/errors.ts";
+import { sleep as sleepFor } from "../../retry.ts";
 import type { Clock } from "../model/clock.ts";
 
 /** Thrown if there is no time left in this run. The work has not failed; the next run continues it. */
@@ -24,14 +25,14 @@ export interface RateLimiterOptions {
   sleep?: (ms: number) => Promise<unknown>;
 }
 
-/** Bounds of the pause after a refusal without `Retry-After`. */
+/** Bounds of the pause after a refusal that names no time. */
 const shortestPauseMs = 100;
 const longestPauseMs = 60_000;
 
 /**
  * Rate limiter for requests to the Face service. Requests are spaced evenly, without bursts after idle time. If the service
- * throttles a request, all requests pause: for as long as `Retry-After` asks, or else for 2.5 intervals, doubled with each
- * refusal in a row, up to a minute.
+ * throttles a request, all requests pause: for as long as it asks, or else for 2.5 intervals, doubled with each refusal in a
+ * row, up to a minute.
  */
 export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
   const { callsPerSecond, now, ticks = () => performance.now(), sleep = sleepFor } = options;
@@ -61,15 +62,14 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
     }
   }
 
-  function refuse(sentAt: number, retryAfter: string | undefined): void {
-    const askedMs = retryAfter === undefined ? undefined : retryAfterMs(retryAfter, now());
+  function refuse(sentAt: number, { waitMs }: Throttling): void {
     // A request sent before the last refusal arrived is part of the same overload.
     const isNew = sentAt > lastRefusal;
     if (isNew) {
       refusals += 1;
       lastRefusal = ticks();
     }
-    const pauseMs = askedMs ?? (isNew ? Math.min(firstPauseMs * 2 ** (refusals - 1), longestPauseMs) : 0);
+    const pauseMs = waitMs ?? (isNew ? Math.min(firstPauseMs * 2 ** (refusals - 1), longestPauseMs) : 0);
     pausedUntil = Math.max(pausedUntil, ticks() + pauseMs);
   }
 
@@ -80,8 +80,8 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
       queue = mine.catch(() => undefined);
       await mine;
       const sentAt = ticks();
-      return (status, retryAfter) => {
-        if (status === 429 || (status === 503 && retryAfter !== undefined)) refuse(sentAt, retryAfter);
+      return (throttling) => {
+        if (throttling !== undefined) refuse(sentAt, throttling);
         else if (sentAt > lastRefusal) refusals = 0;
       };
     },

@@ -3,7 +3,7 @@ import { ApiError } from "../../errors.ts";
 import { type CountedFor, services } from "../../liveness/model/caller.ts";
 import { latestTime } from "../../liveness/model/clock.ts";
 import type { HeldImageName } from "../../liveness/model/images.ts";
-import type { Place, Placed, RecordRef, RowRef, Version } from "../../liveness/model/references.ts";
+import type { ItemRef, Place, Placed, RecordRef, Version } from "../../liveness/model/references.ts";
 import type { StoredSession } from "../../liveness/model/session.ts";
 
 /** Keys of rows, and ranges of keys. */
@@ -279,11 +279,11 @@ export interface RowLocation extends RowKeys {
   etag: string;
 }
 
-export function writeRowRef({ partition, row, etag }: RowLocation): RowRef {
-  return JSON.stringify([partition, row, etag]) as RowRef;
+export function writeItemRef({ partition, row, etag }: RowLocation): ItemRef {
+  return JSON.stringify([partition, row, etag]) as ItemRef;
 }
 
-export function readRowRef(ref: RowRef): RowLocation {
+export function readItemRef(ref: ItemRef): RowLocation {
   const [partition, row, etag] = JSON.parse(ref);
   return { partition, row, etag };
 }

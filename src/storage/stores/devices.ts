@@ -16,12 +16,12 @@ import {
   isSessionRow,
   locationOf,
   ownerPartition,
+  readItemRef,
   readPlace,
-  readRowRef,
   sessionRowOfAudit,
   versionOf,
+  writeItemRef,
   writePlace,
-  writeRowRef,
 } from "../rows/keys.ts";
 import { readGuard, readKey, readSession } from "../rows/rows.ts";
 import { createBinding } from "./binding.ts";
@@ -54,7 +54,7 @@ export function createDevices(connection: StorageTables): Devices {
     },
     contentsOf,
     async dropRest({ leftovers }) {
-      const byPartition = Map.groupBy(leftovers.map(readRowRef), ({ partition }) => partition);
+      const byPartition = Map.groupBy(leftovers.map(readItemRef), ({ partition }) => partition);
       for (const [partition, rows] of byPartition) {
         const rowKeys = rows.map(({ row }) => row);
         await removeRows(sessions, partition, rowKeys);
@@ -87,7 +87,7 @@ export function createDevices(connection: StorageTables): Devices {
           isGuardRow(rowKey) ||
           (owner !== undefined && !kept.has(owner)) ||
           (isEventRow(rowKey) && !keptEvents.has(rowKey));
-        return isLeftover ? writeRowRef({ partition, row: rowKey, etag }) : [];
+        return isLeftover ? writeItemRef({ partition, row: rowKey, etag }) : [];
       }),
       isEmpty: rows.length === 0,
     };

@@ -58,7 +58,7 @@ export function createDeliverySchedule({ expiry }: StorageTables): DeliverySched
   return {
     put,
     move,
-    dueRows,
+    dueEntries,
     async hasAny(entries) {
       for (const { partition, row } of entries.map(deliveryKeys)) {
         if ((await expiry.get(partition, row)) !== undefined) return true;
@@ -77,7 +77,7 @@ export function createDeliverySchedule({ expiry }: StorageTables): DeliverySched
     },
   };
 
-  async function* dueRows(shard: number, now: string): AsyncIterable<DeliveryEntry | UnreadableEntry> {
+  async function* dueEntries(shard: number, now: string): AsyncIterable<DeliveryEntry | UnreadableEntry> {
     const { where, ...due } = dueAt(shard, now);
     for await (const entity of expiry.query({ ...due, where: { ...where, ...deliveryRows } })) {
       try {

@@ -22,9 +22,9 @@ export function createSchedule({ expiry }: StorageTables): Schedule {
     row: creationId,
   });
   const { put, move, remove } = createDueRows<EntryKey, ScheduleEntry>(expiry, keysOf, writeDue);
-  return { put: (...entries) => put(entries), move, remove, dueRows, get, oldestDue, missing, removeAll };
+  return { put: (...entries) => put(entries), move, remove, dueEntries, get, oldestDue, missing, removeAll };
 
-  async function* dueRows(shard: number, now: string): AsyncIterable<ScheduleEntry | UnreadableEntry> {
+  async function* dueEntries(shard: number, now: string): AsyncIterable<ScheduleEntry | UnreadableEntry> {
     for await (const entity of expiry.query({ ...dueAt(shard, now), pageSize })) {
       // A row that cannot be read must not hide the rows after it.
       if (!isDeliveryRow(entity)) yield readOrReport(entity);

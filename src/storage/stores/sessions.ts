@@ -28,7 +28,7 @@ import {
   writeSessionRow,
 } from "../rows/rows.ts";
 import type { WriteCache } from "./creations.ts";
-import { afterRow, writeRowToken } from "./stored-rows.ts";
+import { afterRow, writeRowToken } from "./stored-items.ts";
 
 /** Minimum page size of a list: pointers that an older version of the app has pruned are dropped only after they are read. */
 const minListPageSize = 100;

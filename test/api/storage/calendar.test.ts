@@ -30,7 +30,7 @@ describe("the schedule", () => {
     return rows;
   };
   const allDue = async (sessions: SessionStore, now: string) =>
-    (await Promise.all(Array.from({ length: 16 }, (_, shard) => collect(sessions.dueRows(shard, now)))))
+    (await Promise.all(Array.from({ length: 16 }, (_, shard) => collect(sessions.dueEntries(shard, now)))))
       .flat()
       .filter(isReadable);
   const ids = (rows: readonly Pick<ScheduleEntry, "creationId">[]) => rows.map(({ creationId }) => creationId).sort();
@@ -45,7 +45,7 @@ describe("the schedule", () => {
     assert.deepEqual(ids(await allDue(sessions, minutes(40))), ids([...due, ...later.slice(0, 3)]));
     proxy.take();
     const shard = shardOfRow(due[0] ?? assert.fail());
-    const rows = (await collect(sessions.dueRows(shard, minutes(40)))).filter(isReadable);
+    const rows = (await collect(sessions.dueEntries(shard, minutes(40)))).filter(isReadable);
     assert.deepEqual(proxy.take(), ["GET /expiry"]);
     assert.deepEqual(rows.map(bucketOf), rows.map(bucketOf).sort());
     const [first] = rows.filter(({ creationId }) => creationId === due[0]?.creationId);
@@ -106,7 +106,7 @@ describe("the schedule", () => {
     await connection.expiry.put({ partitionKey, rowKey: "0-broken", phase: "dance" });
     await sessions.schedule(other);
     const ours = ["0-broken", other.creationId];
-    const due = await collect(sessions.dueRows(shardOfRow(other), minutes(180)));
+    const due = await collect(sessions.dueEntries(shardOfRow(other), minutes(180)));
     const [broken, sound] = due.filter(({ creationId }) => ours.includes(creationId));
     assert.ok(broken && "cause" in broken && /phase/.test(String(broken.cause)));
     assert.deepEqual([broken.creationId, sound?.creationId], ["0-broken", other.creationId]);
@@ -176,7 +176,7 @@ describe("the schedule", () => {
     const shard = shardOfRow(first);
     proxy.take();
     let read = 0;
-    for await (const row of sessions.dueRows(shard, minutes(2000))) {
+    for await (const row of sessions.dueEntries(shard, minutes(2000))) {
       if (!isReadable(row) || bucketOf(row) !== bucketOf(first)) continue;
       if (++read === 1) assert.equal(proxy.take().length, 1);
     }

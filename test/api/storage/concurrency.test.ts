@@ -15,7 +15,7 @@ describe("two processes on one storage", () => {
         const [stored, version] = await Promise.all([
           committed({ deviceCorrelationId: device }),
           images.put(`held/${device}`, image),
-          sessions.dueRows(n, "2026-01-01T00:00:00.000Z")[Symbol.asyncIterator]().next(),
+          sessions.dueEntries(n, "2026-01-01T00:00:00.000Z")[Symbol.asyncIterator]().next(),
         ]);
         return version !== undefined && stored.record.deviceCorrelationId === device;
       }),

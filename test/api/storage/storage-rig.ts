@@ -117,9 +117,9 @@ export function createSessionStore(connection: StorageTables): SessionStore {
   return { ...creations, ...removals, ...sessions, sessionsOfDevice: sessions.ofDevice, ...scheduleVerbs(schedule) };
 }
 
-function scheduleVerbs({ put, dueRows, get, oldestDue, missing, remove, removeAll }: Schedule) {
+function scheduleVerbs({ put, dueEntries, get, oldestDue, missing, remove, removeAll }: Schedule) {
   return {
-    ...{ schedule: put, dueRows, dueRow: get, oldestDue, unscheduled: missing, unschedule: remove },
+    ...{ schedule: put, dueEntries, dueRow: get, oldestDue, unscheduled: missing, unschedule: remove },
     ...{ dropSchedule: removeAll },
   };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { endLockout } from "../../../src/liveness/open/limits.ts";
-import { guardRowOf, locationOf, readRowRef } from "../../../src/storage/rows/keys.ts";
+import { guardRowOf, locationOf, readItemRef } from "../../../src/storage/rows/keys.ts";
 import { readGuard } from "../../../src/storage/rows/rows.ts";
 import { createDevices } from "../../../src/storage/stores/devices.ts";
 import { openRig, type Rig } from "./storage-rig.ts";
@@ -70,7 +70,7 @@ describe("guards of one device", () => {
     }
     const devices = createDevices(rig.connection);
     const contents = await devices.contentsOf(rig.device);
-    const leftovers = contents.leftovers.map((row) => readRowRef(row).row);
+    const leftovers = contents.leftovers.map((row) => readItemRef(row).row);
     assert.deepEqual(leftovers, ["g", `g_${owner}`, `g_${other}`]);
     await devices.dropRest(contents);
     assert.equal((await devices.contentsOf(rig.device)).isEmpty, true);

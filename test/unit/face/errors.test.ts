@@ -9,7 +9,12 @@ import {
   rateLimitExceeded,
   sessionNotFound,
 } from "../../../src/api-errors.ts";
-import { decodeErrorBody, faceResponseInvalid, invalidLivenessOperationMode } from "../../../src/face/errors.ts";
+import {
+  decodeErrorBody,
+  faceResponseInvalid,
+  invalidLivenessOperationMode,
+  readThrottling,
+} from "../../../src/face/errors.ts";
 import documented from "../../fixtures/face-docs/errors.json" with { type: "json" };
 
 const catalogue = [invalidRequestBody(), accessDenied(), sessionNotFound(), invalidMediaType(), rateLimitExceeded(26)];
@@ -76,4 +81,18 @@ test("Retry-After and the service's request id are passed on", () => {
   const headers = { "apim-request-id": "r-1", "set-cookie": "no" };
   assert.deepEqual(decodeErrorBody(400, "", headers).headers, { "apim-request-id": "r-1" });
   assert.deepEqual(faceResponseInvalid(new Error("x"), headers).headers, { "apim-request-id": "r-1" });
+});
+
+test("429, and 503 with Retry-After, are throttling with the time to wait; other responses are not", () => {
+  const nowMs = Date.parse("2015-10-21T07:28:00Z");
+  const read = (status: number, retryAfter?: string) => readThrottling(status, retryAfter, nowMs);
+  for (const status of [429, 503]) {
+    assert.deepEqual(read(status, "7"), { waitMs: 7000 });
+    assert.deepEqual(read(status, "Wed, 21 Oct 2015 07:28:30 GMT"), { waitMs: 30_000 });
+    assert.deepEqual(read(status, "Wed, 21 Oct 2015 07:27:00 GMT"), { waitMs: 0 });
+    assert.deepEqual(read(status, "soon"), {});
+  }
+  assert.deepEqual(read(429), {});
+  assert.equal(read(503), undefined);
+  for (const status of [200, 404, 500]) assert.equal(read(status, "9"), undefined);
 });

@@ -85,7 +85,7 @@ export function createFakeFaceService(
     if (options?.gate === undefined) return calls.run(name, effect);
     const report = await options.gate();
     const value = await calls.run(name, effect);
-    report(value === undefined || value === false ? 404 : 200);
+    report();
     return value;
   }
 

@@ -89,7 +89,7 @@ describe("observed services", () => {
     world.advance({ hours: 1 });
     const { oldestDueOn: _, ...summary } = await drain(maintenance(), world.now() + 60_000);
     assert.equal(summary.collected, 1);
-    assert.ok(reported.calls.filter((name) => name === "schedule.dueRows").length > 16, "each step of each shard");
+    assert.ok(reported.calls.filter((name) => name === "schedule.dueEntries").length > 16, "each step of each shard");
     const decisions = reported.measured.filter(([metric]) => metric === "liveness.decisions");
     assert.ok(decisions.some(([, , { decision }]) => decision === "rejected"));
     reported.measured.length = 0;

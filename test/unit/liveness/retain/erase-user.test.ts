@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { openSession } from "../../../../src/liveness/open/open-session.ts";
 import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
 import { eraseUser } from "../../../../src/liveness/retain/erase-user.ts";
-import { sweepRows } from "../../../../src/liveness/retain/sweep-rows.ts";
+import { sweepItems } from "../../../../src/liveness/retain/sweep-items.ts";
 import { makeImage } from "../../../fixtures/images.ts";
 import { failOn } from "../../fakes/calls.ts";
 import { play, realFace } from "../../fakes/face-service.ts";
@@ -119,7 +119,7 @@ describe("entries that nothing else removes", () => {
     const failures: unknown[] = [];
     const { deps } = world.start();
     const onFailure = (failure: unknown) => failures.push(failure);
-    return { ...(await sweepRows({ ...deps, onFailure }, world.now() + 60_000)), failures };
+    return { ...(await sweepItems({ ...deps, onFailure }, world.now() + 60_000)), failures };
   }
 
   test("without a session -> removed a day after the outcome retention", async () => {

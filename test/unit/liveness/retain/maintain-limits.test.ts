@@ -202,11 +202,11 @@ describe("failures in a run", () => {
   test("unreadable shard -> the others are drained", async () => {
     const { world } = await backlog(40);
     const { schedule } = world.start().deps;
-    const dueRows: typeof schedule.dueRows = async function* (shard, now) {
+    const dueEntries: typeof schedule.dueEntries = async function* (shard, now) {
       if (shard === 3) throw new Error("unreadable");
-      yield* schedule.dueRows(shard, now);
+      yield* schedule.dueEntries(shard, now);
     };
-    const { summary, failures } = await run(world, { schedule: { ...schedule, dueRows } });
+    const { summary, failures } = await run(world, { schedule: { ...schedule, dueEntries } });
     const left = world.tables.expiry.all().filter(({ value }) => value.phase === "collect");
     assert.ok(left.length > 0 && left.every(({ partition }) => partition.startsWith("3_")));
     assert.deepEqual([summary.failed, summary.collected], [1, 40 - left.length]);
@@ -217,11 +217,11 @@ describe("failures in a run", () => {
     const { world } = await backlog(20);
     const broken = { creationId: "broken", cause: new Error("no phase") };
     const { schedule } = world.start().deps;
-    const dueRows: typeof schedule.dueRows = async function* (shard, now) {
+    const dueEntries: typeof schedule.dueEntries = async function* (shard, now) {
       if (shard === 0) yield broken;
-      yield* schedule.dueRows(shard, now);
+      yield* schedule.dueEntries(shard, now);
     };
-    const { summary, failures } = await run(world, { schedule: { ...schedule, dueRows } });
+    const { summary, failures } = await run(world, { schedule: { ...schedule, dueEntries } });
     assert.deepEqual([summary.due, summary.failed, summary.collected], [21, 1, 20]);
     assert.deepEqual(failures, [{ creationId: "broken", cause: broken.cause }]);
   });

@@ -9,7 +9,7 @@ import { assertNothingStored, type World } from "../../fakes/world.ts";
 
 const none = { collected: 0, pruned: 0, purged: 0, abandoned: 0, failed: 0, left: 0 };
 
-const dueRows = (world: World) => world.tables.expiry.all().map(({ value: { phase, dueOn } }) => [phase, dueOn]);
+const dueEntries = (world: World) => world.tables.expiry.all().map(({ value: { phase, dueOn } }) => [phase, dueOn]);
 const callsService = (names: readonly string[]) => names.some((name) => name.startsWith("face."));
 
 /** A session with a result that is not recorded, due for collecting. */
@@ -43,7 +43,7 @@ describe("collecting", () => {
     const { summary, names } = await run(world);
     assert.deepEqual(summary, { ...none, collected: 1 });
     assert.deepEqual([world.record().decision, world.tables.entries.all().length], ["accepted", 2]);
-    assert.deepEqual(dueRows(world), [["prune", "2026-03-03T12:00:00.000Z"]]);
+    assert.deepEqual(dueEntries(world), [["prune", "2026-03-03T12:00:00.000Z"]]);
     assert.equal(world.service.live.size, 1);
     assert.ok(names.indexOf("sessions.transact") >= 0);
     assert.ok(names.indexOf("sessions.transact") < names.indexOf("expiry.put"));
@@ -90,7 +90,7 @@ describe("pruning", () => {
     );
     assert.deepEqual([world.service.live.size, world.blobs.images.size], [0, 0]);
     assert.deepEqual([world.record().decision, world.tables.entries.all().length], ["accepted", 2]);
-    assert.deepEqual(dueRows(world), [["purge", "2026-05-30T12:00:00.000Z"]]);
+    assert.deepEqual(dueEntries(world), [["purge", "2026-05-30T12:00:00.000Z"]]);
   });
 
   test("session older than 48 hours -> no call to the service", async () => {

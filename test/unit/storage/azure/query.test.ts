@@ -72,7 +72,7 @@ const forms: [string, (stores: Stores) => Promise<unknown>, string[]][] = [
   ["a whole partition", ({ devices }) => devices.contentsOf("d"), ["PartitionKey eq 'd'"]],
   [
     "due rows",
-    ({ schedule }) => drain(schedule.dueRows(10, "2026-01-01T00:04:00.000Z")),
+    ({ schedule }) => drain(schedule.dueEntries(10, "2026-01-01T00:04:00.000Z")),
     [
       "PartitionKey ge 'a_' and PartitionKey le 'a_202601010000' and " +
         "(PartitionKey lt 'a_202601010000' or dueOn le '2026-01-01T00:04:00.000Z')",

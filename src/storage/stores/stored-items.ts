@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { Page } from "../../liveness/model/page.ts";
-import type { FoundRow, Removal, StoredRows, WalkedTable } from "../../liveness/model/stored-rows.ts";
+import type { FoundItem, Removal, StoredItems, WalkedCollection } from "../../liveness/model/stored-items.ts";
 import { createSemaphore } from "../../semaphore.ts";
 import { keysOnly, type Query } from "../azure/query.ts";
 import type { Entity, StorageTables, Table } from "../azure/table.ts";
@@ -15,11 +15,11 @@ import {
   isKeyRow,
   isSessionRow,
   type RowKeys,
-  readRowRef,
+  readItemRef,
   sessionCreatedOn,
   sessionRowOfAudit,
+  writeItemRef,
   writePlace,
-  writeRowRef,
 } from "../rows/keys.ts";
 import { readRow } from "../rows/row.ts";
 import { movingOf, readGuard } from "../rows/rows.ts";
@@ -28,52 +28,53 @@ const pageSize = 1000;
 /** Concurrent requests. */
 const maxRequests = 8;
 
-export function createStoredRows({ sessions, sessionIds, users }: StorageTables): StoredRows {
-  const tables: Record<WalkedTable, Table> = { sessions, sessionids: sessionIds, users };
+export function createStoredItems({ sessions, sessionIds, users }: StorageTables): StoredItems {
+  const tables: Record<WalkedCollection, Table> = { sessions, sessionids: sessionIds, users };
   return { page, remove };
 
-  async function page(table: WalkedTable, continuationToken?: string): Promise<Page<FoundRow>> {
-    const items: FoundRow[] = [];
+  async function page(collection: WalkedCollection, continuationToken?: string): Promise<Page<FoundItem>> {
+    const items: FoundItem[] = [];
     let read = 0;
-    for await (const entity of tables[table].query({ ...afterRow(continuationToken), select, pageSize })) {
+    for await (const entity of tables[collection].query({ ...afterRow(continuationToken), select, pageSize })) {
       const { partitionKey: partition, rowKey: row, etag } = entity;
-      const facts = readers[table](entity);
-      if (facts !== undefined) items.push({ ...facts, table, row, ref: writeRowRef({ partition, row, etag }) });
+      const facts = readers[collection](entity);
+      if (facts !== undefined)
+        items.push({ ...facts, collection, key: row, ref: writeItemRef({ partition, row, etag }) });
       read += 1;
       if (read === pageSize) return { items, continuationToken: writeRowToken({ partition, row }) };
     }
     return { items };
   }
 
-  async function remove(rows: readonly FoundRow[]): Promise<Removal> {
+  async function remove(items: readonly FoundItem[]): Promise<Removal> {
     const result: Removal = { removed: 0, failures: [] };
     const semaphore = createSemaphore(maxRequests);
-    const attempt = async (concerned: readonly FoundRow[], work: () => Promise<number>) => {
+    const attempt = async (concerned: readonly FoundItem[], work: () => Promise<number>) => {
       try {
         // Not `+= await`, which would lose the additions of concurrent requests.
         const removed = await semaphore.run(work);
         result.removed += removed;
       } catch (cause) {
-        for (const row of concerned) result.failures.push({ row, cause });
+        for (const item of concerned) result.failures.push({ item, cause });
       }
     };
     // Audit entries never change: those of a partition are removed in one transaction, without their ETags.
     const entries = Map.groupBy(
-      rows.filter(({ kind }) => kind === "auditEntry"),
-      ({ ref }) => readRowRef(ref).partition,
+      items.filter(({ kind }) => kind === "auditEntry"),
+      ({ ref }) => readItemRef(ref).partition,
     );
-    const others = rows.filter(({ kind }) => kind !== "auditEntry");
+    const others = items.filter(({ kind }) => kind !== "auditEntry");
     await Promise.all([
       ...entries.entries().map(([partition, group]) =>
         attempt(group, async () => {
-          const keys = group.map(({ row }) => row);
+          const keys = group.map(({ key }) => key);
           return keys.length - (await removeRows(sessions, partition, keys)).length;
         }),
       ),
-      ...others.map((row) =>
-        attempt([row], async () => {
-          const { partition, row: rowKey, etag } = readRowRef(row.ref);
-          const removed = await tables[row.table].remove(partition, rowKey, etag);
+      ...others.map((item) =>
+        attempt([item], async () => {
+          const { partition, row, etag } = readItemRef(item.ref);
+          const removed = await tables[item.collection].remove(partition, row, etag);
           return Number(removed === "removed");
         }),
       ),
@@ -118,7 +119,11 @@ const select = [
   ...[keyFacts, sessionFacts, noteFacts, pointerFacts].flatMap((facts) => Object.keys(facts.shape)),
 ];
 
-type Facts = FoundRow extends infer Row ? (Row extends FoundRow ? Omit<Row, "table" | "row" | "ref"> : never) : never;
+type Facts = FoundItem extends infer Item
+  ? Item extends FoundItem
+    ? Omit<Item, "collection" | "key" | "ref">
+    : never
+  : never;
 
 /** Undefined for a row of an unknown kind. */
 function readFacts(entity: Entity): Facts | undefined {
@@ -151,7 +156,7 @@ function readFacts(entity: Entity): Facts | undefined {
   }
 }
 
-const readers: Record<WalkedTable, (entity: Entity) => Facts | undefined> = {
+const readers: Record<WalkedCollection, (entity: Entity) => Facts | undefined> = {
   sessions: readFacts,
   sessionids: readPointerFacts,
   users: readUserEntryFacts,

@@ -1,22 +1,22 @@
 import type { Guard } from "./guard.ts";
 import type { HeldImageName } from "./images.ts";
 import type { Page } from "./page.ts";
-import type { Placed, RowRef } from "./references.ts";
+import type { ItemRef, Placed } from "./references.ts";
 
 /** The collections that are scanned. The schedule is not: each of its entries is visited when it is due. */
-export type WalkedTable = "sessions" | "sessionids" | "users";
+export type WalkedCollection = "sessions" | "sessionids" | "users";
 
 /** A stored item with the facts that show whether it is still needed. Times are RFC 3339. */
-export type FoundRow = RowFacts & {
-  table: WalkedTable;
-  /** Its key, for the log. */
-  row: string;
-  ref: RowRef;
+export type FoundItem = ItemFacts & {
+  collection: WalkedCollection;
+  /** For the log. */
+  key: string;
+  ref: ItemRef;
 };
 
-export type RowOf<Kind extends RowFacts["kind"]> = Extract<FoundRow, { kind: Kind }>;
+export type ItemOf<Kind extends ItemFacts["kind"]> = Extract<FoundItem, { kind: Kind }>;
 
-type RowFacts =
+type ItemFacts =
   | { kind: "key"; leaseUntil: string; isCommitted: boolean }
   | ({ kind: "guard" } & Guard)
   | {
@@ -36,13 +36,13 @@ type RowFacts =
 /** Result of a removal. */
 export interface Removal {
   removed: number;
-  failures: { row: FoundRow; cause: unknown }[];
+  failures: { item: FoundItem; cause: unknown }[];
 }
 
 /** All stored items: for the scan that removes those that no other part of the app finds. */
-export interface StoredRows {
+export interface StoredItems {
   /** Up to 1,000 items in the order of their keys, from the beginning or after the last page. */
-  page(table: WalkedTable, continuationToken?: string): Promise<Page<FoundRow>>;
+  page(collection: WalkedCollection, continuationToken?: string): Promise<Page<FoundItem>>;
   /** Removes items in the version that was read: changed ones stay. A failure does not affect the other items. */
-  remove(rows: readonly FoundRow[]): Promise<Removal>;
+  remove(items: readonly FoundItem[]): Promise<Removal>;
 }

@@ -3,21 +3,21 @@ import type { Bookmarks } from "../model/bookmarks.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Images } from "../model/images.ts";
 import type { Schedule } from "../model/schedule.ts";
-import type { FoundRow, RowOf, StoredRows, WalkedTable } from "../model/stored-rows.ts";
+import type { FoundItem, ItemOf, StoredItems, WalkedCollection } from "../model/stored-items.ts";
 import { type Retention, sessionLifeMs } from "./retention.ts";
 import { walkOn } from "./walk.ts";
 
-export interface SweepRowsDeps {
-  storedRows: StoredRows;
+export interface SweepItemsDeps {
+  storedItems: StoredItems;
   schedule: Schedule;
   images: Images;
   bookmarks: Bookmarks;
   now: Clock;
   retention: Retention;
-  onFailure(failure: { table?: WalkedTable; row?: string; cause: unknown }): void;
+  onFailure(failure: { collection?: WalkedCollection; key?: string; cause: unknown }): void;
 }
 
-const tables = ["sessions", "sessionids", "users"] as const satisfies WalkedTable[];
+const collections = ["sessions", "sessionids", "users"] as const satisfies WalkedCollection[];
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 /** Items that are removed between two checks of the deadline. */
@@ -33,60 +33,63 @@ const maxImageReads = 8;
  * @returns how many items were removed or scheduled, and how many of these were scheduled; they are due at once. Failures
  *   are reported to `onFailure`.
  */
-export async function sweepRows(deps: SweepRowsDeps, deadline: number): Promise<{ swept: number; scheduled: number }> {
+export async function sweepItems(
+  deps: SweepItemsDeps,
+  deadline: number,
+): Promise<{ swept: number; scheduled: number }> {
   let swept = 0;
   let scheduled = 0;
-  for (const table of tables) {
-    const list = (place: string | undefined) => deps.storedRows.page(table, place);
-    const visit = async (rows: FoundRow[]) => {
-      const sessions = rows.filter((row) => row.kind === "session");
+  for (const collection of collections) {
+    const list = (place: string | undefined) => deps.storedItems.page(collection, place);
+    const visit = async (items: FoundItem[]) => {
+      const sessions = items.filter((item) => item.kind === "session");
       const lost = await scheduleLost(deps, sessions);
       scheduled += lost;
-      return lost + (await sweepPage(deps, rows, deadline));
+      return lost + (await sweepPage(deps, items, deadline));
     };
-    const onFailure = (failure: { cause: unknown }) => deps.onFailure({ table, ...failure });
-    swept += await walkOn({ ...deps, onFailure }, { name: table, list, visit }, deadline);
+    const onFailure = (failure: { cause: unknown }) => deps.onFailure({ collection, ...failure });
+    swept += await walkOn({ ...deps, onFailure }, { name: collection, list, visit }, deadline);
   }
   return { swept, scheduled };
 }
 
-async function sweepPage(deps: SweepRowsDeps, rows: FoundRow[], deadline: number): Promise<number> {
-  for (const row of rows) if (row.kind === "unreadable") report(deps, row, row.cause);
-  const notes = rows.filter((row) => row.kind === "imageNote");
-  const outdated = rows.filter((row) => isOutdated(deps, row));
+async function sweepPage(deps: SweepItemsDeps, items: FoundItem[], deadline: number): Promise<number> {
+  for (const item of items) if (item.kind === "unreadable") report(deps, item, item.cause);
+  const notes = items.filter((item) => item.kind === "imageNote");
+  const outdated = items.filter((item) => isOutdated(deps, item));
   outdated.push(...(await withoutImage(deps, notes, deadline)));
   let swept = 0;
   for (let from = 0; from < outdated.length && deps.now() < deadline; from += chunkSize) {
-    const { removed, failures } = await deps.storedRows.remove(outdated.slice(from, from + chunkSize));
+    const { removed, failures } = await deps.storedItems.remove(outdated.slice(from, from + chunkSize));
     swept += removed;
-    for (const { row, cause } of failures) report(deps, row, cause);
+    for (const { item, cause } of failures) report(deps, item, cause);
   }
   return swept;
 }
 
-function isOutdated({ now, retention }: SweepRowsDeps, row: FoundRow): boolean {
+function isOutdated({ now, retention }: SweepItemsDeps, item: FoundItem): boolean {
   const nowMs = now();
   const keptMs = retention.outcomeDays * dayMs;
-  switch (row.kind) {
+  switch (item.kind) {
     case "key":
       // Without a session: any session that was opened has expired, and so has the token of the replaced one.
-      return isOlder(row.leaseUntil, row.isCommitted ? keptMs + dayMs : sessionLifeMs + hourMs, nowMs);
+      return isOlder(item.leaseUntil, item.isCommitted ? keptMs + dayMs : sessionLifeMs + hourMs, nowMs);
     case "guard": {
-      const { recent, rejectionsInARow, lockedUntil, changedOn } = row;
+      const { recent, rejectionsInARow, lockedUntil, changedOn } = item;
       // A younger guard is removed with the last session that it counts.
       const isIdle = recent.every((time) => isOlder(time, keptMs + hourMs, nowMs));
       const isLocked = lockedUntil !== undefined && Date.parse(lockedUntil) > nowMs;
       return isIdle && !isLocked && (rejectionsInARow === 0 || isOlder(changedOn, keptMs, nowMs));
     }
     case "auditEntry":
-      return isOlder(row.sessionCreatedOn, keptMs + dayMs, nowMs);
+      return isOlder(item.sessionCreatedOn, keptMs + dayMs, nowMs);
     case "event":
       // Sessions live for two days, within which they are decided.
-      return isOlder(row.occurredOn, keptMs + 3 * dayMs, nowMs);
+      return isOlder(item.occurredOn, keptMs + 3 * dayMs, nowMs);
     case "pointer":
     case "imageLink":
     case "userEntry":
-      return isOlder(row.createdOn, keptMs + dayMs, nowMs);
+      return isOlder(item.createdOn, keptMs + dayMs, nowMs);
     default:
       return false;
   }
@@ -99,10 +102,10 @@ function isOlder(time: string | undefined, ms: number, nowMs: number): boolean {
 
 /** Notes of images that are gone, or bound to another device. A young note precedes its image. */
 async function withoutImage(
-  deps: SweepRowsDeps,
-  notes: readonly RowOf<"imageNote">[],
+  deps: SweepItemsDeps,
+  notes: readonly ItemOf<"imageNote">[],
   deadline: number,
-): Promise<FoundRow[]> {
+): Promise<FoundItem[]> {
   const semaphore = createSemaphore(maxImageReads);
   const old = notes.filter(({ boundOn }) => isOlder(boundOn, hourMs, deps.now()));
   const found = await Promise.all(
@@ -123,7 +126,7 @@ async function withoutImage(
 }
 
 /** Schedules the sessions that the timer should have finished or moved, and that have no schedule entry. */
-async function scheduleLost(deps: SweepRowsDeps, sessions: readonly RowOf<"session">[]): Promise<number> {
+async function scheduleLost(deps: SweepItemsDeps, sessions: readonly ItemOf<"session">[]): Promise<number> {
   const nowMs = deps.now();
   const keptMs = deps.retention.outcomeDays * dayMs;
   const late = sessions.filter(
@@ -137,13 +140,13 @@ async function scheduleLost(deps: SweepRowsDeps, sessions: readonly RowOf<"sessi
   const creationIds = late.map(({ placed }) => placed.creationId);
   const lost = await deps.schedule.missing(creationIds, until);
   const dueOn = new Date(nowMs).toISOString();
-  const rows = late
+  const entries = late
     .filter(({ placed }) => lost.has(placed.creationId))
     .map(({ placed }) => ({ ...placed, phase: "collect" as const, dueOn }));
-  await deps.schedule.put(...rows);
-  return rows.length;
+  await deps.schedule.put(...entries);
+  return entries.length;
 }
 
-function report(deps: SweepRowsDeps, { table, row }: FoundRow, cause: unknown): void {
-  deps.onFailure({ table, row, cause });
+function report(deps: SweepItemsDeps, { collection, key }: FoundItem, cause: unknown): void {
+  deps.onFailure({ collection, key, cause });
 }

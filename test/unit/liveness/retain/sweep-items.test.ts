@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { inspectImage } from "../../../../src/liveness/images/inspect-image.ts";
 import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
-import { type SweepRowsDeps, sweepRows } from "../../../../src/liveness/retain/sweep-rows.ts";
+import { type SweepItemsDeps, sweepItems } from "../../../../src/liveness/retain/sweep-items.ts";
 import { makeImage } from "../../../fixtures/images.ts";
 import { failOn, type Hook, InjectedError, stopAt } from "../../fakes/calls.ts";
 import { realFace } from "../../fakes/face-service.ts";
@@ -13,13 +13,13 @@ import { assertNothingStored, createWorld, trusted, type World } from "../../fak
 type Time = Parameters<World["advance"]>[0];
 /** Values of a guard that counts nothing. */
 const noCounts = { recent: "[]", rejectionsInARow: 0 };
-type Failure = Parameters<SweepRowsDeps["onFailure"]>[0];
+type Failure = Parameters<SweepItemsDeps["onFailure"]>[0];
 
-async function sweep(world: World, options: Partial<SweepRowsDeps> = {}, hook?: Hook) {
+async function sweep(world: World, options: Partial<SweepItemsDeps> = {}, hook?: Hook) {
   const { deps, calls } = world.start(hook);
   const failures: Failure[] = [];
   const onFailure = (failure: Failure) => failures.push(failure);
-  const { swept } = await sweepRows({ ...deps, onFailure, ...options }, world.now() + 60_000);
+  const { swept } = await sweepItems({ ...deps, onFailure, ...options }, world.now() + 60_000);
   return { swept, failures, names: calls.names };
 }
 
@@ -205,7 +205,7 @@ describe("session without an expiry row", () => {
   });
 });
 
-describe("sweepRows", () => {
+describe("sweepItems", () => {
   test("every six hours within the outcome retention of a session -> keeps all its rows", async () => {
     const { world, sessionId } = await seedWorld({ owner: "alice" }, realFace({ sessionImageId: "an-image" }));
     await settleSession(world.start().deps, trusted, sessionId, {});
@@ -251,7 +251,7 @@ describe("sweepRows", () => {
     };
     const { swept, failures } = await sweep(world, {}, failing);
     assert.deepEqual([swept, failures.length], [2, 2]);
-    assert.ok(failures.every(({ table, row }) => table === "sessions" && row === "g"));
+    assert.ok(failures.every(({ collection, key }) => collection === "sessions" && key === "g"));
     assert.ok(failures.some(({ cause }) => cause instanceof InjectedError));
   });
 
@@ -259,17 +259,17 @@ describe("sweepRows", () => {
     const world = createWorld();
     world.storage.sessionIds.put({ partitionKey: "s", rowKey: "s" });
     const { swept, failures } = await sweep(world, {}, failOn("sessions.query"));
-    assert.deepEqual([swept, failures.map(({ table }) => table)], [1, ["sessions"]]);
+    assert.deepEqual([swept, failures.map(({ collection }) => collection)], [1, ["sessions"]]);
   });
 
   test("deadline passes -> stops after the batches under way", async () => {
     const world = many(1500);
-    const { storedRows } = world.start().deps;
-    const remove: typeof storedRows.remove = (some) => {
+    const { storedItems } = world.start().deps;
+    const remove: typeof storedItems.remove = (some) => {
       world.advance({ seconds: 30 });
-      return storedRows.remove(some);
+      return storedItems.remove(some);
     };
-    assert.equal((await sweep(world, { storedRows: { ...storedRows, remove } })).swept, 200);
+    assert.equal((await sweep(world, { storedItems: { ...storedItems, remove } })).swept, 200);
   });
 
   test("row of an unknown kind -> kept", async () => {
@@ -286,7 +286,7 @@ describe("sweepRows", () => {
         const world = many(4);
         const deadline = world.now() + 60_000;
         const process = world.start(stopAt(call, when));
-        await process.attempt((deps) => sweepRows({ ...deps, onFailure: () => assert.fail() }, deadline));
+        await process.attempt((deps) => sweepItems({ ...deps, onFailure: () => assert.fail() }, deadline));
         await sweep(world);
         assertNothingStored(world, `${when} call ${call}`);
       }
