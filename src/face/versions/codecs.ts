@@ -1,14 +1,90 @@
+import * as z from "zod";
 import type { Codec } from "../codec.ts";
 import type { ApiVersion } from "../model.ts";
-import { codec as v11Preview1 } from "./v1.1-preview.1.ts";
-import { codec as v12 } from "./v1.2.ts";
-import { codec as v12Preview1 } from "./v1.2-preview.1.ts";
-import { codec as v13Preview1 } from "./v1.3-preview.1.ts";
+import { makePreviewCodec } from "./previews.ts";
+import * as fields from "./request-fields.ts";
+import { makeStableCodec } from "./stable.ts";
+
+/** The supported versions: the fields of their create requests. Each pair of versions shares its other formats. */
+
+const { sharedFields, enableSessionImage, modelVersion, returnVerifyImageHash, verifyConfidenceThreshold } = fields;
+
+const oldestPreview = { ...sharedFields, sendResultsToClient: fields.sendResultsToClient };
+
+/** Adds session images, model versions, the image's hash and the caller's own threshold. */
+const preview = { ...oldestPreview, enableSessionImage, livenessSingleModalModel: modelVersion };
+const previewWithVerify = { ...preview, returnVerifyImageHash, verifyConfidenceThreshold };
+
+/** The contract of v1.2 has no user id; Microsoft's samples send one. */
+const stable = {
+  ...sharedFields,
+  userCorrelationId: fields.userCorrelationId.nullish(),
+  enableSessionImage,
+  livenessModelVersion: modelVersion,
+};
+const stableWithVerify = { ...stable, returnVerifyImageHash, verifyConfidenceThreshold };
+
+/** Adds what is needed for a user id, a limit of attempts, an expected address and abuse monitoring. */
+const newest = {
+  ...stable,
+  userCorrelationIdSetInClient: fields.userCorrelationIdSetInClient,
+  numberOfClientAttemptsAllowed: fields.numberOfClientAttemptsAllowed,
+  expectedClientIpAddress: fields.expectedClientIpAddress,
+};
+const newestWithVerify = { ...newest, returnVerifyImageHash, verifyConfidenceThreshold };
 
 /** The codecs of all supported versions. */
 export const codecs: Record<ApiVersion, Codec> = {
-  "v1.1-preview.1": v11Preview1,
-  "v1.2-preview.1": v12Preview1,
-  "v1.2": v12,
-  "v1.3-preview.1": v13Preview1,
+  "v1.1-preview.1": makePreviewCodec({
+    version: "v1.1-preview.1",
+    requests: requestsOf("v1.1-preview.1", oldestPreview, oldestPreview),
+    parameters: oldestPreview,
+    hasSessionImages: false,
+  }),
+  "v1.2-preview.1": makePreviewCodec({
+    version: "v1.2-preview.1",
+    requests: requestsOf("v1.2-preview.1", preview, previewWithVerify),
+    parameters: previewWithVerify,
+    hasSessionImages: true,
+  }),
+  "v1.2": makeStableCodec({
+    version: "v1.2",
+    requests: requestsOf("v1.2", stable, stableWithVerify),
+    verifyFields: stableWithVerify,
+  }),
+  "v1.3-preview.1": makeStableCodec({
+    version: "v1.3-preview.1",
+    requests: requestsOf("v1.3-preview.1", newest, newestWithVerify, true),
+    verifyFields: newestWithVerify,
+    rules: [fields.namesOneUser],
+  }),
 };
+
+/**
+ * The create requests of both kinds, strict. With verify, a request may contain the id of a stored image.
+ *
+ * @param needsUser whether a request must contain a user id, or the flag that the device sends it.
+ */
+function requestsOf<Liveness extends z.ZodRawShape, Verify extends z.ZodRawShape>(
+  version: ApiVersion,
+  liveness: Liveness,
+  verify: Verify,
+  needsUser = false,
+) {
+  const check: typeof fields.requireOneDevice = (request, context) => {
+    fields.requireOneDevice(request, context);
+    if (needsUser) fields.requireOneUser(request, context);
+  };
+  const rules = needsUser ? [fields.namesOneUser] : [];
+  const images = fields.atMostOne(...Object.keys(fields.imageIds));
+  return {
+    liveness: z
+      .strictObject(liveness)
+      .superRefine(check)
+      .meta(fields.requestMeta(version, "CreateLivenessRequest", ...rules)),
+    livenessWithVerify: z
+      .strictObject({ ...verify, ...fields.imageIds })
+      .superRefine(check)
+      .meta(fields.requestMeta(version, "CreateLivenessWithVerifyRequest", ...rules, images)),
+  };
+}

@@ -34,6 +34,8 @@ const listItemFields = {
   deviceCorrelationId: z.string().nullish(),
   authTokenTimeToLiveInSeconds: z.int(),
 };
+/** Without unknown fields, of which the model has none. */
+const listItem = z.object(listItemFields);
 export const sessionList = z.array(z.looseObject(listItemFields).meta({ id: "SessionListItem_preview" }));
 
 const sessionFields = {
@@ -175,27 +177,10 @@ function encodeVerifyImage([reference]: readonly VerifyReference[]): object {
 }
 
 function decodeListItem(wire: z.output<typeof sessionList>[number]): SessionListItem {
-  const { id: sessionId, createdDateTime, sessionExpired, authTokenTimeToLiveInSeconds } = wire;
-  const { sessionStartDateTime, deviceCorrelationId } = wire;
-  return compact({
-    sessionId,
-    createdDateTime,
-    sessionStartDateTime,
-    sessionExpired,
-    deviceCorrelationId,
-    authTokenTimeToLiveInSeconds,
-  });
+  const { id, ...item } = listItem.parse(wire);
+  return compact({ sessionId: id, ...item });
 }
 
-function encodeListItem(item: SessionListItem): unknown {
-  const { sessionId: id, createdDateTime, sessionExpired, authTokenTimeToLiveInSeconds } = item;
-  const { sessionStartDateTime, deviceCorrelationId } = item;
-  return compact({
-    id,
-    createdDateTime,
-    sessionStartDateTime,
-    sessionExpired,
-    deviceCorrelationId,
-    authTokenTimeToLiveInSeconds,
-  });
+function encodeListItem({ sessionId, ...item }: SessionListItem): unknown {
+  return { id: sessionId, ...item };
 }

@@ -85,10 +85,13 @@ export const referenceImageId = referenceId
   .optional()
   .describe("Id of a stored reference image to use as the verify image. Not part of the Face API.");
 
-/** Additional field for sessions whose image the device submits. */
-export const expectedReferenceImageId = referenceId
-  .optional()
-  .describe("Id of the stored image that the device is expected to submit. Not part of the Face API.");
+/** Additional fields for sessions with verify; the second is for sessions whose image the device submits. */
+export const imageIds = {
+  referenceImageId,
+  expectedReferenceImageId: referenceId
+    .optional()
+    .describe("Id of the stored image that the device is expected to submit. Not part of the Face API."),
+};
 
 export const sendResultsToClient = flag("The service sends the result to the device.").optional();
 export const enableSessionImage = flag("The service stores an image of each attempt.").optional();

@@ -21,6 +21,7 @@ import { imageFile, parametersName, readFields, readForm, writeImage, writeNumbe
 import {
   atMostOne,
   deviceCorrelationIdPart,
+  imageIds,
   invalidField,
   parseRequest,
   requestMeta,
@@ -72,7 +73,7 @@ export interface StableOptions {
   version: ApiVersion;
   /** Create requests, strict. */
   requests: Record<SessionKind, z.ZodType<StableRequest>>;
-  /** Fields of a session with verify; in a form, every field is a part beside the image. */
+  /** Fields of a session with verify, without the ids of images; in a form, every field is a part beside the image. */
   verifyFields: z.ZodRawShape;
   /** JSON Schema, in addition to the rules of `requestMeta` and for the image. */
   rules?: readonly object[];
@@ -80,7 +81,7 @@ export interface StableOptions {
 
 export function makeStableCodec({ version, requests, verifyFields, rules = [] }: StableOptions): Codec {
   const hasAbuseMonitoring = version !== "v1.2";
-  const names = Object.keys(verifyFields);
+  const names = Object.keys({ ...verifyFields, ...imageIds });
 
   return {
     version,
@@ -127,14 +128,9 @@ export function makeStableCodec({ version, requests, verifyFields, rules = [] }:
     const image = imageFile().optional();
     const parts = { deviceCorrelationId: deviceCorrelationIdPart, userCorrelationId: userCorrelationId.optional() };
     return z
-      .strictObject({ ...verifyFields, ...parts, [imageName]: image })
+      .strictObject({ ...verifyFields, ...imageIds, ...parts, [imageName]: image })
       .meta(
-        requestMeta(
-          version,
-          "CreateLivenessWithVerifyForm",
-          ...rules,
-          atMostOne(imageName, "referenceImageId", "expectedReferenceImageId"),
-        ),
+        requestMeta(version, "CreateLivenessWithVerifyForm", ...rules, atMostOne(imageName, ...Object.keys(imageIds))),
       );
   }
 
@@ -186,7 +182,7 @@ export function makeStableCodec({ version, requests, verifyFields, rules = [] }:
 
 /** At most one source of the verify image. Without any, the device submits the image. */
 function imageProblems(hasImage: boolean, fields: Record<string, unknown>): ErrorDetail[] {
-  const sources = ["referenceImageId", "expectedReferenceImageId"].filter((name) => Object.hasOwn(fields, name));
+  const sources = Object.keys(imageIds).filter((name) => Object.hasOwn(fields, name));
   if (hasImage && sources[0] !== undefined)
     return [invalidField(imageName, `Must not be combined with ${sources[0]}.`)];
   if (sources.length < 2) return [];
