@@ -4,6 +4,7 @@ import type { Sessions } from "../liveness/model/sessions.ts";
 import { outcomeEntry } from "../liveness/result/announce.ts";
 import type { Retention } from "../liveness/retain/retention.ts";
 import { walkOn } from "../liveness/retain/walk.ts";
+import { dayMs, later } from "../time.ts";
 import type { EventDeps } from "./list-events.ts";
 
 export interface KeepIndexDeps extends EventDeps {
@@ -12,7 +13,6 @@ export interface KeepIndexDeps extends EventDeps {
   retention: Retention;
 }
 
-const dayMs = 86_400_000;
 /** An outcome gets its time before it is stored. That takes at most this long with all retries and the clocks' differences. */
 const storingMs = 60_000;
 
@@ -26,13 +26,13 @@ const storingMs = 60_000;
 export async function keepIndex(deps: KeepIndexDeps, startedOn: string, deadline: number): Promise<void> {
   const { outcomeIndex, schedule, retention } = deps;
   try {
-    const keptSince = new Date(Date.parse(startedOn) - retention.outcomeDays * dayMs).toISOString();
+    const keptSince = later(startedOn, -retention.outcomeDays * dayMs);
     await outcomeIndex.removeBefore(keptSince, deadline);
     const isBuilt = (await outcomeIndex.completeTo()) !== undefined || (await build(deps, deadline));
     if (!isBuilt) return;
     // An outcome may be missing whose entry is still due: it was recorded by a process that stopped.
     const oldest = await schedule.oldestDue(startedOn);
-    const stored = new Date(Date.parse(startedOn) - storingMs).toISOString();
+    const stored = later(startedOn, -storingMs);
     await outcomeIndex.setCompleteTo(oldest !== undefined && oldest < stored ? oldest : stored);
   } catch (cause) {
     deps.onFailure({ cause });

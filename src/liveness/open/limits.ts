@@ -1,4 +1,5 @@
 import { deviceLockedOut, rateLimitExceeded } from "../../api-errors.ts";
+import { iso } from "../../time.ts";
 import { type Caller, type CountedFor, services } from "../model/caller.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Creations, Reserved } from "../model/creations.ts";
@@ -157,10 +158,6 @@ export async function ignoreErrors(step: Promise<unknown>): Promise<void> {
 function limitedOwner(caller: Caller): string | undefined {
   const counted = countedFor(caller);
   return counted === services ? undefined : counted;
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
 }
 
 export function countedFor({ trusted, owner = services }: Caller): CountedFor {

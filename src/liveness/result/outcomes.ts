@@ -1,4 +1,5 @@
 import { compact } from "../../compact.ts";
+import { dayMs, iso } from "../../time.ts";
 import type { Clock } from "../model/clock.ts";
 import type { OutcomeEntry } from "../model/events.ts";
 import type { OutcomeIndex, OutcomeQuery } from "../model/outcome-index.ts";
@@ -11,11 +12,9 @@ export interface OutcomesDeps {
   now: Clock;
 }
 
-const dayMs = 86_400_000;
-
 /** Outcomes that were created before this time are past their retention and not shown, even if they still exist. */
 function oldestShown({ retention, now }: OutcomesDeps): string {
-  return new Date(now() - retention.outcomeDays * dayMs).toISOString();
+  return iso(now() - retention.outcomeDays * dayMs);
 }
 
 export interface OutcomePage {

@@ -2,6 +2,7 @@ import { compact } from "../../compact.ts";
 import { isCarried } from "../../face/carry-over.ts";
 import type { FaceService } from "../../face/client/face-service.ts";
 import { type Attempt, auditEntryId, byEntryId, type SessionState } from "../../face/model.ts";
+import { iso } from "../../time.ts";
 import type { Clock, NewId } from "../model/clock.ts";
 import type { Devices } from "../model/devices.ts";
 import type { DeliverySchedule, Publish, StoredEvent } from "../model/events.ts";
@@ -276,8 +277,4 @@ function newEntries(record: SessionRecord, { attempts, nowMs }: Observation, tra
     receivedOn: attempt.audit?.receivedDateTime ?? iso(nowMs),
     entry: attempt,
   }));
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
 }

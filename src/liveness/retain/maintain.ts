@@ -1,4 +1,5 @@
 import { compact } from "../../compact.ts";
+import { hourMs, iso, minuteMs } from "../../time.ts";
 import { type Phase, type ScheduleEntry, type SettledSession, shards } from "../model/schedule.ts";
 import { firstDelivery } from "../result/announce.ts";
 import { addToLists, removeFromLists } from "./event-lists.ts";
@@ -52,8 +53,8 @@ export interface MaintenanceSummary {
 const maxBatch = 100;
 const maxBatchMs = 30_000;
 /** Backoff of a session that fails: doubled with each successive failure, up to the longest. */
-const firstDelayMs = 5 * 60_000;
-const longestDelayMs = 60 * 60_000;
+const firstDelayMs = 5 * minuteMs;
+const longestDelayMs = hourMs;
 
 /**
  * Visits all due sessions, the oldest first across shards, until the deadline (milliseconds since the epoch). Repeated,
@@ -253,8 +254,4 @@ export function addSummaries(...parts: readonly MaintenanceSummary[]): Maintenan
   }
   const oldestDueOn = parts.flatMap((part) => part.oldestDueOn ?? []).sort()[0];
   return compact({ ...total, oldestDueOn });
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
 }

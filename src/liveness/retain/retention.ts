@@ -1,11 +1,13 @@
+import { dayMs, hourMs, iso, later, minuteMs } from "../../time.ts";
+
 /** Sessions expire at the service 48 hours after their creation, whatever the life of their token. */
-export const sessionLifeMs = 48 * 3_600_000;
+export const sessionLifeMs = 48 * hourMs;
 
 /** Longest life of a token. */
-export const longestTokenMs = 86_400_000;
+export const longestTokenMs = dayMs;
 
 /** An attempt that began just before the token's end may end until then. */
-const lastAttemptMs = 2 * 60_000;
+const lastAttemptMs = 2 * minuteMs;
 
 /** Operator's retention settings. */
 export interface Retention {
@@ -24,25 +26,21 @@ export function collectDueOn(tokenExpiresOn: string): string {
 
 /** When the service's session and the uploaded image are removed: not later than the outcome. */
 export function pruneDueOn(createdOn: string, { sessionHours, outcomeDays }: Retention): string {
-  return later(createdOn, Math.min(sessionHours, outcomeDays * 24) * 3_600_000);
+  return later(createdOn, Math.min(sessionHours, outcomeDays * 24) * hourMs);
 }
 
 /** The time of creation of the oldest sessions that the Face routes still show. */
 export function shownSince(nowMs: number, { sessionHours, outcomeDays }: Retention): string {
-  const shownMs = Math.min(sessionHours, outcomeDays * 24) * 3_600_000;
-  return new Date(nowMs - Math.min(sessionLifeMs, shownMs)).toISOString();
+  const shownMs = Math.min(sessionHours, outcomeDays * 24) * hourMs;
+  return iso(nowMs - Math.min(sessionLifeMs, shownMs));
 }
 
 /** When the outcome and its audit trail are removed. */
 export function purgeDueOn(createdOn: string, { outcomeDays }: Retention): string {
-  return later(createdOn, outcomeDays * 86_400_000);
+  return later(createdOn, outcomeDays * dayMs);
 }
 
 /** Whether no further attempt can end, by the clock alone. */
 export function tokenIsOver(tokenExpiresOn: string, nowMs: number): boolean {
   return nowMs >= Date.parse(collectDueOn(tokenExpiresOn));
-}
-
-function later(time: string, ms: number): string {
-  return new Date(Date.parse(time) + ms).toISOString();
 }

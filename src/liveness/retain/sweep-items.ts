@@ -1,4 +1,5 @@
 import { createSemaphore } from "../../semaphore.ts";
+import { dayMs, hourMs, iso } from "../../time.ts";
 import type { Bookmarks } from "../model/bookmarks.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Images } from "../model/images.ts";
@@ -18,8 +19,6 @@ export interface SweepItemsDeps {
 }
 
 const collections = ["sessions", "sessionids", "users"] as const satisfies WalkedCollection[];
-const hourMs = 3_600_000;
-const dayMs = 24 * hourMs;
 /** Items that are removed between two checks of the deadline. */
 const chunkSize = 100;
 /** Concurrent reads of images. */
@@ -136,10 +135,10 @@ async function scheduleLost(deps: SweepItemsDeps, sessions: readonly ItemOf<"ses
   );
   if (late.length === 0) return 0;
   // A session that fails is due again within the hour, and so is not missing.
-  const until = new Date(nowMs + 2 * hourMs).toISOString();
+  const until = iso(nowMs + 2 * hourMs);
   const creationIds = late.map(({ placed }) => placed.creationId);
   const lost = await deps.schedule.missing(creationIds, until);
-  const dueOn = new Date(nowMs).toISOString();
+  const dueOn = iso(nowMs);
   const entries = late
     .filter(({ placed }) => lost.has(placed.creationId))
     .map(({ placed }) => ({ ...placed, phase: "collect" as const, dueOn }));

@@ -3,6 +3,7 @@ import { compact } from "../../compact.ts";
 import type { OutcomeEntry } from "../../liveness/model/events.ts";
 import type { OutcomeQuery } from "../../liveness/model/outcome-index.ts";
 import type { Page } from "../../liveness/model/page.ts";
+import { dayMs, iso } from "../../time.ts";
 import { maxPageSize, type Query } from "../azure/query.ts";
 import type { Entity, Table } from "../azure/table.ts";
 import { dayOf, indexShards, outcomePartition, outcomeRows, readOutcome, rowAfterAll } from "../rows/index-rows.ts";
@@ -152,14 +153,12 @@ function hasReason({ reason }: OutcomeQuery, { reasons }: OutcomeEntry): boolean
   return reason === undefined || reasons.includes(reason);
 }
 
-const dayMs = 86_400_000;
-
 /** The beginnings of the days of the window, RFC 3339, newest first. */
 function daysOf({ from, to }: OutcomeQuery): string[] {
   const days: string[] = [];
   const first = Math.floor(Date.parse(from) / dayMs);
   for (let day = Math.ceil(Date.parse(to) / dayMs) - 1; day >= first; day -= 1) {
-    days.push(new Date(day * dayMs).toISOString());
+    days.push(iso(day * dayMs));
   }
   return days;
 }

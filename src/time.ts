@@ -1,0 +1,14 @@
+/** Lengths of time in milliseconds. */
+export const minuteMs = 60_000;
+export const hourMs = 60 * minuteMs;
+export const dayMs = 24 * hourMs;
+
+/** A time as the app stores and returns it: RFC 3339 with milliseconds, UTC. @param ms since the epoch. */
+export function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** A time moved by a number of milliseconds. */
+export function later(time: string, ms: number): string {
+  return iso(Date.parse(time) + ms);
+}
