@@ -1,4 +1,4 @@
-import type { TransactionAction } from "@azure/data-tables";
+import type { TableEntity, TransactionAction } from "@azure/data-tables";
 import { keysOnly, readAll } from "./query.ts";
 import type { Table } from "./table.ts";
 
@@ -60,6 +60,38 @@ export async function removeRows(table: Table, partitionKey: string, rowKeys: re
     await Promise.all(left.slice(-1).map(removeOne));
   }
   return gone;
+}
+
+/** Removes rows of any partitions in the same way. Returns the number of rows that existed. */
+export async function removeKeys(table: Table, keys: readonly { partition: string; row: string }[]): Promise<number> {
+  let removed = 0;
+  for (const [partition, inPartition] of Map.groupBy(keys, (key) => key.partition)) {
+    const rows = new Set(inPartition.map(({ row }) => row));
+    removed += rows.size - (await removeRows(table, partition, [...rows])).length;
+  }
+  return removed;
+}
+
+/**
+ * Inserts or replaces rows of any partitions in as few requests as possible. Of several entities with the same keys, the last
+ * one wins.
+ */
+export async function putRows(table: Table, entities: readonly TableEntity[]): Promise<void> {
+  const transact = async (actions: TransactionAction[]) => {
+    const { conflict } = await table.transact(actions);
+    if (conflict !== undefined) throw new Error(`Rows could not be written to ${table.name}: ${conflict.reason}`);
+  };
+  const putAll = async (inPartition: readonly TableEntity[]) => {
+    const rows = [...new Map(inPartition.map((entity) => [entity.rowKey, entity])).values()];
+    const [only] = rows;
+    if (only !== undefined && rows.length === 1) await table.put(only);
+    else await Promise.all(inTransactions(rows.map((row) => ["upsert", row, "Replace"])).map(transact));
+  };
+  await Promise.all(
+    Map.groupBy(entities, ({ partitionKey }) => partitionKey)
+      .values()
+      .map(putAll),
+  );
 }
 
 type Deletion = ["delete", { partitionKey: string; rowKey: string }];

@@ -1,7 +1,7 @@
 import type { DeviceContents, Devices } from "../../liveness/model/devices.ts";
 import { readAll } from "../azure/query.ts";
 import type { StorageTables } from "../azure/table.ts";
-import { removeRows } from "../azure/transactions.ts";
+import { removeKeys } from "../azure/transactions.ts";
 import { isEventRow } from "../rows/event-keys.ts";
 import { eventKeys } from "../rows/event-rows.ts";
 import {
@@ -54,11 +54,7 @@ export function createDevices(connection: StorageTables): Devices {
     },
     contentsOf,
     async dropRest({ leftovers }) {
-      const byPartition = Map.groupBy(leftovers.map(readItemRef), ({ partition }) => partition);
-      for (const [partition, rows] of byPartition) {
-        const rowKeys = rows.map(({ row }) => row);
-        await removeRows(sessions, partition, rowKeys);
-      }
+      await removeKeys(sessions, leftovers.map(readItemRef));
     },
   };
 

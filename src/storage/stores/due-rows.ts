@@ -1,7 +1,7 @@
-import type { TableEntity, TransactionAction } from "@azure/data-tables";
+import type { TableEntity } from "@azure/data-tables";
 import type { Query } from "../azure/query.ts";
 import type { Table } from "../azure/table.ts";
-import { inTransactions, removeRows } from "../azure/transactions.ts";
+import { putRows, removeRows } from "../azure/transactions.ts";
 import { duePartitions, type RowKeys } from "../rows/keys.ts";
 
 /** Rows of the table `expiry`, which are due at a time. Rows of one bucket share as few transactions as possible. */
@@ -19,26 +19,8 @@ export function createDueRows<Key, Entry extends Key>(
   keysOf: (key: Key) => RowKeys,
   write: (entry: Entry) => TableEntity,
 ): DueRows<Key, Entry> {
+  const put = (entries: readonly Entry[]) => putRows(expiry, entries.map(write));
   return { put, move, remove };
-
-  async function put(entries: readonly Entry[]): Promise<void> {
-    await Promise.all(
-      Map.groupBy(entries, (entry) => keysOf(entry).partition)
-        .values()
-        .map(async (bucket) => {
-          // A transaction cannot contain a row twice: the last one wins.
-          const entities = [...new Map(bucket.map((entry) => [keysOf(entry).row, write(entry)])).values()];
-          const [only] = entities;
-          if (only !== undefined && entities.length === 1) await expiry.put(only);
-          else await Promise.all(inTransactions(entities.map(toUpsert)).map(transact));
-        }),
-    );
-  }
-
-  async function transact(actions: TransactionAction[]): Promise<void> {
-    const { conflict } = await expiry.transact(actions);
-    if (conflict !== undefined) throw new Error(`Rows could not be written to ${expiry.name}: ${conflict.reason}`);
-  }
 
   async function move<T extends { due: Entry; next?: Entry }>(moves: readonly T[]): Promise<T[]> {
     await put(moves.flatMap(({ next }) => next ?? []));
@@ -69,8 +51,4 @@ export function dueAt(shard: number, now: string): Query {
     where: { PartitionKey: { from, through } },
     anyOf: [{ PartitionKey: { before: through } }, { dueOn: { through: now } }],
   };
-}
-
-function toUpsert(entity: TableEntity): TransactionAction {
-  return ["upsert", entity, "Replace"];
 }

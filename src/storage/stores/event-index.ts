@@ -1,8 +1,8 @@
 import { compact } from "../../compact.ts";
-import { type EventRef, eventTime } from "../../liveness/model/events.ts";
+import { eventTime } from "../../liveness/model/events.ts";
 import type { EventIndex } from "../../liveness/model/outcome-index.ts";
 import type { Entity, StorageTables } from "../azure/table.ts";
-import { inTransactions, removeRows } from "../azure/transactions.ts";
+import { putRows, removeKeys } from "../azure/transactions.ts";
 import {
   eventDayPartition,
   eventTimeOf,
@@ -20,21 +20,10 @@ const list = "outcomes/events";
 export function createEventIndex({ outcomes }: Pick<StorageTables, "outcomes">): EventIndex {
   return {
     async put(refs) {
-      for (const rows of byPartition(refs).values()) {
-        for (const actions of inTransactions(rows.map((ref) => ["upsert", writeEventRef(ref), "Replace"] as const))) {
-          const { conflict } = await outcomes.transact(actions.map((action) => [...action]));
-          if (conflict !== undefined) throw new Error(`Events could not be listed: ${conflict.reason}`);
-        }
-      }
+      await putRows(outcomes, refs.map(writeEventRef));
     },
     async remove(refs) {
-      for (const [partition, rows] of byPartition(refs)) {
-        await removeRows(
-          outcomes,
-          partition,
-          rows.map((ref) => listedEventKeys(ref).row),
-        );
-      }
+      await removeKeys(outcomes, refs.map(listedEventKeys));
     },
     async find(id) {
       const occurredOn = eventTime(id);
@@ -60,9 +49,4 @@ export function createEventIndex({ outcomes }: Pick<StorageTables, "outcomes">):
       return compact({ items: found.map(readEventRef), continuationToken });
     },
   };
-}
-
-function byPartition(refs: readonly EventRef[]): Map<string, EventRef[]> {
-  const unique = new Map(refs.map((ref) => [ref.id, ref]));
-  return Map.groupBy(unique.values(), (ref) => listedEventKeys(ref).partition);
 }

@@ -1,14 +1,13 @@
 import {
   type DeliveryEntry,
   type DeliverySchedule,
-  type EventRef,
   eventTime,
   type Outbox,
   type StoredEvent,
 } from "../../liveness/model/events.ts";
 import type { UnreadableEntry } from "../../liveness/model/schedule.ts";
 import type { StorageTables } from "../azure/table.ts";
-import { removeRows } from "../azure/transactions.ts";
+import { removeKeys } from "../azure/transactions.ts";
 import { eventPartition } from "../rows/event-keys.ts";
 import {
   deliveryKeys,
@@ -38,15 +37,8 @@ export function createOutbox({ sessions }: StorageTables, schedule: Pick<Deliver
       return stored;
     },
     mark: (ref, state) => sessions.merge(writeDeliveryState(ref, state)),
-    async remove(refs: readonly EventRef[]) {
-      const byPartition = Map.groupBy(refs.map(eventKeys), ({ partition }) => partition);
-      for (const [partition, rows] of byPartition) {
-        await removeRows(
-          sessions,
-          partition,
-          rows.map(({ row }) => row),
-        );
-      }
+    async remove(refs) {
+      await removeKeys(sessions, refs.map(eventKeys));
     },
   };
 }

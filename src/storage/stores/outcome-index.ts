@@ -5,9 +5,10 @@ import type { OutcomeEntry } from "../../liveness/model/events.ts";
 import type { OutcomeIndex } from "../../liveness/model/outcome-index.ts";
 import { createSemaphore } from "../../semaphore.ts";
 import { keysOnly, maxPageSize } from "../azure/query.ts";
-import type { Entity, StorageTables } from "../azure/table.ts";
-import { inTransactions, removeRows } from "../azure/transactions.ts";
+import type { StorageTables } from "../azure/table.ts";
+import { inTransactions, removeKeys } from "../azure/transactions.ts";
 import { outcomeKeys, partitionsBefore, writeOutcome } from "../rows/index-rows.ts";
+import type { RowKeys } from "../rows/keys.ts";
 import { readRow, wholeNumber, writeRow } from "../rows/row.ts";
 
 /** Concurrent requests of one call. */
@@ -25,9 +26,7 @@ export function createOutcomeIndex({ outcomes, now }: Pick<StorageTables, "outco
   return {
     put,
     async remove(entries) {
-      for (const [partition, rows] of Map.groupBy(entries.map(outcomeKeys), (keys) => keys.partition)) {
-        await removeRows(outcomes, partition, [...new Set(rows.map(({ row }) => row))]);
-      }
+      await removeKeys(outcomes, entries.map(outcomeKeys));
     },
     async page(query, page) {
       const { readPage } = await import("./outcome-lists.ts");
@@ -99,25 +98,15 @@ export function createOutcomeIndex({ outcomes, now }: Pick<StorageTables, "outco
 
   async function removeRange(partitions: { from: string; before: string }, deadline: number): Promise<number> {
     let removed = 0;
-    let batch: Entity[] = [];
-    const flush = async () => {
-      for (const [partition, rows] of Map.groupBy(batch, ({ partitionKey }) => partitionKey)) {
-        const missing = await removeRows(
-          outcomes,
-          partition,
-          rows.map(({ rowKey }) => rowKey),
-        );
-        removed += rows.length - missing.length;
-      }
-      batch = [];
-    };
+    let batch: RowKeys[] = [];
     for await (const entity of outcomes.query({ where: { PartitionKey: partitions }, select: keysOnly })) {
-      if (now() >= deadline) break;
-      batch.push(entity);
-      if (batch.length === maxPageSize) await flush();
+      if (now() >= deadline) return removed;
+      batch.push({ partition: entity.partitionKey, row: entity.rowKey });
+      if (batch.length < maxPageSize) continue;
+      removed += await removeKeys(outcomes, batch);
+      batch = [];
     }
-    if (now() < deadline) await flush();
-    return removed;
+    return removed + (now() < deadline ? await removeKeys(outcomes, batch) : 0);
   }
 }
 

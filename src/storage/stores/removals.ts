@@ -3,7 +3,7 @@ import type { Removals } from "../../liveness/model/removals.ts";
 import type { SessionRecord, StoredSession } from "../../liveness/model/session.ts";
 import { type Conditions, keysOnly } from "../azure/query.ts";
 import type { Entity, StorageTables } from "../azure/table.ts";
-import { removeRows } from "../azure/transactions.ts";
+import { removeKeys } from "../azure/transactions.ts";
 import { eventKeys } from "../rows/event-rows.ts";
 import { devicePartition, locationOf, recordKeys } from "../rows/keys.ts";
 import { prunedPointer, readSession, writePointer } from "../rows/rows.ts";
@@ -64,16 +64,8 @@ export function createRemovals({ sessions, sessionIds }: StorageTables, cache: W
       ]);
       if (entity !== undefined) ({ record } = readSession(entity));
       // Events that are older than a move to the device are in the earlier partition.
-      const rows = Map.groupBy(
-        [...audits.map(({ rowKey }) => ({ partition, row: rowKey })), ...(record.events ?? []).map(eventKeys)],
-        (keys) => keys.partition,
-      );
-      for (const [place, keys] of rows)
-        await removeRows(
-          sessions,
-          place,
-          keys.map((key) => key.row),
-        );
+      const entries = audits.map(({ rowKey }) => ({ partition, row: rowKey }));
+      await removeKeys(sessions, [...entries, ...(record.events ?? []).map(eventKeys)]);
       if (entity === undefined || (await sessions.remove(partition, row, entity.etag)) !== "changed") return record;
     }
   }
