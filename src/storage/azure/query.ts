@@ -45,6 +45,16 @@ export async function readAll<T, R>(rows: AsyncIterable<T>, read: (row: T) => R)
   return results;
 }
 
+/** The first rows, at most `count`. No page is fetched after the last of them. */
+export async function readFirst<T>(rows: AsyncIterable<T>, count: number): Promise<T[]> {
+  const results: T[] = [];
+  for await (const row of rows) {
+    results.push(row);
+    if (results.length === count) break;
+  }
+  return results;
+}
+
 /** The OData filter of a query. Every text is quoted, so that no value can add a condition. */
 export function writeFilter({ where, anyOf = [] }: Pick<Query, "where" | "anyOf">): string {
   const all = comparisons(where);

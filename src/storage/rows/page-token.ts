@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { compact } from "../../compact.ts";
 import { ApiError } from "../../errors.ts";
 import type { Page } from "../../liveness/model/page.ts";
+import { readFirst } from "../azure/query.ts";
 import type { Entity, Table } from "../azure/table.ts";
 
 export interface ListedRows {
@@ -25,11 +26,7 @@ export async function readListPage<T>(
   const after = continuationToken === undefined ? rows.after : readPageToken(list, continuationToken);
   const where = compact({ PartitionKey: partition, RowKey: { ...rows, after }, owner });
   // One row more than requested shows whether there is a next page.
-  const found: Entity[] = [];
-  for await (const entity of table.query({ where, pageSize: top + 1 })) {
-    found.push(entity);
-    if (found.length > top) break;
-  }
+  const found = await readFirst(table.query({ where, pageSize: top + 1 }), top + 1);
   const items = found.slice(0, top);
   const last = found.length > top ? items.at(-1) : undefined;
   return compact({ items: items.map(read), continuationToken: last && writePageToken(list, last.rowKey) });

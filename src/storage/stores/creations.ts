@@ -2,7 +2,7 @@ import type { CreationKey, Creations, Reservation, Reserved, ReserveOutcome } fr
 import type { Admit } from "../../liveness/model/guard.ts";
 import type { Place } from "../../liveness/model/references.ts";
 import type { SessionRecord, StoredSession } from "../../liveness/model/session.ts";
-import { keysOnly, readAll } from "../azure/query.ts";
+import { keysOnly, readAll, readFirst } from "../azure/query.ts";
 import type { Entity, StorageTables } from "../azure/table.ts";
 import {
   creationKeyRow,
@@ -183,12 +183,11 @@ export function createCreations(connection: StorageTables, cache: WriteCache<Sto
     const { isPointed, stored } = await followPointer(connection, sessionId);
     if (isPointed) return stored;
     const where = { PartitionKey: readPlace(place).partition, RowKey: sessionRows, creationId };
-    for await (const entity of sessions.query({ where })) {
-      const stored = readSession(entity);
-      await sessionIds.put(writePointer(entity.partitionKey, entity.rowKey, stored.record));
-      return stored;
-    }
-    return undefined;
+    const [entity] = await readFirst(sessions.query({ where }), 1);
+    if (entity === undefined) return undefined;
+    const found = readSession(entity);
+    await sessionIds.put(writePointer(entity.partitionKey, entity.rowKey, found.record));
+    return found;
   }
 
   async function dropKey(place: Place, creationId: string): Promise<void> {

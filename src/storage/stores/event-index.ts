@@ -1,7 +1,8 @@
 import { compact } from "../../compact.ts";
 import { eventTime } from "../../liveness/model/events.ts";
 import type { EventIndex } from "../../liveness/model/outcome-index.ts";
-import type { Entity, StorageTables } from "../azure/table.ts";
+import { readFirst } from "../azure/query.ts";
+import type { StorageTables } from "../azure/table.ts";
 import { putRows, removeKeys } from "../azure/transactions.ts";
 import {
   eventDayPartition,
@@ -39,11 +40,7 @@ export function createEventIndex({ outcomes }: Pick<StorageTables, "outcomes">):
         PartitionKey: { from, through: eventDayPartition(before) },
         RowKey: compact({ after: last, before: timeKey(before) }),
       };
-      const found: Entity[] = [];
-      for await (const entity of outcomes.query({ where, pageSize: top })) {
-        found.push(entity);
-        if (found.length === top) break;
-      }
+      const found = await readFirst(outcomes.query({ where, pageSize: top }), top);
       const end = found.at(-1)?.rowKey;
       const continuationToken = end === undefined ? after : writePageToken(list, end);
       return compact({ items: found.map(readEventRef), continuationToken });

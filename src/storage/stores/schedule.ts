@@ -5,7 +5,7 @@ import {
   shards,
   type UnreadableEntry,
 } from "../../liveness/model/schedule.ts";
-import { keysOnly } from "../azure/query.ts";
+import { keysOnly, readFirst } from "../azure/query.ts";
 import type { Entity, StorageTables } from "../azure/table.ts";
 import { isDeliveryRow } from "../rows/event-rows.ts";
 import { bucketStart, expiryPartition, shardOf, shardPartitions } from "../rows/keys.ts";
@@ -41,10 +41,8 @@ export function createSchedule({ expiry }: StorageTables): Schedule {
     const times = await Promise.all(
       shards.map(async (shard) => {
         const select = [...keysOnly, "dueOn"];
-        for await (const entity of expiry.query({ ...dueAt(shard, now), select, pageSize: 1 })) {
-          return typeof entity.dueOn === "string" ? entity.dueOn : bucketStart(entity.partitionKey);
-        }
-        return undefined;
+        const [entity] = await readFirst(expiry.query({ ...dueAt(shard, now), select, pageSize: 1 }), 1);
+        return typeof entity?.dueOn === "string" ? entity.dueOn : entity && bucketStart(entity.partitionKey);
       }),
     );
     return times.filter((time) => time !== undefined).sort()[0];

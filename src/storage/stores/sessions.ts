@@ -8,7 +8,7 @@ import type { Page } from "../../liveness/model/page.ts";
 import type { Placed, Version } from "../../liveness/model/references.ts";
 import type { AuditRecord, SessionRecord, StoredSession } from "../../liveness/model/session.ts";
 import type { ListQuery, SessionPointer, Sessions } from "../../liveness/model/sessions.ts";
-import { maxPageSize, readAll } from "../azure/query.ts";
+import { maxPageSize, readAll, readFirst } from "../azure/query.ts";
 import type { StorageTables } from "../azure/table.ts";
 import { inTransactions, maxTransactionRows } from "../azure/transactions.ts";
 import { writeEvent } from "../rows/event-rows.ts";
@@ -28,7 +28,7 @@ import {
   writeSessionRow,
 } from "../rows/rows.ts";
 import type { WriteCache } from "./creations.ts";
-import { afterRow, writeRowToken } from "./stored-items.ts";
+import { afterRow, rowToken } from "./stored-items.ts";
 
 /** Minimum page size of a list: pointers that an older version of the app has pruned are dropped only after they are read. */
 const minListPageSize = 100;
@@ -117,14 +117,9 @@ export function createSessions(connection: StorageTables, cache: WriteCache<Stor
   }
 
   async function all(continuationToken?: string): Promise<Page<StoredSession>> {
-    const items: StoredSession[] = [];
     const { where, ...after } = afterRow(continuationToken);
-    for await (const entity of sessions.query({ ...after, where: { ...where, RowKey: sessionRows } })) {
-      items.push(readSession(entity));
-      const { partitionKey: partition, rowKey: row } = entity;
-      if (items.length === maxPageSize) return { items, continuationToken: writeRowToken({ partition, row }) };
-    }
-    return { items };
+    const rows = await readFirst(sessions.query({ ...after, where: { ...where, RowKey: sessionRows } }), maxPageSize);
+    return compact({ items: rows.map(readSession), continuationToken: rowToken(rows) });
   }
 
   async function auditEntries(stored: StoredSession): Promise<AuditRecord[]> {

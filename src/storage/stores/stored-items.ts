@@ -1,8 +1,9 @@
 import * as z from "zod";
+import { compact } from "../../compact.ts";
 import type { Page } from "../../liveness/model/page.ts";
 import type { FoundItem, Removal, StoredItems, WalkedCollection } from "../../liveness/model/stored-items.ts";
 import { createSemaphore } from "../../semaphore.ts";
-import { keysOnly, type Query } from "../azure/query.ts";
+import { keysOnly, maxPageSize, type Query, readFirst } from "../azure/query.ts";
 import type { Entity, StorageTables, Table } from "../azure/table.ts";
 import { removeRows } from "../azure/transactions.ts";
 import { eventOfRow } from "../rows/event-keys.ts";
@@ -14,7 +15,6 @@ import {
   isImageLinkKey,
   isKeyRow,
   isSessionRow,
-  type RowKeys,
   readItemRef,
   sessionCreatedOn,
   sessionRowOfAudit,
@@ -24,7 +24,6 @@ import {
 import { readRow } from "../rows/row.ts";
 import { movingOf, readGuard } from "../rows/rows.ts";
 
-const pageSize = 1000;
 /** Concurrent requests. */
 const maxRequests = 8;
 
@@ -33,17 +32,13 @@ export function createStoredItems({ sessions, sessionIds, users }: StorageTables
   return { page, remove };
 
   async function page(collection: WalkedCollection, continuationToken?: string): Promise<Page<FoundItem>> {
-    const items: FoundItem[] = [];
-    let read = 0;
-    for await (const entity of tables[collection].query({ ...afterRow(continuationToken), select, pageSize })) {
+    const rows = await readFirst(tables[collection].query({ ...afterRow(continuationToken), select }), maxPageSize);
+    const items = rows.flatMap((entity): FoundItem | [] => {
       const { partitionKey: partition, rowKey: row, etag } = entity;
       const facts = readers[collection](entity);
-      if (facts !== undefined)
-        items.push({ ...facts, collection, key: row, ref: writeItemRef({ partition, row, etag }) });
-      read += 1;
-      if (read === pageSize) return { items, continuationToken: writeRowToken({ partition, row }) };
-    }
-    return { items };
+      return facts === undefined ? [] : { ...facts, collection, key: row, ref: writeItemRef({ partition, row, etag }) };
+    });
+    return compact({ items, continuationToken: rowToken(rows) });
   }
 
   async function remove(items: readonly FoundItem[]): Promise<Removal> {
@@ -83,9 +78,10 @@ export function createStoredItems({ sessions, sessionIds, users }: StorageTables
   }
 }
 
-/** Continuation token of a scan of a whole table, whose last page ended with this row. For the app itself only. */
-export function writeRowToken({ partition, row }: RowKeys): string {
-  return JSON.stringify([partition, row]);
+/** Continuation token of a scan of a whole table, after a page of rows; undefined after the last page. For the app itself only. */
+export function rowToken(page: readonly Entity[]): string | undefined {
+  const last = page.length === maxPageSize ? page.at(-1) : undefined;
+  return last && JSON.stringify([last.partitionKey, last.rowKey]);
 }
 
 /** Conditions of a page: all rows after the last row of the page before. */
