@@ -3,10 +3,7 @@ import { compact } from "./compact.ts";
 import type { EventsConfig } from "./events/targets.ts";
 import { apiVersions } from "./face/model.ts";
 import type { CallerRules } from "./http/callers.ts";
-import type { Limits } from "./liveness/open/limits.ts";
-import type { OpeningPolicy } from "./liveness/open/plan-session.ts";
-import type { DecisionRules } from "./liveness/result/record-result.ts";
-import type { Retention } from "./liveness/retain/retention.ts";
+import type { DecisionRules, Limits, OpeningPolicy, Retention } from "./liveness/model/settings.ts";
 import {
   clientKeys,
   emptyIsUnset,

@@ -1,7 +1,7 @@
 import { compact } from "../compact.ts";
 import { ApiError } from "../errors.ts";
-import type { Outbox, StoredEvent } from "../liveness/model/events.ts";
-import type { EventIndex, OutcomeIndex } from "../liveness/model/outcome-index.ts";
+import type { StoredEvent } from "../liveness/model/events.ts";
+import type { Ports } from "../liveness/model/ports.ts";
 import { createSemaphore } from "../semaphore.ts";
 
 export interface EventPage {
@@ -23,7 +23,7 @@ const maxReads = 16;
  * @throws ApiError 400 for a cursor that this service has not issued.
  */
 export async function readEventPage(
-  { outbox, eventIndex, outcomeIndex }: { outbox: Outbox; eventIndex: EventIndex; outcomeIndex: OutcomeIndex },
+  { outbox, eventIndex, outcomeIndex }: Pick<Ports, "outbox" | "eventIndex" | "outcomeIndex">,
   { after, top }: { after?: string | undefined; top: number },
 ): Promise<EventPage> {
   const asOf = await outcomeIndex.completeTo();

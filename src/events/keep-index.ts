@@ -1,17 +1,11 @@
-import type { Bookmarks } from "../liveness/model/bookmarks.ts";
 import type { OutcomeEntry } from "../liveness/model/events.ts";
-import type { Sessions } from "../liveness/model/sessions.ts";
+import type { Ports } from "../liveness/model/ports.ts";
 import { outcomeEntry } from "../liveness/result/announce.ts";
-import type { Retention } from "../liveness/retain/retention.ts";
 import { walkOn } from "../liveness/retain/walk.ts";
 import { dayMs, later } from "../time.ts";
 import type { EventDeps } from "./list-events.ts";
 
-export interface KeepIndexDeps extends EventDeps {
-  sessions: Sessions;
-  bookmarks: Bookmarks;
-  retention: Retention;
-}
+export type KeepIndexDeps = EventDeps & Pick<Ports, "sessions" | "bookmarks" | "retention">;
 
 /** An outcome gets its time before it is stored. That takes at most this long with all retries and the clocks' differences. */
 const storingMs = 60_000;

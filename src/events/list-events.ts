@@ -1,26 +1,15 @@
 import { compact } from "../compact.ts";
 import { ApiError } from "../errors.ts";
-import type { Clock } from "../liveness/model/clock.ts";
-import {
-  type DeliveryEntry,
-  type DeliveryMove,
-  type DeliverySchedule,
-  type Outbox,
-  retryOn,
-  type StoredEvent,
-} from "../liveness/model/events.ts";
-import { type Schedule, type ScheduleEntry, type SettledSession, shards } from "../liveness/model/schedule.ts";
+import { type DeliveryEntry, type DeliveryMove, retryOn, type StoredEvent } from "../liveness/model/events.ts";
+import type { Ports } from "../liveness/model/ports.ts";
+import { type ScheduleEntry, type SettledSession, shards } from "../liveness/model/schedule.ts";
 import { addToLists, type EventLists, removeFromLists } from "../liveness/retain/event-lists.ts";
 import { createSemaphore } from "../semaphore.ts";
 import { pendingTargets } from "./attempt.ts";
 import type { DeliveryTarget } from "./delivery-target.ts";
 
-export interface EventDeps extends EventLists {
+export interface EventDeps extends EventLists, Pick<Ports, "outbox" | "deliverySchedule" | "schedule" | "now"> {
   targets: readonly DeliveryTarget[];
-  outbox: Outbox;
-  deliverySchedule: DeliverySchedule;
-  schedule: Schedule;
-  now: Clock;
   onFailure(failure: { event?: string; shard?: number; cause: unknown }): void;
 }
 

@@ -1,12 +1,12 @@
 import { compact } from "../compact.ts";
-import type { Clock, NewId } from "../liveness/model/clock.ts";
-import { eventId, type Outbox, type StoredEvent } from "../liveness/model/events.ts";
+import { eventId, type StoredEvent } from "../liveness/model/events.ts";
+import type { Ports } from "../liveness/model/ports.ts";
 import { attempt, withResults } from "./attempt.ts";
 import type { DeliveryTarget } from "./delivery-target.ts";
 
 /** Delivers an event again, also to receivers that have it. Returns it with the results. */
 export async function redeliver(
-  { targets, outbox, now }: { targets: readonly DeliveryTarget[]; outbox: Outbox; now: Clock },
+  { targets, outbox, now }: Pick<Ports, "outbox" | "now"> & { targets: readonly DeliveryTarget[] },
   event: StoredEvent,
 ): Promise<StoredEvent> {
   const results = await attempt(
@@ -20,7 +20,7 @@ export async function redeliver(
 
 /** Sends a test event to a receiver, whatever types it accepts. */
 export async function sendTest(
-  { now, newId }: { now: Clock; newId: NewId },
+  { now, newId }: Pick<Ports, "now" | "newId">,
   target: DeliveryTarget,
 ): Promise<{ id: string; delivered: boolean; cause?: string }> {
   const nowMs = now();

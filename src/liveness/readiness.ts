@@ -1,10 +1,7 @@
 import { compact } from "../compact.ts";
 import { ApiError } from "../errors.ts";
-import type { FaceService } from "../face/client/face-service.ts";
 import type { Clock } from "./model/clock.ts";
-import type { Images } from "./model/images.ts";
-import type { Schedule } from "./model/schedule.ts";
-import type { Sessions } from "./model/sessions.ts";
+import type { Ports } from "./model/ports.ts";
 
 export interface NotReady {
   part: "sessions" | "images" | "face";
@@ -37,13 +34,7 @@ const overdueMs = 15 * 60_000;
 /** The check takes sixteen small queries, so that no session is overdue is cached for longer. */
 const rememberInTimeMs = 60_000;
 
-export function createReadiness(deps: {
-  face: FaceService;
-  sessions: Pick<Sessions, "probe">;
-  schedule: Pick<Schedule, "oldestDue">;
-  images: Pick<Images, "probe">;
-  now: Clock;
-}): Readiness {
+export function createReadiness(deps: Pick<Ports, "face" | "sessions" | "schedule" | "images" | "now">): Readiness {
   const askFace = remember(() => check("face", deps.face.probe()), rememberFaceMs, deps.now);
   let wasInTime = Number.NEGATIVE_INFINITY;
 

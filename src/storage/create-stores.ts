@@ -1,14 +1,5 @@
-import type { Creations } from "../liveness/model/creations.ts";
-import type { Devices } from "../liveness/model/devices.ts";
-import type { DeliverySchedule, Outbox } from "../liveness/model/events.ts";
-import type { EventIndex, OutcomeIndex } from "../liveness/model/outcome-index.ts";
-import type { Removals } from "../liveness/model/removals.ts";
-import type { Schedule } from "../liveness/model/schedule.ts";
+import type { Stores } from "../liveness/model/ports.ts";
 import type { StoredSession } from "../liveness/model/session.ts";
-import type { SessionImages } from "../liveness/model/session-images.ts";
-import type { Sessions } from "../liveness/model/sessions.ts";
-import type { StoredItems } from "../liveness/model/stored-items.ts";
-import type { Users } from "../liveness/model/users.ts";
 import type { StorageTables } from "./azure/table.ts";
 import { createCreations, createWriteCache } from "./stores/creations.ts";
 import { createDevices } from "./stores/devices.ts";
@@ -22,23 +13,8 @@ import { createSessions } from "./stores/sessions.ts";
 import { createStoredItems } from "./stores/stored-items.ts";
 import { createUsers } from "./stores/users.ts";
 
-export interface TableStores {
-  creations: Creations;
-  sessions: Sessions;
-  removals: Removals;
-  schedule: Schedule;
-  devices: Devices;
-  sessionImages: SessionImages;
-  storedItems: StoredItems;
-  users: Users;
-  outbox: Outbox;
-  deliverySchedule: DeliverySchedule;
-  outcomeIndex: OutcomeIndex;
-  eventIndex: EventIndex;
-}
-
 /** All stores on tables. They share one cache of sessions that this process has committed. */
-export function createTableStores(tables: StorageTables): TableStores {
+export function createTableStores(tables: StorageTables): Stores {
   const cache = createWriteCache<StoredSession>();
   const deliverySchedule = createDeliverySchedule(tables);
   return {

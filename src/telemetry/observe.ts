@@ -1,14 +1,13 @@
 import type { InvocationContext, TimerHandler } from "@azure/functions";
-import type { App } from "../app.ts";
 import type { RequestHandler } from "../http/endpoint.ts";
 import type { Creations } from "../liveness/model/creations.ts";
+import type { Ports, Stores } from "../liveness/model/ports.ts";
 import type { SessionRecord } from "../liveness/model/session.ts";
 import type { Sessions } from "../liveness/model/sessions.ts";
 import type { MaintenanceSummary } from "../liveness/retain/maintain.ts";
-import type { TableStores } from "../storage/create-stores.ts";
 import type { Invocation, ServiceCall, Telemetry } from "./telemetry.ts";
 
-type Services = Pick<App, keyof TableStores | "face" | "images" | "bookmarks">;
+type Services = Pick<Ports, keyof Stores | "face" | "images" | "bookmarks">;
 
 /** Wraps the services: each call is a span `{service}.{method}`, and creations, attempts and decisions are counted. */
 export function observeServices<T extends Services>(services: T, telemetry: Telemetry): T {

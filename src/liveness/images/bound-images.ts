@@ -1,13 +1,8 @@
-import type { Clock } from "../model/clock.ts";
-import type { Devices } from "../model/devices.ts";
-import type { HeldImageName, Images, StoredImageFacts } from "../model/images.ts";
+import type { HeldImageName, StoredImageFacts } from "../model/images.ts";
+import type { Ports } from "../model/ports.ts";
 import type { Version } from "../model/references.ts";
 
-export interface BoundImageDeps {
-  images: Images;
-  devices: Devices;
-  now: Clock;
-}
+export type BoundImageDeps = Pick<Ports, "images" | "devices" | "now">;
 
 /** Notes at the device that the image is bound to it. Returns the note's version. */
 export function noteBinding({ devices, now }: BoundImageDeps, device: string, name: HeldImageName): Promise<Version> {

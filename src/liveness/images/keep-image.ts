@@ -1,15 +1,13 @@
 import { compact } from "../../compact.ts";
 import type { Caller } from "../model/caller.ts";
 import type { HeldImageName, NewImage, Permits, StoredImageFacts } from "../model/images.ts";
+import type { Ports } from "../model/ports.ts";
 import type { Version } from "../model/references.ts";
-import type { Limits } from "../open/limits.ts";
 import { type BoundImageDeps, noteBinding, removeVersion, settleNote } from "./bound-images.ts";
 import { heldImageName, ownFolder } from "./find-image.ts";
 import { inspectImage } from "./inspect-image.ts";
 
-export interface KeepImageDeps extends BoundImageDeps {
-  limits: Pick<Limits, "ownerImages">;
-}
+export type KeepImageDeps = Pick<Ports, "images" | "devices" | "now" | "limits">;
 
 export interface ImageToKeep {
   referenceImageId: string;

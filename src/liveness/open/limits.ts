@@ -1,26 +1,12 @@
 import { deviceLockedOut, rateLimitExceeded } from "../../api-errors.ts";
 import { iso } from "../../time.ts";
 import { type Caller, type CountedFor, services } from "../model/caller.ts";
-import type { Clock } from "../model/clock.ts";
-import type { Creations, Reserved } from "../model/creations.ts";
-import type { Devices } from "../model/devices.ts";
+import type { Reserved } from "../model/creations.ts";
 import type { Admit, Guard, GuardChange } from "../model/guard.ts";
+import type { Ports } from "../model/ports.ts";
 import type { Decision } from "../model/session.ts";
+import type { Limits } from "../model/settings.ts";
 import type { Plan } from "./plan-session.ts";
-
-/** Creation limits, and the lock-out after successive rejections. */
-export interface Limits {
-  /** Creations per device within the window. */
-  creations: number;
-  /** Creations per principal within the window, on all its devices. */
-  ownerCreations: number;
-  /** Reference images that a user may keep. */
-  ownerImages: number;
-  windowSeconds: number;
-  /** Rejected outcomes in a row that lock a device out. */
-  lockoutRejections: number;
-  lockoutSeconds: number;
-}
 
 /**
  * Admits a creation and records it in the guard.
@@ -109,12 +95,7 @@ export function countOutcome(guard: Guard | undefined, decision: Decision, nowMs
 }
 
 /** The places of a creation: among the sessions of its device, and for a user among all of the user's sessions. */
-export interface PlaceDeps {
-  creations: Creations;
-  devices: Devices;
-  now: Clock;
-  limits: Limits;
-}
+export type PlaceDeps = Pick<Ports, "creations" | "devices" | "now" | "limits">;
 
 /** Admits the creation to its device. */
 export function admission({ limits }: Pick<PlaceDeps, "limits">, { creation }: Plan): Admit {

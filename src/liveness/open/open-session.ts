@@ -8,9 +8,8 @@ import { heldImageName } from "../images/find-image.ts";
 import type { Caller } from "../model/caller.ts";
 import type { Reserved } from "../model/creations.ts";
 import type { Images, NewImage } from "../model/images.ts";
-import type { Schedule } from "../model/schedule.ts";
+import type { Ports } from "../model/ports.ts";
 import type { SessionRecord } from "../model/session.ts";
-import type { Users } from "../model/users.ts";
 import { admission, ignoreErrors, refundDevicePlace, refundPlaces, takeOwnerPlace } from "./limits.ts";
 import {
   type CheckedImage,
@@ -22,11 +21,7 @@ import {
 } from "./plan-session.ts";
 import { type RepeatDeps, type Repeated, repeatCreation } from "./repeat-creation.ts";
 
-export interface OpenSessionDeps extends PlanDeps, RepeatDeps {
-  schedule: Schedule;
-  images: Images;
-  users: Users;
-}
+export type OpenSessionDeps = PlanDeps & RepeatDeps & Pick<Ports, "schedule" | "images" | "users">;
 
 export interface OpenedSession {
   created: CreatedSession;

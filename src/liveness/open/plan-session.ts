@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { deviceSetInClientDisabled, invalidRequestBody } from "../../api-errors.ts";
 import { compact } from "../../compact.ts";
 import { carryOver, isCarried } from "../../face/carry-over.ts";
-import type { FaceService } from "../../face/client/face-service.ts";
 import type { CreateRequest } from "../../face/codec.ts";
 import {
   type ApiVersion,
@@ -13,10 +12,11 @@ import {
 } from "../../face/model.ts";
 import { inspectImage } from "../images/inspect-image.ts";
 import type { Caller } from "../model/caller.ts";
-import type { Clock, NewId } from "../model/clock.ts";
 import type { CreationKey } from "../model/creations.ts";
 import type { ImageFacts } from "../model/images.ts";
+import type { Ports } from "../model/ports.ts";
 import type { SessionRecord } from "../model/session.ts";
+import type { OpeningPolicy } from "../model/settings.ts";
 import { collectDueOn, sessionLifeMs } from "../retain/retention.ts";
 import { deriveUserId } from "./derived-user-id.ts";
 import { countedFor } from "./limits.ts";
@@ -28,15 +28,6 @@ export interface OpenSessionCommand extends CreateRequest {
   caller: Caller;
   /** A repeat with the same key returns the same session. */
   idempotencyKey?: string;
-}
-
-/** Operator's rules for every session. */
-export interface OpeningPolicy {
-  allowDeviceSetInClient: boolean;
-  /** Lowest match confidence that a session may accept, 0 to 1. */
-  confidenceFloor: number;
-  /** Secret with which user ids are derived. Present where the upstream version requires a user id. Never logged or stored. */
-  userIdKey?: string;
 }
 
 /** A creation in progress for longer counts as crashed. */
@@ -62,12 +53,7 @@ export interface Plan {
   key: CreationKey;
 }
 
-export interface PlanDeps {
-  face: FaceService;
-  now: Clock;
-  newId: NewId;
-  policy: OpeningPolicy;
-}
+export type PlanDeps = Pick<Ports, "face" | "now" | "newId" | "policy">;
 
 /**
  * Checks a creation and plans it. Nothing is read or written.

@@ -1,16 +1,15 @@
 import { creationInProgress, idempotencyKeyReused, sessionAlreadyUsed } from "../../api-errors.ts";
 import { compact } from "../../compact.ts";
 import type { CreatedSession, SessionState } from "../../face/model.ts";
-import type { Creations, Reserved } from "../model/creations.ts";
+import type { Reserved } from "../model/creations.ts";
+import type { Ports } from "../model/ports.ts";
 import type { SessionRecord, StoredSession } from "../model/session.ts";
 import { cancelSession } from "../result/get-session.ts";
 import type { RecordResultDeps } from "../result/record-result.ts";
 import { admission, ignoreErrors, refundOwnerPlace, refundPlaces, takeOwnerPlace } from "./limits.ts";
 import type { Plan } from "./plan-session.ts";
 
-export interface RepeatDeps extends RecordResultDeps {
-  creations: Creations;
-}
+export type RepeatDeps = RecordResultDeps & Pick<Ports, "creations">;
 
 /** Either the session of the first request, or a place in which to open another one. */
 export type Repeated =

@@ -1,18 +1,12 @@
 import { deviceMismatch } from "../../api-errors.ts";
 import { isCorrelationId } from "../../face/model.ts";
-import type { Clock } from "../model/clock.ts";
-import type { Devices } from "../model/devices.ts";
+import type { Ports } from "../model/ports.ts";
 import type { StoredSession } from "../model/session.ts";
 import type { Sessions } from "../model/sessions.ts";
-import { countBound, type Limits, refundCreation } from "../open/limits.ts";
+import { countBound, refundCreation } from "../open/limits.ts";
 import { updateRecord } from "./update-record.ts";
 
-export interface BindDeviceDeps {
-  sessions: Sessions;
-  devices: Devices;
-  now: Clock;
-  limits: Limits;
-}
+export type BindDeviceDeps = Pick<Ports, "sessions" | "devices" | "now" | "limits">;
 
 /**
  * Moves a session whose device was set in the client to that device, as soon as the service's result or the app names it.

@@ -2,10 +2,9 @@ import { sessionNotFound } from "../../api-errors.ts";
 import { compact } from "../../compact.ts";
 import type { SessionKind, SessionState } from "../../face/model.ts";
 import { type Caller, mayUse } from "../model/caller.ts";
-import type { Clock } from "../model/clock.ts";
+import type { Ports } from "../model/ports.ts";
 import { type AuditRecord, isUsedUp, type SessionRecord, type StoredSession } from "../model/session.ts";
-import type { Sessions } from "../model/sessions.ts";
-import { pruneDueOn, type Retention } from "../retain/retention.ts";
+import { pruneDueOn } from "../retain/retention.ts";
 import { endedAttempts, type RecordResultDeps, recordResult } from "./record-result.ts";
 import { viewSession } from "./session-view.ts";
 
@@ -18,7 +17,7 @@ const sessionIdShape = /^[\w-]{1,64}$/;
  * @throws ApiError `SessionNotFound`, also for sessions of other principals.
  */
 export async function findSession(
-  { sessions }: { sessions: Sessions },
+  { sessions }: Pick<Ports, "sessions">,
   caller: Caller,
   sessionId: string,
 ): Promise<StoredSession> {
@@ -112,16 +111,13 @@ export async function cancelSession(deps: RecordResultDeps, stored: StoredSessio
  * Whether the Face routes no longer show the session: it was deleted, or its retention has ended. By the clock, so that it is
  * hidden in time even if the timer is late.
  */
-function isHidden(
-  { now, retention }: { now: Clock; retention: Retention },
-  { record, prunedOn }: StoredSession,
-): boolean {
+function isHidden({ now, retention }: Pick<Ports, "now" | "retention">, { record, prunedOn }: StoredSession): boolean {
   return prunedOn !== undefined || now() >= Date.parse(pruneDueOn(record.createdOn, retention));
 }
 
 /** @throws ApiError `SessionNotFound`, as the service does for sessions that were deleted or have expired. */
 export async function findLiveSession(
-  deps: { sessions: Sessions; now: Clock; retention: Retention },
+  deps: Pick<Ports, "sessions" | "now" | "retention">,
   caller: Caller,
   kind: SessionKind,
   sessionId: string,

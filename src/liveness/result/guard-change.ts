@@ -1,11 +1,10 @@
-import type { Clock } from "../model/clock.ts";
-import type { Devices } from "../model/devices.ts";
+import type { Ports } from "../model/ports.ts";
 import type { SessionRecord, StoredSession } from "../model/session.ts";
-import { countOutcome, countsForLockout, isLockedOut, type Limits } from "../open/limits.ts";
+import { countOutcome, countsForLockout, isLockedOut } from "../open/limits.ts";
 
 /** The outcome's change to the guard that counts the session. */
 export async function guardChange(
-  { devices, now, limits }: { devices: Devices; now: Clock; limits: Limits },
+  { devices, now, limits }: Pick<Ports, "devices" | "now" | "limits">,
   stored: StoredSession,
   before: SessionRecord,
   { decision, deviceCorrelationId }: SessionRecord,

@@ -2,8 +2,8 @@ import { sessionNotFound } from "../../api-errors.ts";
 import { compact } from "../../compact.ts";
 import type { Attempt, SessionKind, SessionListItem, VerifyReference } from "../../face/model.ts";
 import { type Caller, ownerFilter } from "../model/caller.ts";
+import type { Ports } from "../model/ports.ts";
 import { type AuditRecord, attemptsAllowed, isUsedUp, type StoredSession } from "../model/session.ts";
-import type { Sessions } from "../model/sessions.ts";
 import { shownSince, tokenIsOver } from "../retain/retention.ts";
 import { attemptFor } from "./digest-visibility.ts";
 import { findLiveSession, findSession } from "./get-session.ts";
@@ -12,7 +12,7 @@ import { viewAttempt } from "./session-view.ts";
 
 /** Sessions of one kind that have not expired at the service and that the caller may see, ascending by id, after `start`. */
 export async function listSessions(
-  { sessions, now, retention }: Pick<RecordResultDeps, "sessions" | "now" | "retention">,
+  { sessions, now, retention }: Pick<Ports, "sessions" | "now" | "retention">,
   caller: Caller,
   kind: SessionKind,
   page: { start?: string | undefined; top: number },
@@ -72,7 +72,7 @@ export async function readAuditTrail(
  * @throws ApiError `SessionNotFound`.
  */
 export async function readStoredEntries(
-  deps: { sessions: Sessions },
+  deps: Pick<Ports, "sessions">,
   caller: Caller,
   sessionId: string,
 ): Promise<AuditRecord[]> {

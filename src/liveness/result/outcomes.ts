@@ -1,16 +1,11 @@
 import { compact } from "../../compact.ts";
 import { dayMs, iso } from "../../time.ts";
-import type { Clock } from "../model/clock.ts";
 import type { OutcomeEntry } from "../model/events.ts";
-import type { OutcomeIndex, OutcomeQuery } from "../model/outcome-index.ts";
+import type { OutcomeQuery } from "../model/outcome-index.ts";
+import type { Ports } from "../model/ports.ts";
 import { type Decision, decisions } from "../model/session.ts";
-import type { Retention } from "../retain/retention.ts";
 
-export interface OutcomesDeps {
-  outcomeIndex: OutcomeIndex;
-  retention: Pick<Retention, "outcomeDays">;
-  now: Clock;
-}
+export type OutcomesDeps = Pick<Ports, "outcomeIndex" | "retention" | "now">;
 
 /** Outcomes that were created before this time are past their retention and not shown, even if they still exist. */
 function oldestShown({ retention, now }: OutcomesDeps): string {

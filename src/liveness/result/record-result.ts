@@ -3,42 +3,35 @@ import { isCarried } from "../../face/carry-over.ts";
 import type { FaceService } from "../../face/client/face-service.ts";
 import { type Attempt, auditEntryId, byEntryId, type SessionState } from "../../face/model.ts";
 import { iso } from "../../time.ts";
-import type { Clock, NewId } from "../model/clock.ts";
-import type { Devices } from "../model/devices.ts";
-import type { DeliverySchedule, Publish, StoredEvent } from "../model/events.ts";
-import type { Removals } from "../model/removals.ts";
+import type { StoredEvent } from "../model/events.ts";
+import type { Ports } from "../model/ports.ts";
 import { type AuditRecord, isUsedUp, type SessionRecord, type StoredSession } from "../model/session.ts";
 import type { SessionImages } from "../model/session-images.ts";
-import type { Sessions } from "../model/sessions.ts";
-import { ignoreErrors, type Limits } from "../open/limits.ts";
+import type { DecisionRules } from "../model/settings.ts";
+import { ignoreErrors } from "../open/limits.ts";
 import { imagesOf } from "../retain/purge-session.ts";
-import { type Retention, tokenIsOver } from "../retain/retention.ts";
+import { tokenIsOver } from "../retain/retention.ts";
 import { announce, createEventIds, firstDelivery, isMovedSince } from "./announce.ts";
 import { bindDevice } from "./bind-device.ts";
 import { decide, type Evidence, hasIntegrityFailure, sameDigest } from "./decision.ts";
 import { guardChange, newLockout } from "./guard-change.ts";
 import { updateRecord } from "./update-record.ts";
 
-export interface RecordResultDeps {
-  face: FaceService;
-  sessions: Sessions;
-  removals: Removals;
-  devices: Devices;
-  sessionImages: SessionImages;
-  now: Clock;
-  rules: DecisionRules;
-  limits: Limits;
-  retention: Retention;
-  newId: NewId;
-  deliverySchedule: DeliverySchedule;
-  publish: Publish;
-}
-
-/** Operator's rules for every decision. */
-export interface DecisionRules {
-  /** A session is accepted only with the client's digest. */
-  requireClientDigest: boolean;
-}
+export type RecordResultDeps = Pick<
+  Ports,
+  | "face"
+  | "sessions"
+  | "removals"
+  | "devices"
+  | "sessionImages"
+  | "deliverySchedule"
+  | "publish"
+  | "now"
+  | "newId"
+  | "rules"
+  | "limits"
+  | "retention"
+>;
 
 export interface RecordedResult {
   stored: StoredSession;

@@ -2,14 +2,12 @@ import { compact } from "../../compact.ts";
 import { createSemaphore } from "../../semaphore.ts";
 import { type Caller, mayUse, ownerFilter } from "../model/caller.ts";
 import type { Page } from "../model/page.ts";
+import type { Ports } from "../model/ports.ts";
 import type { SessionRecord } from "../model/session.ts";
-import type { SessionImages } from "../model/session-images.ts";
-import type { Sessions } from "../model/sessions.ts";
-import type { Users } from "../model/users.ts";
 
 /** Whether the caller is a trusted service or the user who opened the image's session. */
 export async function maySeeImage(
-  { sessions, sessionImages }: { sessions: Sessions; sessionImages: SessionImages },
+  { sessions, sessionImages }: Pick<Ports, "sessions" | "sessionImages">,
   caller: Caller,
   sessionImageId: string,
 ): Promise<boolean> {
@@ -24,7 +22,7 @@ export async function maySeeImage(
  * so that users cannot distinguish an unknown device from one of other users.
  */
 export async function listDeviceSessions(
-  { sessions }: { sessions: Sessions },
+  { sessions }: Pick<Ports, "sessions">,
   caller: Caller,
   device: string,
   { top, continuationToken }: { top: number; continuationToken?: string | undefined },
@@ -41,7 +39,7 @@ const maxReads = 16;
  * be shorter than `top`.
  */
 export async function listUserSessions(
-  { users, sessions }: { users: Users; sessions: Sessions },
+  { users, sessions }: Pick<Ports, "users" | "sessions">,
   caller: Caller,
   userCorrelationId: string,
   query: { top: number; continuationToken?: string | undefined },

@@ -1,13 +1,8 @@
 import { createHash } from "node:crypto";
-import type { Clock, NewId } from "../model/clock.ts";
-import { eventId, type Outbox, type Publish, undelivered } from "../model/events.ts";
+import { eventId, undelivered } from "../model/events.ts";
+import type { Ports } from "../model/ports.ts";
 
-export interface AnnounceErasureDeps {
-  outbox: Outbox;
-  publish: Publish;
-  now: Clock;
-  newId: NewId;
-}
+export type AnnounceErasureDeps = Pick<Ports, "outbox" | "publish" | "now" | "newId">;
 
 const erasures = {
   device: { type: "liveness.device.erased", property: "deviceCorrelationIdSha256" },

@@ -1,31 +1,17 @@
 import { serverBusy } from "../../api-errors.ts";
-import type { FaceService } from "../../face/client/face-service.ts";
-import type { Creations } from "../model/creations.ts";
-import type { Devices } from "../model/devices.ts";
-import type { HeldImageName, Images } from "../model/images.ts";
-import type { Removals } from "../model/removals.ts";
-import type { EntryKey, Schedule } from "../model/schedule.ts";
+import type { HeldImageName } from "../model/images.ts";
+import type { Ports } from "../model/ports.ts";
+import type { EntryKey } from "../model/schedule.ts";
 import type { StoredSession } from "../model/session.ts";
-import type { SessionImages } from "../model/session-images.ts";
-import type { Sessions } from "../model/sessions.ts";
-import type { Users } from "../model/users.ts";
 import { type AnnounceErasureDeps, announceErasure } from "./announce-erasure.ts";
 import { type ForgetDeps, forgetEvents } from "./event-lists.ts";
-import { purgeSession } from "./purge-session.ts";
-import { collectDueOn, pruneDueOn, purgeDueOn, type Retention } from "./retention.ts";
+import { type PurgeDeps, purgeSession } from "./purge-session.ts";
+import { collectDueOn, pruneDueOn, purgeDueOn } from "./retention.ts";
 
-export interface EraseDeps extends AnnounceErasureDeps, ForgetDeps {
-  face: FaceService;
-  creations: Creations;
-  sessions: Sessions;
-  removals: Removals;
-  schedule: Schedule;
-  devices: Devices;
-  sessionImages: SessionImages;
-  images: Images;
-  users: Users;
-  retention: Retention;
-}
+export type EraseDeps = AnnounceErasureDeps &
+  ForgetDeps &
+  PurgeDeps &
+  Pick<Ports, "face" | "creations" | "schedule" | "images" | "retention">;
 
 /** Numbers of removed items, of this call. */
 export interface Erased {

@@ -1,13 +1,9 @@
-import type { DeliverySchedule, EventRef, Outbox, StoredEvent } from "../model/events.ts";
-import { retryOn } from "../model/events.ts";
-import type { EventIndex, OutcomeIndex } from "../model/outcome-index.ts";
+import { type EventRef, retryOn, type StoredEvent } from "../model/events.ts";
+import type { Ports } from "../model/ports.ts";
 import type { SessionRecord } from "../model/session.ts";
 
 /** The lists across devices. */
-export interface EventLists {
-  outcomeIndex: OutcomeIndex;
-  eventIndex: EventIndex;
-}
+export type EventLists = Pick<Ports, "outcomeIndex" | "eventIndex">;
 
 /** Adds events, and the outcomes that they announce, to the lists. */
 export async function addToLists(
@@ -26,10 +22,7 @@ export async function removeFromLists(
   await Promise.all([outcomeIndex.remove(events.flatMap(({ outcome }) => outcome ?? [])), eventIndex.remove(events)]);
 }
 
-export interface ForgetDeps extends EventLists {
-  outbox: Outbox;
-  deliverySchedule: DeliverySchedule;
-}
+export type ForgetDeps = EventLists & Pick<Ports, "outbox" | "deliverySchedule">;
 
 /** Removes what leads to a session's events: their entries in the schedule and in the lists, but not the events. */
 export async function forgetEvents(deps: ForgetDeps, record: SessionRecord): Promise<void> {

@@ -14,7 +14,7 @@ import { collectDueOn, pruneDueOn, purgeDueOn, sessionLifeMs, tokenIsOver } from
 
 /** The phases of a due session. */
 
-export interface PhaseDeps extends EraseDeps, RecordResultDeps {}
+export type PhaseDeps = EraseDeps & RecordResultDeps;
 
 export type PhaseOutcome = "collected" | "pruned" | "purged" | "abandoned";
 

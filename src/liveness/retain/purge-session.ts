@@ -1,10 +1,5 @@
-import type { Clock } from "../model/clock.ts";
-import type { Devices } from "../model/devices.ts";
-import type { Removals } from "../model/removals.ts";
+import type { Ports } from "../model/ports.ts";
 import type { AuditRecord, SessionRecord, StoredSession } from "../model/session.ts";
-import type { SessionImages } from "../model/session-images.ts";
-import type { Sessions } from "../model/sessions.ts";
-import type { Users } from "../model/users.ts";
 import { refundCreation } from "../open/limits.ts";
 
 /** The images of the attempts in these entries. */
@@ -12,14 +7,7 @@ export function imagesOf(entries: readonly AuditRecord[]): string[] {
   return entries.flatMap(({ entry }) => entry.result?.sessionImageId ?? []);
 }
 
-export interface PurgeDeps {
-  sessions: Sessions;
-  removals: Removals;
-  sessionImages: SessionImages;
-  devices: Devices;
-  users: Users;
-  now: Clock;
-}
+export type PurgeDeps = Pick<Ports, "sessions" | "removals" | "sessionImages" | "devices" | "users" | "now">;
 
 /**
  * Removes a session with all references to it.

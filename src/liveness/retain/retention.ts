@@ -1,4 +1,5 @@
 import { dayMs, hourMs, iso, later, minuteMs } from "../../time.ts";
+import type { Retention } from "../model/settings.ts";
 
 /** Sessions expire at the service 48 hours after their creation, whatever the life of their token. */
 export const sessionLifeMs = 48 * hourMs;
@@ -8,16 +9,6 @@ export const longestTokenMs = dayMs;
 
 /** An attempt that began just before the token's end may end until then. */
 const lastAttemptMs = 2 * minuteMs;
-
-/** Operator's retention settings. */
-export interface Retention {
-  /** Age of a session at which the service's session and an uploaded image are removed. */
-  sessionHours: number;
-  /** Age of a session at which its outcome and audit entries are removed. */
-  outcomeDays: number;
-  /** Age at which held reference images are removed. Default: never. */
-  referenceImageDays?: number;
-}
 
 /** When the timer fetches a session's result. RFC 3339, as all times here. */
 export function collectDueOn(tokenExpiresOn: string): string {

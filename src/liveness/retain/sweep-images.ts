@@ -1,13 +1,11 @@
 import { ApiError } from "../../errors.ts";
 import { type BoundImageDeps, removeVersion } from "../images/bound-images.ts";
-import type { Bookmarks } from "../model/bookmarks.ts";
 import type { HeldImageName, ImageName, Images, ListedImage } from "../model/images.ts";
-import { longestTokenMs, type Retention } from "./retention.ts";
+import type { Ports } from "../model/ports.ts";
+import { longestTokenMs } from "./retention.ts";
 import { walkOn } from "./walk.ts";
 
-export interface SweepDeps extends BoundImageDeps {
-  bookmarks: Bookmarks;
-  retention: Retention;
+export interface SweepDeps extends BoundImageDeps, Pick<Ports, "bookmarks" | "retention"> {
   onFailure(failure: { image?: string; cause: unknown }): void;
 }
 

@@ -1,20 +1,12 @@
 import { createSemaphore } from "../../semaphore.ts";
 import { dayMs, hourMs, iso } from "../../time.ts";
-import type { Bookmarks } from "../model/bookmarks.ts";
-import type { Clock } from "../model/clock.ts";
-import type { Images } from "../model/images.ts";
-import type { Schedule } from "../model/schedule.ts";
-import type { FoundItem, ItemOf, StoredItems, WalkedCollection } from "../model/stored-items.ts";
-import { type Retention, sessionLifeMs } from "./retention.ts";
+import type { Ports } from "../model/ports.ts";
+import type { FoundItem, ItemOf, WalkedCollection } from "../model/stored-items.ts";
+import { sessionLifeMs } from "./retention.ts";
 import { walkOn } from "./walk.ts";
 
-export interface SweepItemsDeps {
-  storedItems: StoredItems;
-  schedule: Schedule;
-  images: Images;
-  bookmarks: Bookmarks;
-  now: Clock;
-  retention: Retention;
+export interface SweepItemsDeps
+  extends Pick<Ports, "storedItems" | "schedule" | "images" | "bookmarks" | "now" | "retention"> {
   onFailure(failure: { collection?: WalkedCollection; key?: string; cause: unknown }): void;
 }
 

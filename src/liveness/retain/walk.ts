@@ -1,6 +1,6 @@
-import type { Bookmarks, WalkName } from "../model/bookmarks.ts";
-import type { Clock } from "../model/clock.ts";
+import type { WalkName } from "../model/bookmarks.ts";
 import type { Page } from "../model/page.ts";
+import type { Ports } from "../model/ports.ts";
 
 /** A scan that takes several runs of the timer. */
 export interface Walk<T> {
@@ -21,7 +21,7 @@ const maxPages = 5;
  * @returns the sum of the results of `visit`. A failure is reported to `onFailure` and ends this run of the scan.
  */
 export async function walkOn<T>(
-  deps: { bookmarks: Bookmarks; now: Clock; onFailure(failure: { cause: unknown }): void },
+  deps: Pick<Ports, "bookmarks" | "now"> & { onFailure(failure: { cause: unknown }): void },
   walk: Walk<T>,
   deadline: number,
 ): Promise<number> {

@@ -7,15 +7,15 @@ import type { Bookmarks } from "../../../src/liveness/model/bookmarks.ts";
 import type { Caller } from "../../../src/liveness/model/caller.ts";
 import type { Clock } from "../../../src/liveness/model/clock.ts";
 import type { Images } from "../../../src/liveness/model/images.ts";
+import type { Ports, Stores } from "../../../src/liveness/model/ports.ts";
 import type { SessionRecord } from "../../../src/liveness/model/session.ts";
 import type { OpenSessionDeps } from "../../../src/liveness/open/open-session.ts";
 import type { OpenSessionCommand } from "../../../src/liveness/open/plan-session.ts";
 import type { RecordResultDeps } from "../../../src/liveness/result/record-result.ts";
 import type { MaintainDeps, MaintenanceFailure } from "../../../src/liveness/retain/maintain.ts";
-import type { Retention } from "../../../src/liveness/retain/retention.ts";
 import { defaultRetryPolicy } from "../../../src/storage/azure/send-request.ts";
 import type { StorageTables } from "../../../src/storage/azure/table.ts";
-import { createTableStores, type TableStores } from "../../../src/storage/create-stores.ts";
+import { createTableStores } from "../../../src/storage/create-stores.ts";
 import { type Calls, createCalls, type Hook, type Outcome, outcomeOf } from "./calls.ts";
 import { createFakeFaceService, createService, type Service } from "./face-service.ts";
 import { type Blobs, createBlobs, createFakeBookmarks, createFakeImages } from "./image-store.ts";
@@ -53,7 +53,7 @@ export interface Process {
   calls: Calls;
   deps: OpenSessionDeps &
     RecordResultDeps &
-    TableStores & { retention: Retention; bookmarks: Bookmarks; targets: readonly DeliveryTarget[] };
+    Pick<Ports, keyof Stores | "retention" | "bookmarks"> & { targets: readonly DeliveryTarget[] };
   /** Dependencies of a run. Defaults: no effective rate limit, one worker; failures are collected in `failures`. */
   maintenance(options?: Partial<MaintainDeps>): MaintainDeps & { failures: MaintenanceFailure[] };
   /** Runs an operation until it ends or the process is stopped. */

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import { readConfig } from "../../../../src/config.ts";
 import type { Guard } from "../../../../src/liveness/model/guard.ts";
+import type { Limits } from "../../../../src/liveness/model/settings.ts";
 import {
   admit,
   admitOwner,
@@ -10,7 +11,6 @@ import {
   countOutcome,
   countsForLockout,
   endLockout,
-  type Limits,
   refundCreation,
 } from "../../../../src/liveness/open/limits.ts";
 import { faultsOf, minimal } from "../../fakes/settings.ts";
