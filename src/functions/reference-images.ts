@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { serverBusy } from "../api-errors.ts";
 import { compact } from "../compact.ts";
 import { ApiError } from "../errors.ts";
 import { referenceId } from "../face/versions/request-fields.ts";
@@ -160,8 +161,7 @@ const refusals: Record<Refused["refusal"], () => ApiError> = {
       "TooManyReferenceImages",
       "The user has reached the limit of reference images. Delete one first.",
     ),
-  changedConcurrently: () =>
-    new ApiError(503, "ServerBusy", "The image is being changed concurrently.", { retryAfter: "1" }),
+  changedConcurrently: () => serverBusy("The image is being changed concurrently."),
 };
 
 /**

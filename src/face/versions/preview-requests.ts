@@ -1,8 +1,6 @@
 import * as z from "zod";
 import { invalidMediaType } from "../../api-errors.ts";
-import { compact } from "../../compact.ts";
 import type { ErrorDetail } from "../../errors.ts";
-import { carryOver, modelVersionFields } from "../carry-over.ts";
 import type { CreateRequest, RequestBody } from "../codec.ts";
 import { isRecord } from "../json.ts";
 import type { ApiVersion, SessionKind, SessionRequest, VerifyImage } from "../model.ts";
@@ -16,7 +14,8 @@ import {
   readForm,
   writeImage,
 } from "./multipart.ts";
-import { invalidField, parseRequest, referenceImageId, requestMeta } from "./request-fields.ts";
+import { fieldsFor, invalidField, parseRequest, type RequestFields, toCreateRequest } from "./parse-request.ts";
+import { referenceImageId, requestMeta } from "./request-fields.ts";
 
 /** Create requests of the previews: JSON, or a form with the same JSON in one part and the image in another. */
 
@@ -24,26 +23,10 @@ const imageName = "VerifyImage";
 /** The app's additional fields, which may also be parts of their own. */
 const additionNames = ["referenceImageId", "expectedReferenceImageId", "clientReferenceId"];
 
-/** The fields of a create request of either preview and kind, with defaults. */
-export interface PreviewRequest {
-  livenessOperationMode: SessionRequest["livenessOperationMode"];
-  deviceCorrelationId?: string | null | undefined;
-  deviceCorrelationIdSetInClient: boolean;
-  authTokenTimeToLiveInSeconds: number;
-  sendResultsToClient?: boolean | undefined;
-  enableSessionImage?: boolean | undefined;
-  livenessSingleModalModel?: string | undefined;
-  returnVerifyImageHash?: boolean | undefined;
-  verifyConfidenceThreshold?: number | undefined;
-  referenceImageId?: string | undefined;
-  expectedReferenceImageId?: string | undefined;
-  clientReferenceId?: string | undefined;
-}
-
 /** Throws `ApiError` 400 with the codes and messages of the service, 415 for a form of kind `liveness`. */
 export function decodePreviewRequest(
   version: ApiVersion,
-  schema: z.ZodType<PreviewRequest>,
+  schema: z.ZodType<RequestFields>,
   kind: SessionKind,
   body: RequestBody,
 ): CreateRequest {
@@ -99,19 +82,6 @@ function expectationProblems(value: Record<string, unknown>): ErrorDetail[] {
   return isBoth ? [invalidField("expectedReferenceImageId", "Only for sessions whose image the device submits.")] : [];
 }
 
-function toCreateRequest(version: ApiVersion, fields: PreviewRequest, image?: VerifyImage): CreateRequest {
-  const { livenessSingleModalModel: modelVersion, ...additionsAndRest } = fields;
-  const { referenceImageId, expectedReferenceImageId, clientReferenceId, ...rest } = additionsAndRest;
-  const modelVersionOf = modelVersion === undefined ? undefined : version;
-  return compact({
-    request: compact({ ...rest, modelVersion, modelVersionOf }),
-    image,
-    referenceImageId,
-    expectedReferenceImageId,
-    clientReferenceId,
-  });
-}
-
 /** Throws `ApiError` 400 for fields that the version does not support. */
 export function encodePreviewRequest(
   version: ApiVersion,
@@ -119,18 +89,7 @@ export function encodePreviewRequest(
   request: SessionRequest,
   image: VerifyImage | undefined,
 ): RequestBody {
-  const { livenessOperationMode, deviceCorrelationId, deviceCorrelationIdSetInClient } = request;
-  const { authTokenTimeToLiveInSeconds } = request;
-  const { modelVersion, ...carried } = carryOver(version, kind, request, image !== undefined);
-  const modelField = modelVersionFields[version];
-  const value = compact({
-    livenessOperationMode,
-    deviceCorrelationId,
-    deviceCorrelationIdSetInClient,
-    authTokenTimeToLiveInSeconds,
-    ...carried,
-    ...(modelField && { [modelField]: modelVersion }),
-  });
+  const value = fieldsFor(version, kind, request, image !== undefined);
   if (image === undefined) return { type: "json", value };
   const parameters = { name: parametersName, contentType: "application/json", content: JSON.stringify(value) };
   return { type: "multipart", parts: [parameters, writeImage(imageName, image)] };

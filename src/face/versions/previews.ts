@@ -13,7 +13,8 @@ import {
   type VerifyReference,
 } from "../model.ts";
 import { auditEntry, decodeAuditEntries, encodeAuditEntry, hasEntry, sessionFactsOf } from "./audit-entries.ts";
-import { decodePreviewRequest, encodePreviewRequest, type PreviewRequest, previewForm } from "./preview-requests.ts";
+import type { RequestFields } from "./parse-request.ts";
+import { decodePreviewRequest, encodePreviewRequest, previewForm } from "./preview-requests.ts";
 import { decodeVerifyReference, segment, verifyReference } from "./shapes.ts";
 
 /** The codec of both previews: sessions that contain their latest audit entry, lists of sessions and of audit entries. */
@@ -59,7 +60,7 @@ const routes = {
 export interface PreviewOptions {
   version: ApiVersion;
   /** Create requests, strict. */
-  requests: Record<SessionKind, z.ZodType<PreviewRequest>>;
+  requests: Record<SessionKind, z.ZodType<RequestFields>>;
   /** Fields of the part `Parameters` of a form. */
   parameters: z.ZodRawShape;
   hasSessionImages: boolean;

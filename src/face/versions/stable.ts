@@ -2,7 +2,6 @@ import * as z from "zod";
 import { invalidMediaType } from "../../api-errors.ts";
 import { compact } from "../../compact.ts";
 import type { ErrorDetail } from "../../errors.ts";
-import { carryOver } from "../carry-over.ts";
 import type { BodyPart, Codec, CreateRequest, RequestBody } from "../codec.ts";
 import { extraOf, isRecord } from "../json.ts";
 import type {
@@ -18,15 +17,8 @@ import type {
   VerifyReference,
 } from "../model.ts";
 import { imageFile, parametersName, readFields, readForm, writeImage, writeNumber } from "./multipart.ts";
-import {
-  atMostOne,
-  deviceCorrelationIdPart,
-  imageIds,
-  invalidField,
-  parseRequest,
-  requestMeta,
-  userCorrelationId,
-} from "./request-fields.ts";
+import { fieldsFor, invalidField, parseRequest, type RequestFields, toCreateRequest } from "./parse-request.ts";
+import { atMostOne, deviceCorrelationIdPart, imageIds, requestMeta, userCorrelationId } from "./request-fields.ts";
 import { decodeVerifyReference, segment } from "./shapes.ts";
 import {
   type attempt,
@@ -50,29 +42,10 @@ const routes = {
   livenessWithVerify: "/detectLivenessWithVerify-sessions",
 } as const satisfies Record<SessionKind, string>;
 
-/** The fields of a create request of either version and kind, with defaults. */
-export interface StableRequest {
-  livenessOperationMode: SessionRequest["livenessOperationMode"];
-  deviceCorrelationId?: string | null | undefined;
-  deviceCorrelationIdSetInClient: boolean;
-  userCorrelationId?: string | null | undefined;
-  userCorrelationIdSetInClient?: boolean | undefined;
-  authTokenTimeToLiveInSeconds: number;
-  numberOfClientAttemptsAllowed?: number | undefined;
-  expectedClientIpAddress?: string | undefined;
-  enableSessionImage?: boolean | undefined;
-  livenessModelVersion?: string | undefined;
-  returnVerifyImageHash?: boolean | undefined;
-  verifyConfidenceThreshold?: number | undefined;
-  referenceImageId?: string | undefined;
-  expectedReferenceImageId?: string | undefined;
-  clientReferenceId?: string | undefined;
-}
-
 export interface StableOptions {
   version: ApiVersion;
   /** Create requests, strict. */
-  requests: Record<SessionKind, z.ZodType<StableRequest>>;
+  requests: Record<SessionKind, z.ZodType<RequestFields>>;
   /** Fields of a session with verify, without the ids of images; in a form, every field is a part beside the image. */
   verifyFields: z.ZodRawShape;
   /** JSON Schema, in addition to the rules of `requestMeta` and for the image. */
@@ -189,14 +162,6 @@ function imageProblems(hasImage: boolean, fields: Record<string, unknown>): Erro
   return [invalidField("expectedReferenceImageId", "Only for sessions whose image the device submits.")];
 }
 
-function toCreateRequest(version: ApiVersion, fields: StableRequest, image?: VerifyImage): CreateRequest {
-  const { livenessModelVersion: modelVersion, ...additionsAndRest } = fields;
-  const { referenceImageId, expectedReferenceImageId, clientReferenceId, ...rest } = additionsAndRest;
-  const modelVersionOf = modelVersion === undefined ? undefined : version;
-  const request: SessionRequest = compact({ ...rest, modelVersion, modelVersionOf });
-  return compact({ request, image, referenceImageId, expectedReferenceImageId, clientReferenceId });
-}
-
 /** Sessions with verify are created by a form, also if the device submits the image. */
 function encodeRequest(
   version: ApiVersion,
@@ -204,17 +169,7 @@ function encodeRequest(
   request: SessionRequest,
   image?: VerifyImage,
 ): RequestBody {
-  const { livenessOperationMode, deviceCorrelationId, deviceCorrelationIdSetInClient } = request;
-  const { authTokenTimeToLiveInSeconds } = request;
-  const { modelVersion, ...carried } = carryOver(version, kind, request, image !== undefined);
-  const fields = compact({
-    livenessOperationMode,
-    deviceCorrelationId,
-    deviceCorrelationIdSetInClient,
-    authTokenTimeToLiveInSeconds,
-    livenessModelVersion: modelVersion,
-    ...carried,
-  });
+  const fields = fieldsFor(version, kind, request, image !== undefined);
   if (kind === "liveness") return { type: "json", value: fields };
   const parts: BodyPart[] = Object.entries(fields).map(([name, value]) => ({
     name,

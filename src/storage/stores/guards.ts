@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { TransactionAction } from "@azure/data-tables";
-import { ApiError } from "../../errors.ts";
+import { serverBusy } from "../../api-errors.ts";
 import type { CountedFor } from "../../liveness/model/caller.ts";
 import type { Admit, Guard, GuardEdit } from "../../liveness/model/guard.ts";
 import { backoff } from "../../retry.ts";
@@ -72,7 +72,7 @@ export function createGuards({ sessions, retryPolicy }: StorageTables): Guards {
       if (changed === undefined || (await write(partition, row, changed, known?.etag))) return;
       await pause(attempt);
     }
-    throw new ApiError(503, "ServerBusy", "Too much is being done for this caller at once.", { retryAfter: "1" });
+    throw serverBusy("Too much is being done for this caller at once.");
   }
 
   async function writeCounted<T extends object>({
@@ -103,9 +103,7 @@ export function createGuards({ sessions, retryPolicy }: StorageTables): Guards {
       if (resolved !== undefined) return resolved;
       known = current;
     }
-    throw new ApiError(503, "ServerBusy", "Too many sessions are being created for this device at once.", {
-      retryAfter: "1",
-    });
+    throw serverBusy("Too many sessions are being created for this device at once.");
   }
 
   /** False after a concurrent write. */

@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import type { BodyPart, CreateRequest } from "../../../../src/face/codec.ts";
 import { codecs } from "../../../../src/face/versions/codecs.ts";
 import { writeNumber } from "../../../../src/face/versions/multipart.ts";
-import { readBoolean, readNumber } from "../../../../src/face/versions/request-fields.ts";
+import { readBoolean, readNumber } from "../../../../src/face/versions/parse-request.ts";
 import { assertRefused, refusalOf } from "./refusals.ts";
 
 const bytes = Uint8Array.of(0xff, 0xd8, 0xff, 0);
