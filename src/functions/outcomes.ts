@@ -8,7 +8,6 @@ import { defineEndpoint, type Endpoint, noParams } from "../http/endpoint.ts";
 import type { OutcomeQuery } from "../liveness/model/outcome-index.ts";
 import { decisions } from "../liveness/model/session.ts";
 import { reasonCodes } from "../liveness/result/decision.ts";
-import { outcomePageShape, statisticsShape } from "./outcome-shapes.ts";
 import { paging } from "./session-pages.ts";
 
 const longestWindowMs = 31 * 86_400_000;
@@ -115,4 +114,73 @@ function windowOf({ now }: Pick<App, "now">, { from, to }: z.infer<typeof window
     throw badArgument([{ code: "BadArgument", message, target: "from" }]);
   }
   return { from: new Date(start).toISOString(), to: new Date(end).toISOString() };
+}
+
+const reason = z.string().meta({ examples: reasonCodes });
+const asOf = z.iso
+  .datetime()
+  .optional()
+  .describe("All outcomes recorded before this time are included. Absent until the timer has run.");
+
+export function outcomePageShape() {
+  const outcome = z
+    .object({
+      sessionId: z.string(),
+      kind: z.enum(sessionKinds),
+      apiVersion: z.enum(apiVersions),
+      deviceCorrelationId: z.string().optional(),
+      userCorrelationId: z.string().optional(),
+      clientReferenceId: z.string().optional(),
+      owner: z
+        .string()
+        .optional()
+        .describe("The user who opened the session, as 64 hex digits. A user may name any of the ids above."),
+      createdOn: z.iso.datetime(),
+      settledOn: z.iso.datetime().describe("When this outcome was recorded."),
+      decision: z.enum(decisions),
+      reasons: z.array(reason),
+      final: z.boolean(),
+      revision: z.int().min(1).describe("Number of outcomes recorded for the session, this one included."),
+    })
+    .meta({ id: "Outcome" });
+  return z.object({ value: z.array(outcome), nextLink: z.url().optional(), asOf }).meta({ id: "OutcomePage" });
+}
+
+export function statisticsShape() {
+  const outcomes = z.int().min(0);
+  const counts = {
+    outcomes,
+    decisions: z
+      .object(
+        Object.fromEntries(
+          decisions.map((decision) => [
+            decision,
+            z.object({
+              outcomes,
+              reasons: z.record(z.string(), z.int().min(1)).describe("An outcome counts once for each of its reasons."),
+            }),
+          ]),
+        ),
+      )
+      .meta({ id: "DecisionCounts" }),
+  };
+  return z
+    .object({
+      from: z.iso.datetime(),
+      to: z.iso.datetime(),
+      total: z.object(counts),
+      days: z
+        .array(
+          z.object({
+            day: z
+              .string()
+              .regex(/^\d{4}-\d\d-\d\d$/)
+              .describe("UTC."),
+            ...counts,
+          }),
+        )
+        .describe("Newest first."),
+      asOf,
+    })
+    .meta({ id: "Statistics" });
 }

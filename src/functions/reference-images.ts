@@ -5,24 +5,13 @@ import { ApiError } from "../errors.ts";
 import { referenceId } from "../face/versions/request-fields.ts";
 import { readBytes } from "../http/body.ts";
 import { defineEndpoint, type Endpoint, noQuery, resourceNotFound } from "../http/endpoint.ts";
+import type { BodyShape } from "../http/operation.ts";
 import { findImage } from "../liveness/images/find-image.ts";
 import { imageLimits, imageTypes } from "../liveness/images/inspect-image.ts";
 import { keepImage, type Refused, removeImage } from "../liveness/images/keep-image.ts";
 import type { Permits, StoredImageFacts } from "../liveness/model/images.ts";
 import type { Version } from "../liveness/model/references.ts";
 import { checkDeviceId, correlationId } from "./correlation-id.ts";
-import {
-  conditionShape,
-  deleteConditions,
-  etagHeader,
-  type ImageMetadata,
-  imageBody,
-  type KeptImage,
-  keptShape,
-  metadataShape,
-  putConditions,
-  readConditions,
-} from "./reference-image-shapes.ts";
 
 const imageParams = z.object({ referenceImageId: referenceId });
 const putQuery = z.object({
@@ -210,3 +199,44 @@ function metadata(referenceImageId: string, facts: StoredImageFacts): ImageMetad
     deviceCorrelationId,
   });
 }
+
+/** Allowed values of `If-Match` and `If-None-Match`: `*`, or one ETag without a comma, which would begin another ETag. */
+const conditionShape = /^(\*|(W\/)?"[\x21\x23-\x2b\x2d-\x7e]*")$/;
+
+const factsOf = {
+  referenceImageId: z.string(),
+  contentType: z.enum(imageTypes),
+  width: z.int().min(imageLimits.minPixels).max(imageLimits.maxPixels),
+  height: z.int().min(imageLimits.minPixels).max(imageLimits.maxPixels),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  deviceCorrelationId: z.string().exactOptional(),
+};
+
+const keptShape = z.object(factsOf).meta({ id: "ReferenceImage" });
+export type KeptImage = z.infer<typeof keptShape>;
+
+const metadataShape = z
+  .object({ ...factsOf, sizeInBytes: z.int().min(imageLimits.minBytes), createdOn: z.iso.datetime() })
+  .meta({ id: "ReferenceImageMetadata" });
+type ImageMetadata = z.infer<typeof metadataShape>;
+
+/** The image's bytes. The declared content type does not matter: the app reads the type from the image. */
+function imageBody(): BodyShape {
+  const shape = z.file().min(imageLimits.minBytes).max(imageLimits.maxBytes);
+  const types = [...imageTypes, "application/octet-stream"];
+  return { content: Object.fromEntries(types.map((type) => [type, shape])) };
+}
+
+const etagHeader = () => z.object({ etag: z.string() });
+
+const ifMatch = () =>
+  z.string().regex(conditionShape).optional().describe("One ETag, or `*`. Must match the stored image.");
+
+const deleteConditions = () => z.object({ "If-Match": ifMatch() });
+const putConditions = () =>
+  z.object({
+    "If-Match": ifMatch(),
+    "If-None-Match": z.literal("*").optional().describe("Requires that no image is stored."),
+  });
+const readConditions = () =>
+  z.object({ "If-None-Match": z.string().optional().describe("ETags in the caller's cache; 304 if one matches.") });

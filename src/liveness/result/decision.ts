@@ -1,6 +1,6 @@
+import { BlockList, isIP } from "node:net";
 import { type Attempt, type AttemptResult, maxAttempts, type SessionKind } from "../../face/model.ts";
 import type { Decision } from "../model/session.ts";
-import { isWithin } from "./client-address.ts";
 
 /** Reasons of decisions. Every decision has at least one. */
 export const reasonCodes = [
@@ -188,4 +188,25 @@ function unanswered({ attempts, clientFailed, closed }: Evidence): Reason[] {
   if (clientFailed) reasons.push("ClientError");
   if (reasons.length === 0 && closed) reasons.push("SessionUnused");
   return reasons;
+}
+
+/**
+ * Whether an address is the expected one, or within the expected CIDR block. IPv4 addresses in IPv6 notation are IPv4
+ * addresses. Undefined for text that is no address.
+ */
+export function isWithin(address: string, expected: string): boolean | undefined {
+  const [base = "", prefix] = expected.split("/");
+  const family = familyOf(base);
+  const of = familyOf(address);
+  if (family === undefined || of === undefined) return undefined;
+  const allowed = new BlockList();
+  if (prefix === undefined) allowed.addAddress(base, family);
+  else allowed.addSubnet(base, Number(prefix), family);
+  return allowed.check(address, of);
+}
+
+function familyOf(address: string): "ipv4" | "ipv6" | undefined {
+  const version = isIP(address);
+  if (version === 0) return undefined;
+  return version === 4 ? "ipv4" : "ipv6";
 }

@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import { expectedClientIpAddress } from "../../../../src/face/versions/request-fields.ts";
-import { isWithin } from "../../../../src/liveness/result/client-address.ts";
+import { isWithin } from "../../../../src/liveness/result/decision.ts";
 
 describe("isWithin", () => {
   for (const [expected, within, without] of [
