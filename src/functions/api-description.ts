@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { brotliDecompress } from "node:zlib";
 import * as z from "zod";
-import { defineEndpoint, type Endpoint, noParams, noQuery, resourceNotFound } from "../http/endpoint.ts";
+import { defineEndpoint, type Endpoint, resourceNotFound } from "../http/endpoint.ts";
 import type { Reply } from "../http/responses.ts";
 
 /** Files that the reference page loads, with their types. The build writes them beside the code, compressed. */
@@ -28,7 +28,7 @@ const pagePolicy = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-const common = { methods: ["GET"], access: "everyone", query: noQuery } satisfies Partial<Endpoint>;
+const common = { methods: ["GET"], access: "everyone" } satisfies Partial<Endpoint>;
 
 /** The OpenAPI document, which the build generates, and a page that displays it. */
 export const apiDescriptionEndpoints: Endpoint[] = [
@@ -37,7 +37,6 @@ export const apiDescriptionEndpoints: Endpoint[] = [
     name: "getApiDescription",
     summary: "Read the OpenAPI document of this API",
     route: "api/openapi.json",
-    params: noParams,
     describe: () => ({
       answers: {
         200: {
@@ -53,7 +52,6 @@ export const apiDescriptionEndpoints: Endpoint[] = [
     name: "getApiReference",
     summary: "Read the documentation of this API as a page",
     route: "api/docs",
-    params: noParams,
     describe: () => ({ answers: { 200: { description: "The page.", bytes: ["text/html"] } } }),
     handle: async (_app, { headers }) =>
       fileReply("page.html", "text/html; charset=utf-8", headers, { "content-security-policy": pagePolicy }),

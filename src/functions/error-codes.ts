@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { codeSources } from "../guidance.ts";
-import { defineEndpoint, type Endpoint, noParams, noQuery } from "../http/endpoint.ts";
+import { defineEndpoint, type Endpoint } from "../http/endpoint.ts";
 
 /** The codes change with a deployment only. */
 const cacheSeconds = 3600;
@@ -13,8 +13,6 @@ export const errorCodeEndpoints: Endpoint[] = [
     methods: ["GET"],
     route: "api/error-codes",
     access: "everyone",
-    params: noParams,
-    query: noQuery,
     describe: () => ({
       answers: {
         200: {

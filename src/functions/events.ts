@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { App } from "../app.ts";
 import { compact } from "../compact.ts";
-import { defineEndpoint, type Endpoint, noQuery, pageSize, resourceNotFound } from "../http/endpoint.ts";
+import { defineEndpoint, type Endpoint, pageSize, resourceNotFound } from "../http/endpoint.ts";
 import { type EventRef, eventTypes, type StoredEvent } from "../liveness/model/events.ts";
 
 const receiverName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
@@ -44,7 +44,6 @@ export const eventEndpoints: Endpoint[] = [
     methods: ["GET"],
     route: "api/events",
     access: "services",
-    params: z.object({}),
     query: listQuery,
     describe: () => ({
       answers: {
@@ -78,7 +77,6 @@ export const eventEndpoints: Endpoint[] = [
     route: "api/events/{id}/redeliver",
     access: "services",
     params: eventParams,
-    query: noQuery,
     describe: () => ({
       answers: { 200: { description: "The event with the results.", json: eventShape() } },
       errors: { 404: ["ResourceNotFound"] },
@@ -97,7 +95,6 @@ export const eventEndpoints: Endpoint[] = [
     route: "api/webhooks/{name}/test",
     access: "services",
     params: webhookParams,
-    query: noQuery,
     describe: () => ({
       answers: {
         200: {

@@ -4,7 +4,7 @@ import { ApiError } from "../errors.ts";
 import { type ApiVersion, type SessionKind, sessionKinds } from "../face/model.ts";
 import { codecs } from "../face/versions/codecs.ts";
 import { type MediaType, readRequestBody } from "../http/body.ts";
-import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
+import { defineEndpoint, type Endpoint } from "../http/endpoint.ts";
 import type { BodyShape } from "../http/operation.ts";
 import { openSession } from "../liveness/open/open-session.ts";
 import { deleteSession, getSession } from "../liveness/result/get-session.ts";
@@ -36,7 +36,6 @@ function createSession(dialect: Dialect, kind: SessionKind): Endpoint {
     versions: dialect.versions,
     access: "callers",
     params: versionParams,
-    query: noQuery,
     describe: (version) => ({
       headers: repeatabilityHeaders(),
       body: creationBody(version, kind),
@@ -109,7 +108,6 @@ function getSessionResult(dialect: Dialect, kind: SessionKind): Endpoint {
     versions: dialect.versions,
     access: "callers",
     params: sessionParams,
-    query: noQuery,
     describe: (version) => ({
       answers: {
         200: {
@@ -144,7 +142,6 @@ function deleteFaceSession(dialect: Dialect, kind: SessionKind): Endpoint {
     versions: dialect.versions,
     access: "callers",
     params: sessionParams,
-    query: noQuery,
     describe: (version) => ({
       answers: { [codecs[version].deletedStatus]: { description: "The token is revoked." } },
       errors: { 404: ["SessionNotFound"] },

@@ -7,7 +7,7 @@ import { codecs } from "../face/versions/codecs.ts";
 import { parseRequest } from "../face/versions/parse-request.ts";
 import { clientAssetsToken, faceSettings, faceSettingsChange } from "../face/versions/settings.ts";
 import { readRequestBody } from "../http/body.ts";
-import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
+import { defineEndpoint, type Endpoint } from "../http/endpoint.ts";
 import type { OperationShape } from "../http/operation.ts";
 import type { Reply } from "../http/responses.ts";
 import { codecFor, type Dialect, stable, versionParams } from "./dialects.ts";
@@ -17,7 +17,7 @@ import { codecFor, type Dialect, stable, versionParams } from "./dialects.ts";
 const dialect: Dialect = { ...stable, versions: stable.versions.filter((version) => codecs[version].hasSettings) };
 const route = "face/{apiVersion}/settings";
 
-const shared = { access: "services", params: versionParams, query: noQuery, versions: dialect.versions } as const;
+const shared = { access: "services", params: versionParams, versions: dialect.versions } as const;
 
 export const faceSettingsEndpoints: Endpoint[] = [
   defineEndpoint({

@@ -1,7 +1,7 @@
 import type { HttpMethod } from "@azure/functions";
 import * as z from "zod";
 import { ApiError } from "../errors.ts";
-import { answeredMethods, defineEndpoint, type Endpoint, noQuery, resourceNotFound } from "../http/endpoint.ts";
+import { answeredMethods, defineEndpoint, type Endpoint, resourceNotFound } from "../http/endpoint.ts";
 
 /** Without TRACE, of which the library cannot construct a request. */
 const everyMethod: HttpMethod[] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
@@ -19,7 +19,6 @@ export function fallbackEndpoints(endpoints: readonly Endpoint[]): Endpoint[] {
       route: `${root}/{*rest}`,
       access: "everyone",
       params: z.object({ rest: z.string().optional() }),
-      query: noQuery,
       async handle(_app, { method, url }) {
         const allowed = methodsOf(endpoints, url.pathname).join(", ");
         if (allowed === "") throw resourceNotFound();

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { ApiError } from "../errors.ts";
-import { defineEndpoint, type Endpoint, noParams, noQuery } from "../http/endpoint.ts";
+import { defineEndpoint, type Endpoint } from "../http/endpoint.ts";
 import type { NotReady } from "../liveness/readiness.ts";
 
 const publicNames = { sessions: "tables", images: "blobs", face: "face" } as const satisfies Record<
@@ -16,8 +16,6 @@ export const healthEndpoints: Endpoint[] = [
     methods: ["GET"],
     route: "api/health",
     access: "everyone",
-    params: noParams,
-    query: noQuery,
     unconfigured: { status: 200, json: { status: "alive" } },
     describe: () => ({
       answers: {
@@ -35,8 +33,6 @@ export const healthEndpoints: Endpoint[] = [
     methods: ["GET"],
     route: "api/health/ready",
     access: "everyone",
-    params: noParams,
-    query: noQuery,
     describe: () => ({
       answers: { 200: { description: "All dependencies are available.", json: readinessShape() } },
       errors: { 503: ["NotReady"] },

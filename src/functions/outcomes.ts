@@ -4,7 +4,7 @@ import type { App } from "../app.ts";
 import { apiVersions, sessionKinds } from "../face/model.ts";
 import { boundedText, userCorrelationId } from "../face/versions/request-fields.ts";
 import { preferredType } from "../http/accept.ts";
-import { defineEndpoint, type Endpoint, noParams } from "../http/endpoint.ts";
+import { defineEndpoint, type Endpoint } from "../http/endpoint.ts";
 import type { OutcomeQuery } from "../liveness/model/outcome-index.ts";
 import { decisions } from "../liveness/model/session.ts";
 import { reasonCodes } from "../liveness/result/decision.ts";
@@ -36,7 +36,7 @@ const outcomeQuery = windowQuery.extend({
   ...paging,
 });
 
-const common = { methods: ["GET"], params: noParams, access: "reviewers" } satisfies Partial<Endpoint>;
+const common = { methods: ["GET"], access: "reviewers" } satisfies Partial<Endpoint>;
 
 const mediaTypes = ["application/json", "application/x-ndjson", "text/csv"] as const;
 const streamed = mediaTypes.slice(1);

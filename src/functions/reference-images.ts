@@ -4,7 +4,7 @@ import { compact } from "../compact.ts";
 import { ApiError } from "../errors.ts";
 import { referenceId } from "../face/versions/request-fields.ts";
 import { readBytes } from "../http/body.ts";
-import { defineEndpoint, type Endpoint, noQuery, resourceNotFound } from "../http/endpoint.ts";
+import { defineEndpoint, type Endpoint, resourceNotFound } from "../http/endpoint.ts";
 import type { BodyShape } from "../http/operation.ts";
 import { findImage } from "../liveness/images/find-image.ts";
 import { imageLimits, imageTypes } from "../liveness/images/inspect-image.ts";
@@ -22,7 +22,7 @@ const putQuery = z.object({
 const bodyLimit = imageLimits.maxBytes + 2 * 1024 * 1024;
 
 const route = "api/reference-images/{referenceImageId}";
-const common = { access: "callers", params: imageParams, query: noQuery } as const;
+const common = { access: "callers", params: imageParams } as const;
 
 /** Stored reference images. A session can be created with the id of one in place of an upload. */
 export const referenceImageEndpoints: Endpoint[] = [

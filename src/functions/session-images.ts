@@ -3,7 +3,7 @@ import { sessionImageNotFound } from "../api-errors.ts";
 import { compact } from "../compact.ts";
 import type { ApiVersion } from "../face/model.ts";
 import { codecs } from "../face/versions/codecs.ts";
-import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
+import { defineEndpoint, type Endpoint } from "../http/endpoint.ts";
 import { maySeeImage } from "../liveness/result/visibility.ts";
 import { codecFor, type Dialect, previews, stable, unsupportedVersion, versionParams } from "./dialects.ts";
 
@@ -28,7 +28,6 @@ function getSessionImage(dialect: Dialect): Endpoint {
     versions: versionsWithImages(dialect),
     access: "callers",
     params: imageParams,
-    query: noQuery,
     describe: () => ({
       answers: {
         200: {

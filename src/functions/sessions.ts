@@ -4,7 +4,7 @@ import { compact } from "../compact.ts";
 import { maxDetails } from "../errors.ts";
 import { boundedText, deviceId } from "../face/versions/request-fields.ts";
 import { type BodySource, readBytes, readRequestBody } from "../http/body.ts";
-import { defineEndpoint, type Endpoint, noQuery } from "../http/endpoint.ts";
+import { defineEndpoint, type Endpoint } from "../http/endpoint.ts";
 import { findSession } from "../liveness/result/get-session.ts";
 import { readStoredEntries } from "../liveness/result/history.ts";
 import { settleSession } from "../liveness/result/settle-session.ts";
@@ -30,7 +30,6 @@ export const sessionEndpoints: Endpoint[] = [
     route: "api/sessions/{sessionId}",
     access: "callers",
     params: sessionParams,
-    query: noQuery,
     describe: () => ({
       answers: { 200: { description: "The session.", json: sessionResourceShape } },
       errors: { 404: ["SessionNotFound"] },
@@ -47,7 +46,6 @@ export const sessionEndpoints: Endpoint[] = [
     route: "api/sessions/{sessionId}/settle",
     access: "callers",
     params: sessionParams,
-    query: noQuery,
     describe: () => ({
       body: { required: false, content: { "application/json": settleBody } },
       answers: { 200: { description: "The session.", json: sessionResourceShape } },
@@ -67,7 +65,6 @@ export const sessionEndpoints: Endpoint[] = [
     route: "api/sessions/{sessionId}/audit-entries",
     access: "callers",
     params: sessionParams,
-    query: noQuery,
     describe: () => ({
       answers: {
         200: {

@@ -54,18 +54,20 @@ export interface Endpoint<Params = unknown, Query = unknown> {
   handle(app: App, request: EndpointRequest<Params, Query>): Promise<Reply>;
 }
 
-/** Infers the types of parameters and query from their schemas. */
-export function defineEndpoint<Params, Query>(endpoint: Endpoint<Params, Query>): Endpoint {
-  return endpoint;
+const nothing = z.object({});
+
+/** Infers the types of parameters and query from their schemas. Without a schema there are none. */
+export function defineEndpoint<Params, Query>(
+  endpoint: Omit<Endpoint<Params, Query>, "params" | "query"> &
+    Partial<Pick<Endpoint<Params, Query>, "params" | "query">>,
+): Endpoint {
+  return { params: nothing, query: nothing, ...endpoint };
 }
 
 /** The methods of a route, with `HEAD` added to `GET`. */
 export function answeredMethods({ methods }: Pick<Endpoint, "methods">): HttpMethod[] {
   return methods.flatMap((method) => (method === "GET" && !methods.includes("HEAD") ? ["GET", "HEAD"] : [method]));
 }
-
-export const noParams = z.object({});
-export const noQuery = z.object({});
 
 /** The caller on routes without authentication. */
 const anonymous: Caller = { trusted: false };

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import * as z from "zod";
 import type { App, Composition } from "../../../src/app.ts";
 import { ApiError } from "../../../src/errors.ts";
-import { defineEndpoint, type Endpoint, noParams, noQuery, serve } from "../../../src/http/endpoint.ts";
+import { defineEndpoint, type Endpoint, serve } from "../../../src/http/endpoint.ts";
 import { createApp } from "../fakes/app.ts";
 import { createInvocation, createRequest, readAnswer } from "../fakes/invocation.ts";
 import { createWorld } from "../fakes/world.ts";
@@ -146,7 +146,7 @@ describe("an app with wrong settings", () => {
 
 describe("an error in a handler", () => {
   const throwing = (error: unknown) =>
-    countingEndpoint({ params: noParams, query: noQuery, handle: () => Promise.reject(error) }).endpoint;
+    countingEndpoint({ params: z.object({}), query: z.object({}), handle: () => Promise.reject(error) }).endpoint;
 
   test("of status 4xx is returned and not logged", async () => {
     const answer = await ask(throwing(new ApiError(409, "Conflict", "Too late.")), { app: openApp() });
