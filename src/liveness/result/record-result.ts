@@ -100,11 +100,13 @@ export async function recordResult(
     isBound = current.deviceCorrelationId !== placed.record.deviceCorrelationId;
     const { place } = placed;
     const settled = isBound ? undefined : settle(current, seen);
-    const next = settled ?? (!isBound && isMovedSince(current, place) ? current : undefined);
+    const isMoved = isMovedSince(current, place);
+    const next = settled ?? (!isBound && isMoved ? current : undefined);
     if (next === undefined) return undefined;
     const entries = newEntries(current, seen, trail);
     linked.push(...(await linkImages(deps.sessionImages, current, entries)));
-    const guard = await guardChange(deps, placed, current, next);
+    // The guard of the device does not count an outcome that was recorded without the device.
+    const guard = await guardChange(deps, placed, isMoved ? undefined : current.decision, next);
     const announced = announce(current, next, { place, nowMs: seen.nowMs, idOf, lockout: newLockout(guard) });
     ({ events } = announced);
     // Before the events, so that the timer finds them whenever this process stops.
