@@ -1,6 +1,9 @@
 import * as fc from "fast-check";
 import type { ApiVersion, SessionKind, SessionRequest, VerifyImage } from "../../../../src/face/model.ts";
 
+export const plain = { noNullPrototype: true } as const;
+export const word = fc.stringMatching(/^[A-Za-z0-9.-]{1,40}$/);
+
 /** Well-formed text of at most `maxLength` UTF-16 code units, from all of Unicode. */
 export function text(maxLength: number): fc.Arbitrary<string> {
   return fc
@@ -16,7 +19,7 @@ export const image: fc.Arbitrary<Required<VerifyImage>> = fc.record(
     contentType: fc.constantFrom("image/jpeg", "image/png"),
     filename: fc.constant("image"),
   },
-  { noNullPrototype: true },
+  plain,
 );
 
 const threshold = fc.double({ min: 0, max: 1, noNaN: true }).map((value) => (value === 0 ? 0 : value));
@@ -29,74 +32,39 @@ const optionalFields = {
   returnVerifyImageHash: fc.boolean(),
   verifyConfidenceThreshold: threshold,
 };
+type OptionalField = keyof typeof optionalFields;
 
-const optionalNames = [
-  "expectedClientIpAddress",
-  "sendResultsToClient",
-  "enableSessionImage",
-  "modelVersion",
-  "returnVerifyImageHash",
-  "verifyConfidenceThreshold",
-] as const;
-
-const fieldsByVersion: Record<ApiVersion, Record<SessionKind, (typeof optionalNames)[number][]>> = {
-  "v1.1-preview.1": {
-    liveness: ["sendResultsToClient"],
-    livenessWithVerify: ["sendResultsToClient"],
-  },
-  "v1.2-preview.1": {
-    liveness: ["sendResultsToClient", "enableSessionImage", "modelVersion"],
-    livenessWithVerify: [
-      "sendResultsToClient",
-      "enableSessionImage",
-      "modelVersion",
-      "returnVerifyImageHash",
-      "verifyConfidenceThreshold",
-    ],
-  },
-  "v1.2": {
-    liveness: ["enableSessionImage", "modelVersion"],
-    livenessWithVerify: ["enableSessionImage", "modelVersion", "returnVerifyImageHash", "verifyConfidenceThreshold"],
-  },
-  "v1.3-preview.1": {
-    liveness: ["expectedClientIpAddress", "enableSessionImage", "modelVersion"],
-    livenessWithVerify: [
-      "expectedClientIpAddress",
-      "enableSessionImage",
-      "modelVersion",
-      "returnVerifyImageHash",
-      "verifyConfidenceThreshold",
-    ],
-  },
+const ofVerify: OptionalField[] = ["returnVerifyImageHash", "verifyConfidenceThreshold"];
+const fieldsByVersion: Record<ApiVersion, OptionalField[]> = {
+  "v1.1-preview.1": ["sendResultsToClient"],
+  "v1.2-preview.1": ["sendResultsToClient", "enableSessionImage", "modelVersion", ...ofVerify],
+  "v1.2": ["enableSessionImage", "modelVersion", ...ofVerify],
+  "v1.3-preview.1": ["expectedClientIpAddress", "enableSessionImage", "modelVersion", ...ofVerify],
 };
 
 /** A request that `version` supports. */
 export function request(version: ApiVersion, ofKind: SessionKind): fc.Arbitrary<SessionRequest> {
-  const optional = fc.record(optionalFields, { requiredKeys: [], noNullPrototype: true }).map((fields) => {
-    for (const name of optionalNames) if (!fieldsByVersion[version][ofKind].includes(name)) delete fields[name];
+  const names = fieldsByVersion[version].filter((name) => ofKind === "livenessWithVerify" || !ofVerify.includes(name));
+  const optional = fc.record(optionalFields, { ...plain, requiredKeys: [] }).map((fields) => {
+    for (const name of Object.keys(fields) as OptionalField[]) if (!names.includes(name)) delete fields[name];
     return fields;
   });
   const device = fc.oneof(
     fc.record({ deviceCorrelationId: text(64), deviceCorrelationIdSetInClient: fc.constant(false) }),
     fc.record({ deviceCorrelationIdSetInClient: fc.constant(true) }),
   );
-  const user: fc.Arbitrary<Partial<SessionRequest>> =
-    version === "v1.3-preview.1"
-      ? fc
-          .record(
-            {
-              userCorrelationId: text(64),
-              numberOfClientAttemptsAllowed: fc.integer({ min: 1, max: 3 }),
-            },
-            { requiredKeys: ["numberOfClientAttemptsAllowed"], noNullPrototype: true },
-          )
-          .map((fields) => ({ ...fields, userCorrelationIdSetInClient: fields.userCorrelationId === undefined }))
-      : fc.constant({});
+  const user: fc.Arbitrary<Partial<SessionRequest>> = fc
+    .record(
+      { userCorrelationId: text(64), numberOfClientAttemptsAllowed: fc.integer({ min: 1, max: 3 }) },
+      { ...plain, requiredKeys: ["numberOfClientAttemptsAllowed"] },
+    )
+    .map((fields) => ({ ...fields, userCorrelationIdSetInClient: fields.userCorrelationId === undefined }));
   const rest = fc.record({
     livenessOperationMode: fc.constantFrom<SessionRequest["livenessOperationMode"][]>("Passive", "PassiveActive"),
     authTokenTimeToLiveInSeconds: fc.integer({ min: 60, max: 86_400 }),
   });
-  return fc.tuple(rest, device, optional, user).map(([a, b, c, d]) => ({
+  const userOfVersion = version === "v1.3-preview.1" ? user : fc.constant({});
+  return fc.tuple(rest, device, optional, userOfVersion).map(([a, b, c, d]) => ({
     ...a,
     ...b,
     ...c,
@@ -110,15 +78,9 @@ export const unknownFields: fc.Arbitrary<Record<string, unknown>> = fc
   .dictionary(fc.constantFrom("newField", "another", "constructor"), fc.jsonValue(), { maxKeys: 2 })
   .map((fields) => JSON.parse(JSON.stringify(fields)));
 
-export const faceRectangle = fc.record(
-  {
-    top: fc.nat(4096),
-    left: fc.nat(4096),
-    width: fc.nat(4096),
-    height: fc.nat(4096),
-  },
-  { noNullPrototype: true },
-);
+const pixels = fc.nat(4096);
+export const faceRectangle = fc.record({ top: pixels, left: pixels, width: pixels, height: pixels }, plain);
+export const verifyImage = fc.record({ faceRectangle, qualityForRecognition: word }, plain);
 
 /** The value after a round trip through JSON. */
 export function overTheWire(value: unknown): unknown {

@@ -7,30 +7,25 @@ import { previews } from "./preview-wires.ts";
 const faceRectangle = { top: 1, left: 2, width: 3, height: 4 };
 const verifyReferences = [{ referenceType: "Color", faceRectangle, qualityForRecognition: "high" }];
 
+const error = { code: "FaceWithMaskDetected", message: "m" };
+const result = {
+  livenessDecision: "realface",
+  targets: { color: { faceRectangle } },
+  digest: "D2",
+  verifyResult: { matchConfidence: 0.9, isIdentical: true },
+};
+
 /** A session of the v1.2 service, newest attempt first. */
-const v12Wire = {
-  sessionId: "s",
-  status: "Succeeded",
-  modelVersion: "2024-11-15",
+const v12Session = (modelVersion: string, latest: object) => ({
+  ...{ sessionId: "s", status: "Succeeded", modelVersion },
   results: {
     verifyReferences,
     attempts: [
-      {
-        attemptId: 2,
-        attemptStatus: "Succeeded",
-        result: {
-          livenessDecision: "realface",
-          targets: { color: { faceRectangle } },
-          digest: "D2",
-          sessionImageId: "i2",
-          verifyResult: { matchConfidence: 0.9, isIdentical: true },
-          verifyImageHash: "h",
-        },
-      },
-      { attemptId: 1, attemptStatus: "Failed", error: { code: "FaceWithMaskDetected", message: "m" } },
+      { attemptId: 2, attemptStatus: "Succeeded", result: latest },
+      { attemptId: 1, attemptStatus: "Failed", error },
     ],
   },
-};
+});
 const fromStore = {
   createdDateTime: "2025-01-01T00:00:00Z",
   sessionStartDateTime: "2025-01-01T00:00:10Z",
@@ -38,22 +33,16 @@ const fromStore = {
   deviceCorrelationId: "d",
   authTokenTimeToLiveInSeconds: 600,
 };
+const v12Wire = v12Session("2024-11-15", { ...result, sessionImageId: "i2", verifyImageHash: "h" });
 const fromV12: SessionState = { ...codecs["v1.2"].session.decode("livenessWithVerify", v12Wire), ...fromStore };
 
-const unknownRequest = { url: "", method: "", contentType: "" };
-const failedEntry = {
-  id: 1,
-  sessionId: "s",
-  requestId: "",
-  clientRequestId: "",
-  request: unknownRequest,
-  response: {
-    body: { error: { code: "FaceWithMaskDetected", message: "m" } },
-    statusCode: 400,
-    latencyInMilliseconds: 0,
-  },
-  digest: "",
-};
+/** An audit entry without the facts that v1.2 does not return. */
+const entryOf = (id: number, body: object, statusCode: number, digest: string) => ({
+  ...{ id, sessionId: "s", requestId: "", clientRequestId: "", digest },
+  request: { url: "", method: "", contentType: "" },
+  response: { body, statusCode, latencyInMilliseconds: 0 },
+});
+const failedEntry = entryOf(1, { error }, 400, "");
 
 for (const version of previews) {
   const { session, auditEntries } = codecs[version];
@@ -62,29 +51,11 @@ for (const version of previews) {
   const verifyImage = { faceRectangle, qualityForRecognition: "high" };
 
   test(`${version}: the latest attempt of a v1.2 session is its result`, () => {
+    const verifyResult = { ...result.verifyResult, verifyImage };
+    const body = { livenessDecision: "realface", target, modelVersionUsed: "2024-11-15", verifyResult };
     assert.deepEqual(session.encode("livenessWithVerify", fromV12), {
-      id: "s",
-      ...fromStore,
-      status: "ResultAvailable",
-      result: {
-        id: 2,
-        sessionId: "s",
-        requestId: "",
-        clientRequestId: "",
-        request: unknownRequest,
-        response: {
-          body: {
-            livenessDecision: "realface",
-            target,
-            modelVersionUsed: "2024-11-15",
-            verifyResult: { verifyImage, matchConfidence: 0.9, isIdentical: true },
-          },
-          statusCode: 200,
-          latencyInMilliseconds: 0,
-        },
-        digest: "D2",
-        ...images,
-      },
+      ...{ id: "s", ...fromStore, status: "ResultAvailable" },
+      result: { ...entryOf(2, body, 200, "D2"), ...images },
     });
   });
 
@@ -94,17 +65,13 @@ for (const version of previews) {
     assert.ok(Array.isArray(entries));
     assert.equal(entries.length, 2);
     assert.deepEqual(entries[0], failedEntry);
-    assert.partialDeepStrictEqual(entries[1], {
-      id: 2,
-      digest: "D2",
-      response: { body: { livenessDecision: "realface" } },
-    });
+    const { livenessDecision } = result;
+    assert.partialDeepStrictEqual(entries[1], { id: 2, digest: "D2", response: { body: { livenessDecision } } });
   });
 
   test(`${version}: an encoded v1.2 session decodes to the same result`, () => {
     const { attempts, status } = session.decode("livenessWithVerify", session.encode("livenessWithVerify", fromV12));
     assert.equal(status, "Succeeded");
-    const { sessionImageId: _, verifyImageHash: __, ...result } = fromV12.attempts[1]?.result ?? {};
     assert.deepEqual(attempts[0]?.result, { ...result, ...images });
   });
 
@@ -135,36 +102,19 @@ for (const version of previews) {
 
   test(`v1.2: audit entries of ${version} are attempts`, () => {
     const body = {
-      livenessDecision: "spoofface",
-      target,
-      modelVersionUsed: "m1",
+      ...{ livenessDecision: "spoofface", target, modelVersionUsed: "m1" },
       verifyResult: { verifyImage, matchConfidence: 0.1, isIdentical: false },
     };
     const entry = { id: 20, response: { body, statusCode: 200 }, digest: "D", request: { url: "/u" }, requestId: "r" };
     const wire = { id: "s", ...fromStore, status: "ResultAvailable", result: entry };
     const state = session.decode("livenessWithVerify", wire);
     const attempts = auditEntries?.decode([entry, { ...failedEntry, id: 10 }]) ?? [];
-    assert.deepEqual(codecs["v1.2"].session.encode("livenessWithVerify", { ...state, attempts }), {
-      sessionId: "s",
-      status: "Succeeded",
-      modelVersion: "m1",
-      results: {
-        verifyReferences,
-        attempts: [
-          {
-            attemptId: 2,
-            attemptStatus: "Succeeded",
-            result: {
-              livenessDecision: "spoofface",
-              targets: { color: { faceRectangle } },
-              digest: "D",
-              verifyResult: { matchConfidence: 0.1, isIdentical: false },
-            },
-          },
-          { attemptId: 1, attemptStatus: "Failed", error: { code: "FaceWithMaskDetected", message: "m" } },
-        ],
-      },
-    });
+    const latest = {
+      ...{ livenessDecision: "spoofface", targets: result.targets, digest: "D" },
+      verifyResult: { matchConfidence: 0.1, isIdentical: false },
+    };
+    const encoded = codecs["v1.2"].session.encode("livenessWithVerify", { ...state, attempts });
+    assert.deepEqual(encoded, v12Session("m1", latest));
   });
 
   test(`${version}: a created session of v1.2 is converted in both directions`, () => {

@@ -1,227 +1,212 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import type { BodyPart, CreateRequest } from "../../../../src/face/codec.ts";
 import { codecs } from "../../../../src/face/versions/codecs.ts";
 import { writeNumber } from "../../../../src/face/versions/multipart.ts";
 import { readBoolean, readNumber } from "../../../../src/face/versions/parse-request.ts";
-import { assertRefused, refusalOf } from "./refusals.ts";
+import { previews } from "./preview-wires.ts";
+import { assertRefused, json, multipart, refusalOf } from "./requests.ts";
+
+type Version = keyof typeof codecs;
+/** Parts of a form that is refused, and the field that the error names. */
+type RefusedForm = [what: string, target: string, ...parts: BodyPart[]];
 
 const bytes = Uint8Array.of(0xff, 0xd8, 0xff, 0);
+const image = { bytes, filename: "face.jpg", contentType: "image/jpeg" };
+const invalidBody = "InvalidRequestBody";
+const body = { livenessOperationMode: "Passive", deviceCorrelationId: "a-device" };
+const request = { ...body, deviceCorrelationIdSetInClient: false, authTokenTimeToLiveInSeconds: 600 };
 
-function decode(version: keyof typeof codecs, ...parts: BodyPart[]): CreateRequest {
-  return codecs[version].createRequest.decode("livenessWithVerify", { type: "multipart", parts });
+const decode = (version: Version, ...parts: BodyPart[]): CreateRequest =>
+  codecs[version].createRequest.decode("livenessWithVerify", multipart(...parts));
+const decodeJson = (version: Version, value: object) =>
+  codecs[version].createRequest.decode("livenessWithVerify", json(value));
+
+const part = (name: string, content: BodyPart["content"]): BodyPart => ({ name, content });
+const partsOf = (fields: object) => Object.entries(fields).map(([name, content]) => part(name, content));
+const parameters = (value: unknown) => part("Parameters", JSON.stringify(value));
+const namedImage = (name: string): BodyPart => ({
+  ...{ name, filename: "face.jpg", contentType: "image/jpeg", content: bytes },
+});
+const flatImage = namedImage("verifyImage");
+const previewImage = namedImage("VerifyImage");
+const { filename: _, ...nameless } = flatImage;
+
+function testRefusals(version: Version, forms: readonly RefusedForm[]): void {
+  for (const [what, target, ...parts] of forms) {
+    test(`with ${what} is refused`, () => assertRefused(() => decode(version, ...parts), invalidBody, target));
+  }
 }
 
-const flatImage: BodyPart = { name: "verifyImage", filename: "face.jpg", contentType: "image/jpeg", content: bytes };
-const flatFields: BodyPart[] = [
-  { name: "livenessOperationMode", content: "Passive" },
-  { name: "deviceCorrelationId", content: "a-device" },
-];
-const decodeFlat = (...parts: BodyPart[]) => decode("v1.2", ...flatFields, ...parts);
+describe("a form of v1.2", () => {
+  const flatFields = partsOf(body);
+  const decodeFlat = (...parts: BodyPart[]) => decode("v1.2", ...flatFields, ...parts);
 
-const request = {
-  livenessOperationMode: "Passive",
-  deviceCorrelationId: "a-device",
-  deviceCorrelationIdSetInClient: false,
-  authTokenTimeToLiveInSeconds: 600,
-};
-const image = { bytes, filename: "face.jpg", contentType: "image/jpeg" };
-
-test("v1.2: every field is a part, as text or UTF-8 bytes", () => {
-  const decoded = decode(
-    "v1.2",
-    { name: "livenessOperationMode", content: Buffer.from("PassiveActive") },
-    { name: "deviceCorrelationId", content: "Gerät 1" },
-    { name: "deviceCorrelationIdSetInClient", content: "False" },
-    { name: "authTokenTimeToLiveInSeconds", content: "60" },
-    { name: "enableSessionImage", content: "TRUE" },
-    { name: "livenessModelVersion", content: "2024-11-15" },
-    { name: "returnVerifyImageHash", content: "true" },
-    { name: "verifyConfidenceThreshold", content: "0.75" },
-    { name: "clientReferenceId", content: "order 1" },
-    flatImage,
-  );
-  assert.deepEqual(decoded, {
-    request: {
-      livenessOperationMode: "PassiveActive",
+  test("has every field as a part, as text or UTF-8 bytes", () => {
+    const fields = {
+      livenessOperationMode: Buffer.from("PassiveActive"),
       deviceCorrelationId: "Gerät 1",
-      deviceCorrelationIdSetInClient: false,
-      authTokenTimeToLiveInSeconds: 60,
-      enableSessionImage: true,
-      modelVersion: "2024-11-15",
-      modelVersionOf: "v1.2",
-      returnVerifyImageHash: true,
-      verifyConfidenceThreshold: 0.75,
-    },
-    image,
-    clientReferenceId: "order 1",
-  });
-});
-
-test("v1.2: a device id that looks like a number or a boolean stays text", () => {
-  for (const id of ["007", "true", "1e3"]) {
-    const parts = [
-      { name: "livenessOperationMode", content: "Passive" },
-      { name: "deviceCorrelationId", content: id },
-    ];
-    assert.equal(decode("v1.2", ...parts, flatImage).request.deviceCorrelationId, id);
-  }
-});
-
-test("v1.2: numbers are plain decimals, booleans are true or false", () => {
-  const wrong: [name: string, code: string, texts: string[]][] = [
-    [
-      "authTokenTimeToLiveInSeconds",
-      "InvalidTokenLifetime",
-      ["", "6e2", "+600", " 600", "0x258", "600.5", "59", "NaN"],
-    ],
-    ["verifyConfidenceThreshold", "InvalidRequestBody", ["", ".5", "1.", "5e-1", "-0.5", "1.5", "0,5", "Infinity"]],
-    ["enableSessionImage", "InvalidRequestBody", ["", "1", "yes", "true ", "null"]],
-    ["deviceCorrelationIdSetInClient", "InvalidDeviceCorrelationId", ["", "1", "yes"]],
-  ];
-  for (const [name, code, texts] of wrong) {
-    for (const content of texts) assertRefused(() => decodeFlat(flatImage, { name, content }), code, name);
-  }
-});
-
-test("v1.2: at most one of image and referenceImageId; without any, the device submits the image", () => {
-  assert.deepEqual(decodeFlat(flatImage), { request, image });
-  assert.deepEqual(decodeFlat({ name: "referenceImageId", content: "held-1" }), {
-    request,
-    referenceImageId: "held-1",
-  });
-  assert.deepEqual(decodeFlat(), { request });
-  assertRefused(
-    () => decodeFlat(flatImage, { name: "referenceImageId", content: "held-1" }),
-    "InvalidRequestBody",
-    "verifyImage",
-  );
-  const json = { livenessOperationMode: "Passive", deviceCorrelationId: "a-device" };
-  const decodeJson = (value: object) =>
-    codecs["v1.2"].createRequest.decode("livenessWithVerify", { type: "json", value });
-  assert.deepEqual(decodeJson(json), { request });
-  assert.deepEqual(decodeJson({ ...json, referenceImageId: "held-1" }), { request, referenceImageId: "held-1" });
-});
-
-test("previews: the JSON of Parameters has at most 32 levels", () => {
-  const nested = (levels: number) => `{"a":${"[".repeat(levels - 1)}${"]".repeat(levels - 1)}}`;
-  for (const version of ["v1.1-preview.1", "v1.2-preview.1"] as const) {
-    const image = { ...flatImage, name: "VerifyImage" };
-    const decodeNested = (levels: number) => decode(version, { name: "Parameters", content: nested(levels) }, image);
-    assert.deepEqual(refusalOf(() => decodeNested(32)).details?.at(0)?.target, "a");
-    assertRefused(() => decodeNested(33), "InvalidRequestBody", "Parameters");
-    assertRefused(() => decodeNested(30_000), "InvalidRequestBody", "Parameters");
-  }
-});
-
-test("the image's part must have a file name", () => {
-  const { filename: _, ...nameless } = flatImage;
-  assertRefused(() => decodeFlat(nameless), "InvalidRequestBody", "verifyImage");
-  assertRefused(() => decodeFlat({ ...nameless, filename: "" }), "InvalidRequestBody", "verifyImage");
-  const parameters = { name: "Parameters", content: JSON.stringify(request) };
-  for (const version of ["v1.1-preview.1", "v1.2-preview.1"] as const) {
-    assertRefused(
-      () => decode(version, parameters, { ...nameless, name: "VerifyImage" }),
-      "InvalidRequestBody",
-      "VerifyImage",
-    );
-  }
-});
-
-test("v1.2: unknown, duplicate and wrongly encoded parts are refused", () => {
-  assertRefused(
-    () => decodeFlat(flatImage, { name: "verifyConfidenceTreshold", content: "1" }),
-    "InvalidRequestBody",
-    "verifyConfidenceTreshold",
-  );
-  assertRefused(
-    () => decodeFlat(flatImage, { name: "sendResultsToClient", content: "true" }),
-    "InvalidRequestBody",
-    "sendResultsToClient",
-  );
-  assertRefused(() => decodeFlat(flatImage, flatImage), "InvalidRequestBody", "verifyImage");
-  assertRefused(
-    () => decodeFlat(flatImage, { name: "DeviceCorrelationId", content: "other" }),
-    "InvalidRequestBody",
-    "deviceCorrelationId",
-  );
-  assertRefused(
-    () => decodeFlat(flatImage, { name: "clientReferenceId", content: Uint8Array.of(0xff) }),
-    "InvalidRequestBody",
-    "clientReferenceId",
-  );
-  assertRefused(() => decodeFlat(flatImage, { name: "__proto__", content: "{}" }), "InvalidRequestBody", "__proto__");
-});
-
-for (const version of ["v1.1-preview.1", "v1.2-preview.1"] as const) {
-  const parameters = { name: "Parameters", contentType: "application/json", content: JSON.stringify(request) };
-  const picture = { ...flatImage, name: "VerifyImage" };
-
-  test(`${version}: the fields are one JSON part beside the image; part names are case-insensitive`, () => {
-    assert.deepEqual(decode(version, parameters, picture), { request, image });
-    assert.deepEqual(decode(version, { ...picture, name: "verifyimage" }, { ...parameters, name: "parameters" }), {
-      request,
+      deviceCorrelationIdSetInClient: "False",
+      authTokenTimeToLiveInSeconds: "60",
+      enableSessionImage: "TRUE",
+      livenessModelVersion: "2024-11-15",
+      returnVerifyImageHash: "true",
+      verifyConfidenceThreshold: "0.75",
+      clientReferenceId: "order 1",
+    };
+    assert.deepEqual(decode("v1.2", ...partsOf(fields), flatImage), {
+      request: {
+        livenessOperationMode: "PassiveActive",
+        deviceCorrelationId: "Gerät 1",
+        deviceCorrelationIdSetInClient: false,
+        authTokenTimeToLiveInSeconds: 60,
+        enableSessionImage: true,
+        modelVersion: "2024-11-15",
+        modelVersionOf: "v1.2",
+        returnVerifyImageHash: true,
+        verifyConfidenceThreshold: 0.75,
+      },
       image,
+      clientReferenceId: "order 1",
     });
   });
 
-  test(`${version}: additional fields are in Parameters or in parts of their own`, () => {
-    const inside = {
-      ...parameters,
-      content: JSON.stringify({ ...request, referenceImageId: "held-1", clientReferenceId: "c" }),
-    };
-    const beside = [
-      { name: "referenceImageId", content: "held-1" },
-      { name: "clientReferenceId", content: "c" },
-    ];
-    const expected = { request, referenceImageId: "held-1", clientReferenceId: "c" };
-    assert.deepEqual(decode(version, inside), expected);
-    assert.deepEqual(decode(version, parameters, ...beside), expected);
-    assertRefused(
-      () => decode(version, inside, { name: "clientReferenceId", content: "d" }),
-      "InvalidRequestBody",
-      "clientReferenceId",
-    );
-    assertRefused(
-      () => decode(version, parameters, picture, { name: "referenceImageId", content: "x" }),
-      "InvalidRequestBody",
-      "VerifyImage",
-    );
-    assertRefused(
-      () => decode(version, parameters, picture, { name: "clientReferenceId", content: "" }),
-      "InvalidRequestBody",
-      "clientReferenceId",
-    );
-  });
-
-  test(`${version}: a form requires Parameters and an image`, () => {
-    assertRefused(() => decode(version, parameters), "InvalidRequestBody", "VerifyImage");
-    assertRefused(() => decode(version, parameters, parameters, picture), "InvalidRequestBody", "Parameters");
-    assertRefused(
-      () => decode(version, parameters, picture, { name: "livenessOperationMode", content: "Passive" }),
-      "InvalidRequestBody",
-      "livenessOperationMode",
-    );
-    for (const content of ["", "[]", "null", "{", Uint8Array.of(0xff)]) {
-      const error = () => decode(version, { name: "Parameters", content }, picture);
-      assertRefused(error, "InvalidRequestBody", "Parameters");
+  test("may have a device id that looks like a number or a boolean", () => {
+    for (const deviceCorrelationId of ["007", "true", "1e3"]) {
+      const parts = partsOf({ ...body, deviceCorrelationId });
+      assert.equal(decode("v1.2", ...parts, flatImage).request.deviceCorrelationId, deviceCorrelationId);
     }
-    assertRefused(() => decode(version, picture), "InvalidRequestBody", "Parameters");
   });
 
-  test(`${version}: the fields of a form have the same rules as JSON`, () => {
-    const sample = { ...request, deviceCorrelationIdSetInClient: true };
-    assertRefused(
-      () => decode(version, { ...parameters, content: JSON.stringify(sample) }, picture),
-      "InvalidDeviceCorrelationId",
-      "deviceCorrelationId",
-    );
+  for (const [name, code, ...texts] of [
+    ["authTokenTimeToLiveInSeconds", "InvalidTokenLifetime", "", "6e2", "+600", " 600", "0x258", "600.5", "59", "NaN"],
+    ["verifyConfidenceThreshold", invalidBody, "", ".5", "1.", "5e-1", "-0.5", "1.5", "0,5", "Infinity"],
+    ["enableSessionImage", invalidBody, "", "1", "yes", "true ", "null"],
+    ["deviceCorrelationIdSetInClient", "InvalidDeviceCorrelationId", "", "1", "yes"],
+  ] as const) {
+    test(`has a plain decimal, or true or false, as ${name}`, () => {
+      for (const text of texts) assertRefused(() => decodeFlat(flatImage, part(name, text)), code, name);
+    });
+  }
+
+  test("has at most one of image and referenceImageId; without any, the device submits the image", () => {
+    const referenceImageId = "held-1";
+    assert.deepEqual(decodeFlat(flatImage), { request, image });
+    assert.deepEqual(decodeFlat(part("referenceImageId", referenceImageId)), { request, referenceImageId });
+    assert.deepEqual(decodeFlat(), { request });
+    assert.deepEqual(decodeJson("v1.2", body), { request });
+    assert.deepEqual(decodeJson("v1.2", { ...body, referenceImageId }), { request, referenceImageId });
   });
 
-  test(`${version}: with JSON the device submits the image`, () => {
-    const value = { livenessOperationMode: "Passive", deviceCorrelationId: "a-device" };
-    assert.deepEqual(codecs[version].createRequest.decode("livenessWithVerify", { type: "json", value }), { request });
+  testRefusals("v1.2", [
+    ["an image and the id of another", "verifyImage", ...flatFields, flatImage, part("referenceImageId", "held-1")],
+    ["an image without a file name", "verifyImage", ...flatFields, nameless],
+    ["an image with an empty file name", "verifyImage", ...flatFields, { ...nameless, filename: "" }],
+    ["two images", "verifyImage", ...flatFields, flatImage, flatImage],
+    ["a misspelt field", "verifyConfidenceTreshold", ...flatFields, flatImage, part("verifyConfidenceTreshold", "1")],
+    ["a field of previews", "sendResultsToClient", ...flatFields, flatImage, part("sendResultsToClient", "true")],
+    ["a field twice", "deviceCorrelationId", ...flatFields, flatImage, part("DeviceCorrelationId", "other")],
+    ["no UTF-8", "clientReferenceId", ...flatFields, flatImage, part("clientReferenceId", Uint8Array.of(0xff))],
+    ["the field __proto__", "__proto__", ...flatFields, flatImage, part("__proto__", "{}")],
+  ]);
+});
+
+for (const version of ["v1.2", "v1.3-preview.1"] as const) {
+  describe(`a form of ${version} in the layout of the previews`, () => {
+    const fields = { ...body, livenessOperationMode: "passive", userCorrelationId: "a-user" };
+    const twice = ["deviceCorrelationId", "DEVICECORRELATIONID"].map((name) => part(name, "another"));
+
+    test("is the same as the flat form", () => {
+      const flat = partsOf(fields);
+      assert.deepEqual(decode(version, previewImage, parameters(fields)), decode(version, ...flat, flatImage));
+      const inLowerCase = { ...parameters(fields), name: "parameters" };
+      assert.deepEqual(decode(version, inLowerCase), decode(version, ...flat));
+      const addition = part("clientReferenceId", "order 1");
+      assert.equal(decode(version, parameters(fields), previewImage, addition).clientReferenceId, "order 1");
+    });
+
+    testRefusals(version, [
+      ...twice.flatMap((field): RefusedForm[] => [
+        [`${field.name} in both places`, "deviceCorrelationId", parameters(fields), field],
+        [`${field.name} in both places, in the other order`, "deviceCorrelationId", field, parameters(fields)],
+      ]),
+      ["Parameters twice", "Parameters", parameters(fields), parameters(fields)],
+      ["an image of each layout", "verifyImage", parameters(fields), previewImage, flatImage],
+      ["an image and an id", "verifyImage", parameters({ ...fields, referenceImageId: "held" }), previewImage],
+      [
+        "a field of previews",
+        "sendResultsToClient",
+        parameters({ ...fields, sendResultsToClient: false }),
+        previewImage,
+      ],
+      ["Parameters in Parameters", "Parameters", parameters({ ...fields, Parameters: {} }), previewImage],
+      ...[[], "text", null, 1].map(
+        (value): RefusedForm => [
+          `${JSON.stringify(value)} as Parameters`,
+          "Parameters",
+          parameters(value),
+          previewImage,
+        ],
+      ),
+    ]);
+  });
+}
+
+for (const version of previews) {
+  describe(`a form of ${version}`, () => {
+    const inside = { ...request, referenceImageId: "held-1", clientReferenceId: "c" };
+
+    test("has the fields as one JSON part beside the image; part names are case-insensitive", () => {
+      const fields = { ...parameters(request), contentType: "application/json" };
+      assert.deepEqual(decode(version, fields, previewImage), { request, image });
+      const inLowerCase = [namedImage("verifyimage"), { ...fields, name: "parameters" }];
+      assert.deepEqual(decode(version, ...inLowerCase), { request, image });
+    });
+
+    test("has additional fields in Parameters or in parts of their own", () => {
+      const beside = [part("referenceImageId", "held-1"), part("clientReferenceId", "c")];
+      const expected = { request, referenceImageId: "held-1", clientReferenceId: "c" };
+      assert.deepEqual(decode(version, parameters(inside)), expected);
+      assert.deepEqual(decode(version, parameters(request), ...beside), expected);
+    });
+
+    testRefusals(version, [
+      ["a field in both places", "clientReferenceId", parameters(inside), part("clientReferenceId", "d")],
+      ["an image and an id", "VerifyImage", parameters(request), previewImage, part("referenceImageId", "x")],
+      ["an empty field", "clientReferenceId", parameters(request), previewImage, part("clientReferenceId", "")],
+      ["no image", "VerifyImage", parameters(request)],
+      ["an image without a file name", "VerifyImage", parameters(request), { ...nameless, name: "VerifyImage" }],
+      ["Parameters twice", "Parameters", parameters(request), parameters(request), previewImage],
+      ["a flat field", "livenessOperationMode", parameters(request), previewImage, ...partsOf(body).slice(0, 1)],
+      ["no Parameters", "Parameters", previewImage],
+      ...["", "[]", "null", "{", Uint8Array.of(0xff)].map(
+        (content): RefusedForm => [
+          `'${content}' as Parameters`,
+          "Parameters",
+          part("Parameters", content),
+          previewImage,
+        ],
+      ),
+    ]);
+
+    test("has at most 32 levels in the JSON of Parameters", () => {
+      const decodeNested = (levels: number) => {
+        const nested = `{"a":${"[".repeat(levels - 1)}${"]".repeat(levels - 1)}}`;
+        return decode(version, part("Parameters", nested), previewImage);
+      };
+      assert.deepEqual(refusalOf(() => decodeNested(32)).details?.at(0)?.target, "a");
+      for (const levels of [33, 30_000]) assertRefused(() => decodeNested(levels), invalidBody, "Parameters");
+    });
+
+    test("has the rules of JSON for its fields", () => {
+      const both = parameters({ ...request, deviceCorrelationIdSetInClient: true });
+      assertRefused(() => decode(version, both, previewImage), "InvalidDeviceCorrelationId", "deviceCorrelationId");
+    });
+
+    test("is not needed: with JSON the device submits the image", () => {
+      assert.deepEqual(decodeJson(version, body), { request });
+    });
   });
 }
 

@@ -15,11 +15,9 @@ import {
 import { codecs } from "../../../../src/face/versions/codecs.ts";
 import documented from "../../../fixtures/face-docs/create-requests.json" with { type: "json" };
 import fields from "../../../fixtures/face-docs/fields.json" with { type: "json" };
-import { faceRectangle, kind, overTheWire, unknownFields } from "./arbitraries.ts";
+import { faceRectangle, kind, overTheWire, plain, unknownFields, verifyImage, word } from "./arbitraries.ts";
 import { previews, wireEntry, wireSession } from "./preview-wires.ts";
 
-const plain = { noNullPrototype: true } as const;
-const word = fc.stringMatching(/^[A-Za-z0-9.-]{1,40}$/);
 const extra = unknownFields.filter((names) => Object.keys(names).length > 0);
 
 const verifyReference: fc.Arbitrary<VerifyReference> = fc.record(
@@ -111,20 +109,11 @@ describe("responses of v1.2", () => {
   });
 
   test("null is treated as absent", () => {
-    const wire = {
-      sessionId: "s",
-      status: "Failed",
-      modelVersion: null,
-      results: {
-        verifyReferences: null,
-        attempts: [{ attemptId: 1, attemptStatus: "Failed", result: null, error: { code: "TimedOut", message: "" } }],
-      },
-    };
-    assert.deepEqual(codec.session.decode("liveness", wire), {
-      sessionId: "s",
-      status: "Failed",
-      attempts: [{ attemptId: 1, attemptStatus: "Failed", error: { code: "TimedOut", message: "" } }],
-    });
+    const attempt = { attemptId: 1, attemptStatus: "Failed", error: { code: "TimedOut", message: "" } };
+    const results = { verifyReferences: null, attempts: [{ ...attempt, result: null }] };
+    const state = { sessionId: "s", status: "Failed" };
+    const decoded = codec.session.decode("liveness", { ...state, modelVersion: null, results });
+    assert.deepEqual(decoded, { ...state, attempts: [attempt] });
   });
 
   test("a created session requires only id and token", () => {
@@ -169,11 +158,7 @@ for (const version of previews) {
 
     test("a created session round-trips", () => {
       const wire = fc.record(
-        {
-          sessionId: fc.uuid(),
-          authToken: word,
-          verifyImage: fc.record({ faceRectangle, qualityForRecognition: word }, plain),
-        },
+        { sessionId: fc.uuid(), authToken: word, verifyImage },
         { ...plain, requiredKeys: ["sessionId", "authToken"] },
       );
       fc.assert(
@@ -197,10 +182,7 @@ for (const version of previews) {
       fc.assert(
         fc.property(entries, (body) => {
           const decoded = auditEntries?.decode(body) ?? [];
-          assert.deepEqual(
-            decoded.map(({ attemptId }) => attemptId),
-            body.map((_, index) => index + 1),
-          );
+          for (const [index, { attemptId }] of decoded.entries()) assert.equal(attemptId, index + 1);
           const sorted = body.toSorted((a, b) => a.id - b.id);
           assert.deepEqual(auditEntries?.encode("a-session", decoded), sorted);
           assert.deepEqual(auditEntries?.encode("a-session", decoded.toReversed()), sorted);
@@ -213,29 +195,21 @@ for (const version of previews) {
       const text = `[${ids.map((id) => `{"id":${id},"response":{}}`).join()}]`;
       const decoded = auditEntries?.decode(parseJson(text)) ?? [];
       const sorted = ["7", "9007199254740993", "9223372036854775806", "9223372036854775807"];
-      assert.deepEqual(
-        decoded.map((attempt) => attempt.audit?.id),
-        sorted,
-      );
+      const decodedIds = decoded.map((attempt) => attempt.audit?.id);
+      assert.deepEqual(decodedIds, sorted);
       const encoded = JSON.stringify(auditEntries?.encode("a-session", decoded));
       for (const id of sorted) assert.ok(encoded.includes(`"id":${id},`), id);
     });
 
     test("an entry without a result is a failed or running attempt", () => {
       const decode = (response: object) => auditEntries?.decode([{ id: 1, response, digest: "d" }])[0];
-      const failed = decode({ body: { error: { code: "FaceWithMaskDetected", message: "m" } }, statusCode: 400 });
-      assert.deepEqual(failed, {
-        attemptId: 1,
-        attemptStatus: "Failed",
-        error: { code: "FaceWithMaskDetected", message: "m" },
-        audit: { id: "1", statusCode: 400, extra: { digest: "d" } },
-      });
+      const error = { code: "FaceWithMaskDetected", message: "m" };
+      const audit = (statusCode: number) => ({ id: "1", statusCode, extra: { digest: "d" } });
+      const failed = { attemptId: 1, attemptStatus: "Failed", error, audit: audit(400) };
+      assert.deepEqual(decode({ body: { error }, statusCode: 400 }), failed);
       assert.equal(decode({ body: null, statusCode: 500 })?.error?.code, "500");
-      assert.deepEqual(decode({ body: {}, statusCode: 200 }), {
-        attemptId: 1,
-        attemptStatus: "Running",
-        audit: { id: "1", statusCode: 200, extra: { digest: "d" } },
-      });
+      const running = { attemptId: 1, attemptStatus: "Running", audit: audit(200) };
+      assert.deepEqual(decode({ body: {}, statusCode: 200 }), running);
     });
 
     test("a list round-trips", () => {
@@ -261,9 +235,8 @@ for (const version of previews) {
 
     test("other bodies are refused", () => {
       assert.throws(() => session.decode("liveness", { id: "s" }));
-      assert.throws(() =>
-        session.decode("liveness", { sessionId: "s", status: "NotStarted", results: { attempts: [] } }),
-      );
+      const stable = { sessionId: "s", status: "NotStarted", results: { attempts: [] } };
+      assert.throws(() => session.decode("liveness", stable));
       assert.throws(() => auditEntries?.decode({ value: [] }));
       assert.throws(() => auditEntries?.decode([{ id: "x", response: {} }]));
       assert.throws(() => list?.decode([{}]));
@@ -290,10 +263,8 @@ test("no schema of a session response has the token", () => {
     for (const kind of sessionKinds) {
       const { $defs } = z.toJSONSchema(shapes(kind).session, { io: "input" });
       const named = Object.entries($defs ?? {}).filter(([id]) => id.startsWith("Session_"));
-      assert.deepEqual(
-        named.map(([, { properties }]) => Object.hasOwn(properties ?? {}, "authToken")),
-        [false],
-      );
+      assert.equal(named.length, 1);
+      for (const [, { properties }] of named) assert.equal(Object.hasOwn(properties ?? {}, "authToken"), false);
     }
   }
 });

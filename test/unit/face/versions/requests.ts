@@ -1,5 +1,19 @@
 import assert from "node:assert/strict";
 import { ApiError } from "../../../../src/errors.ts";
+import type { BodyPart, RequestBody } from "../../../../src/face/codec.ts";
+import type { ApiVersion } from "../../../../src/face/model.ts";
+
+export const json = (value: unknown): RequestBody => ({ type: "json", value });
+export const multipart = (...parts: BodyPart[]): RequestBody => ({ type: "multipart", parts });
+
+/** The smallest complete body of a session without verify. */
+export function minimalBody(version: ApiVersion) {
+  const hasUsers = version === "v1.3-preview.1";
+  return {
+    ...{ livenessOperationMode: "Passive", deviceCorrelationId: "a-device" },
+    ...(hasUsers && { userCorrelationId: "a-user" }),
+  };
+}
 
 /** The `ApiError` that `call` throws. */
 export function refusalOf(call: () => unknown): ApiError {
