@@ -224,15 +224,25 @@ describe("a form", () => {
     const body = await read(contentType, content);
     return body.type === "multipart" ? body.parts : assert.fail("not a form");
   };
+  const message = "The body is not multipart/form-data with a name on every part.";
+  const noForm = { ...invalid, details: [{ code: "InvalidMultipart", message, target: "body" }] };
 
-  test("is parsed with its boundary, in all spellings of the media type", async () => {
-    for (const contentType of [
-      "multipart/form-data; boundary=x",
-      'Multipart/Form-Data; Boundary="x"',
-      "multipart/form-data; charset=utf-8; boundary=x",
-    ]) {
-      assert.deepEqual(await partsOf(field("a", "b") + end, contentType), [{ name: "a", content: "b" }], contentType);
+  for (const parameters of ["; boundary=x", '; Boundary="x"', "; charset=utf-8; boundary=x"]) {
+    test(`is parsed with its boundary: ${parameters}`, async () => {
+      const content = field("a", "b") + end;
+      assert.deepEqual(await partsOf(content, `Multipart/Form-Data${parameters}`), [{ name: "a", content: "b" }]);
+    });
+  }
+
+  test("may have a boundary of up to 70 ASCII characters", async () => {
+    const parse = (boundary: string) => {
+      const content = `--${boundary}\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n--${boundary}--`;
+      return partsOf(content, `multipart/form-data; boundary="${boundary}"`);
+    };
+    for (const boundary of ["y", "'()+_,-./:=? z", "-".repeat(70)]) {
+      assert.deepEqual(await parse(boundary), [{ name: "a", content: "" }]);
     }
+    for (const boundary of ["", "y".repeat(71), "\u00e4"]) await assert.rejects(parse(boundary), noForm);
   });
 
   test("keeps parts of the same name, which the operation refuses", async () => {
@@ -251,11 +261,7 @@ describe("a form", () => {
     ["that is JSON", "{}", "; boundary=x"],
   ] as const) {
     test(`${what} is refused`, async () => {
-      const message = "The body is not multipart/form-data with a name on every part.";
-      await assert.rejects(read(`multipart/form-data${parameters}`, content), {
-        ...invalid,
-        details: [{ code: "InvalidMultipart", message, target: "body" }],
-      });
+      await assert.rejects(read(`multipart/form-data${parameters}`, content), noForm);
     });
   }
 

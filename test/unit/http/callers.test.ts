@@ -96,12 +96,14 @@ function principal(claims: Claim[], provider = "aad", more: object = {}): Record
 
 const user = (id: string, provider?: string) => principal([{ typ: objectId, val: id }], provider);
 
+const alice = { trusted: false, owner: ownerOf(user("alice")) };
+
 describe("a principal", () => {
-  test("is an owner, and not trusted", () => {
-    const { owner = "", ...rest } = callerOf(user("alice"));
-    assert.deepEqual(rest, { trusted: false });
-    assert.match(owner, /^[0-9a-f]{64}$/);
-    assert.equal(owner, ownerOf(user("alice")));
+  test("is an owner, and not trusted, also with ALLOW_ANONYMOUS", () => {
+    assert.match(alice.owner ?? "", /^[0-9a-f]{64}$/);
+    for (const rules of [platform, { ...platform, allowAnonymous: true }]) {
+      assert.deepEqual(callerOf(user("alice"), rules), alice);
+    }
   });
 
   test("has a distinct owner for each pair of provider and id", () => {
@@ -121,23 +123,16 @@ describe("a principal", () => {
   });
 
   test("is identified by its permanent id claim, in order of preference", () => {
-    const claims = [
-      { typ: "name", val: "Alice" },
-      { typ: "sub", val: "the-sub" },
-      { typ: nameIdentifier, val: "the-name-identifier" },
-      { typ: "oid", val: "the-oid" },
-      { typ: objectId, val: "the-object-id" },
-    ];
+    const claims = [...["sub", nameIdentifier, "oid", objectId].entries()].map(([index, typ]) => ({
+      typ,
+      val: `${index}`,
+    }));
     for (const [index, { val }] of claims.entries()) {
-      if (index === 0) continue;
-      const known = principal(claims.slice(0, index + 1));
+      const known = principal([{ typ: "name", val: "Alice" }, ...claims.slice(0, index + 1)]);
       assert.equal(ownerOf(known), ownerOf(user(val)), val);
     }
-    const blank = principal([
-      { typ: objectId, val: "" },
-      { typ: "sub", val: "the-sub" },
-    ]);
-    assert.equal(ownerOf(blank), ownerOf(user("the-sub")));
+    const blank = principal([{ typ: objectId, val: "" }, ...claims.slice(0, 1)]);
+    assert.equal(ownerOf(blank), ownerOf(user("0")));
   });
 
   test("is identified by the platform's id header if there is no id claim", () => {
@@ -147,52 +142,26 @@ describe("a principal", () => {
   });
 });
 
-describe("the service role", () => {
-  test("makes a principal a trusted service", () => {
-    for (const typ of ["roles", roleClaim, "groups"]) {
-      const claims = [
-        { typ: objectId, val: "alice" },
-        { typ, val: "Another.Role" },
-        { typ, val: "Liveness.Service" },
-      ];
-      const caller = callerOf(principal(claims, "aad", { role_typ: typ === "groups" ? "groups" : "roles" }));
-      assert.deepEqual(caller, { trusted: true, owner: ownerOf(user("alice")) }, typ);
-    }
-  });
-
-  test("is recognized only in role claims, and only by its full name", () => {
-    for (const claim of [
-      { typ: "name", val: "Liveness.Service" },
-      { typ: "groups", val: "Liveness.Service" },
-      { typ: "roles", val: "liveness.service" },
-      { typ: "roles", val: "Liveness.Service.Reader" },
-    ]) {
-      assert.equal(callerOf(principal([{ typ: objectId, val: "alice" }, claim])).trusted, false, JSON.stringify(claim));
-    }
-  });
-});
-
-describe("the reviewer role", () => {
-  test("makes a principal a reviewer, who is not trusted", () => {
-    const claims = [
-      { typ: objectId, val: "alice" },
-      { typ: "roles", val: "Liveness.Reviewer" },
-    ];
-    assert.deepEqual(callerOf(principal(claims)), { trusted: false, owner: ownerOf(user("alice")), isReviewer: true });
-    const both = [...claims, { typ: "roles", val: "Liveness.Service" }];
-    assert.equal(callerOf(principal(both)).trusted, true);
-  });
-
-  test("is recognized only in role claims, and only by its full name", () => {
-    for (const claim of [
-      { typ: "groups", val: "Liveness.Reviewer" },
-      { typ: "roles", val: "liveness.reviewer" },
-      { typ: "roles", val: "Liveness.Reviewers" },
-    ]) {
-      const caller = callerOf(principal([{ typ: objectId, val: "alice" }, claim]));
-      assert.deepEqual(caller, { trusted: false, owner: ownerOf(user("alice")) }, JSON.stringify(claim));
-    }
-  });
+describe("roles", () => {
+  const service = { ...alice, trusted: true };
+  const reviewer = { ...alice, isReviewer: true };
+  for (const [roleType, typ, values, expected] of [
+    ["roles", "roles", ["Another.Role", "Liveness.Service"], service],
+    ["roles", roleClaim, ["Another.Role", "Liveness.Service"], service],
+    ["groups", "groups", ["Another.Role", "Liveness.Service"], service],
+    ["roles", "roles", ["Liveness.Reviewer"], reviewer],
+    ["roles", "roles", ["Liveness.Reviewer", "Liveness.Service"], { ...reviewer, trusted: true }],
+    // Only role claims and full names count.
+    ["roles", "name", ["Liveness.Service"], alice],
+    ["roles", "groups", ["Liveness.Service", "Liveness.Reviewer"], alice],
+    ["roles", "roles", ["liveness.service", "Liveness.Service.Reader"], alice],
+    ["roles", "roles", ["liveness.reviewer", "Liveness.Reviewers"], alice],
+  ] as const) {
+    test(`${values} as ${typ}, where roles are ${roleType}`, () => {
+      const claims = [{ typ: objectId, val: "alice" }, ...values.map((val) => ({ typ, val }))];
+      assert.deepEqual(callerOf(principal(claims, "aad", { role_typ: roleType })), expected);
+    });
+  }
 });
 
 describe("a malformed principal", () => {
@@ -247,11 +216,6 @@ test("a principal without App Service Authentication is ignored, also if it is m
 test("a key and a principal together make the caller a trusted service with an owner, unless the key is wrong", () => {
   const rules = { ...platform, clientKeys };
   const caller = callerOf({ ...user("alice"), "ocp-apim-subscription-key": "web-key" }, rules);
-  assert.deepEqual(caller, { trusted: true, clientName: "web", owner: ownerOf(user("alice")) });
+  assert.deepEqual(caller, { ...alice, trusted: true, clientName: "web" });
   assertRefused({ ...user("alice"), "ocp-apim-subscription-key": "wrong" }, rules, platform);
-});
-
-test("a user stays untrusted with ALLOW_ANONYMOUS", () => {
-  const caller = callerOf(user("alice"), { ...platform, allowAnonymous: true });
-  assert.deepEqual(caller, { trusted: false, owner: ownerOf(user("alice")) });
 });
