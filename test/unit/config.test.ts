@@ -20,11 +20,92 @@ const numbers: Record<string, (config: Config) => number> = {
   MAINTENANCE_BUDGET_SECONDS: ({ maintenance }) => maintenance.budgetSeconds,
 };
 
-const flags: { name: string; of(config: Config): boolean }[] = [
-  { name: "ALLOW_ANONYMOUS", of: ({ callers }) => callers.allowAnonymous },
-  { name: "WEBSITE_AUTH_ENABLED", of: ({ callers }) => callers.platformAuthentication },
-  { name: "REQUIRE_CLIENT_DIGEST", of: ({ rules }) => rules.requireClientDigest },
-  { name: "ALLOW_DEVICE_SET_IN_CLIENT", of: ({ policy }) => policy.allowDeviceSetInClient },
+const userIdKey = "k".repeat(32);
+const inAzure = ["WEBSITE_INSTANCE_ID", "WEBSITE_POD_NAME"];
+const flagValues = { "": false, true: true, True: true, TRUE: true, "1": true, false: false, False: false, "0": false };
+const same = (...texts: string[]) => Object.fromEntries(texts.map((text) => [text, text]));
+
+const flags: Record<string, (config: Config) => boolean> = {
+  ALLOW_ANONYMOUS: ({ callers }) => callers.allowAnonymous,
+  WEBSITE_AUTH_ENABLED: ({ callers }) => callers.platformAuthentication,
+  REQUIRE_CLIENT_DIGEST: ({ rules }) => rules.requireClientDigest,
+  ALLOW_DEVICE_SET_IN_CLIENT: ({ policy }) => policy.allowDeviceSetInClient,
+};
+
+interface Rule {
+  setting: string;
+  /** Its place in the configuration. */
+  of: (config: Config) => unknown;
+  /** Texts, with the values that they are read as. */
+  accepted: Record<string, unknown>;
+  refused?: string[];
+  /** The fault of refused texts. */
+  message?: string;
+}
+
+const rules: Rule[] = [
+  ...Object.entries(flags).map(([setting, of]) => ({
+    ...{ setting, of, accepted: flagValues, refused: ["maybe"], message: "must be true or false" },
+  })),
+  {
+    setting: "REFERENCE_IMAGE_RETENTION_DAYS",
+    of: ({ retention }) => retention.referenceImageDays,
+    accepted: { "": undefined, "0": undefined, "1": 1, "3650": 3650 },
+    refused: ["-1", "3651", "never"],
+    message: "must be a whole number from 0 to 3650",
+  },
+  {
+    setting: "VERIFY_CONFIDENCE_FLOOR",
+    of: ({ policy }) => policy.confidenceFloor,
+    accepted: { "0": 0, "0.85": 0.85, "1": 1, "1.0": 1, "": 0 },
+    refused: ["-0.1", "1.01", "0,5", "high", "1e-1", "NaN", ".5"],
+    message: "must be a number from 0 to 1",
+  },
+  {
+    setting: "USER_ID_KEY",
+    of: ({ policy }) => policy.userIdKey,
+    accepted: same(userIdKey, "k".repeat(256)),
+    refused: ["k", "k".repeat(31), "k".repeat(257)],
+    message: "must have 32 to 256 characters",
+  },
+  {
+    setting: "FACE_API_VERSION",
+    of: ({ face }) => face.apiVersion,
+    accepted: same("v1.1-preview.1", "v1.2-preview.1", "v1.2", "v1.3-preview.1"),
+    refused: ["v1.3", "V1.2", "1.2"],
+    message: "must be one of v1.1-preview.1, v1.2-preview.1, v1.2, v1.3-preview.1",
+  },
+  {
+    setting: "FACE_ENDPOINT",
+    of: ({ face }) => face.endpoint,
+    accepted: { [endpoint]: endpoint, [`${endpoint}/`]: endpoint, [`${endpoint}///`]: endpoint },
+    refused: ["nonsense", "a-resource.cognitiveservices.azure.com", "ftp://example.com", "https://", "//"],
+    message: "must be the URL of a Face resource",
+  },
+  {
+    setting: "FACE_ENDPOINT",
+    of: ({ face }) => face.endpoint,
+    accepted: same("http://localhost:7080", "http://127.0.0.1:7080", "http://127.8.9.1", "http://[::1]:7080"),
+    refused: [
+      ...["http://a-resource.cognitiveservices.azure.com", "http://localhost.example.com", "http://10.0.0.1"],
+      ...["http://127.0.0.1.example.com", "http://localhost@example.com"],
+    ],
+    message: "must be https",
+  },
+  { setting: "FACE_KEY", of: ({ face }) => face.key, accepted: same("a-face-key") },
+  { setting: "AZURE_CLIENT_ID", of: ({ face }) => face.identityClientId, accepted: same("an-identity") },
+  {
+    setting: "WEBSITE_SITE_NAME",
+    of: ({ events }) => events.source,
+    accepted: { "func-x": "func-x", "a name:1": "a%20name%3A1" },
+  },
+  {
+    setting: "EVENT_GRID_TOPIC_ENDPOINT",
+    of: ({ events }) => events.eventGridTopic,
+    accepted: same("https://topic-x.westeurope-1.eventgrid.azure.net/api/events"),
+    refused: ["s3cr3t", "http://localhost/s3cr3t", "https://"],
+    message: "must be the https URL of an Event Grid topic",
+  },
 ];
 
 describe("default settings", () => {
@@ -92,137 +173,52 @@ describe("telemetry", () => {
   });
 });
 
-test("the retention of reference images is a number of days; 0 and default: unlimited", () => {
-  const daysOf = (text: string) => configOf({ REFERENCE_IMAGE_RETENTION_DAYS: text }).retention.referenceImageDays;
-  for (const [text, days] of Object.entries({ "": undefined, "0": undefined, "1": 1, "3650": 3650 })) {
-    assert.equal(daysOf(text), days);
-  }
-  const fault = {
-    setting: "REFERENCE_IMAGE_RETENTION_DAYS",
-    message: "must be a whole number from 0 to 3650",
-  };
-  for (const wrong of ["-1", "3651", "never"]) {
-    assert.deepEqual(faultsOf({ REFERENCE_IMAGE_RETENTION_DAYS: wrong }), [fault], wrong);
-  }
-});
+for (const { setting, of, accepted, refused = [], message = "is any text" } of rules) {
+  test(`${setting} ${message}`, () => {
+    const base = { ...minimal, USER_ID_KEY: userIdKey };
+    for (const [text, value] of Object.entries(accepted)) assert.equal(of(configOf({ [setting]: text }, base)), value);
+    for (const text of refused) assert.deepEqual(faultsOf({ [setting]: text }, base), [{ setting, message }], text);
+  });
+}
 
-test("VERIFY_CONFIDENCE_FLOOR is a number from 0 to 1, default 0", () => {
-  const floorOf = (text: string) => configOf({ VERIFY_CONFIDENCE_FLOOR: text }).policy.confidenceFloor;
-  for (const [text, floor] of Object.entries({ "0": 0, "0.85": 0.85, "1": 1, "1.0": 1, "": 0 })) {
-    assert.equal(floorOf(text), floor);
-  }
-  const message = "must be a number from 0 to 1";
-  for (const wrong of ["-0.1", "1.01", "0,5", "high", "1e-1", "NaN", ".5"]) {
-    const setting = "VERIFY_CONFIDENCE_FLOOR";
-    assert.deepEqual(faultsOf({ [setting]: wrong }), [{ setting, message }], wrong);
-  }
-});
-
-describe("USER_ID_KEY", () => {
+test("USER_ID_KEY is required with v1.3-preview.1, and only there", () => {
   const setting = "USER_ID_KEY";
-
-  test("has 32 to 256 characters", () => {
-    for (const length of [32, 256]) {
-      const key = "k".repeat(length);
-      assert.equal(configOf({ [setting]: key }).policy.userIdKey, key);
-    }
-    for (const length of [1, 31, 257]) {
-      const fault = { setting, message: "must have 32 to 256 characters" };
-      assert.deepEqual(faultsOf({ [setting]: "k".repeat(length) }), [fault], String(length));
-    }
-  });
-
-  test("is required with v1.3-preview.1, and only there", () => {
-    const fault = { setting, message: "is required with FACE_API_VERSION v1.3-preview.1" };
-    for (const blank of [undefined, "", "  "]) {
-      assert.deepEqual(faultsOf({ FACE_API_VERSION: "v1.3-preview.1", [setting]: blank }), [fault]);
-    }
-    for (const version of ["v1.1-preview.1", "v1.2-preview.1", "v1.2", undefined]) {
-      assert.deepEqual(faultsOf({ FACE_API_VERSION: version }), []);
-      assert.ok(!("userIdKey" in configOf({ FACE_API_VERSION: version }).policy));
-    }
-  });
-});
-
-describe("flags", () => {
-  for (const { name, of } of flags) {
-    test(`${name}: a boolean, default false`, () => {
-      assert.equal(of(configOf({})), false);
-      for (const word of ["true", "True", "TRUE", "1"]) assert.equal(of(configOf({ [name]: word })), true, word);
-      for (const word of ["false", "False", "0"]) assert.equal(of(configOf({ [name]: word })), false, word);
-      const message = "must be true or false";
-      assert.deepEqual(faultsOf({ [name]: "maybe" }), [{ setting: name, message }]);
-    });
+  const fault = { setting, message: "is required with FACE_API_VERSION v1.3-preview.1" };
+  for (const blank of [undefined, "", "  "]) {
+    assert.deepEqual(faultsOf({ FACE_API_VERSION: "v1.3-preview.1", [setting]: blank }), [fault]);
   }
-
-  test("ALLOW_ANONYMOUS is refused in Azure", () => {
-    const message = "is for the local stack and refused in Azure";
-    const fault = { setting: "ALLOW_ANONYMOUS", message };
-    for (const name of ["WEBSITE_INSTANCE_ID", "WEBSITE_POD_NAME"]) {
-      assert.deepEqual(faultsOf({ ALLOW_ANONYMOUS: "true", [name]: "an-instance" }), [fault]);
-      assert.deepEqual(faultsOf({ ALLOW_ANONYMOUS: "false", [name]: "an-instance" }), []);
-    }
-  });
+  for (const version of ["v1.1-preview.1", "v1.2-preview.1", "v1.2", undefined]) {
+    assert.deepEqual(faultsOf({ FACE_API_VERSION: version }), []);
+    assert.ok(!("userIdKey" in configOf({ FACE_API_VERSION: version }).policy));
+  }
 });
 
-describe("the Face service", () => {
-  test("accepts every supported version", () => {
-    for (const version of ["v1.1-preview.1", "v1.2-preview.1", "v1.2", "v1.3-preview.1"]) {
-      const env = { FACE_API_VERSION: version, USER_ID_KEY: "k".repeat(32) };
-      assert.equal(configOf(env).face.apiVersion, version);
-    }
-    const message = "must be one of v1.1-preview.1, v1.2-preview.1, v1.2, v1.3-preview.1";
-    for (const wrong of ["v1.3", "V1.2", "1.2"]) {
-      assert.deepEqual(faultsOf({ FACE_API_VERSION: wrong }), [{ setting: "FACE_API_VERSION", message }]);
-    }
-  });
+test("ALLOW_ANONYMOUS is refused in Azure, and private addresses of webhooks are", () => {
+  const fault = { setting: "ALLOW_ANONYMOUS", message: "is for the local stack and refused in Azure" };
+  assert.equal(configOf({}).events.allowsPrivateAddresses, true);
+  for (const name of inAzure) {
+    assert.deepEqual(faultsOf({ ALLOW_ANONYMOUS: "true", [name]: "an-instance" }), [fault]);
+    const config = configOf({ ALLOW_ANONYMOUS: "false", [name]: "an-instance" });
+    assert.equal(config.events.allowsPrivateAddresses, false, name);
+  }
+});
 
-  test("accepts an endpoint with or without trailing slashes", () => {
-    for (const end of ["", "/", "///"])
-      assert.equal(configOf({ FACE_ENDPOINT: endpoint + end }).face.endpoint, endpoint);
-  });
-
-  test("reads the key and the identity's client id", () => {
-    const { key, identityClientId } = configOf({ FACE_KEY: "a-face-key", AZURE_CLIENT_ID: "an-identity" }).face;
-    assert.deepEqual({ key, identityClientId }, { key: "a-face-key", identityClientId: "an-identity" });
-  });
-
-  test("accepts http for loopback only", () => {
-    for (const local of ["http://localhost:7080", "http://127.0.0.1:7080", "http://127.8.9.1", "http://[::1]:7080"]) {
-      assert.equal(configOf({ FACE_ENDPOINT: `${local}/` }).face.endpoint, local);
-    }
-    for (const remote of [
-      ...["http://a-resource.cognitiveservices.azure.com", "http://localhost.example.com", "http://10.0.0.1"],
-      ...["http://127.0.0.1.example.com", "http://localhost@example.com"],
-    ]) {
-      const faults = [{ setting: "FACE_ENDPOINT", message: "must be https" }];
-      assert.deepEqual(faultsOf({ FACE_ENDPOINT: remote }), faults, remote);
-    }
-    assert.deepEqual(faultsOf({ FACE_ENDPOINT: "HTTPS://A-Resource.cognitiveservices.azure.com" }), []);
-  });
-
-  test("refuses invalid URLs", () => {
-    for (const wrong of ["nonsense", "a-resource.cognitiveservices.azure.com", "ftp://example.com", "https://", "//"]) {
-      const message = "must be the URL of a Face resource";
-      assert.deepEqual(faultsOf({ FACE_ENDPOINT: wrong }), [{ setting: "FACE_ENDPOINT", message }], wrong);
-    }
-  });
-
-  test("requires a key for a regional endpoint", () => {
-    const regional = "https://westeurope.api.cognitive.microsoft.com/";
-    const message =
-      "is required with a regional endpoint, which takes keys only; an identity needs the resource's own subdomain";
-    assert.deepEqual(faultsOf({ FACE_ENDPOINT: regional }), [{ setting: "FACE_KEY", message }]);
-    assert.deepEqual(faultsOf({ FACE_ENDPOINT: regional.toUpperCase() }), [{ setting: "FACE_KEY", message }]);
-    assert.equal(configOf({ FACE_ENDPOINT: regional, FACE_KEY: "a-face-key" }).face.key, "a-face-key");
-  });
+test("a regional endpoint requires a key, also in upper case; other endpoints do not", () => {
+  const regional = "https://westeurope.api.cognitive.microsoft.com/";
+  const message =
+    "is required with a regional endpoint, which takes keys only; an identity needs the resource's own subdomain";
+  for (const FACE_ENDPOINT of [regional, regional.toUpperCase()]) {
+    assert.deepEqual(faultsOf({ FACE_ENDPOINT }), [{ setting: "FACE_KEY", message }]);
+  }
+  assert.equal(configOf({ FACE_ENDPOINT: regional, FACE_KEY: "a-face-key" }).face.key, "a-face-key");
+  assert.deepEqual(faultsOf({ FACE_ENDPOINT: endpoint.toUpperCase() }), []);
 });
 
 describe("faults", () => {
   test("are all reported at once", () => {
     const regional = { FACE_ENDPOINT: "https://westeurope.api.cognitive.microsoft.com", FACE_TIMEOUT_SECONDS: "long" };
-    const inAzure = { ALLOW_ANONYMOUS: "true", WEBSITE_INSTANCE_ID: "an-instance" };
-    const faults = faultsOf({ ...regional, ...inAzure, CLIENT_KEYS: "secret" }, {});
+    const anonymous = { ALLOW_ANONYMOUS: "true", WEBSITE_INSTANCE_ID: "an-instance" };
+    const faults = faultsOf({ ...regional, ...anonymous, CLIENT_KEYS: "secret" }, {});
     const names = ["ALLOW_ANONYMOUS", "AzureWebJobsStorage", "CLIENT_KEYS", "FACE_KEY", "FACE_TIMEOUT_SECONDS"];
     assert.deepEqual(faults.map(({ setting }) => setting).sort(), names);
   });

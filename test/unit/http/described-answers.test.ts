@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { examples } from "../../../infra/openapi/examples.ts";
 import { checkAnswer } from "../../api/support/described-answers.ts";
 
 /** Tests of the response validation that all api tests use. */
@@ -13,21 +14,7 @@ function answer(status: number, text: string, headers: Record<string, string> = 
 }
 
 const notFound = answer(404, error("SessionNotFound"), { "x-ms-error-code": "SessionNotFound" });
-const session = {
-  sessionId: "s",
-  kind: "liveness",
-  apiVersion: "v1.2",
-  createdOn: "2026-03-05T10:20:11.004Z",
-  tokenExpiresOn: "2026-03-05T10:30:11.004Z",
-  expiresOn: "2026-03-07T10:20:11.004Z",
-  status: "NotStarted",
-  attempts: 0,
-  final: false,
-  reasons: [],
-  revision: 0,
-  attemptsLeft: 3,
-  nextAction: "wait",
-};
+const session = Object(examples.getSession?.answers?.[200]);
 
 test("accepts described responses", () => {
   checkAnswer("GET", url, notFound);
