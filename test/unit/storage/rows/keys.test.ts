@@ -121,19 +121,33 @@ describe("sessionRow", () => {
 describe("row ranges", () => {
   const row = sessionRow("2026-01-02T03:04:05.678Z", "c1");
   const otherRow = sessionRow("2026-01-02T03:04:05.678Z", "c1-2");
+  const owner = "a".repeat(64);
 
-  test("sessionRows -> session rows only", () => {
-    assert.ok(within(row, sessionRows) && isSessionRow(row));
-    for (const other of [guardRow, creationKeyRow("c1"), creationKeyRow("c1", "ff"), auditRow(row, "1")]) {
-      assert.ok(!within(other, sessionRows) && !isSessionRow(other));
-    }
-  });
+  for (const [what, key, ...ranges] of [
+    ["a session", row, "sessions", "keys and sessions"],
+    ["a key", creationKeyRow("c1"), "keys and sessions"],
+    ["a key of a caller", creationKeyRow("c1", "ff"), "keys and sessions"],
+    ["the guard of services", guardRowOf("services"), "guards"],
+    ["the guard of a user", guardRowOf(owner), "guards"],
+    ["an audit entry", auditRow(row, "1")],
+    ["a bound image", boundImageRow("held/g")],
+    ["no row, before guards", "f_"],
+    ["no row, after guards", "h"],
+  ] as const) {
+    test(`contain ${what}: ${ranges.join(", ") || "none"}`, () => {
+      const all = { sessions: sessionRows, "keys and sessions": keyAndSessionRows, guards: guardRows };
+      const found = Object.entries(all).filter(([, range]) => within(key, range));
+      assert.deepEqual(
+        found.map(([name]) => name),
+        ranges,
+      );
+      assert.deepEqual([isSessionRow(key), isGuardRow(key)], [what === "a session", key.startsWith("g")]);
+    });
+  }
 
-  test("keyAndSessionRows -> key and session rows only", () => {
-    for (const found of [row, creationKeyRow("c1"), creationKeyRow("c1", "ff")]) {
-      assert.ok(within(found, keyAndSessionRows));
-    }
-    for (const other of [guardRow, auditRow(row, "1")]) assert.ok(!within(other, keyAndSessionRows));
+  test("guardRowOf: services or a user -> own row, which names its holder", () => {
+    assert.deepEqual([guardRowOf("services"), guardRowOf(owner)], [guardRow, `g_${owner}`]);
+    for (const countedFor of ["services", owner]) assert.equal(guardHolder(guardRowOf(countedFor)), countedFor);
   });
 
   test("auditRows -> audit entries of one session, in the order of their ids", () => {
@@ -188,17 +202,4 @@ describe("expiryPartition", () => {
   test("duePartitions of an invalid shard -> RangeError", () => {
     for (const shard of [-1, 16, 1.5]) assert.throws(() => duePartitions(shard, iso(0)), RangeError);
   });
-});
-
-test("guardRowOf: services or a user -> own row within guardRows; other rows are outside", () => {
-  const owner = "a".repeat(64);
-  assert.deepEqual([guardRowOf("services"), guardRowOf(owner)], [guardRow, `g_${owner}`]);
-  for (const countedFor of ["services", owner]) {
-    const row = guardRowOf(countedFor);
-    assert.equal(guardHolder(row), countedFor);
-    assert.ok(isGuardRow(row) && within(row, guardRows) && !within(row, keyAndSessionRows));
-  }
-  for (const row of [sessionRow(iso(0), "c"), creationKeyRow("c"), boundImageRow("held/g"), "a_1", "h", "f_"]) {
-    assert.ok(!isGuardRow(row) && !within(row, guardRows));
-  }
 });

@@ -2,28 +2,16 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import type { OutcomeEntry } from "../../../../src/liveness/model/events.ts";
-import type { OutcomeIndex, OutcomeQuery } from "../../../../src/liveness/model/outcome-index.ts";
+import type { OutcomeQuery } from "../../../../src/liveness/model/outcome-index.ts";
 import type { Query } from "../../../../src/storage/azure/query.ts";
 import { readPage } from "../../../../src/storage/stores/outcome-lists.ts";
 import { InjectedError } from "../../fakes/calls.ts";
 import { lastMonth, openIndexes, outcome, outcomes, scanned } from "../../fakes/outcomes.ts";
 import { startOfTime } from "../../fakes/world.ts";
+import { pagesOf } from "./pages.ts";
 
 const dayMs = 86_400_000;
 const refused = { status: 400, code: "BadArgument" };
-
-/** All pages of a query. */
-async function pagesOf(index: OutcomeIndex, query: OutcomeQuery, top: number): Promise<OutcomeEntry[][]> {
-  const pages: OutcomeEntry[][] = [];
-  let continuationToken: string | undefined;
-  do {
-    const page = await index.page(query, { top, continuationToken });
-    assert.notEqual(page.continuationToken, continuationToken ?? "none");
-    pages.push(page.items);
-    ({ continuationToken } = page);
-  } while (continuationToken !== undefined);
-  return pages;
-}
 
 /** A world with these outcomes, read by a process of its own. */
 async function withOutcomes(entries: readonly OutcomeEntry[]) {
@@ -33,53 +21,45 @@ async function withOutcomes(entries: readonly OutcomeEntry[]) {
 }
 
 const some = <T>(...values: T[]) => fc.constantFrom(...values);
-const anyFields = fc.record({
-  /** Minutes before the start of time: several days, and times that are equal. */
-  age: fc.oneof(fc.nat({ max: 10 }), fc.nat({ max: 6 * 1440 })),
+const minutesAgo = (max: number) => fc.nat({ max }).map((age) => new Date(startOfTime - age * 60_000).toISOString());
+const dayMinutes = 1440;
+const fields = {
   decision: some("accepted" as const, "rejected" as const, "inconclusive" as const),
-  reasons: fc.subarray(["RealFace", "FaceMatched", "SpoofDetected"]),
   kind: some("liveness" as const, "livenessWithVerify" as const),
   apiVersion: some("v1.2", "v1.3-preview.1"),
   final: fc.boolean(),
-  clientReferenceId: fc.option(some("a", "o'hara", "' or '1' eq '1"), { nil: undefined }),
-  userCorrelationId: fc.option(some("a", "b"), { nil: undefined }),
-});
-const anyEntries = fc.array(anyFields, { maxLength: 60 }).map((all) =>
-  all.map(({ age, clientReferenceId, userCorrelationId, ...fields }, number) =>
-    outcome(number, {
-      ...fields,
-      createdOn: new Date(startOfTime - age * 60_000).toISOString(),
-      ...(clientReferenceId !== undefined && { clientReferenceId }),
-      ...(userCorrelationId !== undefined && { userCorrelationId }),
-    }),
-  ),
+  clientReferenceId: some("a", "o'hara", "' or '1' eq '1"),
+  userCorrelationId: some("a", "b"),
+};
+const anyFields = fc.record(
+  {
+    ...fields,
+    // Several days, and times that are equal.
+    createdOn: fc.oneof(minutesAgo(10), minutesAgo(6 * dayMinutes)),
+    reasons: fc.subarray(["RealFace", "FaceMatched", "SpoofDetected"]),
+  },
+  { requiredKeys: ["createdOn", "reasons", "decision", "kind", "apiVersion", "final"] },
 );
+const anyEntries = fc
+  .array(anyFields, { maxLength: 60 })
+  .map((all) => all.map((fields, number) => outcome(number, fields)));
 const anyConditions: fc.Arbitrary<Partial<OutcomeQuery>> = fc.record(
   {
-    decision: some("accepted" as const, "rejected" as const),
+    ...fields,
     reason: some("RealFace", "SpoofDetected"),
-    kind: some("liveness" as const, "livenessWithVerify" as const),
-    apiVersion: some("v1.2", "v1.3-preview.1"),
-    final: fc.boolean(),
-    clientReferenceId: some("a", "o'hara", "' or '1' eq '1"),
-    userCorrelationId: some("a", "b"),
-    from: fc.nat({ max: 6 * 1440 }).map((age) => new Date(startOfTime - age * 60_000).toISOString()),
-    to: fc.nat({ max: 2 * 1440 }).map((age) => new Date(startOfTime - age * 60_000).toISOString()),
+    from: minutesAgo(6 * dayMinutes),
+    to: minutesAgo(2 * dayMinutes),
   },
   { requiredKeys: [] },
 );
 
 /** The entries that a query describes, in their order. */
 function expected(entries: readonly OutcomeEntry[], { from, to, reason, ...equal }: OutcomeQuery): OutcomeEntry[] {
-  const rank = ({ createdOn, creationId }: OutcomeEntry) => [-Date.parse(createdOn), creationId] as const;
   return entries
     .filter(({ createdOn }) => createdOn >= from && createdOn < to)
     .filter(({ reasons }) => reason === undefined || reasons.includes(reason))
     .filter((entry) => Object.entries(equal).every(([name, value]) => entry[name as "kind"] === value))
-    .toSorted((one, other) => {
-      const [[time, id], [otherTime, otherId]] = [rank(one), rank(other)];
-      return time - otherTime || (id < otherId ? -1 : 1);
-    });
+    .toSorted((a, b) => Date.parse(b.createdOn) - Date.parse(a.createdOn) || (a.creationId < b.creationId ? -1 : 1));
 }
 
 describe("pages and scans of any outcomes by any conditions", () => {
@@ -90,13 +70,9 @@ describe("pages and scans of any outcomes by any conditions", () => {
         const query = lastMonth(conditions);
         const matching = expected(entries, query);
         assert.deepEqual(await scanned(index.scan(query)), matching);
-        const pages = await pagesOf(index, query, top);
+        const pages = await pagesOf((continuationToken) => index.page(query, { top, continuationToken }));
         assert.deepEqual(pages.flat(), matching);
-        const sizes = pages.map(({ length }) => length);
-        assert.ok(
-          sizes.slice(0, -1).every((size) => size === top),
-          String(sizes),
-        );
+        for (const { length } of pages.slice(0, -1)) assert.equal(length, top);
       }),
       { numRuns: 150 },
     );
@@ -118,8 +94,7 @@ describe("a page", () => {
     const query = { from: "2026-02-01T00:00:00.000Z", to: "2026-03-04T00:00:00.000Z" };
     assert.deepEqual(await index.page(query, { top: 100 }), { items: [] });
     assert.equal(requests.length, 31 * 4);
-    const page = await index.page(lastMonth(), { top: 100 });
-    assert.deepEqual(page, { items: [] });
+    assert.deepEqual(await index.page(lastMonth(), { top: 100 }), { items: [] });
   });
 
   test("a reason that no outcome has -> short pages, each with a bounded number of requests", async () => {
@@ -129,31 +104,19 @@ describe("a page", () => {
     }));
     const { world } = await withOutcomes(entries);
     const query = lastMonth({ reason: "SpoofDetected" });
-    const small = smallPages(world, 3);
-    const found: OutcomeEntry[] = [];
-    let continuationToken: string | undefined;
-    let pages = 0;
-    do {
-      const before = small.requests();
-      const page = await readPage(small.table, query, { top: 5, continuationToken });
-      assert.ok(small.requests() - before <= 128, String(small.requests() - before));
-      found.push(...page.items);
-      ({ continuationToken } = page);
-      pages += 1;
-    } while (continuationToken !== undefined);
-    assert.deepEqual(found, [entries[1999]]);
-    assert.ok(pages > 3, String(pages));
-  });
-
-  /** A table that returns small pages, as if there were many more outcomes. */
-  function smallPages(world: ReturnType<typeof openIndexes>["world"], pageSize: number) {
     const { calls } = world.start();
     const table = world.storage.outcomes.open(calls);
-    return {
-      requests: () => calls.names.length,
-      table: { query: (query: Query) => table.query({ ...query, pageSize }) },
-    };
-  }
+    // As if there were many more outcomes.
+    const small = { query: (query: Query) => table.query({ ...query, pageSize: 3 }) };
+    const pages = await pagesOf(async (continuationToken) => {
+      const before = calls.names.length;
+      const page = await readPage(small, query, { top: 5, continuationToken });
+      assert.ok(calls.names.length - before <= 128, String(calls.names.length - before));
+      return page;
+    });
+    assert.deepEqual(pages.flat(), [entries[1999]]);
+    assert.ok(pages.length > 3, String(pages.length));
+  });
 
   test("storage returns only empty pages -> 503 ServerBusy after a bounded number of requests", async () => {
     let requests = 0;
@@ -224,9 +187,11 @@ describe("a continuation token", () => {
 });
 
 describe("a scan", () => {
+  const everyFiveSeconds = (count: number) =>
+    outcomes(count, (number) => ({ createdOn: new Date(startOfTime - number * 5000).toISOString() }));
+
   test("thousands of outcomes -> as few requests as possible, and lists of a few thousand at most", async () => {
-    const entries = outcomes(4100, (number) => ({ createdOn: new Date(startOfTime - number * 5000).toISOString() }));
-    const { index, requests } = await withOutcomes(entries);
+    const { index, requests } = await withOutcomes(everyFiveSeconds(4100));
     const query = { from: "2026-03-01T00:00:00.000Z", to: "2026-03-02T00:00:00.000Z" };
     let found = 0;
     for await (const list of index.scan(query)) {
@@ -238,8 +203,7 @@ describe("a scan", () => {
   });
 
   test("given up -> at most one more page of each shard, and of the day before, was requested", async () => {
-    const entries = outcomes(6000, (number) => ({ createdOn: new Date(startOfTime - number * 5000).toISOString() }));
-    const { index, requests } = await withOutcomes(entries);
+    const { index, requests } = await withOutcomes(everyFiveSeconds(6000));
     for await (const _ of index.scan(lastMonth())) break;
     const after = requests.length;
     assert.ok(after <= 12, String(after));
@@ -248,18 +212,16 @@ describe("a scan", () => {
   });
 
   test("storage fails midway -> the outcomes before, then the error", async () => {
-    const entries = outcomes(6000, (number) => ({ createdOn: new Date(startOfTime - number * 5000).toISOString() }));
+    const entries = everyFiveSeconds(6000);
     const { world } = await withOutcomes(entries);
     const { index } = openIndexes(world, ({ name, nth }) =>
       name === "outcomes.query" && nth > 9 ? new InjectedError("injected") : undefined,
     );
     const found: OutcomeEntry[] = [];
-    await assert.rejects(
-      async () => {
-        for await (const list of index.scan(lastMonth())) found.push(...list);
-      },
-      { name: "InjectedError" },
-    );
+    const read = async () => {
+      for await (const list of index.scan(lastMonth())) found.push(...list);
+    };
+    await assert.rejects(read, { name: "InjectedError" });
     assert.ok(found.length > 0);
     assert.deepEqual(found, entries.slice(0, found.length));
   });

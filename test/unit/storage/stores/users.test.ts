@@ -5,6 +5,7 @@ import type { Users } from "../../../../src/liveness/model/users.ts";
 import { writePlace } from "../../../../src/storage/rows/keys.ts";
 import { seedSession } from "../../fakes/seed.ts";
 import { createWorld, startOfTime, type World } from "../../fakes/world.ts";
+import { pagesOf } from "./pages.ts";
 
 const user = "a-user";
 
@@ -47,14 +48,9 @@ describe("pages", () => {
   ] as const) {
     test(`${count} entries, ${top} on a page -> pages of ${sizes}, newest first`, async () => {
       const { users } = await withEntries(count);
-      const pages: string[][] = [];
-      let continuationToken: string | undefined;
-      do {
-        const page = await users.page(user, { top, continuationToken });
-        pages.push(idsOf(page));
-        ({ continuationToken } = page);
-      } while (continuationToken !== undefined);
-      assert.deepEqual([pages.map(({ length }) => length), pages.flat()], [sizes, newestFirst(count)]);
+      const pages = await pagesOf((continuationToken) => users.page(user, { top, continuationToken }));
+      const found = idsOf({ items: pages.flat() });
+      assert.deepEqual([pages.map(({ length }) => length), found], [sizes, newestFirst(count)]);
     });
   }
 
@@ -114,20 +110,18 @@ describe("continuation token that was issued for another list", () => {
 });
 
 describe("removing an entry", () => {
-  test("with the version that was read -> removed once", async () => {
+  test("changed since -> stays; with its version or without one -> removed once", async () => {
     const { users } = await withEntries(1);
-    const [entry] = (await users.page(user, { top: 1 })).items;
-    assert.equal(await users.remove(user, creation(0), entry?.version), true);
-    assert.equal(await users.remove(user, creation(0), entry?.version), false);
-    assert.equal(await users.remove(user, creation(0)), false);
-  });
-
-  test("changed since -> stays; without a version it is removed", async () => {
-    const { users } = await withEntries(1);
-    const [entry] = (await users.page(user, { top: 1 })).items;
+    const versionOf = async () => (await users.page(user, { top: 1 })).items[0]?.version;
+    const earlier = await versionOf();
     await users.put(user, creation(0, "the-device"));
-    assert.equal(await users.remove(user, creation(0), entry?.version), false);
+    assert.equal(await users.remove(user, creation(0), earlier), false);
+    const current = await versionOf();
+    assert.equal(await users.remove(user, creation(0), current), true);
+    assert.equal(await users.remove(user, creation(0), current), false);
+    await users.put(user, creation(0));
     assert.equal(await users.remove(user, creation(0)), true);
+    assert.equal(await users.remove(user, creation(0)), false);
   });
 
   test("leaves the entries of other creations and of other users", async () => {
