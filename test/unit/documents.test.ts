@@ -1,21 +1,15 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import * as z from "zod";
+import { settings } from "../../src/config.ts";
+import { endpoints } from "../../src/endpoints.ts";
 import { carryOverRules } from "../../src/face/carry-over.ts";
 import { apiVersions } from "../../src/face/model.ts";
-import { documents, missing, namesIn, readDocument, readRows } from "./documents.ts";
+import { documents, manifest, missing, namesIn, readDocument, readRows, readSettingRows, root } from "./documents.ts";
 
-const root = join(import.meta.dirname, "../..");
-const manifest = z
-  .object({
-    scripts: z.record(z.string(), z.string()),
-    dependencies: z.record(z.string(), z.string()),
-    devDependencies: z.record(z.string(), z.string()),
-    optionalDependencies: z.record(z.string(), z.string()).default({}),
-  })
-  .parse(JSON.parse(readFileSync(join(root, "package.json"), "utf8")));
+const settingNames = Object.keys(settings.shape) as (keyof typeof settings.shape)[];
 
 test("the README has at most 150 lines", () =>
   assert.ok(readDocument("README.md").trimEnd().split("\n").length <= 150));
@@ -42,10 +36,37 @@ test("the table of unsupported fields is that of the code", () => {
     field: namesIn(row.field)[0],
     towards: Object.fromEntries(apiVersions.map((version) => [version, row[`towards \`${version}\``]])),
   }));
-  assert.deepEqual(
-    documented,
-    carryOverRules.map(({ field, towards }) => ({ field, towards })),
-  );
+  const known = carryOverRules.map(({ field, towards }) => ({ field, towards }));
+  assert.deepEqual(documented, known);
+});
+
+test("every route of the app is in the README", () => {
+  const readme = readDocument("README.md");
+  for (const { route, name } of endpoints.filter(({ name }) => !name.endsWith("Fallback"))) {
+    const last = route.split("/").findLast((segment) => !segment.startsWith("{")) ?? assert.fail();
+    assert.ok(readme.includes(last), `${name}: ${route}`);
+  }
+});
+
+test("every setting has its row in infra/README.md", () => {
+  const documented = readSettingRows("infra/README.md").flatMap((row) => namesIn(row.name));
+  assert.deepEqual(missing(settingNames, documented), []);
+});
+
+test("the sample settings contain every local setting with its default", () => {
+  const sample = z
+    .object({ Values: z.record(z.string(), z.string()) })
+    .parse(JSON.parse(readDocument("local.settings.sample.json"))).Values;
+  // Settings of Azure, and those that replace the connection string with an identity.
+  const notOnLaptops = /^(WEBSITE_|APPLICATIONINSIGHTS_|AZURE_CLIENT_ID$|AzureWebJobsStorage__)/;
+  const expected = settingNames.filter((name) => !notOnLaptops.test(name));
+  assert.deepEqual(Object.keys(sample).sort(), ["FUNCTIONS_WORKER_RUNTIME", ...expected].sort());
+  const parsed = settings.parse(sample);
+  for (const name of expected) {
+    const alone = settings.shape[name].safeParse(undefined);
+    if (name === "ALLOW_ANONYMOUS" || name === "AzureWebJobsStorage" || !alone.success) continue;
+    assert.deepEqual(parsed[name], alone.data, name);
+  }
 });
 
 for (const path of [...documents, ".github/CONTRIBUTING.md", ".github/SECURITY.md"]) {
@@ -65,6 +86,23 @@ for (const path of [...documents, ".github/CONTRIBUTING.md", ".github/SECURITY.m
       const called = [...text.matchAll(/npm run ([\w:]+)/g)].map(([, script = ""]) => script);
       assert.deepEqual(missing(called, Object.keys(manifest.scripts)), []);
     });
+  });
+}
+
+for (const path of documents) {
+  describe(`settings in ${path}`, () => {
+    for (const row of readSettingRows(path)) {
+      for (const name of settingNames.filter((setting) => namesIn(row.name).includes(setting))) {
+        test(`${name}: range and default are those of the code`, () => {
+          const schema: z.ZodType = settings.shape[name];
+          const accepts = schema.meta()?.accepts;
+          if (accepts !== undefined) assert.equal(row.range, accepts);
+          const { data: byDefault } = schema.safeParse(undefined);
+          if (typeof byDefault === "object" || byDefault === undefined) return;
+          assert.equal(row.default, `\`${byDefault}\``);
+        });
+      }
+    }
   });
 }
 

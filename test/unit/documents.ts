@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import * as z from "zod";
 
-const root = join(import.meta.dirname, "../..");
+/** The folder of the repository. */
+export const root = join(import.meta.dirname, "../..");
 
 /** The documents of the repository, by their paths. */
 export const documents = [
@@ -12,9 +14,20 @@ export const documents = [
   "test/bench/README.md",
 ];
 
+/** The text of a file of the repository. */
 export function readDocument(path: string): string {
   return readFileSync(join(root, path), "utf8");
 }
+
+const names = z.record(z.string(), z.string());
+/** `package.json`. */
+export const manifest = z
+  .object({
+    ...{ name: z.string(), main: z.string(), scripts: names },
+    ...{ dependencies: names, devDependencies: names, optionalDependencies: names },
+    allowScripts: z.record(z.string(), z.boolean()),
+  })
+  .parse(JSON.parse(readDocument("package.json")));
 
 /** One row of a table, by the headings of its columns. */
 export type Row = Record<string, string>;

@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, test } from "node:test";
 import { errorGuide } from "../../../src/error-guide/guide.ts";
 import { codeSources } from "../../../src/guidance.ts";
 import { reasonCodes } from "../../../src/liveness/result/decision.ts";
 import { nextStep } from "../../../src/liveness/result/next-action.ts";
-import { missing } from "../documents.ts";
+import { missing, readDocument } from "../documents.ts";
 import { call, createApp } from "../fakes/app.ts";
 import { newRecord } from "../fakes/seed.ts";
 import { createWorld, startOfTime } from "../fakes/world.ts";
@@ -49,7 +47,7 @@ describe("the guide to error codes", () => {
   });
 
   test("has every attempt error of the emulator", () => {
-    const source = readFileSync(join(import.meta.dirname, "../../local/emulator/attempts.ts"), "utf8");
+    const source = readDocument("test/local/emulator/attempts.ts");
     const messages = /const errorMessages[^{]*\{([^}]*)\}/.exec(source)?.[1] ?? "";
     const codes = [...messages.matchAll(/^ {2}(\w+):/gm)].map(([, code = ""]) => code);
     assert.ok(codes.length >= 12);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
@@ -8,10 +8,8 @@ import { examples } from "../../../infra/openapi/examples.ts";
 import { endpoints } from "../../../src/endpoints.ts";
 import { apiVersions } from "../../../src/face/model.ts";
 import { errorCodes } from "../../../src/http/error-codes.ts";
-import { missing } from "../documents.ts";
+import { missing, readDocument, root } from "../documents.ts";
 import { createValidator, apiDocument as document } from "../fakes/api-document.ts";
-
-const sourceFolder = join(import.meta.dirname, "../../../src");
 
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
@@ -111,7 +109,7 @@ describe("the OpenAPI document", () => {
   test("its schemas accept the requests and responses of the service's documentation", () => {
     const samples = z
       .array(z.object({ path: z.string(), request: z.looseObject({}), response: z.unknown() }))
-      .parse(JSON.parse(readFileSync(join(sourceFolder, "../test/fixtures/face-docs/create-requests.json"), "utf8")));
+      .parse(JSON.parse(readDocument("test/fixtures/face-docs/create-requests.json")));
     const faultOf = createValidator(document);
     for (const { path, request, response } of samples) {
       const place = ["paths", path, "post"];
@@ -127,9 +125,9 @@ describe("the OpenAPI document", () => {
 });
 
 describe("the codes of errors", () => {
-  const sources = readdirSync(sourceFolder, { recursive: true, encoding: "utf8" })
+  const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".ts"))
-    .map((name) => readFileSync(join(sourceFolder, name), "utf8"))
+    .map((name) => readDocument(`src/${name}`))
     .join("\n");
   const thrown = [...sources.matchAll(/(?:new ApiError\(\s*(\d{3}),\s*|badRequest\(\s*)"(\w+)"/g)]
     .map(([, status = "400", code = ""]) => ({ status: Number(status), code }))

@@ -1,45 +1,41 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { execFile, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
-import { describe, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
+import { promisify } from "node:util";
 import { parse as parseYaml } from "yaml";
 import * as z from "zod";
 import { build } from "../../../infra/build.ts";
 import { packageFor } from "../../../infra/run-node.mjs";
 import { settings } from "../../../src/config.ts";
+import { listen } from "../../local/ports.ts";
+import { manifest, readDocument, root } from "../documents.ts";
 import { readBicep } from "./bicep.ts";
 
-const root = join(import.meta.dirname, "../../..");
-const read = (name: string) => readFileSync(join(root, name), "utf8");
-
-const manifest = z
-  .object({
-    main: z.string(),
-    scripts: z.record(z.string(), z.string()),
-    dependencies: z.record(z.string(), z.string()),
-    devDependencies: z.record(z.string(), z.string()),
-    optionalDependencies: z.record(z.string(), z.string()),
-    allowScripts: z.record(z.string(), z.boolean()),
-  })
-  .parse(JSON.parse(read("package.json")));
+/** Builds into a folder that the test removes. */
+async function buildFor(t: TestContext, entry?: string) {
+  const folder = await mkdtemp(join(tmpdir(), "package-"));
+  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+  const outFolder = join(folder, posix.dirname(manifest.main));
+  const { bytes } = await build({ outFolder, ...(entry !== undefined && { entry }) });
+  return { outFolder, main: join(folder, manifest.main), bytes };
+}
 
 const lock = z
   .object({
     packages: z.record(
       z.string(),
       z.object({
-        integrity: z.string().optional(),
-        hasInstallScript: z.boolean().optional(),
-        dev: z.boolean().optional(),
-        os: z.unknown().optional(),
-        cpu: z.unknown().optional(),
+        ...{ integrity: z.string().optional(), hasInstallScript: z.boolean().optional(), dev: z.boolean().optional() },
+        ...{ os: z.unknown().optional(), cpu: z.unknown().optional() },
       }),
     ),
   })
-  .parse(JSON.parse(read("package-lock.json")));
+  .parse(JSON.parse(readDocument("package-lock.json")));
 
 /** Strict schema of the parts of host.json that the app uses. */
 const host = z
@@ -65,7 +61,7 @@ const host = z
       logLevel: z.record(z.string(), z.enum(["Trace", "Debug", "Information", "Warning", "Error", "Critical", "None"])),
     }),
   })
-  .parse(JSON.parse(read("host.json")));
+  .parse(JSON.parse(readDocument("host.json")));
 
 describe("host.json", () => {
   test("has a timeout above the longest run of the timer", () => {
@@ -93,7 +89,7 @@ describe("host.json", () => {
 
 describe("Core Tools", () => {
   test("find worker, storage and port in the sample settings", () => {
-    assert.partialDeepStrictEqual(JSON.parse(read("local.settings.sample.json")), {
+    assert.partialDeepStrictEqual(JSON.parse(readDocument("local.settings.sample.json")), {
       IsEncrypted: false,
       Values: { FUNCTIONS_WORKER_RUNTIME: "node", AzureWebJobsStorage: "UseDevelopmentStorage=true" },
       Host: { LocalHttpPort: 7071 },
@@ -101,11 +97,8 @@ describe("Core Tools", () => {
   });
 
   test("find the built file at `main`, from this folder and from dist", async (t) => {
-    const folder = await mkdtemp(join(tmpdir(), "package-"));
-    t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
-    const outFolder = join(folder, posix.dirname(manifest.main));
-    await build({ outFolder });
-    assert.ok((await stat(join(folder, manifest.main))).size > 0);
+    const { main, outFolder } = await buildFor(t);
+    assert.ok((await stat(main)).size > 0);
     const built = z
       .object({ main: z.string() })
       .parse(JSON.parse(await readFile(join(outFolder, "package.json"), "utf8")));
@@ -116,7 +109,7 @@ describe("Core Tools", () => {
   });
 
   test("publish only the files that run", () => {
-    const patterns = read(".funcignore")
+    const patterns = readDocument(".funcignore")
       .split("\n")
       .filter((line) => line !== "" && !line.startsWith("#"));
     const isLeftOut = (path: string) =>
@@ -150,7 +143,7 @@ describe("azure.yaml", () => {
         }),
       }),
     })
-    .parse(parseYaml(read("azure.yaml")));
+    .parse(parseYaml(readDocument("azure.yaml")));
   const { prepackage } = project.services.api.hooks;
   const { preprovision } = project.hooks;
 
@@ -189,7 +182,7 @@ describe("Node.js", () => {
 
   test("has the same major version in Azure and in tests", () => {
     assert.equal(cloud, process.versions.node.split(".")[0]);
-    assert.match(read("infra/build.ts"), new RegExp(`target: "node${cloud}"`));
+    assert.match(readDocument("infra/build.ts"), new RegExp(`target: "node${cloud}"`));
   });
 
   test("has one package of the right major version for each platform", () => {
@@ -210,10 +203,10 @@ describe("Node.js", () => {
   });
 
   test("gets the arguments unchanged, and its exit code is returned", () => {
-    const run = (...args: string[]) =>
+    const runNode = (...args: string[]) =>
       spawnSync(process.execPath, [join(root, "infra/run-node.mjs"), ...args], { encoding: "utf8" });
-    assert.equal(run("--print", "process.versions.node.split('.')[0]").stdout.trim(), cloud);
-    assert.equal(run("--eval", "process.exit(Number(process.argv[1]))", "7").status, 7);
+    assert.equal(runNode("--print", "process.versions.node.split('.')[0]").stdout.trim(), cloud);
+    assert.equal(runNode("--eval", "process.exit(Number(process.argv[1]))", "7").status, 7);
   });
 });
 
@@ -223,23 +216,54 @@ describe("the lock file", () => {
     assert.ok(packages.length > 100);
     const unhashed = packages.filter(([, { integrity }]) => !/^sha512-/.test(integrity ?? "")).map(([path]) => path);
     assert.deepEqual(unhashed, []);
-    assert.doesNotMatch(read("package-lock.json"), /"resolved"|registry/);
-    assert.match(read(".npmrc"), /^omit-lockfile-registry-resolved=true$/m);
+    assert.doesNotMatch(readDocument("package-lock.json"), /"resolved"|registry/);
+    assert.match(readDocument(".npmrc"), /^omit-lockfile-registry-resolved=true$/m);
   });
 
   test("is complete: no package runs an install script", () => {
     const withScripts = Object.entries(lock.packages).filter(([, { hasInstallScript }]) => hasInstallScript);
     const names = withScripts.map(([path]) => [path.split("node_modules/").at(-1) ?? "", false]);
-    assert.match(read(".npmrc"), /^ignore-scripts=true$/m, "for every npm");
+    assert.match(readDocument(".npmrc"), /^ignore-scripts=true$/m, "for every npm");
     // For an npm that checks allowed scripts one by one.
     assert.deepEqual(manifest.allowScripts, Object.fromEntries(names));
   });
 
   test("marks bundled packages as production dependencies, so that they are audited", () => {
-    const files = read("infra/description-files.ts").matchAll(/resolve\("([\w-]+)\/package\.json"\)/g);
+    const files = readDocument("infra/description-files.ts").matchAll(/resolve\("([\w-]+)\/package\.json"\)/g);
     const shipped = [...files].map(([, name]) => name);
     assert.deepEqual(shipped, ["swagger-ui-dist"]);
     assert.ok("swagger-ui-dist" in manifest.dependencies);
     assert.equal(lock.packages["node_modules/swagger-ui-dist"]?.dev, undefined);
+  });
+});
+
+describe("a bundle", () => {
+  const fixtures = join(root, "test/fixtures");
+  const run = async (args: string[], env = process.env) =>
+    (await promisify(execFile)(process.execPath, args, { env })).stdout;
+
+  test("sends requests through the proxy of its environment", async (t) => {
+    const tunnels: string[] = [];
+    const proxy = createServer(({ url }, response) => response.end(`by proxy: ${url}`));
+    proxy.on("connect", ({ url = "" }, socket) => {
+      tunnels.push(url);
+      socket.end("HTTP/1.1 403 Forbidden\r\n\r\n");
+    });
+    const url = `http://127.0.0.1:${await listen(proxy)}`;
+    t.after(() => proxy.close());
+    const { main } = await buildFor(t, join(fixtures, "proxied-request.ts"));
+    const env = { PATH: process.env.PATH, HTTP_PROXY: url, HTTPS_PROXY: url };
+    assert.equal(await run([main, "http://face.invalid/a"], env), "200 by proxy: http://face.invalid/a");
+    assert.match(await run([main, "https://face.invalid/b"], env), /^403 /);
+    assert.deepEqual(tunnels, ["face.invalid:443"]);
+  });
+
+  test("publishes events to Event Grid as the library does", async (t) => {
+    const entry = join(fixtures, "published-event.ts");
+    const { main, bytes } = await buildFor(t, entry);
+    const [bundled, library] = await Promise.all([run([main]), run([entry])]);
+    assert.match(library, /^\[\{"id":"one",.*"reasons":\["DigestMatched"\].*\}\]\ndelivered$/);
+    assert.equal(bundled, library);
+    assert.ok(bytes < 400_000, `the shapes of other events are left out: ${bytes}`);
   });
 });

@@ -1,7 +1,5 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import * as z from "zod";
-import { infra } from "./bicep.ts";
+import { readDocument } from "../documents.ts";
 
 /** `${NAME}` or `${NAME=default}`, which azd replaces. */
 const substitution = z.string().regex(/^\$\{[A-Z_0-9]+(=[\w.]+)?\}$/);
@@ -15,7 +13,7 @@ const parameters = z
       z.strictObject({ value: z.union([substitution, z.record(z.string(), substitution)]) }),
     ),
   })
-  .parse(JSON.parse(readFileSync(join(infra, "main.parameters.json"), "utf8"))).parameters;
+  .parse(JSON.parse(readDocument("infra/main.parameters.json"))).parameters;
 
 /** A variable of the azd environment, and its default. */
 export interface Choice {

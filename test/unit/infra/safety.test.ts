@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, test } from "node:test";
 import { heldImageName } from "../../../src/liveness/images/find-image.ts";
+import { readDocument } from "../documents.ts";
 import { faultsOf } from "../fakes/settings.ts";
-import { findResource, infra, listFiles, type Resource, readBicep } from "./bicep.ts";
+import { findResource, listFiles, type Resource, readBicep } from "./bicep.ts";
 import { choices, chosenSettings } from "./parameters.ts";
 
 const files = listFiles(".bicep").map(readBicep);
@@ -72,8 +71,8 @@ describe("erased data", () => {
     const policy = findResource("modules/storage.bicep", "Microsoft.Storage/storageAccounts/managementPolicies");
     assert.match(policy.get("properties", "policy") ?? "", /prefixMatch: \['reference-images\/sessions\/'\]/);
     // The prefix is that of the app.
-    assert.match(readSource("storage/azure/table.ts"), /container\("reference-images"\)/);
-    assert.match(readSource("liveness/model/images.ts"), /type ImageName = .*`sessions\//);
+    assert.match(readDocument("src/storage/azure/table.ts"), /container\("reference-images"\)/);
+    assert.match(readDocument("src/liveness/model/images.ts"), /type ImageName = .*`sessions\//);
   });
 
   test("stored images of services and users have a lifecycle rule", () => {
@@ -220,7 +219,7 @@ describe("roles", () => {
     assert.match(tree.text, /var hosts = \['azure-webjobs-hosts', 'azure-webjobs-secrets'\]/);
     assert.match(tree.text, /var images = 'reference-images'/);
     assert.match(tree.text, /for container in concat\(hosts, \[images, package\]\)/);
-    assert.match(readSource("storage/azure/table.ts"), /container\("reference-images"\)/);
+    assert.match(readDocument("src/storage/azure/table.ts"), /container\("reference-images"\)/);
   });
 
   test("are assigned before the app is created", () => {
@@ -261,7 +260,3 @@ test("App Service Authentication validates tokens, stores none, and passes reque
   assert.match(validation, /requireAuthentication: false/);
   assert.match(validation, /unauthenticatedClientAction: 'AllowAnonymous'/);
 });
-
-function readSource(path: string): string {
-  return readFileSync(join(infra, "../src", path), "utf8");
-}

@@ -1,17 +1,12 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { parse as parseYaml } from "yaml";
 import * as z from "zod";
-import { missing } from "../documents.ts";
+import { manifest, missing, readDocument, root } from "../documents.ts";
 
-const root = join(import.meta.dirname, "../../..");
-const folder = join(root, ".github/workflows");
-const readme = readFileSync(join(root, "README.md"), "utf8");
-const manifest = z
-  .object({ name: z.string(), scripts: z.record(z.string(), z.string()) })
-  .parse(JSON.parse(readFileSync(join(root, "package.json"), "utf8")));
+const folder = ".github/workflows";
 
 const permissions = z.record(z.string(), z.enum(["read", "write", "none"]));
 const step = z.strictObject({
@@ -40,8 +35,8 @@ const workflow = z.strictObject({
     }),
   ),
 });
-const workflows = readdirSync(folder).map((file) => {
-  const text = readFileSync(join(folder, file), "utf8");
+const workflows = readdirSync(join(root, folder)).map((file) => {
+  const text = readDocument(`${folder}/${file}`);
   return { file, text, ...workflow.partial({ concurrency: true }).parse(parseYaml(text)) };
 });
 const ci = workflows.find(({ file }) => file === "ci.yml") ?? assert.fail("no ci.yml");
@@ -75,7 +70,7 @@ for (const { file, text, jobs, permissions: given } of workflows) {
 }
 
 test("the README's test command runs on Linux, macOS and Windows", () => {
-  const [, command] = /```sh\n(npm ci && npm test)\n```/.exec(readme) ?? [];
+  const [, command] = /```sh\n(npm ci && npm test)\n```/.exec(readDocument("README.md")) ?? [];
   const { strategy, steps } = ci.jobs.test ?? assert.fail("no tests");
   assert.deepEqual(strategy?.matrix.os, ["ubuntu-latest", "macos-latest", "windows-latest"]);
   assert.ok(command && steps.some(({ run }) => run === command));
@@ -107,8 +102,8 @@ test("a release has the package of its version as an asset, with an attestation 
 test("dependencies and actions are kept up to date", () => {
   const { updates } = z
     .object({ updates: z.array(z.object({ "package-ecosystem": z.string(), directory: z.literal("/") })) })
-    .parse(parseYaml(readFileSync(join(root, ".github/dependabot.yml"), "utf8")));
+    .parse(parseYaml(readDocument(".github/dependabot.yml")));
   assert.deepEqual(updates.map((update) => update["package-ecosystem"]).sort(), ["github-actions", "npm"]);
 });
 
-test("the license exists", () => assert.ok(readFileSync(join(root, "LICENSE"), "utf8").length > 200));
+test("the license exists", () => assert.ok(readDocument("LICENSE").length > 200));
