@@ -3,52 +3,6 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { Language, type Node, Parser } from "web-tree-sitter";
 
-/** Facts about a Bicep file for tests, from a grammar. Not compiled. */
-export interface BicepFile {
-  /** Below infra/, with slashes. */
-  path: string;
-  tree: Node;
-  params: Param[];
-  variables: string[];
-  resources: Resource[];
-  modules: Module[];
-  outputs: { name: string; value: string }[];
-  /** Number of uses of each name, without its declaration. */
-  uses(name: string): number;
-  /** Undeclared names, and unknown functions. */
-  unknown(): string[];
-}
-
-export interface Param {
-  name: string;
-  required: boolean;
-  described: boolean;
-  secure: boolean;
-  /** Minimum and maximum, or the allowed values, in the format of the documents. */
-  range: string | undefined;
-  /** Text of a default that is a literal, without quotes. */
-  byDefault: string | undefined;
-}
-
-export interface Resource {
-  symbol: string;
-  /** Full type without the version, also for nested resources. */
-  type: string;
-  version: string;
-  existing: boolean;
-  /** All properties, such as `properties.sku.name`, except name, parent, scope and dependsOn. */
-  paths: string[];
-  /** Text of a property's value. Undefined if it is not set. */
-  get(...path: string[]): string | undefined;
-}
-
-export interface Module {
-  symbol: string;
-  /** Text of the expression. */
-  path: string;
-  params: string[];
-}
-
 /** The functions and decorators of Bicep that these files use. */
 const builtIn = (
   "bool concat contains empty environment fail filter guid int items loadJsonContent loadTextContent map max split " +
@@ -72,7 +26,15 @@ export function listFiles(ending: string): string[] {
     .sort();
 }
 
-export function readBicep(path: string): BicepFile {
+type BicepFile = ReturnType<typeof readBicep>;
+export type Resource = ReturnType<typeof readResource>;
+
+/**
+ * Facts about a Bicep file for tests, from a grammar. Not compiled.
+ *
+ * @param path below infra/, with slashes.
+ */
+export function readBicep(path: string) {
   const tree = parse(path);
   const names = new Map<string, number>();
   for (const node of nodesOf(tree, "identifier")) {
@@ -86,7 +48,9 @@ export function readBicep(path: string): BicepFile {
     resources: nodesOf(tree, "resource_declaration").map(readResource),
     modules: nodesOf(tree, "module_declaration").map(readModule),
     outputs: nodesOf(tree, "output_declaration").map((node) => ({ name: nameOf(node), value: last(node).text })),
-    uses: (name) => names.get(name) ?? 0,
+    /** Number of uses of each name, without its declaration. */
+    uses: (name: string) => names.get(name) ?? 0,
+    /** Undeclared names, and unknown functions. */
     unknown: () => {
       // Variables of lambdas and loops.
       const local = tree.text
@@ -131,7 +95,7 @@ function nodesOf(tree: Node, types: string | string[]): Node[] {
   return tree.descendantsOfType(types).map(exists);
 }
 
-function readParam(node: Node): Param {
+function readParam(node: Node) {
   const decorators = node.previousNamedSibling?.type === "decorators" ? node.previousNamedSibling.text : "";
   return {
     name: nameOf(node),
@@ -139,7 +103,9 @@ function readParam(node: Node): Param {
     required: node.namedChildCount === 2,
     described: decorators.includes("@description("),
     secure: decorators.includes("@secure()"),
+    /** Minimum and maximum, or the allowed values, in the format of the documents. */
     range: rangeOf(decorators) ?? (node.namedChildren[1]?.text === "bool" ? "`true`, `false`" : undefined),
+    /** Text of a default that is a literal, without quotes. */
     byDefault: /^('[^']*'|\d+|true|false)$/.exec(last(node).text)?.[0].replaceAll("'", ""),
   };
 }
@@ -155,14 +121,17 @@ function rangeOf(decorators: string): string | undefined {
     .join(", ");
 }
 
-function readResource(node: Node): Resource {
+function readResource(node: Node) {
   const body = bodyOf(node);
   return {
     symbol: nameOf(node),
+    /** Full type and version, also for nested resources. */
     ...typeOf(node),
     existing: node.children.some((child) => child?.text === "existing"),
+    /** All properties, such as `properties.sku.name`, except name, parent, scope and dependsOn. */
     paths: [...new Set(pathsIn(body, ""))].filter((path) => !/^(name|parent|scope|dependsOn)\b/.test(path)),
-    get: (...path) => path.reduce<Node | undefined>((at, key) => at && propertyOf(at, key), body)?.text,
+    /** Text of a property's value. Undefined if it is not set. */
+    get: (...path: string[]) => path.reduce<Node | undefined>((at, key) => at && propertyOf(at, key), body)?.text,
   };
 }
 
@@ -197,10 +166,11 @@ function isText(value: Node): boolean {
   return value.type === "call_expression" && value.text.startsWith("string(");
 }
 
-function readModule(node: Node): Module {
+function readModule(node: Node) {
   const params = propertyOf(bodyOf(node), "params");
   return {
     symbol: nameOf(node),
+    /** Text of the expression. */
     path: literal(exists(node.namedChildren[1])),
     params: params === undefined ? [] : propertiesOf(params).map(keyOf),
   };

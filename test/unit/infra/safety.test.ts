@@ -7,6 +7,10 @@ import { findResource, listFiles, type Resource, readBicep } from "./bicep.ts";
 import { choices, chosenSettings } from "./parameters.ts";
 
 const files = listFiles(".bicep").map(readBicep);
+const app = readBicep("modules/function-app.bicep");
+const main = readBicep("main.bicep");
+/** Where the app keeps images. */
+const imageContainer = /container\("reference-images"\)/;
 
 /** What a deployment must set, by module and resource type: paths below `properties`, and the text of their values. */
 const required: Record<string, Record<string, string | undefined>> = {
@@ -67,60 +71,51 @@ for (const [resource, properties] of Object.entries(required)) {
 }
 
 describe("erased data", () => {
+  const policies = findResource("modules/storage.bicep", "Microsoft.Storage/storageAccounts/managementPolicies");
+  const policy = policies.get("properties", "policy") ?? "";
+
   test("uploaded images have a lifecycle rule as a fallback for the timer", () => {
-    const policy = findResource("modules/storage.bicep", "Microsoft.Storage/storageAccounts/managementPolicies");
-    assert.match(policy.get("properties", "policy") ?? "", /prefixMatch: \['reference-images\/sessions\/'\]/);
+    assert.match(policy, /prefixMatch: \['reference-images\/sessions\/'\]/);
     // The prefix is that of the app.
-    assert.match(readDocument("src/storage/azure/table.ts"), /container\("reference-images"\)/);
+    assert.match(readDocument("src/storage/azure/table.ts"), imageContainer);
     assert.match(readDocument("src/liveness/model/images.ts"), /type ImageName = .*`sessions\//);
   });
 
   test("stored images of services and users have a lifecycle rule", () => {
-    const policy = findResource("modules/storage.bicep", "Microsoft.Storage/storageAccounts/managementPolicies");
-    const rule = /name: 'held-images'[\s\S]+?prefixMatch: \[([^\]]+)\]/.exec(policy.get("properties", "policy") ?? "");
-    const prefixes = [
-      heldImageName({ trusted: true }, "id"),
-      heldImageName({ trusted: false, owner: "owner" }, "id"),
-    ].map((name) => `'reference-images/${name.split("/")[0]}/'`);
+    const rule = /name: 'held-images'[\s\S]+?prefixMatch: \[([^\]]+)\]/.exec(policy);
+    const names = [{ trusted: true }, { trusted: false, owner: "owner" }].map((caller) => heldImageName(caller, "id"));
+    const prefixes = names.map((name) => `'reference-images/${name.split("/")[0]}/'`);
     assert.equal(rule?.[1], prefixes.join(", "));
   });
 
   test("no diagnostic log contains requests of devices or paths of tables and blobs", () => {
-    const logged = files
-      .flatMap(({ resources }) => resources)
-      .filter(({ type }) => type.endsWith("/diagnosticSettings"));
-    assert.ok(logged.length > 0);
-    for (const setting of logged)
-      assert.match(setting.get("properties", "logs") ?? "", /^\[\{ category(Group)?: '[Aa]udit', enabled: true \}\]$/);
+    const all = files.flatMap(({ resources }) => resources);
+    const logs = all
+      .filter(({ type }) => type.endsWith("/diagnosticSettings"))
+      .map(({ get }) => get("properties", "logs"));
+    assert.ok(logs.length > 0);
+    for (const log of logs) assert.match(log ?? "", /^\[\{ category(Group)?: '[Aa]udit', enabled: true \}\]$/);
   });
 });
 
 test("logs have the chosen retention in every table with device ids", () => {
   const names = /for table in \[([^\]]+)\]/.exec(readBicep("modules/monitoring.bicep").tree.text)?.[1];
-  assert.deepEqual(
-    names?.replaceAll("'", "").split(", "),
-    // Tables with a default of 90 days.
-    ["AppRequests", "AppDependencies", "AppTraces", "AppExceptions", "AppMetrics"],
-  );
+  // Tables with a default of 90 days.
+  assert.equal(names, "'AppRequests', 'AppDependencies', 'AppTraces', 'AppExceptions', 'AppMetrics'");
 });
 
 describe("access by key is disabled for", () => {
   test("the Face account and the deployment of the app", () => {
     assert.equal(findResource("modules/face.bicep", "Microsoft.CognitiveServices/accounts").get("kind"), "'Face'");
-    const { resources } = readBicep("modules/function-app.bicep");
-    const passwords = resources.filter(({ type }) => type.endsWith("/basicPublishingCredentialsPolicies"));
-    assert.deepEqual(passwords.map(({ get }) => `${get("name")} ${get("properties", "allow")}`).sort(), [
-      "'ftp' false",
-      "'scm' false",
-    ]);
+    const passwords = app.resources.filter(({ type }) => type.endsWith("/basicPublishingCredentialsPolicies"));
+    const allowed = passwords.map(({ get }) => `${get("name")} ${get("properties", "allow")}`);
+    assert.deepEqual(allowed.sort(), ["'ftp' false", "'scm' false"]);
   });
 
   test("all outputs: no keys are listed, no secrets returned", () => {
+    const keys = /\blist(Keys|AccountSas|ServiceSas|Secrets|Credentials)?\(|AccountKey=|SharedAccess/i;
     for (const file of files) {
-      assert.doesNotMatch(
-        file.tree.text,
-        /\blist(Keys|AccountSas|ServiceSas|Secrets|Credentials)?\(|AccountKey=|SharedAccess/i,
-      );
+      assert.doesNotMatch(file.tree.text, keys);
       const secrets = file.params.filter(({ secure }) => secure).map(({ name }) => name);
       for (const { name, value } of file.outputs) {
         assert.ok(!secrets.some((secret) => new RegExp(`\\b${secret}\\b`).test(value)), `${file.path}: ${name}`);
@@ -139,7 +134,7 @@ describe("access by key is disabled for", () => {
       assert.equal(isSecure("main.bicep"), true);
       assert.equal(isSecure("modules/key-vault.bicep"), true);
       const reference = `${setting}: '@Microsoft.KeyVault(SecretUri=\${${parameter}SecretUri})'`;
-      assert.ok(readBicep("modules/function-app.bicep").tree.text.includes(reference));
+      assert.ok(app.tree.text.includes(reference));
       assert.equal(choices[parameter]?.variable, setting);
       assert.ok(!(setting in chosenSettings), "the setting would have the secret's value");
     });
@@ -148,7 +143,7 @@ describe("access by key is disabled for", () => {
   test("v1.3-preview.1 without USER_ID_KEY fails before any resource is created", () => {
     const condition =
       /var withUserIdKey = !empty\(userIdKey\)\s+\? true\s+: settings\.FACE_API_VERSION == '([^']+)'\s+\? fail\(/;
-    const [, version] = condition.exec(readBicep("main.bicep").tree.text) ?? assert.fail("no such variable");
+    const [, version] = condition.exec(main.tree.text) ?? assert.fail("no such variable");
     const fault = { setting: "USER_ID_KEY", message: `is required with FACE_API_VERSION ${version}` };
     assert.deepEqual(faultsOf({ FACE_API_VERSION: version }), [fault], "as in the app");
   });
@@ -171,26 +166,21 @@ describe("roles", () => {
   const assignments = roles.resources.filter(isAssignment);
 
   test("are all in roles.bicep, with their published ids", () => {
+    const assigning = files.filter(({ resources }) => resources.some(isAssignment));
     assert.deepEqual(
-      files.filter(({ resources }) => resources.some(isAssignment)).map(({ path }) => path),
+      assigning.map(({ path }) => path),
       [roles.path],
     );
-    const defined = [...roles.tree.text.matchAll(/^ {2}'([\w ]+)': '([0-9a-f-]{36})'$/gm)].map(([, name, id]) => [
-      name,
-      id,
-    ]);
-    assert.deepEqual(Object.fromEntries(defined), published);
+    const defined = [...roles.tree.text.matchAll(/^ {2}'([\w ]+)': '([0-9a-f-]{36})'$/gm)];
+    assert.deepEqual(Object.fromEntries(defined.map(([, name, id]) => [name, id])), published);
   });
 
   test("have one resource as scope, and a reason", () => {
     const existing = roles.resources.filter((resource) => resource.existing).map(({ symbol }) => symbol);
     assert.equal(assignments.length, 9);
     for (const { symbol, get } of assignments) {
-      const scope = get("scope")
-        ?.split("::")
-        .at(-1)
-        ?.replace(/\[\w+\]$/, "");
-      assert.ok(existing.includes(scope ?? ""), `${symbol}: no role on a group or more`);
+      const scope = /(?:^|::)(\w+)(?:\[\w+\])?$/.exec(get("scope") ?? "")?.[1] ?? "";
+      assert.ok(existing.includes(scope), `${symbol}: no role on a group or more`);
       assert.match(get("properties", "principalId") ?? "", /^(principalId|deploymentPrincipalId)$/, symbol);
       assert.equal(get("properties", "principalType"), "'ServicePrincipal'", symbol);
       assert.ok(get("properties", "description"), symbol);
@@ -219,15 +209,15 @@ describe("roles", () => {
     assert.match(tree.text, /var hosts = \['azure-webjobs-hosts', 'azure-webjobs-secrets'\]/);
     assert.match(tree.text, /var images = 'reference-images'/);
     assert.match(tree.text, /for container in concat\(hosts, \[images, package\]\)/);
-    assert.match(readDocument("src/storage/azure/table.ts"), /container\("reference-images"\)/);
+    assert.match(readDocument("src/storage/azure/table.ts"), imageContainer);
   });
 
   test("are assigned before the app is created", () => {
-    assert.match(readBicep("main.bicep").tree.text, /dependsOn: \[roles, privateEndpoints\]/);
+    assert.match(main.tree.text, /dependsOn: \[roles, privateEndpoints\]/);
   });
 
   test("on the vault exist from the first deployment, even without secrets", () => {
-    assert.match(readBicep("main.bicep").tree.text, /\nmodule keyVault 'modules\/key-vault\.bicep' = \{/);
+    assert.match(main.tree.text, /\nmodule keyVault 'modules\/key-vault\.bicep' = \{/);
     assert.match(roles.tree.text, /\nresource secrets '[^']+' = \{/);
     const vault = readBicep("modules/key-vault.bicep").tree.text;
     assert.match(vault, /\nresource clientKeysSecret '[^']+' = if \(withClientKeys\) \{/);
@@ -236,14 +226,11 @@ describe("roles", () => {
   });
 
   test("include one on the Event Grid topic, to publish only, where the topic is asked for", () => {
-    const main = readBicep("main.bicep");
     assert.match(main.tree.text, /\nmodule eventGrid 'modules\/event-grid\.bicep' = if \(eventGridTopic\) \{/);
     assert.equal(main.params.find(({ name }) => name === "eventGridTopic")?.byDefault, "false");
     const events = assignments.filter(({ get }) => get("scope") === "topic");
-    assert.deepEqual(
-      events.map(({ get }) => get("properties", "roleDefinitionId")?.match(/roleIds\['(.+)'\]/)?.[1]),
-      ["EventGrid Data Sender"],
-    );
+    const given = events.map(({ get }) => /roleIds\['(.+)'\]/.exec(get("properties", "roleDefinitionId") ?? "")?.[1]);
+    assert.deepEqual(given, ["EventGrid Data Sender"]);
     assert.match(roles.tree.text, /\nresource events '[^']+' = if \(withTopic\) \{/);
   });
 
@@ -253,8 +240,7 @@ describe("roles", () => {
 });
 
 test("App Service Authentication validates tokens, stores none, and passes requests without token to the app", () => {
-  const { resources } = readBicep("modules/function-app.bicep");
-  const authentication = resources.find(({ symbol }) => symbol === "authentication");
+  const authentication = app.resources.find(({ symbol }) => symbol === "authentication");
   assert.equal(authentication?.get("properties", "login", "tokenStore", "enabled"), "false");
   const validation = authentication?.get("properties", "globalValidation") ?? "";
   assert.match(validation, /requireAuthentication: false/);
