@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { preferredType } from "../../../src/http/accept.ts";
+import { testProperty } from "../property.ts";
 
 const offered = ["application/json", "application/x-ndjson", "text/csv"] as const;
 
@@ -35,21 +36,17 @@ describe("preferredType", () => {
     });
   }
 
-  test("any qualities -> the first of the types with the highest one", () => {
-    const qualities = fc.tuple(...offered.map(() => fc.option(fc.integer({ min: 0, max: 1000 }), { nil: undefined })));
-    fc.assert(
-      fc.property(qualities, fc.boolean(), (given, reversed) => {
-        const ranges = given.flatMap((quality, index) =>
-          quality === undefined ? [] : `${offered[index]};q=${(quality / 1000).toFixed(3)}`,
-        );
-        const highest = Math.max(0, ...given.map((quality) => quality ?? 0));
-        const expected = highest === 0 ? offered[0] : offered[given.indexOf(highest)];
-        assert.equal(preferredType((reversed ? ranges.toReversed() : ranges).join(", "), offered), expected);
-      }),
+  const qualities = fc.tuple(...offered.map(() => fc.option(fc.integer({ min: 0, max: 1000 }), { nil: undefined })));
+  testProperty("any qualities -> the first with the highest one", [qualities, fc.boolean()], (given, reversed) => {
+    const ranges = given.flatMap((quality, index) =>
+      quality === undefined ? [] : `${offered[index]};q=${(quality / 1000).toFixed(3)}`,
     );
+    const highest = Math.max(0, ...given.map((quality) => quality ?? 0));
+    const expected = highest === 0 ? offered[0] : offered[given.indexOf(highest)];
+    assert.equal(preferredType((reversed ? ranges.toReversed() : ranges).join(", "), offered), expected);
   });
 
-  test("any text -> one of the types", () => {
-    fc.assert(fc.property(fc.string(), (text) => offered.includes(preferredType(text, offered))));
+  testProperty("any text -> one of the types", [fc.string()], (text) => {
+    assert.ok(offered.includes(preferredType(text, offered)));
   });
 });

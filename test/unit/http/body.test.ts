@@ -5,6 +5,7 @@ import * as fc from "fast-check";
 import { ApiError } from "../../../src/errors.ts";
 import type { BodyPart, RequestBody } from "../../../src/face/codec.ts";
 import { type BodySource, type MediaType, readBytes, readRequestBody } from "../../../src/http/body.ts";
+import { testProperty, testPropertyTimes } from "../property.ts";
 
 const kilobyte = 1024;
 const megabyte = 1024 * kilobyte;
@@ -282,17 +283,13 @@ describe("arbitrary input", () => {
     }
   }
 
-  test("as JSON is read or refused", async () => {
-    const text = fc.oneof(fc.json(), fc.string({ unit: "binary" })).map((json) => Buffer.from(json));
-    const bytes = fc.oneof(fc.uint8Array({ maxLength: 200 }), text);
-    const property = fc.asyncProperty(bytes, (content) => assertRefusedOrRead("application/json", content));
-    await fc.assert(property, { numRuns: 200 });
-  });
+  const text = fc.oneof(fc.json(), fc.string({ unit: "binary" })).map((json) => Buffer.from(json));
+  const bytes = fc.oneof(fc.uint8Array({ maxLength: 200 }), text);
+  testPropertyTimes(200, "as JSON is read or refused", [bytes], (content) =>
+    assertRefusedOrRead("application/json", content),
+  );
 
-  test("as media type is accepted or refused", async () => {
-    const parameters = fc.string({ unit: "grapheme-ascii" });
-    await fc.assert(
-      fc.asyncProperty(parameters, (text) => assertRefusedOrRead(`multipart/form-data;${text}`, Buffer.from("--x--"))),
-    );
-  });
+  testProperty("as media type is accepted or refused", [fc.string({ unit: "grapheme-ascii" })], (parameters) =>
+    assertRefusedOrRead(`multipart/form-data;${parameters}`, Buffer.from("--x--")),
+  );
 });

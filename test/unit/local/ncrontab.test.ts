@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { parseSchedule } from "../../local/functions-host/ncrontab.ts";
+import { testProperty } from "../property.ts";
 
 describe("a schedule", () => {
   const examples: [expression: string, after: string, next: string | undefined][] = [
@@ -34,18 +35,14 @@ describe("a schedule", () => {
     test(`'${expression}' is invalid`, () => assert.throws(() => parseSchedule(expression), /in the schedule/));
   }
 
-  test("finds the next matching second", () => {
-    const values = (highest: number) => fc.uniqueArray(fc.nat(highest), { minLength: 1, maxLength: 4 });
-    const time = fc.date({ min: new Date("2026-01-01"), max: new Date("2027-01-01"), noInvalidDate: true });
-    fc.assert(
-      fc.property(values(59), values(59), time, (seconds, minutes, after) => {
-        const expected = new Date(Math.floor(after.getTime() / 1000) * 1000);
-        do {
-          expected.setTime(expected.getTime() + 1000);
-        } while (!seconds.includes(expected.getUTCSeconds()) || !minutes.includes(expected.getUTCMinutes()));
-        const next = parseSchedule(`${seconds.join()} ${minutes.join()} * * * *`).next(after);
-        assert.equal(next?.toISOString(), expected.toISOString());
-      }),
-    );
+  const values = (highest: number) => fc.uniqueArray(fc.nat(highest), { minLength: 1, maxLength: 4 });
+  const time = fc.date({ min: new Date("2026-01-01"), max: new Date("2027-01-01"), noInvalidDate: true });
+  testProperty("finds the next matching second", [values(59), values(59), time], (seconds, minutes, after) => {
+    const expected = new Date(Math.floor(after.getTime() / 1000) * 1000);
+    do {
+      expected.setTime(expected.getTime() + 1000);
+    } while (!seconds.includes(expected.getUTCSeconds()) || !minutes.includes(expected.getUTCMinutes()));
+    const next = parseSchedule(`${seconds.join()} ${minutes.join()} * * * *`).next(after);
+    assert.equal(next?.toISOString(), expected.toISOString());
   });
 });

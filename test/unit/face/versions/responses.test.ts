@@ -15,6 +15,7 @@ import {
 import { codecs } from "../../../../src/face/versions/codecs.ts";
 import documented from "../../../fixtures/face-docs/create-requests.json" with { type: "json" };
 import fields from "../../../fixtures/face-docs/fields.json" with { type: "json" };
+import { testProperty } from "../../property.ts";
 import { faceRectangle, kind, overTheWire, plain, unknownFields, verifyImage, word } from "./arbitraries.ts";
 import { previews, wireEntry, wireSession } from "./preview-wires.ts";
 
@@ -59,44 +60,36 @@ const attempts: fc.Arbitrary<Attempt[]> = fc
 describe("responses of v1.2", () => {
   const codec = codecs["v1.2"];
 
-  test("a created session round-trips", () => {
-    const created: fc.Arbitrary<CreatedSession> = fc.record(
-      {
-        sessionId: fc.uuid(),
-        authToken: word,
-        modelVersion: word,
-        verifyReferences: fc.array(verifyReference, { maxLength: 2 }),
-        extra,
-      },
-      { ...plain, requiredKeys: ["sessionId", "authToken", "verifyReferences"] },
-    );
-    fc.assert(
-      fc.property(kind, created, (ofKind, session) => {
-        const wire = overTheWire(codec.createResponse.encode(ofKind, session));
-        assert.deepEqual(codec.createResponse.decode(ofKind, wire), session);
-      }),
-    );
+  const created: fc.Arbitrary<CreatedSession> = fc.record(
+    {
+      sessionId: fc.uuid(),
+      authToken: word,
+      modelVersion: word,
+      verifyReferences: fc.array(verifyReference, { maxLength: 2 }),
+      extra,
+    },
+    { ...plain, requiredKeys: ["sessionId", "authToken", "verifyReferences"] },
+  );
+  testProperty("a created session round-trips", [kind, created], (ofKind, session) => {
+    const wire = overTheWire(codec.createResponse.encode(ofKind, session));
+    assert.deepEqual(codec.createResponse.decode(ofKind, wire), session);
   });
 
-  test("a session round-trips; attempts are sorted", () => {
-    const state: fc.Arbitrary<SessionState> = fc.record(
-      {
-        sessionId: fc.uuid(),
-        status: word,
-        attempts,
-        modelVersion: word,
-        verifyReferences: fc.array(verifyReference, { maxLength: 2 }),
-        extra: extra.map((beside) => ({ ...beside, results: { averages: [1] } })),
-      },
-      { ...plain, requiredKeys: ["sessionId", "status", "attempts", "verifyReferences"] },
-    );
-    fc.assert(
-      fc.property(state, (session) => {
-        const shuffled = { ...session, attempts: session.attempts.toReversed() };
-        const wire = overTheWire(codec.session.encode("livenessWithVerify", shuffled));
-        assert.deepEqual(codec.session.decode("livenessWithVerify", wire), session);
-      }),
-    );
+  const state: fc.Arbitrary<SessionState> = fc.record(
+    {
+      sessionId: fc.uuid(),
+      status: word,
+      attempts,
+      modelVersion: word,
+      verifyReferences: fc.array(verifyReference, { maxLength: 2 }),
+      extra: extra.map((beside) => ({ ...beside, results: { averages: [1] } })),
+    },
+    { ...plain, requiredKeys: ["sessionId", "status", "attempts", "verifyReferences"] },
+  );
+  testProperty("a session round-trips; attempts are sorted", [state], (session) => {
+    const shuffled = { ...session, attempts: session.attempts.toReversed() };
+    const wire = overTheWire(codec.session.encode("livenessWithVerify", shuffled));
+    assert.deepEqual(codec.session.decode("livenessWithVerify", wire), session);
   });
 
   test("no field of the documented response becomes extra", () => {
@@ -156,38 +149,26 @@ for (const version of previews) {
       }
     });
 
-    test("a created session round-trips", () => {
-      const wire = fc.record(
-        { sessionId: fc.uuid(), authToken: word, verifyImage },
-        { ...plain, requiredKeys: ["sessionId", "authToken"] },
-      );
-      fc.assert(
-        fc.property(kind, wire, unknownFields, (ofKind, known, unknown) => {
-          const body = { ...unknown, ...known };
-          assert.deepEqual(createResponse.encode(ofKind, createResponse.decode(ofKind, body)), body);
-        }),
-      );
+    const wire = fc.record(
+      { sessionId: fc.uuid(), authToken: word, verifyImage },
+      { ...plain, requiredKeys: ["sessionId", "authToken"] },
+    );
+    testProperty("a created session round-trips", [kind, wire, unknownFields], (ofKind, known, unknown) => {
+      const body = { ...unknown, ...known };
+      assert.deepEqual(createResponse.encode(ofKind, createResponse.decode(ofKind, body)), body);
     });
 
-    test("a session round-trips with its latest audit entry", () => {
-      fc.assert(
-        fc.property(kind, wireSession(version), (ofKind, body) => {
-          assert.deepEqual(session.encode(ofKind, session.decode(ofKind, body)), body);
-        }),
-      );
+    testProperty("a session round-trips with its latest audit entry", [kind, wireSession(version)], (ofKind, body) => {
+      assert.deepEqual(session.encode(ofKind, session.decode(ofKind, body)), body);
     });
 
-    test("audit entries round-trip, sorted by id", () => {
-      const entries = fc.uniqueArray(wireEntry(version, "a-session"), { maxLength: 4, selector: ({ id }) => id });
-      fc.assert(
-        fc.property(entries, (body) => {
-          const decoded = auditEntries?.decode(body) ?? [];
-          for (const [index, { attemptId }] of decoded.entries()) assert.equal(attemptId, index + 1);
-          const sorted = body.toSorted((a, b) => a.id - b.id);
-          assert.deepEqual(auditEntries?.encode("a-session", decoded), sorted);
-          assert.deepEqual(auditEntries?.encode("a-session", decoded.toReversed()), sorted);
-        }),
-      );
+    const entries = fc.uniqueArray(wireEntry(version, "a-session"), { maxLength: 4, selector: ({ id }) => id });
+    testProperty("audit entries round-trip, sorted by id", [entries], (body) => {
+      const decoded = auditEntries?.decode(body) ?? [];
+      for (const [index, { attemptId }] of decoded.entries()) assert.equal(attemptId, index + 1);
+      const sorted = body.toSorted((a, b) => a.id - b.id);
+      assert.deepEqual(auditEntries?.encode("a-session", decoded), sorted);
+      assert.deepEqual(auditEntries?.encode("a-session", decoded.toReversed()), sorted);
     });
 
     test("64-bit ids keep all digits", () => {
@@ -212,25 +193,21 @@ for (const version of previews) {
       assert.deepEqual(decode({ body: {}, statusCode: 200 }), running);
     });
 
-    test("a list round-trips", () => {
-      const item: fc.Arbitrary<SessionListItem> = fc.record(
-        {
-          sessionId: fc.uuid(),
-          createdDateTime: word,
-          sessionStartDateTime: word,
-          sessionExpired: fc.boolean(),
-          deviceCorrelationId: word,
-          authTokenTimeToLiveInSeconds: fc.nat(86_400),
-        },
-        { ...plain, requiredKeys: ["sessionId", "createdDateTime", "sessionExpired", "authTokenTimeToLiveInSeconds"] },
-      );
-      fc.assert(
-        fc.property(fc.array(item, { maxLength: 3 }), (items) => {
-          const body = list?.encode(items);
-          assert.deepEqual(list?.decode(body), items);
-          assert.ok(Array.isArray(body) && body.every((row) => "id" in row && !("sessionId" in row)));
-        }),
-      );
+    const item: fc.Arbitrary<SessionListItem> = fc.record(
+      {
+        sessionId: fc.uuid(),
+        createdDateTime: word,
+        sessionStartDateTime: word,
+        sessionExpired: fc.boolean(),
+        deviceCorrelationId: word,
+        authTokenTimeToLiveInSeconds: fc.nat(86_400),
+      },
+      { ...plain, requiredKeys: ["sessionId", "createdDateTime", "sessionExpired", "authTokenTimeToLiveInSeconds"] },
+    );
+    testProperty("a list round-trips", [fc.array(item, { maxLength: 3 })], (items) => {
+      const body = list?.encode(items);
+      assert.deepEqual(list?.decode(body), items);
+      assert.ok(Array.isArray(body) && body.every((row) => "id" in row && !("sessionId" in row)));
     });
 
     test("other bodies are refused", () => {

@@ -4,6 +4,7 @@ import type { TransactionAction } from "@azure/data-tables";
 import fc from "fast-check";
 import type { Table } from "../../../../src/storage/azure/table.ts";
 import { inTransactions, removeRows } from "../../../../src/storage/azure/transactions.ts";
+import { testPropertyTimes } from "../../property.ts";
 
 const upsert = (n: number, text = ""): TransactionAction => [
   "upsert",
@@ -12,17 +13,13 @@ const upsert = (n: number, text = ""): TransactionAction => [
 ];
 
 describe("inTransactions", () => {
-  test("any number of actions -> all actions in order, in the fewest lists of at most the maximum", () => {
-    fc.assert(
-      fc.property(fc.nat({ max: 350 }), fc.integer({ min: 1, max: 100 }), (count, max) => {
-        const actions = Array.from({ length: count }, (_, n) => upsert(n));
-        const chunks = inTransactions(actions, max);
-        assert.deepEqual(chunks.flat(), actions);
-        assert.equal(chunks.length, Math.ceil(count / max));
-        assert.ok(chunks.every((chunk) => chunk.length > 0 && chunk.length <= max));
-      }),
-      { numRuns: 30 },
-    );
+  const maxima = fc.integer({ min: 1, max: 100 });
+  testPropertyTimes(30, "any actions -> all in order, in the fewest lists", [fc.nat(350), maxima], (count, max) => {
+    const actions = Array.from({ length: count }, (_, n) => upsert(n));
+    const chunks = inTransactions(actions, max);
+    assert.deepEqual(chunks.flat(), actions);
+    assert.equal(chunks.length, Math.ceil(count / max));
+    assert.ok(chunks.every((chunk) => chunk.length > 0 && chunk.length <= max));
   });
 
   test("large actions -> payload of each list below the limit", () => {

@@ -23,6 +23,7 @@ import {
   sessionRow,
   sessionRows,
 } from "../../../../src/storage/rows/keys.ts";
+import { testProperty } from "../../property.ts";
 
 /** Well-formed text of 1 to 64 characters, including control characters. */
 const deviceIds = fc.oneof(
@@ -50,15 +51,11 @@ describe("devicePartition", () => {
     assert.equal(devicePartition("\u2028\u2029"), "!e2!80!a8!e2!80!a9");
   });
 
-  test("any id -> only allowed characters, and deviceOfPartition returns the id", () => {
-    fc.assert(
-      fc.property(deviceIds, (id) => {
-        const partition = devicePartition(id);
-        // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must be absent
-        assert.doesNotMatch(partition, /[/\\#?\u0000-\u001f\u007f-\u009f\u2028\u2029]/);
-        assert.equal(deviceOfPartition(partition), id);
-      }),
-    );
+  testProperty("any id -> only allowed characters, and deviceOfPartition returns the id", [deviceIds], (id) => {
+    const partition = devicePartition(id);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must be absent
+    assert.doesNotMatch(partition, /[/\\#?\u0000-\u001f\u007f-\u009f\u2028\u2029]/);
+    assert.equal(deviceOfPartition(partition), id);
   });
 
   test("partition of a creation without a device -> belongs to no device", () => {
@@ -78,14 +75,10 @@ describe("boundImageRow", () => {
     fc.tuple(ids, ids).map(([owner, id]): HeldImageName => `held-by/${owner}/${id}`),
   );
 
-  test("any image name -> imageOfRow returns the name", () => {
-    fc.assert(
-      fc.property(names, (name) => {
-        const row = boundImageRow(name);
-        assert.doesNotMatch(row, /[/\\#?]/);
-        assert.equal(imageOfRow(row), name);
-      }),
-    );
+  testProperty("any image name -> imageOfRow returns the name", [names], (name) => {
+    const row = boundImageRow(name);
+    assert.doesNotMatch(row, /[/\\#?]/);
+    assert.equal(imageOfRow(row), name);
   });
 
   test("other rows of the partition -> imageOfRow returns undefined", () => {
@@ -102,13 +95,9 @@ describe("sessionRow", () => {
     assert.match(sessionRow("2286-11-20T17:46:39.999Z", "c1"), /^s_0{13}_c1$/);
   });
 
-  test("any times -> newest first", () => {
-    fc.assert(
-      fc.property(times, times, fc.uuid(), fc.uuid(), (one, other, a, b) => {
-        fc.pre(one !== other);
-        assert.equal(sessionRow(iso(one), a) < sessionRow(iso(other), b), one > other);
-      }),
-    );
+  testProperty("any times -> newest first", [times, times, fc.uuid(), fc.uuid()], (one, other, a, b) => {
+    fc.pre(one !== other);
+    assert.equal(sessionRow(iso(one), a) < sessionRow(iso(other), b), one > other);
   });
 
   test("invalid time -> RangeError", () => {
@@ -136,11 +125,8 @@ describe("row ranges", () => {
   ] as const) {
     test(`contain ${what}: ${ranges.join(", ") || "none"}`, () => {
       const all = { sessions: sessionRows, "keys and sessions": keyAndSessionRows, guards: guardRows };
-      const found = Object.entries(all).filter(([, range]) => within(key, range));
-      assert.deepEqual(
-        found.map(([name]) => name),
-        ranges,
-      );
+      const found = Object.entries(all).flatMap(([name, range]) => (within(key, range) ? [name] : []));
+      assert.deepEqual(found, ranges);
       assert.deepEqual([isSessionRow(key), isGuardRow(key)], [what === "a session", key.startsWith("g")]);
     });
   }
@@ -150,16 +136,12 @@ describe("row ranges", () => {
     for (const countedFor of ["services", owner]) assert.equal(guardHolder(guardRowOf(countedFor)), countedFor);
   });
 
-  test("auditRows -> audit entries of one session, in the order of their ids", () => {
-    const ids = fc.bigInt({ min: 0n, max: 2n ** 63n - 1n });
-    fc.assert(
-      fc.property(ids, ids, (one, other) => {
-        const rows = [auditRow(row, String(one)), auditRow(row, String(other))] as const;
-        assert.ok(within(rows[0], auditRows(row)) && !within(rows[0], auditRows(otherRow)));
-        assert.equal(rows[0] < rows[1], one < other);
-        assert.match(rows[0], /_\d{19}$/);
-      }),
-    );
+  const ids = fc.bigInt({ min: 0n, max: 2n ** 63n - 1n });
+  testProperty("auditRows -> audit entries of one session, in the order of their ids", [ids, ids], (one, other) => {
+    const rows = [auditRow(row, String(one)), auditRow(row, String(other))] as const;
+    assert.ok(within(rows[0], auditRows(row)) && !within(rows[0], auditRows(otherRow)));
+    assert.equal(rows[0] < rows[1], one < other);
+    assert.match(rows[0], /_\d{19}$/);
   });
 
   test("auditRow with an id that is not decimal -> TypeError", () => {
@@ -174,19 +156,15 @@ describe("expiryPartition", () => {
     assert.match(expiryPartition("c1", "2026-01-01T00:04:00.000+02:00"), /^[0-9a-f]_202512312200$/);
   });
 
-  test("duePartitions -> contains it from the beginning of its bucket, in its shard only", () => {
-    fc.assert(
-      fc.property(fc.uuid(), times, times, (id, due, now) => {
-        const partition = expiryPartition(id, iso(due));
-        const shard = Number.parseInt(partition.slice(0, 1), 16);
-        const bucket = 300_000;
-        for (let other = 0; other < 16; other++) {
-          const { from, through } = duePartitions(other, iso(now));
-          const found = partition >= from && partition <= through;
-          assert.equal(found, other === shard && Math.floor(due / bucket) <= Math.floor(now / bucket));
-        }
-      }),
-    );
+  testProperty("duePartitions -> contains it from its bucket on", [fc.uuid(), times, times], (id, due, now) => {
+    const partition = expiryPartition(id, iso(due));
+    const shard = Number.parseInt(partition.slice(0, 1), 16);
+    const bucket = 300_000;
+    for (let other = 0; other < 16; other++) {
+      const { from, through } = duePartitions(other, iso(now));
+      const found = partition >= from && partition <= through;
+      assert.equal(found, other === shard && Math.floor(due / bucket) <= Math.floor(now / bucket));
+    }
   });
 
   test("consecutive ids -> evenly distributed over 16 shards", () => {

@@ -25,6 +25,7 @@ import {
   writeSessionRow,
 } from "../../../../src/storage/rows/rows.ts";
 import { newRecord } from "../../fakes/seed.ts";
+import { testProperty, testPropertyTimes } from "../../property.ts";
 
 /** The row as the service returns it, with its additional properties. */
 function stored(entity: TableEntity): Entity {
@@ -66,17 +67,13 @@ const record: SessionRow = {
 };
 
 describe("session row", () => {
-  test("written and read -> the same record", () => {
-    fc.assert(
-      fc.property(records, (written) => {
-        const entity = stored(writeSessionRow("p", "r", written));
-        assert.deepEqual(readSessionRow(entity), written);
-        const read = readSession(entity);
-        const { partition, row, etag } = locationOf(read);
-        assert.deepEqual([partition, row, etag], ["p", "r", 'W/"1"']);
-        assert.deepEqual(writeSession(read.record, locationOf(read)), writeSessionRow("p", "r", written));
-      }),
-    );
+  testProperty("written and read -> the same record", [records], (written) => {
+    const entity = stored(writeSessionRow("p", "r", written));
+    assert.deepEqual(readSessionRow(entity), written);
+    const read = readSession(entity);
+    const { partition, row, etag } = locationOf(read);
+    assert.deepEqual([partition, row, etag], ["p", "r", 'W/"1"']);
+    assert.deepEqual(writeSession(read.record, locationOf(read)), writeSessionRow("p", "r", written));
   });
 
   test("scalars -> stored as they are; arrays -> JSON; absent values -> omitted", () => {
@@ -154,28 +151,25 @@ describe("other rows", () => {
     assert.deepEqual(readDue(stored(entity)), due);
   });
 
-  test("audit entry of any length, written and read -> the same attempt, in properties of at most 32 K characters", () => {
-    const attempts = fc.record(
-      {
-        attemptId: fc.nat(),
-        attemptStatus: text,
-        audit: fc.record({ id: text, body: fc.dictionary(text, fc.jsonValue()) }),
-      },
-      { requiredKeys: ["attemptId", "attemptStatus"] },
-    );
-    const row = sessionRow(record.createdOn, record.creationId);
-    fc.assert(
-      fc.property(attempts, fc.nat({ max: 3 }), fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }), (attempt, length, id) => {
-        const error = { code: "x", message: "a😀".repeat(length * 15_000) };
-        const entry = JSON.parse(JSON.stringify({ ...attempt, error }));
-        const audit = { entryId: String(id), sessionId: "s1", receivedOn: record.createdOn, entry };
-        const entity = writeAuditEntry("p", row, audit);
-        for (const value of Object.values(entity)) {
-          assert.ok(typeof value === "string" && value.length <= 32 * 1024 && value.isWellFormed());
-        }
-        assert.deepEqual(readAuditEntry(stored(entity)), audit);
-      }),
-      { numRuns: 50 },
-    );
+  const attempts = fc.record(
+    {
+      attemptId: fc.nat(),
+      attemptStatus: text,
+      audit: fc.record({ id: text, body: fc.dictionary(text, fc.jsonValue()) }),
+    },
+    { requiredKeys: ["attemptId", "attemptStatus"] },
+  );
+  const row = sessionRow(record.createdOn, record.creationId);
+  const sizes = fc.nat(3);
+  const ids = fc.bigInt({ min: 0n, max: 2n ** 63n - 1n });
+  testPropertyTimes(50, "any audit entry -> the same, in short texts", [attempts, sizes, ids], (attempt, size, id) => {
+    const error = { code: "x", message: "a😀".repeat(size * 15_000) };
+    const entry = JSON.parse(JSON.stringify({ ...attempt, error }));
+    const audit = { entryId: String(id), sessionId: "s1", receivedOn: record.createdOn, entry };
+    const entity = writeAuditEntry("p", row, audit);
+    for (const value of Object.values(entity)) {
+      assert.ok(typeof value === "string" && value.length <= 32 * 1024 && value.isWellFormed());
+    }
+    assert.deepEqual(readAuditEntry(stored(entity)), audit);
   });
 });

@@ -5,6 +5,7 @@ import type { OutcomeEntry } from "../../../../src/liveness/model/events.ts";
 import { failOn } from "../../fakes/calls.ts";
 import { lastMonth, openIndexes, outcome, outcomes, scanned } from "../../fakes/outcomes.ts";
 import { createWorld, startOfTime } from "../../fakes/world.ts";
+import { testPropertyTimes } from "../../property.ts";
 
 const all = (index: ReturnType<typeof openIndexes>["index"]) => scanned(index.scan(lastMonth()));
 const dayMs = 86_400_000;
@@ -49,26 +50,20 @@ describe("put", () => {
     assert.deepEqual(world.everything(), before);
   });
 
-  test("any order of revisions, in one call or several -> the newest stays", async () => {
-    const revisions = fc.array(fc.record({ number: fc.nat({ max: 3 }), revision: fc.integer({ min: 1, max: 5 }) }), {
-      maxLength: 12,
-    });
-    await fc.assert(
-      fc.asyncProperty(fc.array(revisions, { maxLength: 4 }), async (calls) => {
-        const { index } = openIndexes();
-        const newest = new Map<number, number>();
-        for (const call of calls) {
-          await index.put(call.map(({ number, revision }) => outcome(number, { revision })));
-          for (const { number, revision } of call) newest.set(number, Math.max(revision, newest.get(number) ?? 0));
-        }
-        const found = await all(index);
-        const expected = [...newest]
-          .sort(([a], [b]) => a - b)
-          .map(([number, revision]) => outcome(number, { revision }));
-        assert.deepEqual(found, expected);
-      }),
-      { numRuns: 60 },
-    );
+  const revisions = fc.array(fc.record({ number: fc.nat({ max: 3 }), revision: fc.integer({ min: 1, max: 5 }) }), {
+    maxLength: 12,
+  });
+  const anyCalls = fc.array(revisions, { maxLength: 4 });
+  testPropertyTimes(60, "any order of revisions, in any calls -> the newest stays", [anyCalls], async (calls) => {
+    const { index } = openIndexes();
+    const newest = new Map<number, number>();
+    for (const call of calls) {
+      await index.put(call.map(({ number, revision }) => outcome(number, { revision })));
+      for (const { number, revision } of call) newest.set(number, Math.max(revision, newest.get(number) ?? 0));
+    }
+    const found = await all(index);
+    const expected = [...newest].sort(([a], [b]) => a - b).map(([number, revision]) => outcome(number, { revision }));
+    assert.deepEqual(found, expected);
   });
 
   test("concurrent processes with different revisions -> the newest of each entry stays", async () => {
