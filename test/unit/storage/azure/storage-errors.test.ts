@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { test } from "node:test";
 import { RestError } from "@azure/data-tables";
 import {
   isTransient,
@@ -8,47 +8,37 @@ import {
   TransportError,
 } from "../../../../src/storage/azure/storage-errors.ts";
 
-describe("readFailure", () => {
-  test("error of an entity, a transaction or a blob -> status and code", () => {
-    const single = Object.assign(new RestError("{…}", { statusCode: 409 }), {
-      details: { odataError: { code: "EntityAlreadyExists" } },
-    });
-    const transaction = new RestError("0:…", { statusCode: 412, code: "UpdateConditionNotSatisfied" });
-    const head = Object.assign(new RestError("", { statusCode: 404 }), { details: { errorCode: "BlobNotFound" } });
-    assert.deepEqual(readFailure(single), { status: 409, code: "EntityAlreadyExists" });
-    assert.deepEqual(readFailure(transaction), { status: 412, code: "UpdateConditionNotSatisfied" });
-    assert.deepEqual(readFailure(head), { status: 404, code: "BlobNotFound" });
-  });
+const detailed = (statusCode: number, details: object) =>
+  Object.assign(new RestError("{…}", { statusCode }), { details });
 
-  test("no response -> code without status", () => {
-    assert.deepEqual(readFailure(new RestError("hang up", { code: "ECONNRESET" })), {
-      status: undefined,
-      code: "ECONNRESET",
-    });
-  });
+for (const [what, error, failure] of [
+  [
+    "an error of an entity",
+    detailed(409, { odataError: { code: "EntityAlreadyExists" } }),
+    { status: 409, code: "EntityAlreadyExists" },
+  ],
+  [
+    "an error of a transaction",
+    new RestError("0:…", { statusCode: 412, code: "UpdateConditionNotSatisfied" }),
+    { status: 412, code: "UpdateConditionNotSatisfied" },
+  ],
+  ["an error of a blob", detailed(404, { errorCode: "BlobNotFound" }), { status: 404, code: "BlobNotFound" }],
+  ["no response", new RestError("hang up", { code: "ECONNRESET" }), { status: undefined, code: "ECONNRESET" }],
+  ...[new Error("x"), { statusCode: 404 }, "404", undefined, null].map(
+    (other) => [`${other}`, other, undefined] as const,
+  ),
+] as const) {
+  test(`readFailure: ${what} -> ${JSON.stringify(failure)}`, () => assert.deepEqual(readFailure(error), failure));
+}
 
-  test("any other error -> undefined", () => {
-    for (const other of [new Error("x"), { statusCode: 404 }, "404", undefined, null]) {
-      assert.equal(readFailure(other), undefined);
-    }
-  });
-});
-
-describe("isTransient", () => {
-  test("408, 429, 5xx, connection and transport errors -> true", () => {
-    for (const statusCode of [408, 429, 500, 502, 503, 504]) {
-      assert.ok(isTransient(new RestError("", { statusCode })));
-    }
-    assert.ok(isTransient(new RestError("", { code: "ECONNREFUSED" })));
-    assert.ok(isTransient(new TransportError("broke off")));
-  });
-
-  test("4xx, 501 and other errors -> false", () => {
-    for (const statusCode of [400, 401, 403, 404, 409, 412, 413, 501]) {
-      assert.ok(!isTransient(new RestError("", { statusCode })));
-    }
-    assert.ok(!isTransient(new TypeError("x")));
-  });
+test("isTransient: 408, 429, 5xx, connection and transport errors -> true; 4xx, 501 and other errors -> false", () => {
+  const ofStatus = (statusCode: number) => new RestError("", { statusCode });
+  const transient = [408, 429, 500, 502, 503, 504].map(ofStatus);
+  for (const error of [...transient, new RestError("", { code: "ECONNREFUSED" }), new TransportError("broke off")]) {
+    assert.ok(isTransient(error), String(error));
+  }
+  const lasting = [400, 401, 403, 404, 409, 412, 413, 501].map(ofStatus);
+  for (const error of [...lasting, new TypeError("x")]) assert.ok(!isTransient(error), String(error));
 });
 
 test("storageUnavailable: Retry-After of the response -> passed on; default 5 seconds", () => {
