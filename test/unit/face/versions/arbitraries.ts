@@ -1,7 +1,15 @@
 import * as fc from "fast-check";
 import type { ApiVersion, SessionKind, SessionRequest, VerifyImage } from "../../../../src/face/model.ts";
 
-export const plain = { noNullPrototype: true } as const;
+type Fields<T> = { [Name in keyof T]: fc.Arbitrary<T[Name]> };
+
+/** Plain objects with all fields of `all`, and any of `some`. */
+export function record<All extends object, Some extends object>(all: Fields<All>, some = {} as Fields<Some>) {
+  const required = fc.record<All>(all, { noNullPrototype: true });
+  const optional = fc.record<Some, never>(some, { noNullPrototype: true, requiredKeys: [] });
+  return fc.tuple(required, optional).map(([one, other]) => ({ ...one, ...(other as Partial<Some>) }));
+}
+
 export const word = fc.stringMatching(/^[A-Za-z0-9.-]{1,40}$/);
 
 /** Well-formed text of at most `maxLength` UTF-16 code units, from all of Unicode. */
@@ -13,14 +21,11 @@ export function text(maxLength: number): fc.Arbitrary<string> {
 
 export const kind: fc.Arbitrary<SessionKind> = fc.constantFrom("liveness", "livenessWithVerify");
 
-export const image: fc.Arbitrary<Required<VerifyImage>> = fc.record(
-  {
-    bytes: fc.uint8Array({ maxLength: 64 }),
-    contentType: fc.constantFrom("image/jpeg", "image/png"),
-    filename: fc.constant("image"),
-  },
-  plain,
-);
+export const image: fc.Arbitrary<Required<VerifyImage>> = record({
+  bytes: fc.uint8Array({ maxLength: 64 }),
+  contentType: fc.constantFrom("image/jpeg", "image/png"),
+  filename: fc.constant("image"),
+});
 
 const threshold = fc.double({ min: 0, max: 1, noNaN: true }).map((value) => (value === 0 ? 0 : value));
 
@@ -45,30 +50,25 @@ const fieldsByVersion: Record<ApiVersion, OptionalField[]> = {
 /** A request that `version` supports. */
 export function request(version: ApiVersion, ofKind: SessionKind): fc.Arbitrary<SessionRequest> {
   const names = fieldsByVersion[version].filter((name) => ofKind === "livenessWithVerify" || !ofVerify.includes(name));
-  const optional = fc.record(optionalFields, { ...plain, requiredKeys: [] }).map((fields) => {
+  const optional = record({}, optionalFields).map((fields) => {
     for (const name of Object.keys(fields) as OptionalField[]) if (!names.includes(name)) delete fields[name];
     return fields;
   });
   const device = fc.oneof(
-    fc.record({ deviceCorrelationId: text(64), deviceCorrelationIdSetInClient: fc.constant(false) }),
-    fc.record({ deviceCorrelationIdSetInClient: fc.constant(true) }),
+    record({ deviceCorrelationId: text(64), deviceCorrelationIdSetInClient: fc.constant(false) }),
+    record({ deviceCorrelationIdSetInClient: fc.constant(true) }),
   );
-  const user: fc.Arbitrary<Partial<SessionRequest>> = fc
-    .record(
-      { userCorrelationId: text(64), numberOfClientAttemptsAllowed: fc.integer({ min: 1, max: 3 }) },
-      { ...plain, requiredKeys: ["numberOfClientAttemptsAllowed"] },
-    )
-    .map((fields) => ({ ...fields, userCorrelationIdSetInClient: fields.userCorrelationId === undefined }));
-  const rest = fc.record({
+  const attempts = { numberOfClientAttemptsAllowed: fc.integer({ min: 1, max: 3 }) };
+  const user: fc.Arbitrary<Partial<SessionRequest>> = record(attempts, { userCorrelationId: text(64) }).map(
+    (fields) => ({ ...fields, userCorrelationIdSetInClient: fields.userCorrelationId === undefined }),
+  );
+  const rest = record({
     livenessOperationMode: fc.constantFrom<SessionRequest["livenessOperationMode"][]>("Passive", "PassiveActive"),
     authTokenTimeToLiveInSeconds: fc.integer({ min: 60, max: 86_400 }),
   });
   const userOfVersion = version === "v1.3-preview.1" ? user : fc.constant({});
   return fc.tuple(rest, device, optional, userOfVersion).map(([a, b, c, d]) => ({
-    ...a,
-    ...b,
-    ...c,
-    ...d,
+    ...{ ...a, ...b, ...c, ...d },
     ...(c.modelVersion !== undefined && { modelVersionOf: version }),
   }));
 }
@@ -79,10 +79,57 @@ export const unknownFields: fc.Arbitrary<Record<string, unknown>> = fc
   .map((fields) => JSON.parse(JSON.stringify(fields)));
 
 const pixels = fc.nat(4096);
-export const faceRectangle = fc.record({ top: pixels, left: pixels, width: pixels, height: pixels }, plain);
-export const verifyImage = fc.record({ faceRectangle, qualityForRecognition: word }, plain);
+export const faceRectangle = record({ top: pixels, left: pixels, width: pixels, height: pixels });
+export const verifyImage = record({ faceRectangle, qualityForRecognition: word });
 
-/** The value after a round trip through JSON. */
-export function overTheWire(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value));
+export const previews = ["v1.1-preview.1", "v1.2-preview.1"] as const;
+type Preview = (typeof previews)[number];
+
+const verifyResult = record(
+  { matchConfidence: fc.constantFrom(0, 0.25, 1), isIdentical: fc.boolean() },
+  { verifyImage },
+);
+const target = record({ faceRectangle, fileName: word, timeOffsetWithinFile: fc.nat(), imageType: word });
+const outcome = record({ livenessDecision: word }, { target, modelVersionUsed: word, verifyResult });
+const failure = record({ error: record({ code: word, message: fc.string() }) });
+
+/** An audit entry of the session `a-session` as `version` writes it, with a result or an error. */
+export function wireEntry(version: Preview) {
+  const required = {
+    id: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+    sessionId: fc.constant("a-session"),
+    requestId: fc.uuid(),
+    clientRequestId: word,
+    receivedDateTime: fc.constant("2025-01-01T00:00:00Z"),
+    request: record({ url: word, method: word, contentLength: fc.nat(), contentType: word, userAgent: word }),
+    response: record({
+      body: fc.tuple(unknownFields, fc.oneof(outcome, failure)).map(([a, b]) => ({ ...a, ...b })),
+      statusCode: fc.constantFrom(200, 400, 500),
+      latencyInMilliseconds: fc.nat(),
+    }),
+    digest: word,
+  };
+  const ofVersion = version === "v1.1-preview.1" ? {} : { sessionImageId: fc.uuid(), verifyImageHash: word };
+  return fc
+    .tuple(unknownFields, record(required, ofVersion))
+    .filter(([, { response }]) => "error" in response.body || response.statusCode < 400)
+    .map(([a, b]) => ({ ...a, ...b }));
+}
+
+/** A session as `version` writes it. */
+export function wireSession(version: Preview) {
+  const required = { id: fc.constant("a-session"), createdDateTime: fc.constant("2025-01-01T00:00:00Z") };
+  const fields = record(
+    { ...required, sessionExpired: fc.boolean() },
+    {
+      sessionStartDateTime: fc.constant("2025-01-01T00:00:01Z"),
+      deviceCorrelationId: word,
+      authTokenTimeToLiveInSeconds: fc.nat(86_400),
+    },
+  );
+  const progress = fc.oneof(
+    fc.constantFrom({ status: "NotStarted" }, { status: "Started" }),
+    wireEntry(version).map((result) => ({ status: "ResultAvailable", result })),
+  );
+  return fc.tuple(unknownFields, fields, progress).map(([a, b, c]) => ({ ...a, ...b, ...c }));
 }

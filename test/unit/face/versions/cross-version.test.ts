@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SessionState } from "../../../../src/face/model.ts";
 import { codecs } from "../../../../src/face/versions/codecs.ts";
-import { previews } from "./preview-wires.ts";
+import { previews } from "./arbitraries.ts";
 
 const faceRectangle = { top: 1, left: 2, width: 3, height: 4 };
 const verifyReferences = [{ referenceType: "Color", faceRectangle, qualityForRecognition: "high" }];

@@ -6,7 +6,7 @@ import { codecs } from "../../../../src/face/versions/codecs.ts";
 import { writeNumber } from "../../../../src/face/versions/multipart.ts";
 import { readBoolean, readNumber } from "../../../../src/face/versions/parse-request.ts";
 import { testProperty } from "../../property.ts";
-import { previews } from "./preview-wires.ts";
+import { previews } from "./arbitraries.ts";
 import { assertRefused, json, multipart, refusalOf } from "./requests.ts";
 
 type Version = keyof typeof codecs;
