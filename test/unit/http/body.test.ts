@@ -16,14 +16,8 @@ function chunked(chunks: readonly (string | Uint8Array)[], headers: Record<strin
   return { headers: new Headers(headers), body: ReadableStream.from(parts) };
 }
 
-function read(
-  contentType: string,
-  content: string | Uint8Array,
-  accepted: readonly MediaType[] = ["json", "multipart"],
-) {
-  return readRequestBody(chunked([content], { "content-type": contentType }), accepted);
-}
-
+const read = (contentType: string, content: string | Uint8Array, accepted: MediaType[] = ["json", "multipart"]) =>
+  readRequestBody(chunked([content], { "content-type": contentType }), accepted);
 const readJson = (content: string | Uint8Array, contentType = "application/json") => read(contentType, content);
 
 const invalid = { name: "ApiError", status: 400, code: "InvalidRequestBody" };
@@ -38,10 +32,8 @@ describe("a body's bytes", () => {
 
   test("are accepted up to the limit", async () => {
     assert.equal((await readBytes(chunked(["12345"]), 5)).byteLength, 5);
-    await assert.rejects(readBytes(chunked(["12345", "6"]), 5), {
-      ...tooLarge,
-      message: "The request body is larger than 5 bytes.",
-    });
+    const message = "The request body is larger than 5 bytes.";
+    await assert.rejects(readBytes(chunked(["12345", "6"]), 5), { ...tooLarge, message });
   });
 
   test("above the limit by Content-Length are refused without reading", async () => {
@@ -80,22 +72,16 @@ describe("a body's bytes", () => {
       throw new Error("socket hang up");
     }
     const body = ReadableStream.from(broken());
-    await assert.rejects(readBytes({ headers: new Headers(), body }, 100), {
-      ...invalid,
-      message: "The request body ended early.",
-    });
+    const message = "The request body ended early.";
+    await assert.rejects(readBytes({ headers: new Headers(), body }, 100), { ...invalid, message });
   });
 });
 
 describe("a media type", () => {
   test("of JSON in UTF-8 is accepted in all spellings", async () => {
     for (const contentType of [
-      "application/json",
-      "Application/JSON",
-      "application/json;charset=utf-8",
-      'application/json; charset="UTF-8"',
-      "application/json; charset=utf8; odata=verbose",
-      " application/json ;",
+      ...["application/json", "Application/JSON", "application/json;charset=utf-8", " application/json ;"],
+      ...['application/json; charset="UTF-8"', "application/json; charset=utf8; odata=verbose"],
     ]) {
       assert.deepEqual(await readJson("{}", contentType), { type: "json", value: {} }, contentType);
     }
@@ -117,12 +103,8 @@ describe("a media type", () => {
 });
 
 describe("a content encoding", () => {
-  const unsupported = {
-    ...wrongMediaType,
-    details: [
-      { code: "UnsupportedContentEncoding", message: "The body must not be compressed.", target: "Content-Encoding" },
-    ],
-  };
+  const reason = { code: "UnsupportedContentEncoding", message: "The body must not be compressed." };
+  const unsupported = { ...wrongMediaType, details: [{ ...reason, target: "Content-Encoding" }] };
   const encoded = (encoding: string, type = "application/json", content: string | Uint8Array = "{}") =>
     chunked([content], { "content-type": type, "content-encoding": encoding });
 

@@ -51,10 +51,8 @@ describe("registering resource providers", () => {
 
   test("prints the az command if the account has no permission", async () => {
     const { options } = makeSubscription([], 0, 403);
-    await assert.rejects(
-      registerProviders({ ...options, namespaces: ["C.D"] }),
-      /status 403.*az provider register --namespace C\.D --wait/,
-    );
+    const advice = /status 403.*az provider register --namespace C\.D --wait/;
+    await assert.rejects(registerProviders({ ...options, namespaces: ["C.D"] }), advice);
   });
 
   test("gives up after ten minutes", async () => {

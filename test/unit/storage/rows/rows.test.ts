@@ -57,12 +57,9 @@ const optional = fc.record(
 );
 const records: fc.Arbitrary<SessionRow> = fc.tuple(required, optional).map(([some, more]) => ({ ...some, ...more }));
 
+const recordIds = { creationId: "c1", sessionId: "s1" };
 const record: SessionRow = {
-  ...newRecord(Date.parse("2026-01-02T03:04:05.678Z"), {
-    creationId: "c1",
-    sessionId: "s1",
-    kind: "livenessWithVerify",
-  }),
+  ...newRecord(Date.parse("2026-01-02T03:04:05.678Z"), { ...recordIds, kind: "livenessWithVerify" }),
   ...{ idempotencyRowKey: "k_c1", expiryPartition: "0_202601020315" },
 };
 
@@ -89,9 +86,8 @@ describe("session row", () => {
 
   test("invalid row -> error with row key and property names, without values", () => {
     const entity = { ...stored(writeSessionRow("secret-device", "r1", record)), reasons: "{", kind: "secret-kind" };
-    assert.throws(() => readSession(entity), {
-      message: /^(?!.*secret)The row r1 cannot be read: .*kind: .*reasons: not JSON/,
-    });
+    const message = /^(?!.*secret)The row r1 cannot be read: .*kind: .*reasons: not JSON/;
+    assert.throws(() => readSession(entity), { message });
   });
 });
 
@@ -138,10 +134,8 @@ describe("other rows", () => {
 
   test("due row, written and read -> the same, with its location in columns of their own", () => {
     const due = {
-      creationId: "c1",
-      phase: "collect" as const,
-      dueOn: "2026-01-02T03:16:05.678Z",
-      createdOn: "2026-01-02T03:04:05.678Z",
+      ...{ creationId: "c1", phase: "collect" as const },
+      ...{ dueOn: "2026-01-02T03:16:05.678Z", createdOn: "2026-01-02T03:04:05.678Z" },
       place: writePlace({ partition: "p", idempotencyRowKey: "k_c1" }),
     };
     const entity = writeDue(due);
@@ -151,12 +145,9 @@ describe("other rows", () => {
     assert.deepEqual(readDue(stored(entity)), due);
   });
 
+  const audits = fc.record({ id: text, body: fc.dictionary(text, fc.jsonValue()) });
   const attempts = fc.record(
-    {
-      attemptId: fc.nat(),
-      attemptStatus: text,
-      audit: fc.record({ id: text, body: fc.dictionary(text, fc.jsonValue()) }),
-    },
+    { attemptId: fc.nat(), attemptStatus: text, audit: audits },
     { requiredKeys: ["attemptId", "attemptStatus"] },
   );
   const row = sessionRow(record.createdOn, record.creationId);
