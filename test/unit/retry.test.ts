@@ -30,10 +30,8 @@ describe("withRetry", () => {
 
   test("does not retry a lasting failure", async () => {
     const { policy, slept } = arrange();
-    await assert.rejects(
-      withRetry(policy, async () => assert.fail("broken")),
-      /broken/,
-    );
+    const broken = withRetry(policy, async () => assert.fail("broken"));
+    await assert.rejects(broken, /broken/);
     assert.deepEqual(slept, []);
   });
 
@@ -53,9 +51,8 @@ describe("withRetry", () => {
       controller.abort();
       throw new Error("transient");
     };
-    await assert.rejects(withRetry({ ...policy, firstDelayMs: longEnough }, operation, controller.signal), {
-      name: "AbortError",
-    });
+    const ended = withRetry({ ...policy, firstDelayMs: longEnough }, operation, controller.signal);
+    await assert.rejects(ended, { name: "AbortError" });
   });
 });
 
