@@ -26,29 +26,23 @@ describe("WEBHOOK_ENDPOINTS", () => {
   ];
   const typesMessage = `types must be some of ${types.join(", ")}`;
 
+  const withField = (message: string, field: string, ...values: unknown[]) =>
+    values.map((value) => [`${field} ${value}`, JSON.stringify([{ ...crm, [field]: value }]), message] as const);
   for (const [what, value, message] of [
     ["broken JSON", '[{"name":"s3cr3t"', shape],
     ["one endpoint without a list", JSON.stringify(crm), shape],
     ["a list of texts", '["s3cr3t"]', shape],
     ["null", "null", shape],
-    ["a field that does not exist", JSON.stringify([{ ...crm, s3cr3t: 1 }]), shape],
+    ...withField(shape, "s3cr3t", 1),
     ["eleven endpoints", JSON.stringify(Array.from({ length: 11 }, (_, name) => ({ ...crm, name: `${name}` }))), shape],
-    ...["", "a b", "s3cr3t/", "é", "n".repeat(65), 1, undefined].map(
-      (name) => [`the name ${name}`, JSON.stringify([{ ...crm, name }]), names] as const,
-    ),
+    ...withField(names, "name", "", "a b", "s3cr3t/", "é", "n".repeat(65), 1, undefined, "event-grid"),
     ["a name twice", JSON.stringify([crm, crm]), names],
-    ["the name of the Event Grid topic", JSON.stringify([{ ...crm, name: "event-grid" }]), names],
-    ...["s3cr3t", "ftp://s3cr3t.example", "http://s3cr3t.example", "http://localhost.example", "https://", 1].map(
-      (url) => [`the URL ${url}`, JSON.stringify([{ ...crm, url }]), urls] as const,
-    ),
-    ...[
-      ...[undefined, [], secretOf(32), [1], ["s3cr3t"], [secretOf(23)], [secretOf(65)], [secretOf(32).slice(6)]],
-      ...[[`${secretOf(32)} `], [secretOf(32).replace(/=+$/, "")], [secretOf(32, 255).replaceAll("/", "_")]],
-      [secretOf(32), secretOf(32), secretOf(32)],
-    ].map((wrong) => [`the secrets ${wrong}`, JSON.stringify([{ ...crm, secrets: wrong }]), secrets] as const),
-    ...[[], "liveness.session.decided", ["s3cr3t"], [null]].map(
-      (wrong) => [`the types ${wrong}`, JSON.stringify([{ ...crm, types: wrong }]), typesMessage] as const,
-    ),
+    ...withField(urls, "url", "s3cr3t", "ftp://s3cr3t.example", "http://s3cr3t.example", "https://", 1),
+    ...withField(urls, "url", "http://localhost.example"),
+    ...withField(secrets, "secrets", undefined, [], secretOf(32), [1], ["s3cr3t"], [secretOf(23)], [secretOf(65)]),
+    ...withField(secrets, "secrets", [secretOf(32).slice(6)], [`${secretOf(32)} `], [secretOf(32).replace(/=+$/, "")]),
+    ...withField(secrets, "secrets", [secretOf(32, 255).replaceAll("/", "_")], Array(3).fill(secretOf(32))),
+    ...withField(typesMessage, "types", [], "liveness.session.decided", ["s3cr3t"], [null]),
   ] as const) {
     test(`refuses ${what}, without its value in the fault`, () => {
       assert.deepEqual(faultsOf({ [setting]: value }), [{ setting, message }]);

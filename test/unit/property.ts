@@ -22,3 +22,13 @@ export function testPropertyTimes<Values extends [unknown, ...unknown[]]>(
   const property = fc.asyncProperty(fc.tuple<Values>(...arbitraries), async (values) => void (await check(...values)));
   test(title, () => fc.assert(property, { numRuns }));
 }
+
+/** Plain objects with all fields of `all`, and any of `some`. */
+export function anyRecord<All extends object, Some extends object>(
+  all: Arbitraries<All>,
+  some = {} as Arbitraries<Some>,
+) {
+  const required = fc.record<All>(all, { noNullPrototype: true });
+  const optional = fc.record<Some, never>(some, { noNullPrototype: true, requiredKeys: [] });
+  return fc.tuple(required, optional).map(([one, other]) => ({ ...one, ...(other as Partial<Some>) }));
+}

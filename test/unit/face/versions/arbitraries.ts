@@ -1,14 +1,6 @@
 import * as fc from "fast-check";
 import type { ApiVersion, SessionKind, SessionRequest, VerifyImage } from "../../../../src/face/model.ts";
-
-type Fields<T> = { [Name in keyof T]: fc.Arbitrary<T[Name]> };
-
-/** Plain objects with all fields of `all`, and any of `some`. */
-export function record<All extends object, Some extends object>(all: Fields<All>, some = {} as Fields<Some>) {
-  const required = fc.record<All>(all, { noNullPrototype: true });
-  const optional = fc.record<Some, never>(some, { noNullPrototype: true, requiredKeys: [] });
-  return fc.tuple(required, optional).map(([one, other]) => ({ ...one, ...(other as Partial<Some>) }));
-}
+import { anyRecord } from "../../property.ts";
 
 export const word = fc.stringMatching(/^[A-Za-z0-9.-]{1,40}$/);
 
@@ -21,7 +13,7 @@ export function text(maxLength: number): fc.Arbitrary<string> {
 
 export const kind: fc.Arbitrary<SessionKind> = fc.constantFrom("liveness", "livenessWithVerify");
 
-export const image: fc.Arbitrary<Required<VerifyImage>> = record({
+export const image: fc.Arbitrary<Required<VerifyImage>> = anyRecord({
   bytes: fc.uint8Array({ maxLength: 64 }),
   contentType: fc.constantFrom("image/jpeg", "image/png"),
   filename: fc.constant("image"),
@@ -50,19 +42,19 @@ const fieldsByVersion: Record<ApiVersion, OptionalField[]> = {
 /** A request that `version` supports. */
 export function request(version: ApiVersion, ofKind: SessionKind): fc.Arbitrary<SessionRequest> {
   const names = fieldsByVersion[version].filter((name) => ofKind === "livenessWithVerify" || !ofVerify.includes(name));
-  const optional = record({}, optionalFields).map((fields) => {
+  const optional = anyRecord({}, optionalFields).map((fields) => {
     for (const name of Object.keys(fields) as OptionalField[]) if (!names.includes(name)) delete fields[name];
     return fields;
   });
   const device = fc.oneof(
-    record({ deviceCorrelationId: text(64), deviceCorrelationIdSetInClient: fc.constant(false) }),
-    record({ deviceCorrelationIdSetInClient: fc.constant(true) }),
+    anyRecord({ deviceCorrelationId: text(64), deviceCorrelationIdSetInClient: fc.constant(false) }),
+    anyRecord({ deviceCorrelationIdSetInClient: fc.constant(true) }),
   );
   const attempts = { numberOfClientAttemptsAllowed: fc.integer({ min: 1, max: 3 }) };
-  const user: fc.Arbitrary<Partial<SessionRequest>> = record(attempts, { userCorrelationId: text(64) }).map(
+  const user: fc.Arbitrary<Partial<SessionRequest>> = anyRecord(attempts, { userCorrelationId: text(64) }).map(
     (fields) => ({ ...fields, userCorrelationIdSetInClient: fields.userCorrelationId === undefined }),
   );
-  const rest = record({
+  const rest = anyRecord({
     livenessOperationMode: fc.constantFrom<SessionRequest["livenessOperationMode"][]>("Passive", "PassiveActive"),
     authTokenTimeToLiveInSeconds: fc.integer({ min: 60, max: 86_400 }),
   });
@@ -79,19 +71,19 @@ export const unknownFields: fc.Arbitrary<Record<string, unknown>> = fc
   .map((fields) => JSON.parse(JSON.stringify(fields)));
 
 const pixels = fc.nat(4096);
-export const faceRectangle = record({ top: pixels, left: pixels, width: pixels, height: pixels });
-export const verifyImage = record({ faceRectangle, qualityForRecognition: word });
+export const faceRectangle = anyRecord({ top: pixels, left: pixels, width: pixels, height: pixels });
+export const verifyImage = anyRecord({ faceRectangle, qualityForRecognition: word });
 
 export const previews = ["v1.1-preview.1", "v1.2-preview.1"] as const;
 type Preview = (typeof previews)[number];
 
-const verifyResult = record(
+const verifyResult = anyRecord(
   { matchConfidence: fc.constantFrom(0, 0.25, 1), isIdentical: fc.boolean() },
   { verifyImage },
 );
-const target = record({ faceRectangle, fileName: word, timeOffsetWithinFile: fc.nat(), imageType: word });
-const outcome = record({ livenessDecision: word }, { target, modelVersionUsed: word, verifyResult });
-const failure = record({ error: record({ code: word, message: fc.string() }) });
+const target = anyRecord({ faceRectangle, fileName: word, timeOffsetWithinFile: fc.nat(), imageType: word });
+const outcome = anyRecord({ livenessDecision: word }, { target, modelVersionUsed: word, verifyResult });
+const failure = anyRecord({ error: anyRecord({ code: word, message: fc.string() }) });
 
 /** An audit entry of the session `a-session` as `version` writes it, with a result or an error. */
 export function wireEntry(version: Preview) {
@@ -101,8 +93,8 @@ export function wireEntry(version: Preview) {
     requestId: fc.uuid(),
     clientRequestId: word,
     receivedDateTime: fc.constant("2025-01-01T00:00:00Z"),
-    request: record({ url: word, method: word, contentLength: fc.nat(), contentType: word, userAgent: word }),
-    response: record({
+    request: anyRecord({ url: word, method: word, contentLength: fc.nat(), contentType: word, userAgent: word }),
+    response: anyRecord({
       body: fc.tuple(unknownFields, fc.oneof(outcome, failure)).map(([a, b]) => ({ ...a, ...b })),
       statusCode: fc.constantFrom(200, 400, 500),
       latencyInMilliseconds: fc.nat(),
@@ -111,7 +103,7 @@ export function wireEntry(version: Preview) {
   };
   const ofVersion = version === "v1.1-preview.1" ? {} : { sessionImageId: fc.uuid(), verifyImageHash: word };
   return fc
-    .tuple(unknownFields, record(required, ofVersion))
+    .tuple(unknownFields, anyRecord(required, ofVersion))
     .filter(([, { response }]) => "error" in response.body || response.statusCode < 400)
     .map(([a, b]) => ({ ...a, ...b }));
 }
@@ -119,7 +111,7 @@ export function wireEntry(version: Preview) {
 /** A session as `version` writes it. */
 export function wireSession(version: Preview) {
   const required = { id: fc.constant("a-session"), createdDateTime: fc.constant("2025-01-01T00:00:00Z") };
-  const fields = record(
+  const fields = anyRecord(
     { ...required, sessionExpired: fc.boolean() },
     {
       sessionStartDateTime: fc.constant("2025-01-01T00:00:01Z"),

@@ -15,12 +15,11 @@ import {
 import { codecs } from "../../../../src/face/versions/codecs.ts";
 import documented from "../../../fixtures/face-docs/create-requests.json" with { type: "json" };
 import fields from "../../../fixtures/face-docs/fields.json" with { type: "json" };
-import { testProperty } from "../../property.ts";
+import { anyRecord, testProperty } from "../../property.ts";
 import {
   faceRectangle,
   kind,
   previews,
-  record,
   unknownFields,
   verifyImage,
   wireEntry,
@@ -32,33 +31,33 @@ import {
 const overTheWire = (value: unknown) => JSON.parse(JSON.stringify(value));
 const extra = unknownFields.filter((names) => Object.keys(names).length > 0);
 
-const verifyReference: fc.Arbitrary<VerifyReference> = record(
+const verifyReference: fc.Arbitrary<VerifyReference> = anyRecord(
   { referenceType: word, faceRectangle, qualityForRecognition: word },
   { extra },
 );
 const verifyReferences = fc.array(verifyReference, { maxLength: 2 });
 
-const result: fc.Arbitrary<AttemptResult> = record(
+const result: fc.Arbitrary<AttemptResult> = anyRecord(
   {},
   {
     livenessDecision: word,
-    targets: record({ color: record({ faceRectangle }) }),
+    targets: anyRecord({ color: anyRecord({ faceRectangle }) }),
     digest: word,
     sessionImageId: fc.uuid(),
-    verifyResult: record({ matchConfidence: fc.constantFrom(0, 0.5, 1), isIdentical: fc.boolean() }),
+    verifyResult: anyRecord({ matchConfidence: fc.constantFrom(0, 0.5, 1), isIdentical: fc.boolean() }),
     verifyImageHash: word,
     extra,
   },
 );
-const error = record({ code: word, message: fc.string() }, { targets: fc.constant({ color: {} }), extra });
+const error = anyRecord({ code: word, message: fc.string() }, { targets: fc.constant({ color: {} }), extra });
 const attempts: fc.Arbitrary<Attempt[]> = fc
-  .array(record({ attemptStatus: word }, { result, error, extra }), { maxLength: 4 })
+  .array(anyRecord({ attemptStatus: word }, { result, error, extra }), { maxLength: 4 })
   .map((list) => list.map((attempt, index) => ({ ...attempt, attemptId: index + 1 })));
 
 describe("responses of v1.2", () => {
   const codec = codecs["v1.2"];
 
-  const created: fc.Arbitrary<CreatedSession> = record(
+  const created: fc.Arbitrary<CreatedSession> = anyRecord(
     { sessionId: fc.uuid(), authToken: word, verifyReferences },
     { modelVersion: word, extra },
   );
@@ -68,7 +67,7 @@ describe("responses of v1.2", () => {
   });
 
   const besideResults = extra.map((beside) => ({ ...beside, results: { averages: [1] } }));
-  const state: fc.Arbitrary<SessionState> = record(
+  const state: fc.Arbitrary<SessionState> = anyRecord(
     { sessionId: fc.uuid(), status: word, attempts, verifyReferences },
     { modelVersion: word, extra: besideResults },
   );
@@ -135,7 +134,7 @@ for (const version of previews) {
       }
     });
 
-    const wire = record({ sessionId: fc.uuid(), authToken: word }, { verifyImage });
+    const wire = anyRecord({ sessionId: fc.uuid(), authToken: word }, { verifyImage });
     testProperty("a created session round-trips", [kind, wire, unknownFields], (ofKind, known, unknown) => {
       const body = { ...unknown, ...known };
       assert.deepEqual(createResponse.encode(ofKind, createResponse.decode(ofKind, body)), body);
@@ -177,7 +176,7 @@ for (const version of previews) {
     });
 
     const times = { createdDateTime: word, authTokenTimeToLiveInSeconds: fc.nat(86_400) };
-    const item: fc.Arbitrary<SessionListItem> = record(
+    const item: fc.Arbitrary<SessionListItem> = anyRecord(
       { sessionId: fc.uuid(), sessionExpired: fc.boolean(), ...times },
       { sessionStartDateTime: word, deviceCorrelationId: word },
     );

@@ -8,7 +8,7 @@ import { readPage } from "../../../../src/storage/stores/outcome-lists.ts";
 import { InjectedError } from "../../fakes/calls.ts";
 import { lastMonth, openIndexes, outcome, outcomes, scanned } from "../../fakes/outcomes.ts";
 import { startOfTime } from "../../fakes/world.ts";
-import { testProperty, testPropertyTimes } from "../../property.ts";
+import { anyRecord, testProperty, testPropertyTimes } from "../../property.ts";
 import { pagesOf } from "./pages.ts";
 
 const dayMs = 86_400_000;
@@ -24,35 +24,21 @@ async function withOutcomes(entries: readonly OutcomeEntry[]) {
 const some = <T>(...values: T[]) => fc.constantFrom(...values);
 const minutesAgo = (max: number) => fc.nat({ max }).map((age) => new Date(startOfTime - age * 60_000).toISOString());
 const dayMinutes = 1440;
-const fields = {
+const references = { clientReferenceId: some("a", "o'hara", "' or '1' eq '1"), userCorrelationId: some("a", "b") };
+const facts = {
   decision: some("accepted" as const, "rejected" as const, "inconclusive" as const),
   kind: some("liveness" as const, "livenessWithVerify" as const),
-  apiVersion: some("v1.2", "v1.3-preview.1"),
-  final: fc.boolean(),
-  clientReferenceId: some("a", "o'hara", "' or '1' eq '1"),
-  userCorrelationId: some("a", "b"),
+  ...{ apiVersion: some("v1.2", "v1.3-preview.1"), final: fc.boolean() },
 };
-const anyFields = fc.record(
-  {
-    ...fields,
-    // Several days, and times that are equal.
-    createdOn: fc.oneof(minutesAgo(10), minutesAgo(6 * dayMinutes)),
-    reasons: fc.subarray(["RealFace", "FaceMatched", "SpoofDetected"]),
-  },
-  { requiredKeys: ["createdOn", "reasons", "decision", "kind", "apiVersion", "final"] },
-);
+// Several days, and times that are equal.
+const createdOn = fc.oneof(minutesAgo(10), minutesAgo(6 * dayMinutes));
+const reasons = fc.subarray(["RealFace", "FaceMatched", "SpoofDetected"]);
+const anyFields = anyRecord({ ...facts, createdOn, reasons }, references);
 const anyEntries = fc
   .array(anyFields, { maxLength: 60 })
   .map((all) => all.map((fields, number) => outcome(number, fields)));
-const anyConditions: fc.Arbitrary<Partial<OutcomeQuery>> = fc.record(
-  {
-    ...fields,
-    reason: some("RealFace", "SpoofDetected"),
-    from: minutesAgo(6 * dayMinutes),
-    to: minutesAgo(2 * dayMinutes),
-  },
-  { requiredKeys: [] },
-);
+const window = { from: minutesAgo(6 * dayMinutes), to: minutesAgo(2 * dayMinutes) };
+const anyConditions = anyRecord({}, { ...facts, ...references, ...window, reason: some("RealFace", "SpoofDetected") });
 const anyQuery = anyConditions.map(lastMonth);
 
 /** The entries that a query describes, in their order. */
