@@ -30,56 +30,44 @@ function assertRefused(headers: Record<string, string>, ...refusing: CallerRules
   }
 }
 
-describe("a client key", () => {
-  test("is accepted in either header, also if the first is empty, and may be any of a client's keys", () => {
-    for (const [clientName, headers] of [
-      ["web", { "Ocp-Apim-Subscription-Key": "web-key" }],
-      ["web", { "x-functions-key": "web-key" }],
-      ["web", { "ocp-apim-subscription-key": "", "x-functions-key": "web-key" }],
-      ["mobile", { "ocp-apim-subscription-key": "mobile-old" }],
-      ["mobile", { "ocp-apim-subscription-key": "mobile-new" }],
-    ] as const) {
-      assert.deepEqual(callerOf(headers, withKeys), { trusted: true, clientName });
-    }
-  });
+describe("a key", () => {
+  const web = { trusted: true, clientName: "web" };
+  const mobile = { trusted: true, clientName: "mobile" };
+  const withBoth = { ...withKeys, allowAnonymous: true };
+  const serviceKey = (key: string) => ({ "Ocp-Apim-Subscription-Key": key });
+  const hostKey = (key: string) => ({ "x-functions-key": key });
 
-  test("is refused if it is wrong, in either header, or in another header", () => {
-    const wrong = ["wrong", "WEB-KEY", "web-key2", digestOf("web-key"), "web-key, web-key", "mobile"];
-    for (const key of wrong) {
-      assertRefused({ "ocp-apim-subscription-key": key }, withKeys);
-      assertRefused({ "x-functions-key": key }, withKeys);
-    }
-    assertRefused({ "ocp-apim-subscription-key": "wrong", "x-functions-key": "web-key" }, withKeys);
-    assertRefused({ authorization: "Bearer web-key" }, withKeys);
-    assertRefused({ "x-api-key": "web-key" }, withKeys);
-  });
+  for (const [what, headers, rules, caller] of [
+    ["in the service's header", serviceKey("web-key"), withKeys, web],
+    ["in the host's header", hostKey("web-key"), withKeys, web],
+    ["in the host's header beside an empty one", { ...serviceKey(""), ...hostKey("web-key") }, withKeys, web],
+    ["of a client with two, the first", serviceKey("mobile-old"), withKeys, mobile],
+    ["of a client with two, the second", serviceKey("mobile-new"), withKeys, mobile],
+    ["of a client, with ALLOW_ANONYMOUS", serviceKey("web-key"), withBoth, web],
+    ["of any text, with ALLOW_ANONYMOUS and no keys", serviceKey("any"), anonymous, { trusted: true }],
+    ["that is absent, with ALLOW_ANONYMOUS", {}, withBoth, { trusted: true }],
+    ["that is absent, with ALLOW_ANONYMOUS and no keys", {}, anonymous, { trusted: true }],
+  ] as const) {
+    test(`${what} -> accepted`, () => assert.deepEqual(callerOf(headers, rules), caller));
+  }
 
-  test("is refused if none is configured", () => {
-    assertRefused({ "ocp-apim-subscription-key": "web-key" }, strict, {
-      ...strict,
-      clientKeys: new Map([["none", []]]),
-    });
-  });
-});
-
-describe("a caller without key and principal", () => {
-  test("is refused", () => {
-    assertRefused({}, strict, withKeys, platform);
-    assertRefused({ "ocp-apim-subscription-key": "", "x-functions-key": "" }, strict, withKeys, platform);
-  });
-
-  test("is trusted with ALLOW_ANONYMOUS, with any key while none is configured", () => {
-    for (const rules of [anonymous, { ...withKeys, allowAnonymous: true }]) {
-      assert.deepEqual(callerOf({}, rules), { trusted: true });
-    }
-    assert.deepEqual(callerOf({ "ocp-apim-subscription-key": "any" }, anonymous), { trusted: true });
-  });
-
-  test("with ALLOW_ANONYMOUS and a wrong key is refused if keys are configured", () => {
-    const rules = { ...withKeys, allowAnonymous: true };
-    assertRefused({ "ocp-apim-subscription-key": "any" }, rules);
-    assert.equal(callerOf({ "ocp-apim-subscription-key": "web-key" }, rules).clientName, "web");
-  });
+  type Refused = [what: string, headers: Record<string, string>, ...rules: CallerRules[]];
+  const none: CallerRules = { ...strict, clientKeys: new Map([["none", []]]) };
+  const wrong = ["wrong", "WEB-KEY", "web-key2", digestOf("web-key"), "web-key, web-key", "mobile"];
+  const refused: Refused[] = [
+    ...wrong.map((key) => [`${key} in the service's header`, serviceKey(key), withKeys] as Refused),
+    ...wrong.map((key) => [`${key} in the host's header`, hostKey(key), withKeys] as Refused),
+    ["wrong in the first header", { ...serviceKey("wrong"), ...hostKey("web-key") }, withKeys],
+    ["wrong, with ALLOW_ANONYMOUS", serviceKey("any"), withBoth],
+    ["in Authorization", { authorization: "Bearer web-key" }, withKeys],
+    ["in another header", { "x-api-key": "web-key" }, withKeys],
+    ["where none is configured", serviceKey("web-key"), strict, none],
+    ["that is absent", {}, strict, withKeys, platform],
+    ["that is empty", { ...serviceKey(""), ...hostKey("") }, strict, withKeys, platform],
+  ];
+  for (const [what, headers, ...rules] of refused) {
+    test(`${what} -> refused`, () => assertRefused(headers, ...rules));
+  }
 });
 
 const objectId = "http://schemas.microsoft.com/identity/claims/objectidentifier";
