@@ -45,17 +45,6 @@ test("REQUIRE_CLIENT_DIGEST is true by default in a deployment", () => {
   assert.equal(settings.shape.REQUIRE_CLIENT_DIGEST.parse(undefined), false, "the local stack needs none");
 });
 
-test("the settings of a default deployment are valid", () => {
-  const url = "https://face-x.cognitiveservices.azure.com/";
-  const parsed = settings.parse({
-    FACE_ENDPOINT: url,
-    AzureWebJobsStorage__blobServiceUri: "https://stx.blob.core.windows.net/",
-    AzureWebJobsStorage__tableServiceUri: "https://stx.table.core.windows.net/",
-    CLIENT_KEYS: undefined,
-  });
-  assert.equal(parsed.FACE_ENDPOINT, url.replace(/\/$/, ""));
-});
-
 test("the lifecycle rule and the app have the same default retention", () => {
   const documented = chosenSettings.SESSION_RETENTION_HOURS?.fallback;
   assert.equal(Number(documented), settings.shape.SESSION_RETENTION_HOURS.parse(undefined));
