@@ -1,40 +1,27 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, test } from "node:test";
-import { apiVersions } from "../../../src/face/model.ts";
-import { makeImage } from "../../fixtures/images.ts";
-import { type Stack, startStack } from "../../local/stack.ts";
-import { assertError, createAppClient, playAttempt } from "../support/app-client.ts";
-import { openStack } from "../support/open-stack.ts";
-import { dialects, isStable, readList } from "./dialects.ts";
+import { test } from "node:test";
+import { sessionKinds } from "../../../src/face/model.ts";
+import { assertError, createAppClient } from "../support/app-client.ts";
+import { describeUpstreams } from "../support/open-stack.ts";
+import { createIn, dialects, isStable, openIn, readList } from "./dialects.ts";
 
-const kinds = ["liveness", "livenessWithVerify"] as const;
-const fields = { livenessOperationMode: "Passive", deviceCorrelationIdSetInClient: true };
+const fields = { deviceCorrelationId: undefined, deviceCorrelationIdSetInClient: true };
 
-for (const upstream of apiVersions) {
-  describe(`a device set in the client, upstream version ${upstream}`, () => {
-    let stack: Stack;
-    let app: ReturnType<typeof createAppClient>;
-    before(async () => {
-      stack = await startStack({ env: { FACE_API_VERSION: upstream, ALLOW_DEVICE_SET_IN_CLIENT: "true" } });
-      app = createAppClient(stack.url);
-    });
-    after(() => stack.stop());
-
+await describeUpstreams(
+  "a device set in the client",
+  { ALLOW_DEVICE_SET_IN_CLIENT: "true" },
+  (upstream, { stack, app, play }) => {
     for (const dialect of dialects) {
-      for (const kind of kinds) {
+      for (const kind of sessionKinds) {
         test(`${dialect.version}: ${kind}`, async () => {
-          const sent = dialect.fields(fields);
-          const request = kind === "liveness" ? { json: sent } : { body: dialect.form(sent, makeImage()) };
-          const opened = await app.send(dialect.sessions(kind), request);
-          assert.equal(opened.status, 200, JSON.stringify(opened.body));
-          const session = dialect.readCreated(kind, opened.body);
+          const session = await openIn(dialect, app, kind, fields);
           const { sessionId } = session;
           assert.equal((await app.session(sessionId)).deviceCorrelationId, undefined);
 
           const deviceCorrelationId = randomUUID();
-          await playAttempt(stack.emulator, session, { scenario: "TimedOut", deviceCorrelationId });
-          await playAttempt(stack.emulator, session, { scenario: "realface" });
+          await play(session, { scenario: "TimedOut", deviceCorrelationId });
+          await play(session, { scenario: "realface" });
           const path = `${dialect.sessions(kind)}/${sessionId}`;
           const result = dialect.readSession(kind, (await app.send(path)).body);
           assert.deepEqual([result.status, result.attempts.at(-1)?.decision], [dialect.doneStatus, "realface"]);
@@ -60,19 +47,16 @@ for (const upstream of apiVersions) {
         });
       }
     }
-  });
-}
 
-describe("a device set in the client, without ALLOW_DEVICE_SET_IN_CLIENT", async () => {
-  const { app } = await openStack();
-
-  test("400 in every dialect", async () => {
-    for (const dialect of dialects) {
-      for (const kind of kinds) {
-        const sent = dialect.fields(fields);
-        const request = kind === "liveness" ? { json: sent } : { body: dialect.form(sent, makeImage()) };
-        assertError(await app.send(dialect.sessions(kind), request), 400, "DeviceSetInClientDisabled");
+    if (upstream !== "v1.2") return;
+    test("without ALLOW_DEVICE_SET_IN_CLIENT: 400 in every dialect", async () => {
+      const { url } = await stack.startAnotherApp({ ALLOW_DEVICE_SET_IN_CLIENT: "false" });
+      for (const dialect of dialects) {
+        for (const kind of sessionKinds) {
+          const refused = await createIn(dialect, createAppClient(url), kind, fields);
+          assertError(refused, 400, "DeviceSetInClientDisabled");
+        }
       }
-    }
-  });
-});
+    });
+  },
+);

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import * as z from "zod";
-import { parseJson } from "../../../src/face/json.ts";
 import type { ApiVersion, SessionKind } from "../../../src/face/model.ts";
 import * as preview from "../../../src/face/versions/previews.ts";
 import * as stable from "../../../src/face/versions/stable-shapes.ts";
+import { makeImage } from "../../fixtures/images.ts";
 import type { Answer, AppRequest } from "../support/app-client.ts";
-import { checkAnswer } from "../support/described-answers.ts";
 import * as official from "./official-shapes.ts";
 
 /** An attempt in an answer of any dialect. */
@@ -26,6 +25,8 @@ export interface ReadSession {
   /** Number of faces in the verify image. */
   references: number;
 }
+
+export type Send = (path: string, request?: AppRequest) => Promise<Answer>;
 
 /** Requests and answers of one version. Reading an answer checks its whole shape. */
 export interface Dialect {
@@ -186,16 +187,26 @@ export function dialectOf(version: ApiVersion): Dialect {
   return found;
 }
 
-/** Sends a request and parses the answer without rounding numbers: audit ids may be above 2^53. */
-export async function sendExactly(baseUrl: string, path: string, request: AppRequest = {}): Promise<Answer> {
-  const { method = request.json === undefined && request.body === undefined ? "GET" : "POST" } = request;
-  const response = await fetch(`${baseUrl}/${path}`, {
-    method,
-    headers: { ...(request.json !== undefined && { "content-type": "application/json" }), ...request.headers },
-    ...(request.json !== undefined && { body: JSON.stringify(request.json) }),
-    ...(request.body !== undefined && { body: request.body }),
-  });
-  const text = await response.text();
-  checkAnswer(method, `${baseUrl}/${path}`, { status: response.status, headers: response.headers, text });
-  return { status: response.status, headers: response.headers, body: text === "" ? "" : parseJson(text) };
+/**
+ * Creates a session of a new device. An image goes into a form; without one (null) the request is JSON. `more` are further
+ * fields, or undefined ones to leave out.
+ */
+export function createIn(
+  dialect: Dialect,
+  { send }: { send: Send },
+  kind: SessionKind,
+  more: object = {},
+  image = kind === "liveness" ? null : makeImage(),
+): Promise<Answer> {
+  const fields = dialect.fields({ livenessOperationMode: "Passive", deviceCorrelationId: randomUUID(), ...more });
+  const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+  return send(dialect.sessions(kind), image === null ? { json: given } : { body: dialect.form(given, image) });
+}
+
+/** Creates a session as `createIn` does. Fails unless the status is 200. */
+export async function openIn(...creation: Parameters<typeof createIn>) {
+  const [dialect, , kind] = creation;
+  const { status, body } = await createIn(...creation);
+  assert.equal(status, 200, JSON.stringify(body));
+  return { ...dialect.readCreated(kind, body), created: body };
 }

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import type { SessionKind } from "../../../src/face/model.ts";
 import type { SessionRecord } from "../../../src/liveness/model/session.ts";
 import { connectStorage } from "../../../src/storage/azure/table.ts";
-import { type Stack, startStack } from "../../local/stack.ts";
+import { writePointer } from "../../../src/storage/rows/rows.ts";
 import { clientKey, principal } from "../../unit/fakes/principals.ts";
 import {
   createSessionStore,
@@ -14,28 +14,29 @@ import {
   type SessionStore,
   someDevice,
 } from "../storage/storage-rig.ts";
-import { assertError, control, createAppClient, playAttempt } from "../support/app-client.ts";
+import { assertError, createAppClient, playAttempt } from "../support/app-client.ts";
+import { inParallel } from "../support/in-parallel.ts";
 import { openStack } from "../support/open-stack.ts";
 import { type Dialect, dialectOf, readEntries, readList } from "./dialects.ts";
 
 const hour = 3_600_000;
 const previews = [dialectOf("v1.1-preview.1"), dialectOf("v1.2-preview.1")];
 
-describe("a list of 2,500 sessions", () => {
-  let stack: Stack;
-  let app: ReturnType<typeof createAppClient>;
-  let sessions: SessionStore;
+describe("a list of 2,500 sessions", async () => {
+  const { stack, app, control } = await openStack();
+  const connection = connectStorage(stack.azurite);
+  const sessions = createSessionStore(connection);
   /** Ids of the liveness sessions, ascending. */
   let ids: string[];
   before(async () => {
-    stack = await startStack({ env: { FACE_API_VERSION: "v1.2" } });
-    app = createAppClient(stack.url);
-    sessions = createSessionStore(connectStorage({ connectionString: stack.azurite.connectionString }));
-    const others = seed(sessions, 30, { kind: "livenessWithVerify" });
-    ids = (await seed(sessions, 2500, { kind: "liveness" })).sort();
-    await others;
+    await seed(sessions, 30, { kind: "livenessWithVerify" });
+    // Pointers only, because a list reads nothing else.
+    ids = Array.from({ length: 2500 }, () => randomUUID()).sort();
+    await inParallel(ids.length, 48, async (number) => {
+      const record = newRecord(reservation(), { sessionId: ids[number] ?? "" });
+      await connection.sessionIds.put(writePointer("p", "s_1", record));
+    });
   });
-  after(() => stack.stop());
 
   const list = async (dialect: Dialect, query = "", kind: SessionKind = "liveness") => {
     const answer = await app.send(`${dialect.sessions(kind)}${query}`);
@@ -77,16 +78,9 @@ describe("a list of 2,500 sessions", () => {
   });
 
   test("invalid bounds -> 400", async () => {
-    const wrong = ["top=0", "top=1001", "top=-1", "top=1.5", "top=ten", "top=", `start=${"0".repeat(65)}`];
     for (const dialect of previews) {
-      for (const query of wrong) {
-        for (const path of [dialect.sessions("liveness"), `${dialect.sessions("liveness")}/${ids[0]}/audit`]) {
-          assertError(await app.send(`${path}?${query}`), 400, "BadArgument");
-        }
-      }
-      for (const start of ["x", "-1", "1.5", "12345678901234567890"]) {
-        const answer = await app.send(`${dialect.sessions("liveness")}/${ids[0]}/audit?start=${start}`);
-        assertError(answer, 400, "BadArgument");
+      for (const query of ["?top=1001", `/${ids[0]}/audit?top=1001`, `/${ids[0]}/audit?start=x`]) {
+        assertError(await app.send(`${dialect.sessions("liveness")}${query}`), 400, "BadArgument");
       }
     }
   });
@@ -105,17 +99,13 @@ describe("a list of 2,500 sessions", () => {
     const seen = await list(dialect, "", kind);
     assert.deepEqual([seen.includes(almost), seen.includes(over), seen.includes(pruned)], [true, false, false]);
 
-    await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
+    await control("/clock", { advanceSeconds: 3600 });
     assert.equal((await list(dialect, "", kind)).includes(almost), false);
-    await control(stack.emulator, "/clock", { advanceSeconds: 47 * 3600 });
+    await control("/clock", { advanceSeconds: 47 * 3600 });
     assert.deepEqual(await list(dialect), []);
-    for (const id of [ids[0], almost, over, pruned]) {
-      for (const path of [`${id}`, `${id}/audit`]) {
-        assertError(
-          await app.send(`${dialect.sessions(id === ids[0] ? "liveness" : kind)}/${path}`),
-          404,
-          "SessionNotFound",
-        );
+    for (const id of [kept, almost, over, pruned]) {
+      for (const path of [id, `${id}/audit`]) {
+        assertError(await app.send(`${dialect.sessions(kind)}/${path}`), 404, "SessionNotFound");
       }
     }
   });
@@ -137,13 +127,8 @@ describe("lists and audit trails of several callers", async () => {
     const all = [...opened.values()].flat().sort();
     const stranger = createAppClient(stack.url, principal("mallory"));
     for (const dialect of previews) {
-      const views: [typeof alice, string[]][] = [
-        [alice, opened.get(alice) ?? []],
-        [bob, opened.get(bob) ?? []],
-        [service, all],
-        [stranger, []],
-      ];
-      for (const [app, visible] of views) {
+      for (const app of [alice, bob, service, stranger]) {
+        const visible = app === service ? all : (opened.get(app) ?? []);
         const listed = readList((await app.send(dialect.sessions("liveness"))).body).map(({ id }) => id);
         assert.deepEqual(listed, visible);
         const second = await app.send(`${dialect.sessions("liveness")}?top=1&start=${visible[0] ?? ""}`);
@@ -164,19 +149,14 @@ describe("lists and audit trails of several callers", async () => {
 /** Writes sessions, each of a new device. Resolves with their ids. */
 async function seed(sessions: SessionStore, count: number, fields: Partial<SessionRecord>): Promise<string[]> {
   const ids: string[] = [];
-  let left = count;
-  const worker = async () => {
-    while (left > 0) {
-      left -= 1;
-      const request = reservation({ deviceCorrelationId: someDevice() });
-      const place = await reserved(sessions, request);
-      const start = Date.parse(fields.createdOn ?? new Date().toISOString());
-      const expiresOn = new Date(start + 48 * hour).toISOString();
-      const record = newRecord(request, { expiresOn, ...fields, sessionId: randomUUID() });
-      assert.ok(await sessions.commit(place, record));
-      ids.push(record.sessionId);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(count, 48) }, worker));
+  await inParallel(count, 48, async () => {
+    const request = reservation({ deviceCorrelationId: someDevice() });
+    const place = await reserved(sessions, request);
+    const start = Date.parse(fields.createdOn ?? new Date().toISOString());
+    const expiresOn = new Date(start + 48 * hour).toISOString();
+    const record = newRecord(request, { expiresOn, ...fields });
+    assert.ok(await sessions.commit(place, record));
+    ids.push(record.sessionId);
+  });
   return ids;
 }

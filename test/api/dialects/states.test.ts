@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
-import { after, before, describe, test } from "node:test";
-import { type ApiVersion, apiVersions, type SessionKind } from "../../../src/face/model.ts";
-import { makeImage } from "../../fixtures/images.ts";
-import { type Stack, startStack } from "../../local/stack.ts";
-import { type AppRequest, control, createAppClient, createClient, playAttempt } from "../support/app-client.ts";
-import { type Dialect, dialects, isStable } from "./dialects.ts";
+import { test } from "node:test";
+import { type ApiVersion, type SessionKind, sessionKinds } from "../../../src/face/model.ts";
+import type { Stack } from "../../local/stack.ts";
+import { control, createAppClient, createClient, playAttempt } from "../support/app-client.ts";
+import { describeUpstreams } from "../support/open-stack.ts";
+import { type Dialect, dialects, isStable, openIn, type Send } from "./dialects.ts";
 
 /**
  * Scripts of a session's device. After each step the app's answer must equal that of the service, called directly in the
@@ -25,28 +24,19 @@ const scripts: Record<string, string[]> = {
   "token expiry": ["later"],
 };
 
-for (const upstream of apiVersions) {
-  describe(`the states of a session, upstream version ${upstream}`, () => {
-    let stack: Stack;
-    before(async () => {
-      stack = await startStack({ env: { FACE_API_VERSION: upstream } });
-    });
-    after(() => stack.stop());
-
-    for (const dialect of dialects) {
-      for (const [name, steps] of Object.entries(scripts)) {
-        test(`${dialect.version}: ${name}`, () => compareStates(stack, upstream, dialect, steps));
-      }
-      for (const kind of ["liveness", "livenessWithVerify"] as const) {
-        test(`${dialect.version}: every field of a ${kind} session`, () =>
-          compareFields(stack, upstream, dialect, kind));
-      }
+await describeUpstreams("the states of a session", {}, (upstream, { stack }) => {
+  for (const dialect of dialects) {
+    for (const [name, steps] of Object.entries(scripts)) {
+      test(`${dialect.version}: ${name}`, () => compareStates(stack, upstream, dialect, steps));
     }
-  });
-}
+    for (const kind of sessionKinds) {
+      test(`${dialect.version}: every field of a ${kind} session`, () => compareFields(stack, upstream, dialect, kind));
+    }
+  }
+});
 
 interface Side {
-  send: (path: string, request?: AppRequest) => ReturnType<ReturnType<typeof createAppClient>["send"]>;
+  send: Send;
   session: { sessionId: string; authToken: string };
   created: unknown;
 }
@@ -54,15 +44,9 @@ interface Side {
 /** Opens equal sessions through the app and at the service, in the version of the dialect. */
 async function openTwice(stack: Stack, dialect: Dialect, kind: SessionKind): Promise<[ours: Side, truth: Side]> {
   const service = createClient(stack.emulator.url, { "ocp-apim-subscription-key": stack.emulator.key });
-  const open = async (send: Side["send"]): Promise<Side> => {
-    const fields = dialect.fields({
-      livenessOperationMode: "Passive",
-      deviceCorrelationId: randomUUID(),
-      authTokenTimeToLiveInSeconds: 60,
-    });
-    const request = kind === "liveness" ? { json: fields } : { body: dialect.form(fields, makeImage()) };
-    const { body: created } = await send(dialect.sessions(kind), request);
-    return { send, created, session: dialect.readCreated(kind, created) };
+  const open = async (send: Send): Promise<Side> => {
+    const { created, ...session } = await openIn(dialect, { send }, kind, { authTokenTimeToLiveInSeconds: 60 });
+    return { send, created, session };
   };
   return [await open(createAppClient(stack.url).send), await open(service)];
 }

@@ -1,40 +1,35 @@
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
-import { after, before, describe, test } from "node:test";
+import { before, test } from "node:test";
 import * as z from "zod";
-import { type ApiVersion, apiVersions, type SessionKind } from "../../../src/face/model.ts";
-import { type Stack, startStack } from "../../local/stack.ts";
+import { parseJson } from "../../../src/face/json.ts";
+import type { ApiVersion, SessionKind } from "../../../src/face/model.ts";
+import type { Stack } from "../../local/stack.ts";
 import {
   type Answer,
-  type AppRequest,
   assertError,
   control,
   createAppClient,
+  createClient,
   emulatorState,
   playAttempt,
 } from "../support/app-client.ts";
-import { type Dialect, dialects, isStable, type ReadAttempt, readEntries, readList, sendExactly } from "./dialects.ts";
+import { checkAnswer } from "../support/described-answers.ts";
+import { describeUpstreams } from "../support/open-stack.ts";
+import { type Dialect, dialects, isStable, type ReadAttempt, readEntries, readList, type Send } from "./dialects.ts";
 import { heldId, image, type Opening, openings } from "./openings.ts";
 
 const imageHash = createHash("sha256").update(image).digest("hex").toUpperCase();
 
-for (const upstream of apiVersions) {
-  describe(`upstream version ${upstream}`, () => {
-    let stack: Stack;
-    before(async () => {
-      stack = await startStack({ env: { FACE_API_VERSION: upstream } });
-      const put = { method: "PUT", body: image };
-      assert.equal((await createAppClient(stack.url).send(`api/reference-images/${heldId}`, put)).status, 201);
-    });
-    after(() => stack.stop());
+await describeUpstreams("the story of a session", {}, (upstream, { stack, app }) => {
+  before(() => app.send(`api/reference-images/${heldId}`, { method: "PUT", body: image }));
 
-    for (const dialect of dialects) {
-      for (const opening of openings) {
-        test(`${dialect.version}: ${opening.name}`, () => playStory(stack, upstream, dialect, opening));
-      }
+  for (const dialect of dialects) {
+    for (const opening of openings) {
+      test(`${dialect.version}: ${opening.name}`, () => playStory(stack, upstream, dialect, opening));
     }
-  });
-}
+  }
+});
 
 async function playStory(stack: Stack, upstream: ApiVersion, dialect: Dialect, opening: Opening): Promise<void> {
   await control(stack.emulator, "/settings", { tokenInGet: false, largeAuditIds: false, ...opening.settings });
@@ -61,7 +56,8 @@ interface Story {
   session: { sessionId: string; authToken: string };
   deviceCorrelationId: string;
   tokenExpiresOn: string | null;
-  send(path: string, request?: AppRequest): Promise<Answer>;
+  /** Does not round numbers: audit ids may be above 2^53. */
+  send: Send;
 }
 
 const previews = dialects.filter(({ isPreview }) => isPreview);
@@ -76,7 +72,7 @@ async function findAtService(stack: Stack, sessionId: string) {
 
 async function open(stack: Stack, upstream: ApiVersion, dialect: Dialect, opening: Opening): Promise<Story> {
   const { kind, image } = opening;
-  const send: Story["send"] = (path, request) => sendExactly(stack.url, path, request);
+  const send = createClient(stack.url, {}, checkAnswer, parseJson);
   const deviceCorrelationId = randomUUID();
   const fields = dialect.fields({
     livenessOperationMode: "PassiveActive",
@@ -90,7 +86,7 @@ async function open(stack: Stack, upstream: ApiVersion, dialect: Dialect, openin
   assert.equal(headers.has("x-reference-image-id"), image === "now");
   assert.ok(headers.get("apim-request-id"));
   const { sessionId } = session;
-  assert.deepEqual(await findAtService(stack, sessionId), { sessionId, apiVersion: upstream, kind });
+  assert.partialDeepStrictEqual(await findAtService(stack, sessionId), { sessionId, apiVersion: upstream, kind });
   return {
     stack,
     app: createAppClient(stack.url),

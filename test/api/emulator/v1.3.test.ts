@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import createClient from "@azure/ai-vision-face";
 import { type Answer, asOpenSession, asRecord, assertError, at, makeImage, sha256, startStandIn } from "./stand-in.ts";
 
 const liveness = "/face/v1.3-preview.1/detectLiveness-sessions";
@@ -205,37 +204,4 @@ test("a v1.3 session has the routes of v1.3 only", async (t) => {
     assertError(await emulator.face(path), 404, "SessionNotFound");
   }
   for (const path of [liveness, `${liveness}/${sessionId}/audit`]) assertError(await emulator.face(path), 404, "404");
-});
-
-test("the published client speaks v1.3-preview.1 too", async (t) => {
-  const emulator = await startStandIn(t);
-  const client = createClient(
-    emulator.url,
-    { key: emulator.key },
-    // @ts-expect-error: the client's types end at v1.2, but it passes any version on.
-    { apiVersion: "v1.3-preview.1", allowInsecureConnection: true, retryOptions: { maxRetries: 0 } },
-  );
-  const created = await client.pathUnchecked("/detectLivenessWithVerify-sessions").post({
-    contentType: "multipart/form-data",
-    body: [
-      ...Object.entries(required).map(([name, body]) => ({ name, body })),
-      { name: "numberOfClientAttemptsAllowed", body: 2 },
-      { name: "verifyImage", body: makeImage(), filename: "face.jpg", contentType: "image/jpeg" },
-    ],
-  });
-  assert.equal(created.status, "200", JSON.stringify(created.body));
-  const session = asOpenSession(created.body);
-  await emulator.attempt(session, { scenario: "FaceWithMaskDetected", abuse: true });
-  await emulator.attempt(session, { scenario: "realface" });
-  const got = await client.pathUnchecked("/detectLivenessWithVerify-sessions/{id}", session.sessionId).get();
-  const attempts = at(got.body, "results", "attempts");
-  assert.deepEqual([at(attempts, 0, "attemptId"), at(attempts, 1, "attemptId")], [2, 1]);
-  assert.equal(at(attempts, 1, "abuseMonitoringResult", "isAbuseDetected"), true);
-
-  const changed = await client
-    .pathUnchecked("/settings")
-    .patch({ body: { livenessAbuseMonitoring: { enabled: false } } });
-  assert.deepEqual([changed.status, changed.body], ["200", { livenessAbuseMonitoring: { enabled: false } }]);
-  const token = await client.pathUnchecked("/settings/getClientAssetsAccessToken").get();
-  assert.equal(typeof at(token.body, "accessToken"), "string");
 });

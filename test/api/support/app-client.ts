@@ -58,11 +58,15 @@ export function verifyCreation(
   return { method: "POST", body: form };
 }
 
-/** Calls any server and does not check the answer against a description. */
+/**
+ * Calls any server. Default of `check`: no check of the answer against a description. `parseBody` throws where the body is
+ * not JSON.
+ */
 export function createClient(
   baseUrl: string,
   commonHeaders: Record<string, string> = {},
   check: typeof checkAnswer = () => undefined,
+  parseBody: (text: string) => unknown = JSON.parse,
 ) {
   return async function send(path: string, { method, headers, json, body }: AppRequest = {}): Promise<Answer> {
     const sent = json === undefined ? body : JSON.stringify(json);
@@ -75,7 +79,7 @@ export function createClient(
     });
     const text = await response.text();
     check(verb, url, { status: response.status, headers: response.headers, text });
-    return { status: response.status, headers: response.headers, body: parse(text) };
+    return { status: response.status, headers: response.headers, body: parse(text, parseBody) };
   };
 }
 
@@ -135,7 +139,14 @@ export function digestOf({ body }: Answer): string {
 
 const emulatorStateShape = z.object({
   now: z.iso.datetime(),
-  sessions: z.array(z.object({ sessionId: z.string(), apiVersion: z.string(), kind: z.string() })),
+  sessions: z.array(
+    z.object({
+      sessionId: z.string(),
+      apiVersion: z.string(),
+      kind: z.string(),
+      userCorrelationId: z.string().optional(),
+    }),
+  ),
   calls: z.record(z.enum(operations), z.int()),
 });
 
@@ -169,9 +180,9 @@ export function assertError(answer: Answer, status: number, code: string): void 
   assert.equal(answer.headers.get("cache-control"), "no-store");
 }
 
-function parse(text: string): unknown {
+function parse(text: string, parseBody: (text: string) => unknown): unknown {
   try {
-    return JSON.parse(text);
+    return parseBody(text);
   } catch {
     return text;
   }
