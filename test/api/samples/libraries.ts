@@ -1,4 +1,4 @@
-import { type Field, form, type Headers, json, part } from "./bodies.ts";
+import { type Field, form, type Headers, json, type Part, part } from "./bodies.ts";
 import {
   device,
   guid,
@@ -176,7 +176,21 @@ const python = verify(
   ]),
 );
 
-export const libraryRequests: SampleRequest[] = [...javascript, ...net, ...java, python];
+/* curl, with a file for each field. */
+
+const curlFile = (name: string, type: string, content: string | Buffer, filename = name) =>
+  part([`content-disposition: form-data; name="${name}"; filename="${filename}"`, `content-type: ${type}`], content);
+const curlImage = (name: string) => curlFile(name, "image/jpeg", image, "mé %22x%22.jpg");
+const curlForm = (...parts: Part[]) => ({ ...form("b", parts), contentType: "Multipart/Form-Data;boundary=b" });
+const umlaut = "Gerät 7";
+const curlFields = withUser.map(([name, text]) => curlFile(name, octets, text === device ? umlaut : text));
+const curlParameters = curlFile("Parameters", "application/json", parameters.replace(device, umlaut));
+const curl = [
+  verify("curl, files only", previews, curlForm(curlParameters, curlImage("VerifyImage"))),
+  verify("curl, files only", stable, curlForm(curlImage("verifyImage"), ...curlFields)),
+].map((sample) => ({ ...sample, device: umlaut }));
+
+export const libraryRequests: SampleRequest[] = [...javascript, ...net, ...java, python, ...curl];
 
 /** Requests that the service refuses as well, with the code of the error. */
 export const refusedRequests: (SampleRequest & { code: string })[] = [

@@ -17,6 +17,8 @@ export interface SampleRequest {
   getHeaders: Headers;
   /** The samples' endpoint ends with a slash. */
   doubleSlash?: true;
+  /** The id of the device, to compare with that of the session. */
+  device?: string;
   /** As the last segment of the path is spelled. */
   operation?: string;
 }

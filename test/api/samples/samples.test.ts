@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
-import { after, before, describe, test } from "node:test";
+import { after, describe, test } from "node:test";
 import * as z from "zod";
-import { type ApiVersion, apiVersions } from "../../../src/face/model.ts";
+import type { ApiVersion } from "../../../src/face/model.ts";
 import { emulatorKey, type FaceEmulator, startFaceEmulator } from "../../local/emulator/emulator.ts";
-import { type Stack, startStack } from "../../local/stack.ts";
 import { playAttempt } from "../support/app-client.ts";
+import { describeUpstreams } from "../support/open-stack.ts";
 import { libraryRequests, refusedRequests } from "./libraries.ts";
 import { type RawAnswer, sendRaw } from "./raw-http.ts";
 import { image, type SampleRequest, sampleRequests } from "./requests.ts";
@@ -22,41 +22,31 @@ interface Service {
   upstream?: ApiVersion;
 }
 
-for (const upstream of apiVersions) {
-  describe(`the app with upstream version ${upstream}`, () => {
-    let stack: Stack;
-    before(async () => {
-      // Several samples have one device id for everyone.
-      const env = { FACE_API_VERSION: upstream, CLIENT_KEYS: clientKeys, CREATION_LIMIT: "1000" };
-      stack = await startStack({ env: { ...env, USER_ID_KEY: "k".repeat(32) } });
-    });
-    after(() => stack.stop());
-    testAll(() => ({ url: stack.url, emulator: stack.emulator, upstream }), upstream);
-  });
-}
-
-describe("the emulator alone", () => {
-  let emulator: FaceEmulator;
-  before(async () => {
-    emulator = await startFaceEmulator();
-  });
-  after(() => emulator.close());
-  testAll(() => ({ url: emulator.url, emulator }));
+// Several samples have one device id for everyone.
+const env = { CLIENT_KEYS: clientKeys, CREATION_LIMIT: "1000", USER_ID_KEY: "k".repeat(32) };
+await describeUpstreams("samples", env, (upstream, { stack }) => {
+  testAll({ url: stack.url, emulator: stack.emulator, upstream });
 });
 
-function testAll(service: () => Service, upstream?: ApiVersion): void {
+describe("samples, the emulator alone", async () => {
+  const emulator = await startFaceEmulator();
+  after(() => emulator.close());
+  testAll({ url: emulator.url, emulator });
+});
+
+function testAll(service: Service): void {
   for (const sample of samples) {
     for (const version of sample.versions) {
       const name = `${sample.client}, ${sample.kind}, ${version}`;
-      const code = expectedRefusal(sample, version, upstream);
-      if (code === undefined) test(name, () => playSample(service(), sample, version));
-      else test(`${name}: refused`, () => checkRefusal(service(), sample, version, code));
+      const code = expectedRefusal(sample, version, service.upstream);
+      if (code === undefined) test(name, () => playSample(service, sample, version));
+      else test(`${name}: refused`, () => checkRefusal(service, sample, version, code));
     }
   }
-  test("paths in any case", () => playInAnyCase(service()));
+  test("paths in any case", () => playInAnyCase(service));
   for (const { code, ...sample } of refusedRequests) {
     for (const version of sample.versions) {
-      test(`${sample.client}, ${version}`, () => checkRefusal(service(), sample, version, code));
+      test(`${sample.client}, ${version}`, () => checkRefusal(service, sample, version, code));
     }
   }
 }
@@ -155,7 +145,7 @@ async function playSample(service: Service, sample: SampleRequest, version: ApiV
   if (!isPreview) assert.equal(attempts.length, hasRetry ? 2 : 1);
   if (!isPreview && hasRetry) failedAttempt.parse(attempts[1]);
 
-  if (service.upstream !== undefined) await checkAccepted(service, session.sessionId);
+  if (service.upstream !== undefined) await checkAccepted(service, session.sessionId, sample);
   const deleted = await onSession(service, sample, version, "DELETE", session.sessionId);
   assert.deepEqual([deleted.status, deleted.text], [isPreview ? 200 : 204, ""]);
   const unknown = await onSession(service, sample, version, "GET", "5b0a1c52-3e8e-4a0f-9d57-0c6f2f1f7a10");
@@ -163,9 +153,13 @@ async function playSample(service: Service, sample: SampleRequest, version: ApiV
 }
 
 /** The app records the outcome that the sample shows, also for an image of the device, whose hash it cannot compare. */
-async function checkAccepted({ url }: Service, sessionId: string): Promise<void> {
+async function checkAccepted({ url }: Service, sessionId: string, { device }: SampleRequest): Promise<void> {
   const { text } = await sendRaw(url, { method: "GET", path: `/api/sessions/${sessionId}`, headers: [keyHeader] });
-  assert.partialDeepStrictEqual(JSON.parse(text), { decision: "accepted" });
+  const session = JSON.parse(text);
+  assert.deepEqual(
+    [session.decision, session.deviceCorrelationId],
+    ["accepted", device ?? session.deviceCorrelationId],
+  );
 }
 
 async function checkRefusal(service: Service, sample: SampleRequest, version: ApiVersion, code: string): Promise<void> {
