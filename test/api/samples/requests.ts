@@ -41,25 +41,18 @@ const ids = (deviceId: string, userId: string): Field[] => [
 const sessionImage: Field = ["enableSessionImage", "true"];
 export const octets = "application/octet-stream";
 
-export function liveness(
-  client: string,
-  versions: readonly ApiVersion[],
-  body: SentBody,
-  headers: Headers = [],
-  getHeaders: Headers = [],
-): SampleRequest {
-  return { client, kind: "liveness", versions, headers, body, image: "none", getHeaders };
-}
-
-export function verify(
-  client: string,
-  versions: readonly ApiVersion[],
-  body: SentBody,
-  headers: Headers = [],
-  getHeaders: Headers = [],
-): SampleRequest {
-  return { client, kind: "livenessWithVerify", versions, headers, body, image: "now", getHeaders };
-}
+const sample =
+  (kind: SessionKind, image: SampleRequest["image"]) =>
+  (
+    client: string,
+    versions: readonly ApiVersion[],
+    body: SentBody,
+    headers: Headers = [],
+    getHeaders: Headers = [],
+  ): SampleRequest => ({ client, kind, versions, headers, body, image, getHeaders });
+export const liveness = sample("liveness", "none");
+export const verify = sample("livenessWithVerify", "now");
+export const verifyLater = sample("livenessWithVerify", "later");
 
 const jsonUtf8: Headers = [["Content-Type", "application/json; charset=UTF-8"]];
 export const plain = (name: string, text: string) => part([`Content-Disposition: form-data; name="${name}"`], text);
@@ -134,33 +127,24 @@ const kotlinFile = part(
 const kotlin: SampleRequest[] = [
   liveness("Kotlin", stable, { ...json(webFields, "application/json; charset=UTF-8"), chunked: true }, [], jsonUtf8),
   verify("Kotlin", stable, { ...form(guid, [...webFields.map(kotlinField), kotlinFile]), chunked: true }, [], jsonUtf8),
-  {
-    ...verify("Kotlin with the image in the client", stable, {
-      ...form(guid, webFields.map(kotlinField)),
-      chunked: true,
-    }),
-    image: "later",
-  },
+  verifyLater("Kotlin with the image in the client", stable, {
+    ...form(guid, webFields.map(kotlinField)),
+    chunked: true,
+  }),
 ];
 
 /* Swift: the fields come from a dictionary. */
 
-const upperUser = user.toUpperCase();
-const [swiftMode, swiftDevice, swiftUser]: [Field, Field, Field] = [
-  mode,
-  ["deviceCorrelationId", device.toUpperCase()],
-  ["userCorrelationId", upperUser],
-];
-const swiftOrders: Field[][] = [
-  [swiftMode, swiftDevice, swiftUser],
-  [swiftMode, swiftUser, swiftDevice],
-  [swiftDevice, swiftMode, swiftUser],
-  [swiftDevice, swiftUser, swiftMode],
-  [swiftUser, swiftMode, swiftDevice],
-  [swiftUser, swiftDevice, swiftMode],
-];
+const swiftFields = [mode, ...ids(device.toUpperCase(), user.toUpperCase())];
+const swiftOrders = swiftFields.flatMap((first) => {
+  const others = swiftFields.filter((field) => field !== first);
+  return [
+    [first, ...others],
+    [first, ...others.toReversed()],
+  ];
+});
 const swiftTelemetry: Headers = [["X-MS-AZSDK-Telemetry", "sample=swift-face-ios-sdk;appversion=1.1"]];
-const swift: SampleRequest[] = swiftOrders.flatMap((fields, index) => {
+const swift = swiftOrders.flatMap((fields, index) => {
   const parts = fields.map(([name, text]) =>
     part(["Content-Type: text/plain; charset=utf-8", `Content-Disposition: form-data; name="${name}"`], text),
   );
@@ -168,10 +152,7 @@ const swift: SampleRequest[] = swiftOrders.flatMap((fields, index) => {
   return [
     liveness(client, stable, json(fields), swiftTelemetry),
     verify(client, stable, form(guid.toUpperCase(), [...parts, quotedFile("VerifyImage", octets)]), swiftTelemetry),
-    {
-      ...verify(`${client}, no image`, stable, form(guid.toUpperCase(), parts), swiftTelemetry),
-      image: "later" as const,
-    },
+    verifyLater(`${client}, no image`, stable, form(guid.toUpperCase(), parts), swiftTelemetry),
   ];
 });
 
@@ -251,8 +232,8 @@ const spaced = (fields: object) => JSON.stringify(fields, undefined, 4).replaceA
 const tutorialBody = { livenessOperationMode: "passive", deviceCorrelationId: "723d6d03-ef33-40a8-9682-23a1feb7bccd" };
 const tutorial: SampleRequest[] = [
   liveness("tutorial", withoutUser, json(spaced({ ...tutorialBody, enableSessionImage: "true" })), curl, curl),
-  {
-    ...verify(
+  ...[
+    verify(
       "tutorial",
       withoutUser,
       form("------------------------0123456789abcdef", [
@@ -262,19 +243,14 @@ const tutorial: SampleRequest[] = [
       curl,
       curl,
     ),
-    operation: "detectLivenesswithVerify-sessions",
-  },
-  {
-    ...verify(
+    verifyLater(
       "tutorial, the body without an image on the other route",
       withoutUser,
       json(spaced({ ...tutorialBody, enableSessionImage: "true" })),
       curl,
       curl,
     ),
-    operation: "detectLivenesswithVerify-sessions",
-    image: "later",
-  },
+  ].map((sample) => ({ ...sample, operation: "detectLivenesswithVerify-sessions" })),
   liveness("reference page", previews, json(spaced({ ...tutorialBody, livenessOperationMode: "Passive" })), curl),
 ];
 
