@@ -176,6 +176,16 @@ describe("malformed requests", async () => {
     }
   });
 
+  test("a session of the other kind, an unknown session and malformed ids -> 404", async () => {
+    const session = await app.openSession();
+    assertError(await app.send(`${verifySessionsPath}/${session.sessionId}`), 404, "SessionNotFound");
+    for (const id of [randomUUID(), "x", "'", "%27%20or%20true", "a".repeat(300)]) {
+      for (const path of [sessionsPath, "api/sessions"]) {
+        assertError(await app.send(`${path}/${id}`), 404, "SessionNotFound");
+      }
+    }
+  });
+
   test("any JSON -> 4xx", async () => {
     const fields =
       "livenessOperationMode deviceCorrelationId authTokenTimeToLiveInSeconds deviceCorrelationIdSetInClient a";

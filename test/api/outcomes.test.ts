@@ -98,13 +98,6 @@ describe("outcomes of all devices", async () => {
     }
   });
 
-  test("a token of another query -> 400", async () => {
-    const { nextLink } = await pageOf(`${window}&top=5`);
-    const search = new URL(nextLink ?? "").searchParams;
-    search.set("decision", "accepted");
-    assertError(await reviewer.send(`api/outcomes?${search}`), 400, "BadArgument");
-  });
-
   test("statistics -> the counts of the same outcomes", async () => {
     const answer = await service.send(`api/statistics?${window}`);
     const { total, days } = statisticsShape().parse(answer.body);
@@ -169,15 +162,6 @@ describe("outcomes of all devices", async () => {
       await assert.rejects(text(response), { code: "ECONNRESET" });
       assert.ok(proxy.strikes() > 0);
       await until(() => host.output().includes("ResponseInterrupted"));
-    });
-
-    test("storage is unavailable from the beginning -> 503", async (t) => {
-      const { url, proxy } = await behindProxy(t);
-      proxy.inject({ status: 503 }, ({ path }) => path.startsWith("/outcomes"), 1000);
-      const answer = await clientOf(clientKey.headers, url).send(`api/outcomes?${window}`, {
-        headers: { accept: "text/csv" },
-      });
-      assertError(answer, 503, "StorageUnavailable");
     });
 
     test("the reader disconnects -> the rest is not read, and the app serves on", async (t) => {

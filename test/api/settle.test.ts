@@ -59,13 +59,17 @@ describe("settling", () => {
     assert.equal((await app.settle(session.sessionId)).decision, "accepted");
   });
 
-  test("settles from the stored outcome after the session is deleted at the service", async () => {
-    const session = await app.openSession();
-    const digest = digestOf(await play(session, { scenario: "realface" }));
-    await settle(session.sessionId);
-    await app.send(`${sessionsPath}/${session.sessionId}`, { method: "DELETE" });
-    assert.deepEqual((await app.settle(session.sessionId, { digest })).reasons, ["RealFace"]);
-  });
+  for (const isRead of [false, true]) {
+    test(`settles from the stored outcome after the session is deleted, ${isRead ? "" : "un"}read until then`, async () => {
+      const session = await app.openSession();
+      const digest = digestOf(await play(session, { scenario: "realface" }));
+      if (isRead) await settle(session.sessionId);
+      await app.send(`${sessionsPath}/${session.sessionId}`, { method: "DELETE" });
+      const { status, decision } = await app.session(session.sessionId);
+      assert.deepEqual([status, decision], ["Canceled", "accepted"]);
+      assert.deepEqual((await app.settle(session.sessionId, { digest })).reasons, ["RealFace"]);
+    });
+  }
 
   test("refuses unknown fields, invalid values and another device", async () => {
     const session = await app.openSession();
@@ -103,6 +107,10 @@ describe("the next action", () => {
       await play(session, { scenario: "FaceWithMaskDetected" });
       const settled = await app.settle(session.sessionId);
       assert.deepEqual(nextOf(settled), expected);
+      assert.deepEqual(
+        [settled.attempts, settled.final],
+        [3 - Number(settled.attemptsLeft), settled.attemptsLeft === 0],
+      );
       assert.deepEqual(await app.session(session.sessionId), settled);
       assert.deepEqual((await app.outcomes(session.deviceCorrelationId)).value, [settled]);
     }
@@ -112,20 +120,23 @@ describe("the next action", () => {
   });
 
   test("after a spoof or an uncertain result is a new session, after a manipulated one nothing", async () => {
-    for (const [attempt, expected] of [
-      [{ scenario: "spoofface" }, "newSession"],
-      [{ scenario: "uncertain" }, "newSession"],
-      [{ scenario: "realface", tamperDigest: true }, "done"],
+    for (const [attempt, decision, nextAction] of [
+      [{ scenario: "spoofface" }, "rejected", "newSession"],
+      [{ scenario: "uncertain" }, "inconclusive", "newSession"],
+      [{ scenario: "realface", tamperDigest: true }, "rejected", "done"],
     ] as const) {
       const session = await app.openSession();
       const { body } = await play(session, attempt);
-      assert.deepEqual(nextOf(await app.settle(session.sessionId, body)), [0, expected]);
+      const settled = await app.settle(session.sessionId, body);
+      assert.deepEqual([settled.decision, ...nextOf(settled)], [decision, 0, nextAction]);
     }
   });
 
   test("after the end of the token or a deletion is a new session", async () => {
     const [deleted, unused, failed] = [await app.openSession(), await app.openSession(), await app.openSession()];
     await app.send(`${sessionsPath}/${deleted.sessionId}`, { method: "DELETE" });
+    const { status, final, decision } = await app.session(deleted.sessionId);
+    assert.deepEqual([status, final, decision], ["Canceled", true, "inconclusive"]);
     await play(failed, { scenario: "TimedOut" });
     assert.deepEqual(nextOf(await app.settle(failed.sessionId)), [2, "retry"]);
     await control("/clock", { advanceSeconds: 601 });

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
 import { describe, test } from "node:test";
 import { makeImage } from "../fixtures/images.ts";
-import { assertError, creation, digestOf, sessionsPath, verifySessionsPath } from "./support/app-client.ts";
+import { assertError, digestOf, verifySessionsPath } from "./support/app-client.ts";
 import { openStack } from "./support/open-stack.ts";
 import { viewStorage } from "./support/storage-view.ts";
 
@@ -70,13 +69,6 @@ describe("what is stored", () => {
     const everything = await storage.everything();
     assert.equal(everything.includes(session.authToken.slice(-20)), false);
     assert.equal(stack.app.output().includes(session.authToken.slice(-20)), false);
-  });
-
-  test("leaves nothing of a creation that the service refused", async () => {
-    const before = (await storage.rows("sessions")).length;
-    const answer = await app.send(sessionsPath, creation(randomUUID(), { livenessModelVersion: "" }));
-    assertError(answer, 400, "InvalidRequestBody");
-    assert.equal((await storage.rows("sessions")).length, before);
   });
 });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
 import { before, test } from "node:test";
+import { decodeJwt } from "jose";
 import * as z from "zod";
 import { parseJson } from "../../../src/face/json.ts";
 import type { ApiVersion, SessionKind } from "../../../src/face/model.ts";
@@ -55,7 +56,7 @@ interface Story {
   otherKind: SessionKind;
   session: { sessionId: string; authToken: string };
   deviceCorrelationId: string;
-  tokenExpiresOn: string | null;
+  tokenExpiresOn: string;
   /** Does not round numbers: audit ids may be above 2^53. */
   send: Send;
 }
@@ -85,6 +86,8 @@ async function open(stack: Stack, upstream: ApiVersion, dialect: Dialect, openin
   assert.equal(session.references, image === "now" ? 1 : 0);
   assert.equal(headers.has("x-reference-image-id"), image === "now");
   assert.ok(headers.get("apim-request-id"));
+  const tokenExpiresOn = headers.get("x-session-expires-on") ?? assert.fail();
+  assert.ok(Math.abs(Number(decodeJwt(session.authToken).exp) * 1000 - Date.parse(tokenExpiresOn)) < 5000);
   const { sessionId } = session;
   assert.partialDeepStrictEqual(await findAtService(stack, sessionId), { sessionId, apiVersion: upstream, kind });
   return {
@@ -97,7 +100,7 @@ async function open(stack: Stack, upstream: ApiVersion, dialect: Dialect, openin
     otherKind: kind === "liveness" ? "livenessWithVerify" : "liveness",
     session,
     deviceCorrelationId,
-    tokenExpiresOn: headers.get("x-session-expires-on"),
+    tokenExpiresOn,
     send,
   };
 }
