@@ -2,27 +2,28 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { metrics } from "../../src/telemetry/telemetry.ts";
 import { makeImage } from "../fixtures/images.ts";
-import { startStack } from "../local/stack.ts";
-import { control, createAppClient, playAttempt, verifyCreation, verifySessionsPath } from "./support/app-client.ts";
+import { createAppClient, verifyCreation, verifySessionsPath } from "./support/app-client.ts";
+import { openStack } from "./support/open-stack.ts";
 import { startTelemetryIntake } from "./support/telemetry-intake.ts";
 
-const clientKey = `client-key-${randomUUID()}`;
+const key = `client-key-${randomUUID()}`;
 const probe = pathToFileURL(join(import.meta.dirname, "support/outward-probe.ts")).href;
 
-async function start(t: TestContext, env: Record<string, string>) {
-  const stack = await startStack({
-    env: {
-      CLIENT_KEYS: JSON.stringify({ shop: [createHash("sha256").update(clientKey).digest("hex")] }),
-      NODE_OPTIONS: `--import=${probe}`,
-      ...env,
-    },
-  });
-  t.after(() => stack.stop());
-  return { stack, host: stack.app, app: createAppClient(stack.url, { "ocp-apim-subscription-key": clientKey }) };
+const { stack, play, control } = await openStack({
+  env: {
+    CLIENT_KEYS: JSON.stringify({ shop: [createHash("sha256").update(key).digest("hex")] }),
+    NODE_OPTIONS: `--import=${probe}`,
+  },
+});
+
+/** A process of the app, which sends its telemetry at its end. */
+async function start(env: Record<string, string>) {
+  const host = await stack.startAnotherApp(env);
+  return { host, app: createAppClient(host.url, { "ocp-apim-subscription-key": key }) };
 }
 
 const traceParent = () => {
@@ -32,7 +33,7 @@ const traceParent = () => {
 
 test("spans and metrics of a check and of the timer", async (t) => {
   const intake = await startTelemetryIntake(t);
-  const { stack, host, app } = await start(t, {
+  const { host, app } = await start({
     APPLICATIONINSIGHTS_CONNECTION_STRING: intake.connectionString,
     WEBSITE_SITE_NAME: "func-liveness",
   });
@@ -46,7 +47,7 @@ test("spans and metrics of a check and of the timer", async (t) => {
   });
   assert.equal(opened.status, 200);
   const session = opened.body as { sessionId: string; authToken: string };
-  await playAttempt(stack.emulator, session, { scenario: "realface", matchConfidence: 0.9 });
+  await play(session, { scenario: "realface", matchConfidence: 0.9 });
   const settling = traceParent();
   const settled = await app.send(`api/sessions/${session.sessionId}/settle`, {
     json: {},
@@ -56,21 +57,21 @@ test("spans and metrics of a check and of the timer", async (t) => {
   const refused = traceParent();
   const stranger = traceParent();
   const strangersId = randomUUID();
-  const unknown = await createAppClient(stack.url).send(`api/sessions/${session.sessionId}`, {
+  const unknown = await createAppClient(host.url).send(`api/sessions/${session.sessionId}`, {
     headers: { traceparent: stranger.header, "x-ms-client-request-id": strangersId },
   });
   assert.equal(unknown.status, 401);
   const missing = await app.send("api/sessions/unknown-session", {
-    headers: { traceparent: refused.header, "x-ms-client-request-id": clientKey },
+    headers: { traceparent: refused.header, "x-ms-client-request-id": key },
   });
   assert.equal(missing.status, 404);
   // The timer collects this session; its first read fails.
   const left = await app.openSession();
-  await playAttempt(stack.emulator, left, { scenario: "spoofface" });
-  await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
-  await control(stack.emulator, "/faults", { operation: "get", status: 500, times: 1 });
-  await stack.app.runFunction("maintainSessions");
-  await stack.stop();
+  await play(left, { scenario: "spoofface" });
+  await control("/clock", { advanceSeconds: 3600 });
+  await control("/faults", { operation: "get", status: 500, times: 1 });
+  await host.runFunction("maintainSessions");
+  await host.stop();
 
   const spans = intake.spans();
   const ofTrace = (trace: string) => spans.filter((span) => span.trace === trace);
@@ -159,28 +160,28 @@ test("spans and metrics of a check and of the timer", async (t) => {
   assert.doesNotMatch(host.output(), /^outward /m, "no requests to other hosts");
   assert.match(host.output(), /^loaded .*start-telemetry/m);
   const sent = intake.text();
-  const secrets = [session.authToken, session.authToken.slice(-30), stack.emulator.key, clientKey];
+  const secrets = [session.authToken, session.authToken.slice(-30), stack.emulator.key, key];
   for (const secret of [...secrets, deviceCorrelationId, image.subarray(100, 160).toString("base64")]) {
     assert.equal(sent.includes(secret), false);
   }
 });
 
-test("no connection string -> the telemetry code is not loaded", async (t) => {
-  const { stack, host, app } = await start(t, {});
+test("no connection string -> the telemetry code is not loaded", async () => {
+  const { host, app } = await start({});
   await app.openSession();
-  await stack.stop();
+  await host.stop();
   assert.match(host.output(), /^loaded .*compose/m);
   assert.doesNotMatch(host.output(), /^loaded .*telemetry/m);
 });
 
 test("TELEMETRY_SAMPLING_RATIO applies to spans, not to metrics", async (t) => {
   const intake = await startTelemetryIntake(t);
-  const { stack, app } = await start(t, {
+  const { host, app } = await start({
     APPLICATIONINSIGHTS_CONNECTION_STRING: intake.connectionString,
     TELEMETRY_SAMPLING_RATIO: "0",
   });
   await app.openSession();
-  await stack.stop();
+  await host.stop();
   assert.deepEqual(intake.spans(), []);
   assert.equal(intake.measurements("liveness.creations").length, 1);
 });
@@ -188,9 +189,9 @@ test("TELEMETRY_SAMPLING_RATIO applies to spans, not to metrics", async (t) => {
 for (const status of [403, 503]) {
   test(`Application Insights answers ${status} -> one log line`, async (t) => {
     const intake = await startTelemetryIntake(t, status);
-    const { stack, host, app } = await start(t, { APPLICATIONINSIGHTS_CONNECTION_STRING: intake.connectionString });
+    const { host, app } = await start({ APPLICATIONINSIGHTS_CONNECTION_STRING: intake.connectionString });
     await app.openSession();
-    await stack.stop();
+    await host.stop();
     assert.equal(host.output().match(/"event":"TelemetryFailed"/g)?.length, 1, host.output());
     assert.ok(host.output().includes(`Application Insights answered ${status}.`));
   });
@@ -203,11 +204,11 @@ for (const [fault, connectionString] of [
     "InstrumentationKey=11111111-2222-3333-4444-555555555555;IngestionEndpoint=http://127.0.0.1:9/",
   ],
 ] as const) {
-  test(`requests succeed where the connection string ${fault}`, async (t) => {
-    const { stack, host, app } = await start(t, { APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString });
+  test(`requests succeed where the connection string ${fault}`, async () => {
+    const { host, app } = await start({ APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString });
     await app.openSession();
     assert.equal((await app.send("api/health/ready")).status, 200);
-    await stack.stop();
+    await host.stop();
     assert.match(host.output(), /"event":"TelemetryFailed"/);
     if (fault !== "is invalid") assert.match(host.output(), /cannot be reached: RestError, ECONNREFUSED\./);
     assert.doesNotMatch(host.output(), /^outward /m);
