@@ -4,8 +4,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { request as openRequest } from "node:http";
-import { createServer } from "node:net";
+import { createServer, request as openRequest } from "node:http";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, type TestContext, test } from "node:test";
@@ -14,6 +13,7 @@ import { findFreePorts } from "../local/ports.ts";
 import { type Stack, startStack } from "../local/stack.ts";
 import { control, createAppClient } from "./support/app-client.ts";
 import { type Command, runCommand } from "./support/commands.ts";
+import { listenFor } from "./support/listen-for.ts";
 import { until } from "./support/until.ts";
 
 /** The commands of the local stack, and the stack that the other API tests use. */
@@ -77,14 +77,14 @@ async function choosePorts(): Promise<Record<string, string>> {
   return Object.fromEntries(portNames.map((name, index) => [name, String(ports[index])]));
 }
 
-async function answers(port: string | undefined): Promise<boolean> {
+async function answers(port: string | number): Promise<boolean> {
   return fetch(`http://127.0.0.1:${port}/`).then(
     () => true,
     () => false,
   );
 }
 
-async function allGone(ports: Record<string, string>): Promise<void> {
+async function allGone(ports: Record<string, string | number>): Promise<void> {
   for (const port of Object.values(ports)) {
     await until(async () => !(await answers(port)));
   }
@@ -102,7 +102,7 @@ describe("host names (DNS rebinding)", () => {
   const own = ["localhost", "LOCALHOST:1", "127.0.0.1", "127.8.9.10:80", "[::1]", "[::1]:7071"];
   const others = "rebound.example rebound.example:7071 127.0.0.1.example 127.example 192.168.0.1 0.0.0.0".split(" ");
 
-  test("without client keys: loopback names only, in app and emulator", async (t) => {
+  test("without client keys: loopback names only, in app and emulator; with client keys: any, except on admin routes", async (t) => {
     const stack = await startStack();
     t.after(() => stack.stop());
     const urls = [`${stack.url}/api/health`, `${stack.url}/admin/functions`, `${stack.emulator.url}/emulator/state`];
@@ -113,13 +113,9 @@ describe("host names (DNS rebinding)", () => {
     const session = `${stack.emulator.url}/face/v1.2/detectLiveness-sessions`;
     assert.equal(await answerTo(session, "rebound.example", "POST"), "421 MisdirectedRequest");
     assert.equal(await answerTo(session, "localhost", "POST"), "401 Unspecified");
-  });
-
-  test("with client keys: any name, except on the host's admin routes", async (t) => {
-    const stack = await startStack({ env: { CLIENT_KEYS: clientKeys } });
-    t.after(() => stack.stop());
-    assert.equal(await answerTo(`${stack.url}/api/health`, "tunnel.example"), "200");
-    assert.equal(await answerTo(`${stack.url}/ADMIN/functions`, "tunnel.example"), "421 MisdirectedRequest");
+    const { url } = await stack.startAnotherApp({ CLIENT_KEYS: clientKeys, ALLOW_ANONYMOUS: "false" });
+    assert.equal(await answerTo(`${url}/api/health`, "tunnel.example"), "200");
+    assert.equal(await answerTo(`${url}/ADMIN/functions`, "tunnel.example"), "421 MisdirectedRequest");
   });
 });
 
@@ -167,19 +163,15 @@ describe("npm start", () => {
     await allGone(ports);
   });
 
-  for (const name of ["PORT", "FACE_EMULATOR_PORT", "WEBHOOK_RECEIVER_PORT", "AZURITE_TABLE_PORT"]) {
-    test(`${name} is in use -> one line, exit code 1, no process left`, async (t) => {
-      const ports = await choosePorts();
-      const holder = createServer().listen(Number(ports[name]), "127.0.0.1");
-      t.after(() => holder.close());
-      const command = run(t, "start.ts", ports);
-      assert.equal(await command.exited, 1);
-      assert.match(command.output(), new RegExp(`Port ${ports[name]} for the .* is taken. .* set ${name} `));
-      assert.doesNotMatch(command.output(), /^\s+at /m);
-      const { [name]: _, ...others } = ports;
-      await allGone(others);
-    });
-  }
+  test("its port is in use -> one line, exit code 1, no process left", async (t) => {
+    const { PORT = "", ...others } = await choosePorts();
+    await listenFor(t, createServer(), Number(PORT));
+    const command = run(t, "start.ts", { PORT, ...others });
+    assert.equal(await command.exited, 1);
+    assert.match(command.output(), new RegExp(`Port ${PORT} for the .* is taken. .* set PORT `));
+    assert.doesNotMatch(command.output(), /^\s+at /m);
+    await allGone(others);
+  });
 
   test("SIGKILL ends its children as well", async (t) => {
     const { ports, command } = await start(t);
@@ -231,6 +223,23 @@ describe("the stack", () => {
     assert.ok(third >= second, "and the restarted one's");
   });
 
+  for (const [part, name] of [
+    ["emulator", "FACE_EMULATOR_PORT"],
+    ["receiver", "WEBHOOK_RECEIVER_PORT"],
+    ["table", "AZURITE_TABLE_PORT"],
+  ] as const) {
+    test(`the port of the ${part} is in use -> StackError with the setting to change, no process left`, async (t) => {
+      const [app = 0, emulator = 0, receiver = 0, blob = 0, queue = 0, table = 0] = await findFreePorts(6);
+      const { [part]: taken, ...others } = { app, emulator, receiver, blob, queue, table };
+      await listenFor(t, createServer(), taken);
+      await assert.rejects(startStack({ ports: { ...others, [part]: taken }, webhooks: true }), {
+        name: "StackError",
+        message: new RegExp(`^Port ${taken} for the .* is taken\\. .* set ${name} `),
+      });
+      await allGone(others);
+    });
+  }
+
   test("settings of the environment win, and dataFolder keeps the data", async (t) => {
     const dataFolder = await mkdtemp(join(tmpdir(), "stack-data-"));
     const stacks: Stack[] = [];
@@ -246,7 +255,11 @@ describe("the stack", () => {
     const second = await startStack({ dataFolder, env: { FACE_ENDPOINT: "http://127.0.0.1:9", FACE_KEY: "unused" } });
     stacks.push(second);
     assert.equal((await createAppClient(second.url).outcomes("device")).value.length, 1);
-    assert.equal(second.settings.FACE_ENDPOINT, "http://127.0.0.1:9");
+    assert.deepEqual(
+      [second.settings.FACE_ENDPOINT, second.settings.WEBHOOK_ENDPOINTS],
+      ["http://127.0.0.1:9", undefined],
+    );
+    assert.throws(() => second.receiver, /no receiver of webhooks/);
     assert.throws(() => second.emulator, /The real Face service is used/);
   });
 });

@@ -12,7 +12,6 @@ import {
   startWebhookReceiver,
   type WebhookReceiver,
 } from "../local/webhook-receiver.ts";
-import { control } from "./support/app-client.ts";
 import { until } from "./support/until.ts";
 
 /** The local receiver of webhooks, called as an app would call it. */
@@ -216,22 +215,6 @@ test("the secrets for a port are those of its endpoints on this machine", () => 
   assert.deepEqual(secretsFor(7090, "[{"), []);
 });
 
-test("a stack with webhooks gives its app the receiver, which follows the stack's clock", async (t) => {
-  const stack = await startStack({ webhooks: true });
-  t.after(() => stack.stop());
-  const { WEBHOOK_ENDPOINTS: endpoints = "" } = stack.settings;
-  assert.equal(endpoints, stack.receiver.endpoints);
-  assert.deepEqual(
-    { ...endpointOf(stack.receiver), secrets: [] },
-    { name: "local", url: `${stack.receiver.url}/`, secrets: [] },
-  );
-
-  const advanceSeconds = 86_400;
-  await control(stack.emulator, "/clock", { advanceSeconds });
-  assert.equal((await send({ endpoints })).status, 401);
-  assert.equal((await send({ endpoints }, { atMs: Date.now() + advanceSeconds * 1000 })).status, 204);
-});
-
 test("a stack whose app has endpoints keeps them, and the receiver uses their secrets", async (t) => {
   const [receiver = 0] = await findFreePorts(1);
   const secrets = [`whsec_${Buffer.alloc(32, 1).toString("base64")}`];
@@ -240,11 +223,4 @@ test("a stack whose app has endpoints keeps them, and the receiver uses their se
   t.after(() => stack.stop());
   assert.equal(stack.settings.WEBHOOK_ENDPOINTS, endpoints);
   assert.equal((await send({ endpoints })).status, 204);
-});
-
-test("a stack without the option has neither receiver nor endpoints", async (t) => {
-  const stack = await startStack();
-  t.after(() => stack.stop());
-  assert.equal(stack.settings.WEBHOOK_ENDPOINTS, undefined);
-  assert.throws(() => stack.receiver, /no receiver of webhooks/);
 });

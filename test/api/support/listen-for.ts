@@ -2,9 +2,9 @@ import type { Server } from "node:http";
 import type { TestContext } from "node:test";
 import { listen } from "../../local/ports.ts";
 
-/** Listens on a free loopback port until the test ends. Resolves with the port. */
-export async function listenFor(t: TestContext, server: Server): Promise<number> {
-  const port = await listen(server);
+/** Listens on a loopback port until the test ends, by default on a free one. Resolves with the port. */
+export async function listenFor(t: TestContext, server: Server, asked = 0): Promise<number> {
+  const port = await listen(server, asked);
   t.after(() => {
     server.closeAllConnections();
     server.close();
