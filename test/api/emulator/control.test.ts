@@ -73,16 +73,24 @@ test("the state has no sessions older than 48 hours", async (t) => {
   assert.equal(at((await emulator.call("/emulator/state")).json, "sessions", "length"), 1);
 });
 
-test("tokenInGet applies to v1.2 only", async (t) => {
+test("tokenInGet applies to v1.2 and v1.3 only", async (t) => {
   const emulator = await startStandIn(t);
-  const session = await emulator.open(v12);
+  const v13 = v12.replace("v1.2", "v1.3-preview.1");
+  const sessions = [await emulator.open(v12), await emulator.open(v13, { userCorrelationId: "a-user" })];
   const other = await emulator.open(preview);
   const set = (tokenInGet: boolean) => emulator.call("/emulator/settings", { json: { tokenInGet } });
+  const tokens = async () => {
+    const paths = [v12, v13].map((path, index) => `${path}/${sessions[index]?.sessionId}`);
+    return (await Promise.all(paths.map((path) => emulator.face(path)))).map(({ json }) => at(json, "authToken"));
+  };
   assert.deepEqual((await set(true)).json, { tokenInGet: true, largeAuditIds: false });
-  assert.equal(at((await emulator.face(`${v12}/${session.sessionId}`)).json, "authToken"), session.authToken);
+  assert.deepEqual(
+    await tokens(),
+    sessions.map(({ authToken }) => authToken),
+  );
   assert.doesNotMatch((await emulator.face(`${preview}/${other.sessionId}`)).text, /authToken"/);
   await set(false);
-  assert.equal(at((await emulator.face(`${v12}/${session.sessionId}`)).json, "authToken"), undefined);
+  assert.deepEqual(await tokens(), [undefined, ""]);
 });
 
 test("largeAuditIds: ids above 2^53 page exactly", async (t) => {

@@ -89,20 +89,6 @@ test("a preview session has its latest audit entry once an attempt has ended", a
   assert.deepEqual(at(entries, 1), result);
 });
 
-test("audit entries are paged by their ids", async (t) => {
-  const emulator = await startStandIn(t);
-  const session = await emulator.open(preview);
-  const path = `${preview}/${session.sessionId}/audit`;
-  assert.deepEqual((await emulator.face(path)).json, []);
-  for (const scenario of ["TimedOut", "NoFaceDetected", "spoofface"]) await emulator.attempt(session, { scenario });
-  const pages = await readPages(emulator, path, 2);
-  assert.deepEqual(
-    pages.map((page) => page.length),
-    [2, 1],
-  );
-  assert.equal(at(pages, 1, 0, "response", "body", "livenessDecision"), "spoofface");
-});
-
 test("start and top out of range -> 400", async (t) => {
   const emulator = await startStandIn(t);
   const { sessionId } = await emulator.open(preview);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeJwt, decodeProtectedHeader } from "jose";
-import { asOpenSession, assertError, at, startStandIn } from "./stand-in.ts";
+import { assertError, at, startStandIn } from "./stand-in.ts";
 
 const v12 = "/face/v1.2/detectLiveness-sessions";
 const v11 = "/face/v1.1-preview.1/detectLiveness/singleModal/sessions";
@@ -16,48 +16,6 @@ test("a session's token is an ES256 JWT with the session id and the emulator's t
   assert.equal(claims.sid, session.sessionId);
   assert.equal(Number(claims.exp) - Number(claims.iat), 90);
   assert.ok(earliest <= Number(claims.iat) && Number(claims.iat) <= Date.now() / 1000 + 10_000);
-});
-
-test("the status of a v1.2 session: NotStarted, Running after a failed attempt, Succeeded", async (t) => {
-  const emulator = await startStandIn(t);
-  const session = await emulator.open(v12);
-  const status = async () => at((await emulator.face(`${v12}/${session.sessionId}`)).json, "status");
-  assert.equal(await status(), "NotStarted");
-
-  assertError(await emulator.attempt(session, { scenario: "FaceWithMaskDetected" }), 400, "FaceWithMaskDetected");
-  assert.equal(await status(), "Running");
-
-  const played = await emulator.attempt(session, { scenario: "realface" });
-  assert.equal(played.status, 200);
-  const { json } = await emulator.face(`${v12}/${session.sessionId}`);
-  assert.equal(at(json, "status"), "Succeeded");
-  assert.equal(at(json, "modelVersion"), "2024-11-15");
-  assert.equal(at(json, "authToken"), undefined);
-  const attempts = at(json, "results", "attempts");
-  assert.deepEqual(
-    [at(attempts, 0, "attemptId"), at(attempts, 1, "attemptId")],
-    [2, 1],
-    "descending, as in the documents",
-  );
-  assert.equal(at(attempts, 0, "attemptStatus"), "Succeeded");
-  assert.equal(at(attempts, 0, "result", "livenessDecision"), "realface");
-  assert.equal(at(attempts, 0, "result", "digest"), at(played.json, "digest"));
-  assert.equal(at(attempts, 0, "error"), undefined);
-  assert.equal(at(attempts, 1, "attemptStatus"), "Failed");
-  assert.equal(at(attempts, 1, "error", "code"), "FaceWithMaskDetected");
-  assert.equal(at(attempts, 1, "result"), undefined);
-});
-
-test("three failed attempts -> Failed, and the token is used up", async (t) => {
-  const emulator = await startStandIn(t);
-  const session = await emulator.open(v12);
-  for (const scenario of ["TimedOut", "AnUnknownErrorCode", "NoFaceDetected"]) {
-    assertError(await emulator.attempt(session, { scenario }), 400, scenario);
-  }
-  assertError(await emulator.attempt(session, { scenario: "realface" }), 403, "MaxAttemptsExceeded");
-  const { json } = await emulator.face(`${v12}/${session.sessionId}`);
-  assert.equal(at(json, "status"), "Failed");
-  assert.equal(at(json, "results", "attempts", 1, "error", "code"), "AnUnknownErrorCode");
 });
 
 test("a session canceled by the user is Canceled after the token's end", async (t) => {
@@ -125,32 +83,23 @@ test("a session is deleted 48 hours after its creation", async (t) => {
   assertError(await emulator.face(`${v12}/${session.sessionId}`, { method: "DELETE" }), 404, "SessionNotFound");
 });
 
-test("DELETE -> the status of its version, then 404", async (t) => {
-  const emulator = await startStandIn(t);
-  for (const [path, status] of [
-    [v11, 200],
-    [v12, 204],
-  ] as const) {
-    const { sessionId } = await emulator.open(path);
-    const deleted = await emulator.face(`${path}/${sessionId}`, { method: "DELETE" });
-    assert.deepEqual([deleted.status, deleted.text], [status, ""]);
-    assertError(await emulator.face(`${path}/${sessionId}`), 404, "SessionNotFound");
-    assertError(await emulator.face(`${path}/${sessionId}`, { method: "DELETE" }), 404, "SessionNotFound");
-  }
-});
-
 test("a session has the routes of its own version and kind only", async (t) => {
   const emulator = await startStandIn(t);
+  const v13 = "/face/v1.3-preview.1/detectLiveness-sessions";
   const { sessionId } = await emulator.open(v12);
   const preview = await emulator.open(v11);
+  const newest = await emulator.open(v13, { userCorrelationId: "a-user" });
   for (const path of [
     `/face/v1.2/detectLivenessWithVerify-sessions/${sessionId}`,
-    `${v11}/${sessionId}`,
+    ...[v11, v13].map((other) => `${other}/${sessionId}`),
     `${v12}/${preview.sessionId}`,
     `/face/v1.2-preview.1/detectLiveness/singleModal/sessions/${preview.sessionId}`,
+    `${v12}/${newest.sessionId}`,
+    `/face/v1.3-preview.1/detectLivenessWithVerify-sessions/${newest.sessionId}`,
   ]) {
     assertError(await emulator.face(path), 404, "SessionNotFound");
   }
+  for (const path of [v13, `${v13}/${newest.sessionId}/audit`]) assertError(await emulator.face(path), 404, "404");
 });
 
 test("the device sends its id where the session allows that, and only there", async (t) => {
@@ -190,14 +139,4 @@ test("management accepts the key or an Entra token, no session's token", async (
     assertError(answer, 401, "Unspecified");
     assert.match(String(at(answer.json, "error", "message")), /^Access denied due to invalid subscription key/);
   }
-});
-
-test("ids are UUIDs, and a v1.2 creation returns empty results", async (t) => {
-  const emulator = await startStandIn(t);
-  const { json } = await emulator.face(v12, {
-    json: { livenessOperationMode: "PassiveActive", deviceCorrelationId: "d" },
-  });
-  assert.match(asOpenSession(json).sessionId, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
-  assert.equal(at(json, "status"), "NotStarted");
-  assert.deepEqual(at(json, "results", "attempts"), []);
 });

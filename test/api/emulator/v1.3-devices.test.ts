@@ -39,19 +39,20 @@ test("the device sends the user's id at the first attempt, and no other one late
   assert.equal((await emulator.attempt(session, { scenario: "realface", userCorrelationId: user })).status, 200);
 });
 
-for (const [numberOfClientAttemptsAllowed, allowed] of [
-  [undefined, 1],
-  [1, 1],
-  [2, 2],
-  [3, 3],
+for (const [path, numberOfClientAttemptsAllowed, allowed] of [
+  ["/face/v1.2/detectLiveness-sessions", undefined, 3],
+  [liveness, undefined, 1],
+  [liveness, 1, 1],
+  [liveness, 2, 2],
+  [liveness, 3, 3],
 ] as const) {
-  test(`numberOfClientAttemptsAllowed ${numberOfClientAttemptsAllowed} -> the token is good for ${allowed}`, async (t) => {
+  test(`${path}, allowed attempts ${numberOfClientAttemptsAllowed} -> the token is good for ${allowed}`, async (t) => {
     const emulator = await startStandIn(t);
-    const session = await emulator.open(liveness, { userCorrelationId: user, numberOfClientAttemptsAllowed });
-    const status = async () => at((await emulator.face(`${liveness}/${session.sessionId}`)).json, "status");
+    const session = await emulator.open(path, { userCorrelationId: user, numberOfClientAttemptsAllowed });
+    const status = async () => at((await emulator.face(`${path}/${session.sessionId}`)).json, "status");
     for (let attempt = 1; attempt <= allowed; attempt += 1) {
       assert.equal(await status(), attempt === 1 ? "NotStarted" : "Running");
-      assertError(await emulator.attempt(session, { scenario: "TimedOut" }), 400, "TimedOut");
+      assertError(await emulator.attempt(session, { scenario: "NoSuchError" }), 400, "NoSuchError");
     }
     assert.equal(await status(), "Failed");
     assertError(await emulator.attempt(session, { scenario: "realface" }), 403, "MaxAttemptsExceeded");

@@ -183,12 +183,3 @@ test("a reset resets the settings; the state and faults keep them", async (t) =>
   assert.deepEqual(await inState(), monitoring(true));
   assert.deepEqual((await emulator.face(settings)).json, monitoring(true));
 });
-
-test("tokenInGet applies to v1.3, too", async (t) => {
-  const emulator = await startStandIn(t);
-  const { sessionId, authToken } = await emulator.open(sessions, user);
-  const read = async () => at((await emulator.face(`${sessions}/${sessionId}`)).json, "authToken");
-  assert.equal(await read(), "");
-  await emulator.call("/emulator/settings", { json: { tokenInGet: true } });
-  assert.equal(await read(), authToken);
-});

@@ -183,25 +183,3 @@ test("a session with verify takes a form only, a liveness session JSON only", as
   assertError(await emulator.face(withVerify, rawForm(required, Buffer.alloc(2048))), 400, "InvalidImage");
   assertError(await emulator.face(liveness, rawForm(required)), 415, "BadArgument");
 });
-
-test("older versions have nothing of v1.3 in their answers", async (t) => {
-  const emulator = await startStandIn(t);
-  for (const path of [v12, v12Preview]) {
-    const created = await emulator.face(path, { json: { ...required, userCorrelationId: undefined } });
-    const session = asOpenSession(created.json);
-    await emulator.attempt(session, { scenario: "realface", clientIp: "203.0.113.24" });
-    const { text } = await emulator.face(`${path}/${session.sessionId}`);
-    assert.match(text, /realface/);
-    assert.doesNotMatch(created.text + text, /abuse|203\.0\.113|clientInformation|IpAddress/i);
-  }
-});
-
-test("a v1.3 session has the routes of v1.3 only", async (t) => {
-  const emulator = await startStandIn(t);
-  const { sessionId } = await emulator.open(liveness, { userCorrelationId: user });
-  const older = await emulator.open(v12);
-  for (const path of [`${v12}/${sessionId}`, `${withVerify}/${sessionId}`, `${liveness}/${older.sessionId}`]) {
-    assertError(await emulator.face(path), 404, "SessionNotFound");
-  }
-  for (const path of [liveness, `${liveness}/${sessionId}/audit`]) assertError(await emulator.face(path), 404, "404");
-});
