@@ -4,11 +4,17 @@ import { type TestContext, test } from "node:test";
 import * as z from "zod";
 import { makeImage } from "../fixtures/images.ts";
 import { type Stack, startStack } from "../local/stack.ts";
-import { control, createAppClient, creation, playAttempt, sessionsPath } from "./support/app-client.ts";
+import {
+  control,
+  createAppClient,
+  creation,
+  playAttempt,
+  sessionsPath,
+  verifyCreation,
+  verifySessionsPath,
+} from "./support/app-client.ts";
 import { type Row, viewStorage } from "./support/storage-view.ts";
 import { startTelemetryIntake } from "./support/telemetry-intake.ts";
-
-/** What v1.3-preview.1 adds: addresses of devices, user ids, a credential for client assets. */
 
 const livenessPath = "face/v1.3-preview.1/detectLiveness-sessions";
 const verifyPath = "face/v1.3-preview.1/detectLivenessWithVerify-sessions";
@@ -16,14 +22,28 @@ const settingsPath = "face/v1.3-preview.1/settings";
 const clientKey = `client-key-${randomUUID()}`;
 const userIdKey = `user-id-key-${randomBytes(24).toString("hex")}`;
 const service = { "ocp-apim-subscription-key": clientKey };
-const principal = JSON.stringify({ auth_typ: "aad", claims: [{ typ: "oid", val: randomUUID() }] });
-const alice = { "x-ms-client-principal": Buffer.from(principal).toString("base64") };
+const claimed = { oid: `oid-${randomUUID()}`, name: "Alice Liddell", email: "alice@wonderland.example" };
+const claims = Object.entries(claimed).map(([typ, val]) => ({ typ, val }));
+const principal = Buffer.from(JSON.stringify({ auth_typ: "aad", claims })).toString("base64");
+const callers: Record<string, string>[] = [service, { "x-ms-client-principal": principal }];
 
 /** Documentation prefixes that occur nowhere else: a hit is an address of the story. */
 const expectedBlock = "203.0.113.0/24";
 const addresses = { inside: "203.0.113.77", outside: "198.51.100.66", ipv6: "2001:db8:77::1" };
 const traces = ["203.0.113.", "198.51.100.", "2001:db8:77", "cb00:71"];
 
+/** A client that keeps the answers that are errors. */
+function watchErrors(stack: Stack, headers: Record<string, string>, errors: string[]) {
+  const app = createAppClient(stack.url, headers);
+  const send: typeof app.send = async (...request) => {
+    const answer = await app.send(...request);
+    if (answer.headers.has("x-ms-error-code")) errors.push(JSON.stringify([answer.body, [...answer.headers]]));
+    return answer;
+  };
+  return { ...app, send };
+}
+
+/** A story of what v1.3-preview.1 adds: addresses of devices, user ids, a credential for client assets. */
 interface Story {
   stack: Stack;
   /** Answers of the app that are errors. */
@@ -45,7 +65,7 @@ async function userIdsAtService(stack: Stack): Promise<string[]> {
   return sessions.flatMap(({ userCorrelationId = [] }) => userCorrelationId);
 }
 
-async function start(t: TestContext, more: Record<string, string> = {}): Promise<Story> {
+async function start(t: TestContext, more: Record<string, string> = {}): Promise<Stack> {
   const stack = await startStack({
     env: {
       FACE_API_VERSION: "v1.3-preview.1",
@@ -59,6 +79,10 @@ async function start(t: TestContext, more: Record<string, string> = {}): Promise
     },
   });
   t.after(() => stack.stop());
+  return stack;
+}
+
+function newStory(stack: Stack): Story {
   const [device, otherDevice, user] = ["device", "other-device", "user"].map((name) => `${name}-${randomUUID()}`);
   assert.ok(device && otherDevice && user);
   return { stack, errors: [], assetsTokens: [], device, otherDevice, user };
@@ -69,13 +93,8 @@ async function play(story: Story): Promise<void> {
   const { stack, errors, assetsTokens, device, otherDevice, user } = story;
   const image = makeImage({ sizeInBytes: 4096 }, 11);
   const { inside, outside, ipv6 } = addresses;
-  for (const headers of [service, alice]) {
-    const app = createAppClient(stack.url, headers as Record<string, string>);
-    const send: typeof app.send = async (...request) => {
-      const answer = await app.send(...request);
-      if (answer.headers.has("x-ms-error-code")) errors.push(JSON.stringify([answer.body, [...answer.headers]]));
-      return answer;
-    };
+  for (const headers of callers) {
+    const { send } = watchErrors(stack, headers, errors);
     const fields = {
       ...{ livenessOperationMode: "Passive", deviceCorrelationId: device, userCorrelationId: user },
       ...{ numberOfClientAttemptsAllowed: 2, expectedClientIpAddress: expectedBlock },
@@ -177,7 +196,7 @@ async function rowsByTable({ azurite }: Stack): Promise<[table: string, row: Row
 
 test("no address, assets token or key of user ids in logs, errors, spans and metrics", async (t) => {
   const intake = await startTelemetryIntake(t);
-  const story = await start(t, { APPLICATIONINSIGHTS_CONNECTION_STRING: intake.connectionString });
+  const story = newStory(await start(t, { APPLICATIONINSIGHTS_CONNECTION_STRING: intake.connectionString }));
   const { stack, errors, assetsTokens, device, otherDevice, user } = story;
   await play(story);
   const derived = (await userIdsAtService(stack)).filter((id) => id !== user);
@@ -197,9 +216,10 @@ test("no address, assets token or key of user ids in logs, errors, spans and met
 });
 
 test("addresses are in sessions and their audit entries only, and nowhere after the erasure of the device or user", async (t) => {
+  const stack = await start(t);
   for (const erased of ["device", "user"] as const) {
-    const story = await start(t);
-    const { stack, assetsTokens, device, otherDevice, user } = story;
+    const story = newStory(stack);
+    const { assetsTokens, device, otherDevice, user } = story;
     await play(story);
     const derived = (await userIdsAtService(stack)).filter((id) => id !== user);
 
@@ -223,6 +243,57 @@ test("addresses are in sessions and their audit entries only, and nowhere after 
     assert.equal((await storage.everything()).includes(id), false, `the ${erased}`);
     assert.equal((await app.send(`api/devices/${otherDevice}`, { method: "DELETE" })).status, 200);
     assert.equal(hasAddress(textOf(await rowsByTable(stack))), false);
-    await stack.stop();
   }
+});
+
+test("no token, key, image or claim in logs, errors and tables", async (t) => {
+  const stack = await start(t, { FACE_API_VERSION: "v1.2" });
+  const [errors, tokens]: [string[], string[]] = [[], []];
+  const image = makeImage({ sizeInBytes: 4096 }, 7);
+  for (const caller of callers) {
+    const { send, openVerify } = watchErrors(stack, caller, errors);
+    const opened = await openVerify(randomUUID(), {}, image);
+    const path = `${verifySessionsPath}/${opened.sessionId}`;
+    tokens.push(opened.authToken);
+    await control(stack.emulator, "/settings", { tokenInGet: true });
+    await playAttempt(stack.emulator, opened, { scenario: "realface" });
+    await send(path);
+    await send(`api/sessions/${opened.sessionId}/settle`, { json: { digest: "00", clientError: "none" } });
+    for (const fault of [
+      { operation: "create", status: 500, times: 1 },
+      { operation: "create", reset: true, times: 1 },
+      { operation: "create", after: true, reset: true, times: 1 },
+      { operation: "get", status: 500, times: 5 },
+      { operation: "delete", reset: true, times: 5 },
+    ]) {
+      await control(stack.emulator, "/faults", fault);
+      await send(verifySessionsPath, verifyCreation(randomUUID(), {}, image));
+      await send(path);
+      await send(path, { method: "DELETE" });
+      await control(stack.emulator, "/faults", undefined, "DELETE");
+    }
+    await send(verifySessionsPath, { method: "POST", body: image, headers: { "content-type": "application/json" } });
+    await send(sessionsPath, creation(clientKey.repeat(3), { livenessOperationMode: opened.authToken }));
+    await send("api/reference-images/me", { method: "PUT", body: image });
+  }
+  await control(stack.emulator, "/clock", { advanceSeconds: 3600 });
+  await control(stack.emulator, "/faults", { operation: "get", status: 500, times: 50 });
+  await stack.app.runFunction("maintainSessions");
+  const tables = await viewStorage(stack.azurite.connectionString).everything();
+  assert.match(tables, /"kind":"livenessWithVerify"/);
+  await stack.azurite.stop();
+  await watchErrors(stack, { "x-functions-key": clientKey }, errors).send("api/sessions/x-y");
+
+  assert.ok(errors.length > 10, "the test provokes errors");
+  assert.match(stack.app.output(), /RequestFailed/, "the app logs them");
+  const pixels = image.subarray(100, 160);
+  const secrets = {
+    token: tokens.flatMap((token) => [token, token.slice(-30), token.split(".")[1] ?? token]),
+    key: [clientKey, stack.emulator.key],
+    image: [pixels.toString("base64"), pixels.toString("latin1")],
+    claim: [principal, ...Object.values(claimed)],
+  };
+  assertSilent(stack.app.output(), secrets, "logs");
+  assertSilent(errors.join("\n"), secrets, "errors");
+  assertSilent(tables, secrets, "tables");
 });
