@@ -164,6 +164,15 @@ describe("outcomes of all devices", async () => {
       await until(() => host.output().includes("ResponseInterrupted"));
     });
 
+    test("storage is unavailable from the beginning -> 503", async (t) => {
+      const { url, proxy } = await behindProxy(t);
+      proxy.inject({ status: 503 }, ({ path }) => path.startsWith("/outcomes"), 1000);
+      const answer = await clientOf(clientKey.headers, url).send(`api/outcomes?${window}`, {
+        headers: { accept: "text/csv" },
+      });
+      assertError(answer, 503, "StorageUnavailable");
+    });
+
     test("the reader disconnects -> the rest is not read, and the app serves on", async (t) => {
       const { url, reads } = await behindProxy(t);
       const response = await begin(url, "application/x-ndjson");

@@ -46,18 +46,6 @@ describe("the index of outcomes on Azurite", () => {
     assert.deepEqual(await found({ final: false }), []);
   });
 
-  test("some exist, and some are older -> the newest of each stays", async (t) => {
-    const { index, entries, found } = await open(t, 60);
-    const newer = revised(entries.slice(0, 20), 2);
-    await index.put(newer);
-    await index.put(entries);
-    assert.deepEqual(await found(), [...newer, ...entries.slice(20)]);
-    const newest = revised(entries, 3);
-    await index.put(newest);
-    await index.put(newer);
-    assert.deepEqual(await found(), newest);
-  });
-
   test("the response to a transaction is lost -> the entries exist once", async (t) => {
     const { index, proxy, entries, found } = await open(t, 30);
     proxy.inject("lose-answer", isBatch, 2);
@@ -76,26 +64,6 @@ describe("the index of outcomes on Azurite", () => {
     assert.deepEqual(await found(), revised(entries, 2));
   });
 
-  test("entries to remove, missing ones among them -> only the others stay", async (t) => {
-    const { index, entries, found } = await open(t, 40);
-    await index.put(entries.slice(0, 30));
-    await index.remove(entries.slice(10));
-    assert.deepEqual(await found(), entries.slice(0, 10));
-  });
-
-  test("pages of a list -> each entry once", async (t) => {
-    const { index, entries, query } = await open(t, 25);
-    await index.put(entries);
-    const seen: OutcomeEntry[] = [];
-    let continuationToken: string | undefined;
-    do {
-      const page = await index.page(query, { top: 4, continuationToken });
-      seen.push(...page.items);
-      ({ continuationToken } = page);
-    } while (continuationToken !== undefined);
-    assert.deepEqual(seen, entries);
-  });
-
   test("days before a time -> removed with their events", async (t) => {
     const { index, events, entries, found, start } = await open(t, 1500);
     await index.put(entries);
@@ -109,13 +77,6 @@ describe("the index of outcomes on Azurite", () => {
       items,
       refs.filter((_, number) => isKept(entries[number] ?? assert.fail())),
     );
-  });
-
-  test("the time to which the index is complete -> the last one that was written", async (t) => {
-    const { index } = await open(t, 0);
-    await index.setCompleteTo("2025-01-01T00:00:00.000Z");
-    await index.setCompleteTo("2025-01-02T00:00:00.000Z");
-    assert.equal(await index.completeTo(), "2025-01-02T00:00:00.000Z");
   });
 });
 
