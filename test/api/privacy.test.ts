@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { type TestContext, test } from "node:test";
+import { after, describe, test } from "node:test";
 import * as z from "zod";
 import { makeImage } from "../fixtures/images.ts";
 import { type Stack, startStack } from "../local/stack.ts";
@@ -8,11 +8,13 @@ import {
   control,
   createAppClient,
   creation,
+  emulatorState,
   playAttempt,
   sessionsPath,
   verifyCreation,
   verifySessionsPath,
 } from "./support/app-client.ts";
+import { openStack } from "./support/open-stack.ts";
 import { type Row, viewStorage } from "./support/storage-view.ts";
 import { startTelemetryIntake } from "./support/telemetry-intake.ts";
 
@@ -46,10 +48,13 @@ function watchErrors(stack: Stack, headers: Record<string, string>, errors: stri
 /** A story of what v1.3-preview.1 adds: addresses of devices, user ids, a credential for client assets. */
 interface Story {
   stack: Stack;
+  logs: string;
   /** Answers of the app that are errors. */
   errors: string[];
   /** Credentials for client assets, in both notations. */
   assetsTokens: string[];
+  /** The user ids that the app derived for sessions whose dialect names none. */
+  derived: string[];
   device: string;
   /** Of a session in an older dialect, which names no user. */
   otherDevice: string;
@@ -57,41 +62,26 @@ interface Story {
 }
 
 const tokenShape = z.looseObject({ accessToken: z.string(), base64AccessToken: z.string() });
-const stateShape = z.object({ sessions: z.array(z.looseObject({ userCorrelationId: z.string().optional() })) });
-
-/** The user ids that the service got. */
-async function userIdsAtService(stack: Stack): Promise<string[]> {
-  const { sessions } = stateShape.parse(await control(stack.emulator, "/state"));
-  return sessions.flatMap(({ userCorrelationId = [] }) => userCorrelationId);
-}
-
-async function start(t: TestContext, more: Record<string, string> = {}): Promise<Stack> {
-  const stack = await startStack({
-    env: {
-      FACE_API_VERSION: "v1.3-preview.1",
-      USER_ID_KEY: userIdKey,
-      ALLOW_DEVICE_SET_IN_CLIENT: "true",
-      CREATION_LIMIT: "100",
-      OWNER_CREATION_LIMIT: "100",
-      CLIENT_KEYS: JSON.stringify({ shop: [createHash("sha256").update(clientKey).digest("hex")] }),
-      WEBSITE_AUTH_ENABLED: "true",
-      ...more,
-    },
-  });
-  t.after(() => stack.stop());
-  return stack;
-}
+const env = {
+  USER_ID_KEY: userIdKey,
+  ALLOW_DEVICE_SET_IN_CLIENT: "true",
+  CREATION_LIMIT: "100",
+  OWNER_CREATION_LIMIT: "100",
+  CLIENT_KEYS: JSON.stringify({ shop: [createHash("sha256").update(clientKey).digest("hex")] }),
+  WEBSITE_AUTH_ENABLED: "true",
+};
 
 function newStory(stack: Stack): Story {
   const [device, otherDevice, user] = ["device", "other-device", "user"].map((name) => `${name}-${randomUUID()}`);
   assert.ok(device && otherDevice && user);
-  return { stack, errors: [], assetsTokens: [], device, otherDevice, user };
+  return { stack, logs: "", errors: [], assetsTokens: [], derived: [], device, otherDevice, user };
 }
 
 /** Sessions with addresses in every state that they can be in, and failures of every part. */
 async function play(story: Story): Promise<void> {
   const { stack, errors, assetsTokens, device, otherDevice, user } = story;
   const image = makeImage({ sizeInBytes: 4096 }, 11);
+  const earlierLogs = stack.app.output().length;
   const { inside, outside, ipv6 } = addresses;
   for (const headers of callers) {
     const { send } = watchErrors(stack, headers, errors);
@@ -173,6 +163,10 @@ async function play(story: Story): Promise<void> {
   await control(stack.emulator, "/faults", undefined, "DELETE");
   await control(stack.emulator, "/clock", { advanceSeconds: 1800 });
   await stack.app.runFunction("maintainSessions");
+  story.logs = stack.app.output().slice(earlierLogs);
+  const { sessions } = await emulatorState(stack);
+  const ids = sessions.flatMap(({ userCorrelationId = [] }) => userCorrelationId);
+  story.derived.push(...ids.filter((id) => id !== user));
 }
 
 function assertSilent(text: string, secrets: Record<string, readonly string[]>, where: string): void {
@@ -194,60 +188,62 @@ async function rowsByTable({ azurite }: Stack): Promise<[table: string, row: Row
   return tables.flatMap((table, index) => (rows[index] ?? []).map((row) => [table, row] as [string, Row]));
 }
 
-test("no address, assets token or key of user ids in logs, errors, spans and metrics", async (t) => {
-  const intake = await startTelemetryIntake(t);
-  const story = newStory(await start(t, { APPLICATIONINSIGHTS_CONNECTION_STRING: intake.connectionString }));
-  const { stack, errors, assetsTokens, device, otherDevice, user } = story;
-  await play(story);
-  const derived = (await userIdsAtService(stack)).filter((id) => id !== user);
-  const { app } = stack;
-  await stack.stop();
+describe("what v1.3-preview.1 adds", async () => {
+  const intake = await startTelemetryIntake({ after });
+  const telemetry = { APPLICATIONINSIGHTS_CONNECTION_STRING: intake.connectionString };
+  const { stack } = await openStack({ env: { ...env, ...telemetry, FACE_API_VERSION: "v1.3-preview.1" } });
+  const storage = viewStorage(stack.azurite.connectionString);
+  const app = createAppClient(stack.url, service);
+  const stories: Story[] = [];
 
-  assert.match(app.output(), /RequestFailed/);
-  assert.match(app.output(), /MaintenanceFailed/);
-  assert.ok(errors.length > 20, "the story provokes errors");
-  assert.ok(intake.spans().some(({ name }) => name === "face.create"));
-  assert.ok(intake.measurements("liveness.reasons").some(({ facts }) => facts.reason === "ClientIpMismatch"));
-  const secrets = { address: traces, "assets token": assetsTokens, "key of user ids": [userIdKey] };
-  const ids = { device: [device, otherDevice], user: [user], "derived user id": derived };
-  assertSilent(app.output(), { ...secrets, ...ids }, "logs");
-  assertSilent(intake.text(), { ...secrets, ...ids }, "telemetry");
-  assertSilent(errors.join("\n"), { ...secrets, "derived user id": derived }, "errors");
-});
-
-test("addresses are in sessions and their audit entries only, and nowhere after the erasure of the device or user", async (t) => {
-  const stack = await start(t);
   for (const erased of ["device", "user"] as const) {
-    const story = newStory(stack);
-    const { assetsTokens, device, otherDevice, user } = story;
-    await play(story);
-    const derived = (await userIdsAtService(stack)).filter((id) => id !== user);
+    test(`addresses are in sessions and their audit entries only, and nowhere after the erasure of the ${erased}`, async () => {
+      const story = newStory(stack);
+      const { assetsTokens, derived, device, otherDevice, user } = story;
+      await play(story);
+      stories.push(story);
 
-    const before = await rowsByTable(stack);
-    const places = before
-      .filter(([, row]) => hasAddress(textOf(row)))
-      .map(([table, row]) => `${table} ${row.rowKey?.slice(0, 2)}`);
-    assert.deepEqual([...new Set(places)].sort(), ["sessions a_", "sessions s_"]);
-    const kept = { "assets token": assetsTokens, "key of user ids": [userIdKey], "derived user id": derived };
-    const storage = viewStorage(stack.azurite.connectionString);
-    assertSilent(await storage.everything(), kept, "storage");
-    assert.ok(textOf(before).includes(user) && textOf(before).includes(device));
+      const before = await rowsByTable(stack);
+      const places = before
+        .filter(([, row]) => hasAddress(textOf(row)))
+        .map(([table, row]) => `${table} ${row.rowKey?.slice(0, 2)}`);
+      assert.deepEqual([...new Set(places)].sort(), ["sessions a_", "sessions s_"]);
+      const kept = { "assets token": assetsTokens, "key of user ids": [userIdKey], "derived user id": derived };
+      assertSilent(await storage.everything(), kept, "storage");
+      assert.ok(textOf(before).includes(user) && textOf(before).includes(device));
 
-    const app = createAppClient(stack.url, service);
-    const id = erased === "device" ? device : user;
-    assert.equal((await app.send(`api/${erased}s/${id}`, { method: "DELETE" })).status, 200);
-    const after = await rowsByTable(stack);
-    const left = after.filter(([, row]) => hasAddress(textOf(row))).map(([, row]) => row.partitionKey);
-    assert.deepEqual([...new Set(left)], [otherDevice], "only the session that names neither");
-    assert.equal(textOf(after).includes(id), false, `the ${erased}`);
-    assert.equal((await storage.everything()).includes(id), false, `the ${erased}`);
-    assert.equal((await app.send(`api/devices/${otherDevice}`, { method: "DELETE" })).status, 200);
-    assert.equal(hasAddress(textOf(await rowsByTable(stack))), false);
+      const id = erased === "device" ? device : user;
+      assert.equal((await app.send(`api/${erased}s/${id}`, { method: "DELETE" })).status, 200);
+      const after = await rowsByTable(stack);
+      const left = after.filter(([, row]) => hasAddress(textOf(row))).map(([, row]) => row.partitionKey);
+      assert.deepEqual([...new Set(left)], [otherDevice], "only the session that names neither");
+      assert.equal(textOf(after).includes(id), false, `the ${erased}`);
+      assert.equal((await storage.everything()).includes(id), false, `the ${erased}`);
+      assert.equal((await app.send(`api/devices/${otherDevice}`, { method: "DELETE" })).status, 200);
+      assert.equal(hasAddress(textOf(await rowsByTable(stack))), false);
+    });
   }
+
+  test("no address, assets token or key of user ids in logs, errors, spans and metrics", async () => {
+    await stack.stop();
+    assert.ok(intake.spans().some(({ name }) => name === "face.create"));
+    assert.ok(intake.measurements("liveness.reasons").some(({ facts }) => facts.reason === "ClientIpMismatch"));
+    assert.equal(stories.length, 2);
+    for (const { logs, errors, assetsTokens, derived, device, otherDevice, user } of stories) {
+      assert.ok(errors.length > 20, "the story provokes errors");
+      for (const event of ["RequestFailed", "MaintenanceFailed"]) assert.ok(logs.includes(event), event);
+      const secrets = { address: traces, "assets token": assetsTokens, "key of user ids": [userIdKey] };
+      const ids = { device: [device, otherDevice], user: [user], "derived user id": derived };
+      assertSilent(logs, { ...secrets, ...ids }, "logs");
+      assertSilent(intake.text(), { ...secrets, ...ids }, "telemetry");
+      assertSilent(errors.join("\n"), { ...secrets, "derived user id": derived }, "errors");
+    }
+  });
 });
 
 test("no token, key, image or claim in logs, errors and tables", async (t) => {
-  const stack = await start(t, { FACE_API_VERSION: "v1.2" });
+  const stack = await startStack({ env });
+  t.after(() => stack.stop());
   const [errors, tokens]: [string[], string[]] = [[], []];
   const image = makeImage({ sizeInBytes: 4096 }, 7);
   for (const caller of callers) {

@@ -1,9 +1,8 @@
 import type { Server } from "node:http";
-import type { TestContext } from "node:test";
 import { listen } from "../../local/ports.ts";
 
 /** Listens on a loopback port until the test ends, by default on a free one. Resolves with the port. */
-export async function listenFor(t: TestContext, server: Server, asked = 0): Promise<number> {
+export async function listenFor(t: { after(stop: () => void): void }, server: Server, asked = 0): Promise<number> {
   const port = await listen(server, asked);
   t.after(() => {
     server.closeAllConnections();

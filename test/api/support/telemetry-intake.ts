@@ -1,6 +1,5 @@
 import { createServer } from "node:http";
 import { buffer } from "node:stream/consumers";
-import type { TestContext } from "node:test";
 import { gunzipSync } from "node:zlib";
 import * as z from "zod";
 import { listenFor } from "./listen-for.ts";
@@ -26,7 +25,7 @@ const item = z.looseObject({
 });
 
 /** A stand-in for the ingestion endpoint of Application Insights, which answers each request with `status`. */
-export async function startTelemetryIntake(t: TestContext, status = 200) {
+export async function startTelemetryIntake(t: Parameters<typeof listenFor>[0], status = 200) {
   const bodies: string[] = [];
   const server = createServer(async (request, response) => {
     const body = await buffer(request);
