@@ -7,11 +7,13 @@ import { openStack } from "./support/open-stack.ts";
 const secret = "a-secret-that-is-no-digest";
 const wrongKey = "a wrong key of the Face service";
 
+const { stack, control, emulatorState } = await openStack({ env: clientKey.settings });
+
 describe("an app with invalid settings", async () => {
   const settings = ["CLIENT_KEYS", "FACE_API_VERSION", "SESSION_RETENTION_HOURS"];
-  const { stack, app } = await openStack({
-    env: { FACE_API_VERSION: "v9", SESSION_RETENTION_HOURS: "soon", CLIENT_KEYS: `{"shop":["${secret}"]}` },
-  });
+  const invalid = { FACE_API_VERSION: "v9", SESSION_RETENTION_HOURS: "soon", CLIENT_KEYS: `{"shop":["${secret}"]}` };
+  const host = await stack.startAnotherApp(invalid);
+  const app = createAppClient(host.url);
 
   test("liveness probe -> 200, every other route -> 503 with the names of the settings", async () => {
     assert.equal((await app.send("api/health")).status, 200);
@@ -25,17 +27,16 @@ describe("an app with invalid settings", async () => {
   });
 
   test("one log line with every name and no value", () => {
-    const lines = stack.app.output().split("\n");
+    const lines = host.output().split("\n");
     const [line = "", ...others] = lines.filter((each) => each.includes("ServiceNotConfigured"));
     assert.deepEqual(others, []);
     for (const setting of settings) assert.ok(line.includes(setting), line);
-    assert.equal(stack.app.output().includes(secret), false);
+    assert.equal(host.output().includes(secret), false);
   });
 });
 
-describe("the key of the Face service, and readiness", async () => {
+describe("the key of the Face service, and readiness", () => {
   const { headers } = clientKey;
-  const { stack, control, emulatorState } = await openStack({ env: clientKey.settings });
   const app = createAppClient(stack.url, headers);
   const targetsOf = (answer: Awaited<ReturnType<typeof app.send>>) =>
     errorOf(answer).details?.map(({ code, target }) => [target, code]);

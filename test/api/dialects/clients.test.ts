@@ -8,7 +8,7 @@ import { makeImage } from "../../fixtures/images.ts";
 import { type FaceEmulator, startFaceEmulator } from "../../local/emulator/emulator.ts";
 import { clientKey } from "../../unit/fakes/principals.ts";
 import { playAttempt } from "../support/app-client.ts";
-import { faceClientOptions } from "../support/face-client-options.ts";
+import { checkAnswer } from "../support/described-answers.ts";
 import { describeUpstreams } from "../support/open-stack.ts";
 import { dialectOf, readEntries, readList } from "./dialects.ts";
 
@@ -16,18 +16,36 @@ import { dialectOf, readEntries, readList } from "./dialects.ts";
 
 const image = makeImage();
 
+type Options = Omit<NonNullable<Parameters<typeof createClient>[2]>, "apiVersion">;
+const plain: Options = { allowInsecureConnection: true };
+/** Checks every answer against the API's description. */
+const checked: Options["additionalPolicies"] = [
+  {
+    position: "perRetry",
+    policy: {
+      name: "checkAnswer",
+      async sendRequest(request, next) {
+        const response = await next(request);
+        const { status, headers, bodyAsText: text } = response;
+        checkAnswer(request.method, request.url, { status, headers: new Headers([...headers]), text: text ?? "" });
+        return response;
+      },
+    },
+  },
+];
+
 await describeUpstreams("the official clients", clientKey.settings, (_upstream, { stack }) => {
   const key = clientKey.headers["ocp-apim-subscription-key"];
-  testClients(stack.url, key, faceClientOptions, stack.emulator);
+  testClients(stack.url, key, { ...plain, additionalPolicies: checked }, stack.emulator);
 });
 
 describe("the official clients, the emulator alone", async () => {
   const emulator = await startFaceEmulator();
   after(() => emulator.close());
-  testClients(emulator.url, emulator.key, { allowInsecureConnection: true }, emulator);
+  testClients(emulator.url, emulator.key, plain, emulator);
 });
 
-function testClients(url: string, key: string, options: typeof faceClientOptions, emulator: FaceEmulator): void {
+function testClients(url: string, key: string, options: Options, emulator: FaceEmulator): void {
   const newDevice = () => ({ livenessOperationMode: "Passive", deviceCorrelationId: randomUUID() });
 
   test("1.0.0-beta.3 in v1.2: liveness", async () => {
