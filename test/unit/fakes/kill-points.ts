@@ -1,18 +1,19 @@
 import { inspectImage } from "../../../src/liveness/images/inspect-image.ts";
-import { openSession } from "../../../src/liveness/open/open-session.ts";
+import { type OpenedSession, openSession } from "../../../src/liveness/open/open-session.ts";
 import { deleteSession } from "../../../src/liveness/result/get-session.ts";
 import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { eraseUser } from "../../../src/liveness/retain/erase-user.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { runTimer } from "./app.ts";
-import type { Hook } from "./calls.ts";
+import type { Hook, Outcome } from "./calls.ts";
 import { failedAttempt, play, realFace } from "./face-service.ts";
+import { testInterruptions } from "./moments.ts";
 import { seedSession } from "./seed.ts";
 import { command, createWorld, type Process, type Stage, trusted, type World } from "./world.ts";
 
 /** An operation of a process that tests stop before or after any of its calls. */
-export interface Scenario {
+export interface Scenario<T = unknown> {
   /** Part of the title of a test. */
   what: string;
   /** The operation is a run of the timer. */
@@ -21,7 +22,7 @@ export interface Scenario {
   /** The operation moves or removes entries of users whose sessions exist. */
   changesEntries?: boolean;
   arrange(stage: Stage): Promise<unknown>;
-  operate(deps: Process["deps"], stage: Stage): Promise<unknown>;
+  operate(deps: Process["deps"], stage: Stage): Promise<T>;
 }
 
 const device = "a-device";
@@ -172,29 +173,50 @@ export const userScenarios: Scenario[] = [
   })),
 ];
 
+export const creating: Scenario<OpenedSession> = {
+  what: "a creation",
+  arrange: async () => undefined,
+  operate: (deps) => openSession(deps, keyed),
+};
+export const repeating: Scenario<OpenedSession> = {
+  what: "a repeated creation",
+  arrange: (stage) => openSession(stage.start().deps, keyed),
+  operate: (deps) => openSession(deps, keyed),
+};
+export const settling: Scenario = { what: "settling", arrange: used, operate: settle };
+export const deleting: Scenario = {
+  what: "deleting a session",
+  arrange: used,
+  operate: (deps, stage) => deleteSession(deps, trusted, "livenessWithVerify", firstIn(stage)),
+};
+export const binding: Scenario = {
+  what: "binding a session to its device",
+  arrange: (stage) => used(stage, { setInClient: true }),
+  operate: bind,
+};
+export const erasing: Scenario = {
+  what: "an erasure",
+  async arrange(stage) {
+    const { deps } = stage.start();
+    await used(stage);
+    await settle(deps, stage);
+    await seedSession(stage);
+    const facts = { ...inspectImage(bytes), contentType: "image/png" } as const;
+    await deps.devices.bindImage(device, "held/passport", new Date(deps.now()).toISOString());
+    await deps.images.put("held/passport", { bytes, facts, deviceCorrelationId: device });
+    const crashed = stage.start(({ name, when }) => (name === "face.create" && when === "after" ? "stop" : undefined));
+    await crashed.attempt((crashedDeps) => openSession(crashedDeps, command({ image: { bytes } })));
+  },
+  operate: (deps) => eraseDevice(deps, device),
+};
+
 /** Operations on sessions of a device. */
 export const scenarios: Scenario[] = [
-  { what: "a creation", arrange: async () => undefined, operate: (deps) => openSession(deps, keyed) },
+  ...[creating, repeating, settling, deleting, binding, erasing],
   {
     what: "a creation for a known device",
     arrange: (stage) => openSession(stage.start().deps, command()),
     operate: (deps) => openSession(deps, command()),
-  },
-  {
-    what: "a repeated creation",
-    arrange: (stage) => openSession(stage.start().deps, keyed),
-    operate: (deps) => openSession(deps, keyed),
-  },
-  { what: "settling", arrange: used, operate: settle },
-  {
-    what: "deleting a session",
-    arrange: used,
-    operate: (deps, stage) => deleteSession(deps, trusted, "livenessWithVerify", firstIn(stage)),
-  },
-  {
-    what: "binding a session to its device",
-    arrange: (stage) => used(stage, { setInClient: true }),
-    operate: bind,
   },
   {
     what: "binding a settled session that was created with an idempotency key",
@@ -207,23 +229,6 @@ export const scenarios: Scenario[] = [
     },
     operate: bind,
   },
-  {
-    what: "an erasure",
-    async arrange(stage) {
-      const { deps } = stage.start();
-      await used(stage);
-      await settle(deps, stage);
-      await seedSession(stage);
-      const facts = { ...inspectImage(bytes), contentType: "image/png" } as const;
-      await deps.devices.bindImage(device, "held/passport", new Date(deps.now()).toISOString());
-      await deps.images.put("held/passport", { bytes, facts, deviceCorrelationId: device });
-      const crashed = stage.start(({ name, when }) =>
-        name === "face.create" && when === "after" ? "stop" : undefined,
-      );
-      await crashed.attempt((crashedDeps) => openSession(crashedDeps, command({ image: { bytes } })));
-    },
-    operate: (deps) => eraseDevice(deps, device),
-  },
 ];
 
 /** A world in which the operation of a scenario can run. */
@@ -231,6 +236,20 @@ export async function arranged(scenario: Scenario): Promise<World> {
   const world = createWorld();
   await scenario.arrange(world);
   return world;
+}
+
+/** Tests every interruption of a scenario's operation. @param expected follows the interruption in the title. */
+export function testScenario<T>(
+  scenario: Scenario<T>,
+  expected: string,
+  check: (world: World, outcome: Outcome<T>) => Promise<void>,
+): Promise<void> {
+  return testInterruptions(
+    expected,
+    () => arranged(scenario),
+    ({ deps }, world) => scenario.operate(deps, world),
+    check,
+  );
 }
 
 /** The calls of an operation that is not interrupted. */

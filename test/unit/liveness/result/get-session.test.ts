@@ -6,9 +6,8 @@ import type { Caller } from "../../../../src/liveness/model/caller.ts";
 import { deleteSession, findSession, getSession } from "../../../../src/liveness/result/get-session.ts";
 import { failOn, InjectedError } from "../../fakes/calls.ts";
 import { realFace } from "../../fakes/face-service.ts";
-import { testInterruptions } from "../../fakes/moments.ts";
 import { seedWorld } from "../../fakes/seed.ts";
-import { createWorld, type Process, sessionAt, trusted, type World } from "../../fakes/world.ts";
+import { createWorld, trusted, type World } from "../../fakes/world.ts";
 
 const notFound = {
   ...{ name: "ApiError", status: 404, code: "SessionNotFound" },
@@ -142,7 +141,7 @@ describe("getSession", () => {
   });
 });
 
-describe("deleteSession", async () => {
+describe("deleteSession", () => {
   /** A session with a result that is not recorded. */
   const finished = () => seedWorld({ owner: "alice" }, realFace());
 
@@ -202,22 +201,4 @@ describe("deleteSession", async () => {
     await deleteSession(deps, trusted, "liveness", sessionId);
     assertDeleted(world);
   });
-
-  const operate = ({ deps }: Process, world: World) => deleteSession(deps, trusted, "liveness", sessionAt(world));
-  const title = "a repetition completes the deletion";
-  await testInterruptions(
-    title,
-    async () => (await finished()).world,
-    operate,
-    async (world, outcome) => {
-      assert.ok(!("value" in outcome));
-      const wasRevoked = world.service.live.size === 0;
-      const { sessionId } = world.record();
-      const repeated = await world.start().attempt((deps) => deleteSession(deps, trusted, "liveness", sessionId));
-      // The repetition finds no session only if the service has revoked it.
-      if ("error" in repeated) assert.ok(wasRevoked);
-      assertDeleted(world);
-      assert.notEqual(world.tables.pointers.all()[0]?.value.prunedOn, undefined);
-    },
-  );
 });
