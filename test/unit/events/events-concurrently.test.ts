@@ -3,7 +3,6 @@ import { describe, test } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
 import { readEventPage } from "../../../src/events/event-pages.ts";
 import { redeliver } from "../../../src/events/redeliver.ts";
-import type { Attempt } from "../../../src/face/model.ts";
 import type { Sessions } from "../../../src/liveness/model/sessions.ts";
 import { getSession } from "../../../src/liveness/result/get-session.ts";
 import { settleSession } from "../../../src/liveness/result/settle-session.ts";
@@ -11,21 +10,10 @@ import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { runTimer } from "../fakes/app.ts";
 import { failedAttempt, play, realFace } from "../fakes/face-service.ts";
 import { createReceiver, deliveryRowsOf, eventRowsOf, failing, listedEvents } from "../fakes/receiver.ts";
-import { seedSession } from "../fakes/seed.ts";
+import { seedSession, seedSettled } from "../fakes/seed.ts";
 import { createWorld, type Process, trusted, type World } from "../fakes/world.ts";
 
 const day = { ttlSeconds: 86_400 };
-
-async function settle(
-  world: World,
-  seed: Parameters<typeof seedSession>[1] = day,
-  attempt: Attempt | object = realFace(),
-) {
-  const { record } = await seedSession(world, seed);
-  play(world.service, record.sessionId, attempt as Parameters<typeof play>[2]);
-  await settleSession(world.start().deps, trusted, record.sessionId, {});
-  return record.sessionId;
-}
 
 async function later(world: World, ...minutes: number[]): Promise<void> {
   for (const one of minutes) {
@@ -41,7 +29,7 @@ describe("the timer and an erasure", () => {
   test("device erased while an event is listed whose first retry is overdue -> nothing of the device is left", async () => {
     const world = createWorld();
     world.targets.push(createReceiver(() => failing));
-    await settle(world, { ...day, userCorrelationId: "a-user" });
+    await seedSettled(world, { ...day, userCorrelationId: "a-user" });
     world.advance({ minutes: 7 });
     let isErased = false;
     const process = world.start(async ({ name, when }) => {
@@ -66,7 +54,7 @@ describe("the timer and an erasure", () => {
     };
     const deliveredFrom = world.now() + 5 * 60_000;
     world.targets.push(createReceiver(erase));
-    await settle(world);
+    await seedSettled(world, day);
     await later(world, 2, 5);
     assert.ok(isErased);
     assert.equal(JSON.stringify(deliveryRowsOf(world)).includes("a-device"), false);
@@ -75,7 +63,7 @@ describe("the timer and an erasure", () => {
   test("redelivery during a retry -> the schedule of the retry stays", async () => {
     const world = createWorld();
     world.targets.push(createReceiver(() => failing));
-    await settle(world);
+    await seedSettled(world, day);
     await later(world, 2);
     const { outbox, eventIndex, now } = world.start().deps;
     const ref = (await eventIndex.find(String(eventRowsOf(world)[0]?.id))) ?? assert.fail();
@@ -131,7 +119,7 @@ describe("an outcome that is recorded while another request or run works", () =>
     const settling = settleSession(process.deps, trusted, record.sessionId, {});
     await reached.promise;
     world.advance({ seconds: 1 });
-    await settle(world, { ...day, deviceCorrelationId: "quick" });
+    await seedSettled(world, { ...day, deviceCorrelationId: "quick" });
     world.advance({ seconds: 1 });
     await runTimer(world.start());
     const first = await readEventPage(world.start().deps, { top: 50 });
@@ -169,7 +157,7 @@ describe("a further attempt after a decision, with a finding of abuse", () => {
   async function flagged(sessionHours: number) {
     const world = createWorld();
     world.targets.push(createReceiver(() => failing));
-    const sessionId = await settle(world, { ...day, uploads: true });
+    const sessionId = await seedSettled(world, { ...day, uploads: true });
     await later(world, 2);
     play(world.service, sessionId, {
       ...realFace(),
@@ -218,7 +206,7 @@ describe("a further attempt after a decision, with a finding of abuse", () => {
 test("outcome that is not final, receiver that always fails -> eight retries for each event, over three days", async () => {
   const world = createWorld();
   world.targets.push(createReceiver(() => failing));
-  await settle(world, {}, failedAttempt());
+  await seedSettled(world, {}, failedAttempt());
   const attemptsAfter = async (hours: number) => {
     for (let minutes = 0; minutes < hours * 60; minutes += 5) await later(world, 5);
     return eventRowsOf(world).map((row) => row.attempts);
@@ -230,10 +218,10 @@ test("outcome that is not final, receiver that always fails -> eight retries for
 
 test("an event that cannot be read -> holds back neither the lists nor the other events", async () => {
   const world = createWorld();
-  await settle(world, { ...day, deviceCorrelationId: "unreadable" });
+  await seedSettled(world, { ...day, deviceCorrelationId: "unreadable" });
   const [row = assert.fail()] = eventRowsOf(world);
   world.storage.sessions.put({ ...row, type: "liveness.of.another.version" });
-  await settle(world, { ...day, deviceCorrelationId: "readable" });
+  await seedSettled(world, { ...day, deviceCorrelationId: "readable" });
   for (let run = 0; run < 3; run += 1) {
     world.advance({ minutes: 5 });
     await runTimer(world.start()).catch(() => undefined);

@@ -6,17 +6,10 @@ import { runTimer } from "../fakes/app.ts";
 import { play, realFace } from "../fakes/face-service.ts";
 import { testInterleavings, testInterruptions } from "../fakes/moments.ts";
 import { createReceiver, failing } from "../fakes/receiver.ts";
-import { seedSession } from "../fakes/seed.ts";
+import { seedSession, seedSettled } from "../fakes/seed.ts";
 import { createWorld, trusted, type World } from "../fakes/world.ts";
 
 const iso = (ms: number) => new Date(ms).toISOString();
-
-async function settle(world: World, seed: Parameters<typeof seedSession>[1] = {}): Promise<string> {
-  const { record } = await seedSession(world, seed);
-  play(world.service, record.sessionId, realFace());
-  await settleSession(world.start().deps, trusted, record.sessionId, {});
-  return record.sessionId;
-}
 
 const listed = ({ storage }: World) =>
   storage.outcomes
@@ -29,7 +22,7 @@ const completeTo = (world: World) => world.start().deps.outcomeIndex.completeTo(
 async function earlier(count = 3): Promise<World> {
   const world = createWorld();
   for (let number = 0; number < count; number += 1) {
-    await settle(world, { deviceCorrelationId: `device-${number}` });
+    await seedSettled(world, { deviceCorrelationId: `device-${number}` });
     world.advance({ seconds: 1 });
   }
   for (const { partition, row, value } of world.tables.records.all()) {
@@ -53,7 +46,7 @@ const sessionsOf = (world: World) =>
 describe("the time to which the lists are complete", () => {
   test("nothing left -> when the run began", async () => {
     const world = createWorld();
-    await settle(world);
+    await seedSettled(world);
     world.advance({ minutes: 1 });
     const begin = world.now();
     await runTimer(world.start());
@@ -81,7 +74,7 @@ describe("the time to which the lists are complete", () => {
   test("events that wait for a retry do not hold it back", async () => {
     const world = createWorld();
     world.targets.push(createReceiver(() => failing));
-    await settle(world);
+    await seedSettled(world);
     world.advance({ minutes: 1 });
     await runTimer(world.start());
     assert.equal(await completeTo(world), iso(world.now() - 60_000));

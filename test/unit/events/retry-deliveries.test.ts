@@ -1,28 +1,21 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { DeliveryResult } from "../../../src/events/delivery-target.ts";
-import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { runTimer } from "../fakes/app.ts";
-import { play, realFace } from "../fakes/face-service.ts";
 import { createReceiver, deliveryRowsOf, eventRowsOf, failing, type Receiver } from "../fakes/receiver.ts";
-import { seedSession } from "../fakes/seed.ts";
-import { createWorld, trusted, type World } from "../fakes/world.ts";
+import { seedSettled } from "../fakes/seed.ts";
+import { createWorld, type World } from "../fakes/world.ts";
 
 const minuteMs = 60_000;
+const day = { ttlSeconds: 86_400 };
 
 /** A world in which a session was settled that these receivers learn of. */
 async function settled(...receivers: Receiver[]): Promise<World> {
   const world = createWorld();
   world.targets.push(...receivers);
-  await settleOne(world);
+  await seedSettled(world, day);
   return world;
-}
-
-async function settleOne(world: World): Promise<void> {
-  const { record } = await seedSession(world, { ttlSeconds: 86_400 });
-  play(world.service, record.sessionId, realFace());
-  await settleSession(world.start().deps, trusted, record.sessionId, {});
 }
 
 /** Runs the timer every five minutes. Returns the minutes at which the receiver is tried, and all log lines. */
@@ -95,7 +88,7 @@ describe("retries", () => {
     const world = await settled(receiver);
     for (let number = 1; number < 40; number += 1) {
       world.advance({ seconds: 61 });
-      await settleOne(world);
+      await seedSettled(world, day);
     }
     world.advance({ minutes: 6 });
     await runTimer(world.start());

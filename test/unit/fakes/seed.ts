@@ -1,11 +1,12 @@
 import { inspectImage } from "../../../src/liveness/images/inspect-image.ts";
 import { services } from "../../../src/liveness/model/caller.ts";
 import type { SessionRecord, StoredSession } from "../../../src/liveness/model/session.ts";
+import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { collectDueOn, sessionLifeMs } from "../../../src/liveness/retain/retention.ts";
 import { locationOf, type RecordLocation } from "../../../src/storage/rows/keys.ts";
 import { makeImage } from "../../fixtures/images.ts";
-import { play } from "./face-service.ts";
-import { createWorld, type Stage } from "./world.ts";
+import { type Outcome, play, realFace } from "./face-service.ts";
+import { createWorld, type Stage, trusted } from "./world.ts";
 
 export interface Seed extends Partial<SessionRecord> {
   /** The verify image is uploaded with the creation and stored under its id. */
@@ -89,10 +90,18 @@ export async function seedSession(
 }
 
 /** A world with one session and these attempts of it. */
-export async function seedWorld(seed: Seed = {}, ...attempts: Parameters<typeof play>[2][]) {
+export async function seedWorld(seed: Seed = {}, ...attempts: Outcome[]) {
   const world = createWorld();
   const stored = await seedSession(world, seed);
   const { record } = stored;
   for (const attempt of attempts) play(world.service, record.sessionId, attempt);
   return { world, stored, record, sessionId: record.sessionId };
+}
+
+/** Creates a session with these attempts, and settles it. Default: one attempt with a real face. Returns its id. */
+export async function seedSettled(world: Stage, seed: Seed = {}, ...attempts: Outcome[]): Promise<string> {
+  const { sessionId } = (await seedSession(world, seed)).record;
+  for (const attempt of attempts.length > 0 ? attempts : [realFace()]) play(world.service, sessionId, attempt);
+  await settleSession(world.start().deps, trusted, sessionId, {});
+  return sessionId;
 }

@@ -1,12 +1,9 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
-import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { runTimer, send, user } from "../fakes/app.ts";
-import { play, realFace } from "../fakes/face-service.ts";
 import { createReceiver, eventRowsOf, failing } from "../fakes/receiver.ts";
-import { seedSession } from "../fakes/seed.ts";
-import { createWorld, trusted, type World } from "../fakes/world.ts";
+import { seedSettled } from "../fakes/seed.ts";
+import { createWorld, type World } from "../fakes/world.ts";
 
 type Listed = {
   id: string;
@@ -15,13 +12,6 @@ type Listed = {
   deliveries: { state: string; cause?: string }[];
 };
 type Page = { value: Listed[]; after?: string; nextLink?: string; asOf?: string };
-
-async function decideOne(world: World): Promise<string> {
-  const { record } = await seedSession(world);
-  play(world.service, record.sessionId, realFace());
-  await settleSession(world.start().deps, trusted, record.sessionId, {});
-  return record.sessionId;
-}
 
 async function list(world: World, query = ""): Promise<Page> {
   const { status, json } = await send(world, "GET", `/api/events${query}`);
@@ -34,7 +24,7 @@ describe("GET api/events", () => {
     const world = createWorld();
     const decided: string[] = [];
     for (let number = 0; number < 5; number += 1) {
-      decided.push(await decideOne(world));
+      decided.push(await seedSettled(world));
       world.advance({ seconds: 61 });
     }
     assert.deepEqual((await list(world)).value, [], "nothing before the first run of the timer");
@@ -51,29 +41,13 @@ describe("GET api/events", () => {
     );
     const after = pages.at(-1)?.after ?? assert.fail();
     assert.deepEqual((await list(world, `?after=${after}`)).value, []);
-    const later = await decideOne(world);
+    const later = await seedSettled(world);
     world.advance({ minutes: 2 });
     await runTimer(world.start());
     const { value } = await list(world, `?after=${after}`);
     assert.deepEqual(
       value.map(({ data }) => data.sessionId),
       [later],
-    );
-  });
-
-  test("erased sessions -> their events are gone; the erasure's own names a hash only", async () => {
-    const world = createWorld();
-    await decideOne(world);
-    world.advance({ minutes: 2 });
-    await runTimer(world.start());
-    assert.equal((await send(world, "DELETE", "/api/devices/a-device")).status, 200);
-    world.advance({ minutes: 2 });
-    await runTimer(world.start());
-    const deviceCorrelationIdSha256 = createHash("sha256").update("a-device").digest("hex");
-    const { value } = await list(world);
-    assert.deepEqual(
-      value.map(({ type, data }) => [type, data]),
-      [["liveness.device.erased", { deviceCorrelationIdSha256, sessions: 1, referenceImages: 0 }]],
     );
   });
 
@@ -90,7 +64,7 @@ describe("redelivery and tests of receivers", () => {
     const world = createWorld();
     const receiver = createReceiver((nth) => (nth === 1 ? failing : { outcome: "delivered" }));
     world.targets.push(receiver);
-    await decideOne(world);
+    await seedSettled(world);
     const id = String(eventRowsOf(world)[0]?.id);
     for (const isListed of [false, true]) {
       if (isListed) await runTimer(world.start());
@@ -109,7 +83,7 @@ describe("redelivery and tests of receivers", () => {
   test("a repetition that fails does not undo the delivery", async () => {
     const world = createWorld();
     world.targets.push(createReceiver((nth) => (nth === 2 ? failing : { outcome: "delivered" })));
-    await decideOne(world);
+    await seedSettled(world);
     const { json } = await send(world, "POST", `/api/events/${eventRowsOf(world)[0]?.id}/redeliver`);
     assert.deepEqual((json as Listed).deliveries[0]?.state, "delivered");
     assert.equal((json as Listed).deliveries[0]?.cause, "Status500");
@@ -147,7 +121,7 @@ describe("redelivery and tests of receivers", () => {
   test("signed-in users and reviewers -> 404 on every route", async () => {
     const world = createWorld();
     world.targets.push(createReceiver());
-    await decideOne(world);
+    await seedSettled(world);
     await runTimer(world.start());
     const id = eventRowsOf(world)[0]?.id;
     for (const caller of [user("alice"), user("bob", "Liveness.Reviewer")]) {
