@@ -24,6 +24,12 @@ export function list(world: World, query = "", sent: Sent = reviewer): Promise<R
   return send(world, "GET", "/api/outcomes", { ...sent, query });
 }
 
+/** The values of an export as lines of JSON. */
+export function linesOf(text: string): unknown[] {
+  const lines = text.trimEnd().split("\n");
+  return lines.map((line) => JSON.parse(line));
+}
+
 /** The resource of an outcome. */
 export function shown({ creationId: _, place: __, ...resource }: OutcomeEntry) {
   return resource;

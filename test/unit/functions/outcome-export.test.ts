@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { exportOutcomes } from "../../../src/functions/outcome-export.ts";
-import { call, createApp, plus, type Sent, send } from "../fakes/app.ts";
-import { failOn } from "../fakes/calls.ts";
-import { asOf, list, reviewer, shown, worldWith } from "../fakes/outcome-requests.ts";
+import { createApp, plus, type Sent } from "../fakes/app.ts";
+import { asOf, linesOf, list, reviewer, shown, worldWith } from "../fakes/outcome-requests.ts";
 import { outcome, outcomes } from "../fakes/outcomes.ts";
 
 describe("an export", () => {
@@ -19,13 +18,7 @@ describe("an export", () => {
     assert.equal(headers.get("cache-control"), "no-store");
     assert.equal(headers.get("content-length"), null);
     assert.ok(text.endsWith("\n"));
-    assert.deepEqual(
-      text
-        .trimEnd()
-        .split("\n")
-        .map((line) => JSON.parse(line)),
-      outcomes(350).map(shown),
-    );
+    assert.deepEqual(linesOf(text), outcomes(350).map(shown));
   });
 
   test("as CSV -> byte order mark, header, rows that end with CRLF, quoted where necessary", async () => {
@@ -66,21 +59,6 @@ describe("an export", () => {
     const world = await worldWith([]);
     assert.equal((await list(world, "", as("application/x-ndjson"))).text, "");
     assert.match((await list(world, "", as("text/csv"))).text, /^\ufeffsessionId,[\w,]+\r\n$/);
-  });
-
-  test("HEAD -> the headers of GET; no outcome is read", async () => {
-    const world = await worldWith(outcomes(3));
-    const get = await list(world, "", as("text/csv"));
-    const head = await send(world, "HEAD", "/api/outcomes", as("text/csv"));
-    assert.deepEqual([head.status, head.text], [200, ""]);
-    assert.deepEqual(Object.fromEntries(head.headers), Object.fromEntries(get.headers));
-  });
-
-  test("storage is unavailable from the beginning -> an error, not a broken stream", async () => {
-    const world = await worldWith(outcomes(3));
-    const app = createApp(world.start(failOn("outcomes.query")));
-    const refused = await call({ app }, "GET", "/api/outcomes", { headers: { accept: "text/csv" } });
-    assert.deepEqual([refused.status, refused.code], [500, "InternalServerError"]);
   });
 
   test("more than eight at once -> 503 ServerBusy until one of them ends, whichever way", async () => {

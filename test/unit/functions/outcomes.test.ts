@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { OutcomeEntry } from "../../../src/liveness/model/events.ts";
 import { plus, type Sent, send, service, user } from "../fakes/app.ts";
-import { asOf, list, reviewer, shown, worldWith } from "../fakes/outcome-requests.ts";
+import { asOf, linesOf, list, reviewer, shown, worldWith } from "../fakes/outcome-requests.ts";
 import { openIndexes, outcome, outcomes } from "../fakes/outcomes.ts";
 import { ownerOf } from "../fakes/principals.ts";
 import { startOfTime } from "../fakes/world.ts";
@@ -158,13 +158,7 @@ describe("outcomes past their retention", () => {
       assert.deepEqual((await list(world, new URL(nextLink).search)).json, { value: [] });
     }
     const exported = await list(world, query, plus(reviewer, { headers: { accept: "application/x-ndjson" } }));
-    assert.deepEqual(
-      exported.text
-        .trim()
-        .split("\n")
-        .map((line) => JSON.parse(line)),
-      shownOnes,
-    );
+    assert.deepEqual(linesOf(exported.text), shownOnes);
     const counted = await send(world, "GET", "/api/statistics", { ...reviewer, query });
     assert.equal((counted.json as { total: { outcomes: number } }).total.outcomes, 2);
   });
@@ -186,39 +180,21 @@ describe("statistics", () => {
       outcome(4, { createdOn: "2026-02-28T00:00:00.000Z" }),
     ]);
     const query = "?from=2026-02-27T00:00:00Z&to=2026-03-02T00:00:00Z";
-    const none = { outcomes: 0, reasons: {} };
+    const counted = (outcomes: number, reasons = {}) => ({ outcomes, reasons });
+    const [none, spoof] = [counted(0), counted(1, { SpoofDetected: 1 })];
+    const all = { accepted: counted(3, { RealFace: 3, FaceMatched: 1 }), rejected: spoof, inconclusive: counted(1) };
+    const third = { accepted: counted(2, { RealFace: 2, FaceMatched: 1 }), rejected: spoof, inconclusive: none };
+    const second = { accepted: counted(1, { RealFace: 1 }), rejected: none, inconclusive: none };
+    const first = { accepted: none, rejected: none, inconclusive: counted(1) };
     const { json } = await send(world, "GET", "/api/statistics", { ...reviewer, query });
     assert.deepEqual(json, {
       from: "2026-02-27T00:00:00.000Z",
       to: "2026-03-02T00:00:00.000Z",
-      total: {
-        outcomes: 5,
-        decisions: {
-          accepted: { outcomes: 3, reasons: { RealFace: 3, FaceMatched: 1 } },
-          rejected: { outcomes: 1, reasons: { SpoofDetected: 1 } },
-          inconclusive: { outcomes: 1, reasons: {} },
-        },
-      },
+      total: { outcomes: 5, decisions: all },
       days: [
-        {
-          day: "2026-03-01",
-          outcomes: 3,
-          decisions: {
-            accepted: { outcomes: 2, reasons: { RealFace: 2, FaceMatched: 1 } },
-            rejected: { outcomes: 1, reasons: { SpoofDetected: 1 } },
-            inconclusive: none,
-          },
-        },
-        {
-          day: "2026-02-28",
-          outcomes: 1,
-          decisions: { accepted: { outcomes: 1, reasons: { RealFace: 1 } }, rejected: none, inconclusive: none },
-        },
-        {
-          day: "2026-02-27",
-          outcomes: 1,
-          decisions: { accepted: none, rejected: none, inconclusive: { outcomes: 1, reasons: {} } },
-        },
+        { day: "2026-03-01", outcomes: 3, decisions: third },
+        { day: "2026-02-28", outcomes: 1, decisions: second },
+        { day: "2026-02-27", outcomes: 1, decisions: first },
       ],
       asOf,
     });
