@@ -4,10 +4,10 @@ import { ApiError } from "../../../src/errors.ts";
 import { readEventPage } from "../../../src/events/event-pages.ts";
 import { redeliver } from "../../../src/events/redeliver.ts";
 import type { Sessions } from "../../../src/liveness/model/sessions.ts";
-import { getSession } from "../../../src/liveness/result/get-session.ts";
 import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { runTimer } from "../fakes/app.ts";
+import type { Hook } from "../fakes/calls.ts";
 import { failedAttempt, play, realFace } from "../fakes/face-service.ts";
 import { createReceiver, deliveryRowsOf, eventRowsOf, failing, listedEvents } from "../fakes/receiver.ts";
 import { seedSession, seedSettled } from "../fakes/seed.ts";
@@ -134,18 +134,11 @@ describe("an outcome that is recorded while another request or run works", () =>
     const world = createWorld();
     const receiver = createReceiver();
     world.targets.push(receiver);
-    const { record } = await seedSession(world, { setInClient: true, ...day });
-    play(world.service, record.sessionId, realFace());
-    await getSession(world.start().deps, trusted, "liveness", record.sessionId);
-    await settleSession(world.start().deps, trusted, record.sessionId, { deviceCorrelationId: "a-device" });
+    const sessionId = await seedSettled(world, { setInClient: true, ...day });
+    await settleSession(world.start().deps, trusted, sessionId, { deviceCorrelationId: "a-device" });
     await later(world, 5);
-    assert.deepEqual(
-      receiver.received.map(({ data }) => [data.revision, data.deviceCorrelationId]),
-      [
-        [1, undefined],
-        [2, "a-device"],
-      ],
-    );
+    const devices = receiver.received.map(({ data }) => `${data.revision}: ${data.deviceCorrelationId}`);
+    assert.deepEqual(devices, ["1: undefined", "2: a-device"]);
     assert.deepEqual(listedOutcomes(world), [["accepted", 2]]);
     await eraseDevice(world.start().deps, "a-device");
     assert.equal(/a-device|!session_/.test(JSON.stringify(world.everything())), false);
@@ -159,10 +152,8 @@ describe("a further attempt after a decision, with a finding of abuse", () => {
     world.targets.push(createReceiver(() => failing));
     const sessionId = await seedSettled(world, { ...day, uploads: true });
     await later(world, 2);
-    play(world.service, sessionId, {
-      ...realFace(),
-      abuseMonitoringResult: { isAbuseDetected: true, otherFlaggedSessions: [] },
-    });
+    const abuseMonitoringResult = { isAbuseDetected: true, otherFlaggedSessions: [] };
+    play(world.service, sessionId, { ...realFace(), abuseMonitoringResult });
     world.advance({ hours: 24, minutes: 3 });
     const shortened = (process: Process): Process => ({
       ...process,
@@ -171,23 +162,16 @@ describe("a further attempt after a decision, with a finding of abuse", () => {
     return { world, shortened };
   }
 
+  const fails: Hook = ({ name, when }) =>
+    name === "images.delete" && when === "before" ? new ApiError(503, "StorageUnavailable", "no") : undefined;
+  const stops: Hook = ({ name, when }) => (name === "sessions.transact" && when === "after" ? "stop" : undefined);
   for (const [what, sessionHours, hook] of [
-    [
-      "storage of images fails in the same run",
-      24,
-      (name: string, when: string) =>
-        name === "images.delete" && when === "before" ? new ApiError(503, "StorageUnavailable", "no") : undefined,
-    ],
-    [
-      "the run is killed after the record",
-      48,
-      (name: string, when: string) =>
-        name === "sessions.transact" && when === "after" ? ("stop" as const) : undefined,
-    ],
+    ["storage of images fails in the same run", 24, fails],
+    ["the run is killed after the record", 48, stops],
   ] as const) {
     test(`${what} -> the finding arrives and is listed`, async () => {
       const { world, shortened } = await flagged(sessionHours);
-      const process = shortened(world.start(({ name, when }) => hook(name, when)));
+      const process = shortened(world.start(hook));
       const receiver = createReceiver();
       await process.attempt(() => runTimer(process));
       world.targets.splice(0, 1, receiver);

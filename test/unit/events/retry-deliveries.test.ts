@@ -48,11 +48,8 @@ describe("retries", () => {
     }
     assert.equal(stateOf(world).receiver.state, "failed");
     assert.deepEqual(deliveryRowsOf(world), []);
-    const givenUp = lines.filter(({ event }) => event === "EventGivenUp");
-    assert.deepEqual(
-      givenUp.map(({ type, receivers }) => [type, receivers]),
-      [["liveness.session.decided", "receiver"]],
-    );
+    const [givenUp, ...others] = lines.filter(({ event }) => event === "EventGivenUp");
+    assert.deepEqual([givenUp?.type, givenUp?.receivers, others], ["liveness.session.decided", "receiver", []]);
   });
 
   test("receiver names a longer wait -> it is kept", async () => {
@@ -107,14 +104,10 @@ describe("retries", () => {
     world.advance({ minutes: 2 });
     await runTimer(world.start());
     await eraseDevice(world.start().deps, "a-device");
-    assert.deepEqual(
-      deliveryRowsOf(world).map(({ partition }) => String(partition).slice(0, 7)),
-      ["!event_"],
-    );
+    const [row, ...others] = deliveryRowsOf(world);
+    assert.deepEqual([String(row?.partition).slice(0, 7), others], ["!event_", []]);
     await watch(world, receiver, 3);
-    assert.deepEqual(
-      receiver.received.map(({ type }) => type),
-      ["liveness.device.erased"],
-    );
+    const types = receiver.received.map(({ type }) => type);
+    assert.deepEqual(types, ["liveness.device.erased"]);
   });
 });
