@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { openSession } from "../../../../src/liveness/open/open-session.ts";
-import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
 import { eraseUser } from "../../../../src/liveness/retain/erase-user.ts";
 import { sweepItems } from "../../../../src/liveness/retain/sweep-items.ts";
 import { makeImage } from "../../../fixtures/images.ts";
 import { failOn } from "../../fakes/calls.ts";
-import { play, realFace } from "../../fakes/face-service.ts";
 import { tracesOf } from "../../fakes/traces.ts";
 import { assertNothingStored, command, createWorld, trusted, type World } from "../../fakes/world.ts";
 
@@ -24,20 +22,6 @@ async function open(world: World, { device = "a-device", names = user, ...option
 }
 
 describe("eraseUser", () => {
-  test("sessions on several devices, settled, used and open -> removed here and at the service, with their images", async () => {
-    const world = createWorld();
-    const image = { bytes: makeImage() };
-    const settled = await open(world, { image });
-    play(world.service, settled, realFace({ sessionImageId: "an-image" }));
-    await settleSession(world.start().deps, trusted, settled, {});
-    const used = await open(world, { device: "another-device", caller: { trusted: false, owner: "alice" } });
-    play(world.service, used, realFace());
-    await open(world, { device: "a-third-device", image });
-    assert.deepEqual(await eraseUser(world.start().deps, user), { sessions: 3 });
-    assertNothingStored(world);
-    assert.equal(world.service.live.size, 0);
-  });
-
   test("leaves the sessions of other users, and without a user, on the same device", async () => {
     const world = createWorld();
     const image = { bytes: makeImage() };

@@ -31,67 +31,46 @@ function leave(world: World, rowKey: string, values: object, partitionKey = "a-d
   world.storage.sessions.put({ partitionKey, rowKey, ...values });
 }
 
+const idOf = (more: object) => (world: World) =>
+  leave(world, "k_1", { creationId: "1", leaseUntil: iso(world), ...more });
+const guard = (more: (world: World) => object) => (world: World) => leave(world, "g", { ...noCounts, ...more(world) });
+const recentGuard = (row: string, partition: string) => (world: World) =>
+  leave(world, row, { ...noCounts, recent: JSON.stringify([iso(world)]) }, partition);
+async function lostPointer(world: World): Promise<void> {
+  const { sessionId } = (await seedSession(world)).record;
+  for (const row of world.storage.sessions.all()) world.storage.sessions.remove(row.partitionKey, row.rowKey);
+  assert.ok(world.tables.pointers.get(sessionId, sessionId));
+}
+const inHalfAnHour = (world: World) => new Date(world.now() + 1_800_000).toISOString();
+const afterPurge = { hours: 90 * 24 + 1 };
+
 /** Rows that are left alone, and the time after which a sweep removes them, not a second earlier. */
-const lost: [row: string, removed: string, arrange: (world: World) => unknown, kept: Time][] = [
-  [
-    "idempotency key that is not committed",
-    "after 49 hours, when its session and a replaced one have ended",
-    (world) => leave(world, "k_1", { creationId: "1", leaseUntil: iso(world) }),
-    { hours: 49 },
-  ],
-  [
-    "committed idempotency key",
-    "a day after the outcome retention",
-    (world) => leave(world, "k_1", { creationId: "1", sessionId: "s", leaseUntil: iso(world) }),
-    { days: 91 },
-  ],
-  ...[
-    ["g", "a-device"],
-    ["g_alice", "a-device"],
-    ["g", "!owner_alice"],
-  ].map(([row = "", partition]): (typeof lost)[number] => [
-    `guard ${row} in ${partition}`,
-    "an hour after its sessions would have been purged",
-    (world) => leave(world, row, { ...noCounts, recent: JSON.stringify([iso(world)]) }, partition),
-    { hours: 90 * 24 + 1 },
-  ]),
-  [
-    "guard of a locked-out device",
-    "at the end of the lock-out",
-    (world) => leave(world, "g", { ...noCounts, lockedUntil: new Date(world.now() + 1_800_000).toISOString() }),
+const lost: Record<string, [arrange: (world: World) => unknown, kept: Time]> = {
+  "idempotency key that is not committed -> removed after its session and a replaced one": [idOf({}), { hours: 49 }],
+  "committed idempotency key -> removed a day after the outcome retention": [idOf({ sessionId: "s" }), { days: 91 }],
+  "guard of a device -> removed an hour after its sessions": [recentGuard("g", "a-device"), afterPurge],
+  "guard of a user's device -> removed an hour after its sessions": [recentGuard("g_alice", "a-device"), afterPurge],
+  "guard of a user -> removed an hour after its sessions": [recentGuard("g", "!owner_alice"), afterPurge],
+  "guard of a locked-out device -> removed at the end of the lock-out": [
+    guard((world) => ({ lockedUntil: inHalfAnHour(world) })),
     { seconds: 1799 },
   ],
-  [
-    "guard with rejections in a row",
-    "after the outcome retention",
-    (world) => leave(world, "g", { ...noCounts, rejectionsInARow: 2, changedOn: iso(world) }),
+  "guard with rejections in a row -> removed after the outcome retention": [
+    guard((world) => ({ rejectionsInARow: 2, changedOn: iso(world) })),
     { days: 90 },
   ],
-  [
-    "pointer of a session that does not exist",
-    "a day after the outcome retention",
-    async (world) => {
-      const { sessionId } = (await seedSession(world)).record;
-      for (const row of world.storage.sessions.all()) world.storage.sessions.remove(row.partitionKey, row.rowKey);
-      assert.ok(world.tables.pointers.get(sessionId, sessionId));
-    },
-    { days: 91 },
-  ],
-  [
-    "link of an attempt's image",
-    "a day after the outcome retention",
+  "pointer of a session that does not exist -> removed a day after the outcome retention": [lostPointer, { days: 91 }],
+  "link of an attempt's image -> removed a day after the outcome retention": [
     (world) => world.start().deps.sessionImages.link("an-image", "a-session"),
     { days: 91 },
   ],
-  [
-    "note of a bound image that does not exist",
-    "after an hour",
+  "note of a bound image that does not exist -> removed after an hour": [
     (world) => leave(world, "i_gone", { boundOn: iso(world) }),
     { hours: 1 },
   ],
-];
-for (const [row, removed, arrange, kept] of lost) {
-  test(`${row} -> removed ${removed}`, async () => {
+};
+for (const [title, [arrange, kept]] of Object.entries(lost)) {
+  test(title, async () => {
     const world = createWorld();
     await arrange(world);
     const count = () => world.storage.sessions.all().length + world.storage.sessionIds.all().length;
