@@ -22,34 +22,16 @@ const seedOwned = (...attempts: Parameters<typeof play>[2][]) => seedWorld({ own
 describe("the session resource", () => {
   test("contains the public fields of a record, and the owner for services only", () => {
     const record = newRecord(startOfTime, {
-      clientReferenceId: "an-order",
-      referenceImageId: "a-face",
-      decision: "accepted",
-      reasons: ["RealFace"],
-      clientName: "a-service",
-      owner: "alice",
-      threshold: 0.5,
-      clientDigest: "q83v",
+      ...{ clientReferenceId: "an-order", referenceImageId: "a-face", decision: "accepted", reasons: ["RealFace"] },
+      ...{ clientName: "a-service", owner: "alice", threshold: 0.5, clientDigest: "q83v" },
       settledOn: "2026-03-01T12:05:00.000Z",
     });
     const shown = {
-      sessionId: record.sessionId,
-      kind: "liveness",
-      deviceCorrelationId: "a-device",
-      clientReferenceId: "an-order",
-      apiVersion: "v1.2",
-      createdOn: "2026-03-01T12:00:00.000Z",
-      tokenExpiresOn: "2026-03-01T12:10:00.000Z",
-      expiresOn: "2026-03-03T12:00:00.000Z",
-      status: "NotStarted",
-      attempts: 0,
-      final: false,
-      decision: "accepted",
-      reasons: ["RealFace"],
-      revision: 0,
-      attemptsLeft: 3,
-      nextAction: "done",
-      referenceImageId: "a-face",
+      ...{ sessionId: record.sessionId, kind: "liveness", deviceCorrelationId: "a-device", apiVersion: "v1.2" },
+      ...{ clientReferenceId: "an-order", referenceImageId: "a-face" },
+      ...{ createdOn: "2026-03-01T12:00:00.000Z", tokenExpiresOn: "2026-03-01T12:10:00.000Z" },
+      ...{ expiresOn: "2026-03-03T12:00:00.000Z", status: "NotStarted", attempts: 0, attemptsLeft: 3 },
+      ...{ final: false, decision: "accepted", reasons: ["RealFace"], revision: 0, nextAction: "done" },
     };
     assert.deepEqual(sessionResource(record, { trusted: false }, startOfTime), shown);
     assert.deepEqual(sessionResource(record, { trusted: true }, startOfTime), { ...shown, owner: "alice" });
