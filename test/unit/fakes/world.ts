@@ -190,6 +190,15 @@ export function sessionAt({ service }: Stage): string {
   return service.live.keys().next().value ?? assert.fail("the service has no session");
 }
 
+/** Rows that contain the text, and all images, by table; only what there is. */
+export function tracesOf(world: World, text: string): Record<string, object[]> {
+  const found = Object.entries(world.everything() as Record<string, object[]>).map(([table, rows]) => [
+    table,
+    table === "images" ? rows : rows.filter((row) => JSON.stringify(row).includes(text)),
+  ]);
+  return Object.fromEntries(found.filter(([, rows]) => rows?.length));
+}
+
 /**
  * Asserts that storage contains no rows, images and bookmarks, besides the events that announce erasures and the time up to
  * which the lists across devices are complete.

@@ -3,8 +3,7 @@ import { describe } from "node:test";
 import { eraseUser } from "../../../src/liveness/retain/erase-user.ts";
 import { runTimer } from "../fakes/app.ts";
 import { expire, scenarios, testScenario, userScenarios } from "../fakes/kill-points.ts";
-import { tracesOf } from "../fakes/traces.ts";
-import { assertNothingLeft, type World } from "../fakes/world.ts";
+import { assertNothingLeft, tracesOf, type World } from "../fakes/world.ts";
 
 // The test of the same name in test/api/storage repeats the walk over Azurite, where it takes longer.
 

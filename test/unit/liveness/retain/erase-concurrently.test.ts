@@ -11,13 +11,13 @@ import { arranged, userScenarios } from "../../fakes/kill-points.ts";
 import { drainOnce } from "../../fakes/maintenance.ts";
 import { emptyWorld, interleavingsOf, testInterleavings } from "../../fakes/moments.ts";
 import { seedWorld } from "../../fakes/seed.ts";
-import { tracesOf } from "../../fakes/traces.ts";
 import {
   assertNothingStored,
   command,
   createWorld,
   type Process,
   sessionAt,
+  tracesOf,
   trusted,
   type World,
 } from "../../fakes/world.ts";

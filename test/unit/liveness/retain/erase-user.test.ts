@@ -5,8 +5,7 @@ import { eraseUser } from "../../../../src/liveness/retain/erase-user.ts";
 import { sweepItems } from "../../../../src/liveness/retain/sweep-items.ts";
 import { makeImage } from "../../../fixtures/images.ts";
 import { failOn } from "../../fakes/calls.ts";
-import { tracesOf } from "../../fakes/traces.ts";
-import { assertNothingStored, command, createWorld, trusted, type World } from "../../fakes/world.ts";
+import { assertNothingStored, command, createWorld, tracesOf, trusted, type World } from "../../fakes/world.ts";
 
 const user = "a-user";
 
