@@ -6,14 +6,8 @@ import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { runTimer } from "../fakes/app.ts";
 import { failedAttempt, play, realFace } from "../fakes/face-service.ts";
 import { testInterruptions } from "../fakes/moments.ts";
-import {
-  createReceiver,
-  deliveryRowsOf,
-  eventRowsOf,
-  failing,
-  listedEvents,
-  type Receiver,
-} from "../fakes/receiver.ts";
+import type { Receiver } from "../fakes/receiver.ts";
+import { createReceiver, deliveryRowsOf, eventRowsOf, failing, listedEvents } from "../fakes/receiver.ts";
 import { seedSession } from "../fakes/seed.ts";
 import { createWorld, type Process, sessionAt, trusted, type World } from "../fakes/world.ts";
 

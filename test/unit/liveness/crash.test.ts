@@ -7,26 +7,11 @@ import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { runTimer } from "../fakes/app.ts";
 import { play, realFace } from "../fakes/face-service.ts";
-import {
-  binding,
-  creating,
-  deleting,
-  erasing,
-  repeating,
-  type Scenario,
-  settling,
-  testScenario,
-} from "../fakes/kill-points.ts";
+import type { Scenario } from "../fakes/kill-points.ts";
+import { binding, creating, deleting, erasing, repeating, settling, testScenario } from "../fakes/kill-points.ts";
 import { emptyWorld, testInterleavings } from "../fakes/moments.ts";
-import {
-  assertNothingStored,
-  command,
-  createWorld,
-  type Process,
-  sessionAt,
-  trusted,
-  type World,
-} from "../fakes/world.ts";
+import type { Process, World } from "../fakes/world.ts";
+import { assertNothingStored, command, createWorld, sessionAt, trusted } from "../fakes/world.ts";
 
 const device = "a-device";
 /** The id of the first session at the service. */

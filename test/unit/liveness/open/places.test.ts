@@ -8,16 +8,8 @@ import { deleteSession } from "../../../../src/liveness/result/get-session.ts";
 import { failOn, type Hook, InjectedError } from "../../fakes/calls.ts";
 import { tokenOf } from "../../fakes/face-service.ts";
 import { testInterleavings } from "../../fakes/moments.ts";
-import {
-  assertNothingStored,
-  command,
-  createWorld,
-  type Process,
-  sessionAt,
-  startOfTime,
-  trusted,
-  type World,
-} from "../../fakes/world.ts";
+import type { Process, World } from "../../fakes/world.ts";
+import { assertNothingStored, command, createWorld, sessionAt, startOfTime, trusted } from "../../fakes/world.ts";
 
 const device = "a-device";
 const alice: Caller = { trusted: false, owner: "alice" };

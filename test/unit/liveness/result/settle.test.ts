@@ -3,12 +3,8 @@ import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import type { Attempt, SessionKind, SessionState } from "../../../../src/face/model.ts";
 import type { SessionRecord } from "../../../../src/liveness/model/session.ts";
-import {
-  type Observation,
-  type RecordContext,
-  recordResult,
-  settle,
-} from "../../../../src/liveness/result/record-result.ts";
+import type { Observation, RecordContext } from "../../../../src/liveness/result/record-result.ts";
+import { recordResult, settle } from "../../../../src/liveness/result/record-result.ts";
 import { play } from "../../fakes/face-service.ts";
 import { newRecord, seedWorld } from "../../fakes/seed.ts";
 import { startOfTime, type World } from "../../fakes/world.ts";

@@ -11,16 +11,8 @@ import { arranged, userScenarios } from "../../fakes/kill-points.ts";
 import { drainOnce } from "../../fakes/maintenance.ts";
 import { emptyWorld, interleavingsOf, testInterleavings } from "../../fakes/moments.ts";
 import { seedWorld } from "../../fakes/seed.ts";
-import {
-  assertNothingStored,
-  command,
-  createWorld,
-  type Process,
-  sessionAt,
-  tracesOf,
-  trusted,
-  type World,
-} from "../../fakes/world.ts";
+import type { Process, World } from "../../fakes/world.ts";
+import { assertNothingStored, command, createWorld, sessionAt, tracesOf, trusted } from "../../fakes/world.ts";
 
 type Operate = (process: Process, world: World) => Promise<unknown>;
 
