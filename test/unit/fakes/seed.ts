@@ -6,7 +6,7 @@ import { collectDueOn, sessionLifeMs } from "../../../src/liveness/retain/retent
 import { locationOf, type RecordLocation } from "../../../src/storage/rows/keys.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { type Outcome, play, realFace } from "./face-service.ts";
-import { createWorld, type Stage, trusted } from "./world.ts";
+import { createWorld, type Stage, trusted, type World } from "./world.ts";
 
 export interface Seed extends Partial<SessionRecord> {
   /** The verify image is uploaded with the creation and stored under its id. */
@@ -96,6 +96,13 @@ export async function seedWorld(seed: Seed = {}, ...attempts: Outcome[]) {
   const { record } = stored;
   for (const attempt of attempts) play(world.service, record.sessionId, attempt);
   return { world, stored, record, sessionId: record.sessionId };
+}
+
+/** The same when the session is due for collecting. */
+export async function dueWorld(...seed: Parameters<typeof seedWorld>): Promise<World> {
+  const { world } = await seedWorld(...seed);
+  world.advance({ minutes: 12 });
+  return world;
 }
 
 /** Creates a session with these attempts, and settles it. Default: one attempt with a real face. Returns its id. */

@@ -103,12 +103,8 @@ export function createStage(connect: (calls: Calls, now: Clock) => Connected): S
       rules: { requireClientDigest: false },
       policy: { allowDeviceSetInClient: false, confidenceFloor: 0, userIdKey: "a-key-for-user-ids-of-32-characters" },
       limits: {
-        creations: 10,
-        ownerCreations: 20,
-        ownerImages: 20,
-        windowSeconds: 600,
-        lockoutRejections: 5,
-        lockoutSeconds: 1800,
+        ...{ creations: 10, ownerCreations: 20, ownerImages: 20, windowSeconds: 600 },
+        ...{ lockoutRejections: 5, lockoutSeconds: 1800 },
       },
       retention: { sessionHours: 48, outcomeDays: 90 },
     };

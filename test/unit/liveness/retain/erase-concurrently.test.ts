@@ -10,19 +10,15 @@ import { failedAttempt, realFace } from "../../fakes/face-service.ts";
 import { arranged, userScenarios } from "../../fakes/kill-points.ts";
 import { drainOnce } from "../../fakes/maintenance.ts";
 import { emptyWorld, interleavingsOf, testInterleavings } from "../../fakes/moments.ts";
-import { seedWorld } from "../../fakes/seed.ts";
+import { dueWorld } from "../../fakes/seed.ts";
 import type { Process, World } from "../../fakes/world.ts";
 import { assertNothingStored, command, createWorld, sessionAt, tracesOf, trusted } from "../../fakes/world.ts";
 
 type Operate = (process: Process, world: World) => Promise<unknown>;
 
 /** A session owned by alice with two attempts, due for collecting. */
-async function dueSession(): Promise<World> {
-  const attempts = [failedAttempt(), realFace({ sessionImageId: "an-image" })];
-  const { world } = await seedWorld({ uploads: true, owner: "alice" }, ...attempts);
-  world.advance({ minutes: 12 });
-  return world;
-}
+const dueSession = () =>
+  dueWorld({ uploads: true, owner: "alice" }, failedAttempt(), realFace({ sessionImageId: "an-image" }));
 
 const kind = "livenessWithVerify";
 const collectAndPrune = { retention: { sessionHours: 0, outcomeDays: 90 } };

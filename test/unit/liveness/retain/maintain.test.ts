@@ -6,7 +6,7 @@ import { readPlace } from "../../../../src/storage/rows/keys.ts";
 import { failOn } from "../../fakes/calls.ts";
 import { failedAttempt, realFace } from "../../fakes/face-service.ts";
 import { runMaintenance as run } from "../../fakes/maintenance.ts";
-import { type Seed, seedWorld } from "../../fakes/seed.ts";
+import { dueWorld, type Seed, seedWorld } from "../../fakes/seed.ts";
 import { assertNothingStored, type World } from "../../fakes/world.ts";
 
 const none = { collected: 0, pruned: 0, purged: 0, abandoned: 0, failed: 0, left: 0 };
@@ -15,11 +15,7 @@ const dueEntries = (world: World) => world.tables.expiry.all().map(({ value: { p
 const callsService = (names: readonly string[]) => names.some((name) => name.startsWith("face."));
 
 /** A session with a result that is not recorded, due for collecting. */
-async function due(seed: Seed = {}) {
-  const { world } = await seedWorld(seed, failedAttempt(), realFace());
-  world.advance({ minutes: 12 });
-  return world;
-}
+const due = (seed: Seed = {}) => dueWorld(seed, failedAttempt(), realFace());
 
 /** A collected session, due for pruning. */
 async function duePrune(seed: Seed = {}, sessionHours = 48) {
