@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { test } from "node:test";
 import { failAt, type Hook, type Outcome, stopAt } from "./calls.ts";
 import { createWorld, type Process, type World } from "./world.ts";
@@ -44,20 +45,22 @@ export async function testInterruptions<T>(
  * Tests every interleaving of an operation with `act` of another process, which runs to its end before one call.
  *
  * @param title has `{}` in place of the call before which the other process acts.
- * @param check gets the world after both processes, the outcome of the operation and the call.
+ * @param check gets the world after both processes, the outcome of the operation, the result of `act` and the call.
  */
-export async function testInterleavings<T>(
+export async function testInterleavings<T, A>(
   title: string,
   arrange: Arrange,
   operate: Operation<T>,
-  act: (world: World) => Promise<unknown>,
-  check: (world: World, outcome: Outcome<T>, call: string) => Promise<void> | void,
+  act: (world: World) => Promise<A>,
+  check: (world: World, outcome: Outcome<T>, acted: A, call: string) => Promise<void> | void,
 ): Promise<void> {
   for (const { number, name } of await interleavingsOf(arrange, operate)) {
     test(title.replace("{}", name), async () => {
       const world = await arrange();
-      const process = world.start(interleave(number, () => act(world)));
-      await check(world, await process.attempt(() => operate(process, world)), name);
+      let acted: Promise<A> | undefined;
+      const process = world.start(interleave(number, () => (acted = act(world))));
+      const outcome = await process.attempt(() => operate(process, world));
+      await check(world, outcome, await (acted ?? assert.fail("the call was not made")), name);
     });
   }
 }

@@ -155,7 +155,7 @@ describe("eraseDevice during openSession", async () => {
   const create = ({ deps }: Process) => openSession(deps, command({ image: { bytes: makeImage() } }));
   const erase = (world: World) => eraseDevice(world.start().deps, device);
   const title = "erased {} -> either CreationConflict and no rows, or a complete session";
-  await testInterleavings(title, emptyWorld, create, erase, async (world, outcome, call) => {
+  await testInterleavings(title, emptyWorld, create, erase, async (world, outcome, _, call) => {
     if (call.endsWith(", sessionids.put")) {
       // The pointer is written in parallel with the commit. If it is written after the erasure, it alone is left, and the timer removes it.
       assert.deepEqual([world.tables.records.all(), world.tables.pointers.all().length], [[], 1]);

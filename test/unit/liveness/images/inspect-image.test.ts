@@ -30,14 +30,11 @@ describe("header of an image", () => {
     });
 
     test(`${type} of 36 to 4096 pixels a side -> accepted, other sizes refused`, () => {
-      for (const [width, height] of [
-        [36, 36],
-        [36, 4096],
-        [4096, 36],
-        [4096, 4096],
-      ] as const) {
-        const facts = inspectImage(makeImage({ type, width, height }));
-        assert.deepEqual([facts.width, facts.height], [width, height]);
+      for (const width of [36, 4096]) {
+        for (const height of [36, 4096]) {
+          const facts = inspectImage(makeImage({ type, width, height }));
+          assert.deepEqual([facts.width, facts.height], [width, height]);
+        }
       }
       for (const wrong of [0, 1, 35, 4097, 65_535]) {
         assert.throws(() => inspectImage(makeImage({ type, width: wrong, height: 200 })), refused, `width ${wrong}`);

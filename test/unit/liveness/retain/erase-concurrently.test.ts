@@ -84,8 +84,8 @@ for (const scenario of userScenarios) {
       earlier.set(world, new Set(world.service.live.keys()));
       return world;
     };
-    const title = "erased {} -> only a session that was created later is left, and the next erasure finds it";
     const eraseElsewhere = (world: World) => erase(world.start(), world);
+    const title = "erased {} -> only a session that was created later is left, and the next erasure finds it";
     await testInterleavings(title, arrange, operate, eraseElsewhere, async (world, outcome) => {
       const delivered = deliveredOf(outcome);
       const isNew = delivered !== undefined && !earlier.get(world)?.has(delivered);
@@ -94,16 +94,15 @@ for (const scenario of userScenarios) {
   });
 
   describe(`${scenario.what}, during eraseUser`, async () => {
-    const outcomes = new WeakMap<World, object>();
-    const operateElsewhere = async (world: World) => {
+    const operateElsewhere = (world: World) => {
       const other = world.start();
-      outcomes.set(world, await other.attempt(() => operate(other, world)));
+      return other.attempt(() => operate(other, world));
     };
     const arrange = () => arranged(scenario);
     const title = "{} -> the erasure removes it, or the next one";
-    await testInterleavings(title, arrange, erase, operateElsewhere, async (world, outcome) => {
+    await testInterleavings(title, arrange, erase, operateElsewhere, async (world, outcome, other) => {
       resultOf(outcome);
-      const delivered = deliveredOf(outcomes.get(world) ?? assert.fail());
+      const delivered = deliveredOf(other);
       await assertErasable(world, delivered, delivered !== undefined && world.service.live.has(delivered));
     });
   });
