@@ -3,7 +3,7 @@ import { describe } from "node:test";
 import { deleteSession } from "../../../src/liveness/result/get-session.ts";
 import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
-import { runTimer } from "../fakes/app.ts";
+import { runTimer, runTimerAfter } from "../fakes/app.ts";
 import { failedAttempt, play, realFace } from "../fakes/face-service.ts";
 import { testInterruptions } from "../fakes/moments.ts";
 import type { Receiver } from "../fakes/receiver.ts";
@@ -31,12 +31,7 @@ const operations = {
 };
 
 /** Runs the timer until the last retry. */
-async function outlast(world: World): Promise<void> {
-  for (const minutes of [2, 5, 6, 40, 150]) {
-    world.advance({ minutes });
-    await runTimer(world.start());
-  }
-}
+const outlast = (world: World) => runTimerAfter(world, ...[2, 5, 6, 40, 150].map((minutes) => ({ minutes })));
 
 /** Each recorded outcome has its events, each of them has arrived and is listed, and no other event has. */
 function assertAllArrived(world: World): void {
@@ -69,8 +64,7 @@ for (const [what, operate] of Object.entries<(process: Process, world: World) =>
       prepare,
       operate,
       async (world) => {
-        world.advance({ minutes: 2 });
-        await runTimer(world.start());
+        await runTimerAfter(world, { minutes: 2 });
         // Long before the token ends and the timer visits the session itself.
         const stored = eventRowsOf(world).map(({ id }) => id);
         if (operate !== runTimer) assert.deepEqual(listedEvents(world), stored);
@@ -98,8 +92,7 @@ describe("erasure of a device with events that are not delivered, interrupted an
   const prepare = async () => {
     const world = await arrange({}, 3);
     await settleSession(world.start().deps, trusted, sessionAt(world), {});
-    world.advance({ minutes: 1 });
-    await runTimer(world.start());
+    await runTimerAfter(world, { minutes: 1 });
     return world;
   };
   const erase = ({ deps }: Process) => eraseDevice(deps, "a-device");

@@ -6,7 +6,7 @@ import { redeliver } from "../../../src/events/redeliver.ts";
 import type { Sessions } from "../../../src/liveness/model/sessions.ts";
 import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
-import { runTimer } from "../fakes/app.ts";
+import { runTimer, runTimerAfter } from "../fakes/app.ts";
 import type { Hook } from "../fakes/calls.ts";
 import { failedAttempt, play, realFace } from "../fakes/face-service.ts";
 import { createReceiver, deliveryRowsOf, eventRowsOf, failing, listedEvents } from "../fakes/receiver.ts";
@@ -14,13 +14,6 @@ import { seedSession, seedSettled } from "../fakes/seed.ts";
 import { createWorld, type Process, trusted, type World } from "../fakes/world.ts";
 
 const day = { ttlSeconds: 86_400 };
-
-async function later(world: World, ...minutes: number[]): Promise<void> {
-  for (const one of minutes) {
-    world.advance({ minutes: one });
-    await runTimer(world.start());
-  }
-}
 
 const listedOutcomes = ({ storage }: World) =>
   storage.outcomes.all().flatMap(({ sessionId, decision, revision }) => (sessionId ? [[decision, revision]] : []));
@@ -39,7 +32,7 @@ describe("the timer and an erasure", () => {
       return undefined;
     });
     await runTimer(process);
-    await later(world, 12, 30);
+    await runTimerAfter(world, { minutes: 12 }, { minutes: 30 });
     assert.equal(/a-device|a-user/.test(JSON.stringify(world.everything())), false);
   });
 
@@ -55,7 +48,7 @@ describe("the timer and an erasure", () => {
     const deliveredFrom = world.now() + 5 * 60_000;
     world.targets.push(createReceiver(erase));
     await seedSettled(world, day);
-    await later(world, 2, 5);
+    await runTimerAfter(world, { minutes: 2 }, { minutes: 5 });
     assert.ok(isErased);
     assert.equal(JSON.stringify(deliveryRowsOf(world)).includes("a-device"), false);
   });
@@ -64,7 +57,7 @@ describe("the timer and an erasure", () => {
     const world = createWorld();
     world.targets.push(createReceiver(() => failing));
     await seedSettled(world, day);
-    await later(world, 2);
+    await runTimerAfter(world, { minutes: 2 });
     const { outbox, eventIndex, now } = world.start().deps;
     const ref = (await eventIndex.find(String(eventRowsOf(world)[0]?.id))) ?? assert.fail();
     const event = (await outbox.get(ref)) ?? assert.fail();
@@ -98,7 +91,7 @@ describe("an outcome that is recorded while another request or run works", () =>
     };
     const deps = { ...process.deps, sessions: { ...sessions, update } };
     await settleSession(deps, trusted, record.sessionId, {});
-    await later(world, 2, 6, 40);
+    await runTimerAfter(world, { minutes: 2 }, { minutes: 6 }, { minutes: 40 });
     const stored = eventRowsOf(world).map(({ data }) => JSON.parse(String(data)).revision);
     assert.deepEqual(stored.toSorted(), [1, 2]);
     assert.deepEqual(new Set(receiver.received.map(({ data }) => data.revision)), new Set([1, 2]));
@@ -120,12 +113,11 @@ describe("an outcome that is recorded while another request or run works", () =>
     await reached.promise;
     world.advance({ seconds: 1 });
     await seedSettled(world, { ...day, deviceCorrelationId: "quick" });
-    world.advance({ seconds: 1 });
-    await runTimer(world.start());
+    await runTimerAfter(world, { seconds: 1 });
     const first = await readEventPage(world.start().deps, { top: 50 });
     gate.resolve();
     await settling;
-    await later(world, 5, 5);
+    await runTimerAfter(world, { minutes: 5 }, { minutes: 5 });
     const rest = await readEventPage(world.start().deps, { top: 50, after: first.after });
     assert.equal(first.events.length + rest.events.length, 2);
   });
@@ -136,7 +128,7 @@ describe("an outcome that is recorded while another request or run works", () =>
     world.targets.push(receiver);
     const sessionId = await seedSettled(world, { setInClient: true, ...day });
     await settleSession(world.start().deps, trusted, sessionId, { deviceCorrelationId: "a-device" });
-    await later(world, 5);
+    await runTimerAfter(world, { minutes: 5 });
     const devices = receiver.received.map(({ data }) => `${data.revision}: ${data.deviceCorrelationId}`);
     assert.deepEqual(devices, ["1: undefined", "2: a-device"]);
     assert.deepEqual(listedOutcomes(world), [["accepted", 2]]);
@@ -151,7 +143,7 @@ describe("a further attempt after a decision, with a finding of abuse", () => {
     const world = createWorld();
     world.targets.push(createReceiver(() => failing));
     const sessionId = await seedSettled(world, { ...day, uploads: true });
-    await later(world, 2);
+    await runTimerAfter(world, { minutes: 2 });
     const abuseMonitoringResult = { isAbuseDetected: true, otherFlaggedSessions: [] };
     play(world.service, sessionId, { ...realFace(), abuseMonitoringResult });
     world.advance({ hours: 24, minutes: 3 });
@@ -192,7 +184,7 @@ test("outcome that is not final, receiver that always fails -> eight retries for
   world.targets.push(createReceiver(() => failing));
   await seedSettled(world, {}, failedAttempt());
   const attemptsAfter = async (hours: number) => {
-    for (let minutes = 0; minutes < hours * 60; minutes += 5) await later(world, 5);
+    for (let minutes = 0; minutes < hours * 60; minutes += 5) await runTimerAfter(world, { minutes: 5 });
     return eventRowsOf(world).map((row) => row.attempts);
   };
   // The sixth retry follows after 32 hours: a second entry of the event would use up the others in the same time.

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
-import { runTimer } from "../fakes/app.ts";
+import { runTimer, runTimerAfter } from "../fakes/app.ts";
 import { play, realFace } from "../fakes/face-service.ts";
 import { testInterleavings, testInterruptions } from "../fakes/moments.ts";
 import { createReceiver, failing } from "../fakes/receiver.ts";
@@ -63,11 +63,9 @@ describe("the time to which the lists are complete", () => {
       name === "sessions.transact" && when === "before" ? "stop" : undefined,
     );
     await stopped.attempt((deps) => settleSession(deps, trusted, record.sessionId, {}));
-    world.advance({ minutes: 5 });
-    await runTimer(world.start());
+    await runTimerAfter(world, { minutes: 5 });
     assert.equal(await completeTo(world), iso(begin));
-    world.advance({ minutes: 6 });
-    await runTimer(world.start());
+    await runTimerAfter(world, { minutes: 6 });
     assert.equal(await completeTo(world), iso(world.now() - 60_000));
   });
 
@@ -75,8 +73,7 @@ describe("the time to which the lists are complete", () => {
     const world = createWorld();
     world.targets.push(createReceiver(() => failing));
     await seedSettled(world);
-    world.advance({ minutes: 1 });
-    await runTimer(world.start());
+    await runTimerAfter(world, { minutes: 1 });
     assert.equal(await completeTo(world), iso(world.now() - 60_000));
   });
 });
@@ -112,10 +109,7 @@ describe("lists without a time, as after an update or when an operator has remov
   });
 
   await testInterruptions("the next runs complete them", earlier, runTimer, async (world) => {
-    for (let run = 0; run < 3; run += 1) {
-      world.advance({ minutes: 5 });
-      await runTimer(world.start());
-    }
+    await runTimerAfter(world, ...Array(3).fill({ minutes: 5 }));
     assert.deepEqual(listed(world), sessionsOf(world));
     assert.equal(await completeTo(world), iso(world.now() - 60_000));
   });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { DeliveryResult } from "../../../src/events/delivery-target.ts";
 import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
-import { runTimer } from "../fakes/app.ts";
+import { runTimer, runTimerAfter } from "../fakes/app.ts";
 import { createReceiver, deliveryRowsOf, eventRowsOf, failing, type Receiver } from "../fakes/receiver.ts";
 import { seedSettled } from "../fakes/seed.ts";
 import { createWorld, type World } from "../fakes/world.ts";
@@ -87,11 +87,9 @@ describe("retries", () => {
       world.advance({ seconds: 61 });
       await seedSettled(world, day);
     }
-    world.advance({ minutes: 6 });
-    await runTimer(world.start());
+    await runTimerAfter(world, { minutes: 6 });
     const before = receiver.tries();
-    world.advance({ minutes: 1 });
-    await runTimer(world.start());
+    await runTimerAfter(world, { minutes: 1 });
     assert.ok(before - 40 <= 10 + 16, `${before - 40} tries in one run`);
     assert.equal(receiver.tries(), before, "none is due before its next delay");
     const causes = eventRowsOf(world).map(({ deliveries }) => JSON.parse(String(deliveries)).receiver?.cause);
@@ -101,8 +99,7 @@ describe("retries", () => {
   test("event erased before its retry -> not delivered, and no entry is left", async () => {
     const receiver = createReceiver((nth) => (nth === 1 ? failing : { outcome: "delivered" }));
     const world = await settled(receiver);
-    world.advance({ minutes: 2 });
-    await runTimer(world.start());
+    await runTimerAfter(world, { minutes: 2 });
     await eraseDevice(world.start().deps, "a-device");
     const [row, ...others] = deliveryRowsOf(world);
     assert.deepEqual([String(row?.partition).slice(0, 7), others], ["!event_", []]);

@@ -7,7 +7,7 @@ import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { eraseUser } from "../../../src/liveness/retain/erase-user.ts";
 import { makeImage } from "../../fixtures/images.ts";
-import { runTimer } from "./app.ts";
+import { runTimer, runTimerAfter } from "./app.ts";
 import type { Hook, Moment, Outcome } from "./calls.ts";
 import { failedAttempt, play, realFace } from "./face-service.ts";
 import { testInterruptions } from "./moments.ts";
@@ -152,10 +152,7 @@ export const userScenarios: Scenario[] = [
     isTimer: true,
     async arrange(stage: Stage) {
       await someOfUser(stage);
-      for (const time of earlier) {
-        stage.advance(time);
-        await runTimer(stage.start());
-      }
+      await runTimerAfter(stage, ...earlier);
       stage.advance([{ hours: 1 }, { hours: 50 }, { days: 91 }][earlier.length] ?? {});
     },
     operate: (deps: Process["deps"], stage: Stage) => runTimer({ ...stage.start(), deps }),

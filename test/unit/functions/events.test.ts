@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { runTimer, send, user } from "../fakes/app.ts";
+import { runTimer, runTimerAfter, send, user } from "../fakes/app.ts";
 import { createReceiver, eventRowsOf, failing } from "../fakes/receiver.ts";
 import { seedSettled } from "../fakes/seed.ts";
 import { createWorld, type World } from "../fakes/world.ts";
@@ -41,8 +41,7 @@ describe("GET api/events", () => {
     const after = pages.at(-1)?.after ?? assert.fail();
     assert.deepEqual((await list(world, `?after=${after}`)).value, []);
     const later = await seedSettled(world);
-    world.advance({ minutes: 2 });
-    await runTimer(world.start());
+    await runTimerAfter(world, { minutes: 2 });
     assert.deepEqual(sessionsOf(await list(world, `?after=${after}`)), [later]);
   });
 
@@ -68,8 +67,7 @@ describe("redelivery and tests of receivers", () => {
     }
     const received = receiver.received.map((event) => event.id);
     assert.deepEqual(received, [id, id]);
-    world.advance({ hours: 1 });
-    await runTimer(world.start());
+    await runTimerAfter(world, { hours: 1 });
     assert.equal(receiver.tries(), 3, "the timer does not deliver it once more");
   });
 

@@ -5,7 +5,7 @@ import { deleteSession } from "../../../src/liveness/result/get-session.ts";
 import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { makeImage } from "../../fixtures/images.ts";
-import { runTimer } from "../fakes/app.ts";
+import { runTimerAfter } from "../fakes/app.ts";
 import { play, realFace } from "../fakes/face-service.ts";
 import type { Scenario } from "../fakes/kill-points.ts";
 import { binding, creating, deleting, erasing, repeating, settling, testScenario } from "../fakes/kill-points.ts";
@@ -22,10 +22,7 @@ const again = <T>({ operate }: Scenario<T>, world: World) => operate(world.start
 
 /** Runs the timer until the longest retention has ended. */
 async function outlive(world: World): Promise<void> {
-  for (const time of [{ hours: 1 }, { hours: 50 }, { days: 91 }]) {
-    world.advance(time);
-    for (let run = 0; run < 2; run += 1) await runTimer(world.start());
-  }
+  await runTimerAfter(world, { hours: 1 }, {}, { hours: 50 }, {}, { days: 91 }, {});
   // The service deletes sessions by itself after 48 hours.
   world.service.live.clear();
 }
@@ -112,8 +109,7 @@ describe("binding a session to its device, interrupted and repeated", async () =
     assert.deepEqual(guard?.recent, [record.createdOn], "the guard counts the session once");
     await eraseDevice(world.start().deps, device);
     // The interrupted request has left an entry for its event, which was not recorded.
-    world.advance({ minutes: 11 });
-    await runTimer(world.start());
+    await runTimerAfter(world, { minutes: 11 });
     assertNothingIsLeft(world);
   });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { eraseUser } from "../../../src/liveness/retain/erase-user.ts";
-import { runTimer } from "../fakes/app.ts";
+import { runTimerAfter } from "../fakes/app.ts";
 import { expire, scenarios, testScenario, userScenarios } from "../fakes/kill-points.ts";
 import { assertNothingLeft, tracesOf, type World } from "../fakes/world.ts";
 
@@ -27,8 +27,7 @@ async function assertErased(world: World): Promise<void> {
   assert.deepEqual(others, {});
   for (const row of [...sessions, ...expiry]) assert.equal("sessionId" in row || "session" in row, false);
   for (let days = 0; days < 3 && Object.keys(tracesOf(world, user)).length > 0; days += 1) {
-    world.advance({ days: 1 });
-    await runTimer(world.start());
+    await runTimerAfter(world, { days: 1 });
   }
   assert.deepEqual(tracesOf(world, user), {});
 }

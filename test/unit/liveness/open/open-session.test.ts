@@ -7,7 +7,7 @@ import type { Caller } from "../../../../src/liveness/model/caller.ts";
 import { openSession } from "../../../../src/liveness/open/open-session.ts";
 import { writePlace } from "../../../../src/storage/rows/keys.ts";
 import { makeImage } from "../../../fixtures/images.ts";
-import { runTimer } from "../../fakes/app.ts";
+import { runTimerAfter } from "../../fakes/app.ts";
 import { failAt, type Hook, InjectedError, type Moment } from "../../fakes/calls.ts";
 import { tokenOf } from "../../fakes/face-service.ts";
 import { assertNothingStored, command, createWorld, trusted, type World } from "../../fakes/world.ts";
@@ -189,12 +189,7 @@ const upload = (world: World, hook: Hook) => openSession(world.start(hook).deps,
 const isCommit = ({ name, nth }: Moment) => name === "sessions.transact" && nth === 2;
 
 /** Runs the timer when collecting, pruning and purging are due. */
-async function letTimePass(world: World): Promise<void> {
-  for (const time of [{ minutes: 12 }, { days: 2 }, { days: 90 }]) {
-    world.advance(time);
-    await runTimer(world.start());
-  }
-}
+const letTimePass = (world: World) => runTimerAfter(world, { minutes: 12 }, { days: 2 }, { days: 90 });
 
 test("openSession refused by the service, cleaning up fails too -> throws the refusal, and the timer removes the rest", async () => {
   const refusal = new ApiError(503, "ServerBusy", "Busy.");

@@ -4,7 +4,7 @@ import type { Caller } from "../../../../src/liveness/model/caller.ts";
 import { deleteSession, getSession } from "../../../../src/liveness/result/get-session.ts";
 import { readStoredEntries } from "../../../../src/liveness/result/history.ts";
 import { type ClientReport, settleSession } from "../../../../src/liveness/result/settle-session.ts";
-import { runTimer } from "../../fakes/app.ts";
+import { runTimerAfter } from "../../fakes/app.ts";
 import { resultOf } from "../../fakes/calls.ts";
 import { failedAttempt, realFace } from "../../fakes/face-service.ts";
 import { testInterleavings } from "../../fakes/moments.ts";
@@ -31,8 +31,7 @@ async function assertWhole(world: World, device: string): Promise<void> {
   const partitions = new Set(world.storage.sessions.all().map(({ partitionKey }) => partitionKey));
   assert.deepEqual([...partitions], [device]);
   assert.equal(world.tables.entries.all().length, 1);
-  world.advance({ days: 400 });
-  for (let run = 0; run < 2; run += 1) await runTimer(world.start());
+  await runTimerAfter(world, { days: 400 }, {});
   assertNothingStored(world);
 }
 
