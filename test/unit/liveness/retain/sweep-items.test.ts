@@ -4,11 +4,12 @@ import { inspectImage } from "../../../../src/liveness/images/inspect-image.ts";
 import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
 import { type SweepItemsDeps, sweepItems } from "../../../../src/liveness/retain/sweep-items.ts";
 import { makeImage } from "../../../fixtures/images.ts";
-import { failOn, type Hook, InjectedError, stopAt } from "../../fakes/calls.ts";
+import { failOn, type Hook, InjectedError } from "../../fakes/calls.ts";
 import { realFace } from "../../fakes/face-service.ts";
 import { runMaintenance } from "../../fakes/maintenance.ts";
+import { testInterruptions } from "../../fakes/moments.ts";
 import { seedSession, seedWorld } from "../../fakes/seed.ts";
-import { assertNothingStored, createWorld, trusted, type World } from "../../fakes/world.ts";
+import { assertNothingStored, createWorld, type Process, trusted, type World } from "../../fakes/world.ts";
 
 type Time = Parameters<World["advance"]>[0];
 /** Values of a guard that counts nothing. */
@@ -184,7 +185,7 @@ describe("session without an expiry row", () => {
   });
 });
 
-describe("sweepItems", () => {
+describe("sweepItems", async () => {
   test("every six hours within the outcome retention of a session -> keeps all its rows", async () => {
     const { world, sessionId } = await seedWorld({ owner: "alice" }, realFace({ sessionImageId: "an-image" }));
     await settleSession(world.start().deps, trusted, sessionId, {});
@@ -222,13 +223,7 @@ describe("sweepItems", () => {
   test("unremovable and unreadable row -> reports both and removes the others", async () => {
     const world = many(3);
     leave(world, "g", { recent: "no JSON", rejectionsInARow: 0 }, "broken");
-    let calls = 0;
-    const failing: Hook = ({ name, when }) => {
-      if (name !== "sessions.remove" || when !== "before") return undefined;
-      calls += 1;
-      return calls === 2 ? new InjectedError("injected") : undefined;
-    };
-    const { swept, failures } = await sweep(world, {}, failing);
+    const { swept, failures } = await sweep(world, {}, failOn("sessions.remove", "before", 2));
     assert.deepEqual([swept, failures.length], [2, 2]);
     assert.ok(failures.every(({ collection, key }) => collection === "sessions" && key === "g"));
     assert.ok(failures.some(({ cause }) => cause instanceof InjectedError));
@@ -258,17 +253,11 @@ describe("sweepItems", () => {
     assert.deepEqual([(await sweep(world)).swept, rowsOf(world)], [0, ["x_1"]]);
   });
 
-  test("stopped before or after any call -> the next run removes everything", async () => {
-    const { names } = await sweep(many(4));
-    for (let call = 1; call <= names.length; call += 1) {
-      for (const when of ["before", "after"] as const) {
-        const world = many(4);
-        const deadline = world.now() + 60_000;
-        const process = world.start(stopAt(call, when));
-        await process.attempt((deps) => sweepItems({ ...deps, onFailure: () => assert.fail() }, deadline));
-        await sweep(world);
-        assertNothingStored(world, `${when} call ${call}`);
-      }
-    }
+  const sweepOnce = ({ deps }: Process, world: World) =>
+    sweepItems({ ...deps, onFailure: () => undefined }, world.now() + 60_000);
+  const fourGuards = async () => many(4);
+  await testInterruptions("the next run removes everything", fourGuards, sweepOnce, async (world) => {
+    await sweep(world);
+    assertNothingStored(world);
   });
 });
