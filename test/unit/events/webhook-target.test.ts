@@ -18,23 +18,20 @@ async function startReceiver(t: TestContext, answer: RequestListener) {
   return { received: requests, url: `${origin}/hook?code=hidden-code` };
 }
 
-type TargetOptions = Partial<Omit<WebhookTargetOptions, "endpoint">> & { endpoint?: Partial<WebhookEndpoint> };
+type TargetOptions = Partial<Omit<WebhookTargetOptions, "endpoint" | "states">> & {
+  endpoint?: Partial<WebhookEndpoint>;
+  states?: Partial<Parameters<typeof createEndpointSwitch>[0]>;
+};
 
-function targetOf(url: string, options: TargetOptions = {}) {
+function targetOf(url: string, { endpoint, states, ...options }: TargetOptions = {}) {
   const disabled: DisabledEndpoint[] = [];
-  const states = {
-    disabled: async () => disabled,
-    async disable(endpoint: DisabledEndpoint) {
-      disabled.push(endpoint);
-    },
-  };
+  const stored = { disabled: async () => disabled, disable: async (one: DisabledEndpoint) => void disabled.push(one) };
   const now = () => nowMs;
-  const endpoint = { name: "crm", url, secrets: secrets.slice(0, 1), ...options.endpoint };
   const target = createWebhookTarget({
-    ...{ source: "an-app", allowsPrivateAddresses: true, states: createEndpointSwitch(states, now), now },
-    timeoutMs: 500,
+    ...{ source: "an-app", allowsPrivateAddresses: true, now, timeoutMs: 500 },
     ...options,
-    endpoint,
+    states: createEndpointSwitch({ ...stored, ...states }, now),
+    endpoint: { name: "crm", url, secrets: secrets.slice(0, 1), ...endpoint },
   });
   return { target, disabled };
 }
@@ -89,8 +86,7 @@ describe("results", () => {
     assert.deepEqual(await target.deliver(decided), { outcome: "gone" });
     assert.deepEqual(await target.deliver(decided), { outcome: "gone" });
     assert.equal(received.length, 1);
-    const states = { disabled: async () => disabled, disable: async () => undefined };
-    const shared = { states: createEndpointSwitch(states, () => nowMs) };
+    const shared = { states: { disabled: async () => disabled } };
     assert.deepEqual(await targetOf(url, shared).target.deliver(decided), { outcome: "gone" });
     assert.equal(received.length, 1);
     await targetOf(url, { ...shared, endpoint: { secrets } }).target.deliver(decided);
@@ -136,16 +132,14 @@ describe("results", () => {
 
   test("states cannot be read -> retry, nothing is sent", async (t) => {
     const { received, url } = await startReceiver(t, status(204));
-    const states = { disabled: () => Promise.reject(new Error("hidden")), disable: async () => undefined };
-    const { target } = targetOf(url, { states: createEndpointSwitch(states, () => nowMs) });
+    const { target } = targetOf(url, { states: { disabled: () => Promise.reject(new Error("hidden")) } });
     assert.deepEqual(await target.deliver(decided), { outcome: "retry", cause: "StatesUnavailable" });
     assert.equal(received.length, 0);
   });
 
   test("410 while the state cannot be written -> gone", async (t) => {
     const { url } = await startReceiver(t, status(410));
-    const states = { disabled: async () => [], disable: () => Promise.reject(new Error("hidden")) };
-    const { target } = targetOf(url, { states: createEndpointSwitch(states, () => nowMs) });
+    const { target } = targetOf(url, { states: { disable: () => Promise.reject(new Error("hidden")) } });
     assert.deepEqual(await target.deliver(decided), { outcome: "gone" });
   });
 
