@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { openSession } from "../../../../src/liveness/open/open-session.ts";
 import { eraseUser } from "../../../../src/liveness/retain/erase-user.ts";
-import { sweepItems } from "../../../../src/liveness/retain/sweep-items.ts";
 import { makeImage } from "../../../fixtures/images.ts";
 import { failOn } from "../../fakes/calls.ts";
 import { assertNothingStored, command, createWorld, tracesOf, trusted, type World } from "../../fakes/world.ts";
@@ -94,43 +93,5 @@ describe("eraseUser", () => {
     await eraseUser(world.start().deps, user);
     await open(world);
     assert.equal(world.tables.guards.all()[0]?.value.recent.length, 1);
-  });
-});
-
-describe("entries that nothing else removes", () => {
-  async function sweep(world: World) {
-    const failures: unknown[] = [];
-    const { deps } = world.start();
-    const onFailure = (failure: unknown) => failures.push(failure);
-    return { ...(await sweepItems({ ...deps, onFailure }, world.now() + 60_000)), failures };
-  }
-
-  test("without a session -> removed a day after the outcome retention", async () => {
-    const world = createWorld();
-    const { users } = world.start().deps;
-    const createdOn = new Date(world.now()).toISOString();
-    await users.put(user, { creationId: "c", createdOn, place: "a-device/k_c" as never });
-    world.advance({ days: 91 });
-    assert.deepEqual(await sweep(world), { swept: 0, scheduled: 0, failures: [] });
-    assert.equal(world.storage.users.all().length, 1);
-    world.advance({ seconds: 1 });
-    assert.deepEqual(await sweep(world), { swept: 1, scheduled: 0, failures: [] });
-    assert.deepEqual(world.storage.users.all(), []);
-  });
-
-  test("a row with another key -> reported and kept", async () => {
-    const world = createWorld();
-    world.storage.users.put({ partitionKey: user, rowKey: "x" });
-    world.advance({ days: 4000 });
-    const { swept, failures } = await sweep(world);
-    assert.deepEqual([swept, failures.length, world.storage.users.all().length], [0, 1, 1]);
-  });
-
-  test("of a session that is kept -> kept as long as the session", async () => {
-    const world = createWorld();
-    await open(world);
-    world.advance({ days: 90 });
-    assert.deepEqual((await sweep(world)).failures, []);
-    assert.equal(world.storage.users.all().length, 1);
   });
 });

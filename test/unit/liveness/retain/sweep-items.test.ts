@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { inspectImage } from "../../../../src/liveness/images/inspect-image.ts";
+import type { Place } from "../../../../src/liveness/model/references.ts";
+import { openSession } from "../../../../src/liveness/open/open-session.ts";
 import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
 import { type SweepItemsDeps, sweepItems } from "../../../../src/liveness/retain/sweep-items.ts";
 import { makeImage } from "../../../fixtures/images.ts";
@@ -9,7 +11,7 @@ import { realFace } from "../../fakes/face-service.ts";
 import { runMaintenance } from "../../fakes/maintenance.ts";
 import { testInterruptions } from "../../fakes/moments.ts";
 import { seedSession, seedWorld } from "../../fakes/seed.ts";
-import { assertNothingStored, createWorld, type Process, trusted, type World } from "../../fakes/world.ts";
+import { assertNothingStored, command, createWorld, type Process, trusted, type World } from "../../fakes/world.ts";
 
 type Time = Parameters<World["advance"]>[0];
 /** Values of a guard that counts nothing. */
@@ -65,6 +67,11 @@ const lost: Record<string, [arrange: (world: World) => unknown, kept: Time]> = {
     (world) => world.start().deps.sessionImages.link("an-image", "a-session"),
     { days: 91 },
   ],
+  "entry of a user without a session -> removed a day after the outcome retention": [
+    (world) =>
+      world.start().deps.users.put("u", { creationId: "c", createdOn: iso(world), place: "a-device/k_c" as Place }),
+    { days: 91 },
+  ],
   "note of a bound image that does not exist -> removed after an hour": [
     (world) => leave(world, "i_gone", { boundOn: iso(world) }),
     { hours: 1 },
@@ -74,7 +81,8 @@ for (const [title, [arrange, kept]] of Object.entries(lost)) {
   test(title, async () => {
     const world = createWorld();
     await arrange(world);
-    const count = () => world.storage.sessions.all().length + world.storage.sessionIds.all().length;
+    const { sessions, sessionIds, users } = world.storage;
+    const count = () => [sessions, sessionIds, users].flatMap((table) => table.all()).length;
     const before = count();
     world.advance(kept);
     assert.deepEqual([(await sweep(world)).swept, count()], [0, before], "kept until then");
@@ -251,6 +259,22 @@ describe("sweepItems", async () => {
     leave(world, "x_1", {});
     world.advance({ days: 4000 });
     assert.deepEqual([(await sweep(world)).swept, rowsOf(world)], [0, ["x_1"]]);
+  });
+
+  test("entry of a user with another key -> reported and kept", async () => {
+    const world = createWorld();
+    world.storage.users.put({ partitionKey: "a-user", rowKey: "x" });
+    world.advance({ days: 4000 });
+    const { swept, failures } = await sweep(world);
+    assert.deepEqual([swept, failures.length, world.storage.users.all().length], [0, 1, 1]);
+  });
+
+  test("entry of a user's session that is kept -> kept as long as the session", async () => {
+    const world = createWorld();
+    await openSession(world.start().deps, command({ request: { userCorrelationId: "a-user" } }));
+    world.advance({ days: 90 });
+    assert.deepEqual((await sweep(world)).failures, []);
+    assert.equal(world.storage.users.all().length, 1);
   });
 
   const sweepOnce = ({ deps }: Process, world: World) =>
