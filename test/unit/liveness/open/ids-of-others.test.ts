@@ -109,29 +109,18 @@ async function listed(world: World, caller: Caller) {
 const idsOf = (items: { sessionId: string }[]) => items.map(({ sessionId }) => sessionId);
 
 describe("creations of a principal that name another's user id", () => {
-  test("are limited as all its creations: an entry is written only for those that are admitted", async () => {
+  test("are limited as all its creations, use up no places of others, and neither change nor hide what the user sees", async () => {
     const world = createWorld();
-    const { limits } = world.start().deps;
-    assert.equal((await fill(world, mallory)).length, limits.ownerCreations);
-    assert.equal(world.storage.users.all().length, limits.ownerCreations);
-  });
-
-  test("use up no places of the user, of its devices or of services, and lock nothing", async () => {
-    const world = createWorld();
-    await fill(world, mallory);
-    await open(world, alice, "alices-device");
-    await open(world, trusted, "alices-device");
-  });
-
-  test("neither change nor hide what the user sees; pages are filled with own sessions", async () => {
-    const world = createWorld();
+    const { limits, users } = world.start().deps;
     const first = await open(world, alice, "alices-device");
     const strange = await fill(world, mallory);
+    assert.equal(strange.length, limits.ownerCreations);
+    assert.equal(world.storage.users.all().length, 1 + limits.ownerCreations, "entries of admitted creations only");
     const second = await open(world, alice, "alices-device");
+    await open(world, trusted, "alices-device");
     assert.deepEqual(idsOf(await listed(world, alice)), [second, first]);
-    const { users } = world.start().deps;
     const { items } = await users.page(victim, { top: 2, owner: "alice" });
-    assert.equal(items.length, 2);
+    assert.equal(items.length, 2, "pages are filled with own sessions");
     assert.deepEqual(idsOf(await listed(world, mallory)), strange.toReversed());
   });
 
