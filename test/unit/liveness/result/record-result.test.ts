@@ -19,17 +19,13 @@ const entriesOf = (world: World) =>
     outcome: entry.error?.code ?? entry.result?.livenessDecision,
   }));
 
-/** Runs `act` just before the first call of that name. */
-function beforeFirst(name: string, act: () => void): Hook {
-  let isDone = false;
-  return (moment) => {
-    if (moment.name === name && moment.when === "before" && !isDone) {
-      isDone = true;
-      act();
-    }
+/** Runs `act` just before the first write of the record. */
+const beforeWrite =
+  (act: () => void): Hook =>
+  ({ name, nth, when }) => {
+    if (name === "sessions.transact" && nth === 1 && when === "before") act();
     return undefined;
   };
-}
 
 /** Another process changes the record with one write. */
 function recordElsewhere(world: World, stored: StoredSession, change: object): void {
@@ -147,7 +143,7 @@ describe("recordResult with a concurrent write", () => {
     const { world, ...seeded } = await seedWorld({}, realFace());
     const stored = { ...seeded.stored, prunedOn: "2026-03-01T12:00:00.000Z" };
     const swap = () => recordElsewhere(world, stored, { reasons: ["ClientDigestMismatch"], clientDigest: "another" });
-    const { calls, deps } = world.start(beforeFirst("sessions.transact", swap));
+    const { calls, deps } = world.start(beforeWrite(swap));
     const recorded = await recordResult(deps, stored);
     // Reads the record again, and the guard because the decision differs.
     const again = ["sessions.get", "sessions.get", "sessions.transact"];
@@ -168,7 +164,7 @@ describe("recordResult with a concurrent write", () => {
         play(world.service, sessionId, realFace());
         recordElsewhere(world, stored, { attempts: 2, final: true, decision: "accepted", reasons: ["RealFace"] });
       };
-      const { deps } = world.start(beforeFirst("sessions.transact", recordMore));
+      const { deps } = world.start(beforeWrite(recordMore));
       const { record } = (await recordResult(deps, stored, occasion)).stored;
       assert.deepEqual(record, world.record());
       assert.deepEqual({ ...record, ...expected }, record);

@@ -201,66 +201,53 @@ const story = fc.record({
   events: fc.array(event, { maxLength: 12 }),
 });
 
-/** Plays the events, and passes each record with its predecessor to `check`. */
-async function playStory(
-  { kind, held, events }: typeof story extends fc.Arbitrary<infer Story> ? Story : never,
-  check: (before: SessionRecord, after: SessionRecord, world: World) => void,
-): Promise<void> {
-  const { world, sessionId } = await seedWorld({ kind, ...(held && { referenceImageHash: "aa" }), threshold: 0.5 });
-  const { deps } = world.start();
-  let returning: ReturnType<typeof world.service.live.get>;
-  for (const happening of events) {
-    if ("attempt" in happening && world.service.live.has(sessionId)) play(world.service, sessionId, happening.attempt);
-    if ("minutes" in happening) world.advance({ minutes: happening.minutes });
-    if ("forgetsOnce" in happening) {
-      if (happening.forgetsOnce) returning = world.service.live.get(sessionId);
-      world.service.live.delete(sessionId);
+/** Plays stories, and passes each record with its predecessor to `check`. */
+function testStories(title: string, check: (before: SessionRecord, after: SessionRecord, world: World) => void): void {
+  const property = fc.asyncProperty(story, async ({ kind, held, events }) => {
+    const { world, sessionId } = await seedWorld({ kind, ...(held && { referenceImageHash: "aa" }), threshold: 0.5 });
+    const { deps } = world.start();
+    let returning: ReturnType<typeof world.service.live.get>;
+    for (const happening of events) {
+      if ("attempt" in happening && world.service.live.has(sessionId))
+        play(world.service, sessionId, happening.attempt);
+      if ("minutes" in happening) world.advance({ minutes: happening.minutes });
+      if ("forgetsOnce" in happening) {
+        if (happening.forgetsOnce) returning = world.service.live.get(sessionId);
+        world.service.live.delete(sessionId);
+      }
+      if ("look" in happening) {
+        const before = world.record();
+        const stored = await deps.sessions.find(sessionId);
+        assert.ok(stored);
+        await recordResult(deps, stored, happening.look);
+        check(before, world.record(), world);
+        if (returning !== undefined) world.service.live.set(sessionId, returning);
+        returning = undefined;
+      }
     }
-    if ("look" in happening) {
-      const before = world.record();
-      const stored = await deps.sessions.find(sessionId);
-      assert.ok(stored);
-      await recordResult(deps, stored, happening.look);
-      check(before, world.record(), world);
-      if (returning !== undefined) world.service.live.set(sessionId, returning);
-      returning = undefined;
-    }
-  }
+  });
+  test(title, () => fc.assert(property, { numRuns: 500 }));
 }
 
 const isSwap = (reason: string) => reason === "ClientDigestMismatch" || reason === "VerifyImageHashMismatch";
 
-test("any events -> recorded values are never lost", async () => {
-  await fc.assert(
-    fc.asyncProperty(story, (played) =>
-      playStory(played, (before, after) => {
-        assert.ok(after.attempts >= before.attempts);
-        if (before.decision !== undefined) assert.notEqual(after.decision, undefined);
-        if (before.final) assert.equal(after.final, true);
-        if (before.status === "Canceled") assert.equal(after.status, "Canceled");
-        for (const name of ["startedOn", "settledOn", "clientDigest", "clientError"] as const) {
-          if (before[name] !== undefined) assert.notEqual(after[name], undefined);
-        }
-        for (const reason of before.reasons.filter(isSwap)) assert.ok(after.reasons.includes(reason));
-        // A decision based on a result is replaced only by another result.
-        const decidedBy = (record: SessionRecord) =>
-          !["AttemptsFailed", "ClientError", "SessionUnused"].includes(record.reasons[0] ?? "");
-        if (before.decision !== undefined && decidedBy(before)) assert.ok(decidedBy(after));
-      }),
-    ),
-    { numRuns: 500 },
-  );
+testStories("any events -> recorded values are never lost", (before, after) => {
+  assert.ok(after.attempts >= before.attempts);
+  if (before.decision !== undefined) assert.notEqual(after.decision, undefined);
+  if (before.final) assert.equal(after.final, true);
+  if (before.status === "Canceled") assert.equal(after.status, "Canceled");
+  for (const name of ["startedOn", "settledOn", "clientDigest", "clientError"] as const) {
+    if (before[name] !== undefined) assert.notEqual(after[name], undefined);
+  }
+  for (const reason of before.reasons.filter(isSwap)) assert.ok(after.reasons.includes(reason));
+  // A decision based on a result is replaced only by another result.
+  const decidedBy = (record: SessionRecord) =>
+    !["AttemptsFailed", "ClientError", "SessionUnused"].includes(record.reasons[0] ?? "");
+  if (before.decision !== undefined && decidedBy(before)) assert.ok(decidedBy(after));
 });
 
-test("any events -> one audit entry for each recorded attempt", async () => {
-  await fc.assert(
-    fc.asyncProperty(story, (played) =>
-      playStory(played, (_before, { attempts }, world) => {
-        const ids = world.tables.entries.all().map(({ value }) => value.entryId);
-        const expected = Array.from({ length: attempts }, (_, index) => String(index + 1));
-        assert.deepEqual(ids, expected);
-      }),
-    ),
-    { numRuns: 500 },
-  );
+testStories("any events -> one audit entry for each recorded attempt", (_before, { attempts }, world) => {
+  const ids = world.tables.entries.all().map(({ value }) => value.entryId);
+  const expected = Array.from({ length: attempts }, (_, index) => String(index + 1));
+  assert.deepEqual(ids, expected);
 });
