@@ -7,7 +7,7 @@ import type { Sessions } from "../../../src/liveness/model/sessions.ts";
 import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { runTimer, runTimerAfter } from "../fakes/app.ts";
-import type { Hook } from "../fakes/calls.ts";
+import { type Hook, stopOn } from "../fakes/calls.ts";
 import { failedAttempt, play, realFace } from "../fakes/face-service.ts";
 import { createReceiver, deliveryRowsOf, eventRowsOf, failing, listedEvents } from "../fakes/receiver.ts";
 import { seedSession, seedSettled } from "../fakes/seed.ts";
@@ -156,10 +156,9 @@ describe("a further attempt after a decision, with a finding of abuse", () => {
 
   const fails: Hook = ({ name, when }) =>
     name === "images.delete" && when === "before" ? new ApiError(503, "StorageUnavailable", "no") : undefined;
-  const stops: Hook = ({ name, when }) => (name === "sessions.transact" && when === "after" ? "stop" : undefined);
   for (const [what, sessionHours, hook] of [
     ["storage of images fails in the same run", 24, fails],
-    ["the run is killed after the record", 48, stops],
+    ["the run is killed after the record", 48, stopOn("sessions.transact")],
   ] as const) {
     test(`${what} -> the finding arrives and is listed`, async () => {
       const { world, shortened } = await flagged(sessionHours);

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { runTimer, runTimerAfter } from "../fakes/app.ts";
+import { stopOn } from "../fakes/calls.ts";
 import { play, realFace } from "../fakes/face-service.ts";
 import { testInterleavings, testInterruptions } from "../fakes/moments.ts";
 import { createReceiver, failing } from "../fakes/receiver.ts";
@@ -59,9 +60,7 @@ describe("the time to which the lists are complete", () => {
     const { record } = await seedSession(world);
     play(world.service, record.sessionId, realFace());
     const begin = world.now();
-    const stopped = world.start(({ name, when }) =>
-      name === "sessions.transact" && when === "before" ? "stop" : undefined,
-    );
+    const stopped = world.start(stopOn("sessions.transact", "before"));
     await stopped.attempt((deps) => settleSession(deps, trusted, record.sessionId, {}));
     await runTimerAfter(world, { minutes: 5 });
     assert.equal(await completeTo(world), iso(begin));

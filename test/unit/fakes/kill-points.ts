@@ -8,7 +8,7 @@ import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { eraseUser } from "../../../src/liveness/retain/erase-user.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { runTimer, runTimerAfter } from "./app.ts";
-import type { Hook, Moment, Outcome } from "./calls.ts";
+import { type Hook, type Outcome, stopOn } from "./calls.ts";
 import { failedAttempt, play, realFace } from "./face-service.ts";
 import { testInterruptions } from "./moments.ts";
 import { seedSession } from "./seed.ts";
@@ -79,16 +79,8 @@ const unbound = (creation: OpenSessionCommand, isSettled: boolean) => async (sta
   if (isSettled) await settle(stage.start().deps, stage);
 };
 
-/** Runs an operation that stops at a call. */
-const stopped = (
-  isThere: (moment: Moment) => boolean,
-  stage: Stage,
-  operate: (deps: Process["deps"]) => Promise<unknown>,
-) => stage.start((moment) => (isThere(moment) ? "stop" : undefined)).attempt(operate);
-
 /** A creation that names the user stops when its entry is written. */
-const crashAtEntry = (stage: Stage) =>
-  stopped(({ name, when }) => name === "users.put" && when === "after", stage, open(named));
+const crashAtEntry = (stage: Stage) => stage.start(stopOn("users.put")).attempt(open(named));
 
 /**
  * Sessions that name the user: a used one, one whose move to its device was interrupted, and a creation that was
@@ -97,10 +89,8 @@ const crashAtEntry = (stage: Stage) =>
 async function someOfUser(stage: Stage): Promise<void> {
   await usedByUser(stage);
   const { record } = await opened(once(namedInClient))(stage);
-  const isMoved = ({ name, nth, when }: Moment) => name === "sessions.transact" && nth === 2 && when === "after";
-  await stopped(isMoved, stage, (deps) =>
-    settleSession(deps, trusted, record.sessionId, { deviceCorrelationId: device }),
-  );
+  const moving = stage.start(stopOn("sessions.transact", "after", 2));
+  await moving.attempt((deps) => settleSession(deps, trusted, record.sessionId, { deviceCorrelationId: device }));
   await crashAtEntry(stage);
 }
 
@@ -182,8 +172,7 @@ export const erasing: Scenario = {
     const facts = { ...inspectImage(bytes), contentType: "image/png" } as const;
     await deps.devices.bindImage(device, "held/passport", new Date(deps.now()).toISOString());
     await deps.images.put("held/passport", { bytes, facts, deviceCorrelationId: device });
-    const isOpen = ({ name, when }: Moment) => name === "face.create" && when === "after";
-    await stopped(isOpen, stage, open(command({ image: { bytes } })));
+    await stage.start(stopOn("face.create")).attempt(open(command({ image: { bytes } })));
   },
   operate: (deps) => eraseDevice(deps, device),
 };

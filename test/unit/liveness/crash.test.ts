@@ -6,6 +6,7 @@ import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { runTimerAfter } from "../fakes/app.ts";
+import { stopOn } from "../fakes/calls.ts";
 import { play, realFace } from "../fakes/face-service.ts";
 import type { Scenario } from "../fakes/kill-points.ts";
 import { binding, creating, deleting, erasing, repeating, settling, testScenario } from "../fakes/kill-points.ts";
@@ -76,9 +77,7 @@ test("crash of a repetition after taking the key over, then an attempt -> Sessio
   await create(world.start());
   const first = sessionAt(world);
   // The first transaction conflicts with the key row, the second with the guard, the third takes the key over.
-  const crashed = world.start(({ name, nth, when }) =>
-    name === "sessions.transact" && nth === 3 && when === "after" ? "stop" : undefined,
-  );
+  const crashed = world.start(stopOn("sessions.transact", "after", 3));
   await crashed.attempt(() => create(crashed));
   play(world.service, first, realFace());
   world.advance({ seconds: 31 });

@@ -5,7 +5,7 @@ import { type Caller, services } from "../../../../src/liveness/model/caller.ts"
 import { type OpenSessionDeps, openSession } from "../../../../src/liveness/open/open-session.ts";
 import type { OpenSessionCommand } from "../../../../src/liveness/open/plan-session.ts";
 import { deleteSession } from "../../../../src/liveness/result/get-session.ts";
-import { failOn, type Hook, InjectedError } from "../../fakes/calls.ts";
+import { failOn, type Hook, InjectedError, stopOn } from "../../fakes/calls.ts";
 import { tokenOf } from "../../fakes/face-service.ts";
 import { testInterleavings } from "../../fakes/moments.ts";
 import type { Process, World } from "../../fakes/world.ts";
@@ -96,7 +96,7 @@ for (const [callerName, caller] of callers) {
 
     test("previous request crashed -> takes the places of a creation", async () => {
       const world = createWorld();
-      const crashed = world.start(({ name }) => (name === "face.create" ? "stop" : undefined));
+      const crashed = world.start(stopOn("face.create", "before"));
       assert.deepEqual(await crashed.attempt((deps) => openSession(deps, creationBy(caller))), { stopped: true });
       world.advance({ seconds: 31 });
       await assert.rejects(openSession(started(world, { creations: 1 }), creationBy(caller)), { status: 429 });

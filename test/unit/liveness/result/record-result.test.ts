@@ -7,7 +7,7 @@ import { recordResult } from "../../../../src/liveness/result/record-result.ts";
 import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../../src/liveness/retain/erase-device.ts";
 import { locationOf } from "../../../../src/storage/rows/keys.ts";
-import type { Hook } from "../../fakes/calls.ts";
+import { type Hook, stopOn } from "../../fakes/calls.ts";
 import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
 import { drainOnce, runMaintenance } from "../../fakes/maintenance.ts";
 import { seedSession, seedWorld } from "../../fakes/seed.ts";
@@ -129,7 +129,7 @@ describe("recordResult for a session that the service no longer knows", () => {
     const { world } = await seedWorld();
     world.service.live.clear();
     world.advance({ minutes: 12 });
-    const stopped = world.start(({ name }) => (name === "expiry.put" ? "stop" : undefined));
+    const stopped = world.start(stopOn("expiry.put", "before"));
     await stopped.attempt(() => drainOnce(stopped, world));
     assert.equal(world.record().status, "Expired");
     const { summary, names } = await runMaintenance(world);

@@ -4,6 +4,7 @@ import type { Caller } from "../../../../src/liveness/model/caller.ts";
 import { openSession } from "../../../../src/liveness/open/open-session.ts";
 import { listUserSessions } from "../../../../src/liveness/result/visibility.ts";
 import { purgeSession } from "../../../../src/liveness/retain/purge-session.ts";
+import { stopOn } from "../../fakes/calls.ts";
 import { command, createWorld, type Process, trusted, type World } from "../../fakes/world.ts";
 
 const user = "a-user";
@@ -31,7 +32,7 @@ describe("listUserSessions", () => {
   test("entries without a session -> left out, and the page has the link to the next one", async () => {
     const world = createWorld();
     const older = await open(world, "one", alice);
-    const crashing = world.start(({ name, when }) => (name === "users.put" && when === "after" ? "stop" : undefined));
+    const crashing = world.start(stopOn("users.put"));
     await open(world, "two", alice, crashing);
     const { ids, continuationToken } = await list(world, alice, { top: 1 });
     assert.deepEqual(ids, []);
