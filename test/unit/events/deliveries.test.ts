@@ -5,7 +5,7 @@ import { deleteSession } from "../../../src/liveness/result/get-session.ts";
 import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { runTimer, runTimerAfter } from "../fakes/app.ts";
-import { failedAttempt, play, realFace } from "../fakes/face-service.ts";
+import { failedAttempt, realFace } from "../fakes/face-service.ts";
 import { testInterruptions } from "../fakes/moments.ts";
 import {
   createReceiver,
@@ -124,9 +124,7 @@ describe("retries", () => {
 async function unsettled(seed: Parameters<typeof seedSession>[1] = {}, failures = 1): Promise<World> {
   const world = createWorld();
   world.targets.push(createReceiver((nth) => (nth <= failures ? failing : { outcome: "delivered" })));
-  const { record } = await seedSession(world, seed);
-  play(world.service, record.sessionId, failedAttempt());
-  play(world.service, record.sessionId, realFace({ livenessDecision: "spoofface" }));
+  await seedSession(world, seed, failedAttempt(), realFace({ livenessDecision: "spoofface" }));
   return world;
 }
 

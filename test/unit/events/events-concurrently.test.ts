@@ -77,8 +77,7 @@ describe("an outcome that is recorded while another request or run works", () =>
     const world = createWorld();
     const receiver = createReceiver((nth) => (nth <= 2 ? failing : { outcome: "delivered" }));
     world.targets.push(receiver);
-    const { record } = await seedSession(world, day);
-    play(world.service, record.sessionId, realFace());
+    const { record } = await seedSession(world, day, realFace());
     const process = world.start();
     const { sessions } = process.deps;
     let isLost = false;
@@ -100,8 +99,8 @@ describe("an outcome that is recorded while another request or run works", () =>
 
   test("slow request, run of the timer in between -> a reader of events misses none", async () => {
     const world = createWorld();
-    const { record } = await seedSession(world, { ...day, deviceCorrelationId: "slow" });
-    play(world.service, record.sessionId, realFace({ livenessDecision: "spoofface" }));
+    const spoof = realFace({ livenessDecision: "spoofface" });
+    const { record } = await seedSession(world, { ...day, deviceCorrelationId: "slow" }, spoof);
     const [reached, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const process = world.start(async ({ name, nth, when }) => {
       if (name !== "sessions.get" || nth !== 2 || when !== "before") return undefined;

@@ -4,7 +4,7 @@ import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { runTimer, runTimerAfter } from "../fakes/app.ts";
 import { stopOn } from "../fakes/calls.ts";
-import { play, realFace } from "../fakes/face-service.ts";
+import { realFace } from "../fakes/face-service.ts";
 import { testInterleavings, testInterruptions } from "../fakes/moments.ts";
 import { createReceiver, failing } from "../fakes/receiver.ts";
 import { seedSession, seedSettled } from "../fakes/seed.ts";
@@ -57,8 +57,7 @@ describe("the time to which the lists are complete", () => {
 
   test("an outcome whose request has not ended -> not later than its entry, and complete in a later run", async () => {
     const world = createWorld();
-    const { record } = await seedSession(world);
-    play(world.service, record.sessionId, realFace());
+    const { record } = await seedSession(world, {}, realFace());
     const begin = world.now();
     const stopped = world.start(stopOn("sessions.transact", "before"));
     await stopped.attempt((deps) => settleSession(deps, trusted, record.sessionId, {}));

@@ -59,10 +59,8 @@ const remove = (deps: Process["deps"], stage: Stage) =>
 
 /** A session owned by alice with two attempts. */
 async function used(stage: Stage, seed: Parameters<typeof seedSession>[1] = {}): Promise<void> {
-  const { record } = await seedSession(stage, { uploads: true, owner: "alice", ...seed });
-  play(stage.service, record.sessionId, failedAttempt());
   const result = { livenessDecision: "spoofface", sessionImageId: "an-image", digest: "service-digest" };
-  play(stage.service, record.sessionId, realFace(result));
+  await seedSession(stage, { uploads: true, owner: "alice", ...seed }, failedAttempt(), realFace(result));
 }
 
 /** A session that names the user, with two attempts. */

@@ -39,10 +39,11 @@ export function newRecord(nowMs: number, more: Partial<SessionRecord> = {}): Ses
   };
 }
 
-/** Creates a session with all that a creation writes at the service and in storage. */
+/** Creates a session with all that a creation writes at the service and in storage, and makes these attempts. */
 export async function seedSession(
   world: Stage,
   { uploads = false, setInClient = false, ...more }: Seed = {},
+  ...attempts: Outcome[]
 ): Promise<StoredSession & RecordLocation> {
   const { face, creations, sessions, schedule, images, newId } = world.start().deps;
   const creationId = newId();
@@ -75,26 +76,21 @@ export async function seedSession(
     ...(uploads && image),
     ...more,
   };
-  await schedule.put({
-    creationId,
-    createdOn: record.createdOn,
-    place: outcome.reserved.place,
-    phase: "collect",
-    dueOn,
-  });
+  const { createdOn } = record;
+  await schedule.put({ creationId, createdOn, place: outcome.reserved.place, phase: "collect", dueOn });
   if (uploads) await images.put(`sessions/${creationId}`, { bytes, facts, ...device });
   await creations.commit(outcome.reserved, record);
   const stored = await sessions.find(created.sessionId);
   if (stored === undefined) throw new Error("session not found");
+  for (const attempt of attempts) play(world.service, created.sessionId, attempt);
   return { ...stored, ...locationOf(stored) };
 }
 
 /** A world with one session and these attempts of it. */
 export async function seedWorld(seed: Seed = {}, ...attempts: Outcome[]) {
   const world = createWorld();
-  const stored = await seedSession(world, seed);
+  const stored = await seedSession(world, seed, ...attempts);
   const { record } = stored;
-  for (const attempt of attempts) play(world.service, record.sessionId, attempt);
   return { world, stored, record, sessionId: record.sessionId };
 }
 
@@ -107,8 +103,7 @@ export async function dueWorld(...seed: Parameters<typeof seedWorld>): Promise<W
 
 /** Creates a session with these attempts, and settles it. Default: one attempt with a real face. Returns its id. */
 export async function seedSettled(world: Stage, seed: Seed = {}, ...attempts: Outcome[]): Promise<string> {
-  const { sessionId } = (await seedSession(world, seed)).record;
-  for (const attempt of attempts.length > 0 ? attempts : [realFace()]) play(world.service, sessionId, attempt);
+  const { sessionId } = (await seedSession(world, seed, ...(attempts.length > 0 ? attempts : [realFace()]))).record;
   await settleSession(world.start().deps, trusted, sessionId, {});
   return sessionId;
 }

@@ -6,7 +6,7 @@ import { settleSession } from "../../../../src/liveness/result/settle-session.ts
 import { listUserSessions } from "../../../../src/liveness/result/visibility.ts";
 import { eraseDevice } from "../../../../src/liveness/retain/erase-device.ts";
 import { eraseUser } from "../../../../src/liveness/retain/erase-user.ts";
-import { play, realFace } from "../../fakes/face-service.ts";
+import { realFace } from "../../fakes/face-service.ts";
 import { testInterleavings } from "../../fakes/moments.ts";
 import { seedSession, seedWorld } from "../../fakes/seed.ts";
 import type { Process, World } from "../../fakes/world.ts";
@@ -26,8 +26,7 @@ describe("rejections of a device used by several owners", () => {
   test("rejected sessions -> counted and locked out for their owner only", async () => {
     const world = createWorld();
     for (const owner of ["mallory", "mallory", "alice"]) {
-      const { record } = await seedSession(world, { owner });
-      play(world.service, record.sessionId, spoof);
+      const { record } = await seedSession(world, { owner }, spoof);
       const { deps } = world.start();
       const limits = { ...deps.limits, lockoutRejections: 2 };
       await settleSession({ ...deps, limits }, trusted, record.sessionId, {});
