@@ -41,32 +41,30 @@ const status =
   (_request, response: ServerResponse) =>
     response.writeHead(code, headers).end("hidden answer");
 
-describe("a webhook", () => {
-  test("is a CloudEvent with a signature of every secret that another implementation accepts", async (t) => {
-    const { received, url } = await startReceiver(t, status(204));
-    const { target } = targetOf(url, { endpoint: { secrets } });
-    assert.deepEqual(await target.deliver(decided), { outcome: "delivered" });
-    const { headers, body } = received[0] ?? assert.fail();
-    assert.deepEqual(JSON.parse(body), {
-      ...{ specversion: "1.0", id: decided.id, source: "an-app", type: decided.type, time: decided.occurredOn },
-      ...{ subject: "sessions/one", datacontenttype: "application/json", data: decided.data },
-    });
-    assert.equal(headers["content-type"], "application/cloudevents+json");
-    assert.deepEqual([headers["webhook-id"], headers["webhook-timestamp"]], [decided.id, String(nowMs / 1000)]);
-    const signatures = String(headers["webhook-signature"]).split(" ");
-    for (const [index, secret] of secrets.entries()) {
-      const key = Buffer.from(secret.slice("whsec_".length), "base64");
-      const expected = createHmac("sha256", key)
-        .update(`${decided.id}.${nowMs / 1000}.${body}`)
-        .digest("base64");
-      assert.equal(signatures[index], `v1,${expected}`);
-      const webhook = {
-        ...{ id: decided.id, timestamp: String(headers["webhook-timestamp"]) },
-        ...{ signature: signatures.join(" "), body: Buffer.from(body) },
-      };
-      assert.equal(checkSignature(webhook, [secret], nowMs), "valid");
-    }
+test("a webhook is a CloudEvent with a signature of every secret that another implementation accepts", async (t) => {
+  const { received, url } = await startReceiver(t, status(204));
+  const { target } = targetOf(url, { endpoint: { secrets } });
+  assert.deepEqual(await target.deliver(decided), { outcome: "delivered" });
+  const { headers, body } = received[0] ?? assert.fail();
+  assert.deepEqual(JSON.parse(body), {
+    ...{ specversion: "1.0", id: decided.id, source: "an-app", type: decided.type, time: decided.occurredOn },
+    ...{ subject: "sessions/one", datacontenttype: "application/json", data: decided.data },
   });
+  assert.equal(headers["content-type"], "application/cloudevents+json");
+  assert.deepEqual([headers["webhook-id"], headers["webhook-timestamp"]], [decided.id, String(nowMs / 1000)]);
+  const signatures = String(headers["webhook-signature"]).split(" ");
+  for (const [index, secret] of secrets.entries()) {
+    const key = Buffer.from(secret.slice("whsec_".length), "base64");
+    const expected = createHmac("sha256", key)
+      .update(`${decided.id}.${nowMs / 1000}.${body}`)
+      .digest("base64");
+    assert.equal(signatures[index], `v1,${expected}`);
+    const webhook = {
+      ...{ id: decided.id, timestamp: String(headers["webhook-timestamp"]) },
+      ...{ signature: signatures.join(" "), body: Buffer.from(body) },
+    };
+    assert.equal(checkSignature(webhook, [secret], nowMs), "valid");
+  }
 });
 
 describe("results", () => {

@@ -192,34 +192,32 @@ describe("outcomes past their retention", () => {
   });
 });
 
-describe("statistics", () => {
-  test("counts by day, decision and reason, and totals", async () => {
-    const world = await worldWith([
-      outcome(0, { reasons: ["RealFace", "FaceMatched"] }),
-      outcome(1),
-      outcome(2, { decision: "rejected", reasons: ["SpoofDetected"] }),
-      outcome(3, { decision: "inconclusive", reasons: [], createdOn: "2026-02-27T23:59:59.999Z" }),
-      outcome(4, { createdOn: "2026-02-28T00:00:00.000Z" }),
-    ]);
-    const query = "?from=2026-02-27T00:00:00Z&to=2026-03-02T00:00:00Z";
-    const counted = (outcomes: number, reasons = {}) => ({ outcomes, reasons });
-    const [none, spoof] = [counted(0), counted(1, { SpoofDetected: 1 })];
-    const all = { accepted: counted(3, { RealFace: 3, FaceMatched: 1 }), rejected: spoof, inconclusive: counted(1) };
-    const third = { accepted: counted(2, { RealFace: 2, FaceMatched: 1 }), rejected: spoof, inconclusive: none };
-    const second = { accepted: counted(1, { RealFace: 1 }), rejected: none, inconclusive: none };
-    const first = { accepted: none, rejected: none, inconclusive: counted(1) };
-    const { json } = await send(world, "GET", "/api/statistics", { ...reviewer, query });
-    assert.deepEqual(json, {
-      from: "2026-02-27T00:00:00.000Z",
-      to: "2026-03-02T00:00:00.000Z",
-      total: { outcomes: 5, decisions: all },
-      days: [
-        { day: "2026-03-01", outcomes: 3, decisions: third },
-        { day: "2026-02-28", outcomes: 1, decisions: second },
-        { day: "2026-02-27", outcomes: 1, decisions: first },
-      ],
-      asOf,
-    });
+test("statistics: counts by day, decision and reason, and totals", async () => {
+  const world = await worldWith([
+    outcome(0, { reasons: ["RealFace", "FaceMatched"] }),
+    outcome(1),
+    outcome(2, { decision: "rejected", reasons: ["SpoofDetected"] }),
+    outcome(3, { decision: "inconclusive", reasons: [], createdOn: "2026-02-27T23:59:59.999Z" }),
+    outcome(4, { createdOn: "2026-02-28T00:00:00.000Z" }),
+  ]);
+  const query = "?from=2026-02-27T00:00:00Z&to=2026-03-02T00:00:00Z";
+  const counted = (outcomes: number, reasons = {}) => ({ outcomes, reasons });
+  const [none, spoof] = [counted(0), counted(1, { SpoofDetected: 1 })];
+  const all = { accepted: counted(3, { RealFace: 3, FaceMatched: 1 }), rejected: spoof, inconclusive: counted(1) };
+  const third = { accepted: counted(2, { RealFace: 2, FaceMatched: 1 }), rejected: spoof, inconclusive: none };
+  const second = { accepted: counted(1, { RealFace: 1 }), rejected: none, inconclusive: none };
+  const first = { accepted: none, rejected: none, inconclusive: counted(1) };
+  const { json } = await send(world, "GET", "/api/statistics", { ...reviewer, query });
+  assert.deepEqual(json, {
+    from: "2026-02-27T00:00:00.000Z",
+    to: "2026-03-02T00:00:00.000Z",
+    total: { outcomes: 5, decisions: all },
+    days: [
+      { day: "2026-03-01", outcomes: 3, decisions: third },
+      { day: "2026-02-28", outcomes: 1, decisions: second },
+      { day: "2026-02-27", outcomes: 1, decisions: first },
+    ],
+    asOf,
   });
 });
 

@@ -79,21 +79,19 @@ describe("attemptFor with a finding of abuse monitoring", () => {
   });
 });
 
-describe("sessionFieldsFor", () => {
-  test("user before a matching digest was recorded -> fields without digests", () => {
-    const state: SessionState = {
-      sessionId: "s",
-      status: "Succeeded",
-      attempts: [succeeded],
-      extra: { digest, results: { lastDigest: digest, kept: true } },
-    };
-    const seen = sessionFieldsFor(user, before, state);
-    assert.deepEqual(seen, { ...state, extra: { results: { kept: true } } });
-    for (const [caller, record] of [
-      [trusted, before],
-      [user, mismatched],
-    ] as const) {
-      assert.equal(sessionFieldsFor(caller, record, state), state);
-    }
-  });
+test("sessionFieldsFor: user before a matching digest was recorded -> fields without digests", () => {
+  const state: SessionState = {
+    sessionId: "s",
+    status: "Succeeded",
+    attempts: [succeeded],
+    extra: { digest, results: { lastDigest: digest, kept: true } },
+  };
+  const seen = sessionFieldsFor(user, before, state);
+  assert.deepEqual(seen, { ...state, extra: { results: { kept: true } } });
+  for (const [caller, record] of [
+    [trusted, before],
+    [user, mismatched],
+  ] as const) {
+    assert.equal(sessionFieldsFor(caller, record, state), state);
+  }
 });
