@@ -38,8 +38,8 @@ describe("listUserSessions", () => {
     assert.deepEqual(ids, []);
     assert.ok(continuationToken);
     assert.deepEqual(await list(world, alice, { top: 1, continuationToken }), { ids: [older] });
-    const [nobody, service] = [{ trusted: false }, { trusted: true, owner: "alice" }];
-    assert.equal(await listUserSessions(world.start().deps, nobody, user, { top: 50 }), undefined);
+    const [anonymous, service] = [{ trusted: false }, { trusted: true, owner: "alice" }];
+    assert.equal(await listUserSessions(world.start().deps, anonymous, user, { top: 50 }), undefined);
     assert.deepEqual(await list(world, service), { ids: [older] });
   });
 
