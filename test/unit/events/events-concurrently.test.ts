@@ -3,36 +3,17 @@ import { describe, test } from "node:test";
 import { ApiError } from "../../../src/errors.ts";
 import { readEventPage } from "../../../src/events/event-pages.ts";
 import { redeliver } from "../../../src/events/redeliver.ts";
-import type { Attempt } from "../../../src/face/model.ts";
 import type { Sessions } from "../../../src/liveness/model/sessions.ts";
-import { getSession } from "../../../src/liveness/result/get-session.ts";
 import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
-import { runTimer } from "../fakes/app.ts";
+import { runTimer, runTimerAfter } from "../fakes/app.ts";
+import { type Hook, stopOn } from "../fakes/calls.ts";
 import { failedAttempt, play, realFace } from "../fakes/face-service.ts";
 import { createReceiver, deliveryRowsOf, eventRowsOf, failing, listedEvents } from "../fakes/receiver.ts";
-import { seedSession } from "../fakes/seed.ts";
+import { seedSession, seedSettled } from "../fakes/seed.ts";
 import { createWorld, type Process, trusted, type World } from "../fakes/world.ts";
 
 const day = { ttlSeconds: 86_400 };
-
-async function settle(
-  world: World,
-  seed: Parameters<typeof seedSession>[1] = day,
-  attempt: Attempt | object = realFace(),
-) {
-  const { record } = await seedSession(world, seed);
-  play(world.service, record.sessionId, attempt as Parameters<typeof play>[2]);
-  await settleSession(world.start().deps, trusted, record.sessionId, {});
-  return record.sessionId;
-}
-
-async function later(world: World, ...minutes: number[]): Promise<void> {
-  for (const one of minutes) {
-    world.advance({ minutes: one });
-    await runTimer(world.start());
-  }
-}
 
 const listedOutcomes = ({ storage }: World) =>
   storage.outcomes.all().flatMap(({ sessionId, decision, revision }) => (sessionId ? [[decision, revision]] : []));
@@ -41,7 +22,7 @@ describe("the timer and an erasure", () => {
   test("device erased while an event is listed whose first retry is overdue -> nothing of the device is left", async () => {
     const world = createWorld();
     world.targets.push(createReceiver(() => failing));
-    await settle(world, { ...day, userCorrelationId: "a-user" });
+    await seedSettled(world, { ...day, userCorrelationId: "a-user" });
     world.advance({ minutes: 7 });
     let isErased = false;
     const process = world.start(async ({ name, when }) => {
@@ -51,7 +32,7 @@ describe("the timer and an erasure", () => {
       return undefined;
     });
     await runTimer(process);
-    await later(world, 12, 30);
+    await runTimerAfter(world, { minutes: 12 }, { minutes: 30 });
     assert.equal(/a-device|a-user/.test(JSON.stringify(world.everything())), false);
   });
 
@@ -66,8 +47,8 @@ describe("the timer and an erasure", () => {
     };
     const deliveredFrom = world.now() + 5 * 60_000;
     world.targets.push(createReceiver(erase));
-    await settle(world);
-    await later(world, 2, 5);
+    await seedSettled(world, day);
+    await runTimerAfter(world, { minutes: 2 }, { minutes: 5 });
     assert.ok(isErased);
     assert.equal(JSON.stringify(deliveryRowsOf(world)).includes("a-device"), false);
   });
@@ -75,8 +56,8 @@ describe("the timer and an erasure", () => {
   test("redelivery during a retry -> the schedule of the retry stays", async () => {
     const world = createWorld();
     world.targets.push(createReceiver(() => failing));
-    await settle(world);
-    await later(world, 2);
+    await seedSettled(world, day);
+    await runTimerAfter(world, { minutes: 2 });
     const { outbox, eventIndex, now } = world.start().deps;
     const ref = (await eventIndex.find(String(eventRowsOf(world)[0]?.id))) ?? assert.fail();
     const event = (await outbox.get(ref)) ?? assert.fail();
@@ -96,8 +77,7 @@ describe("an outcome that is recorded while another request or run works", () =>
     const world = createWorld();
     const receiver = createReceiver((nth) => (nth <= 2 ? failing : { outcome: "delivered" }));
     world.targets.push(receiver);
-    const { record } = await seedSession(world, day);
-    play(world.service, record.sessionId, realFace());
+    const { record } = await seedSession(world, day, realFace());
     const process = world.start();
     const { sessions } = process.deps;
     let isLost = false;
@@ -110,7 +90,7 @@ describe("an outcome that is recorded while another request or run works", () =>
     };
     const deps = { ...process.deps, sessions: { ...sessions, update } };
     await settleSession(deps, trusted, record.sessionId, {});
-    await later(world, 2, 6, 40);
+    await runTimerAfter(world, { minutes: 2 }, { minutes: 6 }, { minutes: 40 });
     const stored = eventRowsOf(world).map(({ data }) => JSON.parse(String(data)).revision);
     assert.deepEqual(stored.toSorted(), [1, 2]);
     assert.deepEqual(new Set(receiver.received.map(({ data }) => data.revision)), new Set([1, 2]));
@@ -119,8 +99,8 @@ describe("an outcome that is recorded while another request or run works", () =>
 
   test("slow request, run of the timer in between -> a reader of events misses none", async () => {
     const world = createWorld();
-    const { record } = await seedSession(world, { ...day, deviceCorrelationId: "slow" });
-    play(world.service, record.sessionId, realFace({ livenessDecision: "spoofface" }));
+    const spoof = realFace({ livenessDecision: "spoofface" });
+    const { record } = await seedSession(world, { ...day, deviceCorrelationId: "slow" }, spoof);
     const [reached, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const process = world.start(async ({ name, nth, when }) => {
       if (name !== "sessions.get" || nth !== 2 || when !== "before") return undefined;
@@ -131,13 +111,12 @@ describe("an outcome that is recorded while another request or run works", () =>
     const settling = settleSession(process.deps, trusted, record.sessionId, {});
     await reached.promise;
     world.advance({ seconds: 1 });
-    await settle(world, { ...day, deviceCorrelationId: "quick" });
-    world.advance({ seconds: 1 });
-    await runTimer(world.start());
+    await seedSettled(world, { ...day, deviceCorrelationId: "quick" });
+    await runTimerAfter(world, { seconds: 1 });
     const first = await readEventPage(world.start().deps, { top: 50 });
     gate.resolve();
     await settling;
-    await later(world, 5, 5);
+    await runTimerAfter(world, { minutes: 5 }, { minutes: 5 });
     const rest = await readEventPage(world.start().deps, { top: 50, after: first.after });
     assert.equal(first.events.length + rest.events.length, 2);
   });
@@ -146,18 +125,11 @@ describe("an outcome that is recorded while another request or run works", () =>
     const world = createWorld();
     const receiver = createReceiver();
     world.targets.push(receiver);
-    const { record } = await seedSession(world, { setInClient: true, ...day });
-    play(world.service, record.sessionId, realFace());
-    await getSession(world.start().deps, trusted, "liveness", record.sessionId);
-    await settleSession(world.start().deps, trusted, record.sessionId, { deviceCorrelationId: "a-device" });
-    await later(world, 5);
-    assert.deepEqual(
-      receiver.received.map(({ data }) => [data.revision, data.deviceCorrelationId]),
-      [
-        [1, undefined],
-        [2, "a-device"],
-      ],
-    );
+    const sessionId = await seedSettled(world, { setInClient: true, ...day });
+    await settleSession(world.start().deps, trusted, sessionId, { deviceCorrelationId: "a-device" });
+    await runTimerAfter(world, { minutes: 5 });
+    const devices = receiver.received.map(({ data }) => `${data.revision}: ${data.deviceCorrelationId}`);
+    assert.deepEqual(devices, ["1: undefined", "2: a-device"]);
     assert.deepEqual(listedOutcomes(world), [["accepted", 2]]);
     await eraseDevice(world.start().deps, "a-device");
     assert.equal(/a-device|!session_/.test(JSON.stringify(world.everything())), false);
@@ -169,12 +141,10 @@ describe("a further attempt after a decision, with a finding of abuse", () => {
   async function flagged(sessionHours: number) {
     const world = createWorld();
     world.targets.push(createReceiver(() => failing));
-    const sessionId = await settle(world, { ...day, uploads: true });
-    await later(world, 2);
-    play(world.service, sessionId, {
-      ...realFace(),
-      abuseMonitoringResult: { isAbuseDetected: true, otherFlaggedSessions: [] },
-    });
+    const sessionId = await seedSettled(world, { ...day, uploads: true });
+    await runTimerAfter(world, { minutes: 2 });
+    const abuseMonitoringResult = { isAbuseDetected: true, otherFlaggedSessions: [] };
+    play(world.service, sessionId, { ...realFace(), abuseMonitoringResult });
     world.advance({ hours: 24, minutes: 3 });
     const shortened = (process: Process): Process => ({
       ...process,
@@ -183,23 +153,15 @@ describe("a further attempt after a decision, with a finding of abuse", () => {
     return { world, shortened };
   }
 
+  const fails: Hook = ({ name, when }) =>
+    name === "images.delete" && when === "before" ? new ApiError(503, "StorageUnavailable", "no") : undefined;
   for (const [what, sessionHours, hook] of [
-    [
-      "storage of images fails in the same run",
-      24,
-      (name: string, when: string) =>
-        name === "images.delete" && when === "before" ? new ApiError(503, "StorageUnavailable", "no") : undefined,
-    ],
-    [
-      "the run is killed after the record",
-      48,
-      (name: string, when: string) =>
-        name === "sessions.transact" && when === "after" ? ("stop" as const) : undefined,
-    ],
+    ["storage of images fails in the same run", 24, fails],
+    ["the run is killed after the record", 48, stopOn("sessions.transact")],
   ] as const) {
     test(`${what} -> the finding arrives and is listed`, async () => {
       const { world, shortened } = await flagged(sessionHours);
-      const process = shortened(world.start(({ name, when }) => hook(name, when)));
+      const process = shortened(world.start(hook));
       const receiver = createReceiver();
       await process.attempt(() => runTimer(process));
       world.targets.splice(0, 1, receiver);
@@ -218,9 +180,9 @@ describe("a further attempt after a decision, with a finding of abuse", () => {
 test("outcome that is not final, receiver that always fails -> eight retries for each event, over three days", async () => {
   const world = createWorld();
   world.targets.push(createReceiver(() => failing));
-  await settle(world, {}, failedAttempt());
+  await seedSettled(world, {}, failedAttempt());
   const attemptsAfter = async (hours: number) => {
-    for (let minutes = 0; minutes < hours * 60; minutes += 5) await later(world, 5);
+    for (let minutes = 0; minutes < hours * 60; minutes += 5) await runTimerAfter(world, { minutes: 5 });
     return eventRowsOf(world).map((row) => row.attempts);
   };
   // The sixth retry follows after 32 hours: a second entry of the event would use up the others in the same time.
@@ -230,10 +192,10 @@ test("outcome that is not final, receiver that always fails -> eight retries for
 
 test("an event that cannot be read -> holds back neither the lists nor the other events", async () => {
   const world = createWorld();
-  await settle(world, { ...day, deviceCorrelationId: "unreadable" });
+  await seedSettled(world, { ...day, deviceCorrelationId: "unreadable" });
   const [row = assert.fail()] = eventRowsOf(world);
   world.storage.sessions.put({ ...row, type: "liveness.of.another.version" });
-  await settle(world, { ...day, deviceCorrelationId: "readable" });
+  await seedSettled(world, { ...day, deviceCorrelationId: "readable" });
   for (let run = 0; run < 3; run += 1) {
     world.advance({ minutes: 5 });
     await runTimer(world.start()).catch(() => undefined);

@@ -2,21 +2,15 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
-import { runTimer } from "../fakes/app.ts";
-import { play, realFace } from "../fakes/face-service.ts";
+import { runTimer, runTimerAfter } from "../fakes/app.ts";
+import { stopOn } from "../fakes/calls.ts";
+import { realFace } from "../fakes/face-service.ts";
 import { testInterleavings, testInterruptions } from "../fakes/moments.ts";
 import { createReceiver, failing } from "../fakes/receiver.ts";
-import { seedSession } from "../fakes/seed.ts";
+import { seedSession, seedSettled } from "../fakes/seed.ts";
 import { createWorld, trusted, type World } from "../fakes/world.ts";
 
 const iso = (ms: number) => new Date(ms).toISOString();
-
-async function settle(world: World, seed: Parameters<typeof seedSession>[1] = {}): Promise<string> {
-  const { record } = await seedSession(world, seed);
-  play(world.service, record.sessionId, realFace());
-  await settleSession(world.start().deps, trusted, record.sessionId, {});
-  return record.sessionId;
-}
 
 const listed = ({ storage }: World) =>
   storage.outcomes
@@ -29,7 +23,7 @@ const completeTo = (world: World) => world.start().deps.outcomeIndex.completeTo(
 async function earlier(count = 3): Promise<World> {
   const world = createWorld();
   for (let number = 0; number < count; number += 1) {
-    await settle(world, { deviceCorrelationId: `device-${number}` });
+    await seedSettled(world, { deviceCorrelationId: `device-${number}` });
     world.advance({ seconds: 1 });
   }
   for (const { partition, row, value } of world.tables.records.all()) {
@@ -53,7 +47,7 @@ const sessionsOf = (world: World) =>
 describe("the time to which the lists are complete", () => {
   test("nothing left -> when the run began", async () => {
     const world = createWorld();
-    await settle(world);
+    await seedSettled(world);
     world.advance({ minutes: 1 });
     const begin = world.now();
     await runTimer(world.start());
@@ -63,27 +57,21 @@ describe("the time to which the lists are complete", () => {
 
   test("an outcome whose request has not ended -> not later than its entry, and complete in a later run", async () => {
     const world = createWorld();
-    const { record } = await seedSession(world);
-    play(world.service, record.sessionId, realFace());
+    const { record } = await seedSession(world, {}, realFace());
     const begin = world.now();
-    const stopped = world.start(({ name, when }) =>
-      name === "sessions.transact" && when === "before" ? "stop" : undefined,
-    );
+    const stopped = world.start(stopOn("sessions.transact", "before"));
     await stopped.attempt((deps) => settleSession(deps, trusted, record.sessionId, {}));
-    world.advance({ minutes: 5 });
-    await runTimer(world.start());
+    await runTimerAfter(world, { minutes: 5 });
     assert.equal(await completeTo(world), iso(begin));
-    world.advance({ minutes: 6 });
-    await runTimer(world.start());
+    await runTimerAfter(world, { minutes: 6 });
     assert.equal(await completeTo(world), iso(world.now() - 60_000));
   });
 
   test("events that wait for a retry do not hold it back", async () => {
     const world = createWorld();
     world.targets.push(createReceiver(() => failing));
-    await settle(world);
-    world.advance({ minutes: 1 });
-    await runTimer(world.start());
+    await seedSettled(world);
+    await runTimerAfter(world, { minutes: 1 });
     assert.equal(await completeTo(world), iso(world.now() - 60_000));
   });
 });
@@ -119,10 +107,7 @@ describe("lists without a time, as after an update or when an operator has remov
   });
 
   await testInterruptions("the next runs complete them", earlier, runTimer, async (world) => {
-    for (let run = 0; run < 3; run += 1) {
-      world.advance({ minutes: 5 });
-      await runTimer(world.start());
-    }
+    await runTimerAfter(world, ...Array(3).fill({ minutes: 5 }));
     assert.deepEqual(listed(world), sessionsOf(world));
     assert.equal(await completeTo(world), iso(world.now() - 60_000));
   });

@@ -45,34 +45,41 @@ function publisher(...targets: Receiver[]) {
 }
 
 describe("publish", () => {
-  test("delivered -> marked, nothing pending; the receiver gets no internal fields", async () => {
+  const [fails, gone] = [createReceiver(() => failing, "other"), createReceiver(() => ({ outcome: "gone" }))];
+  const delivered = { state: "delivered", triedOn };
+  const other = { state: "pending", triedOn, cause: "Status500" };
+  for (const [what, receivers, isPending, deliveries] of [
+    ["delivered -> marked, nothing pending", [createReceiver()], false, { receiver: delivered }],
+    ["failed -> pending and not marked, as the timer tries again anyway", [fails], true, undefined],
+    [
+      "one of two failed -> pending, and only it is tried again",
+      [createReceiver(), fails],
+      true,
+      { receiver: delivered, other },
+    ],
+    ["hangs -> returns and leaves the event to the timer", [createReceiver(hangs)], true, undefined],
+    [
+      "no more events wanted -> marked as failed",
+      [gone],
+      false,
+      { receiver: { state: "failed", triedOn, cause: "Gone" } },
+    ],
+    ["type that no receiver accepts -> nothing", [{ ...createReceiver(), accepts: () => false }], false, undefined],
+    ["no receiver -> nothing", [], false, undefined],
+  ] as const) {
+    test(what, async () => {
+      const { marks, givenUp, publish } = publisher(...receivers);
+      assert.deepEqual(await publish([event()]), isPending ? [event()] : []);
+      assert.deepEqual(marks, deliveries === undefined ? [] : [{ deliveries }]);
+      assert.deepEqual(givenUp, receivers[0] === gone ? ["receiver"] : []);
+    });
+  }
+
+  test("a receiver gets no internal fields", async () => {
     const receiver = createReceiver();
-    const { marks, publish } = publisher(receiver);
-    assert.deepEqual(await publish([event()]), []);
+    await publisher(receiver).publish([event()]);
     const { place: _, deliveries: __, attempts: ___, ...sent } = event();
     assert.deepEqual(receiver.received, [sent]);
-    assert.deepEqual(marks, [{ deliveries: { receiver: { state: "delivered", triedOn } } }]);
-  });
-
-  test("failed -> pending and not marked, as the timer tries again anyway", async () => {
-    const { marks, publish } = publisher(createReceiver(() => failing));
-    assert.deepEqual(await publish([event()]), [event()]);
-    assert.deepEqual(marks, []);
-  });
-
-  test("one of two receivers failed -> pending, and only the failed one is tried again", async () => {
-    const { marks, publish } = publisher(
-      createReceiver(),
-      createReceiver(() => failing, "other"),
-    );
-    assert.equal((await publish([event()])).length, 1);
-    const pending = { state: "pending", triedOn, cause: "Status500" };
-    assert.deepEqual(marks[0]?.deliveries, { receiver: { state: "delivered", triedOn }, other: pending });
-  });
-
-  test("receiver that hangs -> returns and leaves the event to the timer", async () => {
-    const { publish } = publisher(createReceiver(hangs));
-    assert.deepEqual(await publish([event()]), [event()]);
   });
 
   test("slow receiver -> the delivery ends afterwards and is marked", async () => {
@@ -93,19 +100,6 @@ describe("publish", () => {
       assert.equal((await publish(events)).length, 10);
     }
     assert.equal(receiver.tries(), 64);
-  });
-
-  test("receiver that wants no more events -> marked as failed, nothing pending", async () => {
-    const { marks, givenUp, publish } = publisher(createReceiver(() => ({ outcome: "gone" })));
-    assert.deepEqual(await publish([event()]), []);
-    assert.deepEqual(givenUp, ["receiver"]);
-    assert.deepEqual(marks[0]?.deliveries, { receiver: { state: "failed", triedOn, cause: "Gone" } });
-  });
-
-  test("type that no receiver accepts, or no receiver -> nothing pending", async () => {
-    const { publish } = publisher({ ...createReceiver(), accepts: () => false });
-    assert.deepEqual(await publish([event()]), []);
-    assert.deepEqual(await publisher().publish([event()]), []);
   });
 
   test("the mark fails -> pending, not an error", async () => {

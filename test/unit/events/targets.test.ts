@@ -36,14 +36,9 @@ describe("disabled endpoints", () => {
     await open().switch.disable(crm);
     const other = open().switch;
     assert.equal(await other.isDisabled(crm), true);
-    const changes: Partial<WebhookEndpoint>[] = [
-      { name: "other" },
-      { url: `${crm.url}2` },
-      { secrets: [...secrets, ...secrets] },
-      { types: ["liveness.session.decided"] },
-    ];
-    for (const change of changes) {
-      assert.equal(await other.isDisabled({ ...crm, ...change }), false, JSON.stringify(change));
+    const changed = { name: "other", url: `${crm.url}2`, secrets: [...secrets, ...secrets], types: [event.type] };
+    for (const [field, value] of Object.entries(changed)) {
+      assert.equal(await other.isDisabled({ ...crm, [field]: value }), false, field);
     }
     const [row, ...rest] = outcomes.all();
     assert.deepEqual([row?.partitionKey, row?.rowKey, row?.disabledOn], ["endpoints", "crm", event.occurredOn]);

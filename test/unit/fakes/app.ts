@@ -7,7 +7,7 @@ import { answeredMethods, type Endpoint, serve } from "../../../src/http/endpoin
 import { createReadiness } from "../../../src/liveness/readiness.ts";
 import { type Answer, createInvocation, createRequest, type LogLine, readAnswer } from "./invocation.ts";
 import { clientKey, principal } from "./principals.ts";
-import type { Process, World } from "./world.ts";
+import type { Process, Stage, World } from "./world.ts";
 
 /** The app on the ports of a process, with settings read from `env`. Default: anonymous callers are allowed. */
 export function createApp({ deps }: Process, env: Record<string, string> = { ALLOW_ANONYMOUS: "true" }): App {
@@ -32,6 +32,14 @@ export async function runTimer(process: Process): Promise<LogLine[]> {
   const app = createApp(process, { ALLOW_ANONYMOUS: "true", MAINTENANCE_FACE_CALLS_PER_SECOND: "1000" });
   await maintainSessions({ app })(timer, context);
   return lines;
+}
+
+/** Lets each of these times pass, and runs the timer in a new process after it. */
+export async function runTimerAfter(stage: Stage, ...times: Parameters<Stage["advance"]>[0][]): Promise<void> {
+  for (const time of times) {
+    stage.advance(time);
+    await runTimer(stage.start());
+  }
 }
 
 export interface Sent {

@@ -82,6 +82,11 @@ export function stopAt(number: number, when: Moment["when"]): Hook {
   return (moment) => (moment.number === number && moment.when === when ? "stop" : undefined);
 }
 
+/** Stops the process at the first call of the name; with `nth`, at its n-th. */
+export function stopOn(name: string, when: Moment["when"] = "after", nth = 1): Hook {
+  return (moment) => (moment.name === name && moment.when === when && moment.nth === nth ? "stop" : undefined);
+}
+
 /** Lets every call of these names fail; with `nth`, only the n-th of each name. */
 export function failOn(names: string | readonly string[], when: Moment["when"] = "before", nth?: number): Hook {
   return (moment) =>

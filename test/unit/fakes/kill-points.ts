@@ -1,18 +1,21 @@
+import { compact } from "../../../src/compact.ts";
 import { inspectImage } from "../../../src/liveness/images/inspect-image.ts";
-import { openSession } from "../../../src/liveness/open/open-session.ts";
+import { type OpenedSession, openSession } from "../../../src/liveness/open/open-session.ts";
+import type { OpenSessionCommand } from "../../../src/liveness/open/plan-session.ts";
 import { deleteSession } from "../../../src/liveness/result/get-session.ts";
 import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { eraseUser } from "../../../src/liveness/retain/erase-user.ts";
 import { makeImage } from "../../fixtures/images.ts";
-import { runTimer } from "./app.ts";
-import type { Hook } from "./calls.ts";
+import { runTimer, runTimerAfter } from "./app.ts";
+import { type Hook, type Outcome, stopOn } from "./calls.ts";
 import { failedAttempt, play, realFace } from "./face-service.ts";
+import { testInterruptions } from "./moments.ts";
 import { seedSession } from "./seed.ts";
 import { command, createWorld, type Process, type Stage, trusted, type World } from "./world.ts";
 
 /** An operation of a process that tests stop before or after any of its calls. */
-export interface Scenario {
+export interface Scenario<T = unknown> {
   /** Part of the title of a test. */
   what: string;
   /** The operation is a run of the timer. */
@@ -21,51 +24,61 @@ export interface Scenario {
   /** The operation moves or removes entries of users whose sessions exist. */
   changesEntries?: boolean;
   arrange(stage: Stage): Promise<unknown>;
-  operate(deps: Process["deps"], stage: Stage): Promise<unknown>;
+  operate(deps: Process["deps"], stage: Stage): Promise<T>;
 }
 
 const device = "a-device";
 const user = "a-user";
 const bytes = makeImage();
 const alice = { trusted: false, owner: "alice" };
-const keyed = { ...command({ image: { bytes }, caller: alice }), idempotencyKey: "once" };
-const inClient = { ...command({ request: { deviceCorrelationIdSetInClient: true } }), idempotencyKey: "once" };
-delete inClient.request.deviceCorrelationId;
+const inClient = { deviceCorrelationId: undefined, deviceCorrelationIdSetInClient: true };
+
+/** A creation by alice with an image. */
+function creationOf(request: object, options: Parameters<typeof command>[0] = { image: { bytes }, caller: alice }) {
+  const creation = command(options);
+  return { ...creation, request: compact({ ...creation.request, ...request }) };
+}
+const once = <T extends object>(creation: T) => ({ ...creation, idempotencyKey: "once" });
+const keyed = once(creationOf({}));
+const named = creationOf({ userCorrelationId: user });
+const namedInClient = creationOf({ userCorrelationId: user, ...inClient });
+
+const nothing = async () => undefined;
+const open = (creation: OpenSessionCommand) => (deps: Process["deps"]) =>
+  openSession({ ...deps, policy: { ...deps.policy, allowDeviceSetInClient: true } }, creation);
+const opened = (creation: OpenSessionCommand) => (stage: Stage) => open(creation)(stage.start().deps);
 
 /** The id of the first session at the service; no id if another process has erased it. */
 const firstIn = (stage: Stage) => stage.service.live.keys().next().value ?? "";
 
-/** A session owned by alice with two attempts. */
-async function used(stage: Stage, seed: Parameters<typeof seedSession>[1] = {}): Promise<void> {
-  const { record } = await seedSession(stage, { uploads: true, owner: "alice", ...seed });
-  play(stage.service, record.sessionId, failedAttempt());
-  const result = { livenessDecision: "spoofface", sessionImageId: "an-image", digest: "service-digest" };
-  play(stage.service, record.sessionId, realFace(result));
-}
-
 const settle = (deps: Process["deps"], stage: Stage, report = {}) =>
   settleSession(deps, trusted, firstIn(stage), report);
 const bind = (deps: Process["deps"], stage: Stage) => settle(deps, stage, { deviceCorrelationId: device });
+const remove = (deps: Process["deps"], stage: Stage) =>
+  deleteSession(deps, trusted, "livenessWithVerify", firstIn(stage));
 
-const named = (options: Parameters<typeof command>[0] = {}) =>
-  command({ image: { bytes }, caller: alice, ...options, request: { userCorrelationId: user, ...options.request } });
-const namedOnce = { ...named(), idempotencyKey: "once" };
-const namedInClient = { ...named({ request: { deviceCorrelationIdSetInClient: true } }), idempotencyKey: "once" };
-delete namedInClient.request.deviceCorrelationId;
-
-/** Opens a session that names the user and whose device is set in the client. */
-function openInClient({ deps }: Process, { idempotencyKey }: { idempotencyKey?: string } = {}) {
-  const { idempotencyKey: _, ...unkeyed } = namedInClient;
-  const policy = { ...deps.policy, allowDeviceSetInClient: true };
-  return openSession({ ...deps, policy }, idempotencyKey === undefined ? unkeyed : { ...unkeyed, idempotencyKey });
+/** A session owned by alice with two attempts. */
+async function used(stage: Stage, seed: Parameters<typeof seedSession>[1] = {}): Promise<void> {
+  const result = { livenessDecision: "spoofface", sessionImageId: "an-image", digest: "service-digest" };
+  await seedSession(stage, { uploads: true, owner: "alice", ...seed }, failedAttempt(), realFace(result));
 }
 
 /** A session that names the user, with two attempts. */
 async function usedByUser(stage: Stage): Promise<void> {
-  const { record } = await openSession(stage.start().deps, named());
+  const { record } = await opened(named)(stage);
   play(stage.service, record.sessionId, failedAttempt());
   play(stage.service, record.sessionId, realFace({ sessionImageId: "an-image", digest: "service-digest" }));
 }
+
+/** A session whose device is set in the client, with an attempt; and settled. */
+const unbound = (creation: OpenSessionCommand, isSettled: boolean) => async (stage: Stage) => {
+  const { record } = await opened(creation)(stage);
+  play(stage.service, record.sessionId, realFace());
+  if (isSettled) await settle(stage.start().deps, stage);
+};
+
+/** A creation that names the user stops when its entry is written. */
+const crashAtEntry = (stage: Stage) => stage.start(stopOn("users.put")).attempt(open(named));
 
 /**
  * Sessions that name the user: a used one, one whose move to its device was interrupted, and a creation that was
@@ -73,74 +86,35 @@ async function usedByUser(stage: Stage): Promise<void> {
  */
 async function someOfUser(stage: Stage): Promise<void> {
   await usedByUser(stage);
-  const { record } = await openInClient(stage.start(), { idempotencyKey: "once" });
-  const moving = stage.start(({ name, nth, when }) =>
-    name === "sessions.transact" && nth === 2 && when === "after" ? "stop" : undefined,
-  );
+  const { record } = await opened(once(namedInClient))(stage);
+  const moving = stage.start(stopOn("sessions.transact", "after", 2));
   await moving.attempt((deps) => settleSession(deps, trusted, record.sessionId, { deviceCorrelationId: device }));
   await crashAtEntry(stage);
 }
 
-/** Besides these, a session of another device, and one whose device is set in the client. */
-async function manyOfUser(stage: Stage): Promise<void> {
-  await someOfUser(stage);
-  await openSession(stage.start().deps, named({ request: { deviceCorrelationId: "another-device" } }));
-  await openInClient(stage.start());
-}
-
-/** A creation that names the user stops when its entry is written. */
-async function crashAtEntry(stage: Stage): Promise<void> {
-  const crashed = stage.start(({ name, when }) => (name === "users.put" && when === "after" ? "stop" : undefined));
-  await crashed.attempt((deps) => openSession(deps, named()));
-}
-
 /** Operations on sessions that name the user `a-user`. */
 export const userScenarios: Scenario[] = [
-  {
-    what: "a creation that names a user",
-    arrange: async () => undefined,
-    operate: (deps) => openSession(deps, namedOnce),
-  },
-  {
-    what: "a creation that names a user, for a known device",
-    arrange: (stage) => openSession(stage.start().deps, command()),
-    operate: (deps) => openSession(deps, named()),
-  },
-  {
-    what: "a repeated creation that names a user",
-    arrange: (stage) => openSession(stage.start().deps, namedOnce),
-    operate: (deps) => openSession(deps, namedOnce),
-  },
+  { what: "a creation that names a user", arrange: nothing, operate: open(once(named)) },
+  { what: "a creation that names a user, for a known device", arrange: opened(command()), operate: open(named) },
+  { what: "a repeated creation that names a user", arrange: opened(once(named)), operate: open(once(named)) },
   {
     what: "a creation that names a user, with the device set in the client",
-    arrange: async () => undefined,
-    operate: (deps) =>
-      openSession({ ...deps, policy: { ...deps.policy, allowDeviceSetInClient: true } }, namedInClient),
+    arrange: nothing,
+    operate: open(once(namedInClient)),
   },
   {
     what: "binding a session that names a user",
-    async arrange(stage) {
-      const { record } = await openInClient(stage.start());
-      play(stage.service, record.sessionId, realFace());
-    },
+    arrange: unbound(namedInClient, false),
     changesEntries: true,
     operate: bind,
   },
   {
     what: "binding a settled session that names a user and was created with an idempotency key",
-    async arrange(stage) {
-      const { record } = await openInClient(stage.start(), { idempotencyKey: "once" });
-      play(stage.service, record.sessionId, realFace());
-      await settle(stage.start().deps, stage);
-    },
+    arrange: unbound(once(namedInClient), true),
     changesEntries: true,
     operate: bind,
   },
-  {
-    what: "deleting a session that names a user",
-    arrange: usedByUser,
-    operate: (deps, stage) => deleteSession(deps, trusted, "livenessWithVerify", firstIn(stage)),
-  },
+  { what: "deleting a session that names a user", arrange: usedByUser, operate: remove },
   {
     what: "an erasure of the device of a session that names a user",
     async arrange(stage) {
@@ -154,7 +128,11 @@ export const userScenarios: Scenario[] = [
   },
   {
     what: "an erasure of a user",
-    arrange: manyOfUser,
+    async arrange(stage) {
+      await someOfUser(stage);
+      await opened(creationOf({ userCorrelationId: user, deviceCorrelationId: "another-device" }))(stage);
+      await opened(namedInClient)(stage);
+    },
     operate: (deps) => eraseUser(deps, user),
   },
   ...[[], [{ hours: 1 }], [{ hours: 1 }, { hours: 50 }]].map((earlier) => ({
@@ -162,67 +140,49 @@ export const userScenarios: Scenario[] = [
     isTimer: true,
     async arrange(stage: Stage) {
       await someOfUser(stage);
-      for (const time of earlier) {
-        stage.advance(time);
-        await runTimer(stage.start());
-      }
+      await runTimerAfter(stage, ...earlier);
       stage.advance([{ hours: 1 }, { hours: 50 }, { days: 91 }][earlier.length] ?? {});
     },
     operate: (deps: Process["deps"], stage: Stage) => runTimer({ ...stage.start(), deps }),
   })),
 ];
 
+export const creating: Scenario<OpenedSession> = { what: "a creation", arrange: nothing, operate: open(keyed) };
+export const repeating: Scenario<OpenedSession> = {
+  what: "a repeated creation",
+  arrange: opened(keyed),
+  operate: open(keyed),
+};
+export const settling: Scenario = { what: "settling", arrange: used, operate: settle };
+export const deleting: Scenario = { what: "deleting a session", arrange: used, operate: remove };
+export const binding: Scenario = {
+  what: "binding a session to its device",
+  arrange: (stage) => used(stage, { setInClient: true }),
+  operate: bind,
+};
+export const erasing: Scenario = {
+  what: "an erasure",
+  async arrange(stage) {
+    const { deps } = stage.start();
+    await used(stage);
+    await settle(deps, stage);
+    await seedSession(stage);
+    const facts = { ...inspectImage(bytes), contentType: "image/png" } as const;
+    await deps.devices.bindImage(device, "held/passport", new Date(deps.now()).toISOString());
+    await deps.images.put("held/passport", { bytes, facts, deviceCorrelationId: device });
+    await stage.start(stopOn("face.create")).attempt(open(command({ image: { bytes } })));
+  },
+  operate: (deps) => eraseDevice(deps, device),
+};
+
 /** Operations on sessions of a device. */
 export const scenarios: Scenario[] = [
-  { what: "a creation", arrange: async () => undefined, operate: (deps) => openSession(deps, keyed) },
-  {
-    what: "a creation for a known device",
-    arrange: (stage) => openSession(stage.start().deps, command()),
-    operate: (deps) => openSession(deps, command()),
-  },
-  {
-    what: "a repeated creation",
-    arrange: (stage) => openSession(stage.start().deps, keyed),
-    operate: (deps) => openSession(deps, keyed),
-  },
-  { what: "settling", arrange: used, operate: settle },
-  {
-    what: "deleting a session",
-    arrange: used,
-    operate: (deps, stage) => deleteSession(deps, trusted, "livenessWithVerify", firstIn(stage)),
-  },
-  {
-    what: "binding a session to its device",
-    arrange: (stage) => used(stage, { setInClient: true }),
-    operate: bind,
-  },
+  ...[creating, repeating, settling, deleting, binding, erasing],
+  { what: "a creation for a known device", arrange: opened(command()), operate: open(command()) },
   {
     what: "binding a settled session that was created with an idempotency key",
-    async arrange(stage) {
-      const { deps } = stage.start();
-      const policy = { ...deps.policy, allowDeviceSetInClient: true };
-      const { record } = await openSession({ ...deps, policy }, inClient);
-      play(stage.service, record.sessionId, realFace());
-      await settle(stage.start().deps, stage);
-    },
+    arrange: unbound(once(creationOf(inClient, {})), true),
     operate: bind,
-  },
-  {
-    what: "an erasure",
-    async arrange(stage) {
-      const { deps } = stage.start();
-      await used(stage);
-      await settle(deps, stage);
-      await seedSession(stage);
-      const facts = { ...inspectImage(bytes), contentType: "image/png" } as const;
-      await deps.devices.bindImage(device, "held/passport", new Date(deps.now()).toISOString());
-      await deps.images.put("held/passport", { bytes, facts, deviceCorrelationId: device });
-      const crashed = stage.start(({ name, when }) =>
-        name === "face.create" && when === "after" ? "stop" : undefined,
-      );
-      await crashed.attempt((crashedDeps) => openSession(crashedDeps, command({ image: { bytes } })));
-    },
-    operate: (deps) => eraseDevice(deps, device),
   },
 ];
 
@@ -231,6 +191,20 @@ export async function arranged(scenario: Scenario): Promise<World> {
   const world = createWorld();
   await scenario.arrange(world);
   return world;
+}
+
+/** Tests every interruption of a scenario's operation. @param expected follows the interruption in the title. */
+export function testScenario<T>(
+  scenario: Scenario<T>,
+  expected: string,
+  check: (world: World, outcome: Outcome<T>) => Promise<void>,
+): Promise<void> {
+  return testInterruptions(
+    expected,
+    () => arranged(scenario),
+    ({ deps }, world) => scenario.operate(deps, world),
+    check,
+  );
 }
 
 /** The calls of an operation that is not interrupted. */

@@ -13,15 +13,7 @@ export interface MemoryTable extends Pick<Rows, "put" | "get" | "remove"> {
 }
 
 /** The operations of `Table`, synchronous. */
-interface Rows {
-  get(partitionKey: string, rowKey: string): Entity | undefined;
-  put(entity: TableEntity): string;
-  merge(entity: TableEntity): boolean;
-  remove(partitionKey: string, rowKey: string, etag?: string): "removed" | Conflict["reason"];
-  transact(actions: readonly TransactionAction[]): Written;
-  /** One page of the rows of a query after the given row, and whether more rows follow. */
-  page(query: Query, after: Entity | undefined): { rows: Entity[]; more: boolean };
-}
+type Rows = ReturnType<typeof createRows>;
 
 export function createMemoryTable(name: string): MemoryTable {
   const rows = createRows();
@@ -54,7 +46,7 @@ export function createMemoryTable(name: string): MemoryTable {
   };
 }
 
-function createRows(): Rows {
+function createRows() {
   let rows = new Map<string, Entity>();
   let version = 0;
 
@@ -84,13 +76,13 @@ function createRows(): Rows {
   }
 
   return {
-    get(partitionKey, rowKey) {
+    get(partitionKey: string, rowKey: string): Entity | undefined {
       const found = rows.get(keyOf({ partitionKey, rowKey }));
       return found && { ...found };
     },
-    put: (entity) => must(["upsert", entity, "Replace"]),
-    merge: (entity) => apply(["update", entity, "Merge"]) !== "missing",
-    remove(partitionKey, rowKey, etag) {
+    put: (entity: TableEntity) => must(["upsert", entity, "Replace"]),
+    merge: (entity: TableEntity) => apply(["update", entity, "Merge"]) !== "missing",
+    remove(partitionKey: string, rowKey: string, etag?: string): "removed" | Conflict["reason"] {
       const key = keyOf({ partitionKey, rowKey });
       const found = rows.get(key);
       if (found === undefined) return "missing";
@@ -98,7 +90,7 @@ function createRows(): Rows {
       rows.delete(key);
       return "removed";
     },
-    transact(actions) {
+    transact(actions: readonly TransactionAction[]): Written {
       const keys = new Set(actions.map(([, entity]) => keyOf(entity)));
       const partitions = new Set(actions.map(([, { partitionKey }]) => partitionKey));
       if (partitions.size !== 1 || keys.size < actions.length || keys.size > maxTransactionRows) {
@@ -116,7 +108,8 @@ function createRows(): Rows {
       }
       return { etags };
     },
-    page({ where, anyOf, select, pageSize = 1000 }, after) {
+    /** One page of the rows of a query after the given row, and whether more rows follow. */
+    page({ where, anyOf, select, pageSize = 1000 }: Query, after: Entity | undefined) {
       const found = [...rows.values()]
         .filter((row) => meets(row, where) && (anyOf === undefined || anyOf.some((other) => meets(row, other))))
         .sort(byKeys)

@@ -1,11 +1,12 @@
 import { inspectImage } from "../../../src/liveness/images/inspect-image.ts";
 import { services } from "../../../src/liveness/model/caller.ts";
 import type { SessionRecord, StoredSession } from "../../../src/liveness/model/session.ts";
+import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { collectDueOn, sessionLifeMs } from "../../../src/liveness/retain/retention.ts";
 import { locationOf, type RecordLocation } from "../../../src/storage/rows/keys.ts";
 import { makeImage } from "../../fixtures/images.ts";
-import { play } from "./face-service.ts";
-import { createWorld, type Stage } from "./world.ts";
+import { type Outcome, play, realFace } from "./face-service.ts";
+import { createWorld, type Stage, trusted, type World } from "./world.ts";
 
 export interface Seed extends Partial<SessionRecord> {
   /** The verify image is uploaded with the creation and stored under its id. */
@@ -38,10 +39,11 @@ export function newRecord(nowMs: number, more: Partial<SessionRecord> = {}): Ses
   };
 }
 
-/** Creates a session with all that a creation writes at the service and in storage. */
+/** Creates a session with all that a creation writes at the service and in storage, and makes these attempts. */
 export async function seedSession(
   world: Stage,
   { uploads = false, setInClient = false, ...more }: Seed = {},
+  ...attempts: Outcome[]
 ): Promise<StoredSession & RecordLocation> {
   const { face, creations, sessions, schedule, images, newId } = world.start().deps;
   const creationId = newId();
@@ -74,25 +76,34 @@ export async function seedSession(
     ...(uploads && image),
     ...more,
   };
-  await schedule.put({
-    creationId,
-    createdOn: record.createdOn,
-    place: outcome.reserved.place,
-    phase: "collect",
-    dueOn,
-  });
+  const { createdOn } = record;
+  await schedule.put({ creationId, createdOn, place: outcome.reserved.place, phase: "collect", dueOn });
   if (uploads) await images.put(`sessions/${creationId}`, { bytes, facts, ...device });
   await creations.commit(outcome.reserved, record);
   const stored = await sessions.find(created.sessionId);
   if (stored === undefined) throw new Error("session not found");
+  for (const attempt of attempts) play(world.service, created.sessionId, attempt);
   return { ...stored, ...locationOf(stored) };
 }
 
 /** A world with one session and these attempts of it. */
-export async function seedWorld(seed: Seed = {}, ...attempts: Parameters<typeof play>[2][]) {
+export async function seedWorld(seed: Seed = {}, ...attempts: Outcome[]) {
   const world = createWorld();
-  const stored = await seedSession(world, seed);
+  const stored = await seedSession(world, seed, ...attempts);
   const { record } = stored;
-  for (const attempt of attempts) play(world.service, record.sessionId, attempt);
   return { world, stored, record, sessionId: record.sessionId };
+}
+
+/** The same when the session is due for collecting. */
+export async function dueWorld(...seed: Parameters<typeof seedWorld>): Promise<World> {
+  const { world } = await seedWorld(...seed);
+  world.advance({ minutes: 12 });
+  return world;
+}
+
+/** Creates a session with these attempts, and settles it. Default: one attempt with a real face. Returns its id. */
+export async function seedSettled(world: Stage, seed: Seed = {}, ...attempts: Outcome[]): Promise<string> {
+  const { sessionId } = (await seedSession(world, seed, ...(attempts.length > 0 ? attempts : [realFace()]))).record;
+  await settleSession(world.start().deps, trusted, sessionId, {});
+  return sessionId;
 }

@@ -103,12 +103,8 @@ export function createStage(connect: (calls: Calls, now: Clock) => Connected): S
       rules: { requireClientDigest: false },
       policy: { allowDeviceSetInClient: false, confidenceFloor: 0, userIdKey: "a-key-for-user-ids-of-32-characters" },
       limits: {
-        creations: 10,
-        ownerCreations: 20,
-        ownerImages: 20,
-        windowSeconds: 600,
-        lockoutRejections: 5,
-        lockoutSeconds: 1800,
+        ...{ creations: 10, ownerCreations: 20, ownerImages: 20, windowSeconds: 600 },
+        ...{ lockoutRejections: 5, lockoutSeconds: 1800 },
       },
       retention: { sessionHours: 48, outcomeDays: 90 },
     };
@@ -188,6 +184,15 @@ export function createWorld(): World {
 /** The id of the first session at the service. */
 export function sessionAt({ service }: Stage): string {
   return service.live.keys().next().value ?? assert.fail("the service has no session");
+}
+
+/** Rows that contain the text, and all images, by table; only what there is. */
+export function tracesOf(world: World, text: string): Record<string, object[]> {
+  const found = Object.entries(world.everything() as Record<string, object[]>).map(([table, rows]) => [
+    table,
+    table === "images" ? rows : rows.filter((row) => JSON.stringify(row).includes(text)),
+  ]);
+  return Object.fromEntries(found.filter(([, rows]) => rows?.length));
 }
 
 /**

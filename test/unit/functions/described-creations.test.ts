@@ -14,31 +14,22 @@ import { createWorld } from "../fakes/world.ts";
 const image = makeImage();
 
 /** An app with the upstream version, in a separate world. */
-async function startApp(upstream: ApiVersion, allowDeviceSetInClient: boolean): Promise<App> {
-  const app = createApp(createWorld().start());
-  await app.images.put("held/alice", { bytes: image, facts: inspectImage(image) });
-  return {
-    ...app,
-    face: { ...app.face, version: upstream },
-    policy: { ...app.policy, allowDeviceSetInClient },
-    limits: { ...app.limits, creations: 1_000_000 },
+async function deploy(upstream: ApiVersion, allowDeviceSetInClient: boolean) {
+  const started = createApp(createWorld().start());
+  await started.images.put("held/alice", { bytes: image, facts: inspectImage(image) });
+  const app: App = {
+    ...started,
+    face: { ...started.face, version: upstream },
+    policy: { ...started.policy, allowDeviceSetInClient },
+    limits: { ...started.limits, creations: 1_000_000 },
   };
+  return { upstream, allowDeviceSetInClient, app };
 }
 
-interface Deployment {
-  upstream: ApiVersion;
-  allowDeviceSetInClient: boolean;
-  app: App;
-}
+type Deployment = Awaited<ReturnType<typeof deploy>>;
 
-const deployments: Deployment[] = await Promise.all(
-  apiVersions.flatMap((upstream) =>
-    [true, false].map(async (allowDeviceSetInClient) => ({
-      upstream,
-      allowDeviceSetInClient,
-      app: await startApp(upstream, allowDeviceSetInClient),
-    })),
-  ),
+const deployments = await Promise.all(
+  apiVersions.flatMap((upstream) => [true, false].map((allowed) => deploy(upstream, allowed))),
 );
 
 /** The deployment that accepts the most requests of a version. */
@@ -56,54 +47,38 @@ const kind = fc.constantFrom(...sessionKinds);
 
 type Field = [name: string, value: unknown];
 
-/** Changes to a request that every version accepts; undefined removes a field. */
-const changes: Field[] = [
-  ["livenessOperationMode", "PassiveActive"],
-  ["livenessOperationMode", "Active"],
-  ["livenessOperationMode", undefined],
-  ["deviceCorrelationId", undefined],
-  ["deviceCorrelationId", undefined],
-  ["deviceCorrelationId", ""],
-  ["deviceCorrelationId", "x".repeat(65)],
-  ["deviceCorrelationIdSetInClient", true],
-  ["deviceCorrelationIdSetInClient", true],
-  ["deviceCorrelationIdSetInClient", false],
-  ["deviceCorrelationIdSetInClient", "yes"],
-  ["authTokenTimeToLiveInSeconds", 60],
-  ["authTokenTimeToLiveInSeconds", 59],
-  ["authTokenTimeToLiveInSeconds", 600.5],
-  ["clientReferenceId", "order-7"],
-  ["clientReferenceId", "x".repeat(129)],
-  ["sendResultsToClient", true],
-  ["sendResultsToClient", false],
-  ["enableSessionImage", true],
-  ["enableSessionImage", false],
-  ["livenessSingleModalModel", "2023-12-20-preview.06"],
-  ["livenessModelVersion", "2024-11-15"],
-  ["returnVerifyImageHash", true],
-  ["verifyConfidenceThreshold", 0.7],
-  ["verifyConfidenceThreshold", 1.1],
-  ["userCorrelationId", "u"],
-  ["userCorrelationId", "x".repeat(65)],
-  ["userCorrelationIdSetInClient", true],
-  ["numberOfClientAttemptsAllowed", 2],
-  ["numberOfClientAttemptsAllowed", 4],
-  ["expectedClientIpAddress", "203.0.113.0/24"],
-  ["expectedClientIpAddress", "203.0.113.0/33"],
-  ["misspelt", "x"],
-];
-const jsonChanges: Field[] = [
+const changesOf = (values: Record<string, unknown[]>): Field[] =>
+  Object.entries(values).flatMap(([name, all]) => all.map((value): Field => [name, value]));
+
+/** Changes to a request that every version accepts, some twice to make them likelier; undefined removes a field. */
+const changes = changesOf({
+  livenessOperationMode: ["PassiveActive", "Active", undefined],
+  deviceCorrelationId: [undefined, undefined, "", "x".repeat(65)],
+  deviceCorrelationIdSetInClient: [true, true, false, "yes"],
+  authTokenTimeToLiveInSeconds: [60, 59, 600.5],
+  clientReferenceId: ["order-7", "x".repeat(129)],
+  sendResultsToClient: [true, false],
+  enableSessionImage: [true, false],
+  livenessSingleModalModel: ["2023-12-20-preview.06"],
+  livenessModelVersion: ["2024-11-15"],
+  returnVerifyImageHash: [true],
+  verifyConfidenceThreshold: [0.7, 1.1],
+  userCorrelationId: ["u", "x".repeat(65)],
+  userCorrelationIdSetInClient: [true],
+  numberOfClientAttemptsAllowed: [2, 4],
+  expectedClientIpAddress: ["203.0.113.0/24", "203.0.113.0/33"],
+  misspelt: ["x"],
+});
+const jsonChanges = [
   ...changes,
-  ["deviceCorrelationId", null],
-  ["livenessOperationMode", "passiveACTIVE"],
-  ["enableSessionImage", "TRUE"],
-  ["authTokenTimeToLiveInSeconds", "600"],
-  ["authTokenTimeToLiveInSeconds", "59"],
-  ["referenceImageId", "alice"],
-  ["referenceImageId", "alice"],
-  ["referenceImageId", "a b"],
-  ["expectedReferenceImageId", "alice"],
-  ["expectedReferenceImageId", "alice"],
+  ...changesOf({
+    deviceCorrelationId: [null],
+    livenessOperationMode: ["passiveACTIVE"],
+    enableSessionImage: ["TRUE"],
+    authTokenTimeToLiveInSeconds: ["600", "59"],
+    referenceImageId: ["alice", "alice", "a b"],
+    expectedReferenceImageId: ["alice", "alice"],
+  }),
 ];
 
 /** The device id is in the request, or set in the client. */

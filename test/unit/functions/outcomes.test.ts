@@ -1,13 +1,38 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { exportOutcomes } from "../../../src/functions/outcome-export.ts";
 import type { OutcomeEntry } from "../../../src/liveness/model/events.ts";
-import { plus, type Sent, send, service, user } from "../fakes/app.ts";
-import { asOf, list, reviewer, shown, worldWith } from "../fakes/outcome-requests.ts";
+import { call, createApp, plus, type Sent, send, service, user } from "../fakes/app.ts";
+import { failOn } from "../fakes/calls.ts";
 import { openIndexes, outcome, outcomes } from "../fakes/outcomes.ts";
-import { ownerOf } from "../fakes/principals.ts";
-import { startOfTime } from "../fakes/world.ts";
+import { clientKey, ownerOf } from "../fakes/principals.ts";
+import { createWorld, startOfTime, type World } from "../fakes/world.ts";
 
-const dayMs = 86_400_000;
+const reviewer = user("rita", "Liveness.Reviewer");
+
+/** The time up to which the outcomes of `worldWith` are complete. */
+const asOf = "2026-03-01T11:55:00.000Z";
+
+/** A world with these outcomes, a second after the start of time. */
+async function worldWith(entries: readonly OutcomeEntry[]): Promise<World> {
+  const { world, index } = openIndexes();
+  world.advance({ seconds: 1 });
+  await index.put(entries);
+  await index.setCompleteTo(asOf);
+  return world;
+}
+
+const list = (world: World, query = "", sent: Sent = reviewer) =>
+  send(world, "GET", "/api/outcomes", { ...sent, query });
+
+/** The values of an export as lines of JSON. */
+function linesOf(text: string): unknown[] {
+  const lines = text.trimEnd().split("\n");
+  return lines.map((line) => JSON.parse(line));
+}
+
+/** The resource of an outcome. */
+const shown = ({ creationId: _, place: __, ...resource }: OutcomeEntry) => resource;
 
 describe("access", () => {
   for (const path of ["/api/outcomes", "/api/statistics"]) {
@@ -30,9 +55,7 @@ describe("access", () => {
 
   test("a reviewer is an ordinary user on all other routes", async () => {
     const world = await worldWith(outcomes(3));
-    const device = await send(world, "GET", "/api/devices/a-device/outcomes", reviewer);
-    assert.equal(device.status, 404);
-    assert.equal((await send(world, "DELETE", "/api/devices/a-device", reviewer)).status, 404);
+    assert.equal((await send(world, "GET", "/api/devices/a-device/outcomes", reviewer)).status, 404);
     const opened = await send(world, "POST", "/face/v1.2/detectLiveness-sessions", {
       ...reviewer,
       json: { livenessOperationMode: "Passive", deviceCorrelationId: "ritas-device" },
@@ -48,11 +71,7 @@ describe("a page", () => {
     const stored = { ...entry, clientDigest: "a-digest" };
     const { json } = await list(await worldWith([stored, outcome(2)]));
     assert.deepEqual(json, { value: [shown(entry), shown(outcome(2))], asOf });
-  });
-
-  test("before the first run of the timer -> no `asOf`", async () => {
-    const { world } = openIndexes();
-    assert.deepEqual((await list(world)).json, { value: [] });
+    assert.deepEqual((await list(createWorld())).json, { value: [] }, "before the first run of the timer");
   });
 
   test("links lead through all pages, with the window of the first although time goes on", async () => {
@@ -97,6 +116,8 @@ describe("a page", () => {
     const world = await worldWith(outcomes(10));
     const query = new URLSearchParams({ from: "2026-03-01T12:52:00+01:00", to: "2026-03-01T11:55:00Z" });
     assert.deepEqual((await list(world, `?${query}`)).json, { value: outcomes(9).slice(6).map(shown), asOf });
+    const longest = "?from=2026-01-29T00:00:00Z&to=2026-03-01T00:00:00Z";
+    assert.equal((await list(world, longest)).status, 200, "31 days");
   });
 
   for (const [query, target] of [
@@ -122,21 +143,20 @@ describe("a page", () => {
     ["continuationToken=x", undefined],
   ] as const) {
     test(`?${query.slice(0, 60)} -> 400`, async () => {
-      const refused = await list(await worldWith([]), `?${query}`);
-      assert.deepEqual([refused.status, refused.code], [400, "BadArgument"]);
-      const { error } = refused.json as { error: { details?: { target: string }[] } };
-      assert.equal(error.details?.[0]?.target, target);
+      const world = await worldWith([]);
+      const isWindow = target === "from" || target === "to";
+      for (const path of ["/api/outcomes", ...(isWindow ? ["/api/statistics"] : [])]) {
+        const refused = await send(world, "GET", path, { ...reviewer, query: `?${query}` });
+        assert.deepEqual([refused.status, refused.code], [400, "BadArgument"]);
+        const { error } = refused.json as { error: { details?: { target: string }[] } };
+        assert.equal(error.details?.[0]?.target, target);
+      }
     });
   }
-
-  test("a window of exactly 31 days -> accepted", async () => {
-    const query = "?from=2026-01-29T00:00:00Z&to=2026-03-01T00:00:00Z";
-    assert.equal((await list(await worldWith([]), query)).status, 200);
-  });
 });
 
 describe("outcomes past their retention", () => {
-  const retention = 90 * dayMs;
+  const retention = 90 * 86_400_000;
   const ages = [retention - 60_000, retention - 1, retention + 1, retention + 60_000];
 
   async function arrange() {
@@ -157,76 +177,123 @@ describe("outcomes past their retention", () => {
     if (nextLink !== undefined) {
       assert.deepEqual((await list(world, new URL(nextLink).search)).json, { value: [] });
     }
+    const before = "?from=2025-11-01T00:00:00Z&to=2025-11-30T00:00:00Z&top=1";
+    assert.deepEqual((await list(world, before)).json, { value: [] }, "a window before all shown outcomes");
     const exported = await list(world, query, plus(reviewer, { headers: { accept: "application/x-ndjson" } }));
-    assert.deepEqual(
-      exported.text
-        .trim()
-        .split("\n")
-        .map((line) => JSON.parse(line)),
-      shownOnes,
-    );
+    assert.deepEqual(linesOf(exported.text), shownOnes);
     const counted = await send(world, "GET", "/api/statistics", { ...reviewer, query });
     assert.equal((counted.json as { total: { outcomes: number } }).total.outcomes, 2);
   });
+});
 
-  test("a window before all shown outcomes -> an empty last page", async () => {
-    const { world } = await arrange();
-    const { json } = await list(world, "?from=2025-11-01T00:00:00Z&to=2025-11-30T00:00:00Z&top=1");
-    assert.deepEqual(json, { value: [] });
+test("statistics: counts by day, decision and reason, and totals", async () => {
+  const world = await worldWith([
+    outcome(0, { reasons: ["RealFace", "FaceMatched"] }),
+    outcome(1),
+    outcome(2, { decision: "rejected", reasons: ["SpoofDetected"] }),
+    outcome(3, { decision: "inconclusive", reasons: [], createdOn: "2026-02-27T23:59:59.999Z" }),
+    outcome(4, { createdOn: "2026-02-28T00:00:00.000Z" }),
+  ]);
+  const query = "?from=2026-02-27T00:00:00Z&to=2026-03-02T00:00:00Z";
+  const counted = (outcomes: number, reasons = {}) => ({ outcomes, reasons });
+  const [none, spoof] = [counted(0), counted(1, { SpoofDetected: 1 })];
+  const all = { accepted: counted(3, { RealFace: 3, FaceMatched: 1 }), rejected: spoof, inconclusive: counted(1) };
+  const third = { accepted: counted(2, { RealFace: 2, FaceMatched: 1 }), rejected: spoof, inconclusive: none };
+  const second = { accepted: counted(1, { RealFace: 1 }), rejected: none, inconclusive: none };
+  const first = { accepted: none, rejected: none, inconclusive: counted(1) };
+  const { json } = await send(world, "GET", "/api/statistics", { ...reviewer, query });
+  assert.deepEqual(json, {
+    from: "2026-02-27T00:00:00.000Z",
+    to: "2026-03-02T00:00:00.000Z",
+    total: { outcomes: 5, decisions: all },
+    days: [
+      { day: "2026-03-01", outcomes: 3, decisions: third },
+      { day: "2026-02-28", outcomes: 1, decisions: second },
+      { day: "2026-02-27", outcomes: 1, decisions: first },
+    ],
+    asOf,
   });
 });
 
-describe("statistics", () => {
-  test("counts by day, decision and reason, and totals", async () => {
-    const world = await worldWith([
-      outcome(0, { reasons: ["RealFace", "FaceMatched"] }),
-      outcome(1),
-      outcome(2, { decision: "rejected", reasons: ["SpoofDetected"] }),
-      outcome(3, { decision: "inconclusive", reasons: [], createdOn: "2026-02-27T23:59:59.999Z" }),
-      outcome(4, { createdOn: "2026-02-28T00:00:00.000Z" }),
-    ]);
-    const query = "?from=2026-02-27T00:00:00Z&to=2026-03-02T00:00:00Z";
-    const none = { outcomes: 0, reasons: {} };
-    const { json } = await send(world, "GET", "/api/statistics", { ...reviewer, query });
-    assert.deepEqual(json, {
-      from: "2026-02-27T00:00:00.000Z",
-      to: "2026-03-02T00:00:00.000Z",
-      total: {
-        outcomes: 5,
-        decisions: {
-          accepted: { outcomes: 3, reasons: { RealFace: 3, FaceMatched: 1 } },
-          rejected: { outcomes: 1, reasons: { SpoofDetected: 1 } },
-          inconclusive: { outcomes: 1, reasons: {} },
-        },
-      },
-      days: [
-        {
-          day: "2026-03-01",
-          outcomes: 3,
-          decisions: {
-            accepted: { outcomes: 2, reasons: { RealFace: 2, FaceMatched: 1 } },
-            rejected: { outcomes: 1, reasons: { SpoofDetected: 1 } },
-            inconclusive: none,
-          },
-        },
-        {
-          day: "2026-02-28",
-          outcomes: 1,
-          decisions: { accepted: { outcomes: 1, reasons: { RealFace: 1 } }, rejected: none, inconclusive: none },
-        },
-        {
-          day: "2026-02-27",
-          outcomes: 1,
-          decisions: { accepted: none, rejected: none, inconclusive: { outcomes: 1, reasons: {} } },
-        },
-      ],
-      asOf,
-    });
+describe("an export", () => {
+  const as = (accept: string, sent: Sent = reviewer) => plus(sent, { headers: { accept } });
+
+  test("as lines of JSON -> the whole window, whatever `top` and the token are", async () => {
+    const world = await worldWith(outcomes(350));
+    const { headers, text } = await list(world, "?top=1&continuationToken=x", as("application/x-ndjson"));
+    assert.equal(headers.get("content-type"), "application/x-ndjson; charset=utf-8");
+    assert.equal(headers.get("content-disposition"), 'attachment; filename="outcomes-2026-01-29-2026-03-01.ndjson"');
+    assert.equal(headers.get("x-as-of"), asOf);
+    assert.equal(headers.get("vary"), "accept");
+    assert.equal(headers.get("cache-control"), "no-store");
+    assert.equal(headers.get("content-length"), null);
+    assert.ok(text.endsWith("\n"));
+    assert.deepEqual(linesOf(text), outcomes(350).map(shown));
   });
 
-  test("a window of more than 31 days -> 400", async () => {
-    const query = "?from=2026-01-01T00:00:00Z";
-    const refused = await send(await worldWith([]), "GET", "/api/statistics", { ...reviewer, query });
-    assert.deepEqual([refused.status, refused.code], [400, "BadArgument"]);
+  test("as CSV -> byte order mark, header, rows that end with CRLF, quoted where necessary", async () => {
+    const tricky = outcome(1, {
+      clientReferenceId: 'a "b", c\r\nd',
+      reasons: ["RealFace", "FaceMatched"],
+      final: false,
+    });
+    const { headers, text } = await list(await worldWith([outcome(0), tricky]), "?decision=accepted", as("text/csv"));
+    assert.equal(headers.get("content-type"), "text/csv; charset=utf-8; header=present");
+    const [zero, one] = [outcome(0), tricky];
+    assert.equal(
+      text,
+      "\ufeffsessionId,kind,apiVersion,deviceCorrelationId,userCorrelationId,clientReferenceId,owner,createdOn,settledOn,decision,reasons,final,revision\r\n" +
+        `${zero.sessionId},liveness,v1.2,a-device,,,,${zero.createdOn},${zero.settledOn},accepted,RealFace,true,1\r\n` +
+        `${one.sessionId},liveness,v1.2,a-device,,"a ""b"", c\r\nd",,${one.createdOn},${one.settledOn},accepted,RealFace FaceMatched,false,1\r\n`,
+    );
+  });
+
+  const formulas = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("http://x","y")', "＝1"];
+  for (const [cell, text] of [
+    ...formulas.map((cell) => [cell, `'${cell}`] as const),
+    ...["a\r=1+1", "a\n=1+1", "a\r\n=1+1", "\n=1+1"].map((cell) => [cell, cell] as const),
+  ]) {
+    test(`cell ${JSON.stringify(cell)} -> not a formula, and no row begins within it`, async () => {
+      const entry = outcome(0, { clientReferenceId: cell, userCorrelationId: cell, deviceCorrelationId: cell });
+      const exported = (await list(await worldWith([entry]), "", as("text/csv"))).text;
+      const written = /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+      assert.ok(exported.includes(`,${written},${written},${written},`), JSON.stringify(exported));
+    });
+  }
+
+  test("without outcomes -> an empty body, or the header alone; HEAD -> the headers of GET", async () => {
+    const world = await worldWith([]);
+    assert.equal((await list(world, "", as("application/x-ndjson"))).text, "");
+    const get = await list(world, "", as("text/csv"));
+    assert.match(get.text, /^\ufeffsessionId,[\w,]+\r\n$/);
+    const head = await send(world, "HEAD", "/api/outcomes", as("text/csv"));
+    assert.deepEqual([head.status, head.text, [...head.headers]], [200, "", [...get.headers]]);
+  });
+
+  test("storage is unavailable from the beginning -> an error, not a broken stream", async () => {
+    const world = await worldWith(outcomes(3));
+    const app = createApp(world.start(failOn("outcomes.query")), clientKey.settings);
+    const refused = await call({ app }, "GET", "/api/outcomes", as("text/csv"));
+    assert.deepEqual([refused.status, refused.code], [500, "InternalServerError"]);
+  });
+
+  test("more than eight at once -> 503 ServerBusy until one of them ends, whichever way", async () => {
+    const world = await worldWith(outcomes(3));
+    const app = createApp(world.start());
+    const query = { from: "2026-03-01T00:00:00.000Z", to: "2026-03-02T00:00:00.000Z" };
+    const begin = async () => {
+      const { stream } = await exportOutcomes(app, query, "application/x-ndjson", false);
+      return (stream ?? assert.fail())[Symbol.asyncIterator]();
+    };
+    const running = await Promise.all(Array.from({ length: 8 }, begin));
+    const [first = assert.fail(), second = assert.fail()] = running;
+    await assert.rejects(begin(), { status: 503, code: "ServerBusy", retryAfter: "1" });
+    while (!(await first.next()).done);
+    running.push(await begin());
+    await second.next();
+    await second.return?.();
+    running.push(await begin());
+    await assert.rejects(begin(), { code: "ServerBusy" });
+    for (const stream of running) while (!(await stream.next()).done);
   });
 });

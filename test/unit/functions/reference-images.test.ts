@@ -63,20 +63,6 @@ describe("a reference image", () => {
       assert.equal(world.blobs.images.size, status === 201 ? 1 : 0);
     });
   }
-
-  test("uploaded with a creation can be read by service and owner, and not deleted", async () => {
-    const world = createWorld();
-    const id = "c0ffee00-0000-4000-8000-000000000001";
-    const image = { bytes: face, facts: inspectImage(face), owner: ownerOf("alice") };
-    await world.start().deps.images.put(`sessions/${id}`, image);
-    const of = `/api/reference-images/${id}`;
-    for (const sent of [service, alice]) {
-      assert.deepEqual((await send(world, "GET", of, sent)).bytes, face);
-      assert.equal((await send(world, "GET", `${of}/metadata`, sent)).status, 200);
-      assert.equal((await send(world, "DELETE", of, sent)).status, 404);
-    }
-    assert.equal(world.blobs.images.size, 1);
-  });
 });
 
 /** Requests with conditions, with `{etag}` for the ETag of the stored image and `{stale}` for that of an earlier one. */
@@ -190,13 +176,19 @@ describe("an id in use in one namespace is indistinguishable from a free one in 
     }
   }
 
-  test("an image uploaded with a creation, another user reads it", async () => {
+  test("an image uploaded with a creation -> read by service and owner, deleted by neither, hidden from others", async () => {
     const id = "c0ffee00-0000-4000-8000-000000000001";
+    const of = `/api/reference-images/${id}`;
+    const [free, taken] = [createWorld(), createWorld()];
+    const uploaded = { bytes: theirs, facts: inspectImage(theirs), owner: ownerOf("alice") };
+    await taken.start().deps.images.put(`sessions/${id}`, uploaded);
+    for (const sent of [service, alice]) {
+      assert.deepEqual((await send(taken, "GET", of, sent)).bytes, theirs);
+      assert.equal((await send(taken, "GET", `${of}/metadata`, sent)).status, 200);
+      assert.equal((await send(taken, "DELETE", of, sent)).status, 404);
+    }
     for (const part of ["", "/metadata"]) {
-      const [free, taken] = [createWorld(), createWorld()];
-      const uploaded = { bytes: theirs, facts: inspectImage(theirs), owner: ownerOf("alice") };
-      await taken.start().deps.images.put(`sessions/${id}`, uploaded);
-      const read = { name: "GET", method: "GET", of: `/api/reference-images/${id}${part}` } as const;
+      const read = { name: "GET", method: "GET", of: `${of}${part}` } as const;
       const seen = await see(taken, callers.bob, read);
       assert.deepEqual(seen, await see(free, callers.bob, read));
       assert.equal(seen.status, 404);

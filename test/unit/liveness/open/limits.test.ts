@@ -17,15 +17,11 @@ import { faultsOf, minimal } from "../../fakes/settings.ts";
 import { startOfTime } from "../../fakes/world.ts";
 
 const limits: Limits = {
-  creations: 3,
-  ownerCreations: 2,
-  ownerImages: 20,
-  windowSeconds: 600,
-  lockoutRejections: 2,
-  lockoutSeconds: 1800,
+  ...{ creations: 3, ownerCreations: 2, ownerImages: 20, windowSeconds: 600 },
+  ...{ lockoutRejections: 2, lockoutSeconds: 1800 },
 };
-const iso = (seconds: number) => new Date(startOfTime + seconds * 1000).toISOString();
 const at = (seconds: number) => startOfTime + seconds * 1000;
+const iso = (seconds: number) => new Date(at(seconds)).toISOString();
 
 function admitAll(seconds: readonly number[], guard?: Guard): Guard | undefined {
   return seconds.reduce<Guard | undefined>((known, second) => admit(known, at(second), limits), guard);
@@ -113,11 +109,8 @@ describe("countBound", () => {
 
   test("locked-out device -> counts the session, keeps lock-out and rejections", () => {
     const locked = { recent: [iso(1)], rejectionsInARow: 2, lockedUntil: iso(9999), changedOn: iso(1) };
-    assert.deepEqual(countBound(locked, iso(2), at(3), limits), {
-      ...locked,
-      recent: [iso(1), iso(2)],
-      changedOn: iso(3),
-    });
+    const counted = { ...locked, recent: [iso(1), iso(2)], changedOn: iso(3) };
+    assert.deepEqual(countBound(locked, iso(2), at(3), limits), counted);
   });
 
   test("more sessions than the limit -> guard cut to the limit, with the same admissions", () => {
@@ -157,13 +150,9 @@ describe("countOutcome", () => {
     const twice = countOutcome({ recent: [], ...once }, "rejected", at(10), limits);
     assert.deepEqual(twice, { rejectionsInARow: 2, lockedUntil: iso(1810), changedOn: iso(10) });
     const locked = { recent: [], ...twice };
-    assert.throws(() => admit(locked, at(1809), limits), {
-      name: "ApiError",
-      status: 403,
-      code: "DeviceLockedOut",
-      retryAfter: undefined,
-      message: `Too many checks of this device were rejected. It is locked out until ${iso(1810)}.`,
-    });
+    const message = `Too many checks of this device were rejected. It is locked out until ${iso(1810)}.`;
+    const refusal = { name: "ApiError", status: 403, code: "DeviceLockedOut", retryAfter: undefined, message };
+    assert.throws(() => admit(locked, at(1809), limits), refusal);
     const served = { recent: [iso(1810)], rejectionsInARow: 0, changedOn: iso(1810) };
     assert.deepEqual(admit(locked, at(1810), limits), served);
   });
@@ -175,12 +164,11 @@ describe("countOutcome", () => {
   });
 
   test("countsForLockout -> a decision of a session counts once", () => {
-    assert.equal(countsForLockout(undefined, "rejected"), true);
-    assert.equal(countsForLockout("inconclusive", "rejected"), true);
-    assert.equal(countsForLockout("accepted", "rejected"), true);
+    for (const before of [undefined, "inconclusive", "accepted"] as const) {
+      assert.equal(countsForLockout(before, "rejected"), true, before);
+    }
     assert.equal(countsForLockout(undefined, "accepted"), true);
-    assert.equal(countsForLockout("rejected", "rejected"), false);
-    assert.equal(countsForLockout("accepted", "accepted"), false);
+    for (const same of ["rejected", "accepted"] as const) assert.equal(countsForLockout(same, same), false, same);
     assert.equal(countsForLockout(undefined, "inconclusive"), false);
     assert.equal(countsForLockout("rejected", undefined), false);
   });

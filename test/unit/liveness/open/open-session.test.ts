@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { ApiError } from "../../../../src/errors.ts";
 import { heldImageName } from "../../../../src/liveness/images/find-image.ts";
 import { inspectImage } from "../../../../src/liveness/images/inspect-image.ts";
 import type { Caller } from "../../../../src/liveness/model/caller.ts";
 import { openSession } from "../../../../src/liveness/open/open-session.ts";
 import { writePlace } from "../../../../src/storage/rows/keys.ts";
 import { makeImage } from "../../../fixtures/images.ts";
+import { runTimerAfter } from "../../fakes/app.ts";
+import { failAt, type Hook, InjectedError, type Moment } from "../../fakes/calls.ts";
 import { tokenOf } from "../../fakes/face-service.ts";
 import { assertNothingStored, command, createWorld, trusted, type World } from "../../fakes/world.ts";
 
@@ -89,16 +92,6 @@ describe("openSession", () => {
     assert.deepEqual([session?.kind, session?.image], ["liveness", undefined]);
     assert.deepEqual({ ...session?.request, ...request }, session?.request);
   });
-
-  test("several devices -> counted separately", async () => {
-    const world = createWorld();
-    for (const device of ["one", "one", "two"]) await open(world, { request: { deviceCorrelationId: device } });
-    const counts = world.tables.guards.all().map(({ partition, value }) => [partition, value.recent.length]);
-    assert.deepEqual(counts, [
-      ["one", 2],
-      ["two", 1],
-    ]);
-  });
 });
 
 describe("openSession with an uploaded verify image", () => {
@@ -139,6 +132,7 @@ describe("openSession with a held reference image", () => {
     const sent = world.service.live.get(created.sessionId)?.image;
     assert.deepEqual([Buffer.from(sent?.bytes ?? []), sent?.contentType], [bytes, "image/png"]);
     assert.deepEqual([record.referenceImageId, record.referenceImageHash], ["a-face", facts.sha256]);
+    assert.deepEqual(process.calls.names.slice(0, 2).sort(), ["images.get", "sessions.transact"], "in parallel");
     assert.equal(process.calls.names.includes("images.put"), false);
   });
 
@@ -185,12 +179,78 @@ describe("openSession with a held reference image", () => {
     const names = ["images.get", "sessions.get", "sessions.remove", "sessions.remove", "sessions.transact"];
     assert.deepEqual([...process.calls.names].sort(), names);
   });
+});
 
-  test("reading the image -> in parallel with taking the place", async () => {
+const uploading = command({ image });
+
+const upload = (world: World, hook: Hook) => openSession(world.start(hook).deps, uploading);
+
+/** The commit is the second transaction of a creation. */
+const isCommit = ({ name, nth }: Moment) => name === "sessions.transact" && nth === 2;
+
+/** Runs the timer when collecting, pruning and purging are due. */
+const letTimePass = (world: World) => runTimerAfter(world, { minutes: 12 }, { days: 2 }, { days: 90 });
+
+test("openSession refused by the service, cleaning up fails too -> throws the refusal, and the timer removes the rest", async () => {
+  const refusal = new ApiError(503, "ServerBusy", "Busy.");
+  for (const step of ["sessions.remove", "expiry.remove", "images.delete"]) {
     const world = createWorld();
-    await hold(world, "a-face");
-    const { calls, deps } = world.start();
-    await openSession(deps, command({ referenceImageId: "a-face" }));
-    assert.deepEqual(calls.names.slice(0, 2).sort(), ["images.get", "sessions.transact"]);
+    const hook: Hook = ({ name }) => {
+      if (name === "face.create") return refusal;
+      return name === step ? new InjectedError("cleanup") : undefined;
+    };
+    await assert.rejects(upload(world, hook), refusal);
+    await letTimePass(world);
+    assertNothingStored(world, `after a failing ${step}`);
+  }
+});
+
+describe("openSession with an unknown result of the commit", () => {
+  for (const when of ["before", "after"] as const) {
+    test(`the request fails ${when} its effect and the record cannot be read -> revokes the session`, async () => {
+      const world = createWorld();
+      const lost: Hook = (moment) => {
+        const isLost = (isCommit(moment) && moment.when === when) || moment.name === "sessions.get";
+        return isLost ? new InjectedError("injected") : undefined;
+      };
+      await assert.rejects(upload(world, lost), InjectedError);
+      assert.equal(world.service.live.size, 0);
+      assert.equal(world.tables.records.all().length, when === "after" ? 1 : 0);
+      await letTimePass(world);
+      assertNothingStored(world);
+    });
+  }
+
+  test("commit and revocation fail -> throws the error of the commit", async () => {
+    const world = createWorld();
+    const fails: Hook = (moment) =>
+      isCommit(moment) || moment.name === "face.revoke" ? new InjectedError(moment.name) : undefined;
+    await assert.rejects(upload(world, fails), new InjectedError("sessions.transact"));
+    assert.equal(world.service.live.size, 1);
   });
+});
+
+describe("openSession with one failing call", async () => {
+  const { calls, deps } = createWorld().start();
+  await openSession(deps, uploading);
+  for (const [index, call] of calls.names.entries()) {
+    for (const when of ["before", "after"] as const) {
+      test(`call ${index + 1}, ${call}, fails ${when} its effect -> no session without a token stays alive`, async () => {
+        const world = createWorld();
+        const outcome = await world.start(failAt(index + 1, when)).attempt((deps) => openSession(deps, uploading));
+        // If only the answer of the commit is lost, the record is found and the creation succeeds.
+        const isCommitted = when === "after" && index > 0 && call === "sessions.transact";
+        assert.ok(isCommitted ? "value" in outcome : "error" in outcome);
+        if ("value" in outcome) assert.deepEqual(world.record(), outcome.value.record);
+        // If the answer of `face.create` is lost, the id of the session is unknown, so it cannot be revoked.
+        const isIdLost = when === "after" && call === "face.create";
+        assert.equal(world.service.live.size, isIdLost || isCommitted ? 1 : 0);
+        const isTransactionLost = call === "sessions.transact" && (index > 0 || when === "after");
+        if (call !== "sessionids.put" && !isTransactionLost && !isIdLost) assertNothingStored(world);
+        await letTimePass(world);
+        assert.deepEqual(world.tables.records.all(), []);
+        assert.equal(world.blobs.images.size, 0);
+      });
+    }
+  }
 });

@@ -2,10 +2,14 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ApiError } from "../../../../src/errors.ts";
 import { type Caller, services } from "../../../../src/liveness/model/caller.ts";
-import { openSession } from "../../../../src/liveness/open/open-session.ts";
-import { failOn, type Hook, InjectedError } from "../../fakes/calls.ts";
+import { type OpenSessionDeps, openSession } from "../../../../src/liveness/open/open-session.ts";
+import type { OpenSessionCommand } from "../../../../src/liveness/open/plan-session.ts";
+import { deleteSession } from "../../../../src/liveness/result/get-session.ts";
+import { failOn, type Hook, InjectedError, stopOn } from "../../fakes/calls.ts";
 import { tokenOf } from "../../fakes/face-service.ts";
-import { assertNothingStored, command, createWorld, startOfTime, trusted, type World } from "../../fakes/world.ts";
+import { testInterleavings } from "../../fakes/moments.ts";
+import type { Process, World } from "../../fakes/world.ts";
+import { assertNothingStored, command, createWorld, sessionAt, startOfTime, trusted } from "../../fakes/world.ts";
 
 const device = "a-device";
 const alice: Caller = { trusted: false, owner: "alice" };
@@ -27,6 +31,16 @@ const failing =
 function started(world: World, limits: object = {}, hook?: Hook) {
   const { deps } = world.start(hook);
   return { ...deps, limits: { ...deps.limits, ...limits } };
+}
+
+/** The same creation with the device set in the client, where that is allowed. */
+function inClient(deps: OpenSessionDeps, creation: OpenSessionCommand): [OpenSessionDeps, OpenSessionCommand] {
+  const { deviceCorrelationId: _, ...request } = creation.request;
+  const policy = { ...deps.policy, allowDeviceSetInClient: true };
+  return [
+    { ...deps, policy },
+    { ...creation, request: { ...request, deviceCorrelationIdSetInClient: true } },
+  ];
 }
 
 /** All that is stored, without `changedOn`: a user's own guard is written and restored. */
@@ -61,30 +75,28 @@ for (const [callerName, caller] of callers) {
       }
     });
 
-    test("device limit reached -> 429, session, key and guards unchanged", async () => {
-      const world = await opened(caller);
-      const before = everythingOf(world);
-      const refused = openSession(started(world, { creations: 1 }), creationBy(caller));
-      await assert.rejects(refused, { status: 429, retryAfter: "599" });
-      assert.deepEqual(everythingOf(world), before);
-      assert.equal(world.service.live.size, 1);
-    });
-
-    test("device locked out for the caller -> 403, session, key and guards unchanged", async () => {
-      const world = await opened(caller);
-      const lockedUntil = new Date(startOfTime + 60_000).toISOString();
-      const guard = guardOf(world, caller) ?? assert.fail();
-      world.tables.guards.put(device, rowOf(caller), { ...guard, rejectionsInARow: 5, lockedUntil });
-      const before = everythingOf(world);
-      const refused = openSession(world.start().deps, creationBy(caller));
-      await assert.rejects(refused, { status: 403, code: "DeviceLockedOut" });
-      assert.deepEqual(everythingOf(world), before);
-      assert.equal(world.service.live.size, 1);
-    });
+    for (const [what, limits, refusal] of [
+      ["device limit reached", { creations: 1 }, { status: 429, retryAfter: "599" }],
+      ...(caller.trusted ? [] : [["own limit reached", { ownerCreations: 1 }, { status: 429 }] as const]),
+      ["device locked out for the caller", {}, { status: 403, code: "DeviceLockedOut" }],
+    ] as const) {
+      test(`${what} -> ${refusal.status}, session, key and guards unchanged`, async () => {
+        const world = await opened(caller);
+        if (refusal.status === 403) {
+          const lockedUntil = new Date(startOfTime + 60_000).toISOString();
+          const guard = guardOf(world, caller) ?? assert.fail();
+          world.tables.guards.put(device, rowOf(caller), { ...guard, rejectionsInARow: 5, lockedUntil });
+        }
+        const before = everythingOf(world);
+        await assert.rejects(openSession(started(world, limits), creationBy(caller)), refusal);
+        assert.deepEqual(everythingOf(world), before);
+        assert.equal(world.service.live.size, 1);
+      });
+    }
 
     test("previous request crashed -> takes the places of a creation", async () => {
       const world = createWorld();
-      const crashed = world.start(({ name }) => (name === "face.create" ? "stop" : undefined));
+      const crashed = world.start(stopOn("face.create", "before"));
       assert.deepEqual(await crashed.attempt((deps) => openSession(deps, creationBy(caller))), { stopped: true });
       world.advance({ seconds: 31 });
       await assert.rejects(openSession(started(world, { creations: 1 }), creationBy(caller)), { status: 429 });
@@ -157,19 +169,10 @@ for (const [callerName, caller] of callers) {
 }
 
 describe("limit of a user", () => {
-  test("repetition that opens a new session past the limit -> 429, session, key and guards unchanged", async () => {
-    const world = await opened(alice);
-    const before = everythingOf(world);
-    await assert.rejects(openSession(started(world, { ownerCreations: 1 }), creationBy(alice)), { status: 429 });
-    assert.deepEqual(everythingOf(world), before);
-    assert.equal(world.service.live.size, 1);
-  });
-
   test("creation refused by the device limit -> the user's place is released", async () => {
     const world = await opened(alice);
-    await assert.rejects(
-      openSession(started(world, { creations: 1 }), { ...creationBy(alice), idempotencyKey: "other" }),
-    );
+    const other = { ...creationBy(alice), idempotencyKey: "other" };
+    await assert.rejects(openSession(started(world, { creations: 1 }), other));
     assert.deepEqual(placesOf(world, alice), [1, 1]);
   });
 
@@ -186,11 +189,45 @@ describe("limit of a user", () => {
   test("creation whose device is set in the client, refused by the service -> only the user's place is kept", async () => {
     const world = createWorld();
     const deps = started(world, {}, failing(400));
-    const { deviceCorrelationId: _, ...request } = command().request;
-    const creation = { ...command({ caller: alice }), request: { ...request, deviceCorrelationIdSetInClient: true } };
-    const allowing = { ...deps, policy: { ...deps.policy, allowDeviceSetInClient: true } };
-    await assert.rejects(openSession(allowing, creation), { status: 400 });
+    await assert.rejects(openSession(...inClient(deps, command({ caller: alice }))), { status: 400 });
     const counts = world.tables.guards.all().map(({ partition, value }) => [partition, value.recent.length]);
     assert.deepEqual(counts, [["!owner_alice", 1]]);
   });
+});
+
+describe("repetition by a service", async () => {
+  const arrange = () => opened(trusted);
+  const repeat = ({ deps }: Process) => openSession(deps, creationBy(trusted));
+  const repeatElsewhere = (world: World) => {
+    const process = world.start();
+    return process.attempt(() => repeat(process));
+  };
+  const title = "replaced by another {} -> a new session or CreationInProgress, not SessionAlreadyUsed";
+  await testInterleavings(title, arrange, repeat, repeatElsewhere, (world, outcome) => {
+    if (!("value" in outcome)) {
+      assert.ok("error" in outcome);
+      assert.equal((outcome.error as { code?: string }).code, "CreationInProgress");
+    }
+    assert.equal(world.service.live.size, 1);
+  });
+
+  test("session deleted by its owner -> SessionAlreadyUsed", async () => {
+    const world = await arrange();
+    await deleteSession(world.start().deps, trusted, "liveness", sessionAt(world));
+    for (let count = 0; count < 2; count += 1) {
+      await assert.rejects(repeat(world.start()), { code: "SessionAlreadyUsed" });
+    }
+  });
+});
+
+test("idempotency key without a device, used by different callers -> one session for each caller", async () => {
+  const world = createWorld();
+  const different: Caller[] = [
+    { trusted: true, clientName: "shop" },
+    { trusted: true, clientName: "bank" },
+    { trusted: false, owner: "shop" },
+    { trusted: true, clientName: "shop", owner: "alice" },
+  ];
+  for (const caller of different) await openSession(...inClient(world.start().deps, creationBy(caller)));
+  assert.equal(world.service.live.size, different.length);
 });

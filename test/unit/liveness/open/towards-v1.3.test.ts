@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import * as fc from "fast-check";
 import type { ApiVersion, SessionRequest } from "../../../../src/face/model.ts";
 import type { Caller } from "../../../../src/liveness/model/caller.ts";
-import { deriveUserId } from "../../../../src/liveness/open/derived-user-id.ts";
+import { deriveUserId, type UserIdSource } from "../../../../src/liveness/open/derived-user-id.ts";
 import { openSession } from "../../../../src/liveness/open/open-session.ts";
 import { createFakeFaceService, tokenOf } from "../../fakes/face-service.ts";
 import { command, createWorld, trusted, type World } from "../../fakes/world.ts";
@@ -34,25 +35,13 @@ const sent = (world: World) => [...world.service.live.values()].map(({ request }
 const device = (deviceCorrelationId: string) => ({ request: { deviceCorrelationId } });
 
 describe("a user id for older dialects", () => {
-  test("the same for each session of a device, another for another device, never the device id", async () => {
+  test("derived from the device for services, from the owner for signed-in users", async () => {
     const world = createWorld();
-    for (const id of ["device-one", "device-one", "device-two"]) await open(world, device(id));
-    const [first, again, other] = sent(world).map(({ userCorrelationId }) => userCorrelationId);
-    assert.match(first ?? "", /^[0-9a-f-]{36}$/);
-    assert.equal(again, first);
-    assert.notEqual(other, first);
-    const source = { caller: trusted, deviceCorrelationId: "device-one", creationId: "" };
-    assert.equal(first, deriveUserId(userIdKey, source));
-  });
-
-  test("the same for each device of a signed-in user, never the owner's name", async () => {
-    const world = createWorld();
-    for (const id of ["device-one", "device-two"]) await open(world, { ...device(id), caller: alice });
-    await open(world, { ...device("device-one"), caller: { trusted: false, owner: "bob" } });
-    const [first, again, other] = sent(world).map(({ userCorrelationId }) => userCorrelationId);
-    assert.equal(again, first);
-    assert.notEqual(other, first);
-    assert.ok(!first?.includes("alice"));
+    for (const caller of [trusted, alice]) await open(world, { ...device("device-one"), caller });
+    const source = { deviceCorrelationId: "device-one", creationId: "" };
+    const expected = [trusted, alice].map((caller) => deriveUserId(userIdKey, { caller, ...source }));
+    const derived = sent(world).map(({ userCorrelationId }) => userCorrelationId);
+    assert.deepEqual(derived, expected);
   });
 
   test("is not stored, and neither is its key: the session has no user", async () => {
@@ -136,16 +125,87 @@ describe("a repeat with an idempotency key", () => {
 
   test("another limit, address or user -> 422, and the session stays", async () => {
     const request = { userCorrelationId: "a-user", numberOfClientAttemptsAllowed: 1, expectedClientIpAddress: "::1" };
-    for (const other of [
-      { numberOfClientAttemptsAllowed: 2 },
-      { expectedClientIpAddress: "::2" },
-      { userCorrelationId: "another-user" },
-    ]) {
+    const others = { numberOfClientAttemptsAllowed: 2, expectedClientIpAddress: "::2", userCorrelationId: "another" };
+    for (const [field, value] of Object.entries(others)) {
       const world = createWorld();
       await open(world, { request, idempotencyKey: "once" });
-      const reused = open(world, { request: { ...request, ...other }, idempotencyKey: "once" });
+      const reused = open(world, { request: { ...request, [field]: value }, idempotencyKey: "once" });
       await assert.rejects(reused, { status: 422, code: "IdempotencyKeyReused" });
       assert.equal(world.service.live.size, 1);
     }
+  });
+});
+
+const key = "a key of at least thirty-two characters";
+const creationId = "c0ffee00-0000-4000-8000-000000000001";
+const ofDevice = (deviceCorrelationId: string, more?: Partial<UserIdSource>): UserIdSource => ({
+  caller: trusted,
+  deviceCorrelationId,
+  creationId,
+  ...more,
+});
+
+describe("deriveUserId", () => {
+  test("equals the HMAC-SHA-256 that another implementation computes, with version and variant of a GUID", () => {
+    // printf %s device:device-1 | openssl dgst -sha256 -hmac 'a key of at least thirty-two characters'
+    assert.equal(deriveUserId(key, ofDevice("device-1")), "31aff66e-d341-83e4-97a8-04a5ab8632ea");
+  });
+
+  test("is a GUID of version 8 in lower case, whatever the ids are", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "grapheme", minLength: 1 }), fc.boolean(), (id, isOwner) => {
+        const source = isOwner ? { caller: { trusted: false, owner: id }, creationId } : ofDevice(id);
+        assert.match(
+          deriveUserId(key, source),
+          /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+        );
+      }),
+    );
+  });
+
+  test("is the same in every session of a device or user, and another for others", () => {
+    const otherCreation = { creationId: "c0ffee00-0000-4000-8000-000000000002" };
+    assert.equal(deriveUserId(key, ofDevice("device-1")), deriveUserId(key, ofDevice("device-1", otherCreation)));
+    assert.notEqual(deriveUserId(key, ofDevice("device-1")), deriveUserId(key, ofDevice("device-2")));
+
+    const ofUser = (owner: string, device: string) => ofDevice(device, { caller: { trusted: false, owner } });
+    assert.equal(deriveUserId(key, ofUser("alice", "device-1")), deriveUserId(key, ofUser("alice", "device-2")));
+    assert.notEqual(deriveUserId(key, ofUser("alice", "device-1")), deriveUserId(key, ofUser("bob", "device-1")));
+  });
+
+  test("changes with the key", () => {
+    assert.notEqual(deriveUserId(key, ofDevice("device-1")), deriveUserId(`${key}!`, ofDevice("device-1")));
+  });
+
+  test("owner, device and creation with the same text -> different ids", () => {
+    const text = "0123456789abcdef";
+    const ids = [
+      deriveUserId(key, { caller: { trusted: false, owner: text }, creationId }),
+      deriveUserId(key, ofDevice(text)),
+      deriveUserId(key, { caller: trusted, creationId: text }),
+      deriveUserId(key, ofDevice(`owner:${text}`)),
+      deriveUserId(key, ofDevice(`device:${text}`)),
+    ];
+    assert.equal(new Set(ids).size, ids.length);
+  });
+
+  test("contains no part of the id or the key", () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[0-9a-f]{8,64}$/), (id) => {
+        const derived = deriveUserId(id.padEnd(32, "0"), ofDevice(id)).replaceAll("-", "");
+        for (let start = 0; start + 8 <= id.length; start += 1) {
+          assert.ok(!derived.includes(id.slice(start, start + 8)));
+        }
+      }),
+    );
+  });
+
+  test("of a trusted service: the device counts, not the service's own principal", () => {
+    const caller = { trusted: true, owner: "a-service" };
+    assert.equal(deriveUserId(key, ofDevice("device-1", { caller })), deriveUserId(key, ofDevice("device-1")));
+    assert.notEqual(
+      deriveUserId(key, ofDevice("device-1", { caller })),
+      deriveUserId(key, ofDevice("device-2", { caller })),
+    );
   });
 });

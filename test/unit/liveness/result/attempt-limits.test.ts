@@ -73,13 +73,8 @@ describe("reading a session whose attempts are used up", () => {
   }
 
   test("fewer attempts than allowed -> not revoked", async () => {
-    for (const [allowed, made] of [
-      [1, 0],
-      [2, 1],
-      [3, 2],
-      [undefined, 1],
-      [undefined, 3],
-    ] as const) {
+    const limited = [0, 1, 2].map((made) => ({ made, allowed: made + 1 }));
+    for (const { made, allowed } of [...limited, { made: 1, allowed: undefined }, { made: 3, allowed: undefined }]) {
       const world = await played(allowed, Array<Outcome>(made).fill(failedAttempt()));
       await get(world);
       assert.equal(isLive(world), true, `${made} of ${allowed}`);
@@ -211,19 +206,17 @@ describe("the timer and sessions whose attempts are used up", () => {
     assert.deepEqual(world.tables.records.all(), []);
   });
 
-  test("not read before -> the counted attempts decide, and all are recorded", async () => {
-    const world = await played(1, [failedAttempt(), realFace()]);
-    world.advance({ minutes: 12 });
-    assert.equal((await runMaintenance(world)).summary.collected, 1);
-    assertRecorded(world, failure, 2);
-  });
-
-  test("a token that has ended before the attempts were used up -> Expired, as without a limit", async () => {
-    const world = await played(2, [failedAttempt()]);
-    world.advance({ minutes: 12 });
-    assert.equal((await runMaintenance(world)).summary.collected, 1);
-    assertRecorded(world, failure.replace("Failed", "Expired"), 1);
-  });
+  for (const [what, allowed, outcomes, expected] of [
+    ["not read before -> the counted attempts decide", 1, [failedAttempt(), realFace()], failure],
+    ["not used up at the token's end -> Expired", 2, [failedAttempt()], failure.replace("Failed", "Expired")],
+  ] as const) {
+    test(`${what}, and all attempts are recorded`, async () => {
+      const world = await played(allowed, [...outcomes]);
+      world.advance({ minutes: 12 });
+      assert.equal((await runMaintenance(world)).summary.collected, 1);
+      assertRecorded(world, expected, outcomes.length);
+    });
+  }
 });
 
 describe("settling with a limit of attempts, interrupted", async () => {

@@ -61,83 +61,60 @@ const swaps = ["ClientDigestMismatch", "VerifyImageHashMismatch", "ClientIpMisma
 const isSwap = (reason: string) => swaps.includes(reason);
 const countedOf = (seen: Evidence) => seen.attempts.filter((_, index) => index < (seen.attemptsAllowed ?? 5));
 
-test("decide with a mismatch, now or earlier -> rejected, and the reason is kept", () => {
-  fc.assert(
-    fc.property(anyEvidence, (seen) => {
-      const { decision, reasons } = decide(seen);
-      const isBroken = [...reasons, ...seen.earlierReasons].some(isSwap);
-      if (isBroken) assert.equal(decision, "rejected");
-      for (const earlier of seen.earlierReasons.filter(isSwap)) assert.ok(reasons.includes(earlier));
-    }),
-    { numRuns: 1000 },
-  );
+/** Tests a property of any evidence. */
+function property(title: string, check: (seen: Evidence) => void): void {
+  test(title, () => fc.assert(fc.property(anyEvidence, check), { numRuns: 1000 }));
+}
+
+property("decide with a mismatch, now or earlier -> rejected, and the reason is kept", (seen) => {
+  const { decision, reasons } = decide(seen);
+  const isBroken = [...reasons, ...seen.earlierReasons].some(isSwap);
+  if (isBroken) assert.equal(decision, "rejected");
+  for (const earlier of seen.earlierReasons.filter(isSwap)) assert.ok(reasons.includes(earlier));
 });
 
-test("decide -> accepts only a real face, and with verify only a match above the threshold", () => {
-  fc.assert(
-    fc.property(anyEvidence, (seen) => {
-      if (decide(seen).decision !== "accepted") return;
-      const counted = countedOf(seen);
-      assert.ok(!counted.some(({ abuseMonitoringResult }) => abuseMonitoringResult?.isAbuseDetected));
-      const answered = counted.filter((attempt) => attempt.result !== undefined);
-      if (seen.expectedClientIpAddress !== undefined) {
-        assert.ok(answered.at(-1)?.clientInformation?.length);
-        const addresses = answered.flatMap(({ clientInformation = [] }) => clientInformation);
-        assert.ok(addresses.every(({ ip }) => ip === "203.0.113.24"));
-      }
-      const latest = answered.at(-1)?.result;
-      assert.equal(latest?.livenessDecision?.toLowerCase(), "realface");
-      if (seen.requireClientDigest) assert.equal(seen.clientDigest, latest?.digest);
-      if (seen.kind === "liveness") return;
-      assert.equal(latest?.verifyResult?.isIdentical, true);
-      assert.ok((latest?.verifyResult?.matchConfidence ?? 0) >= seen.threshold);
-    }),
-    { numRuns: 1000 },
-  );
+property("decide -> accepts only a real face, and with verify only a match above the threshold", (seen) => {
+  if (decide(seen).decision !== "accepted") return;
+  const counted = countedOf(seen);
+  assert.ok(!counted.some(({ abuseMonitoringResult }) => abuseMonitoringResult?.isAbuseDetected));
+  const answered = counted.filter((attempt) => attempt.result !== undefined);
+  if (seen.expectedClientIpAddress !== undefined) {
+    assert.ok(answered.at(-1)?.clientInformation?.length);
+    const addresses = answered.flatMap(({ clientInformation = [] }) => clientInformation);
+    assert.ok(addresses.every(({ ip }) => ip === "203.0.113.24"));
+  }
+  const latest = answered.at(-1)?.result;
+  assert.equal(latest?.livenessDecision?.toLowerCase(), "realface");
+  if (seen.requireClientDigest) assert.equal(seen.clientDigest, latest?.digest);
+  if (seen.kind === "liveness") return;
+  assert.equal(latest?.verifyResult?.isIdentical, true);
+  assert.ok((latest?.verifyResult?.matchConfidence ?? 0) >= seen.threshold);
 });
 
-test("decide with a finding of abuse, now or earlier -> not accepted, and the reason is kept", () => {
-  fc.assert(
-    fc.property(anyEvidence, (seen) => {
-      const { decision, reasons } = decide(seen);
-      const isFlagged =
-        seen.earlierReasons.includes("AbuseDetected") ||
-        countedOf(seen).some(({ abuseMonitoringResult }) => abuseMonitoringResult?.isAbuseDetected);
-      assert.equal(reasons.includes("AbuseDetected"), isFlagged && decision !== undefined);
-      if (isFlagged) assert.notEqual(decision, "accepted");
-    }),
-    { numRuns: 1000 },
-  );
+property("decide with a finding of abuse, now or earlier -> not accepted, and the reason is kept", (seen) => {
+  const { decision, reasons } = decide(seen);
+  const isFlagged =
+    seen.earlierReasons.includes("AbuseDetected") ||
+    countedOf(seen).some(({ abuseMonitoringResult }) => abuseMonitoringResult?.isAbuseDetected);
+  assert.equal(reasons.includes("AbuseDetected"), isFlagged && decision !== undefined);
+  if (isFlagged) assert.notEqual(decision, "accepted");
 });
 
-test("decide -> attempts beyond the limit change nothing", () => {
-  fc.assert(
-    fc.property(anyEvidence, (seen) => {
-      assert.deepEqual(decide(seen), decide({ ...seen, attempts: countedOf(seen) }));
-    }),
-  );
+property("decide -> attempts beyond the limit change nothing", (seen) => {
+  assert.deepEqual(decide(seen), decide({ ...seen, attempts: countedOf(seen) }));
 });
 
-test("decide -> known reasons exactly if there is a decision", () => {
-  fc.assert(
-    fc.property(anyEvidence, (seen) => {
-      const { decision, reasons, final } = decide(seen);
-      assert.equal(reasons.length > 0, decision !== undefined);
-      assert.equal(new Set(reasons).size, reasons.length);
-      const known: readonly string[] = reasonCodes;
-      assert.ok(reasons.every((reason) => known.includes(reason)));
-      if (final) assert.notEqual(decision, undefined);
-    }),
-    { numRuns: 1000 },
-  );
+property("decide -> known reasons exactly if there is a decision", (seen) => {
+  const { decision, reasons, final } = decide(seen);
+  assert.equal(reasons.length > 0, decision !== undefined);
+  assert.equal(new Set(reasons).size, reasons.length);
+  const known: readonly string[] = reasonCodes;
+  assert.ok(reasons.every((reason) => known.includes(reason)));
+  if (final) assert.notEqual(decision, undefined);
 });
 
-test("decide repeated, also with its own reasons as earlier ones -> same verdict", () => {
-  fc.assert(
-    fc.property(anyEvidence, (seen) => {
-      const verdict = decide(seen);
-      assert.deepEqual(decide(structuredClone(seen)), verdict);
-      assert.deepEqual(decide({ ...seen, earlierReasons: verdict.reasons }), verdict);
-    }),
-  );
+property("decide repeated, also with its own reasons as earlier ones -> same verdict", (seen) => {
+  const verdict = decide(seen);
+  assert.deepEqual(decide(structuredClone(seen)), verdict);
+  assert.deepEqual(decide({ ...seen, earlierReasons: verdict.reasons }), verdict);
 });

@@ -8,45 +8,27 @@ import { startOfTime, trusted } from "../../fakes/world.ts";
 
 const user: Caller = { trusted: false, owner: "alice" };
 const digest = "ABCDEF0123456789";
-const succeeded: Attempt = {
-  attemptId: 1,
-  attemptStatus: "Succeeded",
-  result: { livenessDecision: "realface", digest, extra: { resultDigest: digest, kept: [1, { Digest: digest }] } },
-  audit: {
-    id: "9007199254740993",
-    statusCode: 200,
-    body: { digest, modelVersionUsed: "m" },
-    extra: { nested: { digest } },
-  },
-  extra: { attemptDigest: digest },
-};
-const failed: Attempt = {
-  attemptId: 2,
-  attemptStatus: "Failed",
-  error: { code: "FaceTrackingFailed", message: "The face was lost.", extra: { digest } },
-  audit: { id: "2", extra: { digest, sessionImageId: "i" } },
-};
-const withoutDigests = new Map<Attempt, Attempt>([
-  [
-    succeeded,
+/** A succeeded and a failed attempt, with or without digests in every place where the service could return one. */
+function attemptsWith(isShown: boolean): [succeeded: Attempt, failed: Attempt] {
+  const field = (name = "digest") => (isShown ? { [name]: digest } : {});
+  const kept = [1, field("Digest")];
+  const id = "9007199254740993";
+  const body = { ...field(), modelVersionUsed: "m" };
+  const error = { code: "FaceTrackingFailed", message: "The face was lost.", extra: field() };
+  return [
     {
-      attemptId: 1,
-      attemptStatus: "Succeeded",
-      result: { livenessDecision: "realface", extra: { kept: [1, {}] } },
-      audit: { id: "9007199254740993", statusCode: 200, body: { modelVersionUsed: "m" }, extra: { nested: {} } },
-      extra: {},
+      ...{ attemptId: 1, attemptStatus: "Succeeded", extra: field("attemptDigest") },
+      result: { livenessDecision: "realface", ...field(), extra: { ...field("resultDigest"), kept } },
+      audit: { id, statusCode: 200, body, extra: { nested: field() } },
     },
-  ],
-  [
-    failed,
     {
-      attemptId: 2,
-      attemptStatus: "Failed",
-      error: { code: "FaceTrackingFailed", message: "The face was lost.", extra: {} },
-      audit: { id: "2", extra: { sessionImageId: "i" } },
+      ...{ attemptId: 2, attemptStatus: "Failed", error },
+      audit: { id: "2", extra: { ...field(), sessionImageId: "i" } },
     },
-  ],
-]);
+  ];
+}
+const [succeeded, failed] = attemptsWith(true);
+const withoutDigests = attemptsWith(false);
 const before = newRecord(startOfTime);
 const mismatched = newRecord(startOfTime, { clientDigest: "00", reasons: ["ClientDigestMismatch"] });
 
@@ -57,9 +39,8 @@ describe("attemptFor", () => {
 
   test("user before a matching digest was recorded -> attempt without digests in any property", () => {
     for (const record of [before, newRecord(startOfTime, { clientDigest: "00" })]) {
-      for (const attempt of [succeeded, failed]) {
-        assert.deepEqual(attemptFor(user, record, attempt), withoutDigests.get(attempt));
-      }
+      const seen = [succeeded, failed].map((attempt) => attemptFor(user, record, attempt));
+      assert.deepEqual(seen, withoutDigests);
     }
   });
 
@@ -68,7 +49,7 @@ describe("attemptFor", () => {
     assert.equal(attemptFor(user, record, succeeded), succeeded);
     const later = { ...succeeded, attemptId: 2, result: { ...succeeded.result, digest: "FF" } };
     assert.equal(attemptFor(user, record, later).result?.digest, undefined);
-    assert.deepEqual(attemptFor(user, record, failed), withoutDigests.get(failed));
+    assert.deepEqual(attemptFor(user, record, failed), withoutDigests[1]);
   });
 
   test("session rejected for a mismatch -> visible", () => {
@@ -98,21 +79,19 @@ describe("attemptFor with a finding of abuse monitoring", () => {
   });
 });
 
-describe("sessionFieldsFor", () => {
-  test("user before a matching digest was recorded -> fields without digests", () => {
-    const state: SessionState = {
-      sessionId: "s",
-      status: "Succeeded",
-      attempts: [succeeded],
-      extra: { digest, results: { lastDigest: digest, kept: true } },
-    };
-    const seen = sessionFieldsFor(user, before, state);
-    assert.deepEqual(seen, { ...state, extra: { results: { kept: true } } });
-    for (const [caller, record] of [
-      [trusted, before],
-      [user, mismatched],
-    ] as const) {
-      assert.equal(sessionFieldsFor(caller, record, state), state);
-    }
-  });
+test("sessionFieldsFor: user before a matching digest was recorded -> fields without digests", () => {
+  const state: SessionState = {
+    sessionId: "s",
+    status: "Succeeded",
+    attempts: [succeeded],
+    extra: { digest, results: { lastDigest: digest, kept: true } },
+  };
+  const seen = sessionFieldsFor(user, before, state);
+  assert.deepEqual(seen, { ...state, extra: { results: { kept: true } } });
+  for (const [caller, record] of [
+    [trusted, before],
+    [user, mismatched],
+  ] as const) {
+    assert.equal(sessionFieldsFor(caller, record, state), state);
+  }
 });

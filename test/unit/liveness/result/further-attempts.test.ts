@@ -106,59 +106,47 @@ describe("collecting a settled session with further attempts", async () => {
 });
 
 describe("recordResult with attempts out of order", () => {
-  const running = (attemptId: number): Attempt => ({ attemptId, attemptStatus: "Running" });
-  const failed = (attemptId: number, more: Partial<Attempt> = {}): Attempt => ({
-    ...{ attemptId, attemptStatus: "Failed", ...failedAttempt(`Error${attemptId}`) },
-    ...more,
-  });
-  const real = (attemptId: number): Attempt => ({ attemptId, attemptStatus: "Succeeded", ...realFace() });
-  const [first, second] = [failed(1, { audit: { id: "70" } }), failed(2, { audit: { id: "71" } })];
+  const ends = {
+    "-": { attemptStatus: "Running" },
+    F: { attemptStatus: "Failed", ...failedAttempt() },
+    R: { attemptStatus: "Succeeded", ...realFace() },
+  };
+  /** Attempts written as their ends and ids, such as `F1 R2`, and with a slash before the id of their audit entry. */
+  const attemptsOf = (text: string): Attempt[] =>
+    [...text.matchAll(/([-FR])(\d)(?:\/(\d+))?/g)].map(([, end, id, auditId]) => ({
+      ...{ attemptId: Number(id), ...ends[end as keyof typeof ends] },
+      ...(auditId !== undefined && { audit: { id: auditId } }),
+    }));
 
   for (const [what, responses, entries, decision] of [
     [
-      "attempt ends after a later one -> all recorded",
-      [
-        [running(1), failed(2)],
-        [failed(1), failed(2)],
-        [failed(1), failed(2), real(3)],
-      ],
-      ["1 at 01", "2 at 00", "3 at 02"],
+      "an attempt ends after a later one -> all",
+      ["-1 F2", "F1 F2", "F1 F2 R3"],
+      "1 at 01, 2 at 00, 3 at 02",
       "accepted",
     ],
     [
-      "audit entry follows one with a higher id -> both recorded",
-      [[second], [first, second]],
-      ["70 at 01", "71 at 00"],
+      "an audit entry follows one with a higher id -> both",
+      ["F2/71", "F1/70 F2/71"],
+      "70 at 01, 71 at 00",
       "inconclusive",
     ],
-    [
-      "service no longer returns earlier attempts -> all recorded",
-      [[failed(1), failed(2)], [real(3)]],
-      ["1 at 00", "2 at 00", "3 at 01"],
-      "accepted",
-    ],
-    [
-      "service returns an attempt twice -> recorded once",
-      [
-        [failed(1), failed(1)],
-        [failed(1), failed(1), failed(2)],
-      ],
-      ["1 at 00", "2 at 01"],
-      "inconclusive",
-    ],
+    ["earlier attempts are no longer returned -> all", ["F1 F2", "R3"], "1 at 00, 2 at 00, 3 at 01", "accepted"],
+    ["an attempt is returned twice -> once", ["F1 F1", "F1 F1 F2"], "1 at 00, 2 at 01", "inconclusive"],
   ] as const) {
-    test(what, async () => {
+    test(`${what} recorded`, async () => {
       const { world, sessionId } = await seedWorld();
-      for (const attempts of responses) {
-        Object.assign(world.service.live.get(sessionId)?.state ?? {}, { attempts, status: "Running" });
+      for (const response of responses) {
+        const state = { attempts: attemptsOf(response), status: "Running" };
+        Object.assign(world.service.live.get(sessionId)?.state ?? {}, state);
         const { deps } = world.start();
         await recordResult(deps, (await deps.sessions.find(sessionId)) ?? assert.fail());
         world.advance({ minutes: 1 });
       }
       const recorded = world.tables.entries.all().map(({ value }) => value);
       const times = recorded.map(({ entryId, receivedOn }) => `${entryId} at ${receivedOn?.slice(14, 16)}`);
-      assert.deepEqual(times, entries);
-      assert.deepEqual([world.record().attempts, world.record().decision], [entries.length, decision]);
+      assert.equal(times.join(", "), entries);
+      assert.deepEqual([world.record().attempts, world.record().decision], [times.length, decision]);
     });
   }
 });

@@ -6,9 +6,8 @@ import type { Caller } from "../../../../src/liveness/model/caller.ts";
 import { deleteSession, findSession, getSession } from "../../../../src/liveness/result/get-session.ts";
 import { failOn, InjectedError } from "../../fakes/calls.ts";
 import { realFace } from "../../fakes/face-service.ts";
-import { testInterruptions } from "../../fakes/moments.ts";
 import { seedWorld } from "../../fakes/seed.ts";
-import { createWorld, type Process, sessionAt, trusted, type World } from "../../fakes/world.ts";
+import { createWorld, trusted, type World } from "../../fakes/world.ts";
 
 const notFound = {
   ...{ name: "ApiError", status: 404, code: "SessionNotFound" },
@@ -59,14 +58,19 @@ for (const [name, operate] of Object.entries({ getSession, deleteSession })) {
     assert.equal(callsService(calls.names), false);
   });
 
-  test(`${name} of a session past its retention, before any run of the timer -> SessionNotFound`, async () => {
-    const { world, sessionId } = await seedWorld();
-    const { calls, deps } = world.start();
-    const hourly = { ...deps, retention: { ...deps.retention, sessionHours: 1 } };
-    world.advance({ minutes: 60 });
-    await assert.rejects(operate(hourly, trusted, "liveness", sessionId), notFound);
-    assert.equal(callsService(calls.names), false);
-    await operate(deps, trusted, "liveness", sessionId);
+  test(`${name} of a session past its retention, before any run of the timer -> SessionNotFound, record kept`, async () => {
+    for (const sessionHours of [1, 48]) {
+      const { world, sessionId } = await seedWorld({}, realFace());
+      await get(world, sessionId);
+      const before = world.everything();
+      const { calls, deps } = world.start();
+      world.advance({ hours: sessionHours });
+      const limited = { ...deps, retention: { ...deps.retention, sessionHours } };
+      await assert.rejects(operate(limited, trusted, "liveness", sessionId), notFound);
+      assert.equal(callsService(calls.names), false);
+      assert.deepEqual(world.everything(), before);
+      if (sessionHours < 48) await operate(deps, trusted, "liveness", sessionId);
+    }
   });
 }
 
@@ -124,16 +128,6 @@ describe("getSession", () => {
     assert.deepEqual([world.record().status, world.record().decision], ["Expired", "inconclusive"]);
   });
 
-  test("older than 48 hours -> SessionNotFound without a call to the service, outcome kept", async () => {
-    const { world, sessionId } = await seedWorld({}, realFace());
-    await get(world, sessionId);
-    world.advance({ hours: 48 });
-    const { calls, deps } = world.start();
-    await assert.rejects(getSession(deps, trusted, "liveness", sessionId), notFound);
-    assert.equal(callsService(calls.names), false);
-    assert.equal(world.record().decision, "accepted");
-  });
-
   test("deleted -> SessionNotFound without a call to the service", async () => {
     const { world, sessionId } = await seedWorld({ status: "Canceled", revokedOn: "2026-03-01T12:00:00.000Z" });
     const { calls, deps } = world.start();
@@ -142,7 +136,7 @@ describe("getSession", () => {
   });
 });
 
-describe("deleteSession", async () => {
+describe("deleteSession", () => {
   /** A session with a result that is not recorded. */
   const finished = () => seedWorld({ owner: "alice" }, realFace());
 
@@ -202,22 +196,4 @@ describe("deleteSession", async () => {
     await deleteSession(deps, trusted, "liveness", sessionId);
     assertDeleted(world);
   });
-
-  const operate = ({ deps }: Process, world: World) => deleteSession(deps, trusted, "liveness", sessionAt(world));
-  const title = "a repetition completes the deletion";
-  await testInterruptions(
-    title,
-    async () => (await finished()).world,
-    operate,
-    async (world, outcome) => {
-      assert.ok(!("value" in outcome));
-      const wasRevoked = world.service.live.size === 0;
-      const { sessionId } = world.record();
-      const repeated = await world.start().attempt((deps) => deleteSession(deps, trusted, "liveness", sessionId));
-      // The repetition finds no session only if the service has revoked it.
-      if ("error" in repeated) assert.ok(wasRevoked);
-      assertDeleted(world);
-      assert.notEqual(world.tables.pointers.all()[0]?.value.prunedOn, undefined);
-    },
-  );
 });

@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { StoredSession } from "../../../../src/liveness/model/session.ts";
+import { openSession } from "../../../../src/liveness/open/open-session.ts";
+import { deleteSession } from "../../../../src/liveness/result/get-session.ts";
 import { recordResult } from "../../../../src/liveness/result/record-result.ts";
 import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
+import { eraseDevice } from "../../../../src/liveness/retain/erase-device.ts";
 import { locationOf } from "../../../../src/storage/rows/keys.ts";
-import type { Hook } from "../../fakes/calls.ts";
+import { type Hook, stopOn } from "../../fakes/calls.ts";
 import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
 import { drainOnce, runMaintenance } from "../../fakes/maintenance.ts";
 import { seedSession, seedWorld } from "../../fakes/seed.ts";
-import { createWorld, trusted, type World } from "../../fakes/world.ts";
+import { assertNothingStored, command, createWorld, trusted, type World } from "../../fakes/world.ts";
 
 const entriesOf = (world: World) =>
   world.tables.entries.all().map(({ value: { entryId, sessionId, receivedOn, entry } }) => ({
@@ -16,17 +19,13 @@ const entriesOf = (world: World) =>
     outcome: entry.error?.code ?? entry.result?.livenessDecision,
   }));
 
-/** Runs `act` just before the first call of that name. */
-function beforeFirst(name: string, act: () => void): Hook {
-  let isDone = false;
-  return (moment) => {
-    if (moment.name === name && moment.when === "before" && !isDone) {
-      isDone = true;
-      act();
-    }
+/** Runs `act` just before the first write of the record. */
+const beforeWrite =
+  (act: () => void): Hook =>
+  ({ name, nth, when }) => {
+    if (name === "sessions.transact" && nth === 1 && when === "before") act();
     return undefined;
   };
-}
 
 /** Another process changes the record with one write. */
 function recordElsewhere(world: World, stored: StoredSession, change: object): void {
@@ -130,7 +129,7 @@ describe("recordResult for a session that the service no longer knows", () => {
     const { world } = await seedWorld();
     world.service.live.clear();
     world.advance({ minutes: 12 });
-    const stopped = world.start(({ name }) => (name === "expiry.put" ? "stop" : undefined));
+    const stopped = world.start(stopOn("expiry.put", "before"));
     await stopped.attempt(() => drainOnce(stopped, world));
     assert.equal(world.record().status, "Expired");
     const { summary, names } = await runMaintenance(world);
@@ -140,17 +139,18 @@ describe("recordResult for a session that the service no longer knows", () => {
 });
 
 describe("recordResult with a concurrent write", () => {
-  test("record changed -> decided again on the changed record", async () => {
-    const { world, stored } = await seedWorld({}, realFace());
+  test("record changed -> decided again on the changed record, of a pruned session as well", async () => {
+    const { world, ...seeded } = await seedWorld({}, realFace());
+    const stored = { ...seeded.stored, prunedOn: "2026-03-01T12:00:00.000Z" };
     const swap = () => recordElsewhere(world, stored, { reasons: ["ClientDigestMismatch"], clientDigest: "another" });
-    const { calls, deps } = world.start(beforeFirst("sessions.transact", swap));
+    const { calls, deps } = world.start(beforeWrite(swap));
     const recorded = await recordResult(deps, stored);
     // Reads the record again, and the guard because the decision differs.
     const again = ["sessions.get", "sessions.get", "sessions.transact"];
     assert.deepEqual(calls.names, ["face.get", "expiry.put", "sessions.transact", ...again]);
-    const { decision, reasons } = recorded.stored.record;
-    assert.deepEqual([decision, reasons], ["rejected", ["ClientDigestMismatch"]]);
-    assert.deepEqual(recorded.stored.record, world.record());
+    const { record, prunedOn } = recorded.stored;
+    assert.deepEqual([record.decision, record.reasons], ["rejected", ["ClientDigestMismatch"]]);
+    assert.deepEqual([record, prunedOn], [world.record(), stored.prunedOn]);
   });
 
   for (const [what, occasion, expected] of [
@@ -164,7 +164,7 @@ describe("recordResult with a concurrent write", () => {
         play(world.service, sessionId, realFace());
         recordElsewhere(world, stored, { attempts: 2, final: true, decision: "accepted", reasons: ["RealFace"] });
       };
-      const { deps } = world.start(beforeFirst("sessions.transact", recordMore));
+      const { deps } = world.start(beforeWrite(recordMore));
       const { record } = (await recordResult(deps, stored, occasion)).stored;
       assert.deepEqual(record, world.record());
       assert.deepEqual({ ...record, ...expected }, record);
@@ -185,22 +185,80 @@ describe("recordResult with a concurrent write", () => {
     await assert.rejects(recordResult(deps, stored), /changed \d+ times/);
   });
 
-  test("pruned session, record changed -> prunedOn is kept", async () => {
-    const { world, ...seeded } = await seedWorld({}, realFace());
-    const stored = { ...seeded.stored, prunedOn: "2026-03-01T12:00:00.000Z" };
-    const swap = () => recordElsewhere(world, stored, { clientReferenceId: "changed" });
-    const recorded = await recordResult(world.start(beforeFirst("sessions.transact", swap)).deps, stored);
-    assert.equal(recorded.stored.prunedOn, stored.prunedOn);
-  });
-
   test("40 rejected sessions of a device settled concurrently -> the guard counts 40 rejections", async () => {
     const world = createWorld();
-    for (let count = 0; count < 40; count += 1) {
-      const { sessionId } = (await seedSession(world)).record;
-      play(world.service, sessionId, realFace({ livenessDecision: "spoofface" }));
-    }
+    const spoof = realFace({ livenessDecision: "spoofface" });
+    for (let count = 0; count < 40; count += 1) await seedSession(world, {}, spoof);
     const settle = (sessionId: string) => settleSession(world.start().deps, trusted, sessionId, {});
     await Promise.all(world.service.live.keys().map(settle));
     assert.equal(world.tables.guards.all()[0]?.value.rejectionsInARow, 40);
+  });
+});
+
+/** A session, and the process that created it. */
+async function arrange(creation = command()) {
+  const world = createWorld();
+  const creator = world.start();
+  const { record } = await openSession(creator.deps, creation);
+  const { sessionId } = record;
+  const before = creator.calls.names.length;
+  return {
+    ...{ world, sessionId },
+    settle: (caller = trusted) => settleSession(creator.deps, caller, sessionId, {}),
+    settleElsewhere: () => settleSession(world.start().deps, trusted, sessionId, {}),
+    calls: () => creator.calls.names.slice(before),
+  };
+}
+
+describe("settleSession in the process that created the session", () => {
+  test("session with a result -> settled without reading the record", async () => {
+    const { world, sessionId, settle, calls } = await arrange();
+    play(world.service, sessionId, realFace());
+    const record = await settle();
+    assert.equal(record.decision, "accepted");
+    assert.deepEqual(calls(), ["face.get", "expiry.put", "sessions.transact"]);
+    assert.deepEqual(world.record(), record);
+    assert.deepEqual(await settle(), record);
+    assert.deepEqual(calls().slice(3), ["sessionids.get", "sessions.get", "face.get"]);
+  });
+
+  test("no result -> reads the record before it answers SessionNotFinished", async () => {
+    const { settle, calls } = await arrange();
+    await assert.rejects(settle(), { code: "SessionNotFinished" });
+    assert.deepEqual(calls(), ["face.get", "sessions.get"]);
+  });
+
+  test("another process recorded an attempt -> both attempts are recorded", async () => {
+    const { world, sessionId, settle, settleElsewhere } = await arrange();
+    play(world.service, sessionId, failedAttempt());
+    await settleElsewhere();
+    play(world.service, sessionId, realFace());
+    const record = await settle();
+    assert.deepEqual([record.decision, record.attempts], ["accepted", 2]);
+    assert.equal(world.tables.entries.all().length, 2);
+  });
+
+  test("another process deleted the session -> Canceled", async () => {
+    const { world, sessionId, settle } = await arrange();
+    play(world.service, sessionId, realFace());
+    await deleteSession(world.start().deps, trusted, "liveness", sessionId);
+    const { status, decision } = await settle();
+    assert.deepEqual([status, decision], ["Canceled", "accepted"]);
+  });
+
+  test("another process erased the device -> SessionNotFound, no rows", async () => {
+    for (const uses of [true, false]) {
+      const { world, sessionId, settle } = await arrange();
+      if (uses) play(world.service, sessionId, realFace());
+      await eraseDevice(world.start().deps, "a-device");
+      await assert.rejects(settle(), { code: "SessionNotFound" });
+      assertNothingStored(world);
+    }
+  });
+
+  test("another user -> SessionNotFound", async () => {
+    const alice = { trusted: false, owner: "alice" };
+    const { settle } = await arrange(command({ caller: alice }));
+    await assert.rejects(settle({ trusted: false, owner: "bob" }), { code: "SessionNotFound" });
   });
 });

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Attempt, SessionState } from "../../../../src/face/model.ts";
+import * as fc from "fast-check";
+import type { Attempt, SessionKind, SessionState } from "../../../../src/face/model.ts";
 import type { SessionRecord } from "../../../../src/liveness/model/session.ts";
-import { type Observation, settle } from "../../../../src/liveness/result/record-result.ts";
-import { newRecord } from "../../fakes/seed.ts";
-import { startOfTime } from "../../fakes/world.ts";
+import type { Observation, RecordContext } from "../../../../src/liveness/result/record-result.ts";
+import { recordResult, settle } from "../../../../src/liveness/result/record-result.ts";
+import { play } from "../../fakes/face-service.ts";
+import { newRecord, seedWorld } from "../../fakes/seed.ts";
+import { startOfTime, type World } from "../../fakes/world.ts";
 import { attempts, failed } from "./evidence.ts";
 
 const minute = 60_000;
@@ -163,4 +166,88 @@ describe("settle with the report of the client", () => {
     assert.equal(record.clientError, "CameraDenied");
     assert.equal(settled(record, observed(attempts(real))).decision, "accepted");
   });
+});
+
+const anyDigest = fc.constantFrom("c2VydmVy", "b3RoZXI=");
+const result = fc.record(
+  {
+    livenessDecision: fc.constantFrom("realface", "spoofface", "uncertain"),
+    digest: anyDigest,
+    verifyImageHash: fc.constantFrom("aa", "bb"),
+    verifyResult: fc.record({ matchConfidence: fc.constantFrom(0.2, 0.8), isIdentical: fc.boolean() }),
+  },
+  { requiredKeys: ["livenessDecision"], noNullPrototype: true },
+);
+const end: fc.Arbitrary<Pick<Attempt, "result" | "error">> = fc.oneof(
+  result.map((outcome) => ({ result: outcome })),
+  fc.constant({ error: { code: "TimedOut", message: "Too slow." } }),
+);
+const occasion: fc.Arbitrary<RecordContext> = fc.record(
+  { digest: anyDigest, clientError: fc.constantFrom("CameraDenied", "Battery"), revoking: fc.boolean() },
+  { requiredKeys: [], noNullPrototype: true },
+);
+
+/** What happens to a session: an attempt, a reading of the result, time, or the service forgets it. */
+const event = fc.oneof(
+  end.map((attempt) => ({ attempt })),
+  ...[1, 2].map(() => occasion.map((look) => ({ look }))),
+  fc.constantFrom(1, 15, 3000).map((minutes) => ({ minutes })),
+  fc.boolean().map((forgetsOnce) => ({ forgetsOnce })),
+);
+
+const story = fc.record({
+  kind: fc.constantFrom<SessionKind>("liveness", "livenessWithVerify"),
+  held: fc.boolean(),
+  events: fc.array(event, { maxLength: 12 }),
+});
+
+/** Plays stories, and passes each record with its predecessor to `check`. */
+function testStories(title: string, check: (before: SessionRecord, after: SessionRecord, world: World) => void): void {
+  const property = fc.asyncProperty(story, async ({ kind, held, events }) => {
+    const { world, sessionId } = await seedWorld({ kind, ...(held && { referenceImageHash: "aa" }), threshold: 0.5 });
+    const { deps } = world.start();
+    let returning: ReturnType<typeof world.service.live.get>;
+    for (const happening of events) {
+      if ("attempt" in happening && world.service.live.has(sessionId))
+        play(world.service, sessionId, happening.attempt);
+      if ("minutes" in happening) world.advance({ minutes: happening.minutes });
+      if ("forgetsOnce" in happening) {
+        if (happening.forgetsOnce) returning = world.service.live.get(sessionId);
+        world.service.live.delete(sessionId);
+      }
+      if ("look" in happening) {
+        const before = world.record();
+        const stored = await deps.sessions.find(sessionId);
+        assert.ok(stored);
+        await recordResult(deps, stored, happening.look);
+        check(before, world.record(), world);
+        if (returning !== undefined) world.service.live.set(sessionId, returning);
+        returning = undefined;
+      }
+    }
+  });
+  test(title, () => fc.assert(property, { numRuns: 500 }));
+}
+
+const isSwap = (reason: string) => reason === "ClientDigestMismatch" || reason === "VerifyImageHashMismatch";
+
+testStories("any events -> recorded values are never lost", (before, after) => {
+  assert.ok(after.attempts >= before.attempts);
+  if (before.decision !== undefined) assert.notEqual(after.decision, undefined);
+  if (before.final) assert.equal(after.final, true);
+  if (before.status === "Canceled") assert.equal(after.status, "Canceled");
+  for (const name of ["startedOn", "settledOn", "clientDigest", "clientError"] as const) {
+    if (before[name] !== undefined) assert.notEqual(after[name], undefined);
+  }
+  for (const reason of before.reasons.filter(isSwap)) assert.ok(after.reasons.includes(reason));
+  // A decision based on a result is replaced only by another result.
+  const decidedBy = (record: SessionRecord) =>
+    !["AttemptsFailed", "ClientError", "SessionUnused"].includes(record.reasons[0] ?? "");
+  if (before.decision !== undefined && decidedBy(before)) assert.ok(decidedBy(after));
+});
+
+testStories("any events -> one audit entry for each recorded attempt", (_before, { attempts }, world) => {
+  const ids = world.tables.entries.all().map(({ value }) => value.entryId);
+  const expected = Array.from({ length: attempts }, (_, index) => String(index + 1));
+  assert.deepEqual(ids, expected);
 });

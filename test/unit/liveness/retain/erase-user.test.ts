@@ -1,14 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { openSession } from "../../../../src/liveness/open/open-session.ts";
-import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
 import { eraseUser } from "../../../../src/liveness/retain/erase-user.ts";
-import { sweepItems } from "../../../../src/liveness/retain/sweep-items.ts";
 import { makeImage } from "../../../fixtures/images.ts";
 import { failOn } from "../../fakes/calls.ts";
-import { play, realFace } from "../../fakes/face-service.ts";
-import { tracesOf } from "../../fakes/traces.ts";
-import { assertNothingStored, command, createWorld, trusted, type World } from "../../fakes/world.ts";
+import { assertNothingStored, command, createWorld, tracesOf, trusted, type World } from "../../fakes/world.ts";
 
 const user = "a-user";
 
@@ -24,20 +20,6 @@ async function open(world: World, { device = "a-device", names = user, ...option
 }
 
 describe("eraseUser", () => {
-  test("sessions on several devices, settled, used and open -> removed here and at the service, with their images", async () => {
-    const world = createWorld();
-    const image = { bytes: makeImage() };
-    const settled = await open(world, { image });
-    play(world.service, settled, realFace({ sessionImageId: "an-image" }));
-    await settleSession(world.start().deps, trusted, settled, {});
-    const used = await open(world, { device: "another-device", caller: { trusted: false, owner: "alice" } });
-    play(world.service, used, realFace());
-    await open(world, { device: "a-third-device", image });
-    assert.deepEqual(await eraseUser(world.start().deps, user), { sessions: 3 });
-    assertNothingStored(world);
-    assert.equal(world.service.live.size, 0);
-  });
-
   test("leaves the sessions of other users, and without a user, on the same device", async () => {
     const world = createWorld();
     const image = { bytes: makeImage() };
@@ -111,43 +93,5 @@ describe("eraseUser", () => {
     await eraseUser(world.start().deps, user);
     await open(world);
     assert.equal(world.tables.guards.all()[0]?.value.recent.length, 1);
-  });
-});
-
-describe("entries that nothing else removes", () => {
-  async function sweep(world: World) {
-    const failures: unknown[] = [];
-    const { deps } = world.start();
-    const onFailure = (failure: unknown) => failures.push(failure);
-    return { ...(await sweepItems({ ...deps, onFailure }, world.now() + 60_000)), failures };
-  }
-
-  test("without a session -> removed a day after the outcome retention", async () => {
-    const world = createWorld();
-    const { users } = world.start().deps;
-    const createdOn = new Date(world.now()).toISOString();
-    await users.put(user, { creationId: "c", createdOn, place: "a-device/k_c" as never });
-    world.advance({ days: 91 });
-    assert.deepEqual(await sweep(world), { swept: 0, scheduled: 0, failures: [] });
-    assert.equal(world.storage.users.all().length, 1);
-    world.advance({ seconds: 1 });
-    assert.deepEqual(await sweep(world), { swept: 1, scheduled: 0, failures: [] });
-    assert.deepEqual(world.storage.users.all(), []);
-  });
-
-  test("a row with another key -> reported and kept", async () => {
-    const world = createWorld();
-    world.storage.users.put({ partitionKey: user, rowKey: "x" });
-    world.advance({ days: 4000 });
-    const { swept, failures } = await sweep(world);
-    assert.deepEqual([swept, failures.length, world.storage.users.all().length], [0, 1, 1]);
-  });
-
-  test("of a session that is kept -> kept as long as the session", async () => {
-    const world = createWorld();
-    await open(world);
-    world.advance({ days: 90 });
-    assert.deepEqual((await sweep(world)).failures, []);
-    assert.equal(world.storage.users.all().length, 1);
   });
 });

@@ -6,7 +6,7 @@ import { failOn, resultOf } from "../../fakes/calls.ts";
 import { realFace } from "../../fakes/face-service.ts";
 import { drainOnce, runMaintenance as run } from "../../fakes/maintenance.ts";
 import { testInterleavings } from "../../fakes/moments.ts";
-import { seedWorld } from "../../fakes/seed.ts";
+import { dueWorld, seedWorld } from "../../fakes/seed.ts";
 import { assertNothingStored, type Process, sessionAt, trusted, type World } from "../../fakes/world.ts";
 
 const erase = ({ deps }: Process) => eraseDevice(deps, "a-device");
@@ -22,11 +22,7 @@ async function outlive(world: World): Promise<void> {
 
 describe("session bound to its device during a run", async () => {
   /** The client reports the device only when it settles. */
-  async function arrange(): Promise<World> {
-    const { world } = await seedWorld({ setInClient: true, uploads: true }, realFace());
-    world.advance({ minutes: 12 });
-    return world;
-  }
+  const arrange = () => dueWorld({ setInClient: true, uploads: true }, realFace());
   const settle = (world: World, sessionId = sessionAt(world)) =>
     settleSession(world.start().deps, trusted, sessionId, { deviceCorrelationId: "a-device" });
   const assertKept = async (world: World) => {
@@ -79,8 +75,7 @@ describe("eraseDevice during a run", async () => {
   }
 
   test("the run writes an expiry row just before the erasure removes the session -> leaves no rows", async () => {
-    const { world } = await seedWorld();
-    world.advance({ minutes: 12 });
+    const world = await dueWorld();
     const [hasRead, mayWrite] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const { schedule } = world.start().deps;
     const move: typeof schedule.move = async (moves) => {
@@ -101,8 +96,7 @@ describe("eraseDevice during a run", async () => {
   });
 
   test("the expiry row of a failed session was moved -> removes the row", async () => {
-    const { world } = await seedWorld();
-    world.advance({ minutes: 12 });
+    const world = await dueWorld();
     await run(world, {}, failOn("face.get"));
     await eraseElsewhere(world);
     assertNothingStored(world);
@@ -135,9 +129,8 @@ describe("session without a pointer, as after a crashed creation", async () => {
 
 describe("session due for several phases", () => {
   test("outcome retention shorter than session retention -> pruned and purged in one run", async () => {
-    const { world } = await seedWorld({ uploads: true }, realFace());
+    const world = await dueWorld({ uploads: true }, realFace());
     const options = { retention: { sessionHours: 48, outcomeDays: 1 } };
-    world.advance({ minutes: 12 });
     await run(world, options);
     assert.equal(world.record().decision, "accepted");
     world.advance({ hours: 24, minutes: -12 });
@@ -147,8 +140,7 @@ describe("session due for several phases", () => {
   });
 
   test("retention was lengthened -> rows scheduled under the shorter one are due under the longer one", async () => {
-    const { world } = await seedWorld({ uploads: true });
-    world.advance({ minutes: 12 });
+    const world = await dueWorld({ uploads: true });
     const short = { retention: { sessionHours: 24, outcomeDays: 3 } };
     await run(world, short);
     world.advance({ hours: 24 });

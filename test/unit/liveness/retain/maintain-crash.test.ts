@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { MaintenanceSummary } from "../../../../src/liveness/retain/maintain.ts";
 import { expiryPartition } from "../../../../src/storage/rows/keys.ts";
-import { failedAttempt, play, realFace } from "../../fakes/face-service.ts";
+import { failedAttempt, realFace } from "../../fakes/face-service.ts";
 import { drainOnce } from "../../fakes/maintenance.ts";
 import { testInterruptions } from "../../fakes/moments.ts";
 import { seedSession } from "../../fakes/seed.ts";
@@ -76,14 +76,11 @@ async function oneOfEach(sessionHours: number): Promise<World> {
   await seedSession(world, { uploads: true, deviceCorrelationId: "device-to-purge" });
   world.advance({ days: 90, hours: -sessionHours });
   await runUntilDone(world, sessionHours);
-  const pruned = await seedSession(world, { uploads: true, deviceCorrelationId: "device-to-prune" });
-  play(world.service, pruned.record.sessionId, realFace());
+  await seedSession(world, { uploads: true, deviceCorrelationId: "device-to-prune" }, realFace());
   world.advance({ hours: 1 });
   await runUntilDone(world, sessionHours);
   world.advance({ hours: sessionHours - 1, minutes: -12 });
-  const collected = await seedSession(world, { deviceCorrelationId: "device-to-collect" });
-  play(world.service, collected.record.sessionId, failedAttempt());
-  play(world.service, collected.record.sessionId, realFace());
+  await seedSession(world, { deviceCorrelationId: "device-to-collect" }, failedAttempt(), realFace());
   const crashed = await seedSession(world, { uploads: true, deviceCorrelationId: "device-to-crash" });
   world.tables.records.remove(crashed.partition, crashed.row);
   world.tables.pointers.remove(crashed.record.sessionId, crashed.record.sessionId);
@@ -93,10 +90,9 @@ async function oneOfEach(sessionHours: number): Promise<World> {
 
 async function overdue(sessionHours: number): Promise<World> {
   const world = createWorld();
-  for (let number = 0; number < 3; number += 1) {
-    const { record } = await seedSession(world, { uploads: true, deviceCorrelationId: `device-${number}` });
-    if (number > 0) play(world.service, record.sessionId, failedAttempt());
-    if (number > 1) play(world.service, record.sessionId, realFace({ livenessDecision: "spoofface" }));
+  for (let made = 0; made < 3; made += 1) {
+    const attempts = [failedAttempt(), realFace({ livenessDecision: "spoofface" })].slice(0, made);
+    await seedSession(world, { uploads: true, deviceCorrelationId: `device-${made}` }, ...attempts);
   }
   world.advance({ hours: sessionHours });
   return world;

@@ -41,6 +41,7 @@ async function run(world: World, { beforeGet = () => undefined, seconds = 60, ..
 }
 
 const pause = () => new Promise(setImmediate);
+const uncollected = ({ tables }: World) => tables.expiry.all().filter(({ value }) => value.phase === "collect");
 
 describe("concurrency of a run", () => {
   for (const concurrency of [1, 4]) {
@@ -101,7 +102,7 @@ describe("order of a run", () => {
     assert.ok(summary.left > 20 && summary.collected > 20, JSON.stringify(summary));
     const oldest = new Set(sessionIds.slice(0, asked.length + 10));
     assert.ok(asked.every((sessionId) => oldest.has(sessionId)));
-    assert.equal(world.tables.expiry.all().filter(({ value }) => value.phase === "collect").length, summary.left);
+    assert.equal(uncollected(world).length, summary.left);
   });
 
   test("deadline passed -> stops counting the rows that are left", async () => {
@@ -158,15 +159,11 @@ describe("call that the service refuses", () => {
   });
 
   test("credentials or quota refused -> sessions keep their number of failures", async () => {
-    const refusals = [
-      faceCredentialsRejected(accessDenied()),
-      new ApiError(502, "FaceCredentialFailed", "The app could not get a token for the Face service."),
-      new ApiError(403, "403", "Out of quota."),
-    ];
-    for (const refusal of refusals) {
+    const noToken = new ApiError(502, "FaceCredentialFailed", "The app could not get a token for the Face service.");
+    const noQuota = new ApiError(403, "403", "Out of quota.");
+    for (const refusal of [faceCredentialsRejected(accessDenied()), noToken, noQuota]) {
       const { world } = await backlog(2);
-      const beforeGet = () => Promise.reject(refusal);
-      const { summary } = await run(world, { beforeGet });
+      const { summary } = await run(world, { beforeGet: () => Promise.reject(refusal) });
       assert.equal(summary.failed, 2);
       const rows = world.tables.expiry.all().map(({ value }) => value);
       assert.ok(rows.every(({ failures }) => failures === undefined));
@@ -188,7 +185,7 @@ describe("failures in a run", () => {
       };
       const { summary, failures } = await run(world, { beforeGet });
       assert.deepEqual([summary.collected, summary.failed, failures.length], [11, 1, 1]);
-      const left = world.tables.expiry.all().find(({ value }) => value.phase === "collect")?.value;
+      const left = uncollected(world)[0]?.value;
       assert.deepEqual([left?.failures, left?.dueOn], [1, new Date(world.now() + 5 * 60_000).toISOString()]);
       const { creationId } = left ?? {};
       assert.deepEqual(failures, [{ creationId, sessionId: broken, phase: "collect", failures: 1, cause }]);
@@ -207,7 +204,7 @@ describe("failures in a run", () => {
       yield* schedule.dueEntries(shard, now);
     };
     const { summary, failures } = await run(world, { schedule: { ...schedule, dueEntries } });
-    const left = world.tables.expiry.all().filter(({ value }) => value.phase === "collect");
+    const left = uncollected(world);
     assert.ok(left.length > 0 && left.every(({ partition }) => partition.startsWith("3_")));
     assert.deepEqual([summary.failed, summary.collected], [1, 40 - left.length]);
     assert.deepEqual(failures, [{ shard: 3, cause: new Error("unreadable") }]);

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ApiError } from "../../../../src/errors.ts";
-import type { HeldImageName, ImageName, Images } from "../../../../src/liveness/model/images.ts";
+import type { HeldImageName, ImageName } from "../../../../src/liveness/model/images.ts";
 import { type SweepDeps, sweepImages } from "../../../../src/liveness/retain/sweep-images.ts";
 import { makeImage } from "../../../fixtures/images.ts";
-import { failOn, type Hook, stopAt } from "../../fakes/calls.ts";
+import { failOn, type Hook } from "../../fakes/calls.ts";
 import { runMaintenance } from "../../fakes/maintenance.ts";
+import { testInterruptions } from "../../fakes/moments.ts";
 import { seedWorld } from "../../fakes/seed.ts";
-import { createWorld, type World } from "../../fakes/world.ts";
+import { createWorld, type Process, type World } from "../../fakes/world.ts";
 
 const facts = { contentType: "image/png", width: 100, height: 100, sha256: "0".repeat(64) } as const;
 
@@ -29,12 +29,6 @@ async function sweep(world: World, options: Partial<SweepDeps> = {}, hook?: Hook
     world.now() + 60_000,
   );
   return { removed, failures, names: calls.names };
-}
-
-/** The images of the world, with other functions. */
-function withImages(world: World, override: (images: Images) => Partial<Images>): { images: Images } {
-  const { images } = world.start().deps;
-  return { images: { ...images, ...override(images) } };
 }
 
 const names = (world: World) => [...world.blobs.images.keys()].sort();
@@ -102,19 +96,14 @@ describe("held reference images", () => {
     const world = createWorld();
     await put(world, "held/passport");
     world.advance({ days: 30 });
-    const replaced = withImages(world, ({ list }) => ({
-      list: async (...args) => {
-        const page = await list(...args);
-        await put(world, "held/passport");
-        return page;
-      },
-    }));
-    const { removed, failures } = await sweep(world, { ...retention(48, 30), ...replaced });
+    const replace: Hook = ({ name, when }) =>
+      name === "images.list" && when === "after" ? put(world, "held/passport").then(() => undefined) : undefined;
+    const { removed, failures } = await sweep(world, retention(48, 30), replace);
     assert.deepEqual([removed, failures, names(world)], [0, [], ["held/passport"]]);
   });
 });
 
-describe("sweepImages", () => {
+describe("sweepImages", async () => {
   /** Twenty old images on pages of two. */
   async function many(): Promise<World> {
     const world = createWorld();
@@ -134,13 +123,7 @@ describe("sweepImages", () => {
 
   test("image cannot be removed -> reports it and removes the others", async () => {
     const world = await many();
-    const failing = withImages(world, (images) => ({
-      delete: async (name, version) => {
-        if (name === "sessions/12") throw new ApiError(503, "StorageUnavailable", "Out of reach.");
-        return images.delete(name, version);
-      },
-    }));
-    const { removed, failures } = await sweep(world, failing);
+    const { removed, failures } = await sweep(world, {}, failOn("images.delete", "before", 3));
     assert.deepEqual([removed, failures.map(({ image }) => image)], [9, ["sessions/12"]]);
   });
 
@@ -152,36 +135,24 @@ describe("sweepImages", () => {
   test("storage rejects the bookmark -> starts from the beginning", async () => {
     const world = await many();
     world.blobs.bookmarks.set("images", "outdated");
-    const rejecting = withImages(world, ({ list }) => ({
-      list: async (prefix, bookmark) => {
-        if (bookmark === "outdated") throw new RangeError("unknown bookmark");
-        return list(prefix, bookmark);
-      },
-    }));
-    assert.equal((await sweep(world, rejecting)).removed, 10);
+    const reject: Hook = ({ name, nth, when }) =>
+      name === "images.list" && nth === 1 && when === "before" ? new RangeError("unknown bookmark") : undefined;
+    assert.equal((await sweep(world, {}, reject)).removed, 10);
   });
 
   test("deadline passes -> stops after the page", async () => {
     const world = await many();
-    const slow = withImages(world, ({ list }) => ({
-      list: async (...args) => {
-        world.advance({ minutes: 1 });
-        return list(...args);
-      },
-    }));
-    assert.equal((await sweep(world, slow)).removed, 2);
+    const delay: Hook = ({ name, when }) => {
+      if (name === "images.list" && when === "before") world.advance({ minutes: 1 });
+      return undefined;
+    };
+    assert.equal((await sweep(world, {}, delay)).removed, 2);
   });
 
-  test("stopped before or after any call -> later runs remove everything", async () => {
-    for (let call = 1; call <= 16; call += 1) {
-      for (const when of ["before", "after"] as const) {
-        const world = await many();
-        const process = world.start(stopAt(call, when));
-        const deadline = world.now() + 60_000;
-        await process.attempt((deps) => sweepImages({ ...deps, onFailure: () => assert.fail() }, deadline));
-        for (let run = 0; run < 5; run += 1) await sweep(world);
-        assert.deepEqual([names(world), world.blobs.bookmarks.get("images")], [[], undefined], `${when} call ${call}`);
-      }
-    }
+  const sweepOnce = ({ deps }: Process, world: World) =>
+    sweepImages({ ...deps, onFailure: () => undefined }, world.now() + 60_000);
+  await testInterruptions("later runs remove everything", many, sweepOnce, async (world) => {
+    for (let run = 0; run < 5; run += 1) await sweep(world);
+    assert.deepEqual([names(world), world.blobs.bookmarks.get("images")], [[], undefined]);
   });
 });

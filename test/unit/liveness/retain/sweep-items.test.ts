@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { inspectImage } from "../../../../src/liveness/images/inspect-image.ts";
+import type { Place } from "../../../../src/liveness/model/references.ts";
+import { openSession } from "../../../../src/liveness/open/open-session.ts";
 import { settleSession } from "../../../../src/liveness/result/settle-session.ts";
 import { type SweepItemsDeps, sweepItems } from "../../../../src/liveness/retain/sweep-items.ts";
 import { makeImage } from "../../../fixtures/images.ts";
-import { failOn, type Hook, InjectedError, stopAt } from "../../fakes/calls.ts";
+import { failOn, type Hook, InjectedError } from "../../fakes/calls.ts";
 import { realFace } from "../../fakes/face-service.ts";
 import { runMaintenance } from "../../fakes/maintenance.ts";
+import { testInterruptions } from "../../fakes/moments.ts";
 import { seedSession, seedWorld } from "../../fakes/seed.ts";
-import { assertNothingStored, createWorld, trusted, type World } from "../../fakes/world.ts";
+import { assertNothingStored, command, createWorld, type Process, trusted, type World } from "../../fakes/world.ts";
 
 type Time = Parameters<World["advance"]>[0];
 /** Values of a guard that counts nothing. */
@@ -31,70 +34,55 @@ function leave(world: World, rowKey: string, values: object, partitionKey = "a-d
   world.storage.sessions.put({ partitionKey, rowKey, ...values });
 }
 
+const idOf = (more: object) => (world: World) =>
+  leave(world, "k_1", { creationId: "1", leaseUntil: iso(world), ...more });
+const guard = (more: (world: World) => object) => (world: World) => leave(world, "g", { ...noCounts, ...more(world) });
+const recentGuard = (row: string, partition: string) => (world: World) =>
+  leave(world, row, { ...noCounts, recent: JSON.stringify([iso(world)]) }, partition);
+async function lostPointer(world: World): Promise<void> {
+  const { sessionId } = (await seedSession(world)).record;
+  for (const row of world.storage.sessions.all()) world.storage.sessions.remove(row.partitionKey, row.rowKey);
+  assert.ok(world.tables.pointers.get(sessionId, sessionId));
+}
+const inHalfAnHour = (world: World) => new Date(world.now() + 1_800_000).toISOString();
+const afterPurge = { hours: 90 * 24 + 1 };
+
 /** Rows that are left alone, and the time after which a sweep removes them, not a second earlier. */
-const lost: [row: string, removed: string, arrange: (world: World) => unknown, kept: Time][] = [
-  [
-    "idempotency key that is not committed",
-    "after 49 hours, when its session and a replaced one have ended",
-    (world) => leave(world, "k_1", { creationId: "1", leaseUntil: iso(world) }),
-    { hours: 49 },
-  ],
-  [
-    "committed idempotency key",
-    "a day after the outcome retention",
-    (world) => leave(world, "k_1", { creationId: "1", sessionId: "s", leaseUntil: iso(world) }),
-    { days: 91 },
-  ],
-  ...[
-    ["g", "a-device"],
-    ["g_alice", "a-device"],
-    ["g", "!owner_alice"],
-  ].map(([row = "", partition]): (typeof lost)[number] => [
-    `guard ${row} in ${partition}`,
-    "an hour after its sessions would have been purged",
-    (world) => leave(world, row, { ...noCounts, recent: JSON.stringify([iso(world)]) }, partition),
-    { hours: 90 * 24 + 1 },
-  ]),
-  [
-    "guard of a locked-out device",
-    "at the end of the lock-out",
-    (world) => leave(world, "g", { ...noCounts, lockedUntil: new Date(world.now() + 1_800_000).toISOString() }),
+const lost: Record<string, [arrange: (world: World) => unknown, kept: Time]> = {
+  "idempotency key that is not committed -> removed after its session and a replaced one": [idOf({}), { hours: 49 }],
+  "committed idempotency key -> removed a day after the outcome retention": [idOf({ sessionId: "s" }), { days: 91 }],
+  "guard of a device -> removed an hour after its sessions": [recentGuard("g", "a-device"), afterPurge],
+  "guard of a user's device -> removed an hour after its sessions": [recentGuard("g_alice", "a-device"), afterPurge],
+  "guard of a user -> removed an hour after its sessions": [recentGuard("g", "!owner_alice"), afterPurge],
+  "guard of a locked-out device -> removed at the end of the lock-out": [
+    guard((world) => ({ lockedUntil: inHalfAnHour(world) })),
     { seconds: 1799 },
   ],
-  [
-    "guard with rejections in a row",
-    "after the outcome retention",
-    (world) => leave(world, "g", { ...noCounts, rejectionsInARow: 2, changedOn: iso(world) }),
+  "guard with rejections in a row -> removed after the outcome retention": [
+    guard((world) => ({ rejectionsInARow: 2, changedOn: iso(world) })),
     { days: 90 },
   ],
-  [
-    "pointer of a session that does not exist",
-    "a day after the outcome retention",
-    async (world) => {
-      const { sessionId } = (await seedSession(world)).record;
-      for (const row of world.storage.sessions.all()) world.storage.sessions.remove(row.partitionKey, row.rowKey);
-      assert.ok(world.tables.pointers.get(sessionId, sessionId));
-    },
-    { days: 91 },
-  ],
-  [
-    "link of an attempt's image",
-    "a day after the outcome retention",
+  "pointer of a session that does not exist -> removed a day after the outcome retention": [lostPointer, { days: 91 }],
+  "link of an attempt's image -> removed a day after the outcome retention": [
     (world) => world.start().deps.sessionImages.link("an-image", "a-session"),
     { days: 91 },
   ],
-  [
-    "note of a bound image that does not exist",
-    "after an hour",
+  "entry of a user without a session -> removed a day after the outcome retention": [
+    (world) =>
+      world.start().deps.users.put("u", { creationId: "c", createdOn: iso(world), place: "a-device/k_c" as Place }),
+    { days: 91 },
+  ],
+  "note of a bound image that does not exist -> removed after an hour": [
     (world) => leave(world, "i_gone", { boundOn: iso(world) }),
     { hours: 1 },
   ],
-];
-for (const [row, removed, arrange, kept] of lost) {
-  test(`${row} -> removed ${removed}`, async () => {
+};
+for (const [title, [arrange, kept]] of Object.entries(lost)) {
+  test(title, async () => {
     const world = createWorld();
     await arrange(world);
-    const count = () => world.storage.sessions.all().length + world.storage.sessionIds.all().length;
+    const { sessions, sessionIds, users } = world.storage;
+    const count = () => [sessions, sessionIds, users].flatMap((table) => table.all()).length;
     const before = count();
     world.advance(kept);
     assert.deepEqual([(await sweep(world)).swept, count()], [0, before], "kept until then");
@@ -205,7 +193,7 @@ describe("session without an expiry row", () => {
   });
 });
 
-describe("sweepItems", () => {
+describe("sweepItems", async () => {
   test("every six hours within the outcome retention of a session -> keeps all its rows", async () => {
     const { world, sessionId } = await seedWorld({ owner: "alice" }, realFace({ sessionImageId: "an-image" }));
     await settleSession(world.start().deps, trusted, sessionId, {});
@@ -243,13 +231,7 @@ describe("sweepItems", () => {
   test("unremovable and unreadable row -> reports both and removes the others", async () => {
     const world = many(3);
     leave(world, "g", { recent: "no JSON", rejectionsInARow: 0 }, "broken");
-    let calls = 0;
-    const failing: Hook = ({ name, when }) => {
-      if (name !== "sessions.remove" || when !== "before") return undefined;
-      calls += 1;
-      return calls === 2 ? new InjectedError("injected") : undefined;
-    };
-    const { swept, failures } = await sweep(world, {}, failing);
+    const { swept, failures } = await sweep(world, {}, failOn("sessions.remove", "before", 2));
     assert.deepEqual([swept, failures.length], [2, 2]);
     assert.ok(failures.every(({ collection, key }) => collection === "sessions" && key === "g"));
     assert.ok(failures.some(({ cause }) => cause instanceof InjectedError));
@@ -279,17 +261,27 @@ describe("sweepItems", () => {
     assert.deepEqual([(await sweep(world)).swept, rowsOf(world)], [0, ["x_1"]]);
   });
 
-  test("stopped before or after any call -> the next run removes everything", async () => {
-    const { names } = await sweep(many(4));
-    for (let call = 1; call <= names.length; call += 1) {
-      for (const when of ["before", "after"] as const) {
-        const world = many(4);
-        const deadline = world.now() + 60_000;
-        const process = world.start(stopAt(call, when));
-        await process.attempt((deps) => sweepItems({ ...deps, onFailure: () => assert.fail() }, deadline));
-        await sweep(world);
-        assertNothingStored(world, `${when} call ${call}`);
-      }
-    }
+  test("entry of a user with another key -> reported and kept", async () => {
+    const world = createWorld();
+    world.storage.users.put({ partitionKey: "a-user", rowKey: "x" });
+    world.advance({ days: 4000 });
+    const { swept, failures } = await sweep(world);
+    assert.deepEqual([swept, failures.length, world.storage.users.all().length], [0, 1, 1]);
+  });
+
+  test("entry of a user's session that is kept -> kept as long as the session", async () => {
+    const world = createWorld();
+    await openSession(world.start().deps, command({ request: { userCorrelationId: "a-user" } }));
+    world.advance({ days: 90 });
+    assert.deepEqual((await sweep(world)).failures, []);
+    assert.equal(world.storage.users.all().length, 1);
+  });
+
+  const sweepOnce = ({ deps }: Process, world: World) =>
+    sweepItems({ ...deps, onFailure: () => undefined }, world.now() + 60_000);
+  const fourGuards = async () => many(4);
+  await testInterruptions("the next run removes everything", fourGuards, sweepOnce, async (world) => {
+    await sweep(world);
+    assertNothingStored(world);
   });
 });
