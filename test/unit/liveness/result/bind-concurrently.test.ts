@@ -43,7 +43,7 @@ describe("two processes that bind a session to different devices", async () => {
     const yours = (await others.get(world)) ?? assert.fail();
     const [refused, device] = "value" in mine ? [yours, "mine"] : [mine, "yours"];
     assert.ok("value" in mine || "value" in yours);
-    assert.throws(() => resultOf(refused), /another device's/);
+    assert.throws(() => resultOf(refused), /belongs to another device/);
     await assertWhole(world, device);
   });
 });
