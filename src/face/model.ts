@@ -178,13 +178,13 @@ export interface SessionState extends AbuseFacts {
   sessionExpired?: boolean;
   deviceCorrelationId?: string;
   authTokenTimeToLiveInSeconds?: number;
-  /** Sent by some v1.2 services. The app's own GET never returns it. */
+  /** The service may send it in v1.2. The app's own GET never returns it. */
   authToken?: string;
   /** Unknown fields of the session; those of v1.2's `results` are below `results`. */
   extra?: Extra;
 }
 
-/** A row of the previews' list. */
+/** A session in the list of the previews. */
 export interface SessionListItem {
   sessionId: string;
   createdDateTime: string;
