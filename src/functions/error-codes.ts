@@ -22,7 +22,7 @@ export const errorCodeEndpoints: Endpoint[] = [
       },
     }),
     async handle() {
-      // Loaded on demand, so that the start of an instance does not pay for the texts.
+      // Loaded on demand, because the texts would lengthen the start of an instance.
       const { errorGuide } = await import("../error-guide/guide.ts");
       return { status: 200, json: { value: errorGuide }, cacheSeconds };
     },

@@ -31,7 +31,7 @@ function eventShape() {
       time: z.iso.datetime(),
       subject: z.string().optional(),
       data: z.record(z.string(), z.unknown()),
-      deliveries: z.array(deliveryShape).describe("Receivers that have been tried."),
+      deliveries: z.array(deliveryShape).describe("One entry for each receiver to which a delivery was tried."),
     })
     .meta({ id: "Event" });
 }
@@ -98,7 +98,7 @@ export const eventEndpoints: Endpoint[] = [
     describe: () => ({
       answers: {
         200: {
-          description: "The result. The event is not stored and not repeated.",
+          description: "The result. The event is not stored, and a failed delivery is not retried.",
           json: z
             .object({ id: z.string(), delivered: z.boolean(), cause: z.string().optional() })
             .meta({ id: "WebhookTest" }),
