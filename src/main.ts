@@ -6,7 +6,7 @@ import { withHttpStreaming } from "./http/streaming-model.ts";
 import { httpFunctions, timers } from "./registrations.ts";
 
 /*
- * The entry point. It registers all functions even if the settings are wrong: a host without functions does not report why.
+ * The entry point, which registers all functions even if the settings are wrong: a host without functions gives no reason.
  * The handlers (`compose.ts`) take several times longer to load; they are loaded while the host starts, or by the first
  * call if that is earlier.
  */

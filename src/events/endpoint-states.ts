@@ -1,7 +1,7 @@
 import type { Clock } from "../liveness/model/clock.ts";
 import { fingerprint, type WebhookEndpoint } from "./webhook-endpoint.ts";
 
-/** An endpoint whose receiver has answered 410. It is disabled as long as its settings have this fingerprint. */
+/** An endpoint whose receiver has answered 410, disabled for as long as its settings have this fingerprint. */
 export interface DisabledEndpoint {
   name: string;
   fingerprint: string;

@@ -142,7 +142,7 @@ export interface AbuseMonitoringResult {
   otherFlaggedSessions: { attemptId: number; sessionId: string; sessionImageId?: string | undefined }[];
 }
 
-/** One attempt of a device. It has a result, an error, or neither while it is running. */
+/** One attempt of a device, with a result, an error, or neither while it is running. */
 export interface Attempt {
   /** From 1, in chronological order. */
   attemptId: number;

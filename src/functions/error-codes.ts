@@ -5,7 +5,7 @@ import { defineEndpoint, type Endpoint } from "../http/endpoint.ts";
 /** The codes change with a deployment only. */
 const cacheSeconds = 3600;
 
-/** Guidance for all error codes and reasons, the same for every caller and deployment. It needs no dependency of the app. */
+/** Guidance for all error codes and reasons, the same for every caller and deployment. No other service is called. */
 export const errorCodeEndpoints: Endpoint[] = [
   defineEndpoint({
     name: "listErrorCodes",

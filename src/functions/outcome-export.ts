@@ -85,7 +85,7 @@ const jsonLinesWriter: Writer = {
 };
 
 /**
- * RFC 4180 with a header. It begins with a byte order mark, without which spreadsheets read UTF-8 as another encoding. A
+ * RFC 4180 with a header, after a byte order mark, without which spreadsheets read UTF-8 as another encoding. A
  * cell that a spreadsheet would read as a formula begins with an apostrophe.
  */
 async function csvWriter(): Promise<Writer> {

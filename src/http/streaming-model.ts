@@ -16,9 +16,9 @@ export type FunctionRequest = Pick<HttpRequest, "method" | "url" | "headers" | "
  * Reason: the library reads the headers of a request from the invocation's trigger metadata, where a property `Headers` in
  * the caller's body or query replaces the real headers. A caller could forge the header in which the platform passes the
  * signed-in user. With an invalid header the library throws, never answers the request, and leaks it with its response and
- * socket. It also leaks requests and invocations without a counterpart, ends the process at the invocation id `error`, and
- * listens on every network address. Here headers come from the forwarded request, and no value chosen by a caller is
- * converted before the handler runs.
+ * socket. The library also leaks requests and invocations without a counterpart, ends the process at the invocation id
+ * `error`, and listens on every network address. Here headers come from the forwarded request, and no value chosen by a
+ * caller is converted before the handler runs.
  *
  * Remove this file when the library reads headers from the forwarded request (the functions host test of the library's
  * behaviour fails then), releases unanswered requests, and listens on loopback.

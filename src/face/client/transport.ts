@@ -66,8 +66,8 @@ export const retryPolicy: RetryPolicy = {
 const maxAnswerBytes = 16 * 1024 * 1024;
 
 /**
- * The returned function sends one HTTP request, without retries. It throws `ApiError` for every response but a success, and
- * if there is no response.
+ * The returned function sends one HTTP request, without retries, and throws `ApiError` for every response but a success and if
+ * there is no response.
  */
 export function createTransport({ endpoint, credential, timeoutMs = 20_000, onRequest }: TransportOptions) {
   const base = endpoint.replace(/\/+$/, "");

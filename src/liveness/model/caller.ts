@@ -1,6 +1,6 @@
 /**
  * The authenticated caller of a request: a trusted service, or a user who has signed in. Both may have a principal, the
- * identity that App Service Authentication has verified. This user is not the end user that `userCorrelationId` names.
+ * identity that App Service Authentication has verified. `userCorrelationId` names another person: the end user.
  */
 export interface Caller {
   /** A service with access to everything: by a client key, by its role, or because every caller is admitted. */

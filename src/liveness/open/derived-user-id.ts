@@ -10,7 +10,7 @@ export interface UserIdSource {
 
 /**
  * The user id for a session whose creation names no user, because the caller's dialect has no such field, or whose
- * creator is a signed-in user. It is a keyed hash, which reveals neither principals nor device ids to the service, and
+ * creator is a signed-in user. The id is a keyed hash, which reveals neither principals nor device ids to the service, and
  * the same for all sessions of a user or device.
  *
  * A trusted service's own principal counts as no user: the service would see one user for all the people whom it checks, and

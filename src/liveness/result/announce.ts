@@ -106,7 +106,7 @@ export function outcomeEntry(record: Decided, place: Place, settledOn: string) {
   return { ...facts, ...ids, settledOn };
 }
 
-/** The session's schedule entry for the end of the token. It contains what the timer would read from the record. */
+/** The session's schedule entry for the end of the token, with what the timer would read from the record. */
 function followingEntry(record: Decided, place: Place): ScheduleEntry {
   const { creationId, createdOn, tokenExpiresOn, userCorrelationId } = record;
   const recorded = {

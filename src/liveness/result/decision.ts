@@ -24,7 +24,7 @@ export const reasonCodes = [
 ] as const;
 export type Reason = (typeof reasonCodes)[number];
 
-/** Signs that a result or image was replaced, or came from another address. They reject the session permanently. */
+/** Signs that a result or image was replaced, or came from another address; each rejects the session permanently. */
 const integrityFailures = [
   "ClientDigestMismatch",
   "VerifyImageHashMismatch",

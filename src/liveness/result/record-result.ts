@@ -232,7 +232,7 @@ function hasOwnResult({ final, status, decision }: SessionRecord): boolean {
   return final && status !== "Expired" && decision !== undefined;
 }
 
-/** Whether the digest was recorded before. It belongs to its own attempt, even if a further attempt has ended since. */
+/** Whether the digest was recorded before, for its own attempt, which a further attempt may have followed since. */
 function isRepeatedDigest({ clientDigest }: SessionRecord, { digest, attempts }: Observation): boolean {
   return digest === clientDigest && attempts.some(({ result }) => sameDigest(result?.digest, digest));
 }

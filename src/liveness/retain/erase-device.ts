@@ -96,7 +96,7 @@ export async function eraseSession(
   await unschedule(deps, entries);
   await forgetEvents(deps, record);
   const removed = await purgeSession(deps, stored, options);
-  // The timer may have written later entries concurrently. It removes the entries that it writes after the purge itself.
+  // The timer may have written later entries concurrently; entries that it writes after the purge, it removes itself.
   await Promise.all([deps.schedule.remove(entries), forgetEvents(deps, removed)]);
 }
 

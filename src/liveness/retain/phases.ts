@@ -34,7 +34,7 @@ export interface PhaseState {
   undelivered: StoredEvent[];
 }
 
-/** Phases are idempotent and may run concurrently. They throw errors of the service and of storage. */
+/** Phases are idempotent, may run concurrently, and throw errors of the service and of storage. */
 export const phases: Record<Phase, (deps: PhaseDeps, state: PhaseState) => Promise<Step>> = { collect, prune, purge };
 
 /** Records outcome and audit entries, like `settleSession`. The later phases remove data only after this one. */
@@ -105,7 +105,7 @@ async function explainAbsence(deps: PhaseDeps, state: PhaseState): Promise<Step>
     return collect(deps, state);
   }
   if ((await find(deps, entry)) !== undefined) throw new Error("The session's outcome could not be recorded.");
-  // The creation stopped before its commit. It may have left a pointer, which `commitBatch` removes for a whole batch.
+  // The creation stopped before its commit and may have left a pointer, which `commitBatch` removes for a whole batch.
   await deps.images.delete(`sessions/${entry.creationId}`);
   await deps.creations.dropKey(entry.place, entry.creationId);
   if (entry.userCorrelationId !== undefined) await deps.users.remove(entry.userCorrelationId, entry);

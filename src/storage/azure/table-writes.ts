@@ -123,7 +123,7 @@ function writeEntity(entity: TableEntity): string {
 }
 
 /**
- * Line and paragraph separators, controls, spaces other than U+0020, and invisible marks. They are escaped because a parser
+ * Line and paragraph separators, controls, spaces other than U+0020, and invisible marks: escaped, because a parser
  * of a multipart body may end a line at them, as Azurite does at U+2028 and U+2029.
  */
 const separators = /[\u007f-\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]/g;

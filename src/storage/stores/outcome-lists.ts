@@ -14,7 +14,7 @@ type Reader = Pick<Table, "query">;
 
 /** Most requests for one page: enough for a window of 31 days without outcomes, which have four partitions each. */
 const maxRequests = 128;
-/** Storage may return pages without rows. This many of a shard are read, even beyond the limit of requests. */
+/** Most pages without rows, which storage may return, that are read of a shard even beyond the limit of requests. */
 const maxEmptyPages = 10;
 
 /**
