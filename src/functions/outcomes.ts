@@ -32,7 +32,7 @@ const outcomeQuery = windowQuery.extend({
   apiVersion: z.enum(apiVersions).optional(),
   clientReferenceId: boundedText(128).optional(),
   userCorrelationId: userCorrelationId.optional(),
-  final: z.enum(["true", "false"]).optional(),
+  final: z.enum(["true", "false"]).optional().describe("`true`: no further attempt is expected."),
   ...paging,
 });
 

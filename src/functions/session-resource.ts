@@ -9,19 +9,19 @@ import { nextActions, nextStep } from "../liveness/result/next-action.ts";
 /** A session in responses of the app's own routes. Times are RFC 3339. */
 export const sessionResourceShape = z
   .object({
-    sessionId: z.string(),
-    kind: z.enum(sessionKinds),
+    sessionId: z.string().describe("Id of the session at the Face service."),
+    kind: z.enum(sessionKinds).describe("`livenessWithVerify`: the face is also compared with a reference image."),
     deviceCorrelationId: z.string().optional(),
     userCorrelationId: z.string().optional(),
     clientReferenceId: z.string().optional(),
     apiVersion: z.enum(apiVersions).describe("The version of the Face API in which the session was requested."),
     createdOn: z.iso.datetime(),
-    tokenExpiresOn: z.iso.datetime(),
+    tokenExpiresOn: z.iso.datetime().describe("End of the token."),
     expiresOn: z.iso.datetime().describe("When the Face service deletes the session."),
     status: z.string().describe("NotStarted, Running, Succeeded, Failed, Canceled or Expired."),
     attempts: z.int().min(0).describe("Attempts that have ended and are recorded."),
     final: z.boolean().describe("No further attempt is expected."),
-    decision: z.enum(decisions).optional(),
+    decision: z.enum(decisions).optional().describe("Absent while the session is undecided."),
     reasons: z.array(z.string().meta({ examples: reasonCodes })).describe("Reasons of the decision."),
     revision: z
       .int()
