@@ -89,7 +89,7 @@ param faceLocation string = ''
 @allowed(['Cognitive Services User', 'Cognitive Services Face Recognizer'])
 param faceRole string = 'Cognitive Services User'
 
-@description('App settings by name, see the README. Empty settings are left out, so that the app\'s default applies.')
+@description('App settings by name, see infra/README.md. Empty settings are left out, so that the app\'s default applies.')
 param settings object
 
 // An object and not a string: azd does not escape values in strings, and the quotes in the JSON would end the string.
@@ -169,7 +169,7 @@ var withUserIdKey = !empty(userIdKey)
   : settings.FACE_API_VERSION == 'v1.3-preview.1'
       ? fail('FACE_API_VERSION v1.3-preview.1 requires USER_ID_KEY: azd env set USER_ID_KEY <32 to 256 random characters>')
       : false
-// One week after the timer should have deleted them.
+// A fallback: one week after the timer should have deleted the images that were uploaded with sessions.
 var sessionImageBackstopDays = int(settings.SESSION_RETENTION_HOURS) / 24 + 7
 
 // Fails before any resource is created. The template does not choose a region for the Face account, since that is a decision

@@ -105,12 +105,12 @@ export function sessionAlreadyUsed(): ApiError {
 }
 
 export function creationInProgress(): ApiError {
-  const message = "The first request with this key is still being worked on.";
+  const message = "The first request with this key is still in progress.";
   return new ApiError(409, "CreationInProgress", message, { headers: repeatRejected, retryAfter: "1" });
 }
 
 export function deviceMismatch(): ApiError {
-  return new ApiError(409, "DeviceMismatch", "The session is another device's.");
+  return new ApiError(409, "DeviceMismatch", "The session belongs to another device.");
 }
 
 export function sessionNotFinished(retryAfterSeconds: number): ApiError {
@@ -118,13 +118,13 @@ export function sessionNotFinished(retryAfterSeconds: number): ApiError {
   return new ApiError(409, "SessionNotFinished", "No attempt of this session has ended yet.", { retryAfter });
 }
 
-/** 403 and not 429: the official clients would wait for the whole `Retry-After`. */
+/** 403 and not 429: after a 429, the official clients would wait for the whole `Retry-After`. @param until RFC 3339. */
 export function deviceLockedOut(until: string): ApiError {
   const message = `Too many checks of this device were rejected. It is locked out until ${until}.`;
   return new ApiError(403, "DeviceLockedOut", message);
 }
 
-/** 503 after too many concurrent writes. */
+/** 503, to be retried after one second. @param message what there is too much of: concurrent writes or exports. */
 export function serverBusy(message: string): ApiError {
   return new ApiError(503, "ServerBusy", message, { retryAfter: "1" });
 }
@@ -134,12 +134,12 @@ export function isThrottled(error: unknown): boolean {
   return error instanceof ApiError && error.status === 429;
 }
 
-/** Whether the service refused the app itself: its quota or its approval. */
+/** Whether the service answered 403: it refuses the app for lack of quota or approval. */
 export function isForbidden(error: unknown): boolean {
   return error instanceof ApiError && error.status === 403;
 }
 
-/** 429 of the gateway. */
+/** 429 with the code and message of the service's gateway. @param seconds for `Retry-After`. */
 export function rateLimitExceeded(seconds: number): ApiError {
   return new ApiError(429, "429", `Rate limit is exceeded. Try again in ${seconds} seconds.`, {
     retryAfter: String(seconds),

@@ -1,7 +1,8 @@
 import type { TokenCredential } from "@azure/identity";
 
 /**
- * The app's identity. The Azure Identity library is large and not needed with a key; it is loaded with the first token.
+ * The app's identity. The Azure Identity library is large, and an app with keys does not use it, so it is loaded when the
+ * first token is requested.
  *
  * @param clientId of a user-assigned identity. Default: the system-assigned one, or the developer's login.
  */

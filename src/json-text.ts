@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-/** JSON in a text, whose value has a shape. @param message of the fault if the text is not JSON. */
+/** Schema of a string with JSON whose value matches `schema`. @param message of the issue if the string is not JSON. */
 export function jsonText<T extends z.ZodType>(schema: T, message = "not JSON") {
   return z
     .string()

@@ -6,12 +6,12 @@ import { withHttpStreaming } from "./http/streaming-model.ts";
 import { httpFunctions, timers } from "./registrations.ts";
 
 /*
- * The entry point. It registers all functions even if the settings are wrong: a host without functions does not report why.
+ * The entry point, which registers all functions even if the settings are wrong: a host without functions gives no reason.
  * The handlers (`compose.ts`) take several times longer to load; they are loaded while the host starts, or by the first
  * call if that is earlier.
  */
 
-/** By then the functions are registered at the host. The exact time does not matter. */
+/** Delay before the handlers are loaded, within which the host gets the registrations. The exact time does not matter. */
 const loadAfterMs = 100;
 
 let loaded: ReturnType<typeof loadHandlers> | undefined;
@@ -26,7 +26,7 @@ async function loadHandlers() {
   return composeHandlers();
 }
 
-/** One for all functions: the library computes a hash for each. */
+/** One output for all functions, because the library computes a hash for each output. */
 const response = output.http({});
 
 for (const { name, methods, route } of httpFunctions) {
@@ -48,7 +48,7 @@ for (const { name, schedule } of timers) {
 // Without streaming, the host drops the body of a chunked request.
 setProgrammingModel(withHttpStreaming(getProgrammingModel(), createForwardedRequests()));
 functions.hook.appTerminate(async () => (await loaded)?.terminate());
-// If loading fails, every call fails with the same error.
+// A failure is ignored here, because every call of a function fails with the same error.
 setTimeout(() => handlers().catch(() => undefined), loadAfterMs).unref();
 
 function found<Handler>(byName: ReadonlyMap<string, Handler>, name: string): Handler {

@@ -8,7 +8,7 @@ export interface RetryPolicy {
   firstDelayMs: number;
   /** Longest delay in ms. If `Retry-After` asks for a longer one, there is no retry. */
   maxDelayMs: number;
-  /** 0 to 1: shortens each delay by up to one half. Returns 1 for no jitter. */
+  /** Jitter, 0 to 1: a delay is shortened by up to one half. 1 means the full delay. */
   random: () => number;
   sleep: (ms: number, signal?: AbortSignal) => Promise<unknown>;
   isTransient(error: unknown): boolean;
@@ -42,7 +42,7 @@ export async function withRetry<T>(
   }
 }
 
-/** Delay in ms before the next attempt, or undefined if there is none. */
+/** Delay in ms before the next attempt; undefined if there is none. @param retries number of retries so far. */
 export function delayBeforeRetry(policy: RetryPolicy, error: unknown, retries: number): number | undefined {
   if (retries >= policy.retries || !policy.isTransient(error)) return undefined;
   const delayMs = backoff(retries + 1, policy);

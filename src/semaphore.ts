@@ -1,13 +1,13 @@
-/** Limits concurrent work to a number of places. */
+/** Limits concurrent work to a number of slots. */
 export interface Semaphore {
-  /** Resolves with a free place that no waiting caller of lower rank takes. The caller must release it. */
+  /** Takes a slot, and waits until one is free. The caller must release the slot. */
   acquire(rank?: string): Promise<void>;
   release(): void;
-  /** Runs the work in a place of its own. */
+  /** Runs the work in a slot of its own. */
   run<T>(work: () => Promise<T>): Promise<T>;
 }
 
-/** Free places go to the lowest rank (compared as text), and among equal ranks to the first call. */
+/** A free slot goes to the waiting call with the lowest rank (compared as text), among equal ranks to the first one. */
 export function createSemaphore(count: number): Semaphore {
   let free = count;
   const waiting: { rank: string; go(): void }[] = [];

@@ -8,7 +8,7 @@ export function iso(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-/** A time moved by a number of milliseconds. */
+/** The time `ms` milliseconds later, or earlier if `ms` is negative. @param time RFC 3339. */
 export function later(time: string, ms: number): string {
   return iso(Date.parse(time) + ms);
 }

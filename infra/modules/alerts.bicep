@@ -62,7 +62,7 @@ AppRequests
   {
     name: 'events-given-up'
     title: 'Events are not delivered'
-    description: 'A receiver has not accepted an event for three days, so the app repeats it no more (EventGivenUp in the log names the receivers). The receiver lacks it until it is redelivered.'
+    description: 'A receiver has not accepted an event for three days, so the app has stopped retrying it (EventGivenUp in the log names the receivers). The receiver does not get the event until an operator redelivers it.'
     severity: 2
     query: '''
 AppTraces

@@ -17,7 +17,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
     retentionInDays: retentionDays
     features: {
       disableLocalAuth: true
-      // Without it, the service keeps data for 31 days if retention is 30.
+      // Without this feature, the service keeps data for 31 days if the retention is 30.
       immediatePurgeDataOn30Days: retentionDays == 30
     }
   }

@@ -113,7 +113,7 @@ function securityOf({ access }: Endpoint): Operation["security"] {
 
 const accessDescriptions: Record<Access, string> = {
   everyone: "No authentication required.",
-  callers: "Users see only their own resources; trusted services see all, except users' reference images.",
+  callers: "Signed-in users see only their own resources; trusted services see all, except users' reference images.",
   reviewers: "For trusted services and users with the role `Liveness.Reviewer`; other callers get 404.",
   services: "For trusted services only; other callers get 404.",
 };
@@ -138,12 +138,12 @@ const ownTags: Record<string, { name: string; description: string }> = {
   events: { name: "Events", description: "Announcements of outcomes, lockouts and erasures, and their deliveries." },
   webhooks: { name: "Webhooks", description: "Tests of receivers." },
   outcomes: { name: "Outcomes", description: "Outcomes of all devices: lists and exports." },
-  statistics: { name: "Statistics", description: "Numbers of outcomes of all devices." },
+  statistics: { name: "Statistics", description: "Counts of the outcomes of all devices." },
   "reference-images": {
     name: "Reference images",
     description: "Stored images. A session can be created with the id of one in place of an upload.",
   },
-  "error-codes": { name: "Error codes", description: "Guidance for errors and reasons." },
+  "error-codes": { name: "Error codes", description: "Meaning of errors and reasons, with advice." },
   health: { name: "Health", description: "Health of the app, for probes." },
 };
 

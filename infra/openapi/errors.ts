@@ -93,7 +93,7 @@ function errorAnswer(
   isOpen: boolean,
 ): JsonSchema {
   const passedOn =
-    "An error of the Face service, passed on with its status, code and message. The status may also be one of those listed.";
+    "An error of the Face service, passed on with its status, code and message. The service may also send a listed status.";
   return {
     description: codes.map(describeCode).join("\n") || passedOn,
     headers: headersOf(headersFor(status, isOpen)),

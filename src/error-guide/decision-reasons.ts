@@ -5,7 +5,7 @@ import type { Reason } from "../liveness/result/decision.ts";
 export const decisionReasons: Record<Reason, Guidance> = {
   ...advise(false, "Continue, because this part of the check succeeded.", {
     FaceMatched: { meaning: "The face matches the reference image with at least the required confidence." },
-    RealFace: { meaning: "The service saw a live person." },
+    RealFace: { meaning: "The service detected a live person." },
   }),
   ...advise(
     true,
@@ -13,13 +13,13 @@ export const decisionReasons: Record<Reason, Guidance> = {
     {
       ClientDigestMissing: {
         meaning:
-          "No digest was sent to `settle`. The session is inconclusive for it if `REQUIRE_CLIENT_DIGEST` is set.",
+          "No digest was sent to `settle`. If `REQUIRE_CLIENT_DIGEST` is set, the session is inconclusive without one.",
       },
     },
   ),
   ...advise(true, "Ask the user to look into the camera in person, in even light, and to try again.", {
     LivenessUncertain: { meaning: "The service could not decide whether a live person was in front of the camera." },
-    SpoofDetected: { meaning: "The service saw a photo, a screen, a mask or another imitation of a face." },
+    SpoofDetected: { meaning: "The service detected a photo, a screen, a mask or another imitation of a face." },
   }),
   ...advise(true, "Ask the user to try again with the face uncovered, or to renew the reference image.", {
     ConfidenceBelowThreshold: { meaning: "The face matches the reference image, with less confidence than required." },
@@ -27,12 +27,12 @@ export const decisionReasons: Record<Reason, Guidance> = {
   }),
   ...advise(true, "Show the advice for the error of the last attempt, then let the user try again.", {
     AttemptsFailed: { meaning: "Every attempt so far ended with an error; the audit entries have its code." },
-    ClientError: { meaning: "The app reported to `settle` that its device could not go on." },
+    ClientError: { meaning: "The app reported a client error to `settle`, such as the failure of the camera." },
   }),
   ...advise(true, "Ask the user to start the check again.", {
     SessionUnused: { meaning: "The session ended without an attempt." },
   }),
-  ...advise(false, "Do not offer another attempt, and have a person look into it.", {
+  ...advise(false, "Do not offer another attempt, and have a person examine the case.", {
     ClientDigestMismatch: {
       meaning: "The digest of the device differs from that of the service: the result was manipulated on the way.",
     },

@@ -44,7 +44,7 @@ export function isPublicAddress(address: string): boolean {
   return family === 6 && publicV6.check(address, "ipv6") && !notPublicV6.check(address, "ipv6");
 }
 
-/** The host is, or resolves to, no address that may be called. */
+/** Thrown if the host has no address to which a connection is allowed. */
 export class AddressNotAllowed extends Error {
   override name = "AddressNotAllowed";
 }
@@ -58,7 +58,7 @@ export type Resolve = (
 
 /**
  * A `lookup` of a request that passes on allowed addresses only, and fails with `AddressNotAllowed` if there is none. The
- * connection is made to an address of the answer that was checked, so another answer cannot follow the check.
+ * connection uses a checked address and no second look-up, which could return another address (DNS rebinding).
  */
 export function lookupAllowed(resolve: Resolve, isAllowed: (address: string) => boolean): LookupFunction {
   return (hostname, options, callback) => {

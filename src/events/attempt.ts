@@ -30,13 +30,13 @@ export function withResults({ deliveries }: DeliveryState, results: Results, now
   const added = [...results].map(([name, result]): [string, Delivery] => {
     if (result.outcome === "delivered") return [name, { state: "delivered", triedOn }];
     if (result.outcome === "gone") return [name, { state: "failed", triedOn, cause: "Gone" }];
-    // A failed repetition does not undo a delivery.
+    // An event that was delivered stays so, even if a repeated delivery fails.
     return [name, { state: deliveries[name]?.state ?? "pending", triedOn, cause: result.cause }];
   });
   return { ...deliveries, ...Object.fromEntries(added) };
 }
 
-/** The longest time that a receiver asks to wait. */
+/** The longest wait in ms that a receiver requests; 0 if none does. */
 export function longestWaitMs(results: Results): number {
   return Math.max(
     0,

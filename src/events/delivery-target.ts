@@ -3,7 +3,7 @@ import type { EventType, LivenessEvent } from "../liveness/model/events.ts";
 /** Result of one delivery. */
 export type DeliveryResult =
   | { outcome: "delivered" }
-  /** To be retried: not before `retryAfterMs` from now, if the receiver names a time. `cause` is a short code for the log. */
+  /** To be retried, after `retryAfterMs` or later if the receiver requests a time. `cause` is a short code for the log. */
   | { outcome: "retry"; cause: string; retryAfterMs?: number }
   /** The receiver wants no more events (410), or is disabled for that reason. */
   | { outcome: "gone" };

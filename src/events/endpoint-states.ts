@@ -1,7 +1,7 @@
 import type { Clock } from "../liveness/model/clock.ts";
 import { fingerprint, type WebhookEndpoint } from "./webhook-endpoint.ts";
 
-/** An endpoint whose receiver has answered 410. It is disabled as long as its settings have this fingerprint. */
+/** An endpoint whose receiver has answered 410, disabled for as long as its settings have this fingerprint. */
 export interface DisabledEndpoint {
   name: string;
   fingerprint: string;
@@ -22,10 +22,10 @@ export interface EndpointSwitch {
   disable(endpoint: WebhookEndpoint): Promise<void>;
 }
 
-/** Time in ms for which what was read is used. Another instance sends at most this long to an endpoint that is disabled. */
+/** Lifetime of the cached states in ms. Other instances send to a disabled endpoint for at most this long. */
 const maxAgeMs = 60_000;
 
-/** Reads the states of all endpoints at once, at most once a minute. A failed read or write is not remembered. */
+/** Reads the states of all endpoints with one query, at most once a minute. A failed read or write is not cached. */
 export function createEndpointSwitch(states: EndpointStates, now: Clock): EndpointSwitch {
   let read: { at: number; fingerprints: Promise<Map<string, string>> } | undefined;
 

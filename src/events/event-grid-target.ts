@@ -17,7 +17,7 @@ export interface EventGridTargetOptions {
   source: string;
   credential: TokenCredential;
   now: Clock;
-  /** Limit of one delivery in ms, with the token. Default: 15,000. */
+  /** Timeout of one delivery in ms, the request for a token included. Default: 15,000. */
   timeoutMs?: number;
   /** Default: that of the library. */
   httpClient?: HttpClient;
@@ -42,12 +42,12 @@ export function createEventGridTarget(options: EventGridTargetOptions): Delivery
 
   function resultOf(error: unknown): DeliveryResult {
     const { status, retryAfter } = answerOf(error);
-    // The library failed on the body of the answer, which has no meaning.
+    // The topic accepted the event, and the library failed to parse the body of the answer, which has no meaning.
     if (status !== undefined && status >= 200 && status <= 299) return { outcome: "delivered" };
     if (status !== undefined) return refused(status, retryAfter, now());
     // An error's message can contain addresses and ids of the identity.
-    const isOfToken = error instanceof Error && /Credential|Authentication/.test(error.name);
-    return { outcome: "retry", cause: isOfToken ? "NoToken" : causeOf(error) };
+    const isTokenError = error instanceof Error && /Credential|Authentication/.test(error.name);
+    return { outcome: "retry", cause: isTokenError ? "NoToken" : causeOf(error) };
   }
 
   return {

@@ -33,7 +33,7 @@ export async function readEventPage(
     page.items.map((ref) => semaphore.run(() => outbox.get(ref)).catch(unlessUnreadable)),
   );
   return compact({
-    // An event that was erased or purged leaves only its entry.
+    // The index may have entries of events that were erased or purged.
     events: events.filter((event) => event !== undefined),
     after: page.continuationToken,
     isLast: page.items.length < top,

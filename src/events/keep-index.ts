@@ -7,7 +7,7 @@ import type { EventDeps } from "./list-events.ts";
 
 export type KeepIndexDeps = EventDeps & Pick<Ports, "sessions" | "bookmarks" | "retention">;
 
-/** An outcome gets its time before it is stored. That takes at most this long with all retries and the clocks' differences. */
+/** Longest time from the time of an outcome to the end of its write, with all retries and differences between clocks. */
 const storingMs = 60_000;
 
 /**
@@ -15,7 +15,8 @@ const storingMs = 60_000;
  * have no such time, because they are new or an operator has removed them, are built from the records first, over several
  * runs.
  *
- * @param startedOn when the run began, RFC 3339: entries of the schedules that were due then have been visited, or are left.
+ * @param startedOn when the run began, RFC 3339. Schedule entries that were due then have been visited, or still exist.
+ * @param deadline milliseconds since the epoch.
  */
 export async function keepIndex(deps: KeepIndexDeps, startedOn: string, deadline: number): Promise<void> {
   const { outcomeIndex, schedule, retention } = deps;
@@ -24,7 +25,7 @@ export async function keepIndex(deps: KeepIndexDeps, startedOn: string, deadline
     await outcomeIndex.removeBefore(keptSince, deadline);
     const isBuilt = (await outcomeIndex.completeTo()) !== undefined || (await build(deps, deadline));
     if (!isBuilt) return;
-    // An outcome may be missing whose entry is still due: it was recorded by a process that stopped.
+    // An entry that is still due may belong to an outcome that a process recorded before it stopped, but did not list.
     const oldest = await schedule.oldestDue(startedOn);
     const stored = later(startedOn, -storingMs);
     await outcomeIndex.setCompleteTo(oldest !== undefined && oldest < stored ? oldest : stored);
@@ -46,9 +47,9 @@ async function build(deps: KeepIndexDeps, deadline: number): Promise<boolean> {
     { ...deps, onFailure },
     {
       name: "outcomes",
-      async list(place) {
-        const page = await sessions.all(place);
-        return { ...page, items: page.items.map((stored) => ({ stored, place })) };
+      async list(position) {
+        const page = await sessions.all(position);
+        return { ...page, items: page.items.map((stored) => ({ stored, position })) };
       },
       async visit(items) {
         const decided = items.flatMap(({ stored: { record, place } }) => {
@@ -58,7 +59,7 @@ async function build(deps: KeepIndexDeps, deadline: number): Promise<boolean> {
         await outcomeIndex.put(decided);
         // Events of sessions only: those of erasures are announced once and belong to no session.
         await eventIndex.put(items.flatMap(({ stored: { record } }) => record.events ?? []));
-        await removeErased(deps, decided, items[0]?.place);
+        await removeErased(deps, decided, items[0]?.position);
         return decided.length;
       },
     },
@@ -67,14 +68,14 @@ async function build(deps: KeepIndexDeps, deadline: number): Promise<boolean> {
   return !failed && (await bookmarks.read("outcomes")) === undefined;
 }
 
-/** Removes outcomes whose sessions were erased after their page was read. @param place of the page. */
+/** Removes outcomes whose sessions were erased after their page was read. @param position of the page. */
 async function removeErased(
   { sessions, outcomeIndex }: KeepIndexDeps,
   added: readonly OutcomeEntry[],
-  place: string | undefined,
+  position: string | undefined,
 ): Promise<void> {
   if (added.length === 0) return;
-  const { items } = await sessions.all(place);
+  const { items } = await sessions.all(position);
   const left = new Set(items.map(({ record }) => record.creationId));
   // A session that was created meanwhile may have moved others to the next page.
   for (const entry of added.filter(({ creationId }) => !left.has(creationId))) {

@@ -17,25 +17,26 @@ export interface EventDeps extends EventLists, Pick<Ports, "outbox" | "deliveryS
 const maxReads = 32;
 /** Events of one batch. */
 const maxBatch = 100;
-/** An entry without its event: the outcome is being recorded, or was not recorded after all. No write takes this long. */
+/** Age at which an entry without an event is removed: the write of an outcome and its events never takes this long. */
 const recordingMs = 10 * 60_000;
 
 /** Time after which an event that could not be read is tried again. */
 const unreadableMs = 60 * 60_000;
 
-/** Due entries that are left after the listing. */
+/** Result of a run of `listEvents`. */
 export interface Listed {
   /** Entries whose events are to be delivered now. */
   deliverable: DeliveryEntry[];
-  /** What is recorded of sessions whose own entries may be due in this run, by creation. */
+  /** Recorded attempts of sessions by creation id, for the sessions' own schedule entries, which may be due in this run. */
   recorded: Map<string, SettledSession>;
   listed: number;
   failed: number;
 }
 
 /**
- * Adds new events and their outcomes to the lists across devices, in batches, and gives the timer's schedule what is recorded
- * of their sessions. Repeated, concurrent and interrupted runs are harmless: an entry moves on after its batch is written.
+ * Adds new events and their outcomes to the lists across devices, in batches, and writes the recorded attempts of their
+ * sessions to the timer's schedule. Repeated, concurrent and interrupted runs are harmless: the entry of an event is
+ * replaced or removed after its batch is written.
  *
  * @param now RFC 3339; entries that are due then are visited.
  */
@@ -120,13 +121,13 @@ async function visit({ targets, outbox, now }: EventDeps, due: DeliveryEntry): P
     return now() - Date.parse(due.occurredOn) > recordingMs ? { move: { due } } : {};
   }
   const { next } = event;
-  // Once the token has ended, the session's entry may have moved on.
+  // Once the token has ended, another phase may have replaced the session's entry.
   const scheduled = next && Date.parse(next.dueOn) > now() ? next : undefined;
   if (pendingTargets(event, targets).length === 0) return compact({ event, move: { due }, scheduled });
   const listed: DeliveryEntry = { ...due, isListed: true };
   const dueOn = retryOn(event, 0, Date.parse(event.occurredOn)) ?? due.dueOn;
   if (Date.parse(dueOn) > now()) return compact({ event, move: { due, next: { ...listed, dueOn } }, scheduled });
-  // The entry has the same key, so it is not replaced: a replacement would hide that an erasure has removed it.
+  // The entry is not written again: it has the same key, so a write would restore an entry that an erasure has removed.
   return compact({ event, scheduled, deliverable: listed });
 }
 
@@ -139,7 +140,7 @@ async function commitVisits(deps: EventDeps, visits: readonly Visit[]): Promise<
   const moves = visits.flatMap(({ move, ...visited }) => (move ? { ...move, ...visited } : []));
   const staying = visits.filter(({ move }) => move === undefined);
   for (const { event, next, scheduled } of [...(await deps.deliverySchedule.move(moves)), ...staying]) {
-    // Another run has visited the event and leaves the same; but after an erasure, nothing may be left.
+    // The entry was removed by another run, which writes the same, or by an erasure, after which nothing may remain.
     if (event === undefined || (await deps.outbox.get(event)) !== undefined) continue;
     if (next !== undefined) await deps.deliverySchedule.remove([next]);
     if (scheduled !== undefined) await deps.schedule.remove([scheduled]);

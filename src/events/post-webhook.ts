@@ -58,7 +58,7 @@ function discard(response: IncomingMessage): Promise<void> {
     bytes += chunk.byteLength;
     if (bytes > maxAnswerBytes) response.destroy();
   });
-  // Whatever ends the body, the status has been received.
+  // An error in the body is ignored: the status has been received.
   response.on("error", () => undefined);
   return new Promise((resolve) => {
     response.on("close", resolve);

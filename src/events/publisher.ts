@@ -7,16 +7,16 @@ export interface PublisherDeps {
   targets: readonly DeliveryTarget[];
   outbox: Pick<Outbox, "mark">;
   now: Clock;
-  /** Called when an event is kept as failed for some receivers, because they want no more events. */
+  /** Called when an event is kept as failed for receivers that answered 410. */
   onGivenUp(event: StoredEvent, receivers: readonly string[]): void;
-  /** Longest wait for the deliveries. Default 1 second. They continue afterwards. */
+  /** Longest wait for the deliveries in ms. Default 1000. Deliveries continue afterwards. */
   waitMs?: number;
 }
 
-/** Deliveries in progress. With more, as of a receiver that hangs, events are left to the timer. */
+/** Most deliveries in progress, which a receiver that hangs may use up. Further events are left to the timer. */
 const maxInFlight = 64;
 
-/** Delivers new events at once. What fails or takes too long is left to the timer's schedule. */
+/** Delivers new events at once. Failed and slow deliveries are left to the timer's schedule. */
 export function createPublisher({ targets, outbox, now, onGivenUp, waitMs = 1000 }: PublisherDeps): Publish {
   let inFlight = 0;
 

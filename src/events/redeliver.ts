@@ -4,7 +4,7 @@ import type { Ports } from "../liveness/model/ports.ts";
 import { attempt, withResults } from "./attempt.ts";
 import type { DeliveryTarget } from "./delivery-target.ts";
 
-/** Delivers an event again, also to receivers that have it. Returns it with the results. */
+/** Delivers an event again, also to receivers that have accepted it. Returns the event with the results. */
 export async function redeliver(
   { targets, outbox, now }: Pick<Ports, "outbox" | "now"> & { targets: readonly DeliveryTarget[] },
   event: StoredEvent,

@@ -2,18 +2,18 @@ import { compact } from "../compact.ts";
 import { retryAfterMs } from "../retry.ts";
 import type { DeliveryResult } from "./delivery-target.ts";
 
-/** Limit of one delivery in ms. */
+/** Timeout of one delivery in ms. */
 export const deliveryTimeoutMs = 15_000;
 
-/** Longest wait that a receiver can ask for. */
+/** Longest wait that a receiver can request. */
 const maxRetryAfterMs = 24 * 3_600_000;
 
-/** The delivery took too long. */
+/** Thrown if a delivery exceeds its timeout. */
 export class Timeout extends Error {
   override name = "Timeout";
 }
 
-/** The result of an answer that is not a success. `Retry-After` counts with 429 and 503, as in their definitions. */
+/** The result of an answer that is not a success. `Retry-After` is used with 429 and 503 only. */
 export function refused(status: number, retryAfter: string | null | undefined, nowMs: number): DeliveryResult {
   const requested = (status === 429 || status === 503) && retryAfter ? retryAfterMs(retryAfter, nowMs) : undefined;
   const waitMs = requested === undefined ? undefined : Math.min(requested, maxRetryAfterMs);

@@ -16,7 +16,7 @@ export interface RetryDeps extends EventDeps {
 }
 
 export interface RetrySummary {
-  /** Events of this run that no receiver still waits for. */
+  /** Events that every receiver has accepted, some of them in this run. */
   delivered: number;
   retried: number;
   givenUp: number;
@@ -30,7 +30,7 @@ const maxFailures = 10;
 /** Entries that are moved with one request. */
 const maxBatch = 50;
 
-/** Delivers due events again, until the deadline (milliseconds since the epoch). What is left stays due. */
+/** Delivers due events again, until the deadline (milliseconds since the epoch). The remaining events stay due. */
 export async function retryDeliveries(
   deps: RetryDeps,
   entries: readonly DeliveryEntry[],
@@ -47,7 +47,7 @@ export async function retryDeliveries(
       const batch = entries.slice(from, from + maxBatch);
       const moves = await Promise.all(batch.map((due) => semaphore.run(() => retryOne(run, due))));
       for (const { due, next } of await deps.deliverySchedule.move(moves.flatMap((move) => move ?? []))) {
-        // After an erasure, nothing may be left.
+        // The due entry may have been removed by an erasure, after which nothing may remain.
         if (next && (await deps.outbox.get(due)) === undefined) await deps.deliverySchedule.remove([next]);
       }
     }
@@ -90,7 +90,7 @@ async function commitAttempt(
   const deliveries = withResults(event, results, now());
   const isDone = pendingTargets({ ...event, deliveries }, run.targets).length === 0;
   const retry = isDone ? undefined : retryOn(event, attempts, now());
-  // A receiver that asks for a longer wait than the schedule's gets it.
+  // A receiver may request a longer wait than that of the schedule.
   const dueOn = retry && new Date(Math.max(Date.parse(retry), now() + longestWaitMs(results))).toISOString();
   const state: DeliveryState =
     dueOn === undefined

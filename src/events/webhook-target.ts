@@ -19,13 +19,13 @@ export interface WebhookTargetOptions {
   allowsPrivateAddresses: boolean;
   states: EndpointSwitch;
   now: Clock;
-  /** Limit of one delivery in ms, from the first look-up to the end of the answer. Default: 15,000. */
+  /** Timeout of one delivery in ms, from the first look-up to the end of the answer. Default: 15,000. */
   timeoutMs?: number;
   /** Default: that of the system. */
   resolve?: Resolve;
 }
 
-/** Whether the endpoint is disabled is not known. */
+/** Thrown if the states of endpoints cannot be read: the endpoint may be disabled. */
 class StatesUnavailable extends Error {
   override name = "StatesUnavailable";
 }
@@ -55,7 +55,7 @@ export function createWebhookTarget(options: WebhookTargetOptions): DeliveryTarg
   }
 
   async function deliver(event: LivenessEvent, signal?: AbortSignal): Promise<DeliveryResult> {
-    // Once there is a status, it decides: neither a slow body nor a connection that breaks within it is a failure.
+    // The status alone decides: a slow body, or a connection that breaks off in the body, is no failure.
     let answered: DeliveryResult | undefined;
     const attempt = async (abort: AbortSignal): Promise<DeliveryResult> => {
       const isDisabled = await states.isDisabled(endpoint).catch(() => Promise.reject(new StatesUnavailable()));
@@ -64,7 +64,7 @@ export function createWebhookTarget(options: WebhookTargetOptions): DeliveryTarg
       const headers = headersOf(event.id, body);
       const answer = await postWebhook(endpoint.url, { headers, body, isAllowed, resolve, signal: abort });
       answered = resultOf(answer);
-      // If this fails, the next event is answered by 410 again.
+      // If the write fails, the receiver answers the next event with 410, and the write is repeated.
       if (answered.outcome === "gone") await states.disable(endpoint);
       await answer.closed;
       return answered;

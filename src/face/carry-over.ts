@@ -3,13 +3,13 @@ import type { ApiVersion, SessionKind, SessionRequest } from "./model.ts";
 
 const ownDialect = "carried in its own dialect";
 
-/** How a field of a request is passed to an upstream version. */
-export type Carriage =
+/** Whether a version supports a field of a request. */
+export type Support =
   /** The version has the field. */
   | "carried"
   /** The version has the field, but supports only values from dialects with the same field. */
   | typeof ownDialect
-  /** The version does not have the field: the request is refused if it is set, or true. */
+  /** The version does not have the field: a request with the field, unless it is false, is refused. */
   | "refused"
   /** The version does not have the field; the app implements it. */
   | "done here";
@@ -31,13 +31,10 @@ export interface CarryOverRule {
   field: OptionalField;
   /** The field exists only for sessions with verify. */
   verifyOnly: boolean;
-  towards: Record<ApiVersion, Carriage>;
+  towards: Record<ApiVersion, Support>;
 }
 
-function rule(
-  field: OptionalField,
-  ...[v11p, v12p, v12, v13p]: [Carriage, Carriage, Carriage, Carriage]
-): CarryOverRule {
+function rule(field: OptionalField, ...[v11p, v12p, v12, v13p]: [Support, Support, Support, Support]): CarryOverRule {
   return {
     field,
     verifyOnly: field === "returnVerifyImageHash" || field === "verifyConfidenceThreshold",
@@ -46,8 +43,9 @@ function rule(
 }
 
 /**
- * Rules for passing a request of any dialect to an upstream version, from the oldest. Fields without a rule exist in all
- * versions, and so do sessions with verify whose image the device submits.
+ * Rules for passing a request of any dialect to an upstream version. The arguments of `rule` are in the order of
+ * `apiVersions`. Fields without a rule exist in all versions, and so do sessions with verify whose image the device
+ * submits.
  */
 export const carryOverRules: readonly CarryOverRule[] = [
   rule("userCorrelationId", "done here", "done here", "done here", "carried"),
@@ -86,9 +84,9 @@ export function carryOver(
   for (const { field, verifyOnly, towards } of carryOverRules) {
     const value = request[field];
     if (value === undefined) continue;
-    const carriage = kind === "liveness" && verifyOnly ? "refused" : towards[version];
-    if (isSupported(carriage, version, request)) carried.push([field, value]);
-    else if (value !== false && carriage !== "done here") {
+    const support = kind === "liveness" && verifyOnly ? "refused" : towards[version];
+    if (isSupported(support, version, request)) carried.push([field, value]);
+    else if (value !== false && support !== "done here") {
       throw notSupported(version, nameOf(field, request.modelVersionOf));
     }
   }
@@ -100,9 +98,9 @@ export function isCarried(field: OptionalField, version: ApiVersion): boolean {
   return carryOverRules.some((rule) => rule.field === field && rule.towards[version] === "carried");
 }
 
-function isSupported(carriage: Carriage, version: ApiVersion, { modelVersionOf = version }: SessionRequest): boolean {
-  if (carriage === ownDialect) return modelVersionFields[modelVersionOf] === modelVersionFields[version];
-  return carriage === "carried";
+function isSupported(support: Support, version: ApiVersion, { modelVersionOf = version }: SessionRequest): boolean {
+  if (support === ownDialect) return modelVersionFields[modelVersionOf] === modelVersionFields[version];
+  return support === "carried";
 }
 
 function nameOf(field: OptionalField, dialect: ApiVersion | undefined): string {

@@ -60,7 +60,7 @@ export interface Codec {
   };
   /** Status of a successful DELETE: 200 in the previews, 204 in v1.2. */
   readonly deletedStatus: 200 | 204;
-  /** For the OpenAPI document and tests. Each call creates new schemas. */
+  /** Schemas for the OpenAPI document and tests. Each call creates new ones. */
   shapes(kind: SessionKind): WireShapes;
   readonly createRequest: {
     /**

@@ -142,7 +142,7 @@ export interface AbuseMonitoringResult {
   otherFlaggedSessions: { attemptId: number; sessionId: string; sessionImageId?: string | undefined }[];
 }
 
-/** One attempt of a device. It has a result, an error, or neither while it is running. */
+/** One attempt of a device, with a result, an error, or neither while it is running. */
 export interface Attempt {
   /** From 1, in chronological order. */
   attemptId: number;
@@ -178,13 +178,13 @@ export interface SessionState extends AbuseFacts {
   sessionExpired?: boolean;
   deviceCorrelationId?: string;
   authTokenTimeToLiveInSeconds?: number;
-  /** Sent by some v1.2 services. The app's own GET never returns it. */
+  /** The service may send it in v1.2. The app's own GET never returns it. */
   authToken?: string;
   /** Unknown fields of the session; those of v1.2's `results` are below `results`. */
   extra?: Extra;
 }
 
-/** A row of the previews' list. */
+/** A session in the list of the previews. */
 export interface SessionListItem {
   sessionId: string;
   createdDateTime: string;

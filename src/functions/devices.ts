@@ -60,7 +60,7 @@ export const deviceEndpoints: Endpoint[] = [
   }),
   defineEndpoint({
     name: "liftLockout",
-    summary: "End the lock-outs of a device, for services and for every user",
+    summary: "End the lockouts of a device, for services and for every user",
     methods: ["DELETE"],
     route: "api/devices/{deviceCorrelationId}/lockout",
     access: "services",

@@ -40,7 +40,7 @@ export const previews: Dialect = {
 };
 
 export const versionParams = z.object({ apiVersion: z.string() });
-export const sessionParams = versionParams.extend({ sessionId: z.string() });
+export const sessionParams = versionParams.extend({ sessionId: z.string().describe("Id from the creation.") });
 
 /**
  * The codec of the version in the path.

@@ -5,7 +5,7 @@ import { defineEndpoint, type Endpoint } from "../http/endpoint.ts";
 /** The codes change with a deployment only. */
 const cacheSeconds = 3600;
 
-/** Guidance for all error codes and reasons, the same for every caller and deployment. It needs no dependency of the app. */
+/** Guidance for all error codes and reasons, the same for every caller and deployment. No other service is called. */
 export const errorCodeEndpoints: Endpoint[] = [
   defineEndpoint({
     name: "listErrorCodes",
@@ -22,7 +22,7 @@ export const errorCodeEndpoints: Endpoint[] = [
       },
     }),
     async handle() {
-      // Loaded on demand, so that the start of an instance does not pay for the texts.
+      // Loaded on demand, because the texts would lengthen the start of an instance.
       const { errorGuide } = await import("../error-guide/guide.ts");
       return { status: 200, json: { value: errorGuide }, cacheSeconds };
     },

@@ -5,7 +5,12 @@ import { defineEndpoint, type Endpoint, pageSize, resourceNotFound } from "../ht
 import { type EventRef, eventTypes, type StoredEvent } from "../liveness/model/events.ts";
 
 const receiverName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
-const eventParams = z.object({ id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/) });
+const eventParams = z.object({
+  id: z
+    .string()
+    .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
+    .describe("Id of the event."),
+});
 const webhookParams = z.object({ name: receiverName.describe("The name of the receiver.") });
 const listQuery = z.object({
   after: z.string().max(4096).optional().describe("`after` of the page before. Default: from the oldest event."),
@@ -18,7 +23,7 @@ const deliveryShape = z
     state: z
       .enum(["delivered", "pending", "failed"])
       .describe("`failed`: given up after the last retry, or because the receiver answered 410."),
-    triedOn: z.iso.datetime(),
+    triedOn: z.iso.datetime().describe("Time of the latest attempt."),
     cause: z.string().optional().describe("Code of the latest failure."),
   })
   .meta({ id: "EventDelivery" });
@@ -28,10 +33,10 @@ function eventShape() {
     .object({
       id: z.string().describe("The same in each delivery of the event, as `webhook-id`."),
       type: z.enum(eventTypes),
-      time: z.iso.datetime(),
-      subject: z.string().optional(),
-      data: z.record(z.string(), z.unknown()),
-      deliveries: z.array(deliveryShape).describe("Receivers that have been tried."),
+      time: z.iso.datetime().describe("When the event occurred."),
+      subject: z.string().optional().describe("`sessions/{sessionId}`, if the event is about a session."),
+      data: z.record(z.string(), z.unknown()).describe("The `data` of the CloudEvent; it depends on the type."),
+      deliveries: z.array(deliveryShape).describe("One entry for each receiver to which a delivery was tried."),
     })
     .meta({ id: "Event" });
 }
@@ -98,9 +103,13 @@ export const eventEndpoints: Endpoint[] = [
     describe: () => ({
       answers: {
         200: {
-          description: "The result. The event is not stored and not repeated.",
+          description: "The result. The event is not stored, and a failed delivery is not retried.",
           json: z
-            .object({ id: z.string(), delivered: z.boolean(), cause: z.string().optional() })
+            .object({
+              id: z.string(),
+              delivered: z.boolean(),
+              cause: z.string().optional().describe("Code of the failure."),
+            })
             .meta({ id: "WebhookTest" }),
         },
       },

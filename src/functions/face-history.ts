@@ -5,9 +5,13 @@ import { defineEndpoint, type Endpoint, pageSize } from "../http/endpoint.ts";
 import { listSessions, readAuditTrail } from "../liveness/result/history.ts";
 import { codecFor, operationOf, previews, sessionParams, versionParams } from "./dialects.ts";
 
-/** Paging of the previews: `top` rows after the id `start`. The bounds are those of the service. */
+/** Paging of the previews: `top` items after the id `start`. The bounds are those of the service. */
 const pageQuery = z.object({
-  start: z.string().max(64, "must be at most 64 characters").optional(),
+  start: z
+    .string()
+    .max(64, "must be at most 64 characters")
+    .optional()
+    .describe("The page begins after the item with this id. Default: the first item."),
   top: pageSize(1000, 1000),
 });
 
@@ -16,7 +20,8 @@ const attemptsQuery = pageQuery.extend({
   start: z
     .string()
     .regex(/^\d{0,19}$/, "must be the id of an audit entry")
-    .default(""),
+    .default("")
+    .describe("The page begins after the entry with this id. Default: the first entry."),
 });
 
 /** The previews' lists, read from the app's own tables, so that they work with every upstream version. */

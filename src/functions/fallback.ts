@@ -3,7 +3,7 @@ import * as z from "zod";
 import { ApiError } from "../errors.ts";
 import { answeredMethods, defineEndpoint, type Endpoint, resourceNotFound } from "../http/endpoint.ts";
 
-/** Without TRACE, of which the library cannot construct a request. */
+/** All methods but TRACE, for which the library cannot construct a request. */
 const everyMethod: HttpMethod[] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 
 /**

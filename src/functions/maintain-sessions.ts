@@ -53,7 +53,7 @@ async function maintain(tools: Tools, log: Log): Promise<void> {
     },
     onGivenUp: (...givenUp: Parameters<typeof givenUpFields>) => log.error("EventGivenUp", givenUpFields(...givenUp)),
   };
-  // First, since the lists across devices are to be up to date however long the rest takes.
+  // Events come first, so that the lists across devices are up to date even if the run ends for lack of time.
   const listed = await listEvents(events, startedOn);
   const [due, retried] = await Promise.all([drainDue(), retryDeliveries(events, listed.deliverable, deadline)]);
   const drained = [due];

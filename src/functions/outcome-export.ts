@@ -7,7 +7,7 @@ import { scanOutcomes } from "../liveness/result/outcomes.ts";
 import { outcomeFields, outcomeResource } from "./outcome-pages.ts";
 import { takeScanSlot } from "./scan-slots.ts";
 
-/** Outcomes that are written as one piece: about 40 KB, so that a slow reader makes progress with each. */
+/** Outcomes in one piece of the stream: about 40 KB, so that even a slow reader takes a piece before its timeout. */
 const pieceLength = 100;
 
 type Format = "application/x-ndjson" | "text/csv";
@@ -58,11 +58,11 @@ async function* pieces(lists: AsyncIterable<OutcomeEntry[]>, { head, write }: Wr
   if (before !== "") yield before;
 }
 
-/** The same values, the first of which has been read. Throws `ApiError` 503 while too many exports are running. */
+/** Takes a slot and reads the first value. Returns all values. Throws `ApiError` 503 while too many exports are running. */
 async function begun<T>(values: AsyncGenerator<T>): Promise<AsyncIterable<T>> {
-  const giveBack = takeScanSlot();
+  const releaseSlot = takeScanSlot();
   const first = await values.next().catch((error: unknown) => {
-    giveBack();
+    releaseSlot();
     throw error;
   });
   return (async function* () {
@@ -71,7 +71,7 @@ async function begun<T>(values: AsyncGenerator<T>): Promise<AsyncIterable<T>> {
       yield first.value;
       yield* values;
     } finally {
-      giveBack();
+      releaseSlot();
       await values.return(undefined);
     }
   })();
@@ -85,7 +85,7 @@ const jsonLinesWriter: Writer = {
 };
 
 /**
- * RFC 4180 with a header. It begins with a byte order mark, without which spreadsheets read UTF-8 as another encoding. A
+ * RFC 4180 with a header, after a byte order mark, without which spreadsheets read UTF-8 as another encoding. A
  * cell that a spreadsheet would read as a formula begins with an apostrophe.
  */
 async function csvWriter(): Promise<Writer> {

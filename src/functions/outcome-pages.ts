@@ -21,12 +21,12 @@ export const outcomeFields = [
   "revision",
 ] as const satisfies (keyof OutcomeEntry)[];
 
-/** An outcome in a response: without what only storage uses. */
+/** An outcome in a response, without the fields that only storage uses. */
 export function outcomeResource(entry: OutcomeEntry): object {
   return compact(Object.fromEntries(outcomeFields.map((name) => [name, entry[name]])));
 }
 
-/** The body of a page. The link has the query of the request, and its window even where that was a default. */
+/** The body of a page. `nextLink` has the query of the request, and the window, even if the request used the default. */
 export async function outcomePage(
   app: App,
   query: OutcomeQuery,

@@ -11,7 +11,7 @@ import { reasonCodes } from "../liveness/result/decision.ts";
 import { paging } from "./session-pages.ts";
 
 const longestWindowMs = 31 * 86_400_000;
-/** Years in which times of rows sort as text. */
+/** Bounds of the times that row keys can contain. */
 const earliest = 0;
 const latest = Date.parse("2286-01-01T00:00:00Z");
 
@@ -32,7 +32,7 @@ const outcomeQuery = windowQuery.extend({
   apiVersion: z.enum(apiVersions).optional(),
   clientReferenceId: boundedText(128).optional(),
   userCorrelationId: userCorrelationId.optional(),
-  final: z.enum(["true", "false"]).optional(),
+  final: z.enum(["true", "false"]).optional().describe("`true`: no further attempt is expected."),
   ...paging,
 });
 
@@ -53,8 +53,8 @@ export const outcomeEndpoints: Endpoint[] = [
       answers: {
         200: {
           description:
-            "A page; or all outcomes of the window if `Accept` prefers another type, whatever `top` and " +
-            "`continuationToken` are. The last page has no `nextLink`; others may be shorter than `top`, or empty. An " +
+            "A page; or, if `Accept` prefers another type, an export of all outcomes of the window, which ignores " +
+            "`top` and `continuationToken`. The last page has no `nextLink`; others may be shorter than `top`, or empty. An " +
             "export is complete unless its connection breaks.",
           headers: z.object({
             "x-as-of": z.iso.datetime().optional().describe("`asOf` of an export."),
@@ -93,11 +93,11 @@ export const outcomeEndpoints: Endpoint[] = [
       const window = windowOf(app, query);
       const { countOutcomes } = await import("../liveness/result/outcomes.ts");
       const { takeScanSlot } = await import("./scan-slots.ts");
-      const giveBack = takeScanSlot();
+      const releaseSlot = takeScanSlot();
       try {
         return { status: 200, json: { ...window, ...(await countOutcomes(app, window)) } };
       } finally {
-        giveBack();
+        releaseSlot();
       }
     },
   }),

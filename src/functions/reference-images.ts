@@ -13,7 +13,7 @@ import type { Permits, StoredImageFacts } from "../liveness/model/images.ts";
 import type { Version } from "../liveness/model/references.ts";
 import { checkDeviceId, correlationId } from "./correlation-id.ts";
 
-const imageParams = z.object({ referenceImageId: referenceId });
+const imageParams = z.object({ referenceImageId: referenceId.describe("Id of the image, chosen by the caller.") });
 const putQuery = z.object({
   deviceCorrelationId: correlationId.optional().describe("Binds the image to a device, whose erasure removes it."),
 });
@@ -208,8 +208,11 @@ const factsOf = {
   contentType: z.enum(imageTypes),
   width: z.int().min(imageLimits.minPixels).max(imageLimits.maxPixels),
   height: z.int().min(imageLimits.minPixels).max(imageLimits.maxPixels),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
-  deviceCorrelationId: z.string().exactOptional(),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .describe("SHA-256 (hex) of the bytes."),
+  deviceCorrelationId: z.string().describe("The device to which the image is bound.").exactOptional(),
 };
 
 const keptShape = z.object(factsOf).meta({ id: "ReferenceImage" });

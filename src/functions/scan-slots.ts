@@ -1,14 +1,14 @@
 import { serverBusy } from "../api-errors.ts";
 
-/** Each holds up to about 20 MB of rows, which must not use up the memory that creations need. */
+/** Each scan holds up to about 20 MB of rows in memory. Creations need the rest. */
 const maxRunning = 8;
 
 let running = 0;
 
 /**
- * Takes one of the process's places for reading a whole window of outcomes. Returns a function that gives it back.
+ * Takes one of the process's slots for reading a whole window of outcomes. Returns a function that releases the slot.
  *
- * @throws ApiError 503 while all are taken.
+ * @throws ApiError 503 while all slots are taken.
  */
 export function takeScanSlot(): () => void {
   if (running >= maxRunning) throw serverBusy("Too many exports and statistics are running.");

@@ -7,7 +7,7 @@ import { defineEndpoint, type Endpoint } from "../http/endpoint.ts";
 import { maySeeImage } from "../liveness/result/visibility.ts";
 import { codecFor, type Dialect, previews, stable, unsupportedVersion, versionParams } from "./dialects.ts";
 
-const imageParams = versionParams.extend({ sessionImageId: z.string() });
+const imageParams = versionParams.extend({ sessionImageId: z.string().describe("Id from the result of an attempt.") });
 
 /** The image of an attempt, stored by the Face service for sessions with `enableSessionImage`, and never by the app. */
 export const sessionImageEndpoints: Endpoint[] = [stable, previews].map(getSessionImage);

@@ -8,17 +8,17 @@ import { type SessionResource, sessionResource, sessionResourceShape } from "./s
 
 /** Lists of sessions, page by page. */
 
-/** Query parameters. */
+/** Query parameters of a page. */
 export const paging = {
   top: pageSize(100, 50),
-  continuationToken: z.string().max(4096).optional(),
+  continuationToken: z.string().max(4096).optional().describe("From the `nextLink` of the page before."),
 };
 
 export function sessionPage() {
   return z.object({ value: z.array(sessionResourceShape), nextLink: z.url().optional() }).meta({ id: "SessionPage" });
 }
 
-/** The body of a page. The link has the query of the request. */
+/** The body of a page. `nextLink` has the query of the request. */
 export function pageOf(
   { now }: Pick<App, "now">,
   caller: Caller,

@@ -9,19 +9,19 @@ import { nextActions, nextStep } from "../liveness/result/next-action.ts";
 /** A session in responses of the app's own routes. Times are RFC 3339. */
 export const sessionResourceShape = z
   .object({
-    sessionId: z.string(),
-    kind: z.enum(sessionKinds),
+    sessionId: z.string().describe("Id of the session at the Face service."),
+    kind: z.enum(sessionKinds).describe("`livenessWithVerify`: the face is also compared with a reference image."),
     deviceCorrelationId: z.string().optional(),
     userCorrelationId: z.string().optional(),
     clientReferenceId: z.string().optional(),
     apiVersion: z.enum(apiVersions).describe("The version of the Face API in which the session was requested."),
     createdOn: z.iso.datetime(),
-    tokenExpiresOn: z.iso.datetime(),
+    tokenExpiresOn: z.iso.datetime().describe("End of the token."),
     expiresOn: z.iso.datetime().describe("When the Face service deletes the session."),
     status: z.string().describe("NotStarted, Running, Succeeded, Failed, Canceled or Expired."),
-    attempts: z.int().min(0),
+    attempts: z.int().min(0).describe("Attempts that have ended and are recorded."),
     final: z.boolean().describe("No further attempt is expected."),
-    decision: z.enum(decisions).optional(),
+    decision: z.enum(decisions).optional().describe("Absent while the session is undecided."),
     reasons: z.array(z.string().meta({ examples: reasonCodes })).describe("Reasons of the decision."),
     revision: z
       .int()
@@ -36,11 +36,11 @@ export const sessionResourceShape = z
       .enum(nextActions)
       .describe(
         "`wait`: no attempt has ended; settle again later. `retry`: start another attempt with the same token. " +
-          "`newSession`: nothing more is expected of this session; the user may try again in a new one. " +
+          "`newSession`: this session gets no further result; the user may try again in a new one. " +
           "`review`: another attempt is not expected to help; a person should decide. " +
           "`done`: accepted, or rejected permanently.",
       ),
-    referenceImageId: z.string().optional(),
+    referenceImageId: z.string().optional().describe("Id of the reference image, for sessions with verify."),
     owner: z
       .string()
       .describe("The user who opened the session, as 64 hex digits. Only in responses to trusted services.")
@@ -50,9 +50,9 @@ export const sessionResourceShape = z
 export type SessionResource = z.infer<typeof sessionResourceShape>;
 
 /**
- * The fields of a record that the shape above lists, and what to do next; `owner` for trusted services only.
+ * A record in the form of `sessionResourceShape`; with `owner` for trusted services only.
  *
- * @param nowMs the time of the response, on which the next step depends.
+ * @param nowMs the time of the response, on which `attemptsLeft` and `nextAction` depend.
  */
 export function sessionResource(
   record: SessionRecord,

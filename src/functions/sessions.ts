@@ -10,7 +10,7 @@ import { readStoredEntries } from "../liveness/result/history.ts";
 import { settleSession } from "../liveness/result/settle-session.ts";
 import { auditEntryResource, auditEntryShape, sessionResource, sessionResourceShape } from "./session-resource.ts";
 
-const sessionParams = z.object({ sessionId: z.string() });
+const sessionParams = z.object({ sessionId: z.string().describe("Id of the session at the Face service.") });
 
 /** Facts that an app reports when it settles a session; all optional. */
 export const settleBody = z

@@ -9,7 +9,7 @@ interface MediaRange {
  * The offered media type that the header `Accept` prefers: the first one of those with the highest quality. A more precise
  * range overrides others. Parameters other than `q` are ignored.
  *
- * @param offered in lower case, the default first. It is also the result if the header accepts none of them.
+ * @param offered in lower case. The first type is the default, and the result if the header accepts none of them.
  */
 export function preferredType<T extends string>(accept: string | null, offered: readonly [T, ...T[]]): T {
   const ranges = (accept ?? "*/*").split(",").flatMap((text) => readRange(text) ?? []);

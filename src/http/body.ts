@@ -105,9 +105,9 @@ export interface BodySink<T> {
 /** Timeout from the start of reading to the last byte, even if bytes arrive steadily. */
 const bodyTimeoutMs = 30_000;
 
-/** Every chunk has a fixed cost. This number may be tiny, as in a short body on a slow connection. */
+/** Number of chunks that may be of any length. A short body on a slow connection has tiny chunks. */
 const freeChunks = 1024;
-/** Required mean length of all further chunks. */
+/** Required mean length of all further chunks, because each chunk has a fixed cost. */
 const meanChunkBytes = 512;
 
 /** Limits for discarding: far more than the host can send before it receives the response. */
@@ -130,7 +130,7 @@ export async function readBody<T>(
   createSink: () => BodySink<T>,
   timeoutMs = bodyTimeoutMs,
 ): Promise<T> {
-  // The server discards a body that has not been read from.
+  // These two refusals read nothing: the server discards an unread body.
   if (!["", "identity"].includes(headers.get("content-encoding")?.toLowerCase() ?? ""))
     throw unsupportedContentEncoding();
   if (Number(headers.get("content-length")) > limitInBytes) throw bodyTooLarge(limitInBytes);

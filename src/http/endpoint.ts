@@ -167,14 +167,15 @@ function findParam(params: FunctionRequest["params"], name: string): string | un
   return undefined;
 }
 
-/** Query parameter with the number of rows of a page, 1 to `max`. */
+/** Query parameter with the length of a page, 1 to `max`. */
 export function pageSize(max: number, byDefault: number) {
   return z
     .string()
     .regex(new RegExp(`^\\d{1,${String(max).length}}$`), `must be a whole number from 1 to ${max}`)
     .transform(Number)
     .pipe(z.int().min(1, "must be at least 1").max(max, `must be at most ${max}`))
-    .default(byDefault);
+    .default(byDefault)
+    .describe("Most items of the page.");
 }
 
 function parseQuery<Query>(schema: z.ZodType<Query>, query: URLSearchParams): Query {

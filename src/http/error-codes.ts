@@ -32,7 +32,7 @@ export const errorCodes = {
     },
     NotSupportedByUpstreamVersion: {
       status: 400,
-      meaning: "The Face API version that this deployment calls has no equivalent.",
+      meaning: "The Face API version that this deployment calls has no equivalent of a field; the details name it.",
     },
     RequestBodyTooLarge: { status: 413, meaning: "The body exceeds the size limit." },
     UnsupportedApiVersion: {
@@ -44,14 +44,14 @@ export const errorCodes = {
     ConditionNotMet: { status: 412, meaning: "The condition in `If-Match` or `If-None-Match` is not met." },
   }),
   ...advise(true, "Start the check again with a new session.", {
-    CreationConflict: { status: 409, meaning: "The device was erased while the session was being created." },
+    CreationConflict: { status: 409, meaning: "The device or user was erased while the session was being created." },
   }),
   ...advise(true, "Repeat the request with the same key after `Retry-After`.", {
     CreationInProgress: { status: 409, meaning: "The first request with this idempotency key has not completed." },
   }),
   ...advise(
     true,
-    "Ask the user to try again after the end of the lock-out, or offer another way to prove their identity.",
+    "Ask the user to try again after the end of the lockout, or offer another way to prove their identity.",
     {
       DeviceLockedOut: {
         status: 403,
@@ -126,7 +126,7 @@ export const errorCodes = {
     },
   }),
   ...advise(false, "Ask the user to sign in again.", {
-    Unspecified: { status: 401, meaning: "No key or sign-in was sent, or the one sent is not valid." },
+    Unspecified: { status: 401, meaning: "The request has no valid key and no valid sign-in." },
   }),
   ...advise(true, "Ask the user to wait for the seconds in `Retry-After` and to try again then.", {
     "429": {

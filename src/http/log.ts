@@ -20,7 +20,7 @@ export function createLog(context: InvocationContext): Log {
 }
 
 /**
- * Selected fields of an error and its cause for the log. An SDK's error as a whole contains the request, and with it keys.
+ * Selected fields of an error and its cause for the log. Other fields of an SDK's error contain the request with its keys.
  */
 export function describeError(error: unknown): LogFields {
   if (!(error instanceof Error)) return { error: typeof error };

@@ -8,7 +8,7 @@ export interface OperationShape {
   body?: BodyShape;
   /** Successful responses, by status. */
   answers: Record<number, AnswerShape>;
-  /** Error codes of the operation itself, by status; errors that every operation may have are added to them. */
+  /** Error codes of the operation itself, by status. The OpenAPI document adds the errors that every operation may have. */
   errors?: Record<number, readonly ErrorCode[]>;
   /** Whether the Face service is called, whose errors are passed on. Default false. */
   callsFace?: boolean;

@@ -16,9 +16,9 @@ export type FunctionRequest = Pick<HttpRequest, "method" | "url" | "headers" | "
  * Reason: the library reads the headers of a request from the invocation's trigger metadata, where a property `Headers` in
  * the caller's body or query replaces the real headers. A caller could forge the header in which the platform passes the
  * signed-in user. With an invalid header the library throws, never answers the request, and leaks it with its response and
- * socket. It also leaks requests and invocations without a counterpart, ends the process at the invocation id `error`, and
- * listens on every network address. Here headers come from the forwarded request, and no value chosen by a caller is
- * converted before the handler runs.
+ * socket. The library also leaks requests and invocations without a counterpart, ends the process at the invocation id
+ * `error`, and listens on every network address. Here headers come from the forwarded request, and no value chosen by a
+ * caller is converted before the handler runs.
  *
  * Remove this file when the library reads headers from the forwarded request (the functions host test of the library's
  * behaviour fails then), releases unanswered requests, and listens on loopback.
@@ -69,7 +69,7 @@ async function createHttpInvocation(
     return toHttpAnswer(reply);
   }
 
-  /** The function runs until the whole body is sent, so that the platform keeps the instance as long. */
+  /** Resolves after the whole body is sent: the platform keeps the instance for as long as the function runs. */
   async function writeStream(response: ServerResponse, answer: HttpAnswer, stream: AsyncIterable<string>) {
     const { startStream } = await import("./streamed-body.ts");
     const sending = startStream(response, answer, stream);
@@ -106,8 +106,8 @@ async function createHttpInvocation(
 }
 
 /**
- * Route values, together with values that the host adds from body and query. Those never replace a route value; they may
- * change the case of its name.
+ * Route values, together with values that the host adds from body and query. An added value never replaces a route value,
+ * but may change the case of its name.
  */
 function textValues({ triggerMetadata }: worker.InvocationRequest): Record<string, string> {
   return Object.fromEntries(
@@ -120,7 +120,7 @@ function textValues({ triggerMetadata }: worker.InvocationRequest): Record<strin
 function toFunctionRequest(message: IncomingMessage, params: Record<string, string>): FunctionRequest {
   const { method = "GET" } = message;
   const url = urlOf(message);
-  // The global one: Node.js loads it when it is first read, and `node:stream/web` at the start of the process.
+  // An import of `node:stream/web` would be loaded at the start; Node.js loads the global class at its first use.
   const body = method === "GET" || method === "HEAD" ? null : ReadableStream.from<Uint8Array>(message);
   return { method, url: url.href, headers: headersOf(message), query: url.searchParams, params, body };
 }

@@ -14,8 +14,8 @@ export interface Findings {
   /** Dependencies that are not reachable; empty if all are. */
   failures: NotReady[];
   /**
-   * The due time of the oldest overdue session: the timer does not run, or is too slow. Absent if no session is overdue, or
-   * if that is unknown. RFC 3339.
+   * The due time of the oldest overdue session, RFC 3339: the timer does not run, or is too slow. Absent if no session is
+   * overdue, or if storage is unreachable.
    */
   overdueSince?: string;
 }
@@ -25,23 +25,23 @@ export interface Readiness {
   look(): Promise<Findings>;
 }
 
-const rememberMs = 10_000;
+const cacheMs = 10_000;
 /** The service limits the rate of calls, so its result is cached for longer. */
-const rememberFaceMs = 30_000;
+const cacheFaceMs = 30_000;
 
 /** The timer runs every five minutes: an overdue session was missed at least twice. */
 const overdueMs = 15 * 60_000;
-/** The check takes sixteen small queries, so that no session is overdue is cached for longer. */
-const rememberInTimeMs = 60_000;
+/** The check for overdue sessions takes sixteen small queries, so the result that none is overdue is cached for longer. */
+const cacheInTimeMs = 60_000;
 
 export function createReadiness(deps: Pick<Ports, "face" | "sessions" | "schedule" | "images" | "now">): Readiness {
-  const askFace = remember(() => check("face", deps.face.probe()), rememberFaceMs, deps.now);
+  const askFace = cached(() => check("face", deps.face.probe()), cacheFaceMs, deps.now);
   let wasInTime = Number.NEGATIVE_INFINITY;
 
   async function oldestOverdue(): Promise<string | undefined> {
     const nowMs = deps.now();
-    if (nowMs - wasInTime < rememberInTimeMs) return undefined;
-    // An unreachable storage is reported by its own check.
+    if (nowMs - wasInTime < cacheInTimeMs) return undefined;
+    // If storage is unreachable, the check `sessions` reports it.
     const since = await deps.schedule.oldestDue(new Date(nowMs - overdueMs).toISOString()).catch(() => undefined);
     if (since === undefined) wasInTime = nowMs;
     return since;
@@ -58,7 +58,7 @@ export function createReadiness(deps: Pick<Ports, "face" | "sessions" | "schedul
     return compact({ failures, overdueSince });
   }
 
-  return { look: remember(look, rememberMs, deps.now) };
+  return { look: cached(look, cacheMs, deps.now) };
 }
 
 async function check(part: NotReady["part"], probe: Promise<void>): Promise<NotReady | undefined> {
@@ -75,7 +75,7 @@ async function check(part: NotReady["part"], probe: Promise<void>): Promise<NotR
 }
 
 /** Caches the last result. Concurrent callers share one call. */
-function remember<T>(ask: () => Promise<T>, forMs: number, now: Clock): () => Promise<T> {
+function cached<T>(ask: () => Promise<T>, forMs: number, now: Clock): () => Promise<T> {
   let last: { answer: Promise<T>; until: number } | undefined;
   return () => {
     if (last !== undefined && now() < last.until) return last.answer;

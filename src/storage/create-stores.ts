@@ -13,7 +13,7 @@ import { createSessions } from "./stores/sessions.ts";
 import { createStoredItems } from "./stores/stored-items.ts";
 import { createUsers } from "./stores/users.ts";
 
-/** All stores on tables. They share one cache of sessions that this process has committed. */
+/** All stores on tables, with one cache of the sessions that this process has committed. */
 export function createTableStores(tables: StorageTables): Stores {
   const cache = createWriteCache<StoredSession>();
   const deliverySchedule = createDeliverySchedule(tables);

@@ -33,8 +33,8 @@ export function observeServices<T extends Services>(services: T, telemetry: Tele
 }
 
 /**
- * Wraps every method of a service in a span `{prefix}.{method}`. For an async iterable, each of its steps has a span. The
- * methods of a service within the service have the name of its property as their prefix.
+ * Wraps every method of a service in a span `{prefix}.{method}`. Each step of an async iterable has a span. If a property
+ * of the service is an object, the object's methods are wrapped too, with the property's name as prefix.
  */
 function named<T extends object>(telemetry: Telemetry, prefix: string, service: ServiceCall["service"], port: T): T {
   const observed = new Map<string, unknown>();
@@ -95,12 +95,12 @@ function countOutcomes(telemetry: Telemetry, sessions: Sessions): Sessions {
   return Object.assign(Object.create(sessions), {
     async find(...[sessionId]: Parameters<Sessions["find"]>) {
       const stored = await sessions.find(sessionId);
-      // Only ids of known sessions: any other may be anything that the caller sent.
+      // Only ids of stored sessions reach the telemetry, because a caller may send any text as an id.
       if (stored !== undefined) telemetry.noteSession(sessionId);
       return stored;
     },
-    recall(sessionId: string) {
-      const stored = sessions.recall(sessionId);
+    cached(sessionId: string) {
+      const stored = sessions.cached(sessionId);
       if (stored !== undefined) telemetry.noteSession(sessionId);
       return stored;
     },

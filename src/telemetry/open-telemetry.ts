@@ -32,7 +32,7 @@ interface CallNotes extends ServiceCall {
   requestIds: string[];
 }
 
-/** Most spans for successful calls of an invocation: a run of the timer may make hundreds of thousands of calls. */
+/** Most call spans of an invocation, failed calls excepted: a run of the timer may make hundreds of thousands of calls. */
 const maxCallSpans = 500;
 
 /**

@@ -23,8 +23,9 @@ export interface ServiceCall {
 }
 
 /**
- * Called when an HTTP request of a call is sent. The returned callback is called at its end with the status and the service's
- * request id, or without arguments if there was no response. Only its first call counts.
+ * Called when an HTTP request of a call is sent. The returned callback is called at the end of the request, with the
+ * status and the service's request id, or without arguments if there was no response. Only the first call of the callback
+ * counts.
  */
 export type RequestObserver = () => (status?: number, requestId?: string) => void;
 

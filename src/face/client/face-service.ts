@@ -59,7 +59,7 @@ export interface FaceService {
 /** Settings of the Face resource, which apply to every app that uses it. */
 export interface SettingsService {
   read(): Promise<Answered<FaceSettings>>;
-  /** Answers the settings after the change. */
+  /** Returns the settings after the change. */
   change(change: FaceSettingsChange): Promise<Answered<FaceSettings>>;
   /** A new credential for downloading the device SDK. */
   clientAssetsToken(): Promise<Answered<ClientAssetsToken>>;
@@ -76,12 +76,13 @@ export interface SessionRef {
 export interface FaceCallOptions {
   /** Aborts the call, which then throws the signal's reason. */
   signal?: AbortSignal;
-  /** Awaited before each HTTP request of the call: pages of a list and retries are requests of their own. */
+  /** Awaited before each HTTP request of the call. Each page of a list and each retry is a request. */
   gate?: CallGate;
 }
 
 /**
- * Resolves when a request may be sent, to a callback for its response. Rejects if no request may be sent any more.
+ * Resolves when a request may be sent, with a callback to be called for its response. Rejects if no further request may be
+ * sent.
  */
 export type CallGate = () => Promise<(throttling?: Throttling) => void>;
 
@@ -98,7 +99,7 @@ export interface FaceServiceOptions extends TransportOptions {
   auditPageSize?: number;
 }
 
-/** The session id of the probe: the service assigns no session the id that is all zeros. */
+/** The session id of the probe. The service never assigns this id. */
 const impossibleSessionId = "00000000-0000-0000-0000-000000000000";
 
 /**

@@ -23,7 +23,7 @@ export interface TransportOptions {
   /** With or without a trailing slash. Plain http is for an emulator, and works with a key only. */
   endpoint: string;
   credential: { key: string } | TokenCredential;
-  /** Limit of each HTTP request, its response body included. Default 20 seconds. */
+  /** Timeout of each HTTP request, its response body included. Default 20,000. */
   timeoutMs?: number;
   /** Called for each HTTP request. Default: none. */
   onRequest?: RequestObserver;
@@ -66,9 +66,8 @@ export const retryPolicy: RetryPolicy = {
 const maxAnswerBytes = 16 * 1024 * 1024;
 
 /**
- * The returned function sends one HTTP request, without retries.
- *
- * @throws ApiError for every response but a success, and without a response.
+ * The returned function sends one HTTP request, without retries, and throws `ApiError` for every response but a success and if
+ * there is no response.
  */
 export function createTransport({ endpoint, credential, timeoutMs = 20_000, onRequest }: TransportOptions) {
   const base = endpoint.replace(/\/+$/, "");
@@ -79,11 +78,11 @@ export function createTransport({ endpoint, credential, timeoutMs = 20_000, onRe
     // The service does not redirect, and its key must not reach another host.
     redirectOptions: { maxRetries: 0 },
   });
-  // It would repeat creations, and wait for as long as `Retry-After` asks.
+  // The policy would repeat creations, and wait for the whole of any `Retry-After`.
   client.pipeline.removePolicy({ name: "defaultRetryPolicy" });
-  // It logs headers and addresses, which the environment can enable.
+  // The policy logs headers and addresses if an environment variable enables it.
   client.pipeline.removePolicy({ name: "logPolicy" });
-  // Responses are small, and a compressed one that breaks off would never end.
+  // Responses are small, and reading a compressed response whose connection breaks would never end.
   client.pipeline.removePolicy({ name: "decompressResponsePolicy" });
 
   return async (call: Call): Promise<Answer> => {
@@ -140,7 +139,7 @@ export async function readStream(stream: AsyncIterable<unknown> | undefined, lim
   return Buffer.concat(chunks, length);
 }
 
-/** Undefined in place of a 404. */
+/** The answer; undefined if it is a 404. */
 export async function unlessAbsent(answer: Promise<Answer>): Promise<Answer | undefined> {
   try {
     return await answer;

@@ -5,7 +5,10 @@ import { makePreviewCodec } from "./previews.ts";
 import * as fields from "./request-fields.ts";
 import { makeStableCodec } from "./stable.ts";
 
-/** The supported versions: the fields of their create requests. Each pair of versions shares its other formats. */
+/**
+ * The supported versions and the fields of their create requests. The two previews share all other formats, and so do v1.2
+ * and v1.3.
+ */
 
 const { sharedFields, enableSessionImage, modelVersion, returnVerifyImageHash, verifyConfidenceThreshold } = fields;
 
@@ -24,7 +27,7 @@ const stable = {
 };
 const stableWithVerify = { ...stable, returnVerifyImageHash, verifyConfidenceThreshold };
 
-/** Adds what is needed for a user id, a limit of attempts, an expected address and abuse monitoring. */
+/** Adds the id of the user (for abuse monitoring), a limit of attempts and an expected address. */
 const newest = {
   ...stable,
   userCorrelationIdSetInClient: fields.userCorrelationIdSetInClient,

@@ -8,7 +8,7 @@ import { invalidLivenessOperationMode } from "../errors.ts";
 import { isRecord } from "../json.ts";
 import type { ApiVersion, SessionKind, SessionRequest, VerifyImage } from "../model.ts";
 
-/** From the fields of a create request to the model, and back to the fields of a version. */
+/** Converts the fields of a create request to the model, and the model to the fields of a version. */
 
 /** The fields of a create request of any version and kind, with defaults. */
 export interface RequestFields {
@@ -63,8 +63,8 @@ export function fieldsFor(version: ApiVersion, kind: SessionKind, request: Sessi
 /**
  * Parses the fields of a request, in which booleans, numbers and modes may be texts in any case.
  *
- * @param problems errors found before, such as those of a form's parts.
- * @throws ApiError 400 with the code of the first kind of error in the order of the service's table, and all details.
+ * @param problems errors that were found before, such as those of a form's parts.
+ * @throws ApiError 400 with all errors as details. Its code is that of the first kind of error in `errorKinds`.
  */
 export function parseRequest<Fields>(
   version: ApiVersion,
@@ -87,6 +87,7 @@ const kindsByField = new Map<string, ErrorKind>([
   ["deviceCorrelationIdSetInClient", "device"],
 ]);
 
+/** In the order of the table of errors in the service's documentation. */
 const errorKinds: readonly ErrorKind[] = ["body", "tokenLifetime", "operationMode", "device"];
 
 function refusal(version: ApiVersion, problems: readonly ErrorDetail[]): ApiError {

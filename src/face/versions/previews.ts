@@ -49,7 +49,7 @@ const listItemFields = {
   deviceCorrelationId: z.string().nullish(),
   authTokenTimeToLiveInSeconds: z.int(),
 };
-/** Without unknown fields, of which the model has none. */
+/** Drops unknown fields, for which the model has no property. */
 const listItem = z.object(listItemFields);
 export const sessionList = z.array(z.looseObject(listItemFields).meta({ id: "SessionListItem_preview" }));
 
@@ -58,7 +58,7 @@ const sessionFields = {
   authTokenTimeToLiveInSeconds: z.int().nullish(),
   status: z.string().describe("NotStarted, Started or ResultAvailable."),
   result: auditEntry.nullish().describe("The latest audit entry."),
-  /** Not documented here. Listed so that a token, if a service sends one, is treated as a secret. */
+  /** Not in the OpenAPI document. Listed so that a token, if a service sends one, is treated as a secret. */
   authToken: z.string().nullish(),
 };
 export const session = z.looseObject(sessionFields);

@@ -26,7 +26,7 @@ export const attemptFields = {
   attemptStatus: z.string().describe("Succeeded, Failed or Running."),
   result: z.looseObject(attemptResultFields).nullish(),
   error: z.looseObject(attemptErrorFields).nullish(),
-  /** This field and the next are v1.3's. */
+  /** This field and the next exist in v1.3 only. */
   clientInformation: z
     .array(z.looseObject({ ip: z.string() }))
     .nullish()
@@ -68,7 +68,7 @@ export const sessionFields = {
 };
 export const session = z.looseObject(sessionFields);
 
-/** The responses of one version as documented: those of v1.2 lack the fields of abuse monitoring. */
+/** The responses of one version for the OpenAPI document: v1.2 lacks the fields of abuse monitoring. */
 export function documentedResponses(version: ApiVersion): { created: z.ZodType; session: z.ZodType } {
   const ofAttempt = { clientInformation: true, abuseMonitoringResult: true } as const;
   const ofSession = { isAbuseMonitoringEnabled: true, expectedClientIpAddress: true } as const;

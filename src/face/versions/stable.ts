@@ -153,7 +153,7 @@ export function makeStableCodec({ version, requests, verifyFields, rules = [] }:
   }
 }
 
-/** At most one source of the verify image. Without any, the device submits the image. */
+/** Errors in a request with several sources of the verify image. Without a source, the device submits the image. */
 function imageProblems(hasImage: boolean, fields: Record<string, unknown>): ErrorDetail[] {
   const sources = Object.keys(imageIds).filter((name) => Object.hasOwn(fields, name));
   if (hasImage && sources[0] !== undefined)

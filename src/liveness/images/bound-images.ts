@@ -4,15 +4,19 @@ import type { Version } from "../model/references.ts";
 
 export type BoundImageDeps = Pick<Ports, "images" | "devices" | "now">;
 
-/** Notes at the device that the image is bound to it. Returns the note's version. */
+/**
+ * Writes a note at the device that the image is bound to it, by which an erasure finds the image. Returns the note's
+ * version.
+ */
 export function noteBinding({ devices, now }: BoundImageDeps, device: string, name: HeldImageName): Promise<Version> {
   return devices.bindImage(device, name, new Date(now()).toISOString());
 }
 
 /**
- * Leaves a note at the device exactly if the image is bound to it. Every request that has changed the image calls this
- * for each device concerned. A note is removed only by the request that wrote it, after that request has read, later than
- * its write, that the image is not bound to the device: of several concurrent requests the last one leaves a correct note.
+ * Makes the device's note agree with the image: there is a note exactly if the image is bound to the device. Every request
+ * that has changed the image calls this for each device concerned. The request writes the note, then reads the image, and
+ * removes its own version of the note if the image is not bound to the device. So the last of several concurrent requests
+ * leaves a correct note.
  */
 export async function settleNote(deps: BoundImageDeps, device: string, name: HeldImageName): Promise<void> {
   const note = await noteBinding(deps, device, name);

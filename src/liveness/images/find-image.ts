@@ -4,8 +4,8 @@ import { type Caller, mayUse } from "../model/caller.ts";
 import type { HeldImageName, ImageName, Images, OwnFolder } from "../model/images.ts";
 
 /**
- * Reads an image by its id: one of the caller's namespace, else the one that was uploaded with the creation of this id.
- * Undefined if there is none for the caller.
+ * Reads an image by its id: from the caller's namespace, or else the image that was uploaded with the creation of this id.
+ * Undefined if neither exists, or the caller may not use the uploaded image.
  *
  * A user's ownership of an uploaded image is checked before its bytes are read, so that the image of another user takes the
  * same steps as a missing one.
@@ -25,10 +25,10 @@ export async function findImage<T>(
 }
 
 /**
- * Name of the image with an id. Services share one namespace and every user has its own, so an id in one of them has no
- * effect in another.
+ * Name of the stored image with this id. Services share one namespace, and every user has a namespace of their own, so the
+ * same id names different images.
  *
- * @throws TypeError if the id does not match `referenceIdPattern`; callers check that before.
+ * @throws TypeError if the id does not match `referenceIdPattern`, which callers check before.
  */
 export function heldImageName(caller: Caller, referenceImageId: string): HeldImageName {
   if (!referenceIdPattern.test(referenceImageId)) throw new TypeError("The id of a reference image is not well-formed");

@@ -25,13 +25,13 @@ export type ImageType = (typeof imageTypes)[number];
 
 const contentTypes = new Map<string | undefined, ImageType>(formats);
 
-// The parsers of the library's other formats stay away from untrusted input.
+// Untrusted input does not reach the library's parsers of other formats.
 disableTypes(types.filter((type) => !contentTypes.has(type)));
 
-/** Bytes for the library to parse. It scans a broken JPEG byte by byte, and metadata entry by entry. */
+/** Most bytes that the library parses, because it scans a damaged JPEG byte by byte and metadata entry by entry. */
 const headerBytes = 16 * 1024;
 
-/** Limits of the segments before a JPEG's frame, and of its offset in bytes. A colour profile alone may have 255 segments. */
+/** Most segments before a JPEG's frame, and its greatest offset in bytes. A colour profile alone may have 255 segments. */
 const maxSegments = 1024;
 const maxFrameStart = 1024 * 1024;
 

@@ -31,8 +31,8 @@ export interface Refused {
 const maxRounds = 10;
 
 /**
- * Stores or replaces an image in the caller's namespace. Each try changes exactly the version that it has read, so the
- * conditions, the limit and the notes at devices hold with any number of concurrent requests.
+ * Stores or replaces an image in the caller's namespace. Each try changes exactly the version that it has read, so that the
+ * conditions, the limit and the notes at devices are correct with any number of concurrent requests.
  *
  * @throws ApiError `InvalidImage`, `InvalidImageSize`.
  */
@@ -81,7 +81,7 @@ async function replaceVersion(
   image: NewImage,
 ): Promise<Version | undefined> {
   const { deviceCorrelationId: device } = image;
-  // Noted before the image is stored, so that an erasure finds the image wherever this request stops.
+  // The note is written before the image, so that an erasure finds the image even if this request stops in between.
   if (device !== undefined) await noteBinding(deps, device, name);
   const version = await deps.images.put(name, image, existing?.version ?? "none");
   for (const concerned of new Set([device, existing?.deviceCorrelationId])) {

@@ -1,6 +1,9 @@
-/** The authenticated caller of a request. */
+/**
+ * The authenticated caller of a request: a trusted service, or a user who has signed in. Both may have a principal, the
+ * identity that App Service Authentication has verified. `userCorrelationId` names another person: the end user.
+ */
 export interface Caller {
-  /** A service with access to everything: by a client key, by its role, or in a deployment without authentication. */
+  /** A service with access to everything: by a client key, by its role, or because every caller is admitted. */
   trusted: boolean;
   /** Name of the configured client key. */
   clientName?: string;
@@ -11,19 +14,19 @@ export interface Caller {
 }
 
 /**
- * The sessions on a device that count together for its limits and its lock-out: those of all trusted services, or those
- * of one user, by `Caller.owner`. A user who knows the id of another user's device thus cannot use up its places.
+ * For whom a session counts in the limits and the lockout of its device: for all trusted services together (`services`), or
+ * for one user (`Caller.owner`). So a user who knows the id of another user's device cannot use up its limit.
  */
 export type CountedFor = string;
 
 export const services: CountedFor = "services";
 
-/** The owner to whose resources a list is restricted. Undefined: the caller sees all. */
+/** The owner whose resources a list contains. Undefined for trusted services, which see the resources of all owners. */
 export function ownerFilter({ trusted, owner = "" }: Caller): string | undefined {
   return trusted ? undefined : owner;
 }
 
-/** Principals may use their own resources, trusted services all. For other callers a resource does not exist. */
+/** Whether the caller may use the resource: users their own resources, trusted services all. */
 export function mayUse(caller: Caller, resource: { owner?: string }): boolean {
   return caller.trusted || (resource.owner !== undefined && resource.owner === caller.owner);
 }

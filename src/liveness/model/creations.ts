@@ -27,11 +27,11 @@ export interface Reservation extends CreationKey {
   deviceCorrelationId?: string;
   /** SHA-256 (hex) of the idempotency key; absent without one. */
   keyHash?: string;
-  /** Determines the place if the device is set in the client. Default: the creation's id. */
+  /** Text that determines the place if the device is set in the client. Default: the creation's id. */
   anchor?: string;
 }
 
-/** A place taken among the device's sessions. */
+/** A creation key as it is stored. */
 export interface Reserved {
   place: Place;
   version: Version;
@@ -40,11 +40,11 @@ export interface Reserved {
 
 export type ReserveOutcome = { reserved: Reserved } | { existing: Reserved };
 
-/** The life of a creation: a place is reserved, then committed or released. */
+/** A creation is reserved, and then committed or released. */
 export interface Creations {
   /**
-   * Writes the key and the guard atomically, and repeats that after concurrent writes of the guard. If the key exists, it
-   * is returned as `existing` and nothing is written.
+   * Writes the key and the guard atomically; retried after concurrent writes of the guard. If the key exists already, the
+   * stored key is returned as `existing`, and nothing is written.
    */
   reserve(reservation: Reservation, admit: Admit): Promise<ReserveOutcome>;
   /**
@@ -54,13 +54,13 @@ export interface Creations {
   takeOver(existing: Reserved, key: CreationKey, admit: Admit): Promise<Reserved | undefined>;
   /** Whether the key is unchanged since it was read. */
   isCurrent(existing: Reserved): Promise<boolean>;
-  /** Removes the key, not the guard. False if the key is gone, is committed or belongs to another creation. */
+  /** Removes the key, and leaves the guard. False if the key is gone, is committed or belongs to another creation. */
   release(reserved: Reserved): Promise<boolean>;
-  /** Edits the guard that counts the creation, repeatedly after concurrent writes. */
+  /** Edits the guard that counts the creation; retried after concurrent writes. */
   editGuard(reserved: Reserved, edit: GuardEdit): Promise<void>;
   /**
-   * Writes the session's record and completes the key atomically, and writes the pointer. False if the key has changed:
-   * then nothing was written.
+   * Writes the session's record and completes the key atomically, and writes the pointer from the session's id to the
+   * record. False if the key has changed; nothing is written then.
    */
   commit(reserved: Reserved, record: SessionRecord): Promise<boolean>;
   /** The session of a committed creation; restores a pointer that a crash has left unwritten. */

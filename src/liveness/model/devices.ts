@@ -16,22 +16,25 @@ export interface DeviceContents {
   isEmpty: boolean;
 }
 
-/** Devices, and principals: their guards, bound images and contents. */
+/** Guards of devices and of signed-in users; images that are bound to devices; everything stored for a device. */
 export interface Devices {
   /** The guard that counts the session. */
   guardOf(stored: StoredSession): Promise<{ guard: Guard; version: Version } | undefined>;
-  /** Edits all guards of a device, repeatedly after concurrent writes. A guard that counts nothing is removed. */
+  /** Edits all guards of a device; retried after concurrent writes. A guard that counts nothing is removed. */
   editGuards(deviceCorrelationId: string, edit: GuardEdit): Promise<void>;
-  /** Edits the principal's own guard in the same way. */
+  /** Edits the guard of a user's sessions on all devices, like `editGuards`. */
   editOwnerGuard(owner: string, edit: GuardEdit): Promise<void>;
   /**
-   * Moves a session with `isMoving` to its device, which its record names; `count` adds it to its guard
-   * once. Undefined if the session was erased concurrently: then `refund` has removed it from the guard. Repeatable.
+   * Moves a session with `isMoving` to the device that its record names. A repeat finishes an interrupted move.
+   *
+   * @param count adds the session to its guard at the device. A repeat does not add it again.
+   * @param refund removes the session from that guard again, if the session was erased concurrently.
+   * @returns undefined if the session was erased concurrently.
    */
   bindSession(stored: StoredSession, count: Admit, refund: GuardEdit): Promise<StoredSession | undefined>;
   /** Notes that a held image is bound to the device, since `boundOn` (RFC 3339). Returns the note's new version. */
   bindImage(deviceCorrelationId: string, name: HeldImageName, boundOn: string): Promise<Version>;
-  /** Removes this version of the note. */
+  /** Removes the note if it still has this version. */
   unbindImage(deviceCorrelationId: string, name: HeldImageName, version: Version): Promise<void>;
   contentsOf(deviceCorrelationId: string): Promise<DeviceContents>;
   /** Removes the guards, and the remains of an interrupted purge or move. */

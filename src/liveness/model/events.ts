@@ -14,7 +14,10 @@ export const eventTypes = [
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 
-/** An event as it is delivered. Its order is not guaranteed: `revision` in the data of a session's events grows. */
+/**
+ * An event as it is delivered. Events may arrive in any order: of a session's events, a later one has a higher
+ * `revision`.
+ */
 export interface LivenessEvent {
   /** UUID version 7. A repeated delivery has the same id. */
   id: string;
@@ -82,9 +85,9 @@ export interface DeliveryState {
 export const undelivered: Pick<DeliveryState, "deliveries" | "attempts"> = { deliveries: {}, attempts: 0 };
 
 export interface StoredEvent extends LivenessEvent, EventRef, DeliveryState {
-  /** Of `liveness.session.decided`: the outcome for the lists across devices. */
+  /** Only in `liveness.session.decided`: the outcome for the lists across devices. */
   outcome?: OutcomeEntry;
-  /** Of `liveness.session.decided`: the schedule entry of the session, which shows the timer what is recorded. */
+  /** Only in `liveness.session.decided`: the session's schedule entry with its recorded attempts. */
   next?: ScheduleEntry;
 }
 
@@ -121,7 +124,7 @@ export interface DeliverySchedule {
   dueEntries(shard: number, now: string): AsyncIterable<DeliveryEntry | UnreadableEntry>;
   /** Whether one of these entries exists. */
   hasAny(entries: readonly Pick<DeliveryEntry, "id" | "dueOn">[]): Promise<boolean>;
-  /** The first entry of the event with this id; undefined once it has moved on. */
+  /** The first entry of the event with this id; undefined once a later entry has replaced it. */
   first(id: string): Promise<DeliveryEntry | undefined>;
   remove(entries: readonly Pick<DeliveryEntry, "id" | "dueOn">[]): Promise<void>;
 }
@@ -133,20 +136,20 @@ export interface DeliverySchedule {
  */
 export type Publish = (events: readonly StoredEvent[]) => Promise<StoredEvent[]>;
 
-/** Id of an event: a UUID of version 7, in which the time finds the event. @param uuid of version 4. */
+/** Id of an event: a UUID of version 7, whose time leads to the event. @param uuid a random one, of version 4. */
 export function eventId(ms: number, uuid: string): string {
   const time = Math.trunc(ms).toString(16).padStart(12, "0");
   return `${time.slice(0, 8)}-${time.slice(8)}-7${uuid.slice(15)}`;
 }
 
-/** The time of an event's id, RFC 3339; undefined if the text is no such id, or no event can have that time. */
+/** The time in an event's id, RFC 3339; undefined if the text is no UUID of version 7, or its time cannot be stored. */
 export function eventTime(id: string): string | undefined {
   const [, high, low] = /^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/.exec(id) ?? [];
   const ms = Number.parseInt(`${high}${low}`, 16);
   return ms <= latestTime ? new Date(ms).toISOString() : undefined;
 }
 
-/** Delays of the retries, each after the attempt before it: the schedule of the Standard Webhooks specification. */
+/** Delays between successive attempts: the schedule of the Standard Webhooks specification. */
 const retryDelaysMs = [5 / 60, 0.5, 2, 5, 10, 14, 20, 24].map((hours) => hours * 3_600_000);
 /** Share of a delay by which the retries of different events are spread. */
 const jitter = 0.1;

@@ -1,6 +1,6 @@
 /**
- * Counts for the creation limits and the lock-out: of the services' sessions on a device, of a user's sessions on a
- * device, or of a user's sessions on all devices.
+ * What the creation limits and the lockout depend on. There is one guard for the services' sessions on a device, one for
+ * each user's sessions on a device, and one for a user's sessions on all devices.
  */
 export interface Guard {
   /** Times of the last creations, ascending, RFC 3339. */
@@ -11,10 +11,10 @@ export interface Guard {
   changedOn: string;
 }
 
-/** Receives the guard (undefined: none is stored) and returns the new one, or throws to refuse. */
+/** Gets the stored guard (undefined: none) and returns the new guard, or throws to refuse. */
 export type Admit = (guard: Guard | undefined) => Guard;
-/** The same; the guard is unchanged if it returns undefined. */
+/** Like `Admit`, but may return undefined, which leaves the guard unchanged. */
 export type GuardEdit = (guard: Guard | undefined) => Guard | undefined;
 
-/** A new outcome's change to its guard. */
+/** The fields of a guard that a new outcome changes. */
 export type GuardChange = Omit<Guard, "recent">;

@@ -15,7 +15,7 @@ export interface StoredImageFacts extends ImageFacts {
   version: Version;
   sizeInBytes: number;
   deviceCorrelationId?: string;
-  /** Owner of the session that the image was uploaded for. The name of a held image contains its owner. */
+  /** Owner of the session, if the image was uploaded with a creation. The name of a held image contains its owner. */
   owner?: string;
 }
 
@@ -58,6 +58,6 @@ export interface Images {
   list(prefix: "sessions/" | "", continuationToken?: string): Promise<Page<ListedImage>>;
   /** Number of a user's images, at most `upTo` (from 1). */
   count(folder: OwnFolder, upTo: number): Promise<number>;
-  /** One cheap read. Throws if the images cannot be reached. */
+  /** One small read. Throws if the images cannot be reached. */
   probe(): Promise<void>;
 }

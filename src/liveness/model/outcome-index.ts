@@ -21,7 +21,7 @@ export interface OutcomeQuery {
 
 /** The outcomes of all devices by day of creation. Entries are copies and can be rebuilt from the records. */
 export interface OutcomeIndex {
-  /** Inserts or replaces entries in as few requests as possible. An entry whose revision is not newer changes nothing. */
+  /** Inserts or replaces entries in as few requests as possible. An entry replaces only one with a lower revision. */
   put(entries: readonly OutcomeEntry[]): Promise<void>;
   /** Removes entries; missing ones are ignored. */
   remove(entries: readonly Pick<OutcomeEntry, "creationId" | "createdOn">[]): Promise<void>;
@@ -36,7 +36,7 @@ export interface OutcomeIndex {
   removeBefore(time: string, deadline: number): Promise<number>;
 }
 
-/** All events in the order of their times. Entries only locate events: a removed event leaves nothing to read. */
+/** All events in the order of their times. An entry contains the location of an event, and none of its data. */
 export interface EventIndex {
   put(refs: readonly EventRef[]): Promise<void>;
   remove(refs: readonly EventRef[]): Promise<void>;

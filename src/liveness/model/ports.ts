@@ -30,7 +30,7 @@ export interface Stores {
   eventIndex: EventIndex;
 }
 
-/** Everything that the rules use. Each of them takes a part of it. */
+/** Everything that the functions of `src/liveness` use. Each function takes a part of it. */
 export interface Ports extends Stores {
   face: FaceService;
   images: Images;

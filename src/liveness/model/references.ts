@@ -6,12 +6,12 @@ export type Place = string & { readonly [kind]: "place" };
 /** The version of a stored record or image. Only storage makes and reads it; rules may compare it. */
 export type Version = string & { readonly [kind]: "version" };
 
-/** The stored record that was read, in its version. Only storage makes and reads it. */
+/** A record that was read, and its version. Only storage makes and reads it. */
 export interface RecordRef {
   readonly [kind]: "record";
 }
 
-/** Any stored item that was read, in its version. Only storage makes and reads it. */
+/** Any stored item that was read, and its version. Only storage makes and reads it. */
 export type ItemRef = string & { readonly [kind]: "item" };
 
 /** Locates a session's record. */

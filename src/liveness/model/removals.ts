@@ -3,7 +3,7 @@ import type { SessionRecord, StoredSession } from "./session.ts";
 
 /** Removes sessions: hidden ones stay in storage, purged ones do not. */
 export interface Removals {
-  /** Hides the session from the Face routes before its retention ends, by a mark of its pointer. */
+  /** Hides the session from the Face routes before its retention ends, by `prunedOn` (RFC 3339) in its pointer. */
   hide(sessionId: string, prunedOn: string): Promise<void>;
   /** Writes the pointer if it is missing because of a crash. True if it was missing. */
   restorePointer(stored: StoredSession): Promise<boolean>;

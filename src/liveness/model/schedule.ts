@@ -14,11 +14,11 @@ export interface ScheduleEntry extends Placed {
   phase: Phase;
   /** RFC 3339. */
   dueOn: string;
-  /** Present once the session has been read. With the phase `prune`, its outcome is recorded. */
+  /** Present once the record has been read. In the phase `prune` it means that the outcome is recorded. */
   session?: SettledSession;
   /** The user whose entry names the creation. */
   userCorrelationId?: string;
-  /** Successive runs of the timer in which it failed. */
+  /** Successive runs of the timer in which the session failed. */
   failures?: number;
 }
 
@@ -28,19 +28,19 @@ export interface UnreadableEntry {
   cause: unknown;
 }
 
-/** The facts of a session by which it is pruned without reading its record, and found after a move. */
+/** The facts of a session with which the timer prunes it without its record, and finds it after a move. */
 export interface SettledSession extends SessionRef {
-  /** Its image was uploaded with its creation, and is removed with the session. */
+  /** The session's image was uploaded with its creation, and is removed with the session. */
   uploaded: boolean;
-  /** With the phase `collect`: what is recorded of the decided session, by which its record need not be read again. */
+  /** In the phase `collect` of a decided session: its recorded attempts, so that the timer need not read the record. */
   recorded?: RecordedAttempts;
 }
 
 export interface RecordedAttempts {
   attempts: number;
-  /** No attempt can be missing. */
+  /** No further attempt is possible. */
   isComplete: boolean;
-  /** Abuse monitoring has flagged one. */
+  /** Abuse monitoring has flagged an attempt. */
   isFlagged: boolean;
 }
 
@@ -59,7 +59,7 @@ export interface Schedule {
   get(entry: EntryKey): Promise<ScheduleEntry | undefined>;
   /** The due time of the oldest entry that is due at `now`; undefined if there is none. */
   oldestDue(now: string): Promise<string | undefined>;
-  /** The creations without an entry that is due until then. */
+  /** Those of the creations that have no entry due at `until` or earlier. */
   missing(creationIds: readonly string[], until: string): Promise<Set<string>>;
   /** Removes entries. Returns those that were already gone. */
   remove(entries: readonly EntryKey[]): Promise<EntryKey[]>;

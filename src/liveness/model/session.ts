@@ -25,7 +25,7 @@ export interface SessionRecord {
   clientReferenceId?: string;
   /** The caller's API version. */
   apiVersion: ApiVersion;
-  /** The API version of the call of the service. */
+  /** The API version in which the session was created at the service. */
   upstreamVersion: ApiVersion;
   createdOn: string;
   /** End of the token's life. */
@@ -33,15 +33,15 @@ export interface SessionRecord {
   /** End of the session's life at the service: 48 hours after its creation. */
   expiresOn: string;
   ttlSeconds: number;
-  /** Start of the first attempt by the service, or when an attempt was first recorded. */
+  /** When the first attempt began, as the service reports it, or else when the first attempt was recorded. */
   startedOn?: string;
   /** The service's status, or `Expired`. */
   status: SessionStatus;
   /** Recorded attempts that have ended. */
   attempts: number;
-  /** Attempts with one token, where the caller has set a limit; see `attemptsAllowed`. */
+  /** Attempts with one token, if the caller has set a limit; see the function `attemptsAllowed`. */
   attemptsAllowed?: number;
-  /** The address that the device must use. Personal data. */
+  /** The IP address or CIDR block that the device must use. Personal data. */
   expectedClientIpAddress?: string;
   final: boolean;
   decision?: Decision;
@@ -54,7 +54,7 @@ export interface SessionRecord {
   revision?: number;
   /** The events of these outcomes. */
   events?: EventRef[];
-  /** A held image's id, or the creation's id where the image came with the creation. */
+  /** Id of a held image, or of the creation if the image was uploaded with it. */
   referenceImageId?: string;
   /** SHA-256 (hex) of the verify image that the session was opened with. */
   referenceImageHash?: string;
@@ -71,7 +71,7 @@ export interface SessionRecord {
   threshold?: number;
   clientName?: string;
   owner?: string;
-  /** The sessions on the device with which this one counts. */
+  /** For whom the session counts in the limits and the lockout of its device. */
   countedFor: CountedFor;
 }
 
@@ -92,10 +92,10 @@ export interface StoredSession {
   ref: RecordRef;
   /** When the session was pruned, which hides it from the Face routes. */
   prunedOn?: string;
-  /** Its device is known, but it is not yet, or not completely, stored with its device: `bindSession` moves it. */
+  /** The record names the device, but is not yet, or not completely, stored with it; `bindSession` finishes the move. */
   isMoving?: true;
-  /** From the cache of this process: possibly outdated, which an update or a read detects. */
-  recalled?: true;
+  /** The record is from the cache of this process and may be outdated, which a conditional write detects. */
+  isCached?: true;
 }
 
 /** How to find the record again. */

@@ -31,15 +31,16 @@ export interface ListQuery {
 export interface Sessions {
   /** By the service's id, through the pointer. */
   find(sessionId: string): Promise<StoredSession | undefined>;
-  /** The session from the cache of this process, which recently wrote it. Nothing is read. */
-  recall(sessionId: string): StoredSession | undefined;
-  /** By its place; without `prunedOn`. */
+  /** The session from the cache of this process, if this process recently created it. Storage is not read. */
+  cached(sessionId: string): StoredSession | undefined;
+  /** By its place. The result has no `prunedOn`, which only the pointer contains. */
   load(at: Placed): Promise<StoredSession | undefined>;
   /**
    * Replaces the record and writes audit entries, atomically unless they are too many, else the entries first. Undefined
    * after a concurrent write.
    *
-   * @param guard is written with the record: only in the given version, if there is one.
+   * @param guard a change of the session's guard, written in the same transaction. With `version`, the write fails if the
+   *   stored guard has another version.
    * @param events are written with the record, atomically.
    */
   update(
@@ -65,6 +66,6 @@ export interface Sessions {
   list(query: ListQuery): Promise<SessionPointer[]>;
   /** Ascending by entry id. */
   auditEntries(stored: StoredSession): Promise<AuditRecord[]>;
-  /** One cheap read. Throws if the sessions cannot be reached. */
+  /** One small read. Throws if the sessions cannot be reached. */
   probe(): Promise<void>;
 }

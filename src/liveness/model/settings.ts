@@ -1,6 +1,6 @@
 /** The operator's settings for the rules. */
 
-/** Creation limits, and the lock-out after successive rejections. */
+/** Creation limits, and the lockout after successive rejections. */
 export interface Limits {
   /** Creations per device within the window. */
   creations: number;

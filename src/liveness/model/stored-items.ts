@@ -3,7 +3,7 @@ import type { HeldImageName } from "./images.ts";
 import type { Page } from "./page.ts";
 import type { ItemRef, Placed } from "./references.ts";
 
-/** The collections that are scanned. The schedule is not: each of its entries is visited when it is due. */
+/** The collections that are scanned. The schedule is not scanned: each of its entries is visited when it is due. */
 export type WalkedCollection = "sessions" | "sessionids" | "users";
 
 /** A stored item with the facts that show whether it is still needed. Times are RFC 3339. */

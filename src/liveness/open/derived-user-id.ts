@@ -9,8 +9,9 @@ export interface UserIdSource {
 }
 
 /**
- * The user id for a session whose creation names no user, because the caller's dialect has no such field. It is a keyed hash,
- * so that the service learns neither principals nor device ids from it, and equal for all sessions of a user or device.
+ * The user id for a session whose creation names no user, because the caller's dialect has no such field, or whose
+ * creator is a signed-in user. The id is a keyed hash, which reveals neither principals nor device ids to the service, and
+ * the same for all sessions of a user or device.
  *
  * A trusted service's own principal counts as no user: the service would see one user for all the people whom it checks, and
  * a single flagged session would block them all.

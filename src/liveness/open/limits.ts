@@ -11,14 +11,15 @@ import type { Plan } from "./plan-session.ts";
 /**
  * Admits a creation and records it in the guard.
  *
- * @throws ApiError `RateLimitExceeded` with the seconds until a place is free; `DeviceLockedOut` with the end of the lock-out.
+ * @throws ApiError 429 with the seconds until the limit allows a creation; 403 `DeviceLockedOut` with the end of the
+ *   lockout.
  */
 export function admit(guard: Guard | undefined, nowMs: number, limits: Limits): Guard {
   const { recent = [], rejectionsInARow = 0, lockedUntil } = guard ?? {};
   if (lockedUntil !== undefined && isLockedOut(guard, nowMs)) throw deviceLockedOut(lockedUntil);
   return {
     recent: admitOne(recent, nowMs, limits.creations, limits.windowSeconds),
-    // The count starts at zero after a lock-out.
+    // The count starts at zero after a lockout.
     rejectionsInARow: lockedUntil === undefined ? rejectionsInARow : 0,
     changedOn: iso(nowMs),
   };
@@ -28,7 +29,7 @@ export function isLockedOut(guard: Guard | undefined, nowMs: number): boolean {
   return guard?.lockedUntil !== undefined && Date.parse(guard.lockedUntil) > nowMs;
 }
 
-/** The same for a principal, for whom only creations are limited. */
+/** Like `admit`, for the sessions of one user on all devices, which have no lockout. Throws `ApiError` 429. */
 export function admitOwner(guard: Guard | undefined, nowMs: number, limits: Limits): Guard {
   return {
     recent: admitOne(guard?.recent ?? [], nowMs, limits.ownerCreations, limits.windowSeconds),
@@ -67,12 +68,12 @@ export function refundCreation(guard: Guard | undefined, createdOn: string, nowM
   return { ...guard, recent: guard.recent.toSpliced(index, 1), changedOn: iso(nowMs) };
 }
 
-/** Ends all lock-outs of a device, and forgets the rejections that count towards the next one. */
-export function liftLockouts({ devices, now }: Pick<PlaceDeps, "devices" | "now">, device: string): Promise<void> {
+/** Ends all lockouts of a device, and forgets the rejections that count towards the next one. */
+export function liftLockouts({ devices, now }: Pick<LimitDeps, "devices" | "now">, device: string): Promise<void> {
   return devices.editGuards(device, (guard) => endLockout(guard, now()));
 }
 
-/** The guard without its lock-out and the rejections that led to it. Undefined if it has neither. */
+/** The guard without its lockout and the rejections that led to it. Undefined if it has neither. */
 export function endLockout(guard: Guard | undefined, nowMs: number): Guard | undefined {
   if (guard === undefined) return undefined;
   const { recent, rejectionsInARow, lockedUntil } = guard;
@@ -80,7 +81,7 @@ export function endLockout(guard: Guard | undefined, nowMs: number): Guard | und
   return { recent, rejectionsInARow: 0, changedOn: iso(nowMs) };
 }
 
-/** Whether an outcome affects the lock-out: only a change to `rejected` or `accepted` does. */
+/** Whether an outcome affects the lockout: only a change to `rejected` or `accepted` does. */
 export function countsForLockout(before: Decision | undefined, after: Decision | undefined): boolean {
   return before !== after && (after === "rejected" || after === "accepted");
 }
@@ -94,43 +95,43 @@ export function countOutcome(guard: Guard | undefined, decision: Decision, nowMs
   return { rejectionsInARow, lockedUntil: iso(nowMs + limits.lockoutSeconds * 1000), changedOn };
 }
 
-/** The places of a creation: among the sessions of its device, and for a user among all of the user's sessions. */
-export type PlaceDeps = Pick<Ports, "creations" | "devices" | "now" | "limits">;
+/** A creation counts in the limit of its device, and if a user creates it, also in the limit of the user. */
+export type LimitDeps = Pick<Ports, "creations" | "devices" | "now" | "limits">;
 
-/** Admits the creation to its device. */
-export function admission({ limits }: Pick<PlaceDeps, "limits">, { creation }: Plan): Admit {
+/** Admits the creation under the limit of its device. */
+export function admission({ limits }: Pick<LimitDeps, "limits">, { creation }: Plan): Admit {
   return (guard) => admit(guard, Date.parse(creation.createdOn), limits);
 }
 
-/** Takes the place among the user's sessions, or throws what `admitOwner` throws. Trusted services have no such limit. */
-export async function takeOwnerPlace({ devices, limits }: PlaceDeps, { command, creation }: Plan): Promise<void> {
+/** Counts the creation in the limit of the user, or throws as `admitOwner`. Trusted services have no such limit. */
+export async function countForOwner({ devices, limits }: LimitDeps, { command, creation }: Plan): Promise<void> {
   const owner = limitedOwner(command.caller);
   if (owner === undefined) return;
   await devices.editOwnerGuard(owner, (guard) => admitOwner(guard, Date.parse(creation.createdOn), limits));
 }
 
-/** Refunds the place among the user's sessions. */
-export async function refundOwnerPlace({ devices, now }: PlaceDeps, { command, creation }: Plan): Promise<void> {
+/** Removes the creation from the counts of the user. */
+export async function refundForOwner({ devices, now }: LimitDeps, { command, creation }: Plan): Promise<void> {
   const owner = limitedOwner(command.caller);
   if (owner === undefined) return;
   await devices.editOwnerGuard(owner, (guard) => refundCreation(guard, creation.createdOn, now()));
 }
 
-/** Refunds the place among the sessions of the device. */
-export async function refundDevicePlace(
-  { creations, now }: PlaceDeps,
+/** Removes the creation from the counts of the device. */
+export async function refundForDevice(
+  { creations, now }: LimitDeps,
   { creation }: Plan,
   reserved: Reserved,
 ): Promise<void> {
   await creations.editGuard(reserved, (guard) => refundCreation(guard, creation.createdOn, now()));
 }
 
-/** Refunds all places of a creation. */
-export async function refundPlaces(deps: PlaceDeps, plan: Plan, reserved: Reserved): Promise<void> {
-  await Promise.all([refundDevicePlace(deps, plan, reserved), refundOwnerPlace(deps, plan)]);
+/** Removes the creation from all counts. */
+export async function refundCounts(deps: LimitDeps, plan: Plan, reserved: Reserved): Promise<void> {
+  await Promise.all([refundForDevice(deps, plan, reserved), refundForOwner(deps, plan)]);
 }
 
-/** For undo steps: the caller receives the error that caused them, not theirs. */
+/** Waits for an undo step and ignores its error: the caller gets the error that made the step necessary. */
 export async function ignoreErrors(step: Promise<unknown>): Promise<void> {
   await step.catch(() => undefined);
 }

@@ -10,7 +10,7 @@ import type { Reserved } from "../model/creations.ts";
 import type { Images, NewImage } from "../model/images.ts";
 import type { Ports } from "../model/ports.ts";
 import type { SessionRecord } from "../model/session.ts";
-import { admission, ignoreErrors, refundDevicePlace, refundPlaces, takeOwnerPlace } from "./limits.ts";
+import { admission, countForOwner, ignoreErrors, refundCounts, refundForDevice } from "./limits.ts";
 import {
   type CheckedImage,
   type OpenSessionCommand,
@@ -31,61 +31,62 @@ export interface OpenedSession {
 }
 
 /**
- * Opens a session in three steps: reserve a place for the device (a held image is read concurrently); create the session
- * at the service (the schedule entry and an uploaded image are written concurrently); commit. The token is returned only
- * after the commit, so an interruption leaves a session whose token was not delivered, and records that the timer removes.
- * A creation that the service refuses because of its content keeps its places; any other failure refunds them.
+ * Opens a session in three steps: reserve the creation and count it in the limits (a held image is read concurrently);
+ * create the session at the service (the schedule entry and an uploaded image are written concurrently); commit. The
+ * token is returned only after the commit, so an interruption leaves a session whose token was not delivered, and rows
+ * that the timer removes. A creation that the service refuses because of its content stays counted; after any other
+ * failure it does not.
  *
  * @throws ApiError from `planSession`, `admit` and `repeatCreation`; `ReferenceImageNotFound`; `CreationConflict` if the
  *   device was erased concurrently; errors of the service.
  */
 export async function openSession(deps: OpenSessionDeps, command: OpenSessionCommand): Promise<OpenedSession> {
   const plan = planSession(deps, command);
-  const { place, held, expected } = await takePlace(deps, plan);
-  if ("answer" in place) return place.answer;
-  const { reserved } = place;
+  const { reservation, held, expected } = await reserveWithImages(deps, plan);
+  if ("answer" in reservation) return reservation.answer;
+  const { reserved } = reservation;
   const { value: created, requestId } = await openAtService(deps, plan, reserved, held);
   const record = recordOf(plan, deps.face.version, created, (plan.uploaded ?? held ?? expected)?.facts);
   await commit(deps, plan, reserved, record);
   return compact({ created, record, requestId });
 }
 
-async function takePlace(
+async function reserveWithImages(
   deps: OpenSessionDeps,
   plan: Plan,
-): Promise<{ place: Repeated; held: CheckedImage | undefined; expected: CheckedImage | undefined }> {
+): Promise<{ reservation: Repeated; held: CheckedImage | undefined; expected: CheckedImage | undefined }> {
   const { caller, referenceImageId, expectedReferenceImageId } = plan.command;
-  const [place, image, expected] = await Promise.allSettled([
+  const [reservation, image, expected] = await Promise.allSettled([
     reserve(deps, plan),
     referenceImageId === undefined ? undefined : readHeldImage(deps.images, caller, referenceImageId),
     expectedReferenceImageId === undefined ? undefined : readHeldImage(deps.images, caller, expectedReferenceImageId),
   ]);
-  if (place.status === "rejected") throw place.reason;
+  if (reservation.status === "rejected") throw reservation.reason;
   if (image.status === "rejected" || expected.status === "rejected") {
-    if ("reserved" in place.value) await ignoreErrors(giveUp(deps, plan, place.value.reserved));
+    if ("reserved" in reservation.value) await ignoreErrors(giveUp(deps, plan, reservation.value.reserved));
     throw image.status === "rejected" ? image.reason : expected.status === "rejected" && expected.reason;
   }
-  return { place: place.value, held: image.value, expected: expected.value };
+  return { reservation: reservation.value, held: image.value, expected: expected.value };
 }
 
 async function reserve(deps: OpenSessionDeps, plan: Plan): Promise<Repeated> {
   const { key, keyHash } = plan;
   const { deviceCorrelationId } = plan.command.request;
-  // Without a device, a repeat must find the same place: the idempotency key determines it.
+  // A repeat must find the same place. Without a device, the place is derived from the idempotency key.
   const reservation = compact({ ...key, deviceCorrelationId, keyHash, anchor: keyHash?.slice(0, 32) });
   const outcome = await deps.creations.reserve(reservation, admission(deps, plan));
   if ("existing" in outcome) return repeatCreation(deps, plan, outcome.existing);
   const { reserved } = outcome;
-  await takeOwnerPlace(deps, plan).catch(async (refusal: unknown) => {
-    await ignoreErrors(Promise.all([deps.creations.release(reserved), refundDevicePlace(deps, plan, reserved)]));
+  await countForOwner(deps, plan).catch(async (refusal: unknown) => {
+    await ignoreErrors(Promise.all([deps.creations.release(reserved), refundForDevice(deps, plan, reserved)]));
     throw refusal;
   });
   return outcome;
 }
 
-/** Ends a creation that has not used its places. */
+/** Ends a creation and removes it from the counts. */
 async function giveUp(deps: OpenSessionDeps, plan: Plan, reserved: Reserved): Promise<void> {
-  await Promise.all([deps.creations.release(reserved), refundPlaces(deps, plan, reserved)]);
+  await Promise.all([deps.creations.release(reserved), refundCounts(deps, plan, reserved)]);
 }
 
 async function readHeldImage(images: Images, caller: Caller, referenceImageId: string): Promise<CheckedImage> {
@@ -105,25 +106,27 @@ async function openAtService(
   const image = command.image ?? (held && { bytes: held.bytes, contentType: held.facts.contentType });
   const opening = deps.face.create(command.kind, request, image);
   const user = plan.key.userCorrelationId;
-  // The service's response takes longest: the concurrent writes start after its request is sent.
-  const hasLeft = setImmediate();
+  // The call of the service takes longest, so the concurrent writes start only after its request is sent.
+  const requestSent = setImmediate();
   const [opened, ...writes] = await Promise.allSettled([
     opening,
-    hasLeft.then(() =>
+    requestSent.then(() =>
       deps.schedule.put({
         ...{ creationId, createdOn, place: reserved.place, phase: "collect", dueOn: plan.key.dueOn },
         ...compact({ userCorrelationId: user }),
       }),
     ),
     user !== undefined &&
-      hasLeft.then(() => deps.users.put(user, { creationId, createdOn, place: reserved.place }, command.caller.owner)),
-    uploaded && hasLeft.then(() => deps.images.put(`sessions/${creationId}`, newImage(uploaded, command))),
+      requestSent.then(() =>
+        deps.users.put(user, { creationId, createdOn, place: reserved.place }, command.caller.owner),
+      ),
+    uploaded && requestSent.then(() => deps.images.put(`sessions/${creationId}`, newImage(uploaded, command))),
   ]);
   const failed = [opened, ...writes].find((outcome) => outcome.status === "rejected");
   if (opened.status === "fulfilled" && failed === undefined) return opened.value;
-  const hasUsedPlaces = opened.status === "rejected" && isRefusal(opened.reason);
+  const staysCounted = opened.status === "rejected" && isRefusal(opened.reason);
   const sessionId = opened.status === "fulfilled" ? opened.value.value.sessionId : undefined;
-  await undo(deps, plan, reserved, { hasUsedPlaces, sessionId });
+  await undo(deps, plan, reserved, { staysCounted, sessionId });
   throw failed?.reason;
 }
 
@@ -133,42 +136,42 @@ function newImage({ bytes, facts }: CheckedImage, { request, caller }: OpenSessi
 
 async function commit(deps: OpenSessionDeps, plan: Plan, reserved: Reserved, record: SessionRecord): Promise<void> {
   const committed = await deps.creations.commit(reserved, record).catch(async (error: unknown) => {
-    // The record may have been written, but the token is not returned. `release` succeeds only if it was not.
+    // The record may have been written, although the token is not returned. `release` fails if it was written.
     await ignoreErrors(deps.face.revoke(record));
     await ignoreErrors(releaseUncommitted(deps, plan, reserved));
     throw error;
   });
   if (committed) return;
-  await undo(deps, plan, reserved, { hasUsedPlaces: false, sessionId: record.sessionId });
+  await undo(deps, plan, reserved, { staysCounted: false, sessionId: record.sessionId });
   throw creationConflict();
 }
 
-/** Ends a creation that keeps its places. Without a device no later creation would count the place, so it is refunded. */
-async function endUsed(deps: OpenSessionDeps, plan: Plan, reserved: Reserved): Promise<void> {
+/** Ends a creation that stays counted. Without a device, no later creation reads the guard, so its count is removed. */
+async function endCounted(deps: OpenSessionDeps, plan: Plan, reserved: Reserved): Promise<void> {
   const isDeviceKnown = plan.request.deviceCorrelationId !== undefined;
-  await Promise.all([deps.creations.release(reserved), !isDeviceKnown && refundDevicePlace(deps, plan, reserved)]);
+  await Promise.all([deps.creations.release(reserved), !isDeviceKnown && refundForDevice(deps, plan, reserved)]);
 }
 
 async function releaseUncommitted(deps: OpenSessionDeps, plan: Plan, reserved: Reserved): Promise<void> {
-  if (await deps.creations.release(reserved)) await refundPlaces(deps, plan, reserved);
+  if (await deps.creations.release(reserved)) await refundCounts(deps, plan, reserved);
 }
 
 /**
- * Undoes a failed creation as far as possible. The schedule entry is removed last, and only after everything else: by it
- * the timer finds anything that could not be removed.
+ * Undoes a failed creation as far as possible. The schedule entry is removed last, and only if all other removals
+ * succeeded: through this entry, the timer finds what is left.
  */
 async function undo(
   deps: OpenSessionDeps,
   plan: Plan,
   reserved: Reserved,
-  { hasUsedPlaces, sessionId }: { hasUsedPlaces: boolean; sessionId: string | undefined },
+  { staysCounted, sessionId }: { staysCounted: boolean; sessionId: string | undefined },
 ): Promise<void> {
   const { face, schedule, images } = deps;
   const { command, creation, uploaded } = plan;
   const [, ...taken] = await Promise.allSettled([
     // If the revocation fails, the session expires: its token was not returned.
     sessionId !== undefined && face.revoke({ kind: command.kind, sessionId, upstreamVersion: face.version }),
-    hasUsedPlaces ? endUsed(deps, plan, reserved) : giveUp(deps, plan, reserved),
+    staysCounted ? endCounted(deps, plan, reserved) : giveUp(deps, plan, reserved),
     plan.key.userCorrelationId !== undefined && deps.users.remove(plan.key.userCorrelationId, creation),
     uploaded !== undefined && images.delete(`sessions/${creation.creationId}`),
   ]);

@@ -67,11 +67,11 @@ export function planSession(deps: PlanDeps, command: OpenSessionCommand): Plan {
   }
   const hasImage = image !== undefined || referenceImageId !== undefined;
   const expectsImage = command.expectedReferenceImageId !== undefined;
-  // Only the hash shows which image the client has submitted.
+  // The client submits the image, which only its hash identifies.
   const asked = expectsImage ? { ...request, returnVerifyImageHash: true } : request;
   carryOver(deps.face.version, kind, asked, hasImage);
   const uploaded = image && { bytes: image.bytes, facts: inspectImage(image.bytes) };
-  // The hash shows which image the service has used. It is requested wherever it can be compared.
+  // The hash shows which image the service has used, so it is requested whenever the app knows the image.
   const asksForHash = hasImage && isCarried("returnVerifyImageHash", deps.face.version);
   const creation = dateCreation(deps, request);
   const { idempotencyKey, caller } = command;
@@ -80,7 +80,7 @@ export function planSession(deps: PlanDeps, command: OpenSessionCommand): Plan {
     request: {
       ...asked,
       ...nameUser(deps, command, creation.creationId),
-      // Older dialects have no such field: their clients rely on the attempts of the older versions.
+      // Clients of older dialects, which lack the field, expect the number of attempts of the older versions.
       numberOfClientAttemptsAllowed: request.numberOfClientAttemptsAllowed ?? maxAttempts,
       ...(asksForHash && { returnVerifyImageHash: true }),
     },
@@ -102,8 +102,9 @@ export function planSession(deps: PlanDeps, command: OpenSessionCommand): Plan {
 }
 
 /**
- * A derived user id, if the service requires one that the request does not contain. For a signed-in user it always replaces
- * that of the request: the service refuses sessions of an id that it has flagged, so that a user could block others.
+ * A derived user id, if the service requires an id and the request contains none. For a signed-in user, the derived id
+ * always replaces the id of the request: the service refuses sessions with a flagged id, so a user could block others by
+ * naming their ids.
  *
  * @throws ApiError `InvalidRequestBody` if the device of a signed-in user is to send the id.
  */
@@ -144,7 +145,7 @@ function dateCreation({ now, newId }: PlanDeps, request: SessionRequest): Plan["
   };
 }
 
-/** SHA-256 (hex) of everything in which a repeat must equal the first request. */
+/** SHA-256 (hex) of everything that must be equal in a repeat and the first request. */
 function hashCommand(command: OpenSessionCommand, uploaded: CheckedImage | undefined): string {
   const { kind, request, referenceImageId, expectedReferenceImageId, clientReferenceId } = command;
   const asked = Object.entries(request).sort(([one], [other]) => (one < other ? -1 : 1));

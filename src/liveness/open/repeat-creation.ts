@@ -6,12 +6,12 @@ import type { Ports } from "../model/ports.ts";
 import type { SessionRecord, StoredSession } from "../model/session.ts";
 import { cancelSession } from "../result/get-session.ts";
 import type { RecordResultDeps } from "../result/record-result.ts";
-import { admission, ignoreErrors, refundOwnerPlace, refundPlaces, takeOwnerPlace } from "./limits.ts";
+import { admission, countForOwner, ignoreErrors, refundCounts, refundForOwner } from "./limits.ts";
 import type { Plan } from "./plan-session.ts";
 
 export type RepeatDeps = RecordResultDeps & Pick<Ports, "creations">;
 
-/** Either the session of the first request, or a place in which to open another one. */
+/** Either the session of the first request, or the reservation of another session. */
 export type Repeated =
   | { answer: { created: CreatedSession; record: SessionRecord; requestId?: string } }
   | { reserved: Reserved };
@@ -19,8 +19,8 @@ export type Repeated =
 /**
  * Handles a creation whose idempotency key exists. An unused session is returned again. The token is not stored: if the
  * service does not return it, the session is revoked and replaced, so that at most one session of a key has a valid token.
- * The key names the session that is being replaced, so that a retry after a crash continues. A replacement takes places
- * like any creation; returning the same session takes none.
+ * The key names the session that is being replaced, so that a retry after a crash continues. A replacement counts in the
+ * limits like any creation; returning the same session does not count.
  *
  * @throws ApiError from `admit` and `admitOwner`, without a change to the session and its key; `IdempotencyKeyReused` for
  *   another body; `CreationInProgress` while the first request is in progress; `SessionAlreadyUsed` after an attempt, a
@@ -54,15 +54,15 @@ export async function repeatCreation(deps: RepeatDeps, plan: Plan, existing: Res
 
 /** Revokes the session even if its record has `revokedOn`: an earlier request may have stopped before the call. */
 async function replace(deps: RepeatDeps, plan: Plan, existing: Reserved, stored: StoredSession): Promise<Repeated> {
-  const place = await takeOver(deps, plan, existing, stored.record.sessionId);
+  const replacement = await takeOver(deps, plan, existing, stored.record.sessionId);
   try {
     await cancelSession(deps, stored);
   } catch (error) {
-    // The key stays: by it a later repeat finds the session that is still to be revoked.
-    await ignoreErrors(refundPlaces(deps, plan, place.reserved));
+    // The key stays, so that a later repeat finds the session that is still to be revoked.
+    await ignoreErrors(refundCounts(deps, plan, replacement.reserved));
     throw error;
   }
-  return place;
+  return replacement;
 }
 
 /** The session of the key: the one that was committed, or the one that a crashed request was about to replace. */
@@ -86,13 +86,13 @@ async function takeOver(
 ): Promise<{ reserved: Reserved }> {
   const key = compact({ ...plan.key, replaces });
   // The user's limit is checked first: a refusal after the takeover could not restore the key.
-  await takeOwnerPlace(deps, plan);
+  await countForOwner(deps, plan);
   try {
     const reserved = await deps.creations.takeOver(existing, key, admission(deps, plan));
     if (reserved === undefined) throw creationInProgress();
     return { reserved };
   } catch (error) {
-    await ignoreErrors(refundOwnerPlace(deps, plan));
+    await ignoreErrors(refundForOwner(deps, plan));
     throw error;
   }
 }

@@ -9,36 +9,36 @@ import type { RecordedAttempts, ScheduleEntry, SettledSession } from "../model/s
 import { attemptsAllowed, type SessionRecord } from "../model/session.ts";
 import { collectDueOn, tokenIsOver } from "../retain/retention.ts";
 
-/** A new outcome's record, with the events that are stored with it. */
+/** The record of a new outcome, and the events to store with the record. */
 export interface Announcement {
   record: SessionRecord;
   events: StoredEvent[];
 }
 
-/** The moment of an outcome. */
-export interface Occasion {
+/** Facts of an outcome that its events need. */
+export interface OutcomeContext {
   place: Place;
   /** Milliseconds since the epoch. */
   nowMs: number;
-  /** An id for each event, the same for every try to write the outcome. */
+  /** The id of each event by its number, the same for every try to write the outcome. */
   idOf(index: number): string;
-  /** The outcome's change to the guard of its device. */
+  /** The outcome's change to the guard, if it begins a lockout. */
   lockout?: Pick<GuardChange, "lockedUntil"> | undefined;
 }
 
-/** Ids of the events of one outcome. */
+/** Creates the ids of the events of one outcome. */
 export function createEventIds(nowMs: number, newId: NewId): (index: number) => string {
   const ids: string[] = [];
   return (index) => (ids[index] ??= eventId(nowMs, newId()));
 }
 
 /**
- * Adds the events of a new outcome: for a record with the same decision, reasons and finality there are none, unless its device
- * has become known since.
+ * Creates the events of a new outcome, and adds their references to the record. A record with the same decision, reasons
+ * and `final` gets no event, unless its device has become known since.
  */
-export function announce(before: SessionRecord, after: SessionRecord, occasion: Occasion): Announcement {
+export function announce(before: SessionRecord, after: SessionRecord, context: OutcomeContext): Announcement {
   const { decision } = after;
-  const { place, nowMs, idOf, lockout } = occasion;
+  const { place, nowMs, idOf, lockout } = context;
   const isKnown = sameOutcome(before, after) && !isMovedSince(before, place);
   if (decision === undefined || isKnown) return { record: after, events: [] };
   // Outcomes of older versions of the app have no revision.
@@ -75,7 +75,7 @@ function sameOutcome(before: SessionRecord, after: SessionRecord): boolean {
 function decidedEvent(record: Decided): Pick<LivenessEvent, "type" | "subject" | "data"> {
   const { sessionId, kind, deviceCorrelationId, userCorrelationId, clientReferenceId, owner } = record;
   const { decision, reasons, final, revision } = record;
-  // A user may name any id. A receiver that relies on one compares the owner, as with the app's own resources.
+  // A signed-in user may name any id, so a receiver that relies on an id needs the owner.
   const ids = compact({ sessionId, kind, deviceCorrelationId, userCorrelationId, clientReferenceId, owner });
   return {
     type: "liveness.session.decided",
@@ -88,7 +88,7 @@ function lockedOutEvent(
   { sessionId, deviceCorrelationId, countedFor }: SessionRecord,
   lockedUntil: string,
 ): Pick<LivenessEvent, "type" | "subject" | "data"> {
-  // The user is not named: only that the lock-out is that of one user on the device.
+  // The event does not name the user whose sessions are locked out on the device.
   const scope = countedFor === services ? "services" : "user";
   return {
     type: "liveness.device.locked_out",
@@ -106,7 +106,7 @@ export function outcomeEntry(record: Decided, place: Place, settledOn: string) {
   return { ...facts, ...ids, settledOn };
 }
 
-/** The schedule entry with which the timer need not read the record when the token has ended. */
+/** The session's schedule entry for the end of the token, with what the timer would read from the record. */
 function followingEntry(record: Decided, place: Place): ScheduleEntry {
   const { creationId, createdOn, tokenExpiresOn, userCorrelationId } = record;
   const recorded = {
@@ -125,8 +125,8 @@ export function settledSession(record: SessionRecord): SettledSession {
 }
 
 /**
- * Whether no attempt can be missing. Before the token's end, further attempts are possible after a result, and also if the
- * service did not have the session.
+ * Whether the record has all attempts. Until the token ends, further attempts are possible even after a result, or after
+ * the service did not find the session.
  */
 export function isComplete(record: SessionRecord): boolean {
   const { final, attempts, revokedOn, settledOn, tokenExpiresOn } = record;
@@ -135,13 +135,13 @@ export function isComplete(record: SessionRecord): boolean {
   return settledOn !== undefined && tokenIsOver(tokenExpiresOn, Date.parse(settledOn));
 }
 
-/** Whether the service's attempts add anything to what is recorded. @param ended attempts that have ended. */
+/** Whether the record lacks one of the service's attempts, or a finding of abuse. @param ended attempts that have ended. */
 export function addsToRecorded(ended: readonly Attempt[], recorded: Omit<RecordedAttempts, "isComplete">): boolean {
   const isFlagged = ended.some(({ abuseMonitoringResult }) => abuseMonitoringResult?.isAbuseDetected);
   return ended.length !== recorded.attempts || (isFlagged && !recorded.isFlagged);
 }
 
-/** The schedule's first entry of an event, written before the event itself. */
+/** The first entry of an event in the schedule of deliveries, which is written before the event. */
 export function firstDelivery({ id, occurredOn, place }: EventRef) {
   return { id, occurredOn, place, dueOn: occurredOn };
 }

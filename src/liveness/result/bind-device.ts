@@ -10,8 +10,8 @@ export type BindDeviceDeps = Pick<Ports, "sessions" | "devices" | "now" | "limit
 
 /**
  * Moves a session whose device was set in the client to that device, as soon as the service's result or the app names it.
- * The session then counts among the device's sessions. The device is written to the record first: of two callers with
- * different devices one succeeds, and the next caller finishes an interrupted move.
+ * The session then counts among the device's sessions. The device is written to the record first, so that of two
+ * callers with different devices only one succeeds. The next caller finishes an interrupted move.
  *
  * @param fromService the device that the service reports.
  * @param fromApp the device that the app sends.
@@ -42,7 +42,7 @@ export async function bindDevice(
   );
 }
 
-/** Writes the device to the record, unless a concurrent caller has named one. Finds the session also after its move. */
+/** Writes the device to the record, unless a concurrent caller has named another. Also finds a session that was moved. */
 async function nameDevice(
   sessions: Sessions,
   stored: StoredSession,

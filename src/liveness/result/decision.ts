@@ -24,7 +24,7 @@ export const reasonCodes = [
 ] as const;
 export type Reason = (typeof reasonCodes)[number];
 
-/** The result or the image was replaced in transit, or came from elsewhere. The session stays rejected, whatever comes later. */
+/** Signs that a result or image was replaced, or came from another address; each rejects the session permanently. */
 const integrityFailures = [
   "ClientDigestMismatch",
   "VerifyImageHashMismatch",
@@ -44,7 +44,7 @@ export interface Evidence {
   attemptsAllowed?: number;
   /** The address or the block of addresses that the device must use, if the caller requires one. */
   expectedClientIpAddress?: string;
-  /** Lowest match confidence that is accepted; 0 leaves it to the service's `isIdentical`. */
+  /** Lowest match confidence that is accepted, 0 to 1. With 0, only the service's `isIdentical` counts. */
   threshold: number;
   /** SHA-256 (hex) of the image that the session was opened with, if known. */
   referenceImageHash?: string;
@@ -73,8 +73,9 @@ export interface Verdict {
 }
 
 /**
- * Decides on the latest attempt that has a result. `accepted`: a real face, and with verify the expected one. `rejected`:
- * not so, or an integrity failure. `inconclusive`: no attempt has a usable result. A pure function of the evidence.
+ * Decides on the latest attempt that has a result. `accepted`: a real face, and with verify the expected one. `rejected`: a
+ * spoof, another face, or an integrity failure. `inconclusive`: no attempt has a usable result, or something that the
+ * decision requires is missing. A pure function of the evidence.
  */
 export function decide(evidence: Evidence): Verdict {
   const attempts = evidence.attempts.slice(0, evidence.attemptsAllowed);
@@ -90,7 +91,7 @@ function decideOn(evidence: Evidence): Verdict {
   );
   if (failures.length > 0) return { final, ...withAbuse(evidence, { decision: "rejected", reasons: failures }) };
   if (latest !== undefined) return { final, ...withAbuse(evidence, judge(evidence, latest)) };
-  const reasons = unanswered(evidence);
+  const reasons = reasonsWithoutResult(evidence);
   if (reasons.length === 0) return { final, reasons };
   return { final, ...withAbuse(evidence, { decision: "inconclusive", reasons }) };
 }
@@ -106,7 +107,7 @@ const detect: Record<
     attempts.some(
       ({ result }) => result?.verifyImageHash !== undefined && !sameDigest(result.verifyImageHash, referenceImageHash),
     ),
-  // A failed attempt from elsewhere proves nothing: with a stolen token, it would reject the user's own session.
+  // Failed attempts do not count: otherwise a failed attempt with a stolen token would reject the user's own session.
   ClientIpMismatch: ({ attempts, expectedClientIpAddress: expected }) =>
     expected !== undefined &&
     attempts.some(
@@ -116,8 +117,8 @@ const detect: Record<
 };
 
 /**
- * What the service's abuse monitoring has flagged is not accepted without a person. Rejections stay. A finding is
- * remembered: it may be newer than the recorded attempt, which is all that is left once the service forgets the session.
+ * A session that abuse monitoring has flagged is not accepted; a person has to decide. A rejection stays a rejection. The
+ * reason stays, too: the finding may be newer than the recorded attempt, and the service deletes the session.
  */
 function withAbuse({ attempts, earlierReasons }: Evidence, { decision, reasons }: Judgement): Judgement {
   const isFlagged =
@@ -182,7 +183,7 @@ export function sameDigest(one: string | undefined, other: string | undefined): 
   return isHex.test(one) && isHex.test(other) ? one.toLowerCase() === other.toLowerCase() : one === other;
 }
 
-function unanswered({ attempts, clientFailed, closed }: Evidence): Reason[] {
+function reasonsWithoutResult({ attempts, clientFailed, closed }: Evidence): Reason[] {
   const reasons: Reason[] = [];
   if (attempts.length > 0) reasons.push("AttemptsFailed");
   if (clientFailed) reasons.push("ClientError");

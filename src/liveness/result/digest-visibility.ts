@@ -26,7 +26,7 @@ function withoutFlaggedSessions(attempt: Attempt): Attempt {
   return { ...attempt, abuseMonitoringResult: { isAbuseDetected, otherFlaggedSessions: [] } };
 }
 
-/** The session with only the digests outside of its attempts removed that the caller may not see. */
+/** The session, in which the fields outside of the attempts have no digests that the caller may not see. */
 export function sessionFieldsFor(caller: Caller, record: SessionRecord, state: SessionState): SessionState {
   const { attempts, ...fields } = state;
   return seesAll(caller, record) ? state : { ...withoutDigests(fields), attempts };

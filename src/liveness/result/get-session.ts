@@ -103,13 +103,13 @@ export async function cancelSession(deps: RecordResultDeps, stored: StoredSessio
     deps.face.revoke(stored.record),
     deps.removals.hide(sessionId, new Date(deps.now()).toISOString()),
   ]);
-  // If it was known before, the first try of this call revoked it and its response was lost, or a concurrent call did.
+  // A session that was known before was revoked by a concurrent call, or by this one in a request whose response was lost.
   return revoked || wasKnown;
 }
 
 /**
- * Whether the Face routes no longer show the session: it was deleted, or its retention has ended. By the clock, so that it is
- * hidden in time even if the timer is late.
+ * Whether the Face routes no longer show the session, because it was deleted or its retention has ended. The retention
+ * ends by the clock, so that a session is hidden in time even if the timer is late.
  */
 function isHidden({ now, retention }: Pick<Ports, "now" | "retention">, { record, prunedOn }: StoredSession): boolean {
   return prunedOn !== undefined || now() >= Date.parse(pruneDueOn(record.createdOn, retention));

@@ -82,7 +82,7 @@ export async function readStoredEntries(
 }
 
 async function refreshed(deps: RecordResultDeps, stored: StoredSession): Promise<StoredSession> {
-  // A device may use its other attempts after one that had a result.
+  // A device may make further attempts after an attempt with a result.
   const { final, attempts, tokenExpiresOn } = stored.record;
   if (final && (attempts >= attemptsAllowed(stored.record) || tokenIsOver(tokenExpiresOn, deps.now()))) return stored;
   const result = await recordResult(deps, stored);

@@ -43,7 +43,7 @@ export interface RecordedResult {
   requestId?: string;
   /** Events of the outcome that this call has recorded. */
   events?: StoredEvent[];
-  /** Those of them that are still to be delivered. */
+  /** The events among `events` that are still to be delivered. */
   pending?: StoredEvent[];
 }
 
@@ -64,7 +64,10 @@ export interface RecordContext {
   keepsDecision?: boolean;
   /** The service's response, if the caller has fetched it. Default: it is fetched. */
   fetched?: Awaited<ReturnType<FaceService["get"]>>;
-  /** The session's schedule entry stays until the events are in the schedule of deliveries. Default: they are first put there. */
+  /**
+   * The session's schedule entry leads the timer to the new events, so the events need no entry in the schedule of
+   * deliveries before they are stored. Default: false.
+   */
   isScheduled?: boolean;
 }
 
@@ -82,7 +85,7 @@ export async function recordResult(
   const answered = isGone ? undefined : (occasion.fetched ?? (await deps.face.get(record)));
   const state = answered?.value;
   const ended = endedAttempts(state);
-  // Attempts may end in another order than they began, and the service may drop some: the audit trail has all recorded ones.
+  // Attempts may end in another order than they began, and the service may no longer return some; the audit trail has them.
   const isKnown = record.attempts === 0 || ended.length === record.attempts;
   const trail = isKnown ? [] : (await deps.sessions.auditEntries(stored)).map(({ entry }) => entry);
   const attempts = inOrder([...trail, ...ended]);
@@ -95,7 +98,7 @@ export async function recordResult(
   const scheduled = new Map<string, StoredEvent>();
   let isBound = false;
   const written = await updateRecord(deps.sessions, placed, async (current) => {
-    // Another process has named the session's device: the session is moved before anything is written.
+    // Another process has named the session's device: nothing is written before the session is moved.
     events = [];
     isBound = current.deviceCorrelationId !== placed.record.deviceCorrelationId;
     const { place } = placed;
@@ -109,7 +112,7 @@ export async function recordResult(
     const guard = await guardChange(deps, placed, isMoved ? undefined : current.decision, next);
     const announced = announce(current, next, { place, nowMs: seen.nowMs, idOf, lockout: newLockout(guard) });
     ({ events } = announced);
-    // Before the events, so that the timer finds them whenever this process stops.
+    // The entries are written before the events, so that the timer finds the events even if this process stops.
     const added = occasion.isScheduled ? [] : events.filter(({ id }) => !scheduled.has(id));
     if (added.length > 0) await deps.deliverySchedule.put(added.map(firstDelivery));
     for (const event of added) scheduled.set(event.id, event);
@@ -120,8 +123,8 @@ export async function recordResult(
       events,
     });
   });
-  // Another outcome was recorded first, or the session was erased. A record with the event shows that it was stored, although
-  // its response was lost.
+  // The entries of events that were not stored are removed: another outcome was recorded first, or the session was
+  // erased. An event was stored if the record refers to it, even if the response of the write was lost.
   const refs = written?.record.events ?? [];
   const unused = [...scheduled.values()].filter((event) => !refs.some(({ id }) => id === event.id));
   if (unused.length > 0) await deps.deliverySchedule.remove(unused.map(firstDelivery));
@@ -149,7 +152,7 @@ export async function recordResult(
 
 /**
  * Revokes the token once the attempts that the caller allows are used up, if the service would allow more. A session with
- * images of its attempts is not revoked, since the images would be deleted too; its further attempts count for nothing.
+ * images of its attempts is not revoked, because the images would be deleted too; its further attempts do not count.
  */
 async function revokeUsedUp({ face }: RecordResultDeps, record: SessionRecord, state: SessionState): Promise<void> {
   if (!isUsedUp(record) || isCarried("numberOfClientAttemptsAllowed", record.upstreamVersion)) return;
@@ -158,7 +161,7 @@ async function revokeUsedUp({ face }: RecordResultDeps, record: SessionRecord, s
   await ignoreErrors(face.revoke(record));
 }
 
-/** Links images of attempts to the session of a principal, whose access to them is checked by it. Returns the images' ids. */
+/** Links images of attempts to a session with an owner, whose access is checked by the links. Returns the images' ids. */
 async function linkImages(
   sessionImages: SessionImages,
   { owner, sessionId }: SessionRecord,
@@ -169,7 +172,7 @@ async function linkImages(
   return sessionImageIds;
 }
 
-/** The input of a decision at one moment. */
+/** What is known of a session at one time, from the service, the audit trail and the request. */
 export interface Observation extends RecordContext {
   /** Undefined if the service no longer has the session. */
   state: SessionState | undefined;
@@ -179,7 +182,7 @@ export interface Observation extends RecordContext {
   rules: DecisionRules;
 }
 
-/** The record with the observation applied; undefined if that changes nothing. Recorded evidence is never removed. */
+/** The record with the observation applied; undefined if nothing changes. Recorded evidence is never removed. */
 export function settle(record: SessionRecord, seen: Observation): SessionRecord | undefined {
   // A concurrent request recorded more attempts: this observation is outdated.
   if (seen.attempts.length < record.attempts) return undefined;
@@ -211,7 +214,7 @@ export function settle(record: SessionRecord, seen: Observation): SessionRecord 
   const isAlarming = hasIntegrityFailure(verdict.reasons) || verdict.reasons.includes("AbuseDetected");
   const isKept = seen.keepsDecision && hasOwnResult(record) && !isAlarming;
   const status = revokedOn !== undefined ? "Canceled" : statusOf(record, seen, over);
-  // Of an image that the device has submitted.
+  // Faces that the service found in an image submitted by the device.
   const found = state?.verifyReferences?.length ? state.verifyReferences : undefined;
   const verifyReferences = record.verifyReferences ?? found;
   const next: SessionRecord = {
@@ -224,12 +227,12 @@ export function settle(record: SessionRecord, seen: Observation): SessionRecord 
   return verdict.final ? { ...next, settledOn: iso(nowMs) } : next;
 }
 
-/** Whether the session was decided on a result. `Expired` is also recorded if only the service has lost the session. */
+/** Whether the session was decided on a result. `Expired` is no result: the service may only no longer have the session. */
 function hasOwnResult({ final, status, decision }: SessionRecord): boolean {
   return final && status !== "Expired" && decision !== undefined;
 }
 
-/** Whether the digest was recorded before. It then belongs to its own attempt, even if a further attempt has ended since. */
+/** Whether the digest was recorded before, for its own attempt, which a further attempt may have followed since. */
 function isRepeatedDigest({ clientDigest }: SessionRecord, { digest, attempts }: Observation): boolean {
   return digest === clientDigest && attempts.some(({ result }) => sameDigest(result?.digest, digest));
 }
@@ -243,7 +246,7 @@ function sameRecord(one: SessionRecord, other: SessionRecord): boolean {
 /** `Expired`: the token ended before the session had a result. The service has no equivalent status. */
 function statusOf(record: SessionRecord, { state, attempts }: Observation, over: boolean): string {
   const status = state?.status ?? record.status;
-  // `Canceled`: the user gave up. Otherwise the service's status may be that of an attempt which does not count.
+  // Except for `Canceled` (the user gave up), the service's status may be that of a further attempt, which does not count.
   if (status !== "Canceled" && isUsedUp({ ...record, attempts: attempts.length })) {
     const counted = attempts.slice(0, record.attemptsAllowed);
     return counted.some(({ result }) => result !== undefined) ? "Succeeded" : "Failed";

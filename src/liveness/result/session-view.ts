@@ -18,7 +18,7 @@ export function viewSession(
   trail: readonly AuditRecord[],
   nowMs: number,
 ): SessionState {
-  // An attempt that has not ended does not count, whatever its number.
+  // Once the attempts are used up, an attempt that is still running does not count.
   const attempts = isUsedUp(record) ? endedAttempts(state) : state.attempts;
   const receivedOn = new Map(trail.map((entry) => [entry.entryId, entry.receivedOn]));
   return {
@@ -51,7 +51,7 @@ export function viewAttempt(
   const attempt = attemptFor(caller, record, original);
   const { result, audit } = attempt;
   const match = result?.verifyResult;
-  // `isIdentical` must not be true below the session's own threshold.
+  // `isIdentical` is true only if the confidence reaches the session's threshold, which the service may not know.
   const isTooWeak = match?.isIdentical && match.matchConfidence < (record.threshold ?? 0);
   return {
     ...attempt,

@@ -11,7 +11,7 @@ export interface ClientReport {
   clientError?: string;
 }
 
-/** An attempt takes about twelve seconds, in the active mode up to twenty. */
+/** An attempt takes about twelve seconds, and up to twenty in the mode `PassiveActive`. */
 const retryAfterSeconds = 5;
 
 /**
@@ -28,8 +28,8 @@ export async function settleSession(
   report: ClientReport,
 ): Promise<SessionRecord> {
   // The process that created the session often settles it too, and has its record in the cache.
-  const recalled = deps.sessions.recall(sessionId);
-  const stored = recalled && mayUse(caller, recalled.record) ? recalled : await findSession(deps, caller, sessionId);
+  const cached = deps.sessions.cached(sessionId);
+  const stored = cached && mayUse(caller, cached.record) ? cached : await findSession(deps, caller, sessionId);
   const recorded = await recordResult(deps, stored, report);
   if (recorded.isErased) throw sessionNotFound();
   const { record } = recorded.stored;

@@ -16,7 +16,7 @@ export type RecordUpdate =
     }
   | undefined;
 
-/** Concurrent writes of the record or of its device's guard cause retries. Each lost round is another request's success. */
+/** Concurrent writes of the record or of its guard cause retries. In every round, one of the concurrent writes succeeds. */
 const maxRounds = 50;
 
 /**
@@ -33,7 +33,7 @@ export async function updateRecord(
   let current = stored;
   for (let round = 0; round < maxRounds; round += 1) {
     const amendment = await amend(current.record);
-    if (amendment === undefined && !current.recalled) return current;
+    if (amendment === undefined && !current.isCached) return current;
     const { record, entries, guard, events } = amendment ?? {};
     const written = record && (await sessions.update(current, record, entries, guard, events));
     // A write succeeds only on the current version, which confirms a record from the cache.
@@ -45,6 +45,6 @@ export async function updateRecord(
   throw serverBusy(`The record changed ${maxRounds} times while it was being written.`);
 }
 
-function confirmed({ recalled: _, ...stored }: StoredSession): StoredSession {
+function confirmed({ isCached: _, ...stored }: StoredSession): StoredSession {
   return stored;
 }

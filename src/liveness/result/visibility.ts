@@ -35,8 +35,8 @@ export async function listDeviceSessions(
 const maxReads = 16;
 
 /**
- * The same for a user: sessions on all devices. Creations that have no session, or none yet, are left out, so that a page may
- * be shorter than `top`.
+ * A page of the sessions on all devices that name the user and that the caller may see, newest first. Undefined as in
+ * `listDeviceSessions`. Creations without a session are left out, so a page may be shorter than `top`.
  */
 export async function listUserSessions(
   { users, sessions }: Pick<Ports, "users" | "sessions">,
@@ -52,7 +52,7 @@ export async function listUserSessions(
 }
 
 function unlessUnknown<T>({ trusted }: Caller, page: Page<T>, token: string | undefined): Page<T> | undefined {
-  // A page without sessions may link to sessions: those of crashed creations are left out.
+  // An empty page may be followed by sessions, because creations without a session are left out.
   const isEmpty = page.items.length === 0 && page.continuationToken === undefined;
   return trusted || token !== undefined || !isEmpty ? page : undefined;
 }

@@ -10,8 +10,8 @@ const erasures = {
 } as const;
 
 /**
- * Announces an erasure that is complete, also one that found nothing: an earlier call may have been interrupted before it
- * announced what it erased. The event contains only a hash of the id, by which an app that knows the id recognises it.
+ * Announces a complete erasure, even if it found nothing: an earlier call may have been interrupted after it erased
+ * everything. The event contains only a hash of the id. An app that knows the id can compare the hash.
  */
 export async function announceErasure(
   { outbox, publish, now, newId }: AnnounceErasureDeps,

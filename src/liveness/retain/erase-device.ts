@@ -13,20 +13,20 @@ export type EraseDeps = AnnounceErasureDeps &
   PurgeDeps &
   Pick<Ports, "face" | "creations" | "schedule" | "images" | "retention">;
 
-/** Numbers of removed items, of this call. */
+/** Numbers of items that one call has removed. */
 export interface Erased {
   sessions: number;
   referenceImages: number;
 }
 
-/** Rounds in which creations are erased that began after the erasure. */
+/** Most rounds. Each round after the first removes what concurrent creations have written. */
 const maxRounds = 10;
 
 /**
  * Erases everything about a device: sessions at the service, images, records. The target of a reference is removed before
  * the reference, so that a repeat after an interruption finds the rest. Keys are removed first, so that creations in
- * progress fail at their commit. After the last round, sessions that began after the erasure may be left, so that
- * continuous creations cannot prevent it.
+ * progress fail at their commit. Sessions that were created after the start of the erasure may remain, so that continuous
+ * creations cannot keep the erasure from ending.
  *
  * @throws errors of the service and of storage, and `ServerBusy`; a repeat continues where the erasure stopped.
  */
@@ -96,11 +96,14 @@ export async function eraseSession(
   await unschedule(deps, entries);
   await forgetEvents(deps, record);
   const removed = await purgeSession(deps, stored, options);
-  // The timer may have moved entries on concurrently. After the purge it removes what it writes by itself.
+  // The timer may have written later entries concurrently; entries that it writes after the purge, it removes itself.
   await Promise.all([deps.schedule.remove(entries), forgetEvents(deps, removed)]);
 }
 
-/** Removes one creation from the schedule. After failures, or under other settings, its entry is due at another time. */
+/**
+ * Removes a creation from the schedule: the given entries or, if none of them exists, every entry, whatever its due
+ * time.
+ */
 async function unschedule({ schedule }: EraseDeps, entries: readonly EntryKey[]): Promise<void> {
   const gone = await schedule.remove(entries);
   const [first] = entries;

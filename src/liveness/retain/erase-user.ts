@@ -6,14 +6,14 @@ import { findPlaced, type PhaseDeps } from "./phases.ts";
 
 /** Entries that are read at a time. */
 const pageSize = 100;
-/** A session is moved to its device once. */
+/** Most changes of one entry while its session is erased. A session is moved to its device only once. */
 const maxMoves = 10;
 
 /**
  * Erases the user's sessions on all devices, with the images that were uploaded with them, and the live sessions at the
- * service: all whose tokens were delivered before the erasure began. Later ones need not be found, so that creations cannot
- * keep it from its end. The entry of a creation is removed after everything else of it, so that a repeat finds what an
- * interrupted erasure has left.
+ * service: all sessions whose tokens were delivered before the erasure began. Later sessions may remain, so that continuous
+ * creations cannot keep the erasure from ending. A creation's entry in the list of the user is removed last, so that a
+ * repeat finds what an interrupted erasure has left.
  *
  * @throws ApiError `ServerBusy` if an entry changes again and again; errors of the service and of storage: a repeat
  *   continues.
@@ -41,7 +41,7 @@ async function eraseEntry(deps: PhaseDeps, userCorrelationId: string, found: Use
     entry = await deps.users.get(userCorrelationId, entry);
   }
   if (entry === undefined) return sessions;
-  throw serverBusy("A session of this user is being changed at once.");
+  throw serverBusy("A session of this user is being changed continuously.");
 }
 
 /** Erases the session of an entry. False if there is none: the creation is in progress, or has crashed. */
@@ -52,11 +52,11 @@ async function eraseCreation(deps: PhaseDeps, entry: UserEntry): Promise<boolean
     // Without its key, a creation in progress fails at its commit.
     await deps.creations.dropKey(place, creationId);
     await deps.images.delete(`sessions/${creationId}`);
-    // The commit may have come first.
+    // The creation may have committed before its key was removed.
     stored = await findPlaced(deps, entry);
     if (stored === undefined) {
       await deps.removals.dropPointers({ records: [entry] });
-      // When the creation is due depends on its token, which no stored item contains now. The entry in the schedule names the user.
+      // The due time depends on the lifetime of the token, which is not stored any more, so all entries are searched for.
       await deps.schedule.removeAll(creationId);
     }
   }

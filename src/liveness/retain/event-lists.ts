@@ -2,7 +2,7 @@ import { type EventRef, retryOn, type StoredEvent } from "../model/events.ts";
 import type { Ports } from "../model/ports.ts";
 import type { SessionRecord } from "../model/session.ts";
 
-/** The lists across devices. */
+/** The lists of outcomes and events of all devices. */
 export type EventLists = Pick<Ports, "outcomeIndex" | "eventIndex">;
 
 /** Adds events, and the outcomes that they announce, to the lists. */
@@ -24,7 +24,7 @@ export async function removeFromLists(
 
 export type ForgetDeps = EventLists & Pick<Ports, "outbox" | "deliverySchedule">;
 
-/** Removes what leads to a session's events: their entries in the schedule and in the lists, but not the events. */
+/** Removes all entries of a session's events in the schedule of deliveries and in the lists, but not the events. */
 export async function forgetEvents(deps: ForgetDeps, record: SessionRecord): Promise<void> {
   const { outbox, deliverySchedule, outcomeIndex, eventIndex } = deps;
   const { decision, events: refs = [] } = record;
@@ -37,7 +37,7 @@ export async function forgetEvents(deps: ForgetDeps, record: SessionRecord): Pro
   ]);
 }
 
-/** All entries that the schedule of deliveries may have of an event. */
+/** All entries that an event may have in the schedule of deliveries. */
 export function deliveryEntriesOf(ref: EventRef, event: StoredEvent | undefined): { id: string; dueOn: string }[] {
   const { id, occurredOn } = ref;
   const times = [occurredOn, retryOn(ref, 0, Date.parse(occurredOn)), event?.previousDueOn, event?.dueOn];

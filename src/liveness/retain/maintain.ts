@@ -17,7 +17,7 @@ import {
 import { DeadlineReached } from "./rate-limiter.ts";
 
 export interface MaintainDeps extends PhaseDeps, RunLimits {
-  /** What is recorded of sessions, by creation, where their entries do not contain it. Default: nothing. */
+  /** Recorded attempts of sessions by creation id, which replace those in the schedule entries. Default: none. */
   recorded?: ReadonlyMap<string, SettledSession>;
   onFailure(failure: MaintenanceFailure): void;
 }
@@ -43,13 +43,13 @@ export interface MaintenanceSummary {
   /** Creations that were never committed. */
   abandoned: number;
   failed: number;
-  /** Sessions that are still due for want of time, as far as they were counted. */
+  /** Sessions that are still due because the run had no time left, as far as they were counted. */
   left: number;
   /** When the oldest entry was due; absent if none was. */
   oldestDueOn?: string;
 }
 
-/** Entries that are moved with one request, and the longest wait for them to fill a batch. */
+/** Most entries of a batch, and its greatest age before it is committed with fewer entries. */
 const maxBatch = 100;
 const maxBatchMs = 30_000;
 /** Backoff of a session that fails: doubled with each successive failure, up to the longest. */
@@ -58,8 +58,8 @@ const longestDelayMs = hourMs;
 
 /**
  * Visits all due sessions, the oldest first across shards, until the deadline (milliseconds since the epoch). Repeated,
- * concurrent and interrupted runs are harmless: a session's entry moves on after its phase is done, and all phases are
- * idempotent.
+ * concurrent and interrupted runs are harmless: a session's entry is replaced by that of the next phase after its phase is
+ * done, and all phases are idempotent.
  */
 export async function drain(deps: MaintainDeps, deadline: number): Promise<MaintenanceSummary> {
   const run = beginRun(deps, deadline);
@@ -137,9 +137,9 @@ export async function drainShard(
 interface VisitResult extends Pick<PhaseState, "events" | "undelivered"> {
   due: ScheduleEntry;
   did: PhaseOutcome[];
-  /** The entry that follows; absent: none. */
+  /** The next entry of the session; absent: none. */
   next?: ScheduleEntry;
-  /** The entry is unchanged, for want of time or after a failure that affects all sessions. */
+  /** The entry is unchanged, because no time was left or after a failure that affects all sessions. */
   stays?: true;
   failure?: MaintenanceFailure;
 }
@@ -178,8 +178,9 @@ async function runPhases(
 }
 
 /**
- * Schedules a failed session again, after a delay that doubles with each failure, but not later than its image is due for
- * removal, which is tried even if everything else fails. After a failure of the infrastructure the entry is unchanged.
+ * Schedules a failed session again, after a delay that doubles with each failure, but not later than its uploaded image
+ * is due for removal. The removal of a due image is tried after every failure. After a failure of the infrastructure the
+ * entry is unchanged.
  */
 async function fail(
   deps: MaintainDeps,
@@ -199,15 +200,15 @@ async function fail(
 }
 
 /**
- * Replaces the entries that were due by those that follow. If an old entry is already gone, another run has visited the
- * session and leaves the same; but after an erasure, nothing may be left.
+ * Replaces the entries that were due by the next entries. An entry that is already gone was removed by another run, which
+ * writes the same, or by an erasure, after which nothing may remain.
  */
 async function commitBatch(deps: MaintainDeps, visits: VisitResult[]): Promise<VisitResult[]> {
   const moving = visits.filter(({ stays }) => !stays);
   try {
     const abandoned = moving.filter(({ did }) => did.includes("abandoned"));
     if (abandoned.length > 0) await deps.removals.dropPointers({ records: abandoned.map(({ due }) => due) });
-    // A visit after which nothing follows has removed the session with its events.
+    // A visit without a next entry has removed the session with its events.
     const kept = visits.filter(({ next, stays }) => next !== undefined || stays);
     await Promise.all([
       addToLists(

@@ -30,11 +30,11 @@ export interface Run {
   end(): void;
 }
 
-/** Share of the time for the final work: to count the remaining sessions, and to scan images. */
+/** Share of a run's time in which no session begins: it is left for counting the remaining sessions and for the scans. */
 const lastShare = 0.05;
-/** Throttled tries of one call before it is left to the next run. */
+/** Number of throttled tries after which a call is left to the next run. */
 const maxRefusals = 5;
-/** Successive sessions that fail because storage is unavailable before the run ends. */
+/** Number of successive sessions that fail because storage is unavailable, after which the run ends. */
 const maxOutages = 20;
 
 /** @param deadline milliseconds since the epoch. Calls of the service in progress are aborted then. */

@@ -21,23 +21,23 @@ export type PhaseOutcome = "collected" | "pruned" | "purged" | "abandoned";
 /** Result of a phase. */
 export interface Step {
   did?: PhaseOutcome;
-  /** The entry that follows the due one; absent: none. */
+  /** The next entry of the session; absent: none. */
   next?: ScheduleEntry;
 }
 
 /** The entry in progress, with the facts found since it was read. */
 export interface PhaseState {
   entry: ScheduleEntry;
-  /** Events that are to be added to the lists across devices. */
+  /** Events to be added to the lists of all devices. */
   events: StoredEvent[];
-  /** Those of them that are to be delivered. */
+  /** The events among `events` that are to be delivered. */
   undelivered: StoredEvent[];
 }
 
-/** Phases are idempotent and may run concurrently. They throw errors of the service and of storage. */
+/** Phases are idempotent, may run concurrently, and throw errors of the service and of storage. */
 export const phases: Record<Phase, (deps: PhaseDeps, state: PhaseState) => Promise<Step>> = { collect, prune, purge };
 
-/** Records outcome and audit entries like `settleSession`. Nothing is removed before that. */
+/** Records outcome and audit entries, like `settleSession`. The later phases remove data only after this one. */
 async function collect(deps: PhaseDeps, state: PhaseState): Promise<Step> {
   const { entry } = state;
   const { isRecorded, fetched } = await compareRecorded(deps, entry);
@@ -45,7 +45,7 @@ async function collect(deps: PhaseDeps, state: PhaseState): Promise<Step> {
   const stored = await findPlaced(deps, entry);
   if (stored === undefined) return explainAbsence(deps, state);
   state.entry = { ...entry, session: settledSession(stored.record) };
-  // An entry that shows an earlier outcome would not lead to the events of a later one.
+  // After an interruption, an entry with an earlier outcome would not lead the timer to the events of a later outcome.
   const isScheduled = entry.session?.recorded === undefined;
   const recording = compact({ keepsDecision: true, isScheduled, fetched });
   const {
@@ -54,12 +54,12 @@ async function collect(deps: PhaseDeps, state: PhaseState): Promise<Step> {
     ...recorded
   } = isComplete(stored.record) ? { stored } : await recordResult(deps, stored, recording);
   addEvents(state, events, pending);
-  // A process that stopped after it recorded an outcome has left the events to this one.
+  // A process that stopped after it recorded an outcome has not listed and delivered the events.
   const others = (recorded.stored.record.events ?? []).filter((ref) => !events.some(({ id }) => id === ref.id));
   for (const ref of others) {
     const event = await deps.outbox.get(ref);
     if (event === undefined) continue;
-    // An event with an entry is being delivered already.
+    // An event with an entry in the schedule of deliveries is delivered by that entry.
     const isPending = await deps.deliverySchedule.hasAny(deliveryEntriesOf(ref, event));
     addEvents(state, [event], isPending ? [] : [event]);
   }
@@ -81,7 +81,7 @@ function addEvents(state: PhaseState, events: readonly StoredEvent[], undelivere
   state.undelivered.push(...undelivered);
 }
 
-/** Whether the outcome is recorded with all attempts, which is known without reading the record. */
+/** Compares the schedule entry with the service's attempts: if all are recorded, the record need not be read. */
 async function compareRecorded(
   { face, now }: PhaseDeps,
   { createdOn, session }: ScheduleEntry,
@@ -97,7 +97,7 @@ async function compareRecorded(
 async function explainAbsence(deps: PhaseDeps, state: PhaseState): Promise<Step> {
   const { entry } = state;
   const current = await deps.schedule.get(entry);
-  // Another run or an erasure has removed it.
+  // Another run or an erasure has removed the entry.
   if (current === undefined) return {};
   if (current.place !== entry.place) {
     // The session was moved to its device concurrently.
@@ -105,7 +105,7 @@ async function explainAbsence(deps: PhaseDeps, state: PhaseState): Promise<Step>
     return collect(deps, state);
   }
   if ((await find(deps, entry)) !== undefined) throw new Error("The session's outcome could not be recorded.");
-  // The creation stopped before its commit. The caller removes a pointer that it may have left, for a batch at once.
+  // The creation stopped before its commit and may have left a pointer, which `commitBatch` removes for a whole batch.
   await deps.images.delete(`sessions/${entry.creationId}`);
   await deps.creations.dropKey(entry.place, entry.creationId);
   if (entry.userCorrelationId !== undefined) await deps.users.remove(entry.userCorrelationId, entry);
@@ -144,7 +144,7 @@ async function purge(deps: PhaseDeps, { entry }: PhaseState): Promise<Step> {
   if (Date.parse(dueOn) > deps.now()) return { next: follow(entry, "purge", dueOn) };
   const stored = await findPlaced(deps, entry);
   if (stored === undefined) return {};
-  // Lists of days that have ended are removed as a whole.
+  // Entries in the lists need not be removed one by one: the lists of a day are removed as a whole after its retention.
   if (isDecidedLate(stored)) await forgetEvents(deps, stored.record);
   await purgeSession(deps, stored);
   return { did: "purged" };
@@ -156,7 +156,7 @@ function isDecidedLate({ record }: StoredSession): boolean {
   return record.events?.some(({ occurredOn }) => Date.parse(occurredOn) > latestMs) === true;
 }
 
-/** The session of an entry, also if it has been moved since. */
+/** The session of an entry, even if it was moved to its device after the entry was written. */
 export async function find(
   { sessions }: Pick<PhaseDeps, "sessions">,
   entry: Placed & Pick<ScheduleEntry, "session">,
@@ -164,7 +164,7 @@ export async function find(
   return (await sessions.load(entry)) ?? (entry.session && (await sessions.find(entry.session.sessionId)));
 }
 
-/** The same; an interrupted move to its device is finished first. */
+/** Like `find`, but finishes an interrupted move of the session to its device first. */
 export async function findPlaced(
   deps: PhaseDeps,
   entry: Placed & Pick<ScheduleEntry, "session">,
@@ -193,7 +193,7 @@ export async function removeImage(
   if (session?.uploaded !== false) await images.delete(`sessions/${creationId}`);
 }
 
-/** The session's next entry. @param failures successive runs that failed; default: none. */
+/** The session's next entry. @param failures number of successive runs in which the session failed; default: none. */
 export function follow(
   { failures: _, ...entry }: ScheduleEntry,
   phase: Phase,

@@ -12,8 +12,9 @@ export type PurgeDeps = Pick<Ports, "sessions" | "removals" | "sessionImages" | 
 /**
  * Removes a session with all references to it.
  *
+ * @param keepsUserEntry leaves the session's entry in the list of its user, which the erasure of the user removes last.
+ *   Default false.
  * @returns the record as it was removed.
- * @param keepsUserEntry leaves the entry of its user, by which the erasure of the user finds the rest. Default false.
  */
 export async function purgeSession(
   { sessions, removals, sessionImages, devices, users, now }: PurgeDeps,

@@ -8,7 +8,7 @@ export class DeadlineReached extends Error {
   override readonly name = "DeadlineReached";
 
   constructor() {
-    super("There is no time left for this now.");
+    super("The time of this run has ended.");
   }
 }
 
@@ -31,8 +31,8 @@ const longestPauseMs = 60_000;
 
 /**
  * Rate limiter for requests to the Face service. Requests are spaced evenly, without bursts after idle time. If the service
- * throttles a request, all requests pause: for as long as it asks, or else for 2.5 intervals, doubled with each refusal in a
- * row, up to a minute.
+ * throttles a request, all requests pause: for the time that the service requests, or else for 2.5 intervals, doubled with
+ * each refusal in a row, up to a minute.
  */
 export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
   const { callsPerSecond, now, ticks = () => performance.now(), sleep = sleepFor } = options;

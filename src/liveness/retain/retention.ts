@@ -7,10 +7,10 @@ export const sessionLifeMs = 48 * hourMs;
 /** Longest life of a token. */
 export const longestTokenMs = dayMs;
 
-/** An attempt that began just before the token's end may end until then. */
+/** Longest duration of an attempt, which may begin just before the token's end. */
 const lastAttemptMs = 2 * minuteMs;
 
-/** When the timer fetches a session's result. RFC 3339, as all times here. */
+/** When the timer fetches a session's result: two minutes after the token's end. RFC 3339, like all times in this file. */
 export function collectDueOn(tokenExpiresOn: string): string {
   return later(tokenExpiresOn, lastAttemptMs);
 }

@@ -9,7 +9,7 @@ export interface SweepDeps extends BoundImageDeps, Pick<Ports, "bookmarks" | "re
   onFailure(failure: { image?: string; cause: unknown }): void;
 }
 
-/** The timer removes the image of a scheduled session earlier than this. */
+/** Added to the age, because the image of a scheduled session is removed by its schedule entry first. */
 const graceMs = 10 * 60_000;
 
 /**
@@ -24,7 +24,7 @@ export function sweepImages(deps: SweepDeps, deadline: number): Promise<number> 
     deps,
     {
       name: "images",
-      list: (place) => listFrom(deps.images, prefix, place),
+      list: (position) => listFrom(deps.images, prefix, position),
       async visit(images) {
         let removed = 0;
         for (const image of images) if (isOutdated(deps, image) && (await remove(deps, image))) removed += 1;
@@ -36,11 +36,11 @@ export function sweepImages(deps: SweepDeps, deadline: number): Promise<number> 
 }
 
 /** Starts from the beginning if the bookmark is no longer valid. */
-async function listFrom(images: Images, prefix: "sessions/" | "", place: string | undefined) {
+async function listFrom(images: Images, prefix: "sessions/" | "", position: string | undefined) {
   try {
-    return await images.list(prefix, place);
+    return await images.list(prefix, position);
   } catch (error) {
-    if (place === undefined || error instanceof ApiError) throw error;
+    if (position === undefined || error instanceof ApiError) throw error;
     return images.list(prefix);
   }
 }

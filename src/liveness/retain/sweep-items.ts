@@ -18,8 +18,8 @@ const maxImageReads = 8;
 
 /**
  * Finds the remains of interrupted writes and removals: items without a use are removed, and sessions missing from the
- * schedule are scheduled for the next run. Each item is judged alone, by an age at which any other part of the app would have
- * removed it.
+ * schedule are scheduled for the next run. Each item is judged by its age alone: an item of this age should have been
+ * removed by another part of the app.
  *
  * @returns how many items were removed or scheduled, and how many of these were scheduled; they are due at once. Failures
  *   are reported to `onFailure`.
@@ -31,7 +31,7 @@ export async function sweepItems(
   let swept = 0;
   let scheduled = 0;
   for (const collection of collections) {
-    const list = (place: string | undefined) => deps.storedItems.page(collection, place);
+    const list = (position: string | undefined) => deps.storedItems.page(collection, position);
     const visit = async (items: FoundItem[]) => {
       const sessions = items.filter((item) => item.kind === "session");
       const lost = await scheduleLost(deps, sessions);
@@ -63,7 +63,7 @@ function isOutdated({ now, retention }: SweepItemsDeps, item: FoundItem): boolea
   const keptMs = retention.outcomeDays * dayMs;
   switch (item.kind) {
     case "key":
-      // Without a session: any session that was opened has expired, and so has the token of the replaced one.
+      // More than 48 hours after the lease of an uncommitted key, every session that was opened with the key has expired.
       return isOlder(item.leaseUntil, item.isCommitted ? keptMs + dayMs : sessionLifeMs + hourMs, nowMs);
     case "guard": {
       const { recent, rejectionsInARow, lockedUntil, changedOn } = item;
@@ -91,7 +91,7 @@ function isOlder(time: string | undefined, ms: number, nowMs: number): boolean {
   return time === undefined || nowMs - Date.parse(time) > ms;
 }
 
-/** Notes of images that are gone, or bound to another device. A young note precedes its image. */
+/** Notes of images that are gone or bound to another device, except young notes: a note is written before its image. */
 async function withoutImage(
   deps: SweepItemsDeps,
   notes: readonly ItemOf<"imageNote">[],
@@ -126,7 +126,7 @@ async function scheduleLost(deps: SweepItemsDeps, sessions: readonly ItemOf<"ses
       ((!isFinal || isMoving) && isOlder(tokenExpiresOn, hourMs, nowMs)),
   );
   if (late.length === 0) return 0;
-  // A session that fails is due again within the hour, and so is not missing.
+  // A session that fails is due again within an hour, so its entry is found.
   const until = iso(nowMs + 2 * hourMs);
   const creationIds = late.map(({ placed }) => placed.creationId);
   const lost = await deps.schedule.missing(creationIds, until);

@@ -6,7 +6,7 @@ import type { Ports } from "../model/ports.ts";
 export interface Walk<T> {
   /** Names the bookmark. */
   name: WalkName;
-  list(place: string | undefined): Promise<Page<T>>;
+  list(position: string | undefined): Promise<Page<T>>;
   /** Returns the number of items that were changed. */
   visit(items: T[]): Promise<number>;
 }
@@ -28,14 +28,14 @@ export async function walkOn<T>(
   let count = 0;
   try {
     const begin = await deps.bookmarks.read(walk.name);
-    let place = begin;
+    let position = begin;
     for (let page = 1; page <= maxPages && deps.now() < deadline; page += 1) {
-      const { items, continuationToken } = await walk.list(place);
+      const { items, continuationToken } = await walk.list(position);
       count += await walk.visit(items);
-      place = continuationToken;
-      if (place === undefined) break;
+      position = continuationToken;
+      if (position === undefined) break;
     }
-    if (place !== begin) await deps.bookmarks.write(walk.name, place);
+    if (position !== begin) await deps.bookmarks.write(walk.name, position);
   } catch (cause) {
     deps.onFailure({ cause });
   }

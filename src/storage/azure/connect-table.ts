@@ -3,7 +3,7 @@ import { TableClient } from "@azure/data-tables";
 import type { ConnectedTable, StorageOptions } from "./table.ts";
 import { createTableWrites } from "./table-writes.ts";
 
-/** Shared by all tables, so that they share its open connections. */
+/** One HTTP client for all tables, so that they share its open connections. */
 const httpClient = createDefaultHttpClient();
 
 /** A table's client without needless pipeline policies, and the writes on its pipeline. */

@@ -1,6 +1,6 @@
-/** A query of a table. A row that lacks a property meets no condition on it. */
+/** A query of a table. A row without a property meets no condition on that property. */
 export interface Query {
-  /** Every one of these conditions must hold. */
+  /** All of these conditions must hold. */
   where: Conditions;
   /** If given, all conditions of at least one element must hold too. */
   anyOf?: readonly Conditions[];

@@ -4,7 +4,7 @@ import { isTransient, readFailure, storageUnavailable, TransportError } from "./
 
 /** Time limit and retries of a request to storage. */
 export interface StorageRetryPolicy extends Omit<RetryPolicy, "isTransient" | "retryAfterOf"> {
-  /** Limit of one attempt in ms, its response body included. The SDKs have none. */
+  /** Timeout of one attempt in ms, its response body included. The SDKs have no timeout. */
   timeoutMs: number;
   /** Called for each attempt. Default: none. */
   onRequest?: RequestObserver;
@@ -23,10 +23,10 @@ export const defaultRetryPolicy: StorageRetryPolicy = {
  * Sends a request with a time limit and retries. The SDKs' own retries are disabled, since they hide that a request was
  * sent twice.
  *
- * @param operation is passed `repeated`: an earlier attempt was sent and its response was lost, so that a conflict may be
- *   with its own write.
- * @throws ApiError 503 `StorageUnavailable` after the last retry of a transient failure; after a second timeout already,
- *   to limit the total time.
+ * @param operation is passed `repeated`: an earlier attempt was sent and its response was lost, so a conflict may be
+ *   caused by the write of that attempt.
+ * @throws ApiError 503 `StorageUnavailable` after the last retry of a transient failure, or after the second timeout, which
+ *   limits the total time.
  */
 export async function sendRequest<T>(
   policy: StorageRetryPolicy,

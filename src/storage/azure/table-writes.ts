@@ -9,10 +9,10 @@ import { RestError, type TableClient, type TableEntity, type TransactionAction }
 import { TransportError } from "./storage-errors.ts";
 
 /**
- * Writes that are sent on the pipeline of the SDK's client, and so with its credentials and headers, but not by the client.
- * The client builds a new client and pipeline for each transaction, and parses the response by text search, which can
- * mistake a key for a boundary.
- * The format: https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions
+ * Writes that use the pipeline of the SDK's client, with its credentials and headers, but not the client itself: for each
+ * transaction, the client builds a new client and pipeline, and parses the response by a text search that can mistake a key
+ * for a boundary. Format of transactions:
+ * https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions
  */
 export interface TableWrites {
   /** Inserts the row or replaces all of it. Returns the new ETag, `*` if there is none. Throws `RestError`. */
@@ -39,7 +39,7 @@ export function createTableWrites(
   client: TableClient,
   { httpClient, allowInsecureConnection }: { httpClient: HttpClient; allowInsecureConnection: boolean },
 ): TableWrites {
-  // The query of the address is a shared access signature, if the connection string has one.
+  // The query of the client's URL contains the shared access signature, if the connection string has one.
   const { origin, pathname, search } = new URL(client.url);
   const account = `${origin}${pathname.replace(/\/$/, "")}`;
   const table = `${account}/${client.tableName}`;
@@ -63,7 +63,7 @@ export function createTableWrites(
       const refused = responses.find(({ status }) => status >= 300);
       if (refused !== undefined) throw failure(response, refused.status, refused.body);
       // The outcome is unknown; a retry detects it.
-      if (responses.length !== actions.length) throw new TransportError("The answer to a transaction is not whole.");
+      if (responses.length !== actions.length) throw new TransportError("The response to a transaction is incomplete.");
       return responses.map(({ etag }) => etag);
     },
   };
@@ -123,7 +123,7 @@ function writeEntity(entity: TableEntity): string {
 }
 
 /**
- * Line and paragraph separators, controls, spaces other than U+0020, and invisible marks. They are escaped because a parser
+ * Line and paragraph separators, controls, spaces other than U+0020, and invisible marks: escaped, because a parser
  * of a multipart body may end a line at them, as Azurite does at U+2028 and U+2029.
  */
 const separators = /[\u007f-\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]/g;

@@ -19,7 +19,7 @@ export interface Entity {
 /** Why a write was refused. */
 export interface Conflict {
   reason: "exists" | "changed" | "missing";
-  /** The write was sent more than once: an earlier attempt of the same write may be the cause. */
+  /** The write was sent more than once, so an earlier attempt of the same write may be the cause. */
   repeated: boolean;
 }
 
@@ -173,7 +173,7 @@ export interface StorageTables {
 
 /** A container of blobs, created when a request finds it missing. */
 export interface Container {
-  /** Runs one request with a time limit and bounded retries; see `sendRequest`. */
+  /** Runs one request with a timeout and retries; see `sendRequest`. */
   call<T>(operation: (client: ContainerClient, abortSignal: AbortSignal, repeated: boolean) => Promise<T>): Promise<T>;
 }
 

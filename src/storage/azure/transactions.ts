@@ -62,7 +62,7 @@ export async function removeRows(table: Table, partitionKey: string, rowKeys: re
   return gone;
 }
 
-/** Removes rows of any partitions in the same way. Returns the number of rows that existed. */
+/** Removes rows of any partitions, like `removeRows`. Returns the number of rows that existed. */
 export async function removeKeys(table: Table, keys: readonly { partition: string; row: string }[]): Promise<number> {
   let removed = 0;
   for (const [partition, inPartition] of Map.groupBy(keys, (key) => key.partition)) {

@@ -14,7 +14,7 @@ export function isEventRow(rowKey: string): boolean {
   return rowKey.startsWith(eventPrefix);
 }
 
-/** The event of such a row; undefined if the row's key has another form. */
+/** The event in the key of an event's row; undefined for the key of any other row. */
 export function eventOfRow(rowKey: string): { id: string; occurredOn: string } | undefined {
   const [, inverted, id] = /^e_(\d{13})_(.+)$/.exec(rowKey) ?? [];
   return id === undefined ? undefined : { id, occurredOn: new Date(latestTime - Number(inverted)).toISOString() };

@@ -9,7 +9,7 @@ import { json, readRow, wholeNumber, writeRow } from "./row.ts";
 
 /** Rows of the table `outcomes`: the outcomes of all devices and the events, by day (UTC). */
 
-/** The partitions of a day's outcomes: a single one would limit the rate of writes. */
+/** Each day's outcomes have four partitions, because a single partition would limit the rate of writes. */
 export const indexShards = [0, 1, 2, 3] as const;
 
 /** The day of a time: `yyyyMMdd`. */
@@ -42,7 +42,7 @@ export function rowAfterAll(createdOn: string): string {
 
 const text = z.string();
 
-/** Values of an outcome that have one format, here and in the row of its event. */
+/** Fields of an outcome with the same format here and in the row of its event. */
 export const outcomeFields = {
   sessionId: text,
   kind: z.enum(sessionKinds),

@@ -29,7 +29,7 @@ export function devicePartition(deviceCorrelationId: string): string {
   );
 }
 
-/** Partition of a user, encoded as that of a device. */
+/** Partition of an end user, encoded like the partition of a device. */
 export const userPartition = devicePartition;
 
 /** Row of the entry of a creation that named a user, newest first. */
@@ -37,12 +37,12 @@ export function userEntryRow({ createdOn, creationId }: { createdOn: string; cre
   return sessionRow(createdOn, creationId).slice(sessionPrefix.length);
 }
 
-/** The creation in the key of such a row. */
+/** The creation in the key of a user's entry. */
 export function creationOfEntry(row: string): { createdOn: string; creationId: string } {
   return { createdOn: sessionCreatedOn(`${sessionPrefix}${row}`), creationId: row.slice(14) };
 }
 
-/** The device of a partition; undefined for a partition of a creation without a device, or of a principal. */
+/** The device of a partition; undefined for the partition of a creation without a device, of a user or of an event. */
 export function deviceOfPartition(partition: string): string | undefined {
   if (/^!(session|owner|event)_/.test(partition)) return undefined;
   return partition.replace(/(?:![0-9a-f]{2})+/g, (bytes) =>
@@ -59,7 +59,7 @@ export function isSessionPartition(partition: string): boolean {
   return partition.startsWith("!session_");
 }
 
-/** Partition of a principal's own guard. Device partitions cannot begin with this prefix. */
+/** Partition of the guard of a user's sessions on all devices. Device partitions cannot begin with this prefix. */
 export function ownerPartition(owner: string): string {
   return `!owner_${owner}`;
 }
@@ -76,11 +76,11 @@ export function isImageLinkKey(key: string): boolean {
   return key.startsWith("!image_");
 }
 
-/** Row of the guard that counts for the trusted services, and of a principal's own guard. */
+/** Row of the guard for the services' sessions on a device, and for a signed-in user's sessions on all devices. */
 export const guardRow = "g";
 const guardPrefix = "g_";
 
-/** Row, in a device's partition, of the guard that counts for the services or for one user. */
+/** Row, in a device's partition, of the guard for the services' sessions or for those of one user. */
 export function guardRowOf(countedFor: CountedFor): string {
   return countedFor === services ? guardRow : `${guardPrefix}${countedFor}`;
 }
@@ -215,19 +215,22 @@ function auditPrefix(row: string): string {
   return `a_${row.slice(sessionPrefix.length)}_`;
 }
 
-/** The time as 13 digits that descend as it grows. */
+/** 13 digits that are smaller for a later time. */
 export function invertedTime(time: string): string {
   return String(latestTime - milliseconds(time)).padStart(13, "0");
 }
 
 function milliseconds(time: string): number {
   const value = Date.parse(time);
-  // Keys of times beyond these bounds would not sort by time.
+  // Times beyond these bounds would not have 13 digits, and keys would not sort by time.
   if (!(value >= 0 && value <= latestTime)) throw new RangeError(`Not a usable time: ${time}`);
   return value;
 }
 
-/** Contents of the opaque references in `src/liveness`. Keys contain no slash, so a slash separates them in a place. */
+/**
+ * Contents of the references that are opaque in `src/liveness`. Keys contain no slash, so a slash separates the keys
+ * in a place.
+ */
 
 export interface KeyLocation {
   partition: string;
@@ -258,9 +261,9 @@ export interface RecordLocation extends KeyLocation, RowKeys {
   etag: string;
   /** Partition of the first row in `expiry` that points to the record. Later rows are in the partitions of their times. */
   expiryPartition: string;
-  /** Partition of the key row if it is not the session's: the session was bound to its device later. */
+  /** Partition of the key row, if the session was moved to another partition. */
   keyPartition?: string | undefined;
-  /** Partition from which the session is being moved to its device's: some of its rows may still be there. */
+  /** Partition from which the session is being moved to that of its device; some of its rows may still be there. */
   movedFrom?: string | undefined;
 }
 

@@ -33,14 +33,17 @@ export function createBinding(connection: StorageTables): Devices["bindSession"]
     const { partition, movedFrom } = locationOf(stored);
     const moved = movedFrom === undefined ? await copy(stored, count, refund) : stored;
     if (moved === undefined) return undefined;
-    // An interrupted move may have changed only some of the pointers, and the old rows are where the others lead.
+    // An interrupted move may have changed only some of the pointers; the others still lead to the old rows.
     if (movedFrom !== undefined) await repoint(moved);
     await removeMovedRows(sessions, moved, movedFrom ?? partition);
     const { isMoving: _, ...rest } = moved;
     return { ...rest, ...located({ ...locationOf(moved), movedFrom: undefined }) };
   };
 
-  /** Keeps a record that an earlier move has written, as it is newer. Undefined if the session was erased concurrently. */
+  /**
+   * Writes the new rows. A record that an earlier move has written stays, because it is newer. Undefined if the
+   * session was erased.
+   */
   async function copy(stored: StoredSession, count: Admit, refund: GuardEdit): Promise<StoredSession | undefined> {
     const { record, prunedOn } = stored;
     const { sessionId, deviceCorrelationId = "", countedFor } = record;
@@ -79,7 +82,7 @@ export function createBinding(connection: StorageTables): Devices["bindSession"]
     return compact({ ...moved, prunedOn });
   }
 
-  /** Changes the rows that lead to the session. False where the pointer of its id is missing. */
+  /** Changes the rows that lead to the session. False if the pointer of the session's id is missing. */
   async function repoint({ record, ref }: StoredSession): Promise<boolean> {
     const { creationId, sessionId, deviceCorrelationId, userCorrelationId } = record;
     const { partition, expiryPartition } = locationOf({ ref });
@@ -107,7 +110,7 @@ export async function removeMovedRows(sessions: Table, stored: StoredSession, mo
   await removeRows(sessions, movedFrom, rowKeys);
 }
 
-/** Whether the caller sent an idempotency key. A move leaves its row in place, where repeats of the request read it. */
+/** Whether the caller sent an idempotency key. Its row is not moved, because repeats of the request read the row there. */
 function isKeyed(stored: StoredSession): boolean {
   return locationOf(stored).idempotencyRowKey !== creationKeyRow(stored.record.creationId);
 }

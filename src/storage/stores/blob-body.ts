@@ -6,7 +6,7 @@ export async function readBody(body: NodeJS.ReadableStream | undefined): Promise
   try {
     for await (const chunk of body ?? []) chunks.push(Buffer.from(chunk));
   } catch (cause) {
-    throw new TransportError("The blob broke off while it was read", { cause });
+    throw new TransportError("The connection broke off while the blob was read", { cause });
   }
   return Buffer.concat(chunks);
 }

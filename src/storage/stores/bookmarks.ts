@@ -3,7 +3,7 @@ import { readFailure } from "../azure/storage-errors.ts";
 import type { StorageConnection } from "../azure/table.ts";
 import { readBody } from "./blob-body.ts";
 
-/** A folder of its own, so that no bookmark has the name of an image. */
+/** Bookmarks have a folder of their own, so that no bookmark has the name of an image. */
 const nameOf = (walk: WalkName) => `bookmarks/${walk}`;
 
 /** Bookmarks as blobs beside the images. */

@@ -88,12 +88,12 @@ export function createCreations(connection: StorageTables, cache: WriteCache<Sto
     const { partition, idempotencyRowKey, key, replacedEtag, isUnshared = false } = claim;
     const guardRow = guardRowOf(key.countedFor);
     const keyEntity = writeKey(partition, idempotencyRowKey, key);
-    // Unambiguous, as partition keys contain no slash.
+    // The name is unambiguous, because partition keys contain no slash.
     const guardName = `${partition}/${guardRow}`;
     const outcome = await guards.writeCounted<{ reserved: Reserved } | T>({
       partition,
       guardRow,
-      known: rememberedGuard(guardName, admit),
+      known: cachedGuard(guardName, admit),
       count: admit,
       action:
         replacedEtag === undefined ? ["create", keyEntity] : ["update", keyEntity, "Replace", { etag: replacedEtag }],
@@ -105,20 +105,20 @@ export function createCreations(connection: StorageTables, cache: WriteCache<Sto
       },
     });
     if (!("written" in outcome)) return outcome;
-    // A guard without an ETag cannot be replaced conditionally. A guard without a device is not used by later creations.
+    // Not cached: a guard without an ETag, which cannot be replaced conditionally, and one that no later creation reads.
     if (outcome.written.etag !== "*" && deviceOfPartition(partition) !== undefined) {
-      guardCache.remember(guardName, outcome.written);
+      guardCache.set(guardName, outcome.written);
     }
     return { reserved: placeOf(claim, outcome.etag, key) };
   }
 
   /**
-   * The guard that the first attempt replaces. A cached guard may admit, because the write is conditional, but must not
-   * refuse, because it may be outdated. Without one, the first attempt creates the guard, as for a new device; for any
-   * other device that attempt fails, and the guard is then read.
+   * The guard that the first attempt replaces. A cached guard may be outdated: it may admit, because the write is
+   * conditional, but must not refuse. Without a cached guard, the first attempt creates the guard, as for a new device;
+   * if the device has a guard, this attempt fails, and the guard is then read.
    */
-  function rememberedGuard(guardName: string, admit: Admit): KnownGuard | undefined {
-    const known = guardCache.recall(guardName);
+  function cachedGuard(guardName: string, admit: Admit): KnownGuard | undefined {
+    const known = guardCache.get(guardName);
     try {
       if (known !== undefined) admit(known.guard);
       return known;
@@ -138,9 +138,9 @@ export function createCreations(connection: StorageTables, cache: WriteCache<Sto
   }
 
   /** Caches a session, unless it has no ETag or is still to be moved to its device. */
-  function remember(stored: StoredSession): void {
+  function cacheSession(stored: StoredSession): void {
     if (locationOf(stored).etag === "*" || stored.record.deviceCorrelationId === undefined) return;
-    cache.remember(stored.record.sessionId, { ...stored, recalled: true });
+    cache.set(stored.record.sessionId, { ...stored, isCached: true });
   }
 
   async function commit(reserved: Reserved, record: SessionRecord): Promise<boolean> {
@@ -172,7 +172,7 @@ export function createCreations(connection: StorageTables, cache: WriteCache<Sto
     }
     if (pointed.status === "rejected") throw pointed.reason;
     if (written.status === "fulfilled" && written.value.conflict === undefined) {
-      remember({ record, ...located({ ...location, etag: written.value.etags[0] ?? "*" }) });
+      cacheSession({ record, ...located({ ...location, etag: written.value.etags[0] ?? "*" }) });
     }
     return true;
   }
@@ -218,26 +218,26 @@ function isSameReservation(held: CreationKey, { creationId, leaseUntil }: Creati
  * only for conditional writes, or read the row before they rely on it.
  */
 export interface WriteCache<T> {
-  remember(key: string, value: T): void;
-  recall(key: string): T | undefined;
-  forget(key: string): void;
+  set(key: string, value: T): void;
+  get(key: string): T | undefined;
+  delete(key: string): void;
 }
 
-/** Enough for a minute or two, within which most sessions are settled or tried again. */
+/** Enough for the creations of a minute or two, within which most sessions are settled. */
 const maxValues = 1000;
 
 export function createWriteCache<T>(): WriteCache<T> {
   const cache = new Map<string, T>();
   return {
-    remember(key, value) {
+    set(key, value) {
       // Deleted first, so that the key becomes the newest one.
       cache.delete(key);
       cache.set(key, value);
       const [oldest] = cache.keys();
       if (cache.size > maxValues && oldest !== undefined) cache.delete(oldest);
     },
-    recall: (key) => cache.get(key),
-    forget(key) {
+    get: (key) => cache.get(key),
+    delete(key) {
       cache.delete(key);
     },
   };

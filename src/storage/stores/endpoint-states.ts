@@ -4,7 +4,7 @@ import { readAll } from "../azure/query.ts";
 import type { StorageTables } from "../azure/table.ts";
 import { readRow, writeRow } from "../rows/row.ts";
 
-/** Partition in the table `outcomes`, beside those of the days; one row for each name. */
+/** Partition in the table `outcomes`, beside the partitions of the days. Each endpoint has one row. */
 const partition = "endpoints";
 
 const schema = z.object({ fingerprint: z.string(), disabledOn: z.string() });

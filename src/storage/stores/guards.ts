@@ -9,7 +9,7 @@ import type { Entity, StorageTables, Table } from "../azure/table.ts";
 import { guardRowOf, keyAndSessionRows } from "../rows/keys.ts";
 import { readGuard, readKey, writeGuard } from "../rows/rows.ts";
 
-/** Attempts to write a guard that others write concurrently. Whenever an attempt fails, another writer's has succeeded. */
+/** Most attempts to write a guard. Whenever one fails, the attempt of a concurrent writer has succeeded. */
 const maxAttempts = 50;
 /** Bounds of the pause between two attempts. */
 const firstPauseMs = 5;
@@ -72,7 +72,7 @@ export function createGuards({ sessions, retryPolicy }: StorageTables): Guards {
       if (changed === undefined || (await write(partition, row, changed, known?.etag))) return;
       await pause(attempt);
     }
-    throw serverBusy("Too much is being done for this caller at once.");
+    throw serverBusy("Too many requests of this caller are in progress.");
   }
 
   async function writeCounted<T extends object>({
@@ -103,7 +103,7 @@ export function createGuards({ sessions, retryPolicy }: StorageTables): Guards {
       if (resolved !== undefined) return resolved;
       known = current;
     }
-    throw serverBusy("Too many sessions are being created for this device at once.");
+    throw serverBusy("Too many sessions of this device are being created concurrently.");
   }
 
   /** False after a concurrent write. */
@@ -134,15 +134,15 @@ export async function ownKey(
   return key !== undefined && readKey(key).creationId === creationId ? key : undefined;
 }
 
-/** Removes the guard if no key or session is left that it counts. */
+/** Removes the guard if no key and no session is left that the guard counts. */
 export async function removeIdleGuard(sessions: Table, partition: string, countedFor: CountedFor): Promise<void> {
   const guard = await readIdleGuard(sessions, partition, countedFor, []);
   if (guard !== undefined) await sessions.remove(partition, guard.rowKey, guard.etag);
 }
 
 /**
- * The guard, if no key or session is left that it counts, apart from the rows in `removing`. The guard is read before
- * those, so that a concurrent creation changes its ETag and prevents its removal.
+ * The guard, if no key and no session is left that the guard counts, apart from the rows in `removing`. The guard is read
+ * before the keys and sessions: a concurrent creation then changes the ETag of the guard and so prevents its removal.
  */
 export async function readIdleGuard(
   sessions: Table,

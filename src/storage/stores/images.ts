@@ -85,7 +85,7 @@ export function createImages({ referenceImages }: StorageConnection, { now = Dat
   function count(folder: string, upTo: number): Promise<number> {
     return referenceImages.call(async (container, abortSignal) => {
       let found = 0;
-      // A page may have fewer images than it could, with others after it.
+      // A page may have fewer images than requested, although more pages follow.
       for await (const { segment } of container
         .listBlobsFlat({ prefix: folder, abortSignal })
         .byPage({ maxPageSize: upTo })) {
@@ -111,7 +111,7 @@ interface Blob {
   metadata?: Record<string, string>;
 }
 
-/** Empty for other blobs. An image that was not stored by this app has only the times of the storage service. */
+/** Empty for a blob that is no image. An image that another program stored has only the times of the storage service. */
 function readListed({ name, properties, metadata }: Blob): ListedImage[] {
   if (!isImageName(name)) return [];
   const { createdon, device } = metadataSchema.partial().safeParse(metadata ?? {}).data ?? {};
@@ -142,7 +142,7 @@ const metadataSchema = z.object({
   owner: z.string().optional(),
 });
 
-/** Metadata travels in headers, so whatever an app may have chosen is percent-encoded. */
+/** Metadata is sent in headers, so values that a caller chooses are percent-encoded. */
 function writeMetadata({ facts, deviceCorrelationId, owner }: NewImage, createdOn: string): Record<string, string> {
   return compact({
     sha256: facts.sha256,
@@ -164,7 +164,7 @@ interface BlobProperties {
 function readFacts(name: ImageName, { metadata, etag, contentLength }: BlobProperties): StoredImageFacts {
   const parsed = metadataSchema.safeParse(metadata);
   if (!parsed.success || etag === undefined || contentLength === undefined) {
-    throw new Error(`The blob ${name} has not the metadata of a reference image`, { cause: parsed.error });
+    throw new Error(`The blob ${name} does not have the metadata of a reference image`, { cause: parsed.error });
   }
   const { device, owner, type, createdon, ...facts } = parsed.data;
   return compact({

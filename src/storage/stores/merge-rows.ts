@@ -1,6 +1,6 @@
 import type { Entity } from "../azure/table.ts";
 
-/** Rows of one partition, ascending by row key, in lists that are not empty. */
+/** Source of the rows of one partition, ascending by row key, in lists that are not empty. */
 export interface RowSource {
   chunks: AsyncGenerator<Entity[]>;
   /** Set when the source ends before all of its rows are read. */
@@ -15,8 +15,8 @@ interface Lane {
 }
 
 /**
- * Merges the rows of several partitions, ascending by row key. Ends early when a source is cut: no row is left out between
- * the merged ones. The sources are closed at the end, also if the iteration is given up.
+ * Merges the rows of several partitions, ascending by row key. Ends when a source is cut, because its missing rows may
+ * precede the next rows of the others. Closes the sources at the end, even if the caller stops iterating.
  *
  * @param readsAhead each source reads its next list while the current one is merged.
  */
@@ -46,11 +46,11 @@ async function load(lane: Lane, readsAhead: boolean): Promise<void> {
   lane.index = 0;
   if (!readsAhead || done) return;
   lane.pending = chunks.next();
-  // A failure is reported when the list is needed, which it may never be.
+  // A failure is reported when the list is needed, and ignored if it is never needed.
   lane.pending.catch(() => undefined);
 }
 
-/** Moves rows from the lanes to the result, in order, until one has none left. Returns that one. */
+/** Moves rows from the lanes to the result, in order, until a lane has no rows left. Returns that lane. */
 function takeUntilOneEnds(lanes: readonly Lane[], result: Entity[]): Lane {
   for (;;) {
     let first: Lane | undefined;

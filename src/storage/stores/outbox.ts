@@ -22,7 +22,7 @@ import {
 } from "../rows/event-rows.ts";
 import { createDueRows, dueAt } from "./due-rows.ts";
 
-/** Events in the table `sessions`. `Sessions.update` stores those of outcomes. */
+/** Events in the table `sessions`. The events of outcomes are stored by `Sessions.update`. */
 export function createOutbox({ sessions }: StorageTables, schedule: Pick<DeliverySchedule, "put">): Outbox {
   return {
     async get(ref): Promise<StoredEvent | undefined> {

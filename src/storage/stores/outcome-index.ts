@@ -16,7 +16,7 @@ const maxConcurrent = 8;
 /** A failed attempt means that another process has written one of the rows, which happens a few times at most. */
 const maxAttempts = 20;
 
-/** Partition and row of the time to which the index is complete. No partition of a day begins with a letter. */
+/** Partition and row of the time up to which the index is complete. */
 const completeKey = "complete";
 const completeSchema = z.object({ completeTo: z.string() });
 const revisionSchema = z.object({ revision: wholeNumber });

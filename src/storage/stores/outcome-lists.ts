@@ -12,9 +12,9 @@ import { mergeRows, type RowSource } from "./merge-rows.ts";
 
 type Reader = Pick<Table, "query">;
 
-/** Requests of one page: enough to find that all days of a window of 31 days are empty. */
+/** Most requests for one page: enough for a window of 31 days without outcomes, which have four partitions each. */
 const maxRequests = 128;
-/** Storage may end a page before it has found a row. Only such pages of a shard are read beyond the limit. */
+/** Most pages without rows, which storage may return, that are read of a shard even beyond the limit of requests. */
 const maxEmptyPages = 10;
 
 /**
@@ -59,7 +59,10 @@ export async function readPage(
   return { items };
 }
 
-/** All outcomes of a window, newest first, in lists. While a day is read, the first rows of the day before are requested. */
+/**
+ * All outcomes of a window, newest first, in lists. While a day is read, the first rows of the next older day are
+ * requested.
+ */
 export async function* scanAll(table: Reader, query: OutcomeQuery): AsyncGenerator<OutcomeEntry[]> {
   const days = daysOf(query).values();
   let current = beginDay(table, query, days.next().value);
@@ -106,7 +109,7 @@ interface Opening {
   budget: { left: number };
 }
 
-/** The rows of a shard as long as the budget lasts. */
+/** The rows of a shard, until the budget of requests is used up. */
 function openSource(table: Reader, query: OutcomeQuery, { day, shard, position, top, budget }: Opening): RowSource {
   let rows = 0;
   const source: RowSource = { chunks: read() };
@@ -116,7 +119,7 @@ function openSource(table: Reader, query: OutcomeQuery, { day, shard, position, 
     budget.left -= 1;
     const options: Query = {
       where: conditionsOf(query, day, shard, position),
-      // Reasons are not checked by storage.
+      // Storage cannot filter by reason, so more rows are needed.
       pageSize: query.reason === undefined ? top + 1 : maxPageSize,
       mayContinue(pages) {
         source.isCut = rows === 0 ? pages >= maxEmptyPages : budget.left <= 0;
@@ -131,7 +134,7 @@ function openSource(table: Reader, query: OutcomeQuery, { day, shard, position, 
   }
 }
 
-/** Pages of rows. Two of each shard are in memory at a time. */
+/** Groups rows into lists of a page each. Two lists of each shard are in memory at a time. */
 async function* inChunks(rows: AsyncIterable<Entity>): AsyncGenerator<Entity[]> {
   let chunk: Entity[] = [];
   for await (const row of rows) {

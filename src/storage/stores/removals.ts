@@ -30,7 +30,7 @@ export function createRemovals({ sessions, sessionIds }: StorageTables, cache: W
   async function purge(stored: StoredSession): Promise<SessionRecord> {
     const { creationId, sessionId, countedFor } = stored.record;
     const { partition, row, idempotencyRowKey, keyPartition = partition, movedFrom } = locationOf(stored);
-    cache.forget(sessionId);
+    cache.delete(sessionId);
     const removing = [row, ...(keyPartition === partition ? [idempotencyRowKey] : [])];
     const [idle, key] = await Promise.all([
       readIdleGuard(sessions, partition, countedFor, removing),
@@ -38,8 +38,8 @@ export function createRemovals({ sessions, sessionIds }: StorageTables, cache: W
     ]);
     // A key that a later creation has taken over stays, and with it the guard.
     const guard = key === undefined && keyPartition === partition ? undefined : idle;
-    // Conditional deletes are sent one by one, as a transaction cannot hold them. After an ETag conflict, the rows of the
-    // concurrent creation stay.
+    // Conditional deletes are sent one by one, because a transaction of `Table` deletes unconditionally. After an ETag
+    // conflict, the rows of the concurrent creation stay.
     await Promise.all([
       key && sessions.remove(keyPartition, key.rowKey, key.etag),
       guard && sessions.remove(partition, guard.rowKey, guard.etag),
@@ -47,7 +47,7 @@ export function createRemovals({ sessions, sessionIds }: StorageTables, cache: W
     ]);
     if (movedFrom !== undefined) await removeMovedRows(sessions, stored, movedFrom);
     const record = await removeRecord(stored);
-    // The sessions that kept the guard may have been purged at the same time.
+    // The sessions for which the guard was kept may have been purged concurrently.
     if (guard === undefined) await removeIdleGuard(sessions, partition, countedFor);
     if (keyPartition !== partition) await removeIdleGuard(sessions, keyPartition, countedFor);
     return record;

@@ -30,7 +30,7 @@ import {
 import type { WriteCache } from "./creations.ts";
 import { afterRow, rowToken } from "./stored-items.ts";
 
-/** Minimum page size of a list: pointers that an older version of the app has pruned are dropped only after they are read. */
+/** Minimum page size of a list. Pointers of sessions that an older version of the app pruned are read and left out. */
 const minListPageSize = 100;
 
 /**
@@ -40,7 +40,7 @@ const minListPageSize = 100;
  */
 export function createSessions(connection: StorageTables, cache: WriteCache<StoredSession>): Sessions {
   const { sessions, sessionIds } = connection;
-  return { find, recall: cache.recall, load, update, ofDevice, all, list, auditEntries, probe };
+  return { find, cached: cache.get, load, update, ofDevice, all, list, auditEntries, probe };
 
   async function find(sessionId: string): Promise<StoredSession | undefined> {
     return (await followPointer(connection, sessionId)).stored;
@@ -61,7 +61,7 @@ export function createSessions(connection: StorageTables, cache: WriteCache<Stor
   ): Promise<StoredSession | undefined> {
     const location = locationOf(stored);
     const { partition, row, etag } = location;
-    cache.forget(record.sessionId);
+    cache.delete(record.sessionId);
     const session = writeSession(record, location);
     const actions: TransactionAction[] = [["update", session, "Replace", { etag }]];
     for (const event of events) actions.push(["upsert", writeEvent(event), "Replace"]);
@@ -81,7 +81,7 @@ export function createSessions(connection: StorageTables, cache: WriteCache<Stor
     // last ones.
     const last = chunks.pop() ?? [];
     for (const chunk of chunks) await sessions.transact(chunk);
-    // Only lists read it from the pointer: for sessions of other versions, this saves a request.
+    // Only the previews' lists read `startedOn` from the pointer, so sessions of other versions need not write it there.
     const isListed = hasLists(record.apiVersion);
     const starts = isListed && record.startedOn !== undefined && stored.record.startedOn === undefined;
     const [written] = await Promise.all([
@@ -142,14 +142,16 @@ export function createSessions(connection: StorageTables, cache: WriteCache<Stor
   }
 
   async function probe(): Promise<void> {
-    // No row: a device's partition has its `!` encoded.
+    // This row never exists: in the partition of a device, `!` is encoded.
     await sessions.get("!probe", "probe");
   }
 }
 
 /**
- * Finds a session by the pointer of its id. Follows the pointer again if it leads to a missing row and has changed: the
- * session has been moved concurrently.
+ * Finds a session by the pointer of its id. If the pointer leads to a missing row, it is read again: a concurrent move
+ * may have changed it.
+ *
+ * @returns `isPointed` false without a pointer; `stored` undefined without a record.
  */
 export async function followPointer(
   { sessions, sessionIds }: Pick<StorageTables, "sessions" | "sessionIds">,

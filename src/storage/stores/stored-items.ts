@@ -46,7 +46,7 @@ export function createStoredItems({ sessions, sessionIds, users }: StorageTables
     const semaphore = createSemaphore(maxRequests);
     const attempt = async (concerned: readonly FoundItem[], work: () => Promise<number>) => {
       try {
-        // Not `+= await`, which would lose the additions of concurrent requests.
+        // `result.removed += await …` would lose the additions of concurrent requests.
         const removed = await semaphore.run(work);
         result.removed += removed;
       } catch (cause) {
@@ -78,7 +78,7 @@ export function createStoredItems({ sessions, sessionIds, users }: StorageTables
   }
 }
 
-/** Continuation token of a scan of a whole table, after a page of rows; undefined after the last page. For the app itself only. */
+/** Continuation token of a scan of a whole table, after a page of rows; undefined after the last page. Not for callers. */
 export function rowToken(page: readonly Entity[]): string | undefined {
   const last = page.length === maxPageSize ? page.at(-1) : undefined;
   return last && JSON.stringify([last.partitionKey, last.rowKey]);
@@ -108,7 +108,7 @@ const sessionFacts = z.object({
 const noteFacts = z.object({ boundOn: text.exactOptional() });
 const pointerFacts = z.object({ createdOn: text.exactOptional() });
 
-/** Properties of all kinds of rows that the maintenance walk reads. */
+/** Properties that the scan reads, of all kinds of rows. */
 const select = [
   ...keysOnly,
   ...["recent", "rejectionsInARow", "lockedUntil", "changedOn"],

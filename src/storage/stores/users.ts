@@ -13,7 +13,7 @@ import {
 import { readListPage } from "../rows/page-token.ts";
 import { readRow, writeRow } from "../rows/row.ts";
 
-/** `partition` and `row` are where the session's record is; it may not exist yet. */
+/** `partition` and `row` are the keys of the session's record, which may not exist yet. */
 const entrySchema = z.object({ partition: z.string(), row: z.string(), idempotencyRowKey: z.string() });
 
 /** The table `users`: one row for each creation that named a user. */

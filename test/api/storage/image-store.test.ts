@@ -164,8 +164,8 @@ describe("put and get", () => {
     const { images } = await openRig(t);
     const name = someName();
     await (await rawContainer()).getBlockBlobClient(name).upload("x", 1);
-    await assert.rejects(images.get(name), /has not the metadata of a reference image/);
-    await assert.rejects(images.facts(name), /has not the metadata of a reference image/);
+    await assert.rejects(images.get(name), /does not have the metadata of a reference image/);
+    await assert.rejects(images.facts(name), /does not have the metadata of a reference image/);
   });
 });
 

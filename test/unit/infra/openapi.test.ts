@@ -57,7 +57,13 @@ describe("the OpenAPI document", () => {
     const listed = document.paths["/api/devices/{deviceCorrelationId}/outcomes"]?.get?.parameters;
     const top = listed?.find(({ name }) => name === "top");
     const schema = { type: "integer", minimum: 1, maximum: 100, default: 50 };
-    assert.deepEqual(top, { name: "top", required: false, in: "query", schema });
+    assert.deepEqual(top, {
+      name: "top",
+      required: false,
+      in: "query",
+      schema,
+      description: "Most items of the page.",
+    });
   });
 
   test("requires authentication exactly as the app does", () => {

@@ -44,7 +44,7 @@ describe("two processes that bind a session to different devices", async () => {
   await testInterleavings(title, unbound, settleAs("mine"), bindOther, async (world, mine, yours) => {
     const [refused, device] = "value" in mine ? [yours, "mine"] : [mine, "yours"];
     assert.ok("value" in mine || "value" in yours);
-    assert.throws(() => resultOf(refused), /another device's/);
+    assert.throws(() => resultOf(refused), /belongs to another device/);
     await assertWhole(world, device);
   });
 });

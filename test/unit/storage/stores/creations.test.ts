@@ -57,18 +57,18 @@ describe("reserve", () => {
 describe("createWriteCache", () => {
   test("more than 1,000 values -> the oldest are evicted", () => {
     const cache = createWriteCache<number>();
-    for (let number = 0; number < 1002; number += 1) cache.remember(`key-${number}`, number);
-    assert.deepEqual([cache.recall("key-0"), cache.recall("key-1")], [undefined, undefined]);
-    assert.equal(cache.recall("key-2"), 2);
-    cache.forget("key-2");
-    assert.equal(cache.recall("key-2"), undefined);
+    for (let number = 0; number < 1002; number += 1) cache.set(`key-${number}`, number);
+    assert.deepEqual([cache.get("key-0"), cache.get("key-1")], [undefined, undefined]);
+    assert.equal(cache.get("key-2"), 2);
+    cache.delete("key-2");
+    assert.equal(cache.get("key-2"), undefined);
   });
 
   test("value written again -> evicted last", () => {
     const cache = createWriteCache<number>();
-    for (let number = 0; number < 1000; number += 1) cache.remember(`key-${number}`, number);
-    cache.remember("key-0", -1);
-    cache.remember("one more", 1);
-    assert.deepEqual([cache.recall("key-0"), cache.recall("key-1")], [-1, undefined]);
+    for (let number = 0; number < 1000; number += 1) cache.set(`key-${number}`, number);
+    cache.set("key-0", -1);
+    cache.set("one more", 1);
+    assert.deepEqual([cache.get("key-0"), cache.get("key-1")], [-1, undefined]);
   });
 });
