@@ -1,4 +1,4 @@
-import type { OutcomeEntry } from "../liveness/model/events.ts";
+import type { DeliveryEntry, OutcomeEntry } from "../liveness/model/events.ts";
 import type { Ports } from "../liveness/model/ports.ts";
 import { outcomeEntry } from "../liveness/result/announce.ts";
 import { walkOn } from "../liveness/retain/walk.ts";
@@ -17,8 +17,14 @@ const storingMs = 60_000;
  *
  * @param startedOn when the run began, RFC 3339. Schedule entries that were due then have been visited, or still exist.
  * @param deadline milliseconds since the epoch.
+ * @param listed events that are in the lists, whether or not a receiver still waits for them.
  */
-export async function keepIndex(deps: KeepIndexDeps, startedOn: string, deadline: number): Promise<void> {
+export async function keepIndex(
+  deps: KeepIndexDeps,
+  startedOn: string,
+  deadline: number,
+  listed: readonly Pick<DeliveryEntry, "id">[],
+): Promise<void> {
   const { outcomeIndex, schedule, retention } = deps;
   try {
     const keptSince = later(startedOn, -retention.outcomeDays * dayMs);
@@ -26,7 +32,7 @@ export async function keepIndex(deps: KeepIndexDeps, startedOn: string, deadline
     const isBuilt = (await outcomeIndex.completeTo()) !== undefined || (await build(deps, deadline));
     if (!isBuilt) return;
     // An entry that is still due may belong to an outcome that a process recorded before it stopped, but did not list.
-    const oldest = await schedule.oldestDue(startedOn);
+    const oldest = await schedule.oldestDue(startedOn, new Set(listed.map(({ id }) => id)));
     const stored = later(startedOn, -storingMs);
     await outcomeIndex.setCompleteTo(oldest !== undefined && oldest < stored ? oldest : stored);
   } catch (cause) {

@@ -69,7 +69,7 @@ async function maintain(tools: Tools, log: Log): Promise<void> {
   // After the due sessions, so that a late session is not treated as lost.
   const { swept: rowsSwept, scheduled } = await sweepItems({ ...tools, onFailure: onRowFailure }, deadline);
   if (scheduled > 0) drained.push(await drainDue());
-  await keepIndex(events, startedOn, deadline);
+  await keepIndex(events, startedOn, deadline, listed.deliverable);
   const { oldestDueOn, ...summary } = addSummaries(...drained);
   const figures = {
     ...summary,

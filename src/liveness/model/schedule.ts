@@ -57,8 +57,12 @@ export interface Schedule {
   dueEntries(shard: number, now: string): AsyncIterable<ScheduleEntry | UnreadableEntry>;
   /** The current entry; undefined if it is gone. */
   get(entry: EntryKey): Promise<ScheduleEntry | undefined>;
-  /** The due time of the oldest entry that is due at `now`; undefined if there is none. */
-  oldestDue(now: string): Promise<string | undefined>;
+  /**
+   * The due time of the oldest entry, of a session or an event, that is due at `now`; undefined if there is none.
+   *
+   * @param without ids of events to leave out. Default: none.
+   */
+  oldestDue(now: string, without?: ReadonlySet<string>): Promise<string | undefined>;
   /** Those of the creations that have no entry due at `until` or earlier. */
   missing(creationIds: readonly string[], until: string): Promise<Set<string>>;
   /** Removes entries. Returns those that were already gone. */

@@ -5,7 +5,7 @@ import {
   shards,
   type UnreadableEntry,
 } from "../../liveness/model/schedule.ts";
-import { keysOnly, readFirst } from "../azure/query.ts";
+import { keysOnly, maxPageSize } from "../azure/query.ts";
 import type { Entity, StorageTables } from "../azure/table.ts";
 import { isDeliveryRow } from "../rows/event-rows.ts";
 import { bucketStart, expiryPartition, shardOf, shardPartitions } from "../rows/keys.ts";
@@ -37,12 +37,16 @@ export function createSchedule({ expiry }: StorageTables): Schedule {
     return entity && readDue(entity);
   }
 
-  async function oldestDue(now: string): Promise<string | undefined> {
+  async function oldestDue(now: string, without: ReadonlySet<string> = new Set()): Promise<string | undefined> {
     const times = await Promise.all(
       shards.map(async (shard) => {
         const select = [...keysOnly, "dueOn"];
-        const [entity] = await readFirst(expiry.query({ ...dueAt(shard, now), select, pageSize: 1 }), 1);
-        return typeof entity?.dueOn === "string" ? entity.dueOn : entity && bucketStart(entity.partitionKey);
+        const pageSize = without.size === 0 ? 1 : maxPageSize;
+        for await (const entity of expiry.query({ ...dueAt(shard, now), select, pageSize })) {
+          if (without.has(entity.rowKey)) continue;
+          return typeof entity.dueOn === "string" ? entity.dueOn : bucketStart(entity.partitionKey);
+        }
+        return undefined;
       }),
     );
     return times.filter((time) => time !== undefined).sort()[0];
