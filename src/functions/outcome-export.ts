@@ -86,7 +86,8 @@ const jsonLinesWriter: Writer = {
 
 /**
  * RFC 4180 with a header, after a byte order mark, without which spreadsheets read UTF-8 as another encoding. A
- * cell that a spreadsheet would read as a formula begins with an apostrophe.
+ * cell that a spreadsheet would read as a formula begins with an apostrophe, also where its settings separate cells by
+ * semicolons or tabs: to it, the quotes around a text then are not at the start of a cell.
  */
 async function csvWriter(): Promise<Writer> {
   const { stringify } = await import("csv-stringify/sync");
@@ -102,5 +103,6 @@ async function csvWriter(): Promise<Writer> {
 }
 
 function cellOf(value: OutcomeEntry[(typeof outcomeFields)[number]]): string {
-  return Array.isArray(value) ? value.join(" ") : String(value ?? "");
+  const text = Array.isArray(value) ? value.join(" ") : String(value ?? "");
+  return text.replace(/[;\t\r\n](?=[" ]*[=+\-@\uff1d\uff0b\uff0d\uff20])/g, "$&'");
 }
