@@ -44,3 +44,13 @@ export class ApiError extends Error {
     this.headers = options.headers ?? {};
   }
 }
+
+/** A stored item has another shape than this version of the app reads, as after a return to an earlier version. */
+export class UnreadableItem extends Error {
+  override readonly name = "UnreadableItem";
+}
+
+/** For reads in which an item that cannot be read counts as missing. Throws every other error. */
+export function unlessUnreadable(error: unknown): undefined {
+  if (!(error instanceof UnreadableItem)) throw error;
+}

@@ -1,3 +1,4 @@
+import { unlessUnreadable } from "../../errors.ts";
 import { type EventRef, retryOn, type StoredEvent } from "../model/events.ts";
 import type { Ports } from "../model/ports.ts";
 import type { SessionRecord } from "../model/session.ts";
@@ -29,7 +30,8 @@ export async function forgetEvents(deps: ForgetDeps, record: SessionRecord): Pro
   const { outbox, deliverySchedule, outcomeIndex, eventIndex } = deps;
   const { decision, events: refs = [] } = record;
   if (decision === undefined) return;
-  const found = await Promise.all(refs.map((ref) => outbox.get(ref)));
+  // The timer removes the entry of a retry of an event that cannot be read.
+  const found = await Promise.all(refs.map((ref) => outbox.get(ref).catch(unlessUnreadable)));
   await Promise.all([
     deliverySchedule.remove(refs.flatMap((ref, index) => deliveryEntriesOf(ref, found[index]))),
     outcomeIndex.remove([record]),

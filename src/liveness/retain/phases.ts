@@ -1,4 +1,5 @@
 import { compact } from "../../compact.ts";
+import { unlessUnreadable } from "../../errors.ts";
 import type { StoredEvent } from "../model/events.ts";
 import type { Placed } from "../model/references.ts";
 import type { Phase, ScheduleEntry } from "../model/schedule.ts";
@@ -57,7 +58,7 @@ async function collect(deps: PhaseDeps, state: PhaseState): Promise<Step> {
   // A process that stopped after it recorded an outcome has not listed and delivered the events.
   const others = (recorded.stored.record.events ?? []).filter((ref) => !events.some(({ id }) => id === ref.id));
   for (const ref of others) {
-    const event = await deps.outbox.get(ref);
+    const event = await deps.outbox.get(ref).catch(unlessUnreadable);
     if (event === undefined) continue;
     // An event with an entry in the schedule of deliveries is delivered by that entry.
     const isPending = await deps.deliverySchedule.hasAny(deliveryEntriesOf(ref, event));

@@ -1,5 +1,6 @@
 import type { TableEntity } from "@azure/data-tables";
 import * as z from "zod";
+import { UnreadableItem } from "../../errors.ts";
 import type { Entity } from "../azure/table.ts";
 
 /** Conversion between values and the properties of a row. */
@@ -29,12 +30,12 @@ export function writeRow(partitionKey: string, rowKey: string, values: object): 
   return entity;
 }
 
-/** Reads a row by its schema. Other properties are ignored. Throws `Error` if the row does not match the schema. */
+/** Reads a row by its schema. Other properties are ignored. Throws `UnreadableItem` if the row does not match the schema. */
 export function readRow<T>(schema: z.ZodType<T>, entity: Entity): T {
   const parsed = schema.safeParse(joinTexts(entity));
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
-  throw new Error(`The row ${entity.rowKey} cannot be read: ${faults.join("; ")}`);
+  throw new UnreadableItem(`The row ${entity.rowKey} cannot be read: ${faults.join("; ")}`);
 }
 
 function continuation(name: string, index: number): string {

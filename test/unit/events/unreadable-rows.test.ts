@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { settleSession } from "../../../src/liveness/result/settle-session.ts";
+import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
+import { runTimer } from "../fakes/app.ts";
+import { play, realFace } from "../fakes/face-service.ts";
+import { createReceiver, eventRowsOf, failing } from "../fakes/receiver.ts";
+import { seedSession } from "../fakes/seed.ts";
+import { assertNothingLeft, createWorld, trusted, type World } from "../fakes/world.ts";
+
+async function settle(world: World, seed: Parameters<typeof seedSession>[1] = {}): Promise<void> {
+  const { record } = await seedSession(world, seed);
+  play(world.service, record.sessionId, realFace());
+  await settleSession(world.start().deps, trusted, record.sessionId, {});
+}
+
+/** A session whose event has a type of a later version of the app, which ran for a time. */
+async function ofLaterVersion(): Promise<World> {
+  const world = createWorld();
+  world.targets.push(createReceiver(() => failing));
+  await settle(world);
+  const [row = assert.fail()] = eventRowsOf(world);
+  world.storage.sessions.put({ ...row, type: "liveness.of.a.later.version" });
+  return world;
+}
+
+/** Runs the timer, whose failures are reported. */
+async function run(world: World, hours: number): Promise<void> {
+  world.advance({ hours });
+  await runTimer(world.start()).catch(() => undefined);
+}
+
+describe("an event that cannot be read", () => {
+  test("device erased -> nothing of it is left after the next retry", async () => {
+    const world = await ofLaterVersion();
+    await run(world, 0.1);
+    await eraseDevice(world.start().deps, "a-device");
+    await run(world, 2);
+    assert.equal(JSON.stringify(world.everything()).includes("a-device"), false);
+  });
+
+  test("retention ended -> the session is pruned and purged like others", async () => {
+    const world = await ofLaterVersion();
+    for (const hours of [0.1, 1, 49, 88 * 24]) await run(world, hours);
+    assert.deepEqual(world.tables.records.all(), []);
+    await run(world, 5 * 24);
+    assertNothingLeft(world);
+  });
+});
