@@ -1,5 +1,5 @@
 import { compact } from "../compact.ts";
-import { ApiError } from "../errors.ts";
+import { unlessUnreadable } from "../errors.ts";
 import type { StoredEvent } from "../liveness/model/events.ts";
 import type { Ports } from "../liveness/model/ports.ts";
 import { createSemaphore } from "../semaphore.ts";
@@ -29,6 +29,7 @@ export async function readEventPage(
   const asOf = await outcomeIndex.completeTo();
   const page = await eventIndex.page({ after, before: asOf ?? new Date(0).toISOString(), top });
   const semaphore = createSemaphore(maxReads);
+  // An event that cannot be read does not hide the others.
   const events = await Promise.all(
     page.items.map((ref) => semaphore.run(() => outbox.get(ref)).catch(unlessUnreadable)),
   );
@@ -39,9 +40,4 @@ export async function readEventPage(
     isLast: page.items.length < top,
     asOf,
   });
-}
-
-/** A stored event that cannot be read is left out, so that it does not hide the others. */
-function unlessUnreadable(error: unknown): undefined {
-  if (error instanceof ApiError) throw error;
 }

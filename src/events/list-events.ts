@@ -1,5 +1,5 @@
 import { compact } from "../compact.ts";
-import { ApiError } from "../errors.ts";
+import { UnreadableItem } from "../errors.ts";
 import { type DeliveryEntry, type DeliveryMove, retryOn, type StoredEvent } from "../liveness/model/events.ts";
 import type { Ports } from "../liveness/model/ports.ts";
 import { type ScheduleEntry, type SettledSession, shards } from "../liveness/model/schedule.ts";
@@ -67,7 +67,7 @@ async function listShard(
             fail({ event: due.id, cause });
             // An event that cannot be read must not hold back the time up to which the lists are complete.
             const dueOn = new Date(deps.now() + unreadableMs).toISOString();
-            return cause instanceof ApiError ? {} : { move: { due, next: { ...due, dueOn } } };
+            return cause instanceof UnreadableItem ? { move: { due, next: { ...due, dueOn } } } : {};
           }),
       ),
     );

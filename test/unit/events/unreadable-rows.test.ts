@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { readEventPage } from "../../../src/events/event-pages.ts";
 import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { runTimer } from "../fakes/app.ts";
+import { failOn } from "../fakes/calls.ts";
 import { play, realFace } from "../fakes/face-service.ts";
 import { createReceiver, eventRowsOf, failing } from "../fakes/receiver.ts";
 import { seedSession } from "../fakes/seed.ts";
@@ -45,5 +47,25 @@ describe("an event that cannot be read", () => {
     assert.deepEqual(world.tables.records.all(), []);
     await run(world, 5 * 24);
     assertNothingLeft(world);
+  });
+
+  test("storage refuses to read an event -> the lists are not complete beyond it", async () => {
+    const world = createWorld();
+    await settle(world);
+    const begin = world.now();
+    world.advance({ minutes: 6 });
+    const refusing = world.start(({ name, when }) =>
+      name === "sessions.get" && when === "before" ? new Error("403") : undefined,
+    );
+    await runTimer(refusing).catch(() => undefined);
+    assert.equal(await world.start().deps.outcomeIndex.completeTo(), new Date(begin).toISOString());
+  });
+
+  test("storage refuses to read events -> the list fails, since a page without them would be the reader's last look", async () => {
+    const world = createWorld();
+    await settle(world);
+    for (const hours of [0.1, 0.1]) await run(world, hours);
+    const { deps } = world.start(failOn("sessions.get"));
+    await assert.rejects(readEventPage(deps, { top: 50 }));
   });
 });
