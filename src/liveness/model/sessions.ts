@@ -60,7 +60,7 @@ export interface Sessions {
     continuationToken?: string,
     owner?: string,
   ): Promise<Page<SessionRecord>>;
-  /** Up to 1,000 sessions of all devices, from the beginning or after the last page. */
+  /** Up to 1,000 sessions of all devices, from the beginning or after the last page. Those that cannot be read are left out. */
   all(continuationToken?: string): Promise<Page<StoredSession>>;
   /** Ascending by session id, without pruned sessions. */
   list(query: ListQuery): Promise<SessionPointer[]>;

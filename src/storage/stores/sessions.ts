@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { TransactionAction } from "@azure/data-tables";
 import { compact } from "../../compact.ts";
+import { unlessUnreadable } from "../../errors.ts";
 import { hasLists } from "../../face/model.ts";
 import type { StoredEvent } from "../../liveness/model/events.ts";
 import type { GuardChange } from "../../liveness/model/guard.ts";
@@ -119,7 +120,14 @@ export function createSessions(connection: StorageTables, cache: WriteCache<Stor
   async function all(continuationToken?: string): Promise<Page<StoredSession>> {
     const { where, ...after } = afterRow(continuationToken);
     const rows = await readFirst(sessions.query({ ...after, where: { ...where, RowKey: sessionRows } }), maxPageSize);
-    return compact({ items: rows.map(readSession), continuationToken: rowToken(rows) });
+    const items = rows.flatMap((entity) => {
+      try {
+        return readSession(entity);
+      } catch (error) {
+        return unlessUnreadable(error) ?? [];
+      }
+    });
+    return compact({ items, continuationToken: rowToken(rows) });
   }
 
   async function auditEntries(stored: StoredSession): Promise<AuditRecord[]> {

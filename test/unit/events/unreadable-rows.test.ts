@@ -69,3 +69,16 @@ describe("an event that cannot be read", () => {
     await assert.rejects(readEventPage(deps, { top: 50 }));
   });
 });
+
+test("a session that cannot be read -> the lists are built from the others", async () => {
+  const world = createWorld();
+  await settle(world, { deviceCorrelationId: "unreadable" });
+  await settle(world, { deviceCorrelationId: "z-readable" });
+  for (const { partition, row, value } of world.tables.records.all()) {
+    if (partition === "unreadable") world.storage.sessions.put({ partitionKey: partition, rowKey: row });
+    else world.tables.records.put(partition, row, value);
+  }
+  await run(world, 0.1);
+  const { outcomeIndex } = world.start().deps;
+  assert.notEqual(await outcomeIndex.completeTo(), undefined);
+});
