@@ -1,5 +1,6 @@
-import type { DeliveryEntry, OutcomeEntry } from "../liveness/model/events.ts";
+import type { DeliveryEntry } from "../liveness/model/events.ts";
 import type { Ports } from "../liveness/model/ports.ts";
+import type { SessionRecord } from "../liveness/model/session.ts";
 import { outcomeEntry } from "../liveness/result/announce.ts";
 import { walkOn } from "../liveness/retain/walk.ts";
 import { dayMs, later } from "../time.ts";
@@ -65,7 +66,11 @@ async function build(deps: KeepIndexDeps, deadline: number): Promise<boolean> {
         await outcomeIndex.put(decided);
         // Events of sessions only: those of erasures are announced once and belong to no session.
         await eventIndex.put(items.flatMap(({ stored: { record } }) => record.events ?? []));
-        await removeErased(deps, decided, items[0]?.position);
+        await removeErased(
+          deps,
+          items.map(({ stored }) => stored.record),
+          items[0]?.position,
+        );
         return decided.length;
       },
     },
@@ -74,17 +79,19 @@ async function build(deps: KeepIndexDeps, deadline: number): Promise<boolean> {
   return !failed && (await bookmarks.read("outcomes")) === undefined;
 }
 
-/** Removes outcomes whose sessions were erased after their page was read. @param position of the page. */
+/** Removes from the lists what was erased after its page was read. @param position of the page. */
 async function removeErased(
-  { sessions, outcomeIndex }: KeepIndexDeps,
-  added: readonly OutcomeEntry[],
+  { sessions, outcomeIndex, eventIndex }: KeepIndexDeps,
+  records: readonly SessionRecord[],
   position: string | undefined,
 ): Promise<void> {
-  if (added.length === 0) return;
+  const decided = records.filter(({ decision }) => decision !== undefined);
+  if (decided.length === 0) return;
   const { items } = await sessions.all(position);
   const left = new Set(items.map(({ record }) => record.creationId));
-  // A session that was created meanwhile may have moved others to the next page.
-  for (const entry of added.filter(({ creationId }) => !left.has(creationId))) {
-    if ((await sessions.load(entry)) === undefined) await outcomeIndex.remove([entry]);
+  // A session that was created meanwhile may have moved others to the next page, and one that was named its device is there.
+  for (const record of decided.filter(({ creationId }) => !left.has(creationId))) {
+    if ((await sessions.find(record.sessionId)) !== undefined) continue;
+    await Promise.all([outcomeIndex.remove([record]), eventIndex.remove(record.events ?? [])]);
   }
 }
