@@ -1,5 +1,6 @@
 import { compact } from "../compact.ts";
 import type { Delivery, DeliveryState, StoredEvent } from "../liveness/model/events.ts";
+import { iso } from "../time.ts";
 import type { DeliveryResult, DeliveryTarget } from "./delivery-target.ts";
 
 /** The receivers to which the event is still to be delivered. */
@@ -26,22 +27,22 @@ export async function attempt(
 
 /** The deliveries with these results added. */
 export function withResults({ deliveries }: DeliveryState, results: Results, nowMs: number): Record<string, Delivery> {
-  const triedOn = new Date(nowMs).toISOString();
+  const triedOn = iso(nowMs);
   const added = [...results].map(([name, result]): [string, Delivery] => {
     if (result.outcome === "delivered") return [name, { state: "delivered", triedOn }];
     if (result.outcome === "gone") return [name, { state: "failed", triedOn, cause: "Gone" }];
     // An event that was delivered stays so, even if a repeated delivery fails.
-    return [name, { state: deliveries[name]?.state ?? "pending", triedOn, cause: result.cause }];
+    const state = deliveries[name]?.state ?? "pending";
+    const waitMs = result.retryAfterMs;
+    const notBefore = waitMs === undefined ? undefined : iso(nowMs + waitMs);
+    return [name, compact({ state, triedOn, cause: result.cause, notBefore })];
   });
   return { ...deliveries, ...Object.fromEntries(added) };
 }
 
-/** The longest wait in ms that a receiver requests; 0 if none does. */
-export function longestWaitMs(results: Results): number {
-  return Math.max(
-    0,
-    ...results.values().map((result) => (result.outcome === "retry" ? (result.retryAfterMs ?? 0) : 0)),
-  );
+/** The time, in milliseconds since the epoch, before which the receiver requests no delivery. 0: it has no such request. */
+export function awaitedMs({ deliveries }: Pick<DeliveryState, "deliveries">, { name }: DeliveryTarget): number {
+  return Date.parse(deliveries[name]?.notBefore ?? iso(0));
 }
 
 /** The state after the last retry: deliveries that are still pending have failed. */

@@ -25,7 +25,7 @@ export function createPublisher({ targets, outbox, now, onGivenUp, waitMs = 1000
     try {
       const results = await attempt(event, pendingTargets(event, targets));
       const deliveries = withResults(event, results, now());
-      const isChanged = results.values().some(({ outcome }) => outcome !== "retry");
+      const isChanged = results.values().some((one) => one.outcome !== "retry" || one.retryAfterMs !== undefined);
       if (isChanged) await outbox.mark(event, { deliveries });
       const gone = [...results].flatMap(([name, { outcome }]) => (outcome === "gone" ? name : []));
       if (gone.length > 0) onGivenUp(event, gone);

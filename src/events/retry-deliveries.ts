@@ -6,7 +6,8 @@ import {
   type StoredEvent,
 } from "../liveness/model/events.ts";
 import { createSemaphore } from "../semaphore.ts";
-import { attempt, giveUp, longestWaitMs, pendingTargets, type Results, withResults } from "./attempt.ts";
+import { iso } from "../time.ts";
+import { attempt, awaitedMs, giveUp, pendingTargets, type Results, withResults } from "./attempt.ts";
 import type { DeliveryTarget } from "./delivery-target.ts";
 import type { EventDeps } from "./list-events.ts";
 
@@ -67,8 +68,9 @@ async function retryOne(run: RetryRun, due: DeliveryEntry): Promise<DeliveryMove
   try {
     const event = await run.outbox.get(due);
     if (event === undefined) return { due };
-    const wanting = pendingTargets(event, run.targets);
-    if (wanting.length === 0) return { due };
+    const pending = pendingTargets(event, run.targets);
+    if (pending.length === 0) return { due };
+    const wanting = pending.filter((target) => awaitedMs(event, target) <= run.now());
     const results = await attempt(event, wanting, run.signal);
     if (run.signal.aborted) return undefined;
     return await commitAttempt(run, due, event, results);
@@ -86,18 +88,21 @@ async function commitAttempt(
   results: Results,
 ): Promise<DeliveryMove> {
   const { summary, now } = run;
-  const attempts = event.attempts + 1;
+  const attempts = event.attempts + Math.min(results.size, 1);
   const deliveries = withResults(event, results, now());
-  const isDone = pendingTargets({ ...event, deliveries }, run.targets).length === 0;
-  const retry = isDone ? undefined : retryOn(event, attempts, now());
-  // A receiver may request a longer wait than that of the schedule.
-  const dueOn = retry && new Date(Math.max(Date.parse(retry), now() + longestWaitMs(results))).toISOString();
+  const left = pendingTargets({ ...event, deliveries }, run.targets);
+  const retry = left.length === 0 ? undefined : retryOn(event, attempts, now());
+  // A receiver may request a longer wait than that of the schedule, for which the others do not wait.
+  const awaited = Math.min(...left.map((target) => awaitedMs({ deliveries }, target)));
+  const dueOn = retry && iso(Math.max(Date.parse(retry), awaited));
   const state: DeliveryState =
     dueOn === undefined
       ? { deliveries: giveUp(deliveries), attempts }
       : { deliveries, attempts, dueOn, previousDueOn: due.dueOn };
   const isKept = await run.outbox.mark(event, state);
-  const failed = [...results.keys()].filter((name) => state.deliveries[name]?.state === "failed");
+  const failed = pendingTargets(event, run.targets).flatMap(({ name }) =>
+    state.deliveries[name]?.state === "failed" ? name : [],
+  );
   if (failed.length > 0) {
     summary.givenUp += 1;
     run.onGivenUp(event, failed);

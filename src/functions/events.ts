@@ -25,6 +25,7 @@ const deliveryShape = z
       .describe("`failed`: given up after the last retry, or because the receiver answered 410."),
     triedOn: z.iso.datetime().describe("Time of the latest attempt."),
     cause: z.string().optional().describe("Code of the latest failure."),
+    notBefore: z.iso.datetime().optional().describe("The receiver asked for no delivery before this time."),
   })
   .meta({ id: "EventDelivery" });
 

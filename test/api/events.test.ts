@@ -108,6 +108,13 @@ test("receivers that fail in any way get each event later, and answers do not wa
   await later(1);
   assert.deepEqual([...arrived(stack).values()], hanging, "not before the first delay");
   await later(6);
+  const waiting = decided[2] ?? "";
+  assert.deepEqual(
+    [...arrived(stack).values(), waiting].sort(),
+    decided.toSorted(),
+    "all but the one with Retry-After",
+  );
+  await later(60);
   assert.deepEqual([...arrived(stack).values()].sort(), decided.toSorted());
   const events = await listEvents();
   assert.deepEqual(

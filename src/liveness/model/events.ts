@@ -68,6 +68,8 @@ export interface Delivery {
   triedOn: string;
   /** Short code of the latest failure. */
   cause?: string;
+  /** RFC 3339. The receiver asked for no delivery before this time. */
+  notBefore?: string;
 }
 
 /** The state of an event's deliveries. */

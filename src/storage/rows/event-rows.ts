@@ -48,6 +48,7 @@ const deliverySchema: z.ZodType<Delivery> = z.object({
   state: z.enum(["delivered", "pending", "failed"]),
   triedOn: text,
   cause: text.exactOptional(),
+  notBefore: text.exactOptional(),
 } satisfies Record<keyof Delivery, z.ZodType>);
 
 const eventSchema = z.object({

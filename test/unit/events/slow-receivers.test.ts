@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { DeliveryTarget } from "../../../src/events/delivery-target.ts";
+import type { DeliveryResult, DeliveryTarget } from "../../../src/events/delivery-target.ts";
 import { keepIndex } from "../../../src/events/keep-index.ts";
 import { listEvents } from "../../../src/events/list-events.ts";
 import { retryDeliveries } from "../../../src/events/retry-deliveries.ts";
 import { settleSession } from "../../../src/liveness/result/settle-session.ts";
+import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
+import { runTimer } from "../fakes/app.ts";
 import { play, realFace } from "../fakes/face-service.ts";
-import { createReceiver, deliveryRowsOf, failing } from "../fakes/receiver.ts";
+import { createReceiver, deliveryRowsOf, failing, type Receiver } from "../fakes/receiver.ts";
 import { seedSession } from "../fakes/seed.ts";
 import { createWorld, type Process, trusted, type World } from "../fakes/world.ts";
 
@@ -52,4 +54,56 @@ describe("events that a run of the timer has no time to deliver", () => {
       assert.equal(await world.start().deps.outcomeIndex.completeTo(), new Date(world.now() - 60_000).toISOString());
     });
   }
+});
+
+describe("a receiver that asks for a longer wait than the schedule's", () => {
+  const minuteMs = 60_000;
+  const waiting: DeliveryResult = { outcome: "retry", cause: "Status429", retryAfterMs: 180 * minuteMs };
+
+  /** Runs the timer every five minutes. Returns the minutes at which each receiver is tried. */
+  async function watch(world: World, receivers: Receiver[], hours: number): Promise<number[][]> {
+    const begin = world.now();
+    const tries = receivers.map((): number[] => []);
+    while (world.now() - begin < hours * 60 * minuteMs) {
+      world.advance({ minutes: 5 });
+      const before = receivers.map((receiver) => receiver.tries());
+      await runTimer(world.start());
+      for (const [index, receiver] of receivers.entries()) {
+        if (receiver.tries() > (before[index] ?? 0)) tries[index]?.push((world.now() - begin) / minuteMs);
+      }
+    }
+    return tries;
+  }
+
+  test("in its answer to the first delivery -> it is kept", async () => {
+    const world = createWorld();
+    const receiver = createReceiver((nth) => (nth === 1 ? waiting : { outcome: "delivered" }));
+    world.targets.push(receiver);
+    await settle(world);
+    const [at = []] = await watch(world, [receiver], 6);
+    assert.equal(at.length, 1);
+    assert.ok((at[0] ?? 0) >= 180 && (at[0] ?? 0) <= 185, `${at}`);
+  });
+
+  test("again and again -> the other receivers are tried by the schedule", async () => {
+    const world = createWorld();
+    const asking = createReceiver(() => ({ ...waiting, retryAfterMs: 24 * 60 * minuteMs }), "asking");
+    const broken = createReceiver((nth) => (nth < 4 ? failing : { outcome: "delivered" }), "broken");
+    world.targets.push(asking, broken);
+    await settle(world);
+    const [waited = [], at = []] = await watch(world, [asking, broken], 30);
+    assert.equal(at.length, 3);
+    for (const [index, latest] of [10, 50, 190].entries()) assert.ok((at[index] ?? 0) <= latest, `${at}`);
+    assert.deepEqual([waited.length, (waited[0] ?? 0) >= 24 * 60 - 5], [1, true], `${waited}`);
+  });
+
+  test("device erased meanwhile -> no entry is left after the wait", async () => {
+    const world = createWorld();
+    const receiver = createReceiver(() => waiting);
+    world.targets.push(receiver);
+    await settle(world);
+    await watch(world, [receiver], 1);
+    await eraseDevice(world.start().deps, "a-device");
+    assert.equal(JSON.stringify(world.everything()).includes("a-device"), false);
+  });
 });
