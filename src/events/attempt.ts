@@ -30,9 +30,11 @@ export function withResults({ deliveries }: DeliveryState, results: Results, now
   const triedOn = iso(nowMs);
   const added = [...results].map(([name, result]): [string, Delivery] => {
     if (result.outcome === "delivered") return [name, { state: "delivered", triedOn }];
-    if (result.outcome === "gone") return [name, { state: "failed", triedOn, cause: "Gone" }];
     // An event that was delivered stays so, even if a repeated delivery fails.
     const state = deliveries[name]?.state ?? "pending";
+    if (result.outcome === "gone") {
+      return [name, { state: state === "delivered" ? state : "failed", triedOn, cause: "Gone" }];
+    }
     const waitMs = result.retryAfterMs;
     const notBefore = waitMs === undefined ? undefined : iso(nowMs + waitMs);
     return [name, compact({ state, triedOn, cause: result.cause, notBefore })];
