@@ -13,17 +13,16 @@ export interface PublisherDeps {
   waitMs?: number;
 }
 
-/** Most deliveries in progress, which a receiver that hangs may use up. Further events are left to the timer. */
+/** Most deliveries to one receiver in progress. Further events for it, as for one that hangs, are left to the timer. */
 const maxInFlight = 64;
 
 /** Delivers new events at once. Failed and slow deliveries are left to the timer's schedule. */
 export function createPublisher({ targets, outbox, now, onGivenUp, waitMs = 1000 }: PublisherDeps): Publish {
-  let inFlight = 0;
+  const limited = targets.map(withLimit);
 
   async function deliver(event: StoredEvent): Promise<boolean> {
-    inFlight += 1;
     try {
-      const results = await attempt(event, pendingTargets(event, targets));
+      const results = await attempt(event, pendingTargets(event, limited));
       const deliveries = withResults(event, results, now());
       const isChanged = results.values().some((one) => one.outcome !== "retry" || one.retryAfterMs !== undefined);
       if (isChanged) await outbox.mark(event, { deliveries });
@@ -33,17 +32,13 @@ export function createPublisher({ targets, outbox, now, onGivenUp, waitMs = 1000
     } catch {
       // Without the mark, the timer delivers the event again.
       return false;
-    } finally {
-      inFlight -= 1;
     }
   }
 
   return async (events) => {
     const wanted = events.filter((event) => pendingTargets(event, targets).length > 0);
     const ended = new Set<StoredEvent>();
-    const deliveries = wanted
-      .slice(0, Math.max(0, maxInFlight - inFlight))
-      .map(async (event) => (await deliver(event)) && ended.add(event));
+    const deliveries = wanted.map(async (event) => (await deliver(event)) && ended.add(event));
     if (deliveries.length > 0) await withinTime(Promise.all(deliveries), waitMs);
     return wanted.filter((event) => !ended.has(event));
   };
@@ -56,4 +51,20 @@ async function withinTime(work: Promise<unknown>, ms: number): Promise<void> {
   });
   await Promise.race([work, over]);
   clearTimeout(timer);
+}
+
+function withLimit(target: DeliveryTarget): DeliveryTarget {
+  let inFlight = 0;
+  return {
+    ...target,
+    async deliver(event, signal) {
+      if (inFlight >= maxInFlight) return { outcome: "retry", cause: "ReceiverUnavailable" };
+      inFlight += 1;
+      try {
+        return await target.deliver(event, signal);
+      } finally {
+        inFlight -= 1;
+      }
+    },
+  };
 }

@@ -3,7 +3,10 @@ import { describe, test } from "node:test";
 import type { DeliveryResult, DeliveryTarget } from "../../../src/events/delivery-target.ts";
 import { keepIndex } from "../../../src/events/keep-index.ts";
 import { listEvents } from "../../../src/events/list-events.ts";
+import { createPublisher } from "../../../src/events/publisher.ts";
 import { retryDeliveries } from "../../../src/events/retry-deliveries.ts";
+import { eventId, undelivered } from "../../../src/liveness/model/events.ts";
+import type { Place } from "../../../src/liveness/model/references.ts";
 import { settleSession } from "../../../src/liveness/result/settle-session.ts";
 import { eraseDevice } from "../../../src/liveness/retain/erase-device.ts";
 import { runTimer } from "../fakes/app.ts";
@@ -106,4 +109,17 @@ describe("a receiver that asks for a longer wait than the schedule's", () => {
     await eraseDevice(world.start().deps, "a-device");
     assert.equal(JSON.stringify(world.everything()).includes("a-device"), false);
   });
+});
+
+test("a receiver hangs under load -> the others get every event at once", async () => {
+  const world = createWorld();
+  const [healthy, hung] = [createReceiver(), { ...hanging, name: "hung" }];
+  const { outbox, now } = world.start().deps;
+  const publish = createPublisher({ targets: [healthy, hung], outbox, now, waitMs: 1, onGivenUp: () => undefined });
+  for (let number = 0; number < 100; number += 1) {
+    const id = eventId(world.now(), `c0ffee00-0000-4000-8000-${String(number).padStart(12, "0")}`);
+    const event = { id, type: "liveness.session.decided", occurredOn: new Date(world.now()).toISOString() } as const;
+    await publish([{ ...event, ...undelivered, data: {}, place: "a-device/" as Place }]);
+  }
+  assert.equal(healthy.received.length, 100);
 });
