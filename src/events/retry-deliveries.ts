@@ -31,7 +31,10 @@ const maxFailures = 10;
 /** Entries that are moved with one request. */
 const maxBatch = 50;
 
-/** Delivers due events again, until the deadline (milliseconds since the epoch). The remaining events stay due. */
+/**
+ * Delivers due events again, the oldest first, until the deadline (milliseconds since the epoch). The remaining events stay
+ * due.
+ */
 export async function retryDeliveries(
   deps: RetryDeps,
   entries: readonly DeliveryEntry[],
@@ -44,8 +47,10 @@ export async function retryDeliveries(
   const semaphore = createSemaphore(maxDeliveries);
   const run = { ...deps, targets: deps.targets.map(withBreaker), signal: abort.signal, summary };
   try {
-    for (let from = 0; from < entries.length && !abort.signal.aborted; from += maxBatch) {
-      const batch = entries.slice(from, from + maxBatch);
+    // Entries come shard by shard: without the order, the last shards would get no turn while there is too little time.
+    const sorted = entries.toSorted((one, other) => (one.dueOn < other.dueOn ? -1 : 1));
+    for (let from = 0; from < sorted.length && !abort.signal.aborted; from += maxBatch) {
+      const batch = sorted.slice(from, from + maxBatch);
       const moves = await Promise.all(batch.map((due) => semaphore.run(() => retryOne(run, due))));
       for (const { due, next } of await deps.deliverySchedule.move(moves.flatMap((move) => move ?? []))) {
         // The due entry may have been removed by an erasure, after which nothing may remain.

@@ -123,3 +123,21 @@ test("a receiver hangs under load -> the others get every event at once", async 
   }
   assert.equal(healthy.received.length, 100);
 });
+
+test("more events are due than a run can deliver -> the oldest are tried first", async () => {
+  const world = createWorld();
+  world.targets.push(createReceiver(() => failing));
+  for (let number = 0; number < 40; number += 1) {
+    await settle(world, `device-${number}`);
+    world.advance({ seconds: 20 });
+  }
+  world.advance({ minutes: 6 });
+  const tried: string[] = [];
+  const receiver = createReceiver((_nth, { occurredOn }) => {
+    tried.push(occurredOn);
+    return { outcome: "delivered" };
+  });
+  world.targets.splice(0, 1, receiver);
+  await runTimer(world.start());
+  assert.deepEqual(tried, tried.toSorted());
+});
