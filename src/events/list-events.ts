@@ -39,16 +39,18 @@ export interface Listed {
  * replaced or removed after its batch is written.
  *
  * @param now RFC 3339; entries that are due then are visited.
+ * @param deadline milliseconds since the epoch; no event is read later. Default: none.
  */
-export async function listEvents(deps: EventDeps, now: string): Promise<Listed> {
+export async function listEvents(deps: EventDeps, now: string, deadline = Number.POSITIVE_INFINITY): Promise<Listed> {
   const total: Listed = { deliverable: [], recorded: new Map(), listed: 0, failed: 0 };
   const semaphore = createSemaphore(maxReads);
-  await Promise.all(shards.map((shard) => listShard(deps, shard, now, semaphore, total)));
+  const isOver = () => deps.now() >= deadline;
+  await Promise.all(shards.map((shard) => listShard({ ...deps, isOver }, shard, now, semaphore, total)));
   return total;
 }
 
 async function listShard(
-  deps: EventDeps,
+  deps: EventDeps & { isOver(): boolean },
   shard: number,
   now: string,
   semaphore: ReturnType<typeof createSemaphore>,
@@ -62,7 +64,7 @@ async function listShard(
     const visits = await Promise.all(
       entries.map((due) =>
         semaphore
-          .run(() => visit(deps, due))
+          .run(async (): Promise<Visit> => (deps.isOver() ? {} : visit(deps, due)))
           .catch((cause: unknown): Visit => {
             fail({ event: due.id, cause });
             // An event that cannot be read must not hold back the time up to which the lists are complete.
@@ -83,6 +85,7 @@ async function listShard(
   try {
     let batch: DeliveryEntry[] = [];
     for await (const due of deps.deliverySchedule.dueEntries(shard, now)) {
+      if (deps.isOver()) break;
       if ("cause" in due) fail({ event: due.creationId, cause: due.cause });
       else if (due.isListed) total.deliverable.push(due);
       else batch.push(due);

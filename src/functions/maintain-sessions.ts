@@ -53,8 +53,9 @@ async function maintain(tools: Tools, log: Log): Promise<void> {
     },
     onGivenUp: (...givenUp: Parameters<typeof givenUpFields>) => log.error("EventGivenUp", givenUpFields(...givenUp)),
   };
-  // Events come first, so that the lists across devices are up to date even if the run ends for lack of time.
-  const listed = await listEvents(events, startedOn);
+  // Events come first, so that the lists across devices are up to date even if the run ends for lack of time. The sessions
+  // have at least half of the time.
+  const listed = await listEvents(events, startedOn, (start + deadline) / 2);
   const [due, retried] = await Promise.all([drainDue(), retryDeliveries(events, listed.deliverable, deadline)]);
   const drained = [due];
   const onImageFailure: Parameters<typeof sweepImages>[0]["onFailure"] = ({ cause, ...ids }) => {
