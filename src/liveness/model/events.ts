@@ -2,7 +2,7 @@ import type { SessionKind } from "../../face/model.ts";
 import { latestTime } from "./clock.ts";
 import type { Place } from "./references.ts";
 import type { ScheduleEntry, UnreadableEntry } from "./schedule.ts";
-import type { Decision } from "./session.ts";
+import type { Decision, SessionRecord } from "./session.ts";
 
 /** What events announce. Consumers ignore types that they do not know. */
 export const eventTypes = [
@@ -100,6 +100,8 @@ export interface Outbox {
   put(event: Omit<StoredEvent, "place">): Promise<StoredEvent>;
   /** Replaces the given parts of the state of the deliveries. False if the event is gone. */
   mark(ref: EventRef, state: Partial<DeliveryState>): Promise<boolean>;
+  /** The events of a session, also those that its record lacks: an earlier version of the app writes it without them. */
+  ofSession(session: Pick<SessionRecord, "creationId" | "sessionId"> & { place: Place }): Promise<EventRef[]>;
   remove(refs: readonly EventRef[]): Promise<void>;
 }
 
@@ -137,6 +139,11 @@ export interface DeliverySchedule {
  * @returns the events that are still to be delivered to some receiver.
  */
 export type Publish = (events: readonly StoredEvent[]) => Promise<StoredEvent[]>;
+
+/** `subject` of a session's events. */
+export function subjectOf(sessionId: string): string {
+  return `sessions/${sessionId}`;
+}
 
 /** Id of an event: a UUID of version 7, whose time leads to the event. @param uuid a random one, of version 4. */
 export function eventId(ms: number, uuid: string): string {

@@ -2,7 +2,14 @@ import { compact } from "../../compact.ts";
 import type { Attempt } from "../../face/model.ts";
 import { services } from "../model/caller.ts";
 import type { NewId } from "../model/clock.ts";
-import { type EventRef, eventId, type LivenessEvent, type StoredEvent, undelivered } from "../model/events.ts";
+import {
+  type EventRef,
+  eventId,
+  type LivenessEvent,
+  type StoredEvent,
+  subjectOf,
+  undelivered,
+} from "../model/events.ts";
 import type { GuardChange } from "../model/guard.ts";
 import type { Place } from "../model/references.ts";
 import type { RecordedAttempts, ScheduleEntry, SettledSession } from "../model/schedule.ts";
@@ -79,7 +86,7 @@ function decidedEvent(record: Decided): Pick<LivenessEvent, "type" | "subject" |
   const ids = compact({ sessionId, kind, deviceCorrelationId, userCorrelationId, clientReferenceId, owner });
   return {
     type: "liveness.session.decided",
-    subject: `sessions/${sessionId}`,
+    subject: subjectOf(sessionId),
     data: { ...ids, decision, reasons, final, revision },
   };
 }
@@ -92,7 +99,7 @@ function lockedOutEvent(
   const scope = countedFor === services ? "services" : "user";
   return {
     type: "liveness.device.locked_out",
-    subject: `sessions/${sessionId}`,
+    subject: subjectOf(sessionId),
     data: compact({ deviceCorrelationId, sessionId, scope, lockedUntil }),
   };
 }

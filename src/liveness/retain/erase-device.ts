@@ -94,7 +94,12 @@ export async function eraseSession(
     referenceImageId === creationId && images.delete(`sessions/${creationId}`),
   ]);
   await unschedule(deps, entries);
-  await forgetEvents(deps, record);
+  const { events: known = [], revision = Number(record.decision !== undefined) } = record;
+  // An earlier version of the app has written the record without its events. Else, none of the device's events is read.
+  const isCut = known.length < revision;
+  const events = isCut ? await deps.outbox.ofSession({ ...record, place: stored.place }) : known;
+  await forgetEvents(deps, { ...record, events });
+  if (isCut) await deps.outbox.remove(events);
   const removed = await purgeSession(deps, stored, options);
   // The timer may have written later entries concurrently; entries that it writes after the purge, it removes itself.
   await Promise.all([deps.schedule.remove(entries), forgetEvents(deps, removed)]);

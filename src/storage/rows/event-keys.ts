@@ -1,5 +1,5 @@
 import { latestTime } from "../../liveness/model/clock.ts";
-import { invertedTime } from "./keys.ts";
+import { invertedTime, type RowRange } from "./keys.ts";
 
 /** Keys of events in the table `sessions`. */
 
@@ -9,6 +9,9 @@ const eventPrefix = "e_";
 export function eventRow(occurredOn: string, id: string): string {
   return `${eventPrefix}${invertedTime(occurredOn)}_${id}`;
 }
+
+/** All events of a partition. The character after `_` in the order of the keys is "`". */
+export const eventRows: RowRange = { from: eventPrefix, before: "e`" };
 
 export function isEventRow(rowKey: string): boolean {
   return rowKey.startsWith(eventPrefix);

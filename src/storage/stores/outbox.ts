@@ -4,11 +4,13 @@ import {
   eventTime,
   type Outbox,
   type StoredEvent,
+  subjectOf,
 } from "../../liveness/model/events.ts";
 import type { UnreadableEntry } from "../../liveness/model/schedule.ts";
+import { keysOnly, readAll } from "../azure/query.ts";
 import type { StorageTables } from "../azure/table.ts";
 import { removeKeys } from "../azure/transactions.ts";
-import { eventPartition } from "../rows/event-keys.ts";
+import { eventOfRow, eventPartition, eventRows } from "../rows/event-keys.ts";
 import {
   deliveryKeys,
   deliveryRows,
@@ -20,6 +22,7 @@ import {
   writeDeliveryState,
   writeEvent,
 } from "../rows/event-rows.ts";
+import { readPlace, sessionPartition } from "../rows/keys.ts";
 import { createDueRows, dueAt } from "./due-rows.ts";
 
 /** Events in the table `sessions`. The events of outcomes are stored by `Sessions.update`. */
@@ -37,6 +40,18 @@ export function createOutbox({ sessions }: StorageTables, schedule: Pick<Deliver
       return stored;
     },
     mark: (ref, state) => sessions.merge(writeDeliveryState(ref, state)),
+    async ofSession({ place, creationId, sessionId }) {
+      const partitions = new Set([readPlace(place).partition, sessionPartition(creationId)]);
+      const select = keysOnly;
+      const found = [...partitions].map((PartitionKey) => {
+        const where = { PartitionKey, RowKey: eventRows, subject: subjectOf(sessionId) };
+        return readAll(sessions.query({ where, select }), ({ partitionKey, rowKey }) => {
+          const event = eventOfRow(rowKey);
+          return event === undefined ? [] : { ...event, place: placeOf(partitionKey) };
+        });
+      });
+      return (await Promise.all(found)).flat(2);
+    },
     async remove(refs) {
       await removeKeys(sessions, refs.map(eventKeys));
     },
