@@ -1,6 +1,7 @@
 import type { App } from "../app.ts";
 import { compact } from "../compact.ts";
 import type { Reply } from "../http/responses.ts";
+import type { Caller } from "../liveness/model/caller.ts";
 import type { OutcomeEntry } from "../liveness/model/events.ts";
 import type { OutcomeQuery } from "../liveness/model/outcome-index.ts";
 import { scanOutcomes } from "../liveness/result/outcomes.ts";
@@ -26,7 +27,12 @@ interface Writer {
  *
  * @param headOnly nothing is read.
  */
-export async function exportOutcomes(app: App, query: OutcomeQuery, format: Format, headOnly: boolean): Promise<Reply> {
+export async function exportOutcomes(
+  app: App,
+  query: OutcomeQuery,
+  format: Format,
+  { caller, headOnly }: { caller: Caller; headOnly: boolean },
+): Promise<Reply> {
   const writer = format === "text/csv" ? await csvWriter() : jsonLinesWriter;
   const asOf = await app.outcomeIndex.completeTo();
   const day = (time: string) => time.slice(0, "yyyy-MM-dd".length);
@@ -39,7 +45,7 @@ export async function exportOutcomes(app: App, query: OutcomeQuery, format: Form
       vary: "accept",
       ...compact({ "x-as-of": asOf }),
     },
-    stream: headOnly ? nothing() : await begun(pieces(scanOutcomes(app, query), writer)),
+    stream: headOnly ? nothing() : await begun(pieces(scanOutcomes(app, query), writer), caller),
   };
 }
 
@@ -59,8 +65,8 @@ async function* pieces(lists: AsyncIterable<OutcomeEntry[]>, { head, write }: Wr
 }
 
 /** Takes a slot and reads the first value. Returns all values. Throws `ApiError` 503 while too many exports are running. */
-async function begun<T>(values: AsyncGenerator<T>): Promise<AsyncIterable<T>> {
-  const releaseSlot = takeScanSlot();
+async function begun<T>(values: AsyncGenerator<T>, caller: Caller): Promise<AsyncIterable<T>> {
+  const releaseSlot = takeScanSlot(caller);
   const first = await values.next().catch((error: unknown) => {
     releaseSlot();
     throw error;

@@ -66,14 +66,14 @@ export const outcomeEndpoints: Endpoint[] = [
       },
       errors: { 400: ["BadArgument"], 503: ["ServerBusy"] },
     }),
-    async handle(app, { query, url, headers, method }) {
+    async handle(app, { query, caller, url, headers, method }) {
       const { top, continuationToken, from, to, final, ...equal } = query;
       const window = windowOf(app, { from, to });
       const asked: OutcomeQuery = { ...window, ...equal, final: final === undefined ? undefined : final === "true" };
       const type = preferredType(headers.get("accept"), mediaTypes);
       if (type !== "application/json") {
         const { exportOutcomes } = await import("./outcome-export.ts");
-        return exportOutcomes(app, asked, type, method === "HEAD");
+        return exportOutcomes(app, asked, type, { caller, headOnly: method === "HEAD" });
       }
       const { outcomePage } = await import("./outcome-pages.ts");
       return { status: 200, json: await outcomePage(app, asked, { top, continuationToken }, url), headers: vary };
@@ -89,11 +89,11 @@ export const outcomeEndpoints: Endpoint[] = [
       answers: { 200: { description: "Counts. Days without outcomes are left out.", json: statisticsShape() } },
       errors: { 400: ["BadArgument"], 503: ["ServerBusy"] },
     }),
-    async handle(app, { query }) {
+    async handle(app, { query, caller }) {
       const window = windowOf(app, query);
       const { countOutcomes } = await import("../liveness/result/outcomes.ts");
       const { takeScanSlot } = await import("./scan-slots.ts");
-      const releaseSlot = takeScanSlot();
+      const releaseSlot = takeScanSlot(caller);
       try {
         return { status: 200, json: { ...window, ...(await countOutcomes(app, window)) } };
       } finally {

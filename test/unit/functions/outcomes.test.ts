@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { describe, test } from "node:test";
 import { exportOutcomes } from "../../../src/functions/outcome-export.ts";
 import type { OutcomeEntry } from "../../../src/liveness/model/events.ts";
@@ -278,11 +279,11 @@ describe("an export", () => {
   });
 
   test("more than eight at once -> 503 ServerBusy until one of them ends, whichever way", async () => {
-    const world = await worldWith(outcomes(3));
-    const app = createApp(world.start());
+    const app = createApp((await worldWith(outcomes(3))).start());
     const query = { from: "2026-03-01T00:00:00.000Z", to: "2026-03-02T00:00:00.000Z" };
     const begin = async () => {
-      const { stream } = await exportOutcomes(app, query, "application/x-ndjson", false);
+      const request = { caller: { trusted: false, owner: randomUUID() }, headOnly: false };
+      const { stream } = await exportOutcomes(app, query, "application/x-ndjson", request);
       return (stream ?? assert.fail())[Symbol.asyncIterator]();
     };
     const running = await Promise.all(Array.from({ length: 8 }, begin));
