@@ -75,6 +75,8 @@ async function retryOne(run: RetryRun, due: DeliveryEntry): Promise<DeliveryMove
     if (event === undefined) return { due };
     const pending = pendingTargets(event, run.targets);
     if (pending.length === 0) return { due };
+    // Another run has delivered the event, or stopped before it moved the entry: one series of retries is enough.
+    if (event.dueOn !== undefined && event.dueOn !== due.dueOn) return { due, next: { ...due, dueOn: event.dueOn } };
     const wanting = pending.filter((target) => awaitedMs(event, target) <= run.now());
     const results = await attempt(event, wanting, run.signal);
     if (run.signal.aborted) return undefined;
