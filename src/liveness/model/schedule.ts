@@ -60,9 +60,9 @@ export interface Schedule {
   /**
    * The due time of the oldest entry, of a session or an event, that is due at `now`; undefined if there is none.
    *
-   * @param without ids of events to leave out. Default: none.
+   * @param listed ids of events that are in the lists: then only entries count that may lead to an outcome which is not.
    */
-  oldestDue(now: string, without?: ReadonlySet<string>): Promise<string | undefined>;
+  oldestDue(now: string, listed?: ReadonlySet<string>): Promise<string | undefined>;
   /** Those of the creations that have no entry due at `until` or earlier. */
   missing(creationIds: readonly string[], until: string): Promise<Set<string>>;
   /** Removes entries. Returns those that were already gone. */

@@ -37,13 +37,12 @@ export function createSchedule({ expiry }: StorageTables): Schedule {
     return entity && readDue(entity);
   }
 
-  async function oldestDue(now: string, without: ReadonlySet<string> = new Set()): Promise<string | undefined> {
+  async function oldestDue(now: string, listed?: ReadonlySet<string>): Promise<string | undefined> {
     const times = await Promise.all(
       shards.map(async (shard) => {
-        const select = [...keysOnly, "dueOn"];
-        const pageSize = without.size === 0 ? 1 : maxPageSize;
-        for await (const entity of expiry.query({ ...dueAt(shard, now), select, pageSize })) {
-          if (without.has(entity.rowKey)) continue;
+        const pageSize = listed === undefined ? 1 : maxPageSize;
+        for await (const entity of expiry.query({ ...dueAt(shard, now), pageSize })) {
+          if (listed?.has(entity.rowKey) || (listed && isAnnounced(readOrReport(entity)))) continue;
           return typeof entity.dueOn === "string" ? entity.dueOn : bucketStart(entity.partitionKey);
         }
         return undefined;
@@ -78,4 +77,10 @@ function readOrReport(entity: Entity): ScheduleEntry | UnreadableEntry {
   } catch (cause) {
     return { creationId: entity.rowKey, cause };
   }
+}
+
+/** Whether all outcomes to which the entry leads were listed, or got entries of their own, before it was written. */
+function isAnnounced(entry: ScheduleEntry | UnreadableEntry): boolean {
+  if ("cause" in entry || entry.session === undefined) return false;
+  return entry.phase !== "collect" || entry.session.recorded !== undefined;
 }
