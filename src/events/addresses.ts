@@ -57,6 +57,24 @@ export type Resolve = (
 ) => void;
 
 /**
+ * Look-ups of one name, with the same options: those that begin while another is in progress get its answer. The system keeps
+ * few threads for look-ups, and a name whose servers do not answer occupies one long after the delivery has ended: storage and
+ * the Face service could not be reached while more names wait than there are threads.
+ */
+export function shareLookups(resolve: Resolve): Resolve {
+  let waiting: Parameters<Resolve>[2][] = [];
+  return (hostname, options, callback) => {
+    waiting.push(callback);
+    if (waiting.length > 1) return;
+    resolve(hostname, options, (error, addresses) => {
+      const callbacks = waiting;
+      waiting = [];
+      for (const answer of callbacks) answer(error, addresses);
+    });
+  };
+}
+
+/**
  * A `lookup` of a request that passes on allowed addresses only, and fails with `AddressNotAllowed` if there is none. The
  * connection uses a checked address and no second look-up, which could return another address (DNS rebinding).
  */

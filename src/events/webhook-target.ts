@@ -3,7 +3,7 @@ import { Webhook } from "standardwebhooks";
 import type { Clock } from "../liveness/model/clock.ts";
 import type { LivenessEvent } from "../liveness/model/events.ts";
 import { withTimeout } from "../retry.ts";
-import { AddressNotAllowed, isPublicAddress, type Resolve } from "./addresses.ts";
+import { AddressNotAllowed, isPublicAddress, type Resolve, shareLookups } from "./addresses.ts";
 import { cloudEventType, toCloudEvent } from "./cloud-event.ts";
 import type { DeliveryResult, DeliveryTarget } from "./delivery-target.ts";
 import type { EndpointSwitch } from "./endpoint-states.ts";
@@ -33,7 +33,8 @@ class StatesUnavailable extends Error {
 /** An endpoint that receives CloudEvents with the headers of Standard Webhooks. */
 export function createWebhookTarget(options: WebhookTargetOptions): DeliveryTarget {
   const { endpoint, source, allowsPrivateAddresses, states, now } = options;
-  const { timeoutMs = deliveryTimeoutMs, resolve = lookup } = options;
+  const { timeoutMs = deliveryTimeoutMs } = options;
+  const resolve = shareLookups(options.resolve ?? lookup);
   const isAllowed = (address: string) => allowsPrivateAddresses || isPublicAddress(address);
   const signers = endpoint.secrets.map((secret) => new Webhook(secret));
 
