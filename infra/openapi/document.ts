@@ -1,8 +1,9 @@
 import { type ApiVersion, apiVersions } from "../../src/face/model.ts";
 import type { Access, Endpoint } from "../../src/http/endpoint.ts";
-import type { AnswerShape, BodyShape, OperationShape } from "../../src/http/operation.ts";
 import { createErrorAnswers, errorsOf, type ReferencedAnswer } from "./errors.ts";
 import { examples } from "./examples.ts";
+import type { AnswerShape, BodyShape, OperationShape } from "./operation.ts";
+import { operations } from "./operations/operations.ts";
 import { createSchemas, headersOf, type JsonSchema, propertiesOf, type Schemas } from "./schemas.ts";
 
 /** The subset of an OpenAPI document that is generated here. */
@@ -41,7 +42,7 @@ export function describeApi(endpoints: readonly Endpoint[], version: string): Op
   const tags = new Map<string, string>();
   for (const endpoint of endpoints) {
     for (const apiVersion of endpoint.versions ?? [undefined]) {
-      const shape = endpoint.describe?.(apiVersion ?? apiVersions[0]);
+      const shape = operations[endpoint.name]?.(apiVersion ?? apiVersions[0]);
       if (shape === undefined) continue;
       const tag = tagOf(endpoint.route, apiVersion);
       tags.set(tag.name, tag.description);

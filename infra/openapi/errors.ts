@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { Endpoint } from "../../src/http/endpoint.ts";
 import { type ErrorCode, errorCodes } from "../../src/http/error-codes.ts";
-import type { OperationShape } from "../../src/http/operation.ts";
+import type { OperationShape } from "./operation.ts";
 import { headersOf, type JsonSchema, type Schemas } from "./schemas.ts";
 
 /** Error codes by HTTP status. */

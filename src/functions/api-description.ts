@@ -37,14 +37,6 @@ export const apiDescriptionEndpoints: Endpoint[] = [
     name: "getApiDescription",
     summary: "Read the OpenAPI document of this API",
     route: "api/openapi.json",
-    describe: () => ({
-      answers: {
-        200: {
-          description: "An OpenAPI document.",
-          json: z.looseObject({ openapi: z.string().regex(/^3\.1\.\d$/) }),
-        },
-      },
-    }),
     handle: async (_app, { headers }) => fileReply("openapi.json", "application/json; charset=utf-8", headers),
   }),
   defineEndpoint({
@@ -52,7 +44,6 @@ export const apiDescriptionEndpoints: Endpoint[] = [
     name: "getApiReference",
     summary: "Read the documentation of this API as a page",
     route: "api/docs",
-    describe: () => ({ answers: { 200: { description: "The page.", bytes: ["text/html"] } } }),
     handle: async (_app, { headers }) =>
       fileReply("page.html", "text/html; charset=utf-8", headers, { "content-security-policy": pagePolicy }),
   }),
@@ -62,10 +53,6 @@ export const apiDescriptionEndpoints: Endpoint[] = [
     summary: "Get a script or style of the documentation page",
     route: "api/docs/{asset}",
     params: assetParams,
-    describe: () => ({
-      answers: { 200: { description: "The file.", bytes: ["text/css", "text/javascript"] } },
-      errors: { 404: ["ResourceNotFound"] },
-    }),
     handle: async (_app, { params, headers }) => fileReply(params.asset, assets[params.asset], headers),
   }),
 ];

@@ -2,9 +2,9 @@ import * as z from "zod";
 import { defineEndpoint, type Endpoint, resourceNotFound } from "../http/endpoint.ts";
 import { liftLockouts } from "../liveness/open/limits.ts";
 import { listDeviceSessions } from "../liveness/result/visibility.ts";
-import { type Erased, eraseDevice } from "../liveness/retain/erase-device.ts";
+import { eraseDevice } from "../liveness/retain/erase-device.ts";
 import { checkDeviceId, correlationId, idOf } from "./correlation-id.ts";
-import { pageOf, paging, sessionPage } from "./session-pages.ts";
+import { pageOf, paging } from "./session-pages.ts";
 
 const deviceParams = z.object({
   deviceCorrelationId: correlationId.describe("The device, or `-` if the query contains its id."),
@@ -25,15 +25,6 @@ export const deviceEndpoints: Endpoint[] = [
     access: "callers",
     params: deviceParams,
     query: pageQuery,
-    describe: () => ({
-      answers: {
-        200: {
-          description: "A page of sessions. The last page has no `nextLink`.",
-          json: sessionPage(),
-        },
-      },
-      errors: { 400: ["InvalidDeviceCorrelationId", "BadArgument"], 404: ["ResourceNotFound"] },
-    }),
     async handle(app, { params, query, caller, url }) {
       const device = deviceOf(params, query);
       const page = await listDeviceSessions(app, caller, device, query);
@@ -49,11 +40,6 @@ export const deviceEndpoints: Endpoint[] = [
     access: "services",
     params: deviceParams,
     query: deviceQuery,
-    describe: () => ({
-      answers: { 200: { description: "Numbers of erased sessions and images.", json: erasedShape() } },
-      errors: { 400: ["InvalidDeviceCorrelationId"], 503: ["ServerBusy"] },
-      callsFace: true,
-    }),
     async handle(app, { params, query }) {
       return { status: 200, json: await eraseDevice(app, deviceOf(params, query)) };
     },
@@ -66,20 +52,12 @@ export const deviceEndpoints: Endpoint[] = [
     access: "services",
     params: deviceParams,
     query: deviceQuery,
-    describe: () => ({
-      answers: { 204: { description: "The device is not locked out." } },
-      errors: { 400: ["InvalidDeviceCorrelationId"] },
-    }),
     async handle(app, { params, query }) {
       await liftLockouts(app, deviceOf(params, query));
       return { status: 204 };
     },
   }),
 ];
-
-function erasedShape(): z.ZodType<Erased> {
-  return z.object({ sessions: z.int().min(0), referenceImages: z.int().min(0) }).meta({ id: "Erased" });
-}
 
 function deviceOf(params: z.infer<typeof deviceParams>, query: z.infer<typeof deviceQuery>): string {
   return checkDeviceId(idOf(params.deviceCorrelationId, query.deviceCorrelationId));

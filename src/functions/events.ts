@@ -2,9 +2,9 @@ import * as z from "zod";
 import type { App } from "../app.ts";
 import { compact } from "../compact.ts";
 import { defineEndpoint, type Endpoint, pageSize, resourceNotFound } from "../http/endpoint.ts";
-import { type EventRef, eventTypes, type StoredEvent } from "../liveness/model/events.ts";
+import type { EventRef, StoredEvent } from "../liveness/model/events.ts";
 
-const receiverName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
+export const receiverName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 const eventParams = z.object({
   id: z
     .string()
@@ -17,31 +17,6 @@ const listQuery = z.object({
   top: pageSize(100, 50),
 });
 
-const deliveryShape = z
-  .object({
-    receiver: receiverName,
-    state: z
-      .enum(["delivered", "pending", "failed"])
-      .describe("`failed`: given up after the last retry, or because the receiver answered 410."),
-    triedOn: z.iso.datetime().describe("Time of the latest attempt."),
-    cause: z.string().optional().describe("Code of the latest failure."),
-    notBefore: z.iso.datetime().optional().describe("The receiver asked for no delivery before this time."),
-  })
-  .meta({ id: "EventDelivery" });
-
-function eventShape() {
-  return z
-    .object({
-      id: z.string().describe("The same in each delivery of the event, as `webhook-id`."),
-      type: z.enum(eventTypes),
-      time: z.iso.datetime().describe("When the event occurred."),
-      subject: z.string().optional().describe("`sessions/{sessionId}`, if the event is about a session."),
-      data: z.record(z.string(), z.unknown()).describe("The `data` of the CloudEvent; it depends on the type."),
-      deliveries: z.array(deliveryShape).describe("One entry for each receiver to which a delivery was tried."),
-    })
-    .meta({ id: "Event" });
-}
-
 /** The outbox, and tests of its receivers. */
 export const eventEndpoints: Endpoint[] = [
   defineEndpoint({
@@ -51,22 +26,6 @@ export const eventEndpoints: Endpoint[] = [
     route: "api/events",
     access: "services",
     query: listQuery,
-    describe: () => ({
-      answers: {
-        200: {
-          description: "A page of events. A later request with its `after` returns the events that follow.",
-          json: z
-            .object({
-              value: z.array(eventShape()),
-              after: z.string().optional().describe("Absent if the list is empty."),
-              nextLink: z.url().optional().describe("Absent if no event follows yet."),
-              asOf: z.iso.datetime().optional().describe("The list is complete up to this time."),
-            })
-            .meta({ id: "EventPage" }),
-        },
-      },
-      errors: { 400: ["BadArgument"] },
-    }),
     async handle(app, { query, url }) {
       const { readEventPage } = await import("../events/event-pages.ts");
       const { events, after, isLast, asOf } = await readEventPage(app, query);
@@ -83,10 +42,6 @@ export const eventEndpoints: Endpoint[] = [
     route: "api/events/{id}/redeliver",
     access: "services",
     params: eventParams,
-    describe: () => ({
-      answers: { 200: { description: "The event with the results.", json: eventShape() } },
-      errors: { 404: ["ResourceNotFound"] },
-    }),
     async handle(app, { params }) {
       const event = await findEvent(app, params.id);
       if (event === undefined) throw resourceNotFound();
@@ -101,21 +56,6 @@ export const eventEndpoints: Endpoint[] = [
     route: "api/webhooks/{name}/test",
     access: "services",
     params: webhookParams,
-    describe: () => ({
-      answers: {
-        200: {
-          description: "The result. The event is not stored, and a failed delivery is not retried.",
-          json: z
-            .object({
-              id: z.string(),
-              delivered: z.boolean(),
-              cause: z.string().optional().describe("Code of the failure."),
-            })
-            .meta({ id: "WebhookTest" }),
-        },
-      },
-      errors: { 404: ["ResourceNotFound"] },
-    }),
     async handle(app, { params }) {
       const target = app.targets.find(({ name }) => name === params.name);
       if (target === undefined) throw resourceNotFound();

@@ -1,6 +1,5 @@
 import * as z from "zod";
 import { type SessionKind, sessionKinds } from "../face/model.ts";
-import { codecs } from "../face/versions/codecs.ts";
 import { defineEndpoint, type Endpoint, pageSize } from "../http/endpoint.ts";
 import { listSessions, readAuditTrail } from "../liveness/result/history.ts";
 import { codecFor, operationOf, previews, sessionParams, versionParams } from "./dialects.ts";
@@ -40,10 +39,6 @@ function listFaceSessions(kind: SessionKind): Endpoint {
     access: "callers",
     params: versionParams,
     query: pageQuery,
-    describe: (version) => ({
-      answers: { 200: { description: "A page of sessions.", json: codecs[version].shapes(kind).list } },
-      errors: { 400: ["BadArgument"] },
-    }),
     async handle(app, { params, query, caller }) {
       const codec = codecFor(previews, params.apiVersion);
       const items = await listSessions(app, caller, kind, query);
@@ -62,13 +57,6 @@ function listAudit(kind: SessionKind): Endpoint {
     access: "callers",
     params: sessionParams,
     query: attemptsQuery,
-    describe: (version) => ({
-      answers: {
-        200: { description: "A page of attempts.", json: codecs[version].shapes(kind).auditEntries },
-      },
-      errors: { 400: ["BadArgument"], 404: ["SessionNotFound"] },
-      callsFace: true,
-    }),
     async handle(app, { params, query, caller }) {
       const codec = codecFor(previews, params.apiVersion);
       const { attempts, ...facts } = await readAuditTrail(app, caller, kind, params.sessionId, query);

@@ -1,11 +1,8 @@
-import * as z from "zod";
 import { compact } from "../compact.ts";
 import { ApiError } from "../errors.ts";
-import { type ApiVersion, type SessionKind, sessionKinds } from "../face/model.ts";
-import { codecs } from "../face/versions/codecs.ts";
+import { type SessionKind, sessionKinds } from "../face/model.ts";
 import { type MediaType, readRequestBody } from "../http/body.ts";
 import { defineEndpoint, type Endpoint } from "../http/endpoint.ts";
-import type { BodyShape } from "../http/operation.ts";
 import { openSession } from "../liveness/open/open-session.ts";
 import { deleteSession, getSession } from "../liveness/result/get-session.ts";
 import { codecFor, type Dialect, operationOf, previews, sessionParams, stable, versionParams } from "./dialects.ts";
@@ -25,8 +22,6 @@ export const faceSessionEndpoints: Endpoint[] = [stable, previews].flatMap((dial
   ]),
 );
 
-const serviceHeaders = { "apim-request-id": z.string().optional().describe("Request id of the Face service.") };
-
 function createSession(dialect: Dialect, kind: SessionKind): Endpoint {
   return defineEndpoint({
     name: `create${operationOf[kind]}${dialect.suffix}`,
@@ -36,39 +31,6 @@ function createSession(dialect: Dialect, kind: SessionKind): Endpoint {
     versions: dialect.versions,
     access: "callers",
     params: versionParams,
-    describe: (version) => ({
-      headers: repeatabilityHeaders(),
-      body: creationBody(version, kind),
-      answers: {
-        200: {
-          description: "The session, and the token for the device. No other response contains the token.",
-          headers: z.object({
-            "x-session-expires-on": z.iso.datetime().describe("Expiry of the token."),
-            "x-reference-image-id": z.string().optional().describe("Id of the stored verify image."),
-            "repeatability-result": z.literal("accepted").optional(),
-            ...serviceHeaders,
-          }),
-          json: codecs[version].shapes(kind).created,
-        },
-      },
-      errors: {
-        400: [
-          "InvalidRequestBody",
-          "InvalidTokenLifetime",
-          "InvalidLivenessOperationMode",
-          "InvalidDeviceCorrelationId",
-          "InvalidHeader",
-          "NotSupportedByUpstreamVersion",
-          "DeviceSetInClientDisabled",
-          ...(kind === "liveness" ? [] : (["InvalidImage", "InvalidImageSize", "ReferenceImageNotFound"] as const)),
-        ],
-        403: ["DeviceLockedOut"],
-        409: ["CreationInProgress", "SessionAlreadyUsed", "CreationConflict"],
-        422: ["IdempotencyKeyReused"],
-        503: ["ServerBusy"],
-      },
-      callsFace: true,
-    }),
     async handle(app, { params, caller, ...request }) {
       const codec = codecFor(dialect, params.apiVersion);
       const repeatability = readRepeatability(request.headers);
@@ -94,11 +56,6 @@ function createSession(dialect: Dialect, kind: SessionKind): Endpoint {
   });
 }
 
-function creationBody(version: ApiVersion, kind: SessionKind): BodyShape {
-  const { json, multipart } = codecs[version].shapes(kind).create;
-  return { content: { "application/json": json, ...(multipart && { "multipart/form-data": multipart }) } };
-}
-
 function getSessionResult(dialect: Dialect, kind: SessionKind): Endpoint {
   return defineEndpoint({
     name: `get${operationOf[kind]}Result${dialect.suffix}`,
@@ -108,17 +65,6 @@ function getSessionResult(dialect: Dialect, kind: SessionKind): Endpoint {
     versions: dialect.versions,
     access: "callers",
     params: sessionParams,
-    describe: (version) => ({
-      answers: {
-        200: {
-          description: "The session, without its token.",
-          headers: z.object(serviceHeaders),
-          json: codecs[version].shapes(kind).session,
-        },
-      },
-      errors: { 404: ["SessionNotFound"] },
-      callsFace: true,
-    }),
     async handle(app, { params, caller }) {
       const codec = codecFor(dialect, params.apiVersion);
       const { state, requestId } = await getSession(app, caller, kind, params.sessionId, {
@@ -142,11 +88,6 @@ function deleteFaceSession(dialect: Dialect, kind: SessionKind): Endpoint {
     versions: dialect.versions,
     access: "callers",
     params: sessionParams,
-    describe: (version) => ({
-      answers: { [codecs[version].deletedStatus]: { description: "The token is revoked." } },
-      errors: { 404: ["SessionNotFound"] },
-      callsFace: true,
-    }),
     async handle(app, { params, caller }) {
       const codec = codecFor(dialect, params.apiVersion);
       await deleteSession(app, caller, kind, params.sessionId);
@@ -164,7 +105,7 @@ export interface Repeatability {
 }
 
 /** Printable ASCII; usually a UUID. */
-const keyShape = /^[\x21-\x7e]{1,256}$/;
+export const keyShape = /^[\x21-\x7e]{1,256}$/;
 
 const days = "Mon|Tue|Wed|Thu|Fri|Sat|Sun";
 const months = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec";
@@ -173,23 +114,7 @@ const clock = "([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d";
 const httpDate = `(${days}), ${day} (${months}) \\d{4} ${clock} GMT`;
 const rfc3339 = `\\d{4}-(0[1-9]|1[0-2])-${day}T${clock}(\\.\\d+)?(Z|[+-]\\d\\d:\\d\\d)`;
 /** An HTTP date, or RFC 3339, which some clients write. */
-const timeShape = new RegExp(`^(${httpDate}|${rfc3339})$`);
-
-/** The request headers for the OpenAPI document. */
-function repeatabilityHeaders() {
-  const key = z.string().regex(keyShape).optional();
-  return z.object({
-    "Repeatability-Request-ID": key.describe(
-      "Equal in all repeats of a request; usually a UUID. The response has the header `Repeatability-Result`.",
-    ),
-    "Repeatability-First-Sent": z
-      .string()
-      .regex(timeShape)
-      .optional()
-      .describe("Time of the first request: an HTTP date, or RFC 3339."),
-    "Idempotency-Key": key.describe("Alternative to `Repeatability-Request-ID`; if both are sent, they must be equal."),
-  });
-}
+export const timeShape = new RegExp(`^(${httpDate}|${rfc3339})$`);
 
 /**
  * Reads `Repeatability-Request-ID` (with `Repeatability-First-Sent`), or `Idempotency-Key`.

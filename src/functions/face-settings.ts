@@ -1,14 +1,12 @@
-import * as z from "zod";
 import type { App } from "../app.ts";
 import { compact } from "../compact.ts";
 import { ApiError } from "../errors.ts";
 import type { Answered, SettingsService } from "../face/client/face-service.ts";
 import { codecs } from "../face/versions/codecs.ts";
 import { parseRequest } from "../face/versions/parse-request.ts";
-import { clientAssetsToken, faceSettings, faceSettingsChange } from "../face/versions/settings.ts";
+import { faceSettingsChange } from "../face/versions/settings.ts";
 import { readRequestBody } from "../http/body.ts";
 import { defineEndpoint, type Endpoint } from "../http/endpoint.ts";
-import type { OperationShape } from "../http/operation.ts";
 import type { Reply } from "../http/responses.ts";
 import { codecFor, type Dialect, stable, versionParams } from "./dialects.ts";
 
@@ -26,7 +24,6 @@ export const faceSettingsEndpoints: Endpoint[] = [
     summary: "Read the settings of the Face resource",
     methods: ["GET"],
     route,
-    describe: () => describe("The settings.", faceSettings),
     handle: async (app, { params }) => reply(await settingsOf(app, params.apiVersion).read()),
   }),
   defineEndpoint({
@@ -35,10 +32,6 @@ export const faceSettingsEndpoints: Endpoint[] = [
     summary: "Change the settings of the Face resource, for every app that uses it",
     methods: ["PATCH"],
     route,
-    describe: () => ({
-      ...describe("The settings after the change.", faceSettings),
-      body: { content: { "application/json": faceSettingsChange } },
-    }),
     async handle(app, { params, ...request }) {
       const settings = settingsOf(app, params.apiVersion);
       const body = await readRequestBody(request, ["json"]);
@@ -52,19 +45,9 @@ export const faceSettingsEndpoints: Endpoint[] = [
     summary: "Get a credential for downloading the device SDK",
     methods: ["GET"],
     route: `${route}/getClientAssetsAccessToken`,
-    describe: () => describe("The credential.", clientAssetsToken),
     handle: async (app, { params }) => reply(await settingsOf(app, params.apiVersion).clientAssetsToken()),
   }),
 ];
-
-function describe(description: string, json: z.ZodType): OperationShape {
-  const headers = z.object({ "apim-request-id": z.string().optional() });
-  return {
-    answers: { 200: { description, json, headers } },
-    errors: { 400: ["InvalidRequestBody"] },
-    callsFace: true,
-  };
-}
 
 /** @throws ApiError 404 `UnsupportedApiVersion`, also if the upstream version has no settings. */
 function settingsOf({ face }: App, apiVersion: string): SettingsService {

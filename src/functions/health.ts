@@ -1,4 +1,3 @@
-import * as z from "zod";
 import { ApiError } from "../errors.ts";
 import { defineEndpoint, type Endpoint } from "../http/endpoint.ts";
 import type { NotReady } from "../liveness/readiness.ts";
@@ -17,14 +16,6 @@ export const healthEndpoints: Endpoint[] = [
     route: "api/health",
     access: "everyone",
     unconfigured: { status: 200, json: { status: "alive" } },
-    describe: () => ({
-      answers: {
-        200: {
-          description: "The app is running. Settings and dependencies are not checked.",
-          json: z.object({ status: z.literal("alive") }),
-        },
-      },
-    }),
     handle: async () => ({ status: 200, json: { status: "alive" } }),
   }),
   defineEndpoint({
@@ -33,10 +24,6 @@ export const healthEndpoints: Endpoint[] = [
     methods: ["GET"],
     route: "api/health/ready",
     access: "everyone",
-    describe: () => ({
-      answers: { 200: { description: "All dependencies are available.", json: readinessShape() } },
-      errors: { 503: ["NotReady"] },
-    }),
     async handle(app, { log }) {
       const { failures, overdueSince } = await app.readiness.look();
       if (failures.length === 0) {
@@ -55,11 +42,3 @@ export const healthEndpoints: Endpoint[] = [
     },
   }),
 ];
-
-function readinessShape() {
-  const degraded = z.array(z.literal("timer")).describe("Functions that are overdue.");
-  return z.union([
-    z.object({ status: z.literal("ready") }),
-    z.object({ status: z.literal("degraded"), degraded, overdueSince: z.iso.datetime() }),
-  ]);
-}

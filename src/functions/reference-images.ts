@@ -5,11 +5,10 @@ import { ApiError } from "../errors.ts";
 import { referenceId } from "../face/versions/request-fields.ts";
 import { readBytes } from "../http/body.ts";
 import { defineEndpoint, type Endpoint, resourceNotFound } from "../http/endpoint.ts";
-import type { BodyShape } from "../http/operation.ts";
 import { findImage } from "../liveness/images/find-image.ts";
-import { imageLimits, imageTypes } from "../liveness/images/inspect-image.ts";
+import { imageLimits } from "../liveness/images/inspect-image.ts";
 import { keepImage, type Refused, removeImage } from "../liveness/images/keep-image.ts";
-import type { Permits, StoredImageFacts } from "../liveness/model/images.ts";
+import type { ImageFacts, Permits, StoredImageFacts } from "../liveness/model/images.ts";
 import type { Version } from "../liveness/model/references.ts";
 import { checkDeviceId, correlationId } from "./correlation-id.ts";
 
@@ -33,27 +32,6 @@ export const referenceImageEndpoints: Endpoint[] = [
     methods: ["PUT"],
     route,
     query: putQuery,
-    describe: () => ({
-      headers: putConditions(),
-      body: imageBody(),
-      answers: {
-        200: {
-          description: "The image was replaced.",
-          headers: etagHeader(),
-          json: keptShape,
-        },
-        201: { description: "The image was stored.", headers: etagHeader(), json: keptShape },
-      },
-      errors: {
-        400: ["InvalidImage", "InvalidImageSize", "InvalidDeviceCorrelationId", "BadArgument", "InvalidRequestBody"],
-        404: ["ResourceNotFound"],
-        412: ["ConditionNotMet"],
-        413: ["RequestBodyTooLarge"],
-        415: ["BadArgument"],
-        429: ["TooManyReferenceImages"],
-        503: ["ServerBusy"],
-      },
-    }),
     async handle(app, { params, query, caller, ...request }) {
       const { referenceImageId } = params;
       const { deviceCorrelationId } = query;
@@ -77,14 +55,6 @@ export const referenceImageEndpoints: Endpoint[] = [
     summary: "Read a reference image's bytes",
     methods: ["GET"],
     route,
-    describe: () => ({
-      headers: readConditions(),
-      answers: {
-        200: { description: "The image's bytes.", headers: etagHeader(), bytes: imageTypes },
-        304: { description: "The image in the caller's cache is current.", headers: etagHeader() },
-      },
-      errors: { 404: ["ResourceNotFound"] },
-    }),
     async handle(app, { params, caller, headers }) {
       const found = await findImage(app.images, caller, params.referenceImageId, app.images.get);
       if (found === undefined) throw resourceNotFound();
@@ -100,16 +70,6 @@ export const referenceImageEndpoints: Endpoint[] = [
     summary: "Read a reference image's metadata",
     methods: ["GET"],
     route: `${route}/metadata`,
-    describe: () => ({
-      answers: {
-        200: {
-          description: "The image's metadata.",
-          headers: etagHeader(),
-          json: metadataShape,
-        },
-      },
-      errors: { 404: ["ResourceNotFound"] },
-    }),
     async handle(app, { params, caller }) {
       const facts = await findImage(app.images, caller, params.referenceImageId, app.images.facts);
       if (facts === undefined) throw resourceNotFound();
@@ -122,16 +82,6 @@ export const referenceImageEndpoints: Endpoint[] = [
     summary: "Delete a reference image",
     methods: ["DELETE"],
     route,
-    describe: () => ({
-      headers: deleteConditions(),
-      answers: { 204: { description: "The image was deleted." } },
-      errors: {
-        400: ["BadArgument"],
-        404: ["ResourceNotFound"],
-        412: ["ConditionNotMet"],
-        503: ["ServerBusy"],
-      },
-    }),
     async handle(app, { params, caller, headers }) {
       const { referenceImageId } = params;
       const removed = await removeImage(app, caller, { referenceImageId, permits: conditionsOf(headers) });
@@ -201,45 +151,15 @@ function metadata(referenceImageId: string, facts: StoredImageFacts): ImageMetad
 }
 
 /** Allowed values of `If-Match` and `If-None-Match`: `*`, or one ETag without a comma, which would begin another ETag. */
-const conditionShape = /^(\*|(W\/)?"[\x21\x23-\x2b\x2d-\x7e]*")$/;
+export const conditionShape = /^(\*|(W\/)?"[\x21\x23-\x2b\x2d-\x7e]*")$/;
 
-const factsOf = {
-  referenceImageId: z.string(),
-  contentType: z.enum(imageTypes),
-  width: z.int().min(imageLimits.minPixels).max(imageLimits.maxPixels),
-  height: z.int().min(imageLimits.minPixels).max(imageLimits.maxPixels),
-  sha256: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/)
-    .describe("SHA-256 (hex) of the bytes."),
-  deviceCorrelationId: z.string().describe("The device to which the image is bound.").exactOptional(),
-};
-
-const keptShape = z.object(factsOf).meta({ id: "ReferenceImage" });
-export type KeptImage = z.infer<typeof keptShape>;
-
-const metadataShape = z
-  .object({ ...factsOf, sizeInBytes: z.int().min(imageLimits.minBytes), createdOn: z.iso.datetime() })
-  .meta({ id: "ReferenceImageMetadata" });
-type ImageMetadata = z.infer<typeof metadataShape>;
-
-/** The image's bytes. The declared content type does not matter: the app reads the type from the image. */
-function imageBody(): BodyShape {
-  const shape = z.file().min(imageLimits.minBytes).max(imageLimits.maxBytes);
-  const types = [...imageTypes, "application/octet-stream"];
-  return { content: Object.fromEntries(types.map((type) => [type, shape])) };
+export interface KeptImage extends ImageFacts {
+  referenceImageId: string;
+  /** The device to which the image is bound. */
+  deviceCorrelationId?: string;
 }
 
-const etagHeader = () => z.object({ etag: z.string() });
-
-const ifMatch = () =>
-  z.string().regex(conditionShape).optional().describe("One ETag, or `*`. Must match the stored image.");
-
-const deleteConditions = () => z.object({ "If-Match": ifMatch() });
-const putConditions = () =>
-  z.object({
-    "If-Match": ifMatch(),
-    "If-None-Match": z.literal("*").optional().describe("Requires that no image is stored."),
-  });
-const readConditions = () =>
-  z.object({ "If-None-Match": z.string().optional().describe("ETags in the caller's cache; 304 if one matches.") });
+export interface ImageMetadata extends KeptImage {
+  sizeInBytes: number;
+  createdOn: string;
+}

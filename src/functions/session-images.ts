@@ -28,17 +28,6 @@ function getSessionImage(dialect: Dialect): Endpoint {
     versions: versionsWithImages(dialect),
     access: "callers",
     params: imageParams,
-    describe: () => ({
-      answers: {
-        200: {
-          description: "The image's bytes.",
-          headers: z.object({ "apim-request-id": z.string().optional() }),
-          bytes: ["image/*", "application/octet-stream"],
-        },
-      },
-      errors: { 404: ["SessionImageNotFound"] },
-      callsFace: true,
-    }),
     async handle(app, { params, caller }) {
       const codec = codecFor(dialect, params.apiVersion);
       if (codec.paths.sessionImage === undefined) {

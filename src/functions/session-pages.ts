@@ -4,7 +4,7 @@ import { pageSize } from "../http/endpoint.ts";
 import type { Caller } from "../liveness/model/caller.ts";
 import type { Page } from "../liveness/model/page.ts";
 import type { SessionRecord } from "../liveness/model/session.ts";
-import { type SessionResource, sessionResource, sessionResourceShape } from "./session-resource.ts";
+import { type SessionResource, sessionResource } from "./session-resource.ts";
 
 /** Lists of sessions, page by page. */
 
@@ -13,10 +13,6 @@ export const paging = {
   top: pageSize(100, 50),
   continuationToken: z.string().max(4096).optional().describe("From the `nextLink` of the page before."),
 };
-
-export function sessionPage() {
-  return z.object({ value: z.array(sessionResourceShape), nextLink: z.url().optional() }).meta({ id: "SessionPage" });
-}
 
 /** The body of a page. `nextLink` has the query of the request. */
 export function pageOf(

@@ -8,7 +8,7 @@ import { defineEndpoint, type Endpoint } from "../http/endpoint.ts";
 import { findSession } from "../liveness/result/get-session.ts";
 import { readStoredEntries } from "../liveness/result/history.ts";
 import { settleSession } from "../liveness/result/settle-session.ts";
-import { auditEntryResource, auditEntryShape, sessionResource, sessionResourceShape } from "./session-resource.ts";
+import { auditEntryResource, sessionResource } from "./session-resource.ts";
 
 const sessionParams = z.object({ sessionId: z.string().describe("Id of the session at the Face service.") });
 
@@ -30,10 +30,6 @@ export const sessionEndpoints: Endpoint[] = [
     route: "api/sessions/{sessionId}",
     access: "callers",
     params: sessionParams,
-    describe: () => ({
-      answers: { 200: { description: "The session.", json: sessionResourceShape } },
-      errors: { 404: ["SessionNotFound"] },
-    }),
     async handle(app, { params, caller }) {
       const { record } = await findSession(app, caller, params.sessionId);
       return { status: 200, json: sessionResource(record, caller, app.now()) };
@@ -46,12 +42,6 @@ export const sessionEndpoints: Endpoint[] = [
     route: "api/sessions/{sessionId}/settle",
     access: "callers",
     params: sessionParams,
-    describe: () => ({
-      body: { required: false, content: { "application/json": settleBody } },
-      answers: { 200: { description: "The session.", json: sessionResourceShape } },
-      errors: { 404: ["SessionNotFound"], 409: ["SessionNotFinished", "DeviceMismatch"] },
-      callsFace: true,
-    }),
     async handle(app, { params, caller, ...request }) {
       const report = parseReport(await readReport(request));
       const record = await settleSession(app, caller, params.sessionId, report);
@@ -65,15 +55,6 @@ export const sessionEndpoints: Endpoint[] = [
     route: "api/sessions/{sessionId}/audit-entries",
     access: "callers",
     params: sessionParams,
-    describe: () => ({
-      answers: {
-        200: {
-          description: "All entries of the session, newest first.",
-          json: z.object({ value: z.array(auditEntryShape()) }),
-        },
-      },
-      errors: { 404: ["SessionNotFound"] },
-    }),
     async handle(app, { params, caller }) {
       const entries = await readStoredEntries(app, caller, params.sessionId);
       return { status: 200, json: { value: entries.toReversed().map(auditEntryResource) } };

@@ -5,7 +5,7 @@ import { defineEndpoint, type Endpoint, resourceNotFound } from "../http/endpoin
 import { listUserSessions } from "../liveness/result/visibility.ts";
 import { eraseUser } from "../liveness/retain/erase-user.ts";
 import { correlationId, idOf } from "./correlation-id.ts";
-import { pageOf, paging, sessionPage } from "./session-pages.ts";
+import { pageOf, paging } from "./session-pages.ts";
 
 const userParams = z.object({
   userCorrelationId: correlationId.describe("The user, or `-` if the query contains its id."),
@@ -23,10 +23,6 @@ export const userEndpoints: Endpoint[] = [
     access: "callers",
     params: userParams,
     query: pageQuery,
-    describe: () => ({
-      answers: { 200: { description: "A page of sessions. The last page has no `nextLink`.", json: sessionPage() } },
-      errors: { 400: ["BadArgument"], 404: ["ResourceNotFound"] },
-    }),
     async handle(app, { params, query, caller, url }) {
       const page = await listUserSessions(app, caller, userOf(params, query), query);
       if (page === undefined) throw resourceNotFound();
@@ -41,16 +37,6 @@ export const userEndpoints: Endpoint[] = [
     access: "services",
     params: userParams,
     query: userQuery,
-    describe: () => ({
-      answers: {
-        200: {
-          description: "The number of erased sessions.",
-          json: z.object({ sessions: z.int().min(0) }).meta({ id: "ErasedUser" }),
-        },
-      },
-      errors: { 400: ["BadArgument"], 503: ["ServerBusy"] },
-      callsFace: true,
-    }),
     async handle(app, { params, query }) {
       return { status: 200, json: await eraseUser(app, userOf(params, query)) };
     },

@@ -9,7 +9,6 @@ import type { ApiVersion } from "../face/model.ts";
 import type { Caller } from "../liveness/model/caller.ts";
 import { authenticate } from "./callers.ts";
 import { createLog, describeError, type Log } from "./log.ts";
-import type { OperationShape } from "./operation.ts";
 import { type HttpAnswer, type Reply, toErrorReply, toHttpAnswer } from "./responses.ts";
 import type { FunctionRequest } from "./streaming-model.ts";
 
@@ -31,7 +30,10 @@ export interface EndpointRequest<Params, Query> {
   log: Log;
 }
 
-/** A route as data, used by the registration, the fallback routes, the OpenAPI document and the tests. */
+/**
+ * A route as data, used by the registration, the fallback routes, the OpenAPI document and the tests. Its bodies, headers and
+ * errors are described in `infra/openapi/operations`, by its name.
+ */
 export interface Endpoint<Params = unknown, Query = unknown> {
   /** Name of the function; also the operation id. */
   name: string;
@@ -44,11 +46,6 @@ export interface Endpoint<Params = unknown, Query = unknown> {
   query: z.ZodType<Query>;
   /** Versions of the Face API that have the route. Absent for the app's own routes. */
   versions?: readonly ApiVersion[];
-  /**
-   * Bodies, headers and errors of the operation in a version that has the route; the app's own routes ignore the version.
-   * Called by the build and by tests only. Absent for fallback routes.
-   */
-  describe?(version: ApiVersion): OperationShape;
   /** The response while the settings are wrong. Default: 503 `ServiceNotConfigured`. */
   unconfigured?: Reply;
   handle(app: App, request: EndpointRequest<Params, Query>): Promise<Reply>;

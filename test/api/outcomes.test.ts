@@ -4,7 +4,7 @@ import { type IncomingMessage, request as openRequest } from "node:http";
 import { buffer, text } from "node:stream/consumers";
 import { describe, type TestContext, test } from "node:test";
 import type * as z from "zod";
-import { outcomePageShape, statisticsShape } from "../../src/functions/outcomes.ts";
+import { outcomePageShape, statisticsShape } from "../../infra/openapi/operations/outcomes.ts";
 import type { OutcomeEntry } from "../../src/liveness/model/events.ts";
 import { connectStorage } from "../../src/storage/azure/table.ts";
 import { createTableStores } from "../../src/storage/create-stores.ts";

@@ -5,6 +5,7 @@ import { describe, test } from "node:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import * as z from "zod";
 import { examples } from "../../../infra/openapi/examples.ts";
+import { operations as describedOperations } from "../../../infra/openapi/operations/operations.ts";
 import { endpoints } from "../../../src/endpoints.ts";
 import { apiVersions } from "../../../src/face/model.ts";
 import { errorCodes } from "../../../src/http/error-codes.ts";
@@ -35,6 +36,8 @@ describe("the OpenAPI document", () => {
     );
     assert.deepEqual(described.sort(), expected.sort());
     assert.equal(new Set(operations.map(({ operation }) => operation.operationId)).size, described.length);
+    const names = new Set(named.map(({ name }) => name));
+    assert.deepEqual(new Set(Object.keys(describedOperations)), names, "each description belongs to a route");
   });
 
   test("has every operation of every version", () => {

@@ -1,5 +1,6 @@
 import type * as z from "zod";
-import type { ErrorCode } from "./error-codes.ts";
+import type { ApiVersion } from "../../src/face/model.ts";
+import type { ErrorCode } from "../../src/http/error-codes.ts";
 
 /** Bodies and headers of an operation in one version of the API: input for the OpenAPI document and for tests. */
 export interface OperationShape {
@@ -28,3 +29,6 @@ export interface AnswerShape {
   /** Media types of a body that is not JSON. Without `json` and `bytes` the body is empty. */
   bytes?: readonly string[];
 }
+
+/** Operations by the name of their endpoint. The app's own operations ignore the version. */
+export type Operations = Record<string, (version: ApiVersion) => OperationShape>;
