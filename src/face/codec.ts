@@ -1,4 +1,3 @@
-import type * as z from "zod";
 import type {
   ApiVersion,
   Attempt,
@@ -34,17 +33,6 @@ export interface CreateRequest {
   clientReferenceId?: string;
 }
 
-/** Schemas of the bodies for sessions of one kind in a version. */
-export interface WireShapes {
-  /** Create request by media type; the parts of a form are properties. */
-  create: { json: z.ZodType; multipart?: z.ZodType };
-  created: z.ZodType;
-  /** Without the token. */
-  session: z.ZodType;
-  list?: z.ZodType;
-  auditEntries?: z.ZodType;
-}
-
 /**
  * Encodes and decodes the bodies of one version of the API. Requests are strict: unknown fields are refused, not dropped.
  * Responses are tolerant; decoding throws `ZodError`, which contains no values, if a body does not match the schema.
@@ -60,8 +48,6 @@ export interface Codec {
   };
   /** Status of a successful DELETE: 200 in the previews, 204 in v1.2. */
   readonly deletedStatus: 200 | 204;
-  /** Schemas for the OpenAPI document and tests. Each call creates new ones. */
-  shapes(kind: SessionKind): WireShapes;
   readonly createRequest: {
     /**
      * Throws `ApiError` 400 with the codes and messages of the service, 415 for a form of kind `liveness`. Accepts the app's

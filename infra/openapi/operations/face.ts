@@ -4,6 +4,7 @@ import { codecs } from "../../../src/face/versions/codecs.ts";
 import { clientAssetsToken, faceSettings, faceSettingsChange } from "../../../src/face/versions/settings.ts";
 import { type Dialect, operationOf, previews, stable } from "../../../src/functions/dialects.ts";
 import { keyShape, timeShape } from "../../../src/functions/face-sessions.ts";
+import { shapesOf } from "../face-shapes.ts";
 import type { BodyShape, OperationShape, Operations } from "../operation.ts";
 
 const serviceHeaders = { "apim-request-id": z.string().optional().describe("Request id of the Face service.") };
@@ -41,7 +42,7 @@ function sessionOperations(dialect: Dialect, kind: SessionKind): Operations {
             "repeatability-result": z.literal("accepted").optional(),
             ...serviceHeaders,
           }),
-          json: codecs[version].shapes(kind).created,
+          json: shapesOf(version, kind).created,
         },
       },
       errors: {
@@ -67,7 +68,7 @@ function sessionOperations(dialect: Dialect, kind: SessionKind): Operations {
         200: {
           description: "The session, without its token.",
           headers: z.object(serviceHeaders),
-          json: codecs[version].shapes(kind).session,
+          json: shapesOf(version, kind).session,
         },
       },
       errors: { 404: ["SessionNotFound"] },
@@ -85,12 +86,12 @@ function sessionOperations(dialect: Dialect, kind: SessionKind): Operations {
 function listOperations(kind: SessionKind): Operations {
   return {
     [`get${operationOf[kind]}sPreview`]: (version) => ({
-      answers: { 200: { description: "A page of sessions.", json: codecs[version].shapes(kind).list } },
+      answers: { 200: { description: "A page of sessions.", json: shapesOf(version, kind).list } },
       errors: { 400: ["BadArgument"] },
     }),
     [`get${operationOf[kind]}AuditEntriesPreview`]: (version) => ({
       answers: {
-        200: { description: "A page of attempts.", json: codecs[version].shapes(kind).auditEntries },
+        200: { description: "A page of attempts.", json: shapesOf(version, kind).auditEntries },
       },
       errors: { 400: ["BadArgument"], 404: ["SessionNotFound"] },
       callsFace: true,
@@ -115,7 +116,7 @@ function imageOperations(dialect: Dialect): Operations {
 }
 
 function creationBody(version: ApiVersion, kind: SessionKind): BodyShape {
-  const { json, multipart } = codecs[version].shapes(kind).create;
+  const { json, multipart } = shapesOf(version, kind).create;
   return { content: { "application/json": json, ...(multipart && { "multipart/form-data": multipart }) } };
 }
 

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { Codec } from "../codec.ts";
-import type { ApiVersion } from "../model.ts";
+import type { ApiVersion, SessionKind } from "../model.ts";
 import { makePreviewCodec } from "./previews.ts";
 import * as fields from "./request-fields.ts";
 import { makeStableCodec } from "./stable.ts";
@@ -36,31 +36,20 @@ const newest = {
 };
 const newestWithVerify = { ...newest, returnVerifyImageHash, verifyConfidenceThreshold };
 
+/** The fields of create requests by kind, without the ids of images. */
+export const requestFields = {
+  "v1.1-preview.1": { liveness: oldestPreview, livenessWithVerify: oldestPreview },
+  "v1.2-preview.1": { liveness: preview, livenessWithVerify: previewWithVerify },
+  "v1.2": { liveness: stable, livenessWithVerify: stableWithVerify },
+  "v1.3-preview.1": { liveness: newest, livenessWithVerify: newestWithVerify },
+} satisfies Record<ApiVersion, Record<SessionKind, z.ZodRawShape>>;
+
 /** The codecs of all supported versions. */
 export const codecs: Record<ApiVersion, Codec> = {
-  "v1.1-preview.1": makePreviewCodec({
-    version: "v1.1-preview.1",
-    requests: requestsOf("v1.1-preview.1", oldestPreview, oldestPreview),
-    parameters: oldestPreview,
-    hasSessionImages: false,
-  }),
-  "v1.2-preview.1": makePreviewCodec({
-    version: "v1.2-preview.1",
-    requests: requestsOf("v1.2-preview.1", preview, previewWithVerify),
-    parameters: previewWithVerify,
-    hasSessionImages: true,
-  }),
-  "v1.2": makeStableCodec({
-    version: "v1.2",
-    requests: requestsOf("v1.2", stable, stableWithVerify),
-    verifyFields: stableWithVerify,
-  }),
-  "v1.3-preview.1": makeStableCodec({
-    version: "v1.3-preview.1",
-    requests: requestsOf("v1.3-preview.1", newest, newestWithVerify, true),
-    verifyFields: newestWithVerify,
-    rules: [fields.namesOneUser],
-  }),
+  "v1.1-preview.1": makePreviewCodec("v1.1-preview.1", requestsOf(requestFields["v1.1-preview.1"])),
+  "v1.2-preview.1": makePreviewCodec("v1.2-preview.1", requestsOf(requestFields["v1.2-preview.1"])),
+  "v1.2": makeStableCodec("v1.2", requestsOf(requestFields["v1.2"])),
+  "v1.3-preview.1": makeStableCodec("v1.3-preview.1", requestsOf(requestFields["v1.3-preview.1"], true)),
 };
 
 /**
@@ -69,25 +58,15 @@ export const codecs: Record<ApiVersion, Codec> = {
  * @param needsUser whether a request must contain a user id, or the flag that the device sends it.
  */
 function requestsOf<Liveness extends z.ZodRawShape, Verify extends z.ZodRawShape>(
-  version: ApiVersion,
-  liveness: Liveness,
-  verify: Verify,
+  { liveness, livenessWithVerify }: { liveness: Liveness; livenessWithVerify: Verify },
   needsUser = false,
 ) {
   const check: typeof fields.requireOneDevice = (request, context) => {
     fields.requireOneDevice(request, context);
     if (needsUser) fields.requireOneUser(request, context);
   };
-  const rules = needsUser ? [fields.namesOneUser] : [];
-  const images = fields.atMostOne(...Object.keys(fields.imageIds));
   return {
-    liveness: z
-      .strictObject(liveness)
-      .superRefine(check)
-      .meta(fields.requestMeta(version, "CreateLivenessRequest", ...rules)),
-    livenessWithVerify: z
-      .strictObject({ ...verify, ...fields.imageIds })
-      .superRefine(check)
-      .meta(fields.requestMeta(version, "CreateLivenessWithVerifyRequest", ...rules, images)),
+    liveness: z.strictObject(liveness).superRefine(check),
+    livenessWithVerify: z.strictObject({ ...livenessWithVerify, ...fields.imageIds }).superRefine(check),
   };
 }

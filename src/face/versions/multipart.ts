@@ -1,4 +1,3 @@
-import * as z from "zod";
 import { invalidRequestBody } from "../../api-errors.ts";
 import { compact } from "../../compact.ts";
 import type { ApiError, ErrorDetail } from "../../errors.ts";
@@ -105,16 +104,6 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  */
 export function writeImage(name: string, { bytes, contentType = "application/octet-stream" }: VerifyImage): BodyPart {
   return { name, filename: "image", contentType, content: bytes };
-}
-
-/** Schema of the image part. */
-export function imageFile(): z.ZodType {
-  return z.file().describe("A JPEG, PNG, GIF or BMP of 1 KB to 6 MB. The part needs a file name.");
-}
-
-/** JSON Schema: a form contains an image or the id of a stored one. */
-export function formMeta(imageName: string): { oneOf: object[] } {
-  return { oneOf: [{ required: [imageName] }, { required: ["referenceImageId"] }] };
 }
 
 /** Formats a non-negative number without an exponent, which parts of a form must not have. */

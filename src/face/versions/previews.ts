@@ -17,18 +17,8 @@ import {
   type VerifyReference,
 } from "../model.ts";
 import { auditEntry, decodeAuditEntries, encodeAuditEntry, hasEntry, sessionFactsOf } from "./audit-entries.ts";
-import {
-  type Form,
-  formMeta,
-  imageFile,
-  invalidParameters,
-  parametersName,
-  readFields,
-  readForm,
-  writeImage,
-} from "./multipart.ts";
+import { type Form, invalidParameters, parametersName, readFields, readForm, writeImage } from "./multipart.ts";
 import { fieldsFor, invalidField, parseRequest, type RequestFields, toCreateRequest } from "./parse-request.ts";
-import { referenceImageId, requestMeta } from "./request-fields.ts";
 import { decodeVerifyReference, segment, verifyReference } from "./shapes.ts";
 
 /** The codec of both previews: sessions that contain their latest audit entry, lists of sessions and of audit entries. */
@@ -62,7 +52,6 @@ const sessionFields = {
   authToken: z.string().nullish(),
 };
 export const session = z.looseObject(sessionFields);
-const sessionWithoutToken = session.omit({ authToken: true }).meta({ id: "Session_preview" });
 
 export const auditEntryList = z.array(auditEntry);
 
@@ -71,16 +60,9 @@ const routes = {
   livenessWithVerify: "/detectLivenessWithVerify/singleModal/sessions",
 } as const satisfies Record<SessionKind, string>;
 
-interface PreviewOptions {
-  version: ApiVersion;
-  /** Create requests, strict. */
-  requests: Record<SessionKind, z.ZodType<RequestFields>>;
-  /** Fields of the part `Parameters` of a form. */
-  parameters: z.ZodRawShape;
-  hasSessionImages: boolean;
-}
-
-export function makePreviewCodec({ version, requests, parameters, hasSessionImages }: PreviewOptions): Codec {
+/** @param requests create requests, strict. */
+export function makePreviewCodec(version: ApiVersion, requests: Record<SessionKind, z.ZodType<RequestFields>>): Codec {
+  const hasSessionImages = version !== "v1.1-preview.1";
   return {
     version,
     paths: {
@@ -90,16 +72,6 @@ export function makePreviewCodec({ version, requests, parameters, hasSessionImag
       ...(hasSessionImages && { sessionImage: (id: string) => `/session/sessionImages/${segment(id)}` }),
     },
     deletedStatus: 200,
-    shapes: (kind) => ({
-      create: {
-        json: requests[kind],
-        ...(kind === "livenessWithVerify" && { multipart: previewForm(version, parameters) }),
-      },
-      created: createdSession,
-      session: sessionWithoutToken,
-      list: sessionList,
-      auditEntries: auditEntryList,
-    }),
     createRequest: {
       decode: (kind, body) => decodePreviewRequest(version, requests[kind], kind, body),
       encode: (kind, request, image) => encodePreviewRequest(version, kind, request, image),
@@ -246,17 +218,6 @@ function imageProblems(hasImage: boolean, hasReference: boolean): ErrorDetail[] 
     ? "Must not be combined with referenceImageId."
     : "Required in multipart/form-data unless referenceImageId is set.";
   return [invalidField(imageName, message)];
-}
-
-/** Schema of a form. Additional fields are documented in one place only, although they may be in `Parameters` or in parts. */
-export function previewForm(version: ApiVersion, parameters: z.ZodRawShape): z.ZodType {
-  return z
-    .strictObject({
-      [parametersName]: z.strictObject(parameters).meta(requestMeta(version, "CreateLivenessWithVerifyParameters")),
-      [imageName]: imageFile().optional(),
-      referenceImageId,
-    })
-    .meta(formMeta(imageName));
 }
 
 /** `expectedReferenceImageId` is for sessions that are created without an image. */

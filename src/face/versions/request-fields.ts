@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { type ApiVersion, isBoundedText, maxAttempts, maxCorrelationIdLength, referenceIdPattern } from "../model.ts";
+import { isBoundedText, maxAttempts, maxCorrelationIdLength, referenceIdPattern } from "../model.ts";
 
 /**
  * Fields of create requests that several versions share, with the messages for callers. Requests are strict: a misspelt
@@ -23,11 +23,6 @@ export const deviceId = boundedText(maxCorrelationIdLength);
 const deviceCorrelationId = deviceId
   .nullish()
   .describe("The end user's device. Required unless deviceCorrelationIdSetInClient is true; then absent or null.");
-
-/** For forms, whose parts cannot be null. */
-export const deviceCorrelationIdPart = deviceId
-  .optional()
-  .describe("The end user's device. Required unless deviceCorrelationIdSetInClient is true; then absent.");
 
 /** The end user. Kept with the session; sent to the service in v1.3 only. */
 export const userCorrelationId = boundedText(maxCorrelationIdLength).describe(
@@ -116,49 +111,3 @@ function requireOne(name: "deviceCorrelationId" | "userCorrelationId") {
 
 export const requireOneDevice = requireOne("deviceCorrelationId");
 export const requireOneUser = requireOne("userCorrelationId");
-
-/** `requireOne` as JSON Schema. */
-function namesOne(name: string, titles: { named: string; inClient: string }): object {
-  const flagName = `${name}SetInClient`;
-  return {
-    anyOf: [
-      {
-        title: titles.named,
-        required: [name],
-        properties: { [name]: { type: "string" }, [flagName]: { const: false } },
-      },
-      {
-        title: titles.inClient,
-        required: [flagName],
-        properties: { [name]: { type: "null" }, [flagName]: { const: true } },
-      },
-    ],
-  };
-}
-
-const namesOneDevice = namesOne("deviceCorrelationId", {
-  named: "The request contains the device id",
-  inClient: "The device sends its id",
-});
-export const namesOneUser = namesOne("userCorrelationId", {
-  named: "The request contains the user id",
-  inClient: "The device sends the user id",
-});
-
-/** JSON Schema: an object has at most one of the properties. */
-export function atMostOne(...names: string[]): object {
-  return { anyOf: names.map((kept) => ({ properties: absent(names.filter((name) => name !== kept)) })) };
-}
-
-function absent(names: readonly string[]): object {
-  return Object.fromEntries(names.map((name) => [name, { not: {} }]));
-}
-
-/**
- * The schema's name in the OpenAPI document, and the rules between its fields as JSON Schema.
- *
- * @param rules JSON Schema, in addition to the rule for the device.
- */
-export function requestMeta(version: ApiVersion, name: string, ...rules: object[]): { id: string; allOf: object[] } {
-  return { id: `${name}_${version}`, allOf: [namesOneDevice, ...rules] };
-}

@@ -1,5 +1,4 @@
 import * as z from "zod";
-import type { ApiVersion } from "../model.ts";
 import { verifyOutcome, verifyReference } from "./shapes.ts";
 
 /** Responses of the service in v1.2 and v1.3. Unknown fields are passed through. */
@@ -67,20 +66,3 @@ export const sessionFields = {
   results: z.looseObject(resultsFields),
 };
 export const session = z.looseObject(sessionFields);
-
-/** The responses of one version for the OpenAPI document: v1.2 lacks the fields of abuse monitoring. */
-export function documentedResponses(version: ApiVersion): { created: z.ZodType; session: z.ZodType } {
-  const ofAttempt = { clientInformation: true, abuseMonitoringResult: true } as const;
-  const ofSession = { isAbuseMonitoringEnabled: true, expectedClientIpAddress: true } as const;
-  const isOlder = version === "v1.2";
-  const results = z.looseObject({
-    ...resultsFields,
-    attempts: z.array((isOlder ? attempt.omit(ofAttempt) : attempt).meta({ id: `Attempt_${version}` })),
-  });
-  const created = createdSession.extend({ results: results.partial().nullish() });
-  const read = session.omit({ authToken: true }).extend({ results });
-  return {
-    created: (isOlder ? created.omit(ofSession) : created).meta({ id: `CreatedSession_${version}` }),
-    session: (isOlder ? read.omit(ofSession) : read).meta({ id: `Session_${version}` }),
-  };
-}

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import type * as z from "zod";
 import { invalidMediaType } from "../../api-errors.ts";
 import { compact } from "../../compact.ts";
 import type { ErrorDetail } from "../../errors.ts";
@@ -16,9 +16,9 @@ import type {
   VerifyImage,
   VerifyReference,
 } from "../model.ts";
-import { imageFile, parametersName, readFields, readForm, writeImage, writeNumber } from "./multipart.ts";
+import { parametersName, readFields, readForm, writeImage, writeNumber } from "./multipart.ts";
 import { fieldsFor, invalidField, parseRequest, type RequestFields, toCreateRequest } from "./parse-request.ts";
-import { atMostOne, deviceCorrelationIdPart, imageIds, requestMeta, userCorrelationId } from "./request-fields.ts";
+import { imageIds } from "./request-fields.ts";
 import { decodeVerifyReference, segment } from "./shapes.ts";
 import {
   type attempt,
@@ -27,7 +27,6 @@ import {
   attemptResultFields,
   createdFields,
   createdSession,
-  documentedResponses,
   resultsFields,
   session,
   sessionFields,
@@ -42,19 +41,13 @@ const routes = {
   livenessWithVerify: "/detectLivenessWithVerify-sessions",
 } as const satisfies Record<SessionKind, string>;
 
-export interface StableOptions {
-  version: ApiVersion;
-  /** Create requests, strict. */
-  requests: Record<SessionKind, z.ZodType<RequestFields>>;
-  /** Fields of a session with verify, without the ids of images; in a form, every field is a part beside the image. */
-  verifyFields: z.ZodRawShape;
-  /** JSON Schema, in addition to the rules of `requestMeta` and for the image. */
-  rules?: readonly object[];
-}
-
-export function makeStableCodec({ version, requests, verifyFields, rules = [] }: StableOptions): Codec {
+/** @param requests create requests, strict; in a form, every field is a part beside the image. */
+export function makeStableCodec(
+  version: ApiVersion,
+  requests: Record<SessionKind, z.ZodType<RequestFields>> & { livenessWithVerify: z.ZodObject },
+): Codec {
   const hasAbuseMonitoring = version !== "v1.2";
-  const names = Object.keys({ ...verifyFields, ...imageIds });
+  const names = Object.keys(requests.livenessWithVerify.shape);
 
   return {
     version,
@@ -64,10 +57,6 @@ export function makeStableCodec({ version, requests, verifyFields, rules = [] }:
       sessionImage: (sessionImageId) => `/sessionImages/${segment(sessionImageId)}`,
     },
     deletedStatus: 204,
-    shapes: (kind) => ({
-      create: { json: requests[kind], ...(kind === "livenessWithVerify" && { multipart: form() }) },
-      ...documentedResponses(version),
-    }),
     createRequest: {
       decode: decodeRequest,
       encode: (kind, request, image) => encodeRequest(version, kind, request, image),
@@ -95,17 +84,6 @@ export function makeStableCodec({ version, requests, verifyFields, rules = [] }:
     session: { decode: decodeSession, encode: encodeSession },
     hasSettings: hasAbuseMonitoring,
   };
-
-  /** Schema of a form. Parts cannot be null. */
-  function form(): z.ZodType {
-    const image = imageFile().optional();
-    const parts = { deviceCorrelationId: deviceCorrelationIdPart, userCorrelationId: userCorrelationId.optional() };
-    return z
-      .strictObject({ ...verifyFields, ...imageIds, ...parts, [imageName]: image })
-      .meta(
-        requestMeta(version, "CreateLivenessWithVerifyForm", ...rules, atMostOne(imageName, ...Object.keys(imageIds))),
-      );
-  }
 
   function decodeRequest(kind: SessionKind, body: RequestBody): CreateRequest {
     if (body.type === "json") {
