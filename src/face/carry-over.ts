@@ -14,27 +14,17 @@ export type Support =
   /** The version does not have the field; the app implements it. */
   | "done here";
 
-type OptionalField = keyof Pick<
-  SessionRequest,
-  | "userCorrelationId"
-  | "userCorrelationIdSetInClient"
-  | "numberOfClientAttemptsAllowed"
-  | "expectedClientIpAddress"
-  | "sendResultsToClient"
-  | "enableSessionImage"
-  | "modelVersion"
-  | "returnVerifyImageHash"
-  | "verifyConfidenceThreshold"
->;
-
-export interface CarryOverRule {
-  field: OptionalField;
+export interface CarryOverRule<Field extends keyof SessionRequest> {
+  field: Field;
   /** The field exists only for sessions with verify. */
   verifyOnly: boolean;
   towards: Record<ApiVersion, Support>;
 }
 
-function rule(field: OptionalField, ...[v11p, v12p, v12, v13p]: [Support, Support, Support, Support]): CarryOverRule {
+function rule<Field extends keyof SessionRequest>(
+  field: Field,
+  ...[v11p, v12p, v12, v13p]: [Support, Support, Support, Support]
+): CarryOverRule<Field> {
   return {
     field,
     verifyOnly: field === "returnVerifyImageHash" || field === "verifyConfidenceThreshold",
@@ -47,7 +37,7 @@ function rule(field: OptionalField, ...[v11p, v12p, v12, v13p]: [Support, Suppor
  * `apiVersions`. Fields without a rule exist in all versions, and so do sessions with verify whose image the device
  * submits.
  */
-export const carryOverRules: readonly CarryOverRule[] = [
+export const carryOverRules = [
   rule("userCorrelationId", "done here", "done here", "done here", "carried"),
   rule("userCorrelationIdSetInClient", "refused", "refused", "refused", "carried"),
   rule("numberOfClientAttemptsAllowed", "done here", "done here", "done here", "carried"),
@@ -59,6 +49,7 @@ export const carryOverRules: readonly CarryOverRule[] = [
   rule("returnVerifyImageHash", "refused", "carried", "carried", "carried"),
   rule("verifyConfidenceThreshold", "done here", "carried", "carried", "carried"),
 ];
+type OptionalField = (typeof carryOverRules)[number]["field"];
 
 /** Name of the field for the model version in each dialect. Absent if the dialect has no such field. */
 export const modelVersionFields: Partial<Record<ApiVersion, string>> = {

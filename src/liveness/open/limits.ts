@@ -4,7 +4,7 @@ import { type Caller, type CountedFor, services } from "../model/caller.ts";
 import type { Reserved } from "../model/creations.ts";
 import type { Admit, Guard, GuardChange } from "../model/guard.ts";
 import type { Ports } from "../model/ports.ts";
-import type { Decision } from "../model/session.ts";
+import type { Decision, SessionRecord, StoredSession } from "../model/session.ts";
 import type { Limits } from "../model/settings.ts";
 import type { Plan } from "./plan-session.ts";
 
@@ -144,4 +144,31 @@ function limitedOwner(caller: Caller): string | undefined {
 
 export function countedFor({ trusted, owner = services }: Caller): CountedFor {
   return trusted ? services : owner;
+}
+
+/**
+ * The outcome's change to the guard that counts the session; undefined if there is none.
+ *
+ * @param before the decision that the guard has counted.
+ */
+export async function guardChange(
+  { devices, now, limits }: Pick<Ports, "devices" | "now" | "limits">,
+  stored: StoredSession,
+  before: Decision | undefined,
+  { decision, deviceCorrelationId }: SessionRecord,
+) {
+  if (deviceCorrelationId === undefined || decision === undefined) return undefined;
+  if (!countsForLockout(before, decision)) return undefined;
+  // A rejection increases the guard's count, which must be read; an acceptance resets the count.
+  const known = decision === "rejected" ? await devices.guardOf(stored) : undefined;
+  const change = countOutcome(known?.guard, decision, now(), limits);
+  return { change, version: known?.version, isLocked: isLockedOut(known?.guard, now()) };
+}
+
+/**
+ * The change to the guard; undefined if the device is locked out already, so that the outcome only prolongs the
+ * lockout.
+ */
+export function newLockout(guard: Awaited<ReturnType<typeof guardChange>>) {
+  return guard?.isLocked ? undefined : guard?.change;
 }

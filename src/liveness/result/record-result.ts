@@ -8,13 +8,12 @@ import type { Ports } from "../model/ports.ts";
 import { type AuditRecord, isUsedUp, type SessionRecord, type StoredSession } from "../model/session.ts";
 import type { SessionImages } from "../model/session-images.ts";
 import type { DecisionRules } from "../model/settings.ts";
-import { ignoreErrors } from "../open/limits.ts";
+import { guardChange, ignoreErrors, newLockout } from "../open/limits.ts";
 import { imagesOf } from "../retain/purge-session.ts";
 import { tokenIsOver } from "../retain/retention.ts";
 import { announce, createEventIds, firstDelivery, isMovedSince } from "./announce.ts";
 import { bindDevice } from "./bind-device.ts";
 import { decide, type Evidence, hasIntegrityFailure, sameDigest } from "./decision.ts";
-import { guardChange, newLockout } from "./guard-change.ts";
 import { updateRecord } from "./update-record.ts";
 
 export type RecordResultDeps = Pick<

@@ -1,7 +1,6 @@
 import type { Bookmarks, WalkName } from "../../liveness/model/bookmarks.ts";
-import { readFailure } from "../azure/storage-errors.ts";
+import { downloadBlob } from "../azure/download-blob.ts";
 import type { StorageConnection } from "../azure/table.ts";
-import { readBody } from "./blob-body.ts";
 
 /** Bookmarks have a folder of their own, so that no bookmark has the name of an image. */
 const nameOf = (walk: WalkName) => `bookmarks/${walk}`;
@@ -10,16 +9,9 @@ const nameOf = (walk: WalkName) => `bookmarks/${walk}`;
 export function createBookmarks({ referenceImages }: StorageConnection): Bookmarks {
   return {
     read: (walk) =>
-      referenceImages.call(async (container, abortSignal) => {
-        try {
-          const options = { abortSignal, maxRetryRequests: 0 };
-          const { readableStreamBody } = await container.getBlobClient(nameOf(walk)).download(0, undefined, options);
-          return Buffer.from(await readBody(readableStreamBody)).toString("utf8");
-        } catch (error) {
-          if (readFailure(error)?.code === "BlobNotFound") return undefined;
-          throw error;
-        }
-      }),
+      referenceImages.call(async (container, abortSignal) =>
+        (await downloadBlob(container, nameOf(walk), abortSignal))?.bytes.toString("utf8"),
+      ),
     write: (walk, text) =>
       referenceImages.call(async (container, abortSignal) => {
         const blob = container.getBlockBlobClient(nameOf(walk));

@@ -6,9 +6,9 @@ import type { Clock } from "../../liveness/model/clock.ts";
 import type { ImageName, Images, ListedImage, NewImage, StoredImageFacts } from "../../liveness/model/images.ts";
 import type { Page } from "../../liveness/model/page.ts";
 import type { Version } from "../../liveness/model/references.ts";
+import { downloadBlob } from "../azure/download-blob.ts";
 import { readFailure } from "../azure/storage-errors.ts";
 import type { StorageConnection } from "../azure/table.ts";
-import { readBody } from "./blob-body.ts";
 
 export interface ImagesOptions {
   /** Time of a put. Default: the system's. */
@@ -41,14 +41,8 @@ export function createImages({ referenceImages }: StorageConnection, { now = Dat
 
   async function get(name: ImageName): Promise<{ bytes: Uint8Array; facts: StoredImageFacts } | undefined> {
     return referenceImages.call(async (container, abortSignal) => {
-      try {
-        const blob = await container.getBlobClient(name).download(0, undefined, { abortSignal, maxRetryRequests: 0 });
-        const bytes = await readBody(blob.readableStreamBody);
-        return { bytes, facts: readFacts(name, blob) };
-      } catch (error) {
-        if (readFailure(error)?.code === "BlobNotFound") return undefined;
-        throw error;
-      }
+      const found = await downloadBlob(container, name, abortSignal);
+      return found && { bytes: found.bytes, facts: readFacts(name, found.blob) };
     });
   }
 
