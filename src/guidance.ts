@@ -17,13 +17,22 @@ export interface Guidance {
   advice: string;
 }
 
-/** Guidance by code, for a group of codes that call for the same reaction. */
-export function advise<Code extends string, Entry extends Pick<Guidance, "status" | "meaning">>(
+/** Guidance for a group of codes that call for the same reaction. @param meanings by code. */
+export function advise<Code extends string>(retryable: boolean, advice: string, meanings: Record<Code, string>) {
+  return mapValues(meanings, (meaning) => ({ meaning, retryable, advice }));
+}
+
+/** Like `advise`, for errors of this app. @param errors status and meaning by code. */
+export function adviseError<Code extends string>(
   retryable: boolean,
   advice: string,
-  entries: Record<Code, Entry>,
+  errors: Record<Code, readonly [status: number, meaning: string]>,
 ) {
-  const advised = Object.entries<Entry>(entries).map(([code, entry]) => [code, { ...entry, retryable, advice }]);
+  return mapValues(errors, ([status, meaning]) => ({ status, meaning, retryable, advice }));
+}
+
+function mapValues<Key extends string, From, To>(values: Record<Key, From>, map: (value: From) => To): Record<Key, To> {
+  const mapped = Object.entries<From>(values).map(([key, value]) => [key, map(value)]);
   // The compiler does not follow the keys through `entries` and `fromEntries`.
-  return Object.fromEntries(advised) as Record<Code, Entry & Pick<Guidance, "retryable" | "advice">>;
+  return Object.fromEntries(mapped) as Record<Key, To>;
 }
