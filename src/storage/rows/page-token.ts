@@ -9,7 +9,7 @@ export interface ListedRows {
   /** Name of the list, unique among all lists: the partition, or with the table in front. */
   list: string;
   partition: string;
-  /** The rows of the list within the partition. */
+  /** The rows of the list within the partition; `after` is the prefix of their keys. */
   rows: { after: string; before?: string };
   /** Only rows of this principal. */
   owner?: string | undefined;
@@ -23,7 +23,7 @@ export async function readListPage<T>(
   { list, partition, rows, owner, top, continuationToken }: ListedRows,
   read: (entity: Entity) => T,
 ): Promise<Page<T>> {
-  const after = continuationToken === undefined ? rows.after : readPageToken(list, continuationToken);
+  const after = continuationToken === undefined ? rows.after : readPageToken(list, continuationToken, rows.after);
   const where = compact({ PartitionKey: partition, RowKey: { ...rows, after }, owner });
   // One row more than requested shows whether there is a next page.
   const found = await readFirst(table.query({ where, pageSize: top + 1 }), top + 1);
@@ -44,14 +44,15 @@ export function writePageToken(list: string, row: string): string {
 
 const hashLength = 16;
 
-/** Keys of rows in lists: of sessions, of the entries of users, of outcomes and of events. */
-const rowShape = /^(s_)?\d{13}_[0-9A-Za-z-]{1,64}$/;
+/** Keys of rows in lists, after their prefix: a time, and the id of a creation or an event. */
+const rowShape = /^\d{13}_[0-9A-Za-z-]{1,64}$/;
 
-/** The row of the token. Throws `ApiError` 400. */
-export function readPageToken(list: string, token: string): string {
+/** The row of the token. Throws `ApiError` 400. @param prefix of all rows of the list. */
+export function readPageToken(list: string, token: string, prefix = ""): string {
   const text = Buffer.from(token, "base64url").toString("utf8");
   const row = text.slice(hashLength);
-  const isIssued = rowShape.test(row) && writePageToken(list, row) === token;
+  const isListed = row.startsWith(prefix) && rowShape.test(row.slice(prefix.length));
+  const isIssued = isListed && writePageToken(list, row) === token;
   if (!isIssued) {
     throw new ApiError(400, "BadArgument", "The continuation token is not one that this service has issued.");
   }
