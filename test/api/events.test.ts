@@ -148,7 +148,7 @@ test("410 disables the receiver for all processes, until its settings change", a
   assert.equal(stack.receiver.received().length, calls + 1);
 });
 
-test("lock-outs and erasures are announced; an erasure leaves no event of what it erased", async (t) => {
+test("lockouts and erasures are announced; an erasure leaves no event of what it erased", async (t) => {
   const { stack, app, decide, later, listEvents } = await start(t, { env: { LOCKOUT_REJECTIONS: "2" } });
   await decide("a-phone", "spoofface");
   await decide("a-phone", "spoofface");

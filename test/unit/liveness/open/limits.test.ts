@@ -107,7 +107,7 @@ describe("countBound", () => {
     assert.throws(() => admit(full, at(20), limits), tooMany(580));
   });
 
-  test("locked-out device -> counts the session, keeps lock-out and rejections", () => {
+  test("locked-out device -> counts the session, keeps lockout and rejections", () => {
     const locked = { recent: [iso(1)], rejectionsInARow: 2, lockedUntil: iso(9999), changedOn: iso(1) };
     const counted = { ...locked, recent: [iso(1), iso(2)], changedOn: iso(3) };
     assert.deepEqual(countBound(locked, iso(2), at(3), limits), counted);
@@ -128,14 +128,14 @@ describe("countBound", () => {
   });
 });
 
-test("endLockout: locked-out device -> clears lock-out and rejections, keeps creations", () => {
+test("endLockout: locked-out device -> clears lockout and rejections, keeps creations", () => {
   const locked = { recent: [iso(1)], rejectionsInARow: 2, lockedUntil: iso(9999), changedOn: iso(1) };
   assert.deepEqual(endLockout(locked, at(7)), { recent: [iso(1)], rejectionsInARow: 0, changedOn: iso(7) });
   assert.equal(endLockout({ recent: [iso(1)], rejectionsInARow: 0, changedOn: iso(1) }, at(7)), undefined);
   assert.equal(endLockout(undefined, at(7)), undefined);
 });
 
-test("admitOwner: own limit reached -> 429; lock-out of the guard -> ignored", () => {
+test("admitOwner: own limit reached -> 429; lockout of the guard -> ignored", () => {
   const full = admitOwner(admitOwner(undefined, at(0), limits), at(1), limits);
   assert.deepEqual(full, { recent: [iso(0), iso(1)], rejectionsInARow: 0, changedOn: iso(1) });
   assert.throws(() => admitOwner(full, at(2), limits), tooMany(598));
@@ -144,7 +144,7 @@ test("admitOwner: own limit reached -> 429; lock-out of the guard -> ignored", (
 });
 
 describe("countOutcome", () => {
-  test("limit of rejections reached -> 403 DeviceLockedOut until the lock-out ends", () => {
+  test("limit of rejections reached -> 403 DeviceLockedOut until the lockout ends", () => {
     const once = countOutcome(undefined, "rejected", at(0), limits);
     assert.deepEqual(once, { rejectionsInARow: 1, changedOn: iso(0) });
     const twice = countOutcome({ recent: [], ...once }, "rejected", at(10), limits);

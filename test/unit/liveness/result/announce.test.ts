@@ -12,7 +12,7 @@ const place = "a-device/k_a-creation" as Place;
 const occurredOn = "2026-03-01T12:00:00.000Z";
 const ids = ["019ca945-0a00-7000-8000-000000000001", "019ca945-0a00-7000-8000-000000000002"];
 
-/** Announces a change of the record. @param lockedUntil of a lock-out that the outcome begins. */
+/** Announces a change of the record. @param lockedUntil of a lockout that the outcome begins. */
 function announced(before: Partial<SessionRecord>, after: Partial<SessionRecord>, lockedUntil?: string) {
   const [from, to] = [newRecord(startOfTime, before), newRecord(startOfTime, { ...before, ...after })];
   const lockout = lockedUntil === undefined ? undefined : { lockedUntil };
@@ -69,7 +69,7 @@ describe("announce", () => {
     assert.equal(announced(outcome, { decision: "rejected" }).record.revision, 2);
   });
 
-  test("lock-out -> a second event, which names the scope and no user", () => {
+  test("lockout -> a second event, which names the scope and no user", () => {
     const owner = "f".repeat(64);
     const until = "2026-03-01T12:30:00.000Z";
     const { events, record } = announced({ owner, countedFor: owner }, { ...outcome, decision: "rejected" }, until);

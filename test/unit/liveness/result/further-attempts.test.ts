@@ -64,7 +64,7 @@ describe("collecting a settled session with further attempts", async () => {
     assert.equal(rejectionsIn(world), 1);
   });
 
-  test("further attempt with another verify image -> rejected, counted for the lock-out", async () => {
+  test("further attempt with another verify image -> rejected, counted for the lockout", async () => {
     const world = await usedAgain([realFace({ verifyImageHash: "f".repeat(64) })]);
     await collect(world);
     assertRecorded(world, { decision: "rejected", reasons: ["VerifyImageHashMismatch"] });

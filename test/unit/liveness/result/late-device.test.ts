@@ -19,7 +19,7 @@ function nameDevice(world: World, sessionId: string) {
 }
 
 describe("an outcome that was recorded before the session's device was named", () => {
-  test("counts for the lock-out once the device is named, once", async () => {
+  test("counts for the lockout once the device is named, once", async () => {
     const world = createWorld();
     const first = await settleBeforeDevice(world, "spoofface");
     for (let call = 0; call < 2; call += 1) {

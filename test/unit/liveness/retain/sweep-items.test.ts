@@ -54,7 +54,7 @@ const lost: Record<string, [arrange: (world: World) => unknown, kept: Time]> = {
   "guard of a device -> removed an hour after its sessions": [recentGuard("g", "a-device"), afterPurge],
   "guard of a user's device -> removed an hour after its sessions": [recentGuard("g_alice", "a-device"), afterPurge],
   "guard of a user -> removed an hour after its sessions": [recentGuard("g", "!owner_alice"), afterPurge],
-  "guard of a locked-out device -> removed at the end of the lock-out": [
+  "guard of a locked-out device -> removed at the end of the lockout": [
     guard((world) => ({ lockedUntil: inHalfAnHour(world) })),
     { seconds: 1799 },
   ],
