@@ -21,12 +21,11 @@ import { createEndpointStates } from "./storage/stores/endpoint-states.ts";
 import { createImages } from "./storage/stores/images.ts";
 import { observeHttp, observeServices, observeTimer } from "./telemetry/observe.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
+import { now } from "./time.ts";
 
 /*
  * The composition root: settings, clients, handlers. `main.ts` loads it once, after the functions are registered.
  */
-
-const now = () => Date.now();
 
 /** Handlers of all functions by name, and a callback for the end of the process. */
 export interface Handlers {

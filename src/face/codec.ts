@@ -33,6 +33,27 @@ export interface CreateRequest {
   clientReferenceId?: string;
 }
 
+/** The fields of a create request of any version and kind, with defaults. */
+export interface RequestFields {
+  livenessOperationMode: SessionRequest["livenessOperationMode"];
+  deviceCorrelationId?: string | null | undefined;
+  deviceCorrelationIdSetInClient: boolean;
+  userCorrelationId?: string | null | undefined;
+  userCorrelationIdSetInClient?: boolean | undefined;
+  authTokenTimeToLiveInSeconds: number;
+  numberOfClientAttemptsAllowed?: number | undefined;
+  expectedClientIpAddress?: string | undefined;
+  sendResultsToClient?: boolean | undefined;
+  enableSessionImage?: boolean | undefined;
+  livenessSingleModalModel?: string | undefined;
+  livenessModelVersion?: string | undefined;
+  returnVerifyImageHash?: boolean | undefined;
+  verifyConfidenceThreshold?: number | undefined;
+  referenceImageId?: string | undefined;
+  expectedReferenceImageId?: string | undefined;
+  clientReferenceId?: string | undefined;
+}
+
 /**
  * Encodes and decodes the bodies of one version of the API. Requests are strict: unknown fields are refused, not dropped.
  * Responses are tolerant; decoding throws `ZodError`, which contains no values, if a body does not match the schema.

@@ -3,7 +3,7 @@ import { compact } from "../compact.ts";
 import { ApiError } from "../errors.ts";
 import type { Answered, SettingsService } from "../face/client/face-service.ts";
 import { codecs } from "../face/versions/codecs.ts";
-import { parseRequest } from "../face/versions/parse-request.ts";
+import { parseRequest } from "../face/versions/request-fields.ts";
 import { faceSettingsChange } from "../face/versions/settings.ts";
 import { readRequestBody } from "../http/body.ts";
 import { defineEndpoint, type Endpoint } from "../http/endpoint.ts";

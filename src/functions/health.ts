@@ -28,10 +28,10 @@ export const healthEndpoints: Endpoint[] = [
       const { failures, overdueSince } = await app.readiness.look();
       if (failures.length === 0) {
         if (overdueSince === undefined) return { status: 200, json: { status: "ready" } };
-        log.warn("MaintenanceOverdue", { overdueSince });
+        log().warn("MaintenanceOverdue", { overdueSince });
         return { status: 200, json: { status: "degraded", degraded: ["timer"], overdueSince } };
       }
-      for (const { part, cause } of failures) log.warn("NotReady", { part: publicNames[part], cause });
+      for (const { part, cause } of failures) log().warn("NotReady", { part: publicNames[part], cause });
       throw new ApiError(503, "NotReady", `Unavailable: ${failures.map(({ part }) => publicNames[part]).join(", ")}.`, {
         details: failures.map(({ part, code }) => ({
           ...{ code, message: "Unreachable, or access denied." },

@@ -27,7 +27,7 @@ export interface EndpointRequest<Params, Query> {
   url: URL;
   headers: Headers;
   body: ReadableStream<Uint8Array> | null;
-  log: Log;
+  log(): Log;
 }
 
 /**
@@ -93,7 +93,6 @@ function replyTo(
   }
   const { app } = composition;
   return async (request, context) => {
-    const log = createLog(context);
     try {
       const { headers, method, body } = request;
       app.telemetry?.note({ "caller.request_id": callerRequestId(headers) });
@@ -108,12 +107,13 @@ function replyTo(
         url: new URL(request.url),
         headers,
         body,
-        log,
+        log: () => createLog(context),
       });
     } catch (error) {
       const reply = toErrorReply(error, context.invocationId);
       if (reply.status >= 500) {
-        log.error("RequestFailed", { function: endpoint.name, status: reply.status, ...describeError(error) });
+        const fields = { function: endpoint.name, status: reply.status, ...describeError(error) };
+        createLog(context).error("RequestFailed", fields);
       }
       return reply;
     }

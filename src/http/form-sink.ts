@@ -4,7 +4,7 @@ import { compact } from "../compact.ts";
 import { ApiError } from "../errors.ts";
 import type { BodyPart } from "../face/codec.ts";
 import { isImageName } from "../face/versions/multipart.ts";
-import { duplicateField, invalidField } from "../face/versions/parse-request.ts";
+import { duplicateField, invalidField } from "../face/versions/request-fields.ts";
 import { imageLimits } from "../liveness/images/inspect-image.ts";
 import type { BodySink } from "./body.ts";
 import { type PartHeaders, readPartHeaders } from "./part-headers.ts";

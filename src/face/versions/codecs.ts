@@ -1,4 +1,4 @@
-import * as z from "zod";
+import type * as z from "zod";
 import type { Codec } from "../codec.ts";
 import type { ApiVersion, SessionKind } from "../model.ts";
 import { makePreviewCodec } from "./previews.ts";
@@ -46,27 +46,8 @@ export const requestFields = {
 
 /** The codecs of all supported versions. */
 export const codecs: Record<ApiVersion, Codec> = {
-  "v1.1-preview.1": makePreviewCodec("v1.1-preview.1", requestsOf(requestFields["v1.1-preview.1"])),
-  "v1.2-preview.1": makePreviewCodec("v1.2-preview.1", requestsOf(requestFields["v1.2-preview.1"])),
-  "v1.2": makeStableCodec("v1.2", requestsOf(requestFields["v1.2"])),
-  "v1.3-preview.1": makeStableCodec("v1.3-preview.1", requestsOf(requestFields["v1.3-preview.1"], true)),
+  "v1.1-preview.1": makePreviewCodec("v1.1-preview.1", fields.requestsOf(requestFields["v1.1-preview.1"])),
+  "v1.2-preview.1": makePreviewCodec("v1.2-preview.1", fields.requestsOf(requestFields["v1.2-preview.1"])),
+  "v1.2": makeStableCodec("v1.2", fields.requestsOf(requestFields["v1.2"])),
+  "v1.3-preview.1": makeStableCodec("v1.3-preview.1", fields.requestsOf(requestFields["v1.3-preview.1"], true)),
 };
-
-/**
- * The create requests of both kinds, strict. With verify, a request may contain the id of a stored image.
- *
- * @param needsUser whether a request must contain a user id, or the flag that the device sends it.
- */
-function requestsOf<Liveness extends z.ZodRawShape, Verify extends z.ZodRawShape>(
-  { liveness, livenessWithVerify }: { liveness: Liveness; livenessWithVerify: Verify },
-  needsUser = false,
-) {
-  const check: typeof fields.requireOneDevice = (request, context) => {
-    fields.requireOneDevice(request, context);
-    if (needsUser) fields.requireOneUser(request, context);
-  };
-  return {
-    liveness: z.strictObject(liveness).superRefine(check),
-    livenessWithVerify: z.strictObject({ ...livenessWithVerify, ...fields.imageIds }).superRefine(check),
-  };
-}

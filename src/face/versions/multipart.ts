@@ -4,7 +4,7 @@ import type { ApiError, ErrorDetail } from "../../errors.ts";
 import type { BodyPart } from "../codec.ts";
 import { isRecord, parseCallerJson } from "../json.ts";
 import type { VerifyImage } from "../model.ts";
-import { duplicateField, invalidField } from "./parse-request.ts";
+import { duplicateField, invalidField } from "./request-fields.ts";
 
 /** A parsed form. */
 export interface Form {

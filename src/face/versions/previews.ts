@@ -2,7 +2,7 @@ import * as z from "zod";
 import { invalidMediaType } from "../../api-errors.ts";
 import { compact } from "../../compact.ts";
 import type { ErrorDetail } from "../../errors.ts";
-import type { Codec, CreateRequest, RequestBody } from "../codec.ts";
+import type { Codec, CreateRequest, RequestBody, RequestFields } from "../codec.ts";
 import { extraOf, isRecord } from "../json.ts";
 import {
   type ApiVersion,
@@ -18,7 +18,7 @@ import {
 } from "../model.ts";
 import { auditEntry, decodeAuditEntries, encodeAuditEntry, hasEntry, sessionFactsOf } from "./audit-entries.ts";
 import { type Form, invalidParameters, parametersName, readFields, readForm, writeImage } from "./multipart.ts";
-import { fieldsFor, invalidField, parseRequest, type RequestFields, toCreateRequest } from "./parse-request.ts";
+import { fieldsFor, invalidField, parseRequest, toCreateRequest } from "./request-fields.ts";
 import { decodeVerifyReference, segment, verifyReference } from "./shapes.ts";
 
 /** The codec of both previews: sessions that contain their latest audit entry, lists of sessions and of audit entries. */

@@ -2,7 +2,7 @@ import type * as z from "zod";
 import { invalidMediaType } from "../../api-errors.ts";
 import { compact } from "../../compact.ts";
 import type { ErrorDetail } from "../../errors.ts";
-import type { BodyPart, Codec, CreateRequest, RequestBody } from "../codec.ts";
+import type { BodyPart, Codec, CreateRequest, RequestBody, RequestFields } from "../codec.ts";
 import { extraOf, isRecord } from "../json.ts";
 import type {
   ApiVersion,
@@ -17,8 +17,7 @@ import type {
   VerifyReference,
 } from "../model.ts";
 import { parametersName, readFields, readForm, writeImage, writeNumber } from "./multipart.ts";
-import { fieldsFor, invalidField, parseRequest, type RequestFields, toCreateRequest } from "./parse-request.ts";
-import { imageIds } from "./request-fields.ts";
+import { fieldsFor, imageIds, invalidField, parseRequest, toCreateRequest } from "./request-fields.ts";
 import { decodeVerifyReference, segment } from "./shapes.ts";
 import {
   type attempt,

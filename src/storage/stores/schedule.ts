@@ -7,6 +7,7 @@ import {
 } from "../../liveness/model/schedule.ts";
 import { keysOnly, maxPageSize } from "../azure/query.ts";
 import type { Entity, StorageTables } from "../azure/table.ts";
+import { putRows } from "../azure/transactions.ts";
 import { isDeliveryRow } from "../rows/event-rows.ts";
 import { bucketStart, expiryPartition, shardOf, shardPartitions } from "../rows/keys.ts";
 import { readDue, writeDue } from "../rows/rows.ts";
@@ -21,8 +22,17 @@ export function createSchedule({ expiry }: StorageTables): Schedule {
     partition: expiryPartition(creationId, dueOn),
     row: creationId,
   });
-  const { put, move, remove } = createDueRows<EntryKey, ScheduleEntry>(expiry, keysOf, writeDue);
-  return { put: (...entries) => put(entries), move, remove, dueEntries, get, oldestDue, missing, removeAll };
+  const { move, remove } = createDueRows<EntryKey, ScheduleEntry>(expiry, keysOf, writeDue);
+  return {
+    put: (...entries) => putRows(expiry, entries.map(writeDue)),
+    move,
+    remove,
+    dueEntries,
+    get,
+    oldestDue,
+    missing,
+    removeAll,
+  };
 
   async function* dueEntries(shard: number, now: string): AsyncIterable<ScheduleEntry | UnreadableEntry> {
     for await (const entity of expiry.query({ ...dueAt(shard, now), pageSize })) {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { invalidMediaType } from "../../../src/api-errors.ts";
-import { parseRequest } from "../../../src/face/versions/parse-request.ts";
+import { parseRequest } from "../../../src/face/versions/request-fields.ts";
 import { type ClientAssetsToken, type FaceSettings, faceSettingsChange } from "../../../src/face/versions/settings.ts";
 import type { FaceCall } from "./face-operations.ts";
 import { mediaType, parseJson, type Reply, readBody } from "./http.ts";

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import * as z from "zod";
 import type { App } from "../../../src/app.ts";
 import { type ApiVersion, apiVersions, type SessionKind, sessionKinds } from "../../../src/face/model.ts";
-import { readTexts } from "../../../src/face/versions/parse-request.ts";
+import { readTexts } from "../../../src/face/versions/request-fields.ts";
 import { inspectImage } from "../../../src/liveness/images/inspect-image.ts";
 import { makeImage } from "../../fixtures/images.ts";
 import { apiDocument, createValidator } from "../fakes/api-document.ts";

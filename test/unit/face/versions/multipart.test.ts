@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import type { BodyPart, CreateRequest } from "../../../../src/face/codec.ts";
 import { codecs } from "../../../../src/face/versions/codecs.ts";
 import { writeNumber } from "../../../../src/face/versions/multipart.ts";
-import { readBoolean, readNumber } from "../../../../src/face/versions/parse-request.ts";
+import { readBoolean, readNumber } from "../../../../src/face/versions/request-fields.ts";
 import { testProperty } from "../../property.ts";
 import { previews } from "./arbitraries.ts";
 import { assertRefused, json, multipart, refusalOf } from "./requests.ts";
