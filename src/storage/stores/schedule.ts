@@ -48,11 +48,12 @@ export function createSchedule({ expiry }: StorageTables): Schedule {
   }
 
   async function oldestDue(now: string, listed?: ReadonlySet<string>): Promise<string | undefined> {
+    // Without a list the first row of a shard answers: one row and its time are read.
+    const page = listed ? { pageSize: maxPageSize } : { pageSize: 1, select: [...keysOnly, "dueOn"] };
     const times = await Promise.all(
       shards.map(async (shard) => {
-        const pageSize = listed === undefined ? 1 : maxPageSize;
-        for await (const entity of expiry.query({ ...dueAt(shard, now), pageSize })) {
-          if (listed?.has(entity.rowKey) || (listed && isAnnounced(readOrReport(entity)))) continue;
+        for await (const entity of expiry.query({ ...dueAt(shard, now), ...page })) {
+          if (listed && (listed.has(entity.rowKey) || isAnnounced(readOrReport(entity)))) continue;
           return typeof entity.dueOn === "string" ? entity.dueOn : bucketStart(entity.partitionKey);
         }
         return undefined;
